@@ -1,0 +1,44 @@
+# Every target sets up what it needs: python3 (>= 3.11) and make are all that a fresh machine must have.
+PYTHON ?= python3
+PROFILE ?= preview
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: up test lint rinha bench lock schemas clean
+
+up: $(VENV)/installed
+	@$(RUN) -m sandbox.stack
+
+test: $(VENV)/installed
+	$(RUN) -m pytest
+
+lint: $(VENV)/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+rinha: $(VENV)/installed
+	@$(RUN) -m sandbox.rinha $(PROFILE)
+
+bench: $(VENV)/installed
+	@$(RUN) -m sandbox.bench
+
+# The JSON Schemas of the events, generated from the code; a test compares them.
+schemas: $(VENV)/installed
+	$(RUN) -m services.contracts.schema_files
+
+# After a change of dependencies in pyproject.toml.
+lock: $(VENV)/installed
+	$(VENV)/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+
+$(VENV)/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tarifa needs Python 3.11 or later; this is " + sys.version.split()[0])'
+	@echo "Setting up $(VENV): about a minute the first time."
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .run

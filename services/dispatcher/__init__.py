@@ -1,0 +1,1 @@
+"""Dispatcher: each stored payment is charged at exactly one processor, once."""

@@ -1,0 +1,154 @@
+"""What one attempt means: from what came back of a POST, and where that does not say, of a GET.
+
+| what came back of the POST | outcome |
+|---|---|
+| 2xx, complete | Booked |
+| 422, and GET gives it | Booked, as GET says |
+| 429; 500 or 503 and then GET = 404 | NotBooked |
+| a refused connection | NotBooked |
+| 400, 413, 415; 422 that does not say "already exists" and then GET = 404 | Refused |
+| 3xx, other 4xx | NotBooked, and the processor is misconfigured |
+| everything else | Unknown |
+
+An outcome speaks for its own attempt only. Whoever doubts says Unknown: a wrong NotBooked charges twice.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.contracts.money import Cents
+
+# ---- what came back
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer to the POST; ``already_exists``: its message says that the id is booked there."""
+
+    status: int
+    detail: str
+    already_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The connection was refused: by the exception's type, not one byte of the request left."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Anything else: a timeout, a reset, half an answer, garbage. The processor may have booked, or may yet."""
+
+    detail: str
+
+
+Reply = Answer | NotSent | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """GET gave the payment as the processor recorded it."""
+
+    amount_cents: Cents
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """GET answered 404, completely."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupFailed:
+    """GET did not answer, or not in a way that can be read."""
+
+    detail: str
+
+
+Lookup = Found | Absent | LookupFailed
+
+# ---- what it means
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """Charged. ``recorded`` is what the processor's GET says, None where the 2xx itself is the word."""
+
+    recorded: Found | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotBooked:
+    """This attempt has not charged and never will; ``misconfigured``: no payment will get through there."""
+
+    detail: str
+    misconfigured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Turned down for good."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """This attempt may have charged, or may yet."""
+
+    detail: str
+
+
+Outcome = Booked | NotBooked | Refused | Unknown
+
+
+class AskProcessor:
+    """The reply alone does not say: look the id up at the same processor."""
+
+
+ASK_PROCESSOR = AskProcessor()
+
+_SUCCESS = range(200, 300)
+_HANDLER_ANSWERED = frozenset({500, 503})
+_NOT_PROCESSABLE = 422
+_TOO_MANY = 429
+_TURNED_DOWN = frozenset({400, 413, 415})
+_MISCONFIGURED = range(300, 500)
+
+
+def outcome_of(reply: Reply) -> Outcome | AskProcessor:
+    """Return what a POST's reply means, or that a look-up must say."""
+    match reply:
+        case NotSent(detail):
+            return NotBooked(detail)
+        case NoAnswer(detail):
+            return Unknown(detail)
+        case Answer(status) if status in _SUCCESS:
+            return Booked(recorded=None)
+        case Answer(status) if status in _HANDLER_ANSWERED or status == _NOT_PROCESSABLE:
+            return ASK_PROCESSOR
+        case Answer(status, detail) if status == _TOO_MANY:
+            return NotBooked(detail)
+        case Answer(status, detail) if status in _TURNED_DOWN:
+            return Refused(detail)
+        case Answer(status, detail) if status in _MISCONFIGURED:
+            return NotBooked(detail, misconfigured=True)
+        case Answer(_, detail):
+            return Unknown(detail)
+
+
+def outcome_after_lookup(reply: Answer, lookup: Lookup) -> Outcome:
+    """Return what a POST's reply means together with the look-up that followed it."""
+    match lookup:
+        case Found():
+            return Booked(recorded=lookup)
+        case Absent() if reply.status in _HANDLER_ANSWERED:
+            return NotBooked(reply.detail)
+        case Absent() if not reply.already_exists:
+            return Refused(reply.detail)
+        case Absent():
+            return Unknown(f"{reply.detail}, but GET = 404")
+        case LookupFailed(detail):
+            return Unknown(f"{reply.detail}, and GET: {detail}")

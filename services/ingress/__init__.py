@@ -1,0 +1,1 @@
+"""Ingress: 2xx means stored."""

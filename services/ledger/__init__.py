@@ -1,0 +1,1 @@
+"""Ledger: each settlement counts once, and a summary equals what the processors recorded."""
