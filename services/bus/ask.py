@@ -1,0 +1,24 @@
+"""Asking a micro service: an answer, its error, or nothing in time."""
+
+from services.bus.connection import Bus, BusAwayError
+
+
+class NotAnsweredError(Exception):
+    """The service answered with an error."""
+
+
+async def ask(bus: Bus, subject: str, data: bytes, timeout_s: float) -> bytes:
+    """Return the answer.
+
+    Raises:
+        NotAnsweredError: the service said no; the text is its reason.
+        BusAwayError: nobody answers, or not in time.
+    """
+    message = await bus.request(subject, data, timeout_s)
+    headers = message.headers or {}
+    if "Nats-Service-Error" in headers:
+        raise NotAnsweredError(headers["Nats-Service-Error"])
+    return message.data
+
+
+__all__ = ["BusAwayError", "NotAnsweredError", "ask"]

@@ -1,0 +1,177 @@
+"""One connection to NATS that comes back by itself and never pretends to be well.
+
+While the connection is away every call fails at once: nothing is buffered to be sent later, behind its caller's back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+
+CONNECT_TIMEOUT_S = 2
+RECONNECT_WAIT_S = 0.1
+PING_INTERVAL_S = 5
+PINGS_UNANSWERED_MAX = 2
+PENDING_MESSAGES_MAX = 65_536  # far above what the pulls of one consumer can have under way
+PENDING_BYTES_MAX = 64 * 1024 * 1024
+ROUND_TRIP_EVERY_S = 10
+ROUND_TRIP_MAX_S = 10
+DRAIN_TIMEOUT_S = 5
+
+log = logging.getLogger("tarifa.bus")
+
+
+class BusAwayError(Exception):
+    """No answer from NATS in time. Whether the message arrived is not known: repeat only what may be repeated."""
+
+
+class BusDeafError(Exception):
+    """The client says that it is connected, yet no round trip succeeds. The process must be started again."""
+
+
+class Bus:
+    """A connection by name; reconnects for ever, and tells its listeners after each time."""
+
+    def __init__(self) -> None:
+        self._nc = Client()
+        self._listeners: list[Callable[[], None]] = []
+
+    @classmethod
+    async def connect(cls, url: str, name: str) -> Self:
+        """Return a connected bus; waits, and says so in the log, for as long as NATS is not there."""
+        bus = cls()
+        await bus._nc.connect(
+            url,
+            name=name,
+            error_cb=bus._on_error,
+            disconnected_cb=bus._on_disconnected,
+            reconnected_cb=bus._on_reconnected,
+            closed_cb=bus._on_closed,
+            max_reconnect_attempts=-1,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # seconds; a float works
+            ping_interval=PING_INTERVAL_S,
+            max_outstanding_pings=PINGS_UNANSWERED_MAX,
+            drain_timeout=DRAIN_TIMEOUT_S,
+            pending_size=0,  # fail while away rather than send later
+            skip_subject_validation=True,  # subjects are made by contracts.subjects
+        )
+        return bus
+
+    @property
+    def client(self) -> Client:
+        """The client itself, for this package only."""
+        return self._nc
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the client believes to be connected; only a round trip knows."""
+        return self._nc.is_connected
+
+    @property
+    def generation(self) -> int:
+        """How often the connection has been made anew; what was read in another generation may be out of date."""
+        return self._nc.stats["reconnects"]
+
+    def on_reconnect(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called after every reconnect."""
+        self._listeners.append(call)
+
+    async def publish(self, subject: str, data: bytes, reply: str = "") -> None:
+        """Send without an answer.
+
+        Raises:
+            BusAwayError: not connected; nothing was sent.
+        """
+        try:
+            await self._nc.publish(subject, data, reply)
+        except NatsError as error:
+            raise BusAwayError(repr(error)) from error
+
+    async def request(self, subject: str, data: bytes, timeout_s: float, headers: dict[str, str] | None = None) -> Msg:
+        """Send and return the answer.
+
+        Raises:
+            BusAwayError: not connected, nobody answers that subject, or no answer in time.
+        """
+        try:
+            return await self._nc.request(subject, data, timeout_s, headers=headers)
+        except NoRespondersError as error:
+            raise BusAwayError(f"nobody answers {subject}") from error
+        except (NatsError, OSError) as error:
+            raise BusAwayError(repr(error)) from error
+
+    async def subscribe(self, subject: str, call: Callable[[Msg], Awaitable[None]]) -> Subscription:
+        """Have ``call`` called for each message, one after another."""
+        return await self._nc.subscribe(
+            subject,
+            cb=call,
+            pending_msgs_limit=PENDING_MESSAGES_MAX,
+            pending_bytes_limit=PENDING_BYTES_MAX,
+        )
+
+    async def round_trip(self, timeout_s: float) -> None:
+        """Make sure that the server answers.
+
+        Raises:
+            BusAwayError: it does not.
+        """
+        if not self._nc.is_connected:
+            raise BusAwayError("not connected")
+        try:
+            await self._nc.rtt(timeout_s)  # type: ignore[arg-type]  # seconds; a float works
+        except (NatsError, OSError) as error:
+            raise BusAwayError(repr(error)) from error
+
+    async def watch(self) -> None:
+        """Run for ever beside the service.
+
+        Raises:
+            BusDeafError: connected without a working round trip, twice in a row without a reconnect between.
+        """
+        failures = 0
+        while True:
+            await asyncio.sleep(ROUND_TRIP_EVERY_S)
+            if not self._nc.is_connected:
+                failures = 0
+                continue
+            try:
+                await self.round_trip(ROUND_TRIP_MAX_S)
+                failures = 0
+            except BusAwayError:
+                failures = failures + 1 if self._nc.is_connected else 0
+            if failures > 1:
+                raise BusDeafError("connected, but NATS does not answer a ping")
+
+    async def close(self) -> None:
+        """Send what is waiting, then close. Never raises: at the end there is nobody left to tell."""
+        if self._nc.is_connected:
+            try:
+                await self._nc.flush(DRAIN_TIMEOUT_S)
+            except (NatsError, OSError) as error:
+                log.warning("bus.flush_failed", extra={"error": repr(error)})
+        await self._nc.close()
+
+    async def _on_error(self, error: Exception) -> None:
+        # An exception from here would end the client's read loop; logging is all that is safe.
+        log.warning("bus.error", extra={"error": repr(error)})
+
+    async def _on_disconnected(self) -> None:
+        log.warning("bus.disconnected")
+
+    async def _on_reconnected(self) -> None:
+        log.warning("bus.reconnected")
+        for call in self._listeners:
+            try:
+                call()
+            except Exception:
+                log.exception("bus.listener_failed")
+
+    async def _on_closed(self) -> None:
+        log.info("bus.closed")

@@ -1,0 +1,38 @@
+"""A lease: at most one holder at a time, by compare-and-set on a key that vanishes when it is not renewed.
+
+Not a lock: a holder that was frozen learns at its next ``hold`` that it holds no more. Fit for politeness (one
+health poller), never for money.
+"""
+
+from services.bus.connection import Bus
+from services.bus.lookup import last_for
+from services.bus.publish import Conflict, Stored, store
+
+
+class Lease:
+    """One key of the leases bucket; ``me`` is written into it for operators to see."""
+
+    def __init__(self, bus: Bus, bucket: str, key: str, me: str) -> None:
+        self._bus = bus
+        self._stream = f"KV_{bucket}"
+        self._subject = f"$KV.{bucket}.{key}"
+        self._me = me.encode()
+        self._revision: int | None = None
+
+    async def hold(self) -> bool:
+        """Take or renew it; return whether it is held now. Call it well within the bucket's time.
+
+        Raises:
+            BusAwayError: cannot be told; act as if it is not held.
+        """
+        if self._revision is None and await last_for(self._bus, self._stream, self._subject) is not None:
+            return False
+        result = await store(self._bus, self._stream, self._subject, self._me, expected_last=self._revision or 0)
+        match result:
+            case Stored(seq):
+                self._revision = seq
+            case Conflict():
+                self._revision = None
+            case _:
+                pass
+        return isinstance(result, Stored)

@@ -1,0 +1,98 @@
+"""Storing a message: what came back says whether it is stored, and nothing else does."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from services.bus import api
+from services.bus.connection import Bus, BusAwayError
+
+STORE_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """It is in the stream, at this sequence."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The stream remembers the message id; it stored nothing now, and may no longer hold what it stored then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The subject's last sequence is not the expected one; nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """The stream, or the disk, has no room; nothing was stored. Try again later."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """No answer: it may be stored or not. Repeating is safe where a message id or an expected sequence guards it."""
+
+    detail: str
+
+
+StoreResult = Stored | Duplicate | Conflict | Full | Away
+
+
+class _Error(msgspec.Struct):
+    err_code: int = 0
+    description: str = ""
+
+
+class _PubAck(msgspec.Struct):
+    seq: int = 0
+    duplicate: bool = False
+    error: _Error | None = None
+
+
+_pub_ack = msgspec.json.Decoder(_PubAck)
+
+
+async def store(
+    bus: Bus,
+    stream: str,
+    subject: str,
+    data: bytes,
+    *,
+    message_id: str | None = None,
+    expected_last: int | None = None,
+    timeout_s: float = STORE_TIMEOUT_S,
+) -> StoreResult:
+    """Publish and await the PubAck.
+
+    ``message_id`` has the stream store it once within its duplicate window. ``expected_last`` is a compare-and-set:
+    the subject's newest message must have that sequence (0: there must be none).
+    """
+    headers = {"Nats-Expected-Stream": stream}
+    if message_id is not None:
+        headers["Nats-Msg-Id"] = message_id
+    if expected_last is not None:
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_last)
+    try:
+        message = await bus.request(subject, data, timeout_s, headers)
+        ack = _pub_ack.decode(message.data)
+    except BusAwayError as error:
+        return Away(str(error))
+    except msgspec.MsgspecError as error:
+        return Away(f"unreadable PubAck: {error}")
+    if ack.error is not None:
+        return _turned_down(ack.error)
+    return Duplicate() if ack.duplicate else Stored(ack.seq)
+
+
+def _turned_down(error: _Error) -> Conflict | Full | Away:
+    if error.err_code in api.WRONG_LAST_SEQUENCE:
+        return Conflict()
+    if error.err_code in api.STREAM_FULL:
+        return Full(error.description)
+    return Away(f"{error.description} ({error.err_code})")

@@ -1,0 +1,147 @@
+"""The streams as they must be: made where missing, updated where that is safe, otherwise the start stops.
+
+Reasons of the settings are in the README ("How to look into the streams") and beside each line here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.bus import api
+from services.bus.connection import Bus
+from services.contracts import subjects
+
+SECOND_NS = 1_000_000_000
+
+# Nothing stored depends on these, or only more is kept than before.
+SAFE_TO_UPDATE = frozenset({"max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
+
+
+class StreamMismatchError(Exception):
+    """A stream exists with a configuration that cannot be changed safely. A person must decide; do not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What operators may set: messages in PAYMENTS, seconds of its deduplication, bytes of SETTLEMENTS."""
+
+    backlog_max: int
+    idempotency_window_s: int
+    settlements_bytes_max: int
+    lease_s: int
+
+
+def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
+    """Return the configuration of every stream, in the words of the JetStream API."""
+    common: dict[str, Any] = {"storage": "file", "num_replicas": 1, "allow_direct": True, "discard": "new"}
+    bucket: dict[str, Any] = {**common, "retention": "limits", "max_msgs_per_subject": 1}
+    bucket |= {"allow_rollup_hdrs": True, "deny_delete": True}  # what the nats CLI expects of a key-value bucket
+    return [
+        {
+            **common,
+            "name": subjects.PAYMENTS,
+            "subjects": [subjects.PAYMENTS_ALL],
+            "retention": "workqueue",  # an acked payment leaves: the length is the backlog
+            "max_msgs": limits.backlog_max,
+            "max_age": 0,  # an unsettled payment must never expire
+            "duplicate_window": limits.idempotency_window_s * SECOND_NS,
+        },
+        {
+            **common,
+            "name": subjects.SETTLEMENTS,
+            "subjects": [subjects.SETTLEMENTS_ALL],
+            "retention": "limits",
+            "max_bytes": limits.settlements_bytes_max,
+            "max_age": 0,
+        },
+        {**bucket, "name": f"KV_{subjects.BINDINGS}", "subjects": [f"$KV.{subjects.BINDINGS}.>"], "max_age": 0},
+        {
+            **bucket,
+            "name": f"KV_{subjects.LEASES}",
+            "subjects": [f"$KV.{subjects.LEASES}.>"],
+            "max_age": limits.lease_s * SECOND_NS,  # a holder that does not renew has lost it
+            "duplicate_window": limits.lease_s * SECOND_NS,  # the server wants it no longer than max_age
+        },
+    ]
+
+
+async def ensure_streams(bus: Bus, limits: StreamLimits) -> None:
+    """Make or update every stream; any number of services may do it at once.
+
+    Raises:
+        StreamMismatchError: names the stream, the field, and both values.
+        ApiError, BusAwayError: as of the API.
+    """
+    for config in wanted(limits):
+        await _ensure(bus, config)
+
+
+async def _ensure(bus: Bus, config: dict[str, Any]) -> None:
+    name = config["name"]
+    try:
+        found = (await api.call(bus, f"STREAM.INFO.{name}"))["config"]
+    except api.ApiError as error:
+        if error.code not in api.NOT_FOUND:
+            raise
+        # Another service may create it at the same moment: the same configuration twice is no error to JetStream.
+        await api.call(bus, f"STREAM.CREATE.{name}", config)
+        return
+    differing = {field: value for field, value in config.items() if _plain(found.get(field)) != _plain(value)}
+    for field, value in differing.items():
+        if field not in SAFE_TO_UPDATE:
+            raise StreamMismatchError(f"stream {name} has {field} = {found.get(field)!r}, but {value!r} is needed")
+    if differing:
+        await api.call(bus, f"STREAM.UPDATE.{name}", {**found, **differing})
+
+
+def _plain(value: Any) -> Any:
+    # The server leaves out what is zero or false, and says -1 for a limit that is not set.
+    return None if value in (0, -1, False, None) else value
+
+
+async def ensure_dispatcher(bus: Bus, *, max_ack_pending: int, ack_wait_s: int) -> int:
+    """Make or update the durable consumer that all dispatchers share; return its max_ack_pending.
+
+    The number is only ever raised: the mark that tells fresh from suspect rests on its having been at most this.
+    """
+    path = f"{subjects.PAYMENTS}.{subjects.DISPATCHER}"
+    try:
+        found = (await api.call(bus, f"CONSUMER.INFO.{path}"))["config"]
+    except api.ApiError as error:
+        if error.code not in api.NOT_FOUND:
+            raise
+        found = {}
+    most = max(max_ack_pending, int(found.get("max_ack_pending", 0)))
+    config = {
+        "durable_name": subjects.DISPATCHER,
+        "name": subjects.DISPATCHER,
+        "ack_policy": "explicit",
+        "deliver_policy": "all",
+        "replay_policy": "instant",
+        "max_deliver": -1,
+        "max_ack_pending": most,
+        "ack_wait": ack_wait_s * SECOND_NS,
+        "max_waiting": 512,
+    }
+    if any(_plain(found.get(field)) != _plain(value) for field, value in config.items()):
+        await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})
+    return most
+
+
+async def claim_home(bus: Bus, home: str) -> None:
+    """Write the home processor into the metadata of PAYMENTS; it may change only while the queue is empty.
+
+    Raises:
+        StreamMismatchError: payments wait that may have been sent to another home.
+    """
+    info = await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}")
+    config = info["config"]
+    written = config.get("metadata", {}).get("home")
+    if written == home:
+        return
+    if written is not None and info["state"]["messages"] > 0:
+        raise StreamMismatchError(
+            f"PROCESSORS makes {home!r} the home, but {info['state']['messages']} payments wait whose home is "
+            f"{written!r}; start with that one as the cheapest until PAYMENTS is empty"
+        )
+    config["metadata"] = {**config.get("metadata", {}), "home": home}
+    await api.call(bus, f"STREAM.UPDATE.{subjects.PAYMENTS}", config)

@@ -1,0 +1,195 @@
+"""Deliveries of a durable consumer: a bounded pull loop that survives the server, and the acks.
+
+Each connection gets an inbox of its own, so that nothing which an earlier connection asked for can arrive before
+``prepare`` has run: what ``prepare`` reads is read before the first delivery.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.pulls import Pulls
+
+PREPARE_AGAIN_AFTER_S = 0.5
+EXPIRY_CHECK_EVERY_S = 1.0
+
+_ACK_TOKENS = 9  # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
+_ACK_TOKENS_WITH_DOMAIN = 11  # two more, domain and account, before the stream
+
+log = logging.getLogger("tarifa.bus")
+
+
+class Delivery(NamedTuple):
+    """One message in hand. ``pending``: how many wait behind it. ``handle`` is what an ack is sent to."""
+
+    seq: int
+    num_delivered: int
+    pending: int
+    data: bytes
+    subject: str
+    handle: str
+
+
+def delivery_of(message: Msg) -> Delivery:
+    """Read the server's word about a delivery from its ack subject.
+
+    Raises:
+        ValueError: it is not a JetStream delivery.
+    """
+    tokens = message.reply.split(".")
+    if len(tokens) < _ACK_TOKENS:
+        raise ValueError(f"not an ack subject: {message.reply!r}")
+    skip = 2 if len(tokens) >= _ACK_TOKENS_WITH_DOMAIN else 0
+    _, _, _, _, delivered, seq, _, _, pending, *_ = tokens if skip == 0 else tokens[:2] + tokens[4:]
+    return Delivery(int(seq), int(delivered), int(pending), message.data, message.subject, message.reply)
+
+
+class WorkQueue:
+    """The consumer ``durable`` of ``stream``, as one of any number of workers.
+
+    Args:
+        bus: the connection.
+        stream: the stream's name.
+        durable: the consumer's name; it must exist.
+        prepare: awaited after each (re)connect before the first pull; BusAwayError or ApiError has it tried again.
+        deliver: called for each message, in order; must not block.
+        acks_repeated: so many of the last acks are sent again after a reconnect, because a killed server may have
+            forgotten them; it ignores those above what it remembers.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        stream: str,
+        durable: str,
+        *,
+        prepare: Callable[[], Awaitable[None]],
+        deliver: Callable[[Delivery], None],
+        acks_repeated: int,
+    ) -> None:
+        self._bus = bus
+        self._stream = stream
+        self._durable = durable
+        self._prepare = prepare
+        self._deliver = deliver
+        self._acked: deque[str] = deque(maxlen=acks_repeated)
+        self._pulls: Pulls | None = None
+        self._generation = -1
+        self._reconnected = asyncio.Event()
+        bus.on_reconnect(self._on_reconnect)
+
+    @property
+    def outstanding(self) -> int:
+        """How many messages were asked for and have not come."""
+        return self._pulls.outstanding if self._pulls else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ``pull`` would reach the server."""
+        return self._pulls is not None
+
+    async def run(self) -> None:
+        """Keep the queue open until cancelled."""
+        while True:
+            self._reconnected.clear()
+            try:
+                subscription = await self._open()
+            except (BusAwayError, ApiError) as error:
+                log.warning("work_queue.not_open", extra={"error": str(error)})
+                await asyncio.sleep(PREPARE_AGAIN_AFTER_S)
+                continue
+            try:
+                await self._until_reconnect()
+            finally:
+                self._pulls = None
+                await self._close(subscription)
+
+    async def pull(self, count: int) -> None:
+        """Ask for that many messages more; does nothing while NATS is away."""
+        if self._pulls is None or self._bus.generation != self._generation:
+            return
+        try:
+            await self._pulls.ask(count)
+        except BusAwayError:
+            self._pulls = None  # the reconnect opens anew
+
+    async def ack(self, handle: str) -> None:
+        """Have the message leave the queue. An ack that does not arrive is repeated after the next reconnect."""
+        self._acked.append(handle)
+        await self._tell(handle, b"+ACK")
+
+    async def in_progress(self, handle: str) -> None:
+        """Start the delivery's ack_wait anew."""
+        await self._tell(handle, b"+WPI")
+
+    async def nak(self, handle: str, delay_s: float) -> None:
+        """Give the delivery back, to come again, here or elsewhere, after a while."""
+        await self._tell(handle, b'-NAK {"delay": %d}' % int(delay_s * 1e9))
+
+    async def _tell(self, handle: str, word: bytes) -> None:
+        try:
+            await self._bus.publish(handle, word)
+        except BusAwayError as error:
+            log.info("work_queue.not_told", extra={"word": word.decode(), "error": str(error)})
+
+    async def _open(self) -> Subscription:
+        generation = self._bus.generation
+        await self._prepare()
+        for handle in tuple(self._acked):
+            await self._bus.publish(handle, b"+ACK")
+        inbox = self._bus.client.new_inbox()
+        pulls = Pulls(self._bus, self._stream, self._durable, inbox)
+
+        async def on_message(message: Msg) -> None:
+            if pulls.is_status(message):
+                return
+            delivery = delivery_of(message)
+            if self._bus.generation != generation:
+                # What prepare read belongs to a connection that has ended: no first delivery can be told any more.
+                delivery = delivery._replace(num_delivered=max(2, delivery.num_delivered))
+            self._deliver(delivery)
+
+        try:
+            subscription = await self._bus.subscribe(f"{inbox}.*", on_message)
+        except NatsError as error:
+            raise BusAwayError(repr(error)) from error
+        self._generation = generation
+        self._pulls = pulls
+        log.info("work_queue.open")
+        return subscription
+
+    async def _until_reconnect(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._reconnected.wait(), EXPIRY_CHECK_EVERY_S)
+            except TimeoutError:
+                if self._is_over(self._pulls):
+                    return
+            else:
+                return
+
+    def _is_over(self, pulls: Pulls | None) -> bool:
+        if pulls is None or self._bus.generation != self._generation:
+            return True
+        pulls.forget_if_expired()
+        if pulls.consumer_gone:
+            log.error("work_queue.consumer_gone")
+        return pulls.consumer_gone
+
+    async def _close(self, subscription: Subscription) -> None:
+        try:
+            await subscription.unsubscribe()
+        except NatsError as error:
+            log.info("work_queue.not_unsubscribed", extra={"error": repr(error)})
+
+    def _on_reconnect(self) -> None:
+        self._pulls = None
+        self._reconnected.set()

@@ -1,0 +1,65 @@
+"""What every ``__main__`` shares: logs as JSON lines, stopping on a signal, clear words for a wrong setting."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import orjson
+import uvloop
+
+from services.bus.connection import BusDeafError
+from services.bus.streams import StreamMismatchError
+from services.contracts.setting import SettingError
+
+EXIT_SETTING = 2
+EXIT_DEAF = 3
+
+_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class JsonLines(logging.Formatter):
+    """One line per record: when, level, who, the dotted event name, and its fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in _OF_EVERY_RECORD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run a service until SIGTERM or SIGINT sets the event and the story has come to its end.
+
+    Exits with 2 where a setting or a stream is not as it must be, 3 where the connection to NATS is deaf.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
+    try:
+        uvloop.run(_until_stopped(story))
+    except* (SettingError, StreamMismatchError) as group:
+        for error in group.exceptions:
+            print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
+        sys.exit(EXIT_SETTING)
+    except* BusDeafError as group:
+        logging.getLogger("tarifa").critical("bus.deaf", extra={"error": str(group.exceptions[0])})
+        sys.exit(EXIT_DEAF)
+
+
+async def _until_stopped(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await story(stop)
