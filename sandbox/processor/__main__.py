@@ -1,0 +1,148 @@
+"""Starts one processor, says where it listens, and stops on SIGTERM or Ctrl-C."""
+
+import argparse
+import asyncio
+import errno
+import gc
+import math
+import signal
+import sys
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import uvloop
+
+from sandbox.processor.admin import Admin, Configuration
+from sandbox.processor.books import Books
+from sandbox.processor.handling import Processor
+from sandbox.processor.journal import Journal, JournalDamagedError, restore
+from sandbox.processor.limits import HealthWindow, Limiter
+from sandbox.processor.wire import Connection
+
+# Connections that may wait to be accepted: more than any load test opens at once.
+_BACKLOG = 4_096
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    name: str
+    host: str
+    port: int
+    fee: Decimal
+    token: str
+    journal: Path | None
+    running_max: int
+    waiting_max: int
+    health_window_ms: int
+    health_held_max: int
+
+
+def read_options() -> Options:
+    """Read the command line; a wrong value ends the program with a sentence that names it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.processor",
+        description="A payment processor that behaves as the challenge's official one.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--name", default="default", help="what it is called in its messages")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=_natural, default=8001, help="the port to listen on; 0 takes a free one")
+    parser.add_argument("--fee", type=_fee, default="0.05", help="what it keeps of each payment, as a fraction")
+    parser.add_argument("--token", default="123", help="the first value of X-Rinha-Token for admin calls")
+    parser.add_argument("--journal", type=Path, help="a file that keeps the books from one start to the next")
+    parser.add_argument("--running-max", type=_positive, default=800, help="payment calls inside at once")
+    parser.add_argument("--waiting-max", type=_natural, default=500, help="payment calls in line behind these")
+    parser.add_argument("--health-window-ms", type=_positive, default=5_000, help="one health call is served in each")
+    parser.add_argument("--health-held-max", type=_natural, default=2, help="health calls held for a later window")
+    return Options(**vars(parser.parse_args()))
+
+
+def build(options: Options, loop: asyncio.AbstractEventLoop) -> Processor:
+    """Introduce the parts to each other; raises OSError or `JournalDamagedError` if the journal cannot be used."""
+    books = Books() if options.journal is None else restore(options.journal)
+    journal = Journal(options.journal)
+    configuration = Configuration(options.token)
+    return Processor(
+        books=books,
+        journal=journal,
+        configuration=configuration,
+        admin=Admin(books, journal, configuration, options.fee),
+        limiter=Limiter(options.running_max, options.waiting_max),
+        health_window=HealthWindow(options.health_window_ms, options.health_held_max),
+        retry_after_s=math.ceil(options.health_window_ms / 1000),
+        loop=loop,
+    )
+
+
+async def serve(options: Options) -> None:
+    """Serve until told to stop."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    processor = build(options, loop)
+    server = await loop.create_server(
+        lambda: Connection(processor.handle), options.host, options.port, backlog=_BACKLOG
+    )
+    _spare_the_collector()
+    port = server.sockets[0].getsockname()[1]
+    print(f"listening on http://{options.host}:{port}", flush=True)
+    await stop.wait()
+    server.close()
+
+
+def main() -> int:
+    """Run the program; 1 if it cannot start, with the reason in one sentence."""
+    options = read_options()
+    try:
+        uvloop.run(serve(options))
+    except JournalDamagedError as damage:
+        return _complain(options, f"{options.journal} is not a journal that can be read: {damage}")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return _complain(options, f"port {options.port} on {options.host} is taken by another program")
+        return _complain(options, str(error))
+    return 0
+
+
+def _spare_the_collector() -> None:
+    """Keep collections rare and short: connections break their cycles themselves, bookings are in none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _complain(options: Options, why: str) -> int:
+    print(f"processor {options.name}: {why}", file=sys.stderr)
+    return 1
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _fee(text: str) -> Decimal:
+    try:
+        fee = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text} is not a decimal number") from None
+    if not 0 <= fee < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a fraction of 1")
+    return fee
+
+
+if __name__ == "__main__":
+    sys.exit(main())

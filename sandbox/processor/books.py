@@ -1,0 +1,91 @@
+"""The books: what was booked, found by id and summed by period, to the cent."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate, islice
+
+from sandbox.processor.payment import Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many payments a period has, and their cents."""
+
+    count: int
+    cents: int
+
+
+class Books:
+    """Every payment booked since the last purge, each id once."""
+
+    def __init__(self) -> None:
+        self._payments: dict[str, Payment] = {}
+        self._timeline = Timeline()
+
+    def __len__(self) -> int:
+        return len(self._payments)
+
+    def __iter__(self) -> Iterator[Payment]:
+        """All payments in the order in which they were booked."""
+        return iter(self._payments.values())
+
+    def __contains__(self, correlation_id: str) -> bool:
+        return correlation_id in self._payments
+
+    def book(self, payment: Payment) -> None:
+        """Book a payment whose id is not in the books; the caller has looked."""
+        self._payments[payment.correlation_id] = payment
+        self._timeline.add(payment.requested_at_us, payment.amount_cents)
+
+    def find(self, correlation_id: str) -> Payment | None:
+        """The payment with this id, if it was booked."""
+        return self._payments.get(correlation_id)
+
+    def totals(self, from_us: int | None, to_us: int | None) -> Totals:
+        """Totals of the period, both ends inclusive; of everything if either end is missing."""
+        if from_us is None or to_us is None:
+            return self._timeline.totals()
+        return self._timeline.totals_between(from_us, to_us)
+
+    def purge(self) -> None:
+        """Forget everything."""
+        self._payments.clear()
+        self._timeline = Timeline()
+
+
+class Timeline:
+    """Amounts by stamp: adding costs an append, and a question sorts only what came since the last one."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int]] = []  # (stamp_us, cents), sorted
+        self._sums: list[int] = [0]  # _sums[n]: the cents of the first n rows
+        self._fresh: list[tuple[int, int]] = []  # added since, in order of arrival
+
+    def add(self, stamp_us: int, cents: int) -> None:
+        """Add one amount at one stamp."""
+        self._fresh.append((stamp_us, cents))
+
+    def totals(self) -> Totals:
+        """Totals of all rows."""
+        self._sort_in()
+        return Totals(len(self._rows), self._sums[-1])
+
+    def totals_between(self, from_us: int, to_us: int) -> Totals:
+        """Totals of the rows from one stamp to the other, both inclusive."""
+        self._sort_in()
+        # A one-element tuple sorts before every pair that starts alike, hence the end is the microsecond after `to`.
+        begin = bisect_left(self._rows, (from_us,))
+        end = max(begin, bisect_left(self._rows, (to_us + 1,)))
+        return Totals(end - begin, self._sums[end] - self._sums[begin])
+
+    def _sort_in(self) -> None:
+        """Merge the fresh rows; stamps come nearly in order, so that only a short tail is touched."""
+        if not self._fresh:
+            return
+        keep = bisect_left(self._rows, min(self._fresh))
+        tail = sorted(self._rows[keep:] + self._fresh)
+        self._rows[keep:] = tail
+        sums = accumulate((cents for _, cents in tail), initial=self._sums[keep])
+        self._sums[keep + 1 :] = islice(sums, 1, None)
+        self._fresh.clear()

@@ -1,0 +1,170 @@
+"""HTTP/1.1 on one connection: requests become exchanges, answers go out in the order of the requests.
+
+Nothing here knows what a payment is. A handler gets each `Exchange` as soon as it is complete and answers it now, later
+or never; a caller that hung up does not undo what its request set in motion, its answer just goes nowhere.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, TypeAlias, cast
+
+import httptools
+
+# Far above any payment; the rest of a longer body is read and thrown away.
+BODY_BYTES_MAX: Final = 64 * 1024
+# Unanswered requests of one connection, beyond which no more is read from it until answers have gone out.
+PIPELINED_MAX: Final = 1_000
+
+_TOKEN_HEADER: Final = b"x-rinha-token"
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
+def render(
+    status: int, body: bytes = b"", *, kind: str = "application/json", retry_after_s: int | None = None
+) -> bytes:
+    """A complete response; fixed answers are rendered once and sent as they are."""
+    head = [f"HTTP/1.1 {status} {_REASONS[status]}"]
+    if body:
+        head.append(f"Content-Type: {kind}")
+    if status != HTTPStatus.NO_CONTENT:
+        head.append(f"Content-Length: {len(body)}")
+    if retry_after_s is not None:
+        head.append(f"Retry-After: {retry_after_s}")
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+_GARBAGE: Final = render(400, b'{"message":"not an HTTP request"}')
+_TOO_LARGE: Final = render(413)
+
+
+class Exchange:
+    """One request and the place for its answer."""
+
+    __slots__ = ("_connection", "body", "keep_alive", "method", "path", "query", "raw_answer", "token")
+
+    def __init__(self, connection: "Connection", method: bytes, target: bytes, token: bytes, body: bytes) -> None:
+        self._connection = connection
+        self.method = method
+        self.path, _, self.query = target.partition(b"?")
+        self.token = token
+        self.body = body
+        self.keep_alive = True
+        self.raw_answer: bytes | None = None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the caller has hung up."""
+        return self._connection.is_lost
+
+    def answer(self, raw: bytes) -> None:
+        """Give the complete response; it is sent as soon as all earlier ones of the connection are."""
+        self.raw_answer = raw
+        self._connection.flush()
+
+
+Handler: TypeAlias = Callable[[Exchange], None]
+
+
+class Connection(asyncio.Protocol):
+    """One caller's connection; the methods named on_... are the parser's callbacks."""
+
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._unanswered: deque[Exchange] = deque()
+        self._is_reading = True
+        self._begin()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is gone; it stays so."""
+        return self._transport is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where answers go."""
+        self._transport = cast("asyncio.Transport", transport)  # a TCP server's transports go both ways
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the name is the interface's)
+        """Let go of the transport and of the parser, which holds this object in turn."""
+        self._transport = None
+        self._parser = None
+        self._unanswered.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; every request that it completes is handled before this returns."""
+        if self._parser is None:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a mistake of the handler, not of the caller: the loop reports it and drops the connection
+        except httptools.HttpParserError:
+            self._refuse_garbage()
+        if self._is_reading and self._transport is not None and len(self._unanswered) >= PIPELINED_MAX:
+            self._is_reading = False
+            self._transport.pause_reading()
+
+    def on_url(self, url: bytes) -> None:
+        """Take (a piece of) the request's target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the one header that matters; the length is compared first because it nearly always differs."""
+        if len(name) == len(_TOKEN_HEADER) and name.lower() == _TOKEN_HEADER:
+            self._token = value
+
+    def on_body(self, body: bytes) -> None:
+        """Take (a piece of) the body, up to the bound."""
+        self._body_length += len(body)
+        if self._body_length <= BODY_BYTES_MAX:
+            self._body += body
+
+    def on_message_complete(self) -> None:
+        """Hand the request over and be ready for the next one."""
+        parser = self._parser
+        if parser is None:
+            return
+        exchange = Exchange(self, parser.get_method(), self._target, self._token, self._body)
+        exchange.keep_alive = parser.should_keep_alive()
+        is_too_large = self._body_length > BODY_BYTES_MAX
+        self._begin()
+        self._unanswered.append(exchange)
+        if is_too_large:
+            exchange.answer(_TOO_LARGE)
+        else:
+            self._handle(exchange)
+
+    def flush(self) -> None:
+        """Send the answers whose turn has come, and close after the one that was asked to be the last."""
+        transport = self._transport
+        unanswered = self._unanswered
+        if transport is None or transport.is_closing():
+            return
+        while unanswered and (raw := unanswered[0].raw_answer) is not None:
+            exchange = unanswered.popleft()
+            if not exchange.keep_alive:
+                transport.write(raw.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+                transport.close()
+                return
+            transport.write(raw)
+        if not self._is_reading and len(unanswered) < PIPELINED_MAX:
+            self._is_reading = True
+            transport.resume_reading()
+
+    def _begin(self) -> None:
+        """Forget the last request."""
+        self._target = b""
+        self._token = b""
+        self._body = b""
+        self._body_length = 0
+
+    def _refuse_garbage(self) -> None:
+        """Answer what is not HTTP, in its turn, and read no further: where the next request would start is unknown."""
+        self._parser = None
+        exchange = Exchange(self, b"", b"", b"", b"")
+        exchange.keep_alive = False
+        self._unanswered.append(exchange)
+        exchange.answer(_GARBAGE)

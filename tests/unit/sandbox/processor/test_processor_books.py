@@ -1,0 +1,71 @@
+"""The books find by id and sum by period, to the cent."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox.processor.books import Books, Timeline, Totals
+from sandbox.processor.payment import Payment
+
+SMALL = st.integers(-20, 20)
+
+
+def test_booked_payment_is_found_and_others_are_not() -> None:
+    """An id is in the books from its booking to the next purge."""
+    books = Books()
+    payment = Payment("a", 1990, 5)
+    books.book(payment)
+    assert "a" in books
+    assert books.find("a") == payment
+    assert books.find("b") is None
+    books.purge()
+    assert "a" not in books
+    assert books.totals(None, None) == Totals(0, 0)
+
+
+def test_period_includes_both_ends() -> None:
+    """A stamp on either end belongs to the period, one microsecond outside does not."""
+    books = Books()
+    for stamp_us in (9, 10, 15, 20, 21):
+        books.book(Payment(str(stamp_us), 100, stamp_us))
+    assert books.totals(10, 20) == Totals(3, 300)
+
+
+def test_missing_end_means_everything() -> None:
+    """As at the official processor, one end alone is no period."""
+    books = Books()
+    for stamp_us in (1, 2, 3):
+        books.book(Payment(str(stamp_us), 1, stamp_us))
+    assert books.totals(2, None) == books.totals(None, 2) == books.totals(None, None) == Totals(3, 3)
+
+
+def test_reversed_period_is_empty() -> None:
+    """From after to holds nothing, and above all nothing negative."""
+    books = Books()
+    books.book(Payment("a", 1, 15))
+    assert books.totals(20, 10) == Totals(0, 0)
+
+
+def test_books_are_listed_in_order_of_booking() -> None:
+    """An audit reads them as they came, whatever their stamps."""
+    books = Books()
+    payments = [Payment("b", 1, 9), Payment("a", 2, 3)]
+    for payment in payments:
+        books.book(payment)
+    assert list(books) == payments
+    assert len(books) == 2
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.tuples(st.just("add"), SMALL, SMALL), st.tuples(st.just("ask"), SMALL, SMALL))))
+def test_timeline_equals_counting_by_hand(steps: list[tuple[str, int, int]]) -> None:
+    """However additions and questions interleave, each answer is the sum over all rows of the period."""
+    timeline = Timeline()
+    rows: list[tuple[int, int]] = []
+    for step, one, other in steps:
+        if step == "add":
+            timeline.add(one, other)
+            rows.append((one, other))
+        else:
+            inside = [cents for stamp_us, cents in rows if one <= stamp_us <= other]
+            assert timeline.totals_between(one, other) == Totals(len(inside), sum(inside))
+    assert timeline.totals() == Totals(len(rows), sum(cents for _, cents in rows))

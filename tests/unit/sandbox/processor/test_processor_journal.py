@@ -1,0 +1,50 @@
+"""The journal tells the books again, and says so when it cannot."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.processor.journal import Journal, JournalDamagedError, booking_line, replay, restore
+from sandbox.processor.payment import Payment
+
+A = Payment("4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", 1990, 1_752_582_896_123_000)
+B = Payment("5b7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", -5, 1)
+
+
+def test_replay_gives_the_books_back() -> None:
+    """What was written for bookings is read as the same bookings, in their order."""
+    assert list(replay(booking_line(A) + booking_line(B))) == [A, B]
+
+
+def test_purge_forgets_what_was_before_it() -> None:
+    """Only bookings after the last purge are in the books; a purged id may be booked again."""
+    assert list(replay(booking_line(A) + booking_line(B) + b"P\n" + booking_line(A))) == [A]
+
+
+@pytest.mark.parametrize("line", [b"X\n", b"B only-an-id\n", b"B id cents 1\n", b"\n", booking_line(A)])
+def test_line_without_sense_is_damage(line: bytes) -> None:
+    """A complete line that is neither booking nor purge, or books an id again, names itself."""
+    with pytest.raises(JournalDamagedError, match="line 2 "):
+        replay(booking_line(A) + line)
+
+
+def test_absent_file_means_empty_books(tmp_path: Path) -> None:
+    """The first start finds nothing and that is right."""
+    assert len(restore(tmp_path / "journal")) == 0
+
+
+@pytest.mark.parametrize("torn_length", range(1, len(booking_line(B))))
+def test_torn_last_line_is_dropped_and_not_continued(tmp_path: Path, torn_length: int) -> None:
+    """Wherever the last line was torn, it is not read, and what is written next stands on a line of its own."""
+    path = tmp_path / "journal"
+    path.write_bytes(booking_line(A) + booking_line(B)[:torn_length])
+    assert list(restore(path)) == [A]
+    Journal(path).booked(B)
+    assert list(restore(path)) == [A, B]
+
+
+def test_journal_without_a_path_writes_nothing() -> None:
+    """Keeping books in memory only is the same calls without a file."""
+    journal = Journal(None)
+    journal.booked(A)
+    journal.purged()
