@@ -1,0 +1,47 @@
+"""``make up``: everything on one machine, in the foreground, until Ctrl-C."""
+
+import os
+import sys
+from contextlib import closing
+
+from sandbox.stack import balancer, nats, options, plan, ports, run_dir
+from sandbox.stack.console import Console
+from sandbox.stack.errors import StackError
+from sandbox.stack.readiness import Readiness
+from sandbox.stack.supervisor import Supervisor, stop_with_stdin
+from services.contracts.setting import SettingError
+
+
+def main() -> int:
+    """Run the stack; 0 if it was asked to stop, 1 with a sentence if it could not start or go on."""
+    console = Console(sys.stdout)
+    try:
+        wanted = options.read(sys.argv[1:], os.environ)
+        with run_dir.claimed(wanted.run_dir):
+            # Before anything is touched: what runs elsewhere on these ports is not ours to disturb.
+            ports.check(plan.ports(wanted))
+            return _run(wanted, console)
+    except (StackError, SettingError) as error:
+        console.say(str(error))
+        return 1
+    except KeyboardInterrupt:  # before there was anything to stop
+        return 0
+
+
+def _run(wanted: options.Options, console: Console) -> int:
+    nginx = balancer.find_nginx() if wanted.nginx_wanted else None
+    sockets = plan.socket_paths(wanted) if nginx else {}
+    run_dir.freshen(wanted.run_dir, keep=wanted.keep)
+    nats.write_conf(wanted.run_dir / "nats", port=wanted.nats_port, monitor_port=wanted.monitor_port)
+    if nginx:
+        upstreams = [f"unix:{path}" for path in sockets.values()]
+        balancer.write_conf(wanted.run_dir / "balancer", listen=balancer.listen(wanted.http_port), upstreams=upstreams)
+    supervisor = Supervisor(plan.stages(wanted, nginx), wanted.run_dir, console)
+    if wanted.stop_with_stdin:
+        stop_with_stdin(supervisor)
+    with run_dir.room_for_sockets(sockets.values()), closing(Readiness(wanted.http_url, sockets)) as readiness:
+        return supervisor.run(readiness.unready, plan.places(wanted, nginx))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""What was asked of the stack: flags say where it runs, the environment says what it runs."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from sandbox.stack.ports import HOST
+from services.contracts import setting
+from services.contracts.processor import processors_from_text
+
+OWN_PROCESSORS = ("default", "fallback")
+_DISPATCHERS_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Ports, the folder, and the choices of section "Environment" in the README."""
+
+    http_port: int
+    nats_port: int
+    monitor_port: int
+    processor_ports: tuple[int, int]  # as OWN_PROCESSORS
+    run_dir: Path
+    nginx_wanted: bool
+    stop_with_stdin: bool
+    fees: tuple[str, str]  # as OWN_PROCESSORS
+    processors_given: str  # PROCESSORS, or empty: processors of its own
+    nats_url_given: str
+    dispatchers: int
+    keep: bool
+    log_level: str
+
+    @property
+    def processors(self) -> str:
+        """Return PROCESSORS as the services are to read it."""
+        return self.processors_given or ",".join(
+            f"{name}=http://{HOST}:{port}@{fee}"
+            for name, port, fee in zip(OWN_PROCESSORS, self.processor_ports, self.fees, strict=True)
+        )
+
+    @property
+    def nats_url(self) -> str:
+        """Return where the services find NATS; the one given may be a proxy that breaks things on purpose."""
+        return self.nats_url_given or f"nats://{HOST}:{self.nats_port}"
+
+    @property
+    def http_url(self) -> str:
+        """Return where clients come in."""
+        return f"http://{HOST}:{self.http_port}"
+
+
+def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
+    """Read flags and environment.
+
+    Raises:
+        SettingError: a variable cannot be used; its text names it.
+    """
+    flags = _parser().parse_args(arguments)
+    setting.text_as(
+        env, "PROCESSORS", "default=http://unused:1@0", processors_from_text
+    )  # wrong ones fail here, not in five deaths
+    return Options(
+        http_port=flags.http,
+        nats_port=flags.nats,
+        monitor_port=flags.monitor,
+        processor_ports=(flags.default, flags.fallback),
+        run_dir=flags.run_dir.resolve(),
+        nginx_wanted=not flags.no_nginx,
+        stop_with_stdin=flags.stop_with_stdin,
+        fees=setting.text_as(env, "SANDBOX_FEES", "0.05,0.15", fees_from_text),
+        processors_given=env.get("PROCESSORS", "").strip(),
+        nats_url_given=env.get("NATS_URL", "").strip(),
+        dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),
+        keep=setting.flag(env, "KEEP"),
+        # Services say at INFO that they are ready; a quieter level would leave the stack waiting for that.
+        log_level="DEBUG" if env.get("LOG_LEVEL", "").strip().upper() == "DEBUG" else "INFO",
+    )
+
+
+def fees_from_text(text: str) -> tuple[str, str]:
+    """Read the fees of the stack's own processors, the default's first.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong.
+    """
+    fees = [fee.strip() for fee in text.split(",")]
+    if len(fees) != len(OWN_PROCESSORS):
+        raise ValueError(f"must be two fees, as 0.05,0.15, not {text!r}")
+    for fee in fees:
+        try:
+            usable = 0 <= Decimal(fee) < 1
+        except InvalidOperation:
+            usable = False
+        if not usable:
+            raise ValueError(f"has the fee {fee!r}; write a share of the amount, as 0.05")
+    return fees[0], fees[1]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.stack",
+        description="Everything on one machine, in the foreground; Ctrl-C stops it.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--http", type=int, default=9999, help="port for clients")
+    parser.add_argument("--nats", type=int, default=4222, help="port of nats-server")
+    parser.add_argument("--monitor", type=int, default=8222, help="port of nats-server's monitoring")
+    parser.add_argument("--default", type=int, default=8001, help="port of the processor named default")
+    parser.add_argument("--fallback", type=int, default=8002, help="port of the processor named fallback")
+    parser.add_argument("--run-dir", type=Path, default=Path(".run"), help="folder for stores, process ids and sockets")
+    parser.add_argument("--no-nginx", action="store_true", help="share the port among the ingress instances instead")
+    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when the standard input ends")
+    return parser

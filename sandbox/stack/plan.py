@@ -1,0 +1,126 @@
+"""What is to run: the parts, their commands and environments, in the order in which they start. Pure."""
+
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.stack import balancer, nats, run_dir
+from sandbox.stack.options import OWN_PROCESSORS, Options
+from sandbox.stack.ports import HOST
+
+INGRESSES = ("ingress-1", "ingress-2")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process: how to start it, how to know that it serves, how to stop it."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)  # on top of the stack's own
+    ready: str = ""  # a text in a line of its log from which on it serves; none: from its start on
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace_s: float = 5.0  # from the stop signal to SIGKILL
+    orphan_signal: signal.Signals = signal.SIGKILL  # what it gets if the supervisor is killed
+
+
+# Each stage starts when the one before serves; they stop the other way round, so that no part loses what it stands on.
+Stages = tuple[tuple[Part, ...], ...]
+
+
+def stages(options: Options, nginx: Path | None) -> Stages:
+    """Return all parts of the stack."""
+    return tuple(
+        stage
+        for stage in (
+            (_nats(options),),
+            _processors(options),
+            (_service("ledger", "ledger", options),),
+            tuple(_dispatcher(number, options) for number in range(1, options.dispatchers + 1)),
+            tuple(_ingress(name, options, nginx) for name in INGRESSES),
+            () if nginx is None else (_balancer(options, nginx),),
+        )
+        if stage
+    )
+
+
+def ports(options: Options) -> dict[str, int]:
+    """Return the ports that must be free, by what is to listen there."""
+    own = {} if options.processors_given else dict(zip(OWN_PROCESSORS, options.processor_ports, strict=True))
+    return {
+        "http": options.http_port,
+        "nats": options.nats_port,
+        "monitoring of nats": options.monitor_port,
+        **{f"processor {name}": port for name, port in own.items()},
+    }
+
+
+def places(options: Options, nginx: Path | None) -> list[str]:
+    """Return the lines that say where everything is."""
+    door = "nginx before" if nginx else "no nginx here: one port shared by"
+    processors = options.processors.replace(",", "\n           ")
+    given = " (as given: the stack starts none of its own)" if options.processors_given else ""
+    elsewhere = f"\n           services use {options.nats_url}" if options.nats_url_given else ""
+    return [
+        f"http       {options.http_url} ({door} {' and '.join(INGRESSES)})",
+        f"nats       nats://{HOST}:{options.nats_port}, monitoring http://{HOST}:{options.monitor_port}{elsewhere}",
+        f"processors {processors}{given}",
+        f"folder     {options.run_dir}",
+    ]
+
+
+def socket_paths(options: Options) -> dict[str, Path]:
+    """Return where the ingress instances listen behind nginx."""
+    return {name: run_dir.socket_path(options.run_dir, name) for name in INGRESSES}
+
+
+def _nats(options: Options) -> Part:
+    conf = options.run_dir / "nats" / "nats.conf"
+    return Part("nats", (str(nats.binary()), "-c", str(conf)), ready="Server is ready", grace_s=10.0)
+
+
+def _processors(options: Options) -> tuple[Part, ...]:
+    if options.processors_given:
+        return ()
+    return tuple(
+        Part(
+            f"processor-{name}",
+            (
+                *(sys.executable, "-m", "sandbox.processor"),
+                *("--name", name, "--port", str(port), "--fee", fee),
+                *("--journal", str(options.run_dir / f"processor-{name}.journal")),
+            ),
+            ready="listening on",
+        )
+        for name, port, fee in zip(OWN_PROCESSORS, options.processor_ports, options.fees, strict=True)
+    )
+
+
+def _dispatcher(number: int, options: Options) -> Part:
+    # Its grace is above CALL_TIMEOUT_S, so that it may see its calls to an end.
+    return _service("dispatcher", f"dispatcher-{number}", options, grace_s=12.0)
+
+
+def _ingress(name: str, options: Options, nginx: Path | None) -> Part:
+    if nginx is None:
+        own = {"INGRESS_LISTEN": f"{HOST}:{options.http_port}", "INGRESS_REUSE_PORT": "1"}
+    else:
+        own = {"INGRESS_LISTEN": f"unix:{run_dir.socket_path(options.run_dir, name)}", "INGRESS_REUSE_PORT": "0"}
+    return _service("ingress", name, options, own)
+
+
+def _service(
+    service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
+) -> Part:
+    shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
+    env = {**shared, **(own or {})}
+    command = (sys.executable, "-m", f"services.{service}")
+    return Part(name, command, env, ready=f"{service}.ready", grace_s=grace_s)
+
+
+def _balancer(options: Options, nginx: Path) -> Part:
+    # SIGQUIT lets requests under way finish. As an orphan it must end its worker too, which SIGKILL does not let it.
+    command = balancer.command(nginx, options.run_dir / "balancer")
+    return Part("balancer", command, stop_signal=signal.SIGQUIT, orphan_signal=signal.SIGTERM)

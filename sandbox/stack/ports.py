@@ -1,0 +1,94 @@
+"""Ports: is one free, who holds it, and which are free for a stack of a test's own."""
+
+import contextlib
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sandbox.stack.errors import StackError
+
+HOST = "127.0.0.1"
+
+# Parts of a stack that was killed a moment ago are still being buried by the kernel.
+PATIENCE_S = 2.0
+
+# Below the range from which the kernel takes ports for outgoing connections: none takes one while its part is down.
+_TEST_PORTS = range(20_000, 32_000)
+
+_LISTENING = "0A"
+
+
+def check(wanted: Mapping[str, int], patience_s: float = PATIENCE_S) -> None:
+    """Return when all ports are free.
+
+    Raises:
+        StackError: names each port that is taken, what wanted it, and who holds it as far as can be seen.
+    """
+    deadline_s = time.monotonic() + patience_s
+    while taken := {part: port for part, port in wanted.items() if not is_free(port)}:
+        if time.monotonic() >= deadline_s:
+            raise StackError(
+                "\n".join(f"port {port} ({part}) is taken by {holder(port)}" for part, port in taken.items())
+            )
+        time.sleep(0.1)
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on the port now."""
+    with contextlib.closing(socket.socket()) as probe:
+        return _bound(probe, port)
+
+
+def free(count: int) -> list[int]:
+    """Return ports that are free now, all different."""
+    ports: list[int] = []
+    with contextlib.ExitStack() as held:
+        for port in random.sample(_TEST_PORTS, len(_TEST_PORTS)):
+            if len(ports) == count:
+                break
+            if _bound(held.enter_context(contextlib.closing(socket.socket())), port):
+                ports.append(port)
+    return ports
+
+
+def holder(port: int) -> str:
+    """Say who listens on a port, from what /proc shows to this user."""
+    inodes = set(_listening_inodes(port))
+    for process in Path("/proc").glob("[0-9]*"):
+        if inodes & set(_socket_inodes(process)):
+            with contextlib.suppress(OSError):
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                return f"process {process.name}: {command}"
+    return "a process that cannot be seen from here"
+
+
+def _bound(probe: socket.socket, port: int) -> bool:
+    # As servers do: a connection of an earlier server that is still being closed does not count.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((HOST, port))
+        probe.listen(1)  # where another listens with SO_REUSEPORT, only this tells
+    except OSError:
+        return False
+    return True
+
+
+def _listening_inodes(port: int) -> Iterator[str]:
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                    yield fields[9]
+
+
+def _socket_inodes(process: Path) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                target = os.readlink(descriptor)  # noqa: PTH115  # not a path: socket:[inode]
+                if target.startswith("socket:["):
+                    yield target[len("socket:[") : -1]

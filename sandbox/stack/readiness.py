@@ -1,0 +1,38 @@
+"""Whether a payment would be accepted and counted: asked of each instance by itself, then through the balancer."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+# An instance asks NATS before it answers; who takes longer than this is not ready.
+_PATIENCE_S = 2.0
+
+
+class Readiness:
+    """Asks ``/readyz`` at every door."""
+
+    def __init__(self, http_url: str, sockets: Mapping[str, Path]) -> None:
+        self._clients = {
+            name: httpx.Client(
+                base_url="http://ingress", transport=httpx.HTTPTransport(uds=str(path)), timeout=_PATIENCE_S
+            )
+            for name, path in sockets.items()
+        }
+        self._clients[http_url] = httpx.Client(base_url=http_url, trust_env=False, timeout=_PATIENCE_S)
+
+    def unready(self) -> list[str]:
+        """Return the doors behind which something is not ready."""
+        return [name for name, client in self._clients.items() if not _is_ready(client)]
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,33 @@
+"""Ties a process to the life of whoever started it: ``tether.py <parent's pid> <signal> <command> [argument...]``.
+
+A part must not outlive a supervisor that was killed with SIGKILL and so could stop nothing. The kernel sends the signal
+when the thread that started this process ends; it remembers that across exec. This is a program of its own, run as a
+file, because code between fork and exec is not safe in a process with threads.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Ask the kernel for the signal, then become the command under the same process id."""
+    parent, number, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) != 0:
+        sys.exit(f"tether: prctl failed: {os.strerror(ctypes.get_errno())}")
+    if os.getppid() != parent:
+        sys.exit("tether: the supervisor is gone already")
+    # Python ignores these two, and what is ignored stays ignored across exec.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)  # noqa: S606  # becoming another program is the purpose
+    except OSError as error:
+        sys.exit(f"tether: {command[0]} cannot be started: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main()

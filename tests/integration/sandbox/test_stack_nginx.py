@@ -1,0 +1,204 @@
+"""The balancer's promises, kept by a real nginx before two small instances on unix sockets."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.stack import balancer, ports
+
+PATIENCE_S = 60.0
+NAMES = ("one", "two")
+
+
+class Instance:
+    """An ingress of a test: answers with its name, or reads a request and drops it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seen: list[str] = []
+        self.connections = 0
+        self.drops = False
+        self.answer = 202
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+
+    async def stop(self) -> None:
+        """Stop listening, close every connection, and leave the socket's file behind, as a killed process does."""
+        if self._server is not None:
+            self._server.close()
+            for writer in list(self._open):
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._open.add(writer)
+        with suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                length = int(head.partition("content-length:")[2].partition("\r\n")[0] or 0)
+                await reader.readexactly(length)
+                self.seen.append(head)
+                if self.drops:
+                    break
+                body = self.path.stem.encode()
+                writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (self.answer, len(body), body))
+        self._open.discard(writer)
+        writer.close()
+
+
+@pytest.fixture
+async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
+    """Return two instances that serve."""
+    both = [Instance(tmp_path / f"{name}.sock") for name in NAMES]
+    for instance in both:
+        await instance.start()
+    yield both
+    for instance in both:
+        await instance.stop()
+
+
+@pytest.fixture
+async def client(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client of an nginx that stands before the instances."""
+    port = ports.free(1)[0]
+    folder = tmp_path / "balancer"
+    upstreams = [f"unix:{instance.path}" for instance in instances]
+    balancer.write_conf(folder, listen=balancer.listen(port), upstreams=upstreams)
+    command = balancer.command(nginx_binary, folder)
+    subprocess.run([*command, "-t"], check=True, capture_output=True, timeout=PATIENCE_S)  # noqa: ASYNC221  # at once
+    nginx = await asyncio.create_subprocess_exec(*command)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{ports.HOST}:{port}", timeout=PATIENCE_S, trust_env=False) as it:
+            await until(lambda: not ports.is_free(port))
+            yield it
+    finally:
+        nginx.send_signal(signal.SIGTERM)
+        await nginx.wait()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110  # nginx's port cannot be awaited
+            await asyncio.sleep(0.02)
+
+
+def test_the_configuration_is_accepted_without_a_warning(nginx_binary: Path, tmp_path: Path) -> None:
+    """Nginx finds nothing to say about the repository's file with what compose would put beside it."""
+    folder = tmp_path / "balancer"
+    balancer.write_conf(folder, listen="9999", upstreams=["127.0.0.1:8080", "127.0.0.1:8081"])
+    done = subprocess.run([*balancer.command(nginx_binary, folder), "-t"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not [line for line in done.stderr.splitlines() if "[" in line], done.stderr
+
+
+async def test_both_instances_serve_on_connections_that_stay_open(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """Requests are shared; an instance is not connected to anew for each, and sees the client's Host."""
+    for _ in range(20):
+        assert (await client.post("/payments", json={})).status_code == 202
+    assert [len(instance.seen) for instance in instances] == [10, 10]
+    assert [instance.connections for instance in instances] == [1, 1]
+    assert "host: 127.0.0.1" in instances[0].seen[0]
+
+
+async def test_while_one_instance_is_away_no_client_notices(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """A refused connection moves the request to the other instance, a POST too: nothing of it was sent."""
+    await instances[0].stop()
+    answers = [await client.post("/payments", json={}) for _ in range(50)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
+
+
+async def test_an_instance_that_is_back_is_used_again(client: httpx.AsyncClient, instances: list[Instance]) -> None:
+    """An instance that failed rests for a moment only."""
+    await instances[0].stop()
+    for _ in range(10):
+        await client.post("/payments", json={})
+    instances[0].path.unlink()
+    await instances[0].start()
+    async with asyncio.timeout(PATIENCE_S):
+        while (await client.post("/payments", json={})).text != "one":
+            pass
+
+
+async def test_a_post_that_was_read_and_dropped_is_never_repeated(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """Whatever became of it in the first instance, no other gets it; the client hears 502 and may repeat it."""
+    for instance in instances:
+        instance.drops = True
+    answer = await client.post("/payments", json={})
+    assert sum(len(instance.seen) for instance in instances) == 1
+    assert answer.status_code == 502
+    assert answer.json()["error"] == "unavailable"
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+async def test_a_post_dropped_on_a_connection_used_before_is_not_repeated(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """Nginx allows one more try where a kept connection fails; that must not be a POST either."""
+    for _ in range(4):
+        await client.post("/payments", json={})
+    for instance in instances:
+        instance.seen.clear()
+        instance.drops = True
+    assert (await client.post("/payments", json={})).status_code == 502
+    assert sum(len(instance.seen) for instance in instances) == 1
+
+
+async def test_a_question_that_was_dropped_is_asked_of_the_other(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """A GET changes nothing and so moves on."""
+    instances[0].drops = True
+    answers = [await client.get("/payments-summary") for _ in range(4)]
+    assert {answer.text for answer in answers} == {"two"}
+
+
+async def test_an_instances_own_answer_passes_untouched(client: httpx.AsyncClient, instances: list[Instance]) -> None:
+    """A 503 of ingress is an answer: not repeated, not replaced."""
+    for instance in instances:
+        instance.answer = 503
+    answer = await client.post("/payments", json={})
+    assert (answer.status_code, answer.text) == (503, "one")
+    assert not instances[1].seen
+
+
+async def test_a_body_that_is_too_large_reaches_ingress_if_it_can(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """Ingress refuses in its own words what is over 4 KiB; nginx only what is over 64 KiB, in the same shape."""
+    assert (await client.post("/payments", content=b"x" * 60_000)).status_code == 202
+    answer = await client.post("/payments", content=b"x" * 70_000)
+    assert answer.status_code == 413
+    assert set(answer.json()) == {"error", "detail"}
+
+
+async def test_without_any_instance_the_client_hears_it_at_once(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """Both away: 502 as JSON with Retry-After."""
+    for instance in instances:
+        await instance.stop()
+    for _ in range(8):  # refused at first, then known to be away
+        answer = await client.post("/payments", json={})
+        assert (answer.status_code, answer.json()["error"]) == (502, "unavailable")
+        assert answer.headers["Retry-After"] == "1"

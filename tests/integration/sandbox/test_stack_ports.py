@@ -1,0 +1,45 @@
+"""Ports: free or taken, and by whom."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.stack import ports
+from sandbox.stack.errors import StackError
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """Return a port on which this process listens."""
+    with socket.create_server((ports.HOST, 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_taken_port_is_named_with_its_holder(taken: int) -> None:
+    """The sentence says which port, what wanted it, and the process that has it."""
+    with pytest.raises(StackError, match=rf"port {taken} \(http\) is taken by process {os.getpid()}: .*python"):
+        ports.check({"http": taken}, patience_s=0)
+
+
+def test_a_port_shared_by_others_is_taken() -> None:
+    """A listener that shares its port (SO_REUSEPORT) still counts."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        server.bind((ports.HOST, 0))
+        server.listen()
+        assert not ports.is_free(server.getsockname()[1])
+
+
+def test_a_listener_on_every_address_takes_the_port() -> None:
+    """A port is one of the machine: who listens on all addresses has ours too."""
+    with socket.create_server(("", 0)) as server:
+        assert not ports.is_free(server.getsockname()[1])
+
+
+def test_free_ports_are_free_and_different() -> None:
+    """What is handed out can be listened on."""
+    found = ports.free(5)
+    assert len(set(found)) == 5
+    ports.check({str(port): port for port in found}, patience_s=0)

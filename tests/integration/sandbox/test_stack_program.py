@@ -1,0 +1,63 @@
+"""The program before it starts anything: it refuses with a sentence and disturbs nobody."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from sandbox.stack import Stack, ports, run_dir
+from sandbox.stack.errors import StackError
+
+TOP = Path(__file__).parents[3]
+
+
+def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> str:
+    """Run the program, which is to end with exit code 1, and return what it says."""
+    names = ("http", "nats", "monitor", "default", "fallback")
+    free = [text for name, port in zip(names, ports.free(5), strict=True) for text in (f"--{name}", str(port))]
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox.stack", *free, "--run-dir", str(folder), *flags],
+        check=False,
+        capture_output=True,
+        cwd=TOP,
+        env={**os.environ, **(env or {})},
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    return done.stdout
+
+
+def test_a_taken_port_stops_the_start_and_its_holder_is_named(tmp_path: Path) -> None:
+    """The sentence names the port and the process; nothing was made but the lock."""
+    with socket.create_server((ports.HOST, 0)) as server:
+        port = server.getsockname()[1]
+        said = refused(tmp_path, "--nats", str(port))
+    assert f"port {port} (nats) is taken by process {os.getpid()}:" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["stack.lock"]
+
+
+def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:
+    """It says that a stack is running there, and by which process; the first one's files stay."""
+    with run_dir.claimed(tmp_path):
+        run_dir.write_pid(tmp_path, "ledger", 4711)
+        said = refused(tmp_path)
+        assert f"a stack is running in {tmp_path} already (process {os.getpid()})" in said
+        assert (tmp_path / "ledger.pid").exists()
+
+
+def test_a_wrong_variable_stops_the_start(tmp_path: Path) -> None:
+    """A variable that no service could read is refused before any service is started."""
+    assert refused(tmp_path, env={"DISPATCHERS": "many"}).startswith("DISPATCHERS must be a whole number")
+
+
+def test_a_stack_that_cannot_start_says_why() -> None:
+    """The tests' handle raises with the program's last words and leaves no folder."""
+    stack = Stack(env={"PROCESSORS": "nonsense"})
+    with pytest.raises(StackError, match="PROCESSORS has 'nonsense'"):
+        stack.start()
+    assert not stack.run_dir.exists()

@@ -1,0 +1,55 @@
+"""What was asked of the stack: defaults as `make up` promises, wrong values refused by name."""
+
+import pytest
+
+from sandbox.stack import options
+from services.contracts.setting import SettingError
+
+
+def test_defaults_are_those_that_outsiders_hold_on_to() -> None:
+    """Without flags and variables the ports, fees and processors are the documented ones."""
+    wanted = options.read([], {})
+    assert wanted.http_url == "http://127.0.0.1:9999"
+    assert wanted.nats_url == "nats://127.0.0.1:4222"
+    assert wanted.processors == "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
+    assert (wanted.monitor_port, wanted.dispatchers, wanted.keep) == (8222, 1, False)
+    assert wanted.run_dir.name == ".run"
+    assert wanted.run_dir.is_absolute()
+
+
+def test_fees_and_ports_reach_the_services_through_processors() -> None:
+    """SANDBOX_FEES and the ports' flags show in the text that the services read."""
+    wanted = options.read(["--default", "7001", "--fallback", "7002"], {"SANDBOX_FEES": "0.07, 0.10"})
+    assert wanted.processors == "default=http://127.0.0.1:7001@0.07,fallback=http://127.0.0.1:7002@0.10"
+
+
+def test_given_processors_and_nats_are_handed_through() -> None:
+    """PROCESSORS and NATS_URL as given are what the services read."""
+    given = {"PROCESSORS": "bank=http://10.0.0.1:80@0.01", "NATS_URL": "nats://127.0.0.1:5000"}
+    wanted = options.read([], given)
+    assert wanted.processors == given["PROCESSORS"]
+    assert wanted.nats_url == given["NATS_URL"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DISPATCHERS", "0"),
+        ("DISPATCHERS", "two"),
+        ("KEEP", "yes"),
+        ("PROCESSORS", "default"),
+        ("SANDBOX_FEES", "0.05"),
+        ("SANDBOX_FEES", "0.05,1"),
+        ("SANDBOX_FEES", "0.05,cheap"),
+    ],
+)
+def test_a_wrong_variable_is_named(name: str, value: str) -> None:
+    """What cannot be used stops the start with a sentence that begins with the variable's name."""
+    with pytest.raises(SettingError, match=f"^{name} "):
+        options.read([], {name: value})
+
+
+@pytest.mark.parametrize(("given", "read"), [("", "INFO"), ("WARNING", "INFO"), ("debug", "DEBUG")])
+def test_services_always_say_that_they_are_ready(given: str, read: str) -> None:
+    """No LOG_LEVEL hides the lines that the stack waits for."""
+    assert options.read([], {"LOG_LEVEL": given}).log_level == read

@@ -1,0 +1,105 @@
+"""The plan: which parts run, in which order, with what in their environment."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sandbox.stack import options, plan
+from sandbox.stack.plan import Part, Stages
+
+NGINX = Path("/usr/sbin/nginx")
+
+
+def planned(flags: Sequence[str] = (), env: Mapping[str, str] | None = None, nginx: Path | None = NGINX) -> Stages:
+    """Return the stages for flags and an environment."""
+    return plan.stages(options.read(flags, env or {}), nginx)
+
+
+def names(stages: Stages) -> list[list[str]]:
+    """Return the parts' names, stage by stage."""
+    return [[part.name for part in stage] for stage in stages]
+
+
+def part(stages: Stages, name: str) -> Part:
+    """Return the part of a name."""
+    return next(part for stage in stages for part in stage if part.name == name)
+
+
+def test_parts_start_from_nats_to_the_balancer() -> None:
+    """Each part starts after what it stands on; the reverse is the order of stopping."""
+    assert names(planned()) == [
+        ["nats"],
+        ["processor-default", "processor-fallback"],
+        ["ledger"],
+        ["dispatcher-1"],
+        ["ingress-1", "ingress-2"],
+        ["balancer"],
+    ]
+
+
+def test_two_dispatchers_run_where_two_are_asked_for() -> None:
+    """DISPATCHERS=2 is two parts of one stage."""
+    assert ["dispatcher-1", "dispatcher-2"] in names(planned(env={"DISPATCHERS": "2"}))
+
+
+def test_given_processors_replace_the_stacks_own() -> None:
+    """With PROCESSORS given there are none of its own, and their ports need not be free."""
+    env = {"PROCESSORS": "bank=http://10.0.0.1:80@0.01"}
+    assert not [name for stage in names(planned(env=env)) for name in stage if name.startswith("processor")]
+    assert sorted(plan.ports(options.read([], env))) == ["http", "monitoring of nats", "nats"]
+
+
+def test_own_processors_get_their_port_fee_and_journal() -> None:
+    """The processor's command line says what PROCESSORS says of it, and where its books outlive a kill."""
+    stages = planned(["--fallback", "7002", "--run-dir", "/x/run"], {"SANDBOX_FEES": "0.07,0.10"})
+    command = part(stages, "processor-fallback").command[1:]
+    assert command == (
+        *("-m", "sandbox.processor", "--name", "fallback", "--port", "7002", "--fee", "0.10"),
+        *("--journal", "/x/run/processor-fallback.journal"),
+    )
+
+
+def test_services_are_told_where_nats_and_the_processors_are() -> None:
+    """Every service gets NATS_URL and PROCESSORS; everything else comes with the stack's own environment."""
+    stages = planned(["--nats", "5222"])
+    for name in ("ledger", "dispatcher-1", "ingress-1", "ingress-2"):
+        assert part(stages, name).env["NATS_URL"] == "nats://127.0.0.1:5222"
+        assert part(stages, name).env["PROCESSORS"].startswith("default=http://127.0.0.1:8001@0.05,")
+
+
+def test_services_count_as_serving_when_they_say_so() -> None:
+    """The line that a service logs when it is ready is what the stack waits for."""
+    ready = {name: part(planned(), name).ready for name in ("ledger", "dispatcher-1", "ingress-2")}
+    assert ready == {"ledger": "ledger.ready", "dispatcher-1": "dispatcher.ready", "ingress-2": "ingress.ready"}
+
+
+def test_behind_nginx_every_instance_has_a_socket_of_its_own() -> None:
+    """The instances listen on unix sockets in the stack's folder."""
+    stages = planned(["--run-dir", "/x/run"])
+    assert part(stages, "ingress-1").env["INGRESS_LISTEN"] == "unix:/x/run/ingress-1.sock"
+    assert part(stages, "ingress-2").env["INGRESS_LISTEN"] == "unix:/x/run/ingress-2.sock"
+
+
+def test_a_folder_too_deep_for_sockets_gets_them_elsewhere() -> None:
+    """A unix socket's path has a limit: beyond it the sockets move to a short folder, two folders never to the same."""
+    first, second = (
+        plan.socket_paths(options.read(["--run-dir", f"/{'deep/' * 20}{name}"], {}))["ingress-1"] for name in ("a", "b")
+    )
+    assert max(len(str(first)), len(str(second))) < 63
+    assert first != second
+
+
+def test_without_nginx_the_instances_share_the_port() -> None:
+    """No balancer: both listen on the clients' port, and the printed lines say so."""
+    stages = planned(["--http", "7999"], nginx=None)
+    for name in plan.INGRESSES:
+        env = part(stages, name).env
+        assert (env["INGRESS_LISTEN"], env["INGRESS_REUSE_PORT"]) == ("127.0.0.1:7999", "1")
+    assert ["balancer"] not in names(stages)
+    assert "no nginx here" in plan.places(options.read([], {}), None)[0]
+
+
+def test_the_balancer_ends_its_worker_however_it_is_stopped() -> None:
+    """Nginx finishes requests when stopped; as an orphan it is asked: SIGKILL would leave its worker."""
+    balancer = part(planned(), "balancer")
+    assert (balancer.stop_signal, balancer.orphan_signal) == (signal.SIGQUIT, signal.SIGTERM)
