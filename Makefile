@@ -22,7 +22,7 @@ rinha: $(VENV)/installed
 	@$(RUN) -m sandbox.rinha $(PROFILE)
 
 bench: $(VENV)/installed
-	@$(RUN) -m sandbox.bench
+	@$(RUN) -m benchmarks
 
 # The JSON Schemas of the events, generated from the code; a test compares them.
 schemas: $(VENV)/installed
