@@ -1,0 +1,28 @@
+"""Runs every benchmark, or those named on the command line, and prints what each measured."""
+# a console program speaks to its console
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import http_calls, ledger_book
+
+PARTS: dict[str, Callable[[], None]] = {
+    "http_calls": http_calls.run,
+    "ledger_book": ledger_book.run,
+}
+
+
+def main() -> int:
+    """Run them one after another; 2 if a name is not one of them."""
+    names = sys.argv[1:] or list(PARTS)
+    if unknown := [name for name in names if name not in PARTS]:
+        print(f"no benchmark is called {unknown[0]}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    for name in names:
+        print(f"== {name}: {(sys.modules[PARTS[name].__module__].__doc__ or '').splitlines()[0]}", flush=True)
+        PARTS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

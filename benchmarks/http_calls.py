@@ -1,0 +1,115 @@
+"""CPU of one charge at a processor: through our transport, and as stock httpx would make the same call.
+
+User and system time of this whole process, pyreqwest's own thread included; the processor runs in another one. Each
+figure is the lesser of two measurements, so that a disturbance on the machine does not count.
+"""
+# a console program speaks to its console
+
+import asyncio
+import resource
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import httpx
+import uvloop
+
+from services.contracts.stamp import stamp_from_ms, text_of
+from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.transport import PyreqwestTransport
+from services.dispatcher.core.outcome import Booked
+
+IN_FLIGHT = (8, 64)
+ROUNDS = 2
+MEASURED_S = 1.5
+WARM_UP_S = 0.2
+TIMEOUT_S = 10.0
+AMOUNT_CENTS = 1990
+
+Call = Callable[[], Awaitable[None]]
+
+
+def run() -> None:
+    """Print microseconds of CPU per call, and the ratio."""
+    with _processor() as url:
+        uvloop.run(_compare(url))
+
+
+async def _compare(url: str) -> None:
+    limits = httpx.Limits(max_connections=max(IN_FLIGHT), max_keepalive_connections=max(IN_FLIGHT))
+    async with (
+        PyreqwestTransport(timeout_s=TIMEOUT_S, idle_max=max(IN_FLIGHT)) as transport,
+        httpx.AsyncClient(trust_env=False, limits=limits, timeout=TIMEOUT_S) as client,
+    ):
+        ours = _our_call(ProcessorApi(url, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S))
+        stock = _stock_call(client, f"{url}/payments")
+        print(f"{'in flight':>9} {'ours':>10} {'stock':>10} {'ratio':>7}")
+        for in_flight in IN_FLIGHT:
+            rounds = [(await _cpu_us(ours, in_flight), await _cpu_us(stock, in_flight)) for _ in range(ROUNDS)]
+            ours_us, stock_us = (min(figures) for figures in zip(*rounds, strict=True))
+            print(f"{in_flight:>9} {ours_us:>7.0f} us {stock_us:>7.0f} us {ours_us / stock_us:>7.3f}", flush=True)
+
+
+def _our_call(api: ProcessorApi) -> Call:
+    async def call() -> None:
+        outcome = await api.charge(str(uuid.uuid4()), AMOUNT_CENTS, _now())
+        if not isinstance(outcome, Booked):
+            raise TypeError(f"{outcome} is not what is measured here")
+
+    return call
+
+
+def _stock_call(client: httpx.AsyncClient, url: str) -> Call:
+    async def call() -> None:
+        body = {"correlationId": str(uuid.uuid4()), "amount": AMOUNT_CENTS / 100, "requestedAt": text_of(_now())}
+        response = await client.post(url, json=body)
+        response.raise_for_status()
+
+    return call
+
+
+async def _cpu_us(call: Call, in_flight: int) -> float:
+    await _keep_calling(call, in_flight, WARM_UP_S)
+    before_s = _cpu_s()
+    count = await _keep_calling(call, in_flight, MEASURED_S)
+    return (_cpu_s() - before_s) / count * 1e6
+
+
+async def _keep_calling(call: Call, in_flight: int, for_s: float) -> int:
+    end_s = time.monotonic() + for_s
+
+    async def one_after_another() -> int:
+        count = 0
+        while time.monotonic() < end_s:
+            await call()
+            count += 1
+        return count
+
+    return sum(await asyncio.gather(*[one_after_another() for _ in range(in_flight)]))
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _now() -> datetime:
+    return stamp_from_ms(int(datetime.now(UTC).timestamp() * 1000))
+
+
+@contextmanager
+def _processor() -> Iterator[str]:
+    """Run the sandbox's processor on a free port."""
+    command = [sys.executable, "-m", "sandbox.processor", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.stdout.readline() if process.stdout else ""
+            if not said.startswith("listening on "):
+                raise RuntimeError(f"the processor did not start; it said {said!r}")
+            yield said.removeprefix("listening on ").strip()
+        finally:
+            process.terminate()

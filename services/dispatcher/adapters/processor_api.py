@@ -1,0 +1,191 @@
+"""One processor over HTTP: whatever it does, or fails to do, comes back as a value and is never better than it was.
+
+A payment counts as not sent only where the transport says `httpx.ConnectError`, and as booked only by a complete 2xx
+or by the processor's own record of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final, cast
+
+import httpx
+import orjson
+from msgspec import Meta, Struct, json
+
+from services.contracts.money import amount_of, cents_of
+from services.contracts.stamp import stamp_from_text, text_of
+from services.dispatcher.core.outcome import (
+    Absent,
+    Answer,
+    AskProcessor,
+    Found,
+    Lookup,
+    LookupFailed,
+    NoAnswer,
+    NotSent,
+    Outcome,
+    Reply,
+    outcome_after_lookup,
+    outcome_of,
+)
+
+# Far above any answer of a processor; what is longer is not read to its end and counts as no answer.
+BODY_BYTES_MAX: Final = 64 * 1024
+# An hour: what claims more is not a time that anyone measured.
+HEALTH_MS_MAX: Final = 3_600_000
+_DETAIL_CHARS_MAX: Final = 200
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+_ALREADY_EXISTS: Final = b"already exists"
+_JSON: Final = (b"Content-Type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a processor says of itself."""
+
+    failing: bool
+    min_response_time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthUnread:
+    """It said nothing about its health that can be read: refused, silent, limited, or not what was agreed."""
+
+    detail: str
+
+
+class _HealthBody(Struct, rename="camel"):
+    failing: bool
+    min_response_time: Annotated[int, Meta(ge=0, le=HEALTH_MS_MAX)]
+
+
+class _RecordedBody(Struct, rename="camel"):
+    correlation_id: str
+    amount: Annotated[float, Meta(gt=0, lt=1e11)]  # cents are exact below; far above AMOUNT_MAX
+    requested_at: str
+
+
+_health_body = json.Decoder(_HealthBody)
+_recorded_body = json.Decoder(_RecordedBody)
+
+
+class ProcessorApi:
+    """The calls to one processor.
+
+    Args:
+        url: its base URL, without a trailing slash.
+        transport: sends the requests; its pool may serve several processors and is closed by whoever made it.
+        call_timeout_s: for one request; `charge` may make two.
+        health_timeout_s: for the health call, which processors hold back rather than refuse when asked too often.
+    """
+
+    def __init__(
+        self, url: str, transport: httpx.AsyncBaseTransport, *, call_timeout_s: float, health_timeout_s: float
+    ) -> None:
+        self._transport = transport
+        self._payments = httpx.URL(f"{url}/payments")
+        self._health = httpx.URL(f"{url}/payments/service-health")
+        self._host = (b"Host", self._payments.netloc)
+        self._call_limits = {"timeout": httpx.Timeout(call_timeout_s).as_dict()}
+        self._health_limits = {"timeout": httpx.Timeout(health_timeout_s).as_dict()}
+
+    async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
+        """Ask for one charge, and look it up where the reply does not say what became of it.
+
+        Returns:
+            Booked: charged; `recorded` is set where the look-up says so.
+            NotBooked: not charged by this attempt, now or later; another attempt is safe, wherever it goes.
+            Refused: not charged, and will not be.
+            Unknown: perhaps charged, perhaps later: only this processor may be asked again.
+        """
+        reply = await self._post(payment_id, amount_cents, requested_at)
+        outcome = outcome_of(reply)
+        if isinstance(outcome, AskProcessor):
+            answer = cast("Answer", reply)  # without an answer there is nothing to ask about
+            return outcome_after_lookup(answer, await self.look_up(payment_id))
+        return outcome
+
+    async def look_up(self, payment_id: str) -> Lookup:
+        """Ask whether the processor has booked the id.
+
+        Returns:
+            Found: as it recorded the payment.
+            Absent: it had not booked it when it answered; a charge still under way may yet be.
+            LookupFailed: it did not say; ask again later.
+        """
+        request = self._request("GET", httpx.URL(f"{self._payments}/{payment_id}"), self._call_limits)
+        try:
+            status, body = await self._exchange(request)
+            if status == _OK:
+                return _found(payment_id, body)
+        except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
+            return LookupFailed(_told(error))
+        return Absent() if status == _NOT_FOUND else LookupFailed(_detail(status, body))
+
+    async def health(self) -> Health | HealthUnread:
+        """Ask how the processor is; at most once in 5 s, counted over everyone who asks."""
+        try:
+            status, body = await self._exchange(self._request("GET", self._health, self._health_limits))
+            if status != _OK:
+                return HealthUnread(_detail(status, body))
+            said = _health_body.decode(body)
+        except Exception as error:  # noqa: BLE001 (a processor that cannot be asked has no known health)
+            return HealthUnread(_told(error))
+        return Health(said.failing, said.min_response_time)
+
+    async def _post(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Reply:
+        content = orjson.dumps(
+            {"correlationId": payment_id, "amount": amount_of(amount_cents), "requestedAt": text_of(requested_at)}
+        )
+        try:
+            status, body = await self._exchange(self._request("POST", self._payments, self._call_limits, content))
+        except httpx.ConnectError as error:
+            return NotSent(_told(error))
+        except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
+            return NoAnswer(_told(error))
+        return Answer(status, _detail(status, body), already_exists=_ALREADY_EXISTS in body.lower())
+
+    def _request(
+        self, method: str, url: httpx.URL, limits: dict[str, dict[str, float | None]], content: bytes = b""
+    ) -> httpx.Request:
+        # Given its headers and a stream, httpx takes the request as it is; left to complete it, it costs seven-fold.
+        headers = [self._host, _JSON, (b"Content-Length", b"%d" % len(content))] if content else [self._host]
+        return httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content), extensions=limits)
+
+    async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
+        """Return status and complete body.
+
+        Raises:
+            httpx.ConnectError: nothing was sent.
+            Exception: any other: there is no complete answer.
+        """
+        # Not through httpx.AsyncClient: redirects, cookies and auth are not wanted, and its layers cost more than
+        # twice what the call itself does.
+        response = await self._transport.handle_async_request(request)
+        body = b""
+        try:
+            async for part in cast("httpx.AsyncByteStream", response.stream):
+                body += part
+                if len(body) > BODY_BYTES_MAX:
+                    raise httpx.RemoteProtocolError(f"the body exceeds {BODY_BYTES_MAX} bytes")
+        finally:
+            await response.aclose()
+        return response.status_code, body
+
+
+def _found(payment_id: str, body: bytes) -> Found:
+    """Read the record of a payment; any exception means that it cannot be read, or is another's."""
+    said = _recorded_body.decode(body)
+    cents = cents_of(said.amount)
+    if said.correlation_id.lower() != payment_id or cents is None:
+        raise ValueError(f"gave {said.correlation_id}, amount {said.amount}")
+    return Found(cents, stamp_from_text(said.requested_at))
+
+
+def _detail(status: int, body: bytes) -> str:
+    return f"{status} {body[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

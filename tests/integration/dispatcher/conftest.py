@@ -1,0 +1,48 @@
+"""Misbehaving processors on free ports, and the two transports that must lead to the same outcomes."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.transport import PyreqwestTransport
+from tests.integration.dispatcher.misbehaving import PATIENT_S, ApiFor, MisbehavingServer, Script, Serve, closes
+
+
+@pytest.fixture
+async def misbehaving_server() -> AsyncIterator[Serve]:
+    """Give a starter of servers, each of which listens once it was awaited."""
+    servers: list[MisbehavingServer] = []
+
+    async def serve(post: Script = closes, get: Script = closes, at_once: Script | None = None) -> MisbehavingServer:
+        servers.append(MisbehavingServer(post, get, at_once))
+        await servers[-1].start()
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        await server.stop()
+
+
+@pytest.fixture(params=["ours", "stock"])
+async def transport(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    """Give our transport, and httpx's own configured as the facts say."""
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
+    made: httpx.AsyncBaseTransport = (
+        PyreqwestTransport(timeout_s=PATIENT_S, idle_max=16)
+        if request.param == "ours"
+        else httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+    )
+    async with made:
+        yield made
+
+
+@pytest.fixture
+def api_for(transport: httpx.AsyncBaseTransport) -> ApiFor:
+    """Make the client of one processor: `api_for(server.url)`."""
+
+    def make(url: str, call_timeout_s: float = PATIENT_S, health_timeout_s: float = PATIENT_S) -> ProcessorApi:
+        return ProcessorApi(url, transport, call_timeout_s=call_timeout_s, health_timeout_s=health_timeout_s)
+
+    return make

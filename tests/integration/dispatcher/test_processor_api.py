@@ -1,0 +1,229 @@
+"""Every row of the outcome table, on a socket that misbehaves on purpose: our transport and the stock one agree."""
+
+import json
+import socket
+from datetime import UTC, datetime
+
+import pytest
+
+from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked, Refused, Unknown
+from tests.integration.dispatcher.misbehaving import (
+    SHORT_S,
+    ApiFor,
+    Script,
+    Serve,
+    answer,
+    closes,
+    dribbles,
+    hangs,
+    record,
+    resets,
+    says,
+    sends,
+)
+
+ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+OTHER_ID = "00000000-7d26-4d9d-aa19-4dc1c7cf60b3"
+NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
+RECORDED = Booked(Found(1990, datetime(2025, 7, 15, 12, 34, 56, tzinfo=UTC)))
+
+CHUNKED_AND_CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+EXISTS = says(422, b'{"message":"CorrelationId already exists"}')
+INVALID = says(422, b'{"message":"amount is not acceptable"}')
+
+
+def is_misconfigured(outcome: object) -> bool:
+    """Tell whether no payment gets through there."""
+    return isinstance(outcome, NotBooked) and outcome.misconfigured
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+async def test_complete_2xx_is_booked(status: int, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """A complete 2xx is the word itself: no look-up follows."""
+    server = await misbehaving_server(says(status) if status != 204 else sends(b"HTTP/1.1 204 None\r\n\r\n"))
+    assert await api_for(server.url).charge(ID, 1990, NOW) == Booked(None)
+    assert [one.method for one in server.seen] == ["POST"]
+
+
+async def test_request_is_what_a_processor_expects(misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """The amount is a decimal and the stamp the one given, in UTC with milliseconds."""
+    server = await misbehaving_server(says(200))
+    await api_for(server.url).charge(ID, 1990, NOW)
+    assert server.seen[0].path == "/payments"
+    expected = {"correlationId": ID, "amount": 19.9, "requestedAt": "2025-07-15T12:34:56.789Z"}
+    assert json.loads(server.seen[0].body) == expected
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        pytest.param(dribbles(answer(200, b'{"message":"done"}')), id="byte by byte"),
+        pytest.param(sends(b"HTTP/1.1 100 Continue\r\n\r\n" + answer(200)), id="100-continue first"),
+        pytest.param(says(200, b"\x1f\x8bno", "Content-Encoding: gzip"), id="gzip that is none"),
+        pytest.param(says(200, b"not JSON"), id="not JSON"),
+        pytest.param(sends(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), id="then closes"),
+    ],
+)
+async def test_odd_but_complete_2xx_is_booked(post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """What is complete counts, however it came and whatever its body says."""
+    server = await misbehaving_server(post)
+    assert await api_for(server.url).charge(ID, 1990, NOW) == Booked(None)
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        pytest.param(closes, id="reads, then closes"),
+        pytest.param(resets, id="reads, then resets"),
+        pytest.param(sends(b"HTTP/1.1 200 OK\r\nContent-Le", then_close=True), id="half a head"),
+        pytest.param(sends(answer(200, b"12345")[:-1], then_close=True), id="content-length too short"),
+        pytest.param(sends(CHUNKED_AND_CUT, then_close=True), id="chunked, cut"),
+        pytest.param(sends(b"\x00\xff\x00 what is this\r\n\r\n", then_close=True), id="garbage"),
+        pytest.param(says(200, b"x" * 1_000_000), id="huge body"),
+        pytest.param(says(502), id="502"),
+        pytest.param(says(504), id="504"),
+        pytest.param(says(599), id="599"),
+    ],
+)
+async def test_unclear_end_is_unknown(post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """Whoever cannot tell says Unknown, and the request was made exactly once."""
+    server = await misbehaving_server(post, get=says(404))
+    assert isinstance(await api_for(server.url).charge(ID, 1990, NOW), Unknown)
+    assert [one.method for one in server.seen] == ["POST"]
+
+
+@pytest.mark.parametrize("at_once", [closes, resets])
+async def test_connection_closed_unread_is_unknown(at_once: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """A connection that came about is not a refused one, even if the server never looked at it."""
+    server = await misbehaving_server(at_once=at_once)
+    assert isinstance(await api_for(server.url).charge(ID, 1990, NOW), Unknown)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        pytest.param(hangs, id="no answer"),
+        pytest.param(sends(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n123"), id="half an answer"),
+    ],
+)
+async def test_timeout_is_unknown(post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """An answer that does not come, or not to its end, within the call's time says nothing."""
+    server = await misbehaving_server(post)
+    assert isinstance(await api_for(server.url, SHORT_S).charge(ID, 1990, NOW), Unknown)
+    assert server.post_count == 1
+
+
+async def test_refused_connection_is_not_booked(api_for: ApiFor) -> None:
+    """Where nobody listens, nothing was sent."""
+    with socket.socket() as bound_but_deaf:
+        bound_but_deaf.bind(("127.0.0.1", 0))
+        outcome = await api_for(f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}").charge(ID, 1990, NOW)
+    assert isinstance(outcome, NotBooked)
+    assert not outcome.misconfigured
+
+
+async def test_429_is_not_booked(misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """A processor that is too busy has not taken the payment, and nothing is wrong with its address."""
+    server = await misbehaving_server(says(429, b"", "Retry-After: 1"))
+    outcome = await api_for(server.url).charge(ID, 1990, NOW)
+    assert isinstance(outcome, NotBooked)
+    assert not outcome.misconfigured
+
+
+@pytest.mark.parametrize("status", [400, 413, 415])
+async def test_bad_request_is_refused(status: int, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """What a processor calls a bad payment stays one, and its words are kept."""
+    server = await misbehaving_server(says(status, b"no good"))
+    assert await api_for(server.url).charge(ID, 1990, NOW) == Refused(f"{status} no good")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_not_followed(status: int, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """A payment goes to its processor's URL or nowhere."""
+    elsewhere = await misbehaving_server(says(200), says(200))
+    server = await misbehaving_server(says(status, b"", f"Location: {elsewhere.url}/payments"))
+    assert is_misconfigured(await api_for(server.url).charge(ID, 1990, NOW))
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 409])
+async def test_other_4xx_is_misconfigured(status: int, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """An address that is not a processor's has charged nothing and never will."""
+    server = await misbehaving_server(says(status))
+    assert is_misconfigured(await api_for(server.url).charge(ID, 1990, NOW))
+
+
+UNREADABLE = [
+    pytest.param(closes, id="closes"),
+    pytest.param(resets, id="resets"),
+    pytest.param(says(500), id="500"),
+    pytest.param(says(204), id="204"),
+    pytest.param(says(302, b"", "Location: /"), id="302"),
+    pytest.param(says(429), id="429"),
+    pytest.param(says(200, b"{"), id="not JSON"),
+    pytest.param(says(200, b"[" * 60_000), id="JSON too deep"),
+    pytest.param(says(200, b"{}"), id="fields missing"),
+    pytest.param(says(200, b"x" * 1_000_000), id="huge"),
+    pytest.param(sends(answer(404, b"12345")[:-1], then_close=True), id="half a 404"),
+    pytest.param(record(OTHER_ID), id="another payment"),
+    pytest.param(record(ID, '"19.90"'), id="amount is text"),
+    pytest.param(record(ID, "19.901"), id="amount is not cents"),
+    pytest.param(record(ID, "0"), id="amount is nothing"),
+    pytest.param(record(ID, "1e300"), id="amount is absurd"),
+    pytest.param(record(ID, "19.90", "yesterday"), id="stamp is none"),
+    pytest.param(record(ID, "19.90", "0001-01-01T00:00:00+14:00"), id="stamp before time began"),
+]
+
+
+@pytest.mark.parametrize("post", [says(500), says(503), EXISTS, INVALID], ids=["500", "503", "exists", "other 422"])
+class TestLookUpDecides:
+    """Where a reply leaves it open, GET of the id says what became of the payment."""
+
+    async def test_found_is_booked_as_recorded(self, post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
+        """The processor's record is the truth, its stamp and amount included."""
+        server = await misbehaving_server(post, record(ID.upper()))
+        assert await api_for(server.url).charge(ID, 2000, NOW) == RECORDED
+        assert [(one.method, one.path) for one in server.seen] == [("POST", "/payments"), ("GET", f"/payments/{ID}")]
+
+    @pytest.mark.parametrize("get", UNREADABLE)
+    async def test_failed_look_up_is_unknown(
+        self, post: Script, get: Script, misbehaving_server: Serve, api_for: ApiFor
+    ) -> None:
+        """A look-up that does not say leaves the payment where it was."""
+        server = await misbehaving_server(post, get)
+        assert isinstance(await api_for(server.url).charge(ID, 1990, NOW), Unknown)
+        assert server.post_count == 1
+
+    async def test_hanging_look_up_is_unknown(self, post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
+        """So does one that never answers."""
+        server = await misbehaving_server(post, hangs)
+        assert isinstance(await api_for(server.url, SHORT_S).charge(ID, 1990, NOW), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("post", "expected"), [(says(500), NotBooked), (says(503), NotBooked), (EXISTS, Unknown), (INVALID, Refused)]
+)
+async def test_absent_means_what_the_reply_made_of_it(
+    post: Script, expected: type, misbehaving_server: Serve, api_for: ApiFor
+) -> None:
+    """Not there: after a 5xx not booked, after a refusal refused, after "already exists" a contradiction."""
+    server = await misbehaving_server(post, says(404))
+    outcome = await api_for(server.url).charge(ID, 1990, NOW)
+    assert isinstance(outcome, expected)
+    assert not is_misconfigured(outcome)
+
+
+@pytest.mark.parametrize("amount", ["19.9", "19.90", "1.99e1"])
+async def test_look_up_reads_cents_exactly(amount: str, misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """However the decimal is spelled, the cents are the same."""
+    server = await misbehaving_server(get=record(ID, amount))
+    assert await api_for(server.url).look_up(ID) == RECORDED.recorded
+
+
+async def test_look_up_alone(misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """404 is Absent, a failure is a value."""
+    server = await misbehaving_server(get=says(404))
+    assert await api_for(server.url).look_up(ID) == Absent()
+    await server.stop()
+    assert isinstance(await api_for(server.url).look_up(ID), LookupFailed)

@@ -1,0 +1,105 @@
+"""Every row of the outcome table."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.contracts.money import Cents
+from services.dispatcher.core.outcome import (
+    ASK_PROCESSOR,
+    Absent,
+    Answer,
+    Booked,
+    Found,
+    Lookup,
+    LookupFailed,
+    NoAnswer,
+    NotBooked,
+    NotSent,
+    Outcome,
+    Refused,
+    Unknown,
+    outcome_after_lookup,
+    outcome_of,
+)
+
+FOUND = Found(Cents(1990), datetime(2025, 7, 15, 12, 34, 56, tzinfo=UTC))
+FAILED = LookupFailed("silence")
+
+ASKED = {422, 500, 503}
+REFUSED = {400, 413, 415}
+LISTED = {*range(200, 500), *ASKED}
+
+
+def row(status: int, already_exists: bool = False) -> Answer:  # noqa: FBT001, FBT002 (reads as the table does)
+    """Give a complete answer."""
+    return Answer(status, f"{status} said", already_exists)
+
+
+@pytest.mark.parametrize("status", range(200, 300))
+def test_2xx_is_booked_on_its_word(status: int) -> None:
+    """A complete 2xx needs no look-up."""
+    assert outcome_of(row(status)) == Booked(None)
+
+
+@pytest.mark.parametrize("status", sorted(ASKED))
+def test_reply_that_does_not_say_is_asked_about(status: int) -> None:
+    """422, 500 and 503 leave it to the look-up."""
+    assert outcome_of(row(status)) is ASK_PROCESSOR
+    assert outcome_of(row(status, already_exists=True)) is ASK_PROCESSOR
+
+
+def test_429_is_not_booked() -> None:
+    """Too busy: not taken, and the address is right."""
+    assert outcome_of(row(429)) == NotBooked("429 said", misconfigured=False)
+
+
+def test_refused_connection_is_not_booked() -> None:
+    """Not one byte was sent."""
+    assert outcome_of(NotSent("refused")) == NotBooked("refused", misconfigured=False)
+
+
+@pytest.mark.parametrize("status", sorted(REFUSED))
+def test_bad_payment_is_refused(status: int) -> None:
+    """Turned down for good, with the processor's words."""
+    assert outcome_of(row(status)) == Refused(f"{status} said")
+
+
+@pytest.mark.parametrize("status", sorted({*range(300, 500)} - REFUSED - {422, 429}))
+def test_3xx_and_other_4xx_are_misconfigured(status: int) -> None:
+    """Not booked, and no payment will get through there."""
+    assert outcome_of(row(status)) == NotBooked(f"{status} said", misconfigured=True)
+
+
+def test_no_answer_is_unknown() -> None:
+    """Whatever it was, the processor may have booked."""
+    assert outcome_of(NoAnswer("timeout")) == Unknown("timeout")
+
+
+@pytest.mark.parametrize("status", sorted({*range(1000)} - LISTED))
+def test_status_in_no_row_is_unknown(status: int) -> None:
+    """A status that nobody listed proves nothing: 1xx, 502, 504, all other 5xx and what is none."""
+    assert outcome_of(row(status)) == Unknown(f"{status} said")
+
+
+@pytest.mark.parametrize(
+    ("reply", "lookup", "expected"),
+    [
+        (row(500), FOUND, Booked(FOUND)),
+        (row(503), FOUND, Booked(FOUND)),
+        (row(422, already_exists=True), FOUND, Booked(FOUND)),
+        (row(422), FOUND, Booked(FOUND)),
+        (row(500), Absent(), NotBooked("500 said")),
+        (row(503), Absent(), NotBooked("503 said")),
+        (row(500, already_exists=True), Absent(), NotBooked("500 said")),
+        (row(422), Absent(), Refused("422 said")),
+        (row(422, already_exists=True), Absent(), Unknown("422 said, but GET = 404")),
+        (row(500), FAILED, Unknown("500 said, and GET: silence")),
+        (row(503), FAILED, Unknown("503 said, and GET: silence")),
+        (row(422), FAILED, Unknown("422 said, and GET: silence")),
+        (row(422, already_exists=True), FAILED, Unknown("422 said, and GET: silence")),
+    ],
+)
+def test_look_up_decides(reply: Answer, lookup: Lookup, expected: Outcome) -> None:
+    """What GET says, together with the reply that led to it."""
+    assert outcome_after_lookup(reply, lookup) == expected
