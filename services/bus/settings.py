@@ -1,0 +1,57 @@
+"""The settings that every service reads alike: where NATS is, how the streams must be, who charges.
+
+One reading for all three, so that no two services can want the same stream differently.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from services.bus.streams import StreamLimits
+from services.contracts.processor import Processor, processors_from_text
+from services.contracts.setting import text_as, whole
+
+PROCESSORS_DEFAULT = "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
+BYTES_PER_GIB = 1024**3
+# Longer than two renewals by a healthy holder, short enough that a dead health poller is soon replaced.
+LEASE_S = 15
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """What all services share; ``processors`` are sorted by fee, the first is the home."""
+
+    nats_url: str
+    limits: StreamLimits
+    processors: tuple[Processor, ...]
+
+
+def bus_settings(env: Mapping[str, str]) -> BusSettings:
+    """Read them from the environment.
+
+    Raises:
+        SettingError: names the variable that is wrong, and its unit.
+    """
+    return BusSettings(
+        nats_url=text_as(env, "NATS_URL", "nats://127.0.0.1:4222", _nats_url),
+        limits=StreamLimits(
+            backlog_max=whole(env, "BACKLOG_MAX", 1_000_000, least=1, most=100_000_000, unit="payments"),
+            idempotency_window_s=whole(env, "IDEMPOTENCY_WINDOW_S", 600, least=1, most=86_400, unit="seconds"),
+            settlements_bytes_max=whole(
+                env, "SETTLEMENTS_BYTES_MAX", 2 * BYTES_PER_GIB, least=1024**2, most=1024 * BYTES_PER_GIB, unit="bytes"
+            ),
+            lease_s=LEASE_S,
+        ),
+        processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
+    )
+
+
+def _nats_url(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in {"nats", "tls"} or not parts.hostname or port == 0:
+        raise ValueError(f"must be nats://host:port, not {text!r}")
+    return text

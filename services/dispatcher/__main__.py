@@ -1,0 +1,102 @@
+"""``python -m services.dispatcher``: who is introduced to whom."""
+
+import asyncio
+import logging
+import os
+import socket
+from dataclasses import asdict
+
+import orjson
+
+from services.bus.connection import Bus
+from services.bus.service import serve
+from services.bus.streams import claim_home, ensure_dispatcher, ensure_streams
+from services.contracts import subjects
+from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.health import HealthPoller, hear
+from services.dispatcher.adapters.payment_stream import PaymentStream
+from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.transport import PyreqwestTransport
+from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.flow.pump import Pump
+from services.dispatcher.flow.settling import Settling
+from services.dispatcher.settings import Settings, settings
+from services.running import run
+
+HEALTH_TIMEOUT_S = 2.0
+STOP_MARGIN_S = 2.0
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+async def story(stop: asyncio.Event) -> None:
+    """Connect everything, settle payments until ``stop``, then let the calls under way end."""
+    config = settings(os.environ)
+    bus = await Bus.connect(config.bus.nats_url, "dispatcher")
+    transport = PyreqwestTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
+    try:
+        await _settle(config, bus, transport, stop)
+    finally:
+        await transport.aclose()
+        await bus.close()
+    log.info("dispatcher.stopped")
+
+
+async def _settle(config: Settings, bus: Bus, transport: PyreqwestTransport, stop: asyncio.Event) -> None:
+    processors = {
+        processor.name: ProcessorApi(
+            processor.url, transport, call_timeout_s=config.call_timeout_s, health_timeout_s=HEALTH_TIMEOUT_S
+        )
+        for processor in config.bus.processors
+    }
+    names = tuple(processors)
+    await ensure_streams(bus, config.bus.limits)
+    await claim_home(bus, names[0])
+    max_ack_pending = await ensure_dispatcher(bus, max_ack_pending=config.max_ack_pending, ack_wait_s=config.ack_wait_s)
+    clock = SystemClock()
+    traffic = Traffic(names, config.rules)
+    stream = PaymentStream(bus, max_ack_pending=max_ack_pending)
+    pump = Pump(traffic, stream, clock)
+    settling = Settling(
+        home=names[0],
+        traffic=traffic,
+        queue=stream,
+        records=stream,
+        processors=processors,
+        clock=clock,
+        on_change=pump.kick,
+    )
+    pump.begin(settling.start)
+    queue = stream.open(settling.deliver, settling.read_mark, lambda: settling.seq_seen)
+    await hear(bus, clock, frozenset(names), settling.heard)
+
+    async def state(_: bytes) -> bytes:
+        now_ms = clock.now_ms()
+        return orjson.dumps(
+            {
+                "conditions": {name: asdict(known) for name, known in traffic.conditions(now_ms).items()},
+                "inFlight": {name: traffic.evidence(name).in_flight for name in names},
+                "boundWaiting": {name: traffic.bound_waiting(name) for name in names},
+                "inHand": len(traffic.in_hand),
+                "backlog": traffic.backlog,
+                "counts": settling.counts,
+            }
+        )
+
+    service = await serve(bus, subjects.DISPATCHER, "Charges payments", {subjects.DISPATCHER_STATE: state})
+    me = f"{socket.gethostname()}-{os.getpid()}"
+    pollers = [HealthPoller(bus, name, api, clock, me) for name, api in processors.items()]
+    async with asyncio.TaskGroup() as group:
+        work = [queue.run(), stream.follow_bindings(), pump.run(), pump.keep_in_hand(config.ack_wait_s), bus.watch()]
+        tasks = [group.create_task(coroutine) for coroutine in [*work, *(poller.run() for poller in pollers)]]
+        log.info("dispatcher.ready", extra={"processors": names, "max_ack_pending": max_ack_pending})
+        await stop.wait()
+        pump.stop()
+        await settling.finish(config.call_timeout_s * 2 + STOP_MARGIN_S)
+        await service.stop()
+        for task in tasks:
+            task.cancel()
+
+
+if __name__ == "__main__":
+    run(story)

@@ -1,0 +1,28 @@
+"""Time and chance."""
+
+import asyncio
+import random
+import time
+from datetime import datetime
+
+from services.contracts.stamp import stamp_from_ms
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_ms(self) -> float:
+        """Return milliseconds of a clock that never goes back."""
+        return time.monotonic() * 1000
+
+    def stamp(self) -> datetime:
+        """Return the UTC time in whole milliseconds, as processors get it."""
+        return stamp_from_ms(time.time_ns() // 1_000_000)
+
+    def jitter(self) -> float:
+        """Return a random number from 0 to 1."""
+        return random.random()  # noqa: S311  # spreads retries; nothing is kept secret by it
+
+    async def sleep_ms(self, ms: float) -> None:
+        """Wait."""
+        await asyncio.sleep(ms / 1000)

@@ -1,0 +1,104 @@
+"""The health endpoints: one poller per processor in the whole system, heard by every dispatcher.
+
+A processor answers one health call in 5 s for all callers together, so a lease says who asks; the reply goes round on
+``processors.condition``, to the other dispatchers and to whoever looks on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lease import Lease
+from services.contracts import subjects
+from services.contracts.stamp import micros_of
+from services.dispatcher.adapters.processor_api import Health as HealthReply
+from services.dispatcher.adapters.processor_api import HealthUnread
+from services.dispatcher.core.condition import Health
+
+POLL_EVERY_S = 5.1  # the endpoint's window is 5 s
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+class ConditionSaid(msgspec.Struct, frozen=True, rename="camel"):
+    """One health reply, and who asked for it when."""
+
+    processor: str
+    failing: bool
+    min_response_ms: int
+    asked_at: datetime
+    poller: str
+    v: int = 1
+
+
+class Asks(Protocol):
+    """The health call of one processor."""
+
+    async def health(self) -> HealthReply | HealthUnread:
+        """Ask it how it is."""
+
+
+class Clock(Protocol):
+    """The clock of the calls, and UTC."""
+
+    def now_ms(self) -> float:
+        """Return milliseconds of a clock that never goes back."""
+
+    def stamp(self) -> datetime:
+        """Return the UTC time."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(ConditionSaid)
+
+
+class HealthPoller:
+    """Asks one processor for its health while it holds the lease."""
+
+    def __init__(self, bus: Bus, processor: str, api: Asks, clock: Clock, me: str) -> None:
+        self._bus = bus
+        self._processor = processor
+        self._api = api
+        self._clock = clock
+        self._me = me
+        self._lease = Lease(bus, subjects.LEASES, f"health.{processor}", me)
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            try:
+                if await self._lease.hold():
+                    await self._poll()
+            except BusAwayError as error:
+                log.info("health.not_polled", extra={"processor": self._processor, "error": str(error)})
+            await asyncio.sleep(POLL_EVERY_S)
+
+    async def _poll(self) -> None:
+        asked_at = self._clock.stamp()
+        match await self._api.health():
+            case HealthUnread(detail):
+                log.info("health.unread", extra={"processor": self._processor, "detail": detail})
+            case HealthReply(failing, min_response_ms):
+                said = ConditionSaid(self._processor, failing, min_response_ms, asked_at, self._me)
+                await self._bus.publish(subjects.CONDITION, _encoder.encode(said))
+
+
+async def hear(bus: Bus, clock: Clock, names: frozenset[str], heard: Callable[[str, Health], None]) -> None:
+    """Have ``heard`` called for every health reply of the processors in ``names``, by whichever poller."""
+
+    def on_reply(data: bytes) -> None:
+        try:
+            said = _decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            log.warning("health.unreadable", extra={"error": str(error)})
+            return
+        if said.processor in names:
+            age_ms = max(0.0, (micros_of(clock.stamp()) - micros_of(said.asked_at)) / 1000)
+            heard(said.processor, Health(clock.now_ms() - age_ms, said.failing, said.min_response_ms))
+
+    await bus.listen(subjects.CONDITION, on_reply)

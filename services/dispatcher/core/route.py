@@ -1,0 +1,99 @@
+"""The route of one payment, now: the cheapest processor that serves, a dearer one for what that cannot carry in time.
+
+| the cheapest processor | a payment |
+|---|---|
+| serves, a slot is free | goes there |
+| serves, no slot free, the queue would be through within SPILL_AFTER_S | is held for it |
+| serves, no slot free, the queue would take longer | is surplus: the same question for the next dearer processor |
+| fails, or is slow while another serves quickly; its canary is due | goes there, as the canary |
+| fails, the payment is younger than SETTLE_WITHIN_S | is held for it |
+| fails, older; or is slow while another serves quickly | the same question for the next dearer processor |
+
+Past its deadline a payment is treated by the same rules. Pure: views, age, queue in; a decision out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+RECHECK_MS = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that decide: milliseconds of a payment's age, of the queue's length, of a call; calls a second."""
+
+    settle_within_ms: float
+    spill_after_ms: float
+    slow_call_ms: float
+    calls_per_s_max: int
+    in_flight_max: int
+
+
+@dataclass(slots=True)
+class View:
+    """One processor as the router sees it; ``free`` slots shrink as payments are sent."""
+
+    name: str
+    serves: bool
+    slow: bool
+    free: int
+    canary_due: bool
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    """Send it there now; ``canary``: to find out whether that processor serves again."""
+
+    processor: str
+    canary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFor:
+    """Ask again after so many milliseconds, or when something changes."""
+
+    ms: float
+
+
+Route = SendTo | HoldFor
+
+
+def is_open(view: View, views: Sequence[View]) -> bool:
+    """Return whether payments go there freely: it serves, and quickly unless none serves quickly."""
+    return view.serves and (not view.slow or not any(other.serves and not other.slow for other in views))
+
+
+def carries(view: View, queue: int, rules: Rules) -> bool:
+    """Return whether the queue would be through in time; where our own pace is the bottleneck, none is faster."""
+    return view.per_s >= rules.calls_per_s_max or queue * 1000 <= rules.spill_after_ms * view.per_s
+
+
+def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> Route:
+    """Return where a payment of that age goes; ``views`` cheapest first, ``queue`` all that wait, here and in NATS."""
+    for view in views:
+        if is_open(view, views):
+            if view.free > 0:
+                return SendTo(view.name)
+            if carries(view, queue, rules):
+                return HoldFor(RECHECK_MS)
+        elif view.canary_due:
+            return SendTo(view.name, canary=True)
+        elif not view.serves and age_ms < rules.settle_within_ms:
+            return HoldFor(min(RECHECK_MS, rules.settle_within_ms - age_ms))
+    return HoldFor(RECHECK_MS)
+
+
+def appetite(views: Sequence[View], head_age_ms: float, queue: int, rules: Rules) -> int:
+    """Return how many payments of the queue could be sent now: the same table, counted instead of decided."""
+    count = 0
+    for view in views:
+        if is_open(view, views):
+            count += max(0, view.free)
+            if carries(view, queue - count, rules):
+                return count
+        else:
+            count += view.canary_due
+            if not view.serves and head_age_ms < rules.settle_within_ms:
+                return count
+    return count

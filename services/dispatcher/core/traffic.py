@@ -1,0 +1,228 @@
+"""Everything in hand, and who may start a call now: payments to be routed, bound ones to be sent again, slots, pace.
+
+Values in, values out, with the time passed in: each ``next_start`` names one payment and where it goes, each
+``appetite`` says how many more to fetch. What is in hand never exceeds ``in_hand_max``.
+"""
+
+from bisect import insort
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import heappop, heappush
+from operator import attrgetter
+from typing import NamedTuple
+
+from services.contracts.money import Cents
+from services.dispatcher.core.binding import Binding
+from services.dispatcher.core.condition import Condition, Evidence
+from services.dispatcher.core.pace import Pace, in_flight_limit
+from services.dispatcher.core.route import HoldFor, Rules, SendTo, View, appetite, route
+
+ROUTE_AGAIN_MAX_MS = 400.0  # short: it only lets another payment be the next canary
+RESEND_FIRST_MS = 200.0
+RESEND_MAX_MS = 5_000.0
+ASSUMED_LATENCY_MS = 100.0  # of a processor of which nothing is known yet
+
+
+@dataclass(slots=True, eq=False)
+class InHand:
+    """One payment in hand: what it is, where it may go, and how to ack it."""
+
+    id: str
+    amount_cents: Cents
+    accepted_at: datetime
+    accepted_ms: float  # accepted_at on the clock of the calls
+    seq: int
+    handle: str
+    binding: Binding
+    attempts: int = 0
+    moves: int = 0
+    call: tuple[str, int] | None = None  # the latest one's processor and token
+
+
+@dataclass(slots=True)
+class Start:
+    """Start a call for this payment at this processor."""
+
+    payment: InHand
+    processor: str
+    canary: bool
+
+
+class Head(NamedTuple):
+    """What waits in the stream: how many payments, and when the oldest was stored (ms, on the clock of the calls)."""
+
+    backlog: int
+    stored_ms: float
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One processor: evidence, and the bound payments that wait to be sent there again."""
+
+    name: str
+    evidence: Evidence = field(default_factory=Evidence)
+    bound: list[tuple[float, int, InHand]] = field(default_factory=list)  # heap by due time
+    condition: Condition = field(default_factory=lambda: Condition("serving", None, None))
+
+
+_by_seq = attrgetter("seq")
+
+
+class Traffic:
+    """The state of one dispatcher's hands.
+
+    Args:
+        names: of the processors, cheapest first; the first is the home.
+        rules: the settings that decide.
+    """
+
+    def __init__(self, names: tuple[str, ...], rules: Rules) -> None:
+        self._rules = rules
+        self._lanes = {name: _Lane(name) for name in names}
+        self._pace = Pace(rules.calls_per_s_max)
+        self._ready: list[InHand] = []  # to be routed now, oldest first
+        self._later: list[tuple[float, int, InHand]] = []  # to be routed again from a time on; heap
+        self._by_id: dict[str, InHand] = {}
+        self.in_hand_max = rules.in_flight_max * len(names)
+        self.backlog = 0  # waiting in the stream
+        self.head_stored_ms = 0.0  # when the oldest of those was stored
+
+    # ---- what is in hand
+
+    @property
+    def in_hand(self) -> Mapping[str, InHand]:
+        """All payments in hand, by id."""
+        return self._by_id
+
+    @property
+    def waiting(self) -> int:
+        """Payments in hand that wait to be routed."""
+        return len(self._ready) + len(self._later)
+
+    def evidence(self, processor: str) -> Evidence:
+        """Return the evidence about a processor, to add to it."""
+        return self._lanes[processor].evidence
+
+    def take(self, payment: InHand) -> None:
+        """Take a payment in hand, without letting it start yet."""
+        self._by_id[payment.id] = payment
+
+    def let_go(self, payment: InHand) -> None:
+        """Have a payment no longer in hand; it must not be waiting."""
+        del self._by_id[payment.id]
+
+    def forget(self, payment: InHand) -> None:
+        """Drop a payment whose story broke off, with the call that it may have had under way."""
+        self._by_id.pop(payment.id, None)
+        if payment.call is not None:
+            self.evidence(payment.call[0]).withdrawn(payment.call[1])
+
+    def to_route(self, payment: InHand) -> None:
+        """Let a payment be routed now."""
+        insort(self._ready, payment, key=_by_seq)
+
+    def to_route_later(self, payment: InHand, now_ms: float, jitter: float) -> None:
+        """Let a payment be routed again after a backoff, so that another one may be the next canary."""
+        heappush(self._later, (now_ms + jitter * ROUTE_AGAIN_MAX_MS, payment.seq, payment))
+
+    def to_resend(self, payment: InHand, now_ms: float, jitter: float) -> None:
+        """Let a bound payment be sent again to its processor after a backoff."""
+        due_ms = now_ms + (backoff_ms(payment.attempts, jitter) if payment.attempts else 0.0)
+        heappush(self._lanes[payment.binding.processor].bound, (due_ms, payment.seq, payment))
+
+    # ---- who may start
+
+    def starts(self, now_ms: float) -> list[Start]:
+        """Return the calls that start now; each is counted as under way by ``evidence(...).sent`` of the caller."""
+        if not (self._ready or self._later or any(lane.bound for lane in self._lanes.values())):
+            return []
+        while self._later and self._later[0][0] <= now_ms:
+            self.to_route(heappop(self._later)[2])
+        views = self._views(now_ms)
+        starts = self._resends(views, now_ms)
+        sent = 0
+        for payment in self._ready:
+            start = self._routed(payment, views, now_ms)
+            if start is None:
+                break
+            starts.append(start)
+            sent += 1
+        del self._ready[:sent]
+        return starts
+
+    def _resends(self, views: list[View], now_ms: float) -> list[Start]:
+        starts = []
+        for view in views:
+            lane = self._lanes[view.name]
+            room = view.free + len(lane.bound)  # bound ones hold their slots already
+            while lane.bound and lane.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
+                canary = not view.serves
+                if not (view.canary_due if canary else room > 0):
+                    break
+                payment = heappop(lane.bound)[2]
+                starts.append(self._start(payment, view, canary=canary))
+                view.free += 1  # its slot was counted as held; _start took one
+                room -= 1
+        return starts
+
+    def _routed(self, payment: InHand, views: list[View], now_ms: float) -> Start | None:
+        if self._pace.wait_ms(now_ms) > 0:
+            return None
+        match route(views, now_ms - payment.accepted_ms, self.backlog + len(self._ready), self._rules):
+            case HoldFor():
+                return None
+            case SendTo(name, canary):
+                view = next(view for view in views if view.name == name)
+                return self._start(payment, view, canary=canary)
+
+    def _start(self, payment: InHand, view: View, *, canary: bool) -> Start:
+        self._pace.take()
+        view.free -= 1
+        view.canary_due = view.canary_due and not canary
+        payment.attempts += 1
+        return Start(payment, view.name, canary)
+
+    # ---- how many more to fetch
+
+    def appetite(self, now_ms: float) -> int:
+        """Return how many payments of the stream could start now, beyond those that wait here."""
+        room = self.in_hand_max - len(self._by_id)
+        if room <= 0:
+            return 0
+        head_age_ms = now_ms - self.head_stored_ms if self.head_stored_ms else 0.0
+        wanted = appetite(self._views(now_ms), head_age_ms, self.backlog, self._rules)
+        return max(0, min(wanted - len(self._ready), room))
+
+    def conditions(self, now_ms: float) -> dict[str, Condition]:
+        """Return what is believed of each processor."""
+        return {name: lane.evidence.condition(now_ms) for name, lane in self._lanes.items()}
+
+    def bound_waiting(self, processor: str) -> int:
+        """Return how many bound payments wait to be sent there again."""
+        return len(self._lanes[processor].bound)
+
+    def _views(self, now_ms: float) -> list[View]:
+        return [self._view(lane, now_ms) for lane in self._lanes.values()]
+
+    def _view(self, lane: _Lane, now_ms: float) -> View:
+        rules, evidence = self._rules, lane.evidence
+        condition = evidence.condition(now_ms)
+        limit = in_flight_limit(
+            condition.base_latency_ms, calls_per_s_max=rules.calls_per_s_max, in_flight_max=rules.in_flight_max
+        )
+        latency_ms = max(condition.base_latency_ms or ASSUMED_LATENCY_MS, 1.0)
+        serves = condition.state == "serving"
+        return View(
+            name=lane.name,
+            serves=serves,
+            slow=(condition.latency_ms or 0.0) > rules.slow_call_ms,
+            free=limit - evidence.in_flight - len(lane.bound),
+            canary_due=evidence.canary_due(now_ms, serving=serves),
+            per_s=rules.in_flight_max * 1000 / latency_ms,
+        )
+
+
+def backoff_ms(attempts: int, jitter: float) -> float:
+    """Return the wait before the next attempt: full jitter (0 to 1) over a doubling bound."""
+    return jitter * min(RESEND_MAX_MS, RESEND_FIRST_MS * (1 << min(attempts, 10)))

@@ -1,0 +1,115 @@
+"""When the next call starts and the next payment is fetched: whenever something changed, and now and then.
+
+Fetches no more than can be in flight: what waits, waits in the stream.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from services.bus.connection import BusAwayError
+from services.contracts.stamp import micros_of
+from services.dispatcher.core.traffic import Head, Start, Traffic
+from services.dispatcher.flow.ports import Clock
+
+TICK_BUSY_S = 0.02
+TICK_IDLE_S = 0.1
+LOOK_EVERY_MS = 1_000.0
+PULL_SHARE = 4  # a pull is worth its cost once a quarter of the slots are free
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+class Source(Protocol):
+    """Where payments come from."""
+
+    @property
+    def outstanding(self) -> int:
+        """Payments asked for that have not come."""
+
+    async def pull(self, count: int) -> None:
+        """Ask for more; does nothing while NATS is away."""
+
+    async def head(self, now_ms: float, now_micros: int) -> Head:
+        """Read what waits; may raise BusAwayError. The two nows are one moment, on the clock of calls and in UTC."""
+
+    async def in_progress(self, handle: str) -> None:
+        """Start the delivery's ack_wait anew."""
+
+
+class Pump:
+    """Starts calls through ``start`` and fetches through ``source``, as ``traffic`` allows."""
+
+    def __init__(self, traffic: Traffic, source: Source, clock: Clock) -> None:
+        self._traffic = traffic
+        self._source = source
+        self._clock = clock
+        self._start: Callable[[Start], None] | None = None
+        self._turn_is_due = False
+        self._pulling: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    def begin(self, start: Callable[[Start], None]) -> None:
+        """Begin to start calls."""
+        self._start = start
+
+    def kick(self) -> None:
+        """Something changed: have a turn in this tick of the loop, one for all that changed in it."""
+        if not self._turn_is_due and not self._stopped:
+            self._turn_is_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def stop(self) -> None:
+        """Start nothing and fetch nothing from here on."""
+        self._stopped = True
+
+    async def run(self) -> None:
+        """Keep turning until cancelled."""
+        looked_ms = 0.0
+        while True:
+            self.kick()
+            busy = self._traffic.waiting or self._traffic.backlog
+            await asyncio.sleep(TICK_BUSY_S if busy else TICK_IDLE_S)
+            now_ms = self._clock.now_ms()
+            if now_ms - looked_ms >= LOOK_EVERY_MS:
+                looked_ms = now_ms
+                await self._look()
+
+    async def keep_in_hand(self, ack_wait_s: float) -> None:
+        """Tell the server, well within ack_wait, that what is in hand is worked on; until cancelled."""
+        while True:
+            before = set(self._traffic.in_hand)
+            await asyncio.sleep(ack_wait_s / 3)
+            for payment in [held for held in self._traffic.in_hand.values() if held.id in before]:
+                await self._source.in_progress(payment.handle)
+
+    async def _look(self) -> None:
+        try:
+            head = await self._source.head(self._clock.now_ms(), micros_of(self._clock.stamp()))
+        except BusAwayError as error:
+            log.info("pump.head_unknown", extra={"error": str(error)})
+            return
+        self._traffic.backlog = head.backlog
+        self._traffic.head_stored_ms = head.stored_ms
+
+    def _turn(self) -> None:
+        self._turn_is_due = False
+        if self._stopped or self._start is None:
+            return
+        now_ms = self._clock.now_ms()
+        for start in self._traffic.starts(now_ms):
+            self._start(start)
+        if self._pulling is not None:
+            return  # it ends in a moment, and kicks
+        outstanding = self._source.outstanding
+        wanted = self._traffic.appetite(now_ms) - outstanding
+        if wanted > 0 and wanted * PULL_SHARE >= outstanding:
+            self._pulling = asyncio.get_running_loop().create_task(self._source.pull(wanted))
+            self._pulling.add_done_callback(self._pulled)
+
+    def _pulled(self, task: asyncio.Task[None]) -> None:
+        self._pulling = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("pump.pull_failed", exc_info=error)
+        self.kick()

@@ -1,0 +1,52 @@
+"""The dispatcher's settings, from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.bus.settings import BusSettings, bus_settings
+from services.contracts.setting import SettingError, seconds, whole
+from services.dispatcher.core.route import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``dispatchers_max``: as many may share the work; the mark and max_ack_pending rest on it."""
+
+    bus: BusSettings
+    rules: Rules
+    call_timeout_s: float
+    ack_wait_s: int
+    dispatchers_max: int
+
+    @property
+    def max_ack_pending(self) -> int:
+        """What all dispatchers together can have in hand."""
+        return self.dispatchers_max * len(self.bus.processors) * self.rules.in_flight_max
+
+
+def settings(env: Mapping[str, str]) -> Settings:
+    """Read and check them.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    return Settings(
+        bus=bus_settings(env),
+        rules=Rules(
+            settle_within_ms=seconds(env, "SETTLE_WITHIN_S", 10, least=0, most=86_400) * 1000,
+            spill_after_ms=seconds(env, "SPILL_AFTER_S", 1, least=0, most=86_400) * 1000,
+            slow_call_ms=whole(env, "SLOW_CALL_MS", 1400, least=1, most=600_000, unit="milliseconds"),
+            calls_per_s_max=whole(env, "CALLS_PER_S_MAX", 1000, least=1, most=100_000, unit="calls a second"),
+            in_flight_max=whole(env, "IN_FLIGHT_MAX", 256, least=1, most=10_000, unit="calls"),
+        ),
+        call_timeout_s=seconds(env, "CALL_TIMEOUT_S", 10, least=0.05, most=600),
+        ack_wait_s=_ack_wait_s(env),
+        dispatchers_max=whole(env, "DISPATCHERS", 2, least=1, most=64, unit="dispatchers"),
+    )
+
+
+def _ack_wait_s(env: Mapping[str, str]) -> int:
+    value = seconds(env, "ACK_WAIT_S", 30, least=1, most=3_600)
+    if value != int(value):
+        raise SettingError(f"ACK_WAIT_S must be whole seconds, not {value:g}")
+    return int(value)
