@@ -1,0 +1,79 @@
+"""`python -m sandbox.rinha PROFILE`: run a load test, print its score, and say by the exit code whether it passed.
+
+Exit code 0: nothing lost, late, contradicted, refused or charged twice. 1: something was. 2: the test could not run.
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sandbox.rinha import figures, profile
+from sandbox.rinha.load import Targets
+from sandbox.rinha.processes import CannotRunError
+from sandbox.rinha.run import Plan, carry_out
+from sandbox.rinha.score import NothingToScoreError
+
+RESULTS = Path(".run") / "rinha"
+THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops us, nothing is left running
+    try:
+        plan = plan_from(sys.argv[1:])
+        result = carry_out(plan)
+    except (CannotRunError, NothingToScoreError, profile.UnknownProfileError) as error:
+        print(error, file=sys.stderr)
+        return COULD_NOT_RUN
+    except KeyboardInterrupt:
+        print("Interrupted; everything is stopped.", file=sys.stderr)
+        return INTERRUPTED
+    print(figures.text(result))
+    print(f"Report: {plan.folder / 'report.html'}")
+    return FAILED if result.complaints else PASSED
+
+
+def plan_from(arguments: list[str]) -> Plan:
+    """Read the command line; raises `UnknownProfileError` or `CannotRunError`."""
+    options = _parser().parse_args(arguments)
+    chosen = profile.load(options.profile)
+    urls = [_local(url) for url in options.processors.split(",")]
+    if len(urls) != len(profile.PROCESSORS):
+        raise CannotRunError(
+            f"--processors wants {len(profile.PROCESSORS)} URLs with a comma between: default, fallback."
+        )
+    return Plan(
+        profile=chosen,
+        targets=Targets(_local(options.base_url), dict(zip(profile.PROCESSORS, urls, strict=True))),
+        folder=options.out or RESULTS / chosen.name,
+        own_stack=not options.no_stack,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.rinha", description="Run a load test of the challenge.")
+    parser.add_argument("profile", help=f"one of: {', '.join(profile.names())}")
+    parser.add_argument("--no-stack", action="store_true", help="test what is already up (make up, or another backend)")
+    parser.add_argument("--base-url", default="http://127.0.0.1:9999", help="the backend (%(default)s)")
+    parser.add_argument(
+        "--processors",
+        default="http://127.0.0.1:8001,http://127.0.0.1:8002",
+        help="default and fallback, with their admin calls (%(default)s)",
+    )
+    parser.add_argument("--out", type=Path, help=f"folder for report, result and logs ({RESULTS}/PROFILE)")
+    return parser
+
+
+def _local(url: str) -> str:
+    """Give the URL without a slash at its end; load goes only to this machine."""
+    if urlsplit(url).hostname not in THIS_MACHINE:
+        raise CannotRunError(f"{url} is not on this machine: load is only ever sent to 127.0.0.1.")
+    return url.rstrip("/")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

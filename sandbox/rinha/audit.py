@@ -1,0 +1,73 @@
+"""The comparison that no count can replace: each payment offered against each charge booked, id by id.
+
+Two mistakes can cancel out in a sum (one payment lost, another charged twice); here they cannot.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sandbox.rinha.journal import Offer
+from sandbox.rinha.profile import PROCESSORS
+
+EXAMPLES_MAX = 20  # ids of each kind of finding that are named; the rest is only counted
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One payment as one processor booked it."""
+
+    id: str
+    cents: int
+    requested_at_ms: int
+    processor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the books say about the promises. Every field is a number of payments unless its name says otherwise."""
+
+    charged: dict[str, int]
+    charged_again: int
+    charged_unasked: int
+    charged_wrong: int
+    lost: int
+    in_doubt: int
+    charged_in_doubt: int
+    charged_failed: int
+    examples: dict[str, list[str]]
+
+    @property
+    def double_charges(self) -> int:
+        """Charges that nobody owed: a second one for a payment, or one for a payment that was never offered."""
+        return self.charged_again + self.charged_unasked
+
+
+def audit(offers: Iterable[Offer], charges: Sequence[Charge], amount_cents: int) -> Audit:
+    """Compare all offers with all charges of all processors.
+
+    A payment answered with an error, or not at all, may have been stored all the same, and then it may be charged once:
+    such charges are counted apart and are no mistake.
+    """
+    offered = {offer.id.lower(): offer for offer in offers}
+    times = Counter(charge.id.lower() for charge in charges)
+    again = {name: count - 1 for name, count in times.items() if count > 1}
+    found = {
+        "charged_again": list(again),
+        "charged_unasked": [name for name in times if name not in offered],
+        "charged_wrong": [charge.id for charge in charges if charge.cents != amount_cents],
+        "lost": [name for name, offer in offered.items() if offer.is_accepted and name not in times],
+    }
+    unpromised = [offer for offer in offered.values() if not offer.is_accepted]
+    on = Counter(charge.processor for charge in charges)
+    return Audit(
+        charged={name: on[name] for name in PROCESSORS},
+        charged_again=sum(again.values()),
+        charged_unasked=len(found["charged_unasked"]),
+        charged_wrong=len(found["charged_wrong"]),
+        lost=len(found["lost"]),
+        in_doubt=sum(offer.is_in_doubt for offer in unpromised),
+        charged_in_doubt=sum(offer.is_in_doubt and offer.id.lower() in times for offer in unpromised),
+        charged_failed=sum(not offer.is_in_doubt and offer.id.lower() in times for offer in unpromised),
+        examples={name: ids[:EXAMPLES_MAX] for name, ids in found.items() if ids},
+    )

@@ -1,0 +1,73 @@
+"""The processors' own books, read over their admin calls: the truth that everything else is compared with."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+import httpx
+import orjson
+
+from sandbox.rinha.audit import Charge
+from sandbox.rinha.load import TOKEN, Targets
+from services.contracts.stamp import micros_of, stamp_from_text
+
+POLL_S = 0.25
+TIMEOUT_S = 30.0  # whole books of a long run are megabytes
+
+
+class BooksClosedError(RuntimeError):
+    """A processor does not show what it has booked: it is not one of this sandbox."""
+
+
+class Books:
+    """Reads both processors' books. Nothing here is called before the load has ended."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._urls = targets.processors
+        self._client = httpx.Client(headers={"X-Rinha-Token": TOKEN}, timeout=TIMEOUT_S, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._client.close()
+
+    def wait_until_calm(self, *, accepted: int, calm_s: float, patience_s: float) -> None:
+        """Wait until all that was accepted is booked and nothing new has come for a while, or patience ends.
+
+        The calm must be longer than a processor's longest delay: a second charge may still be on its way.
+        """
+        deadline = time.monotonic() + patience_s
+        booked, since = self._count(), time.monotonic()
+        while (now := time.monotonic()) < deadline and (booked < accepted or now - since < calm_s):
+            time.sleep(POLL_S)
+            if (count := self._count()) != booked:
+                booked, since = count, time.monotonic()
+
+    def charges(self) -> list[Charge]:
+        """Return every charge of both processors; raises `BooksClosedError`."""
+        return [charge for name, url in self._urls.items() for charge in self._charges(name, url)]
+
+    def _count(self) -> int:
+        answers = [self._client.get(f"{url}/admin/payments-summary") for url in self._urls.values()]
+        return sum(int(answer.raise_for_status().json()["totalRequests"]) for answer in answers)
+
+    def _charges(self, name: str, url: str) -> list[Charge]:
+        answer = self._client.get(f"{url}/admin/payments")
+        if answer.status_code != httpx.codes.OK:
+            raise BooksClosedError(f"{url}/admin/payments answers {answer.status_code}.")
+        return read_charges(name, answer.content)
+
+
+def read_charges(processor: str, body: bytes) -> list[Charge]:
+    """Read a processor's rows, from a JSON array or from one object a line."""
+    rows = orjson.loads(body) if body.lstrip().startswith(b"[") else map(orjson.loads, body.splitlines())
+    return [
+        Charge(
+            id=row["correlationId"],
+            cents=round(row["amount"] * 100),
+            requested_at_ms=micros_of(stamp_from_text(row["requestedAt"])) // 1000,
+            processor=processor,
+        )
+        for row in rows
+    ]

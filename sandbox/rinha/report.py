@@ -1,0 +1,72 @@
+"""The report of a run: one HTML file that needs nothing beside it, and the same result as JSON for programs."""
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from string import Template
+
+import orjson
+
+from sandbox.rinha import figures
+from sandbox.rinha.journal import Comparison, Journal
+from sandbox.rinha.profile import PROCESSORS, Profile
+from sandbox.rinha.score import Result
+from sandbox.rinha.series import Series
+
+TEMPLATE = Path(__file__).with_name("report.html")
+
+
+def html(template: str, profile: Profile, result: Result, journal: Journal, images: Mapping[str, bytes]) -> str:
+    """Fill the page; all texts are escaped, all images are inside it."""
+    checks = [_check_row(check, profile, journal.start_ms or 0) for check in journal.checks]
+    return Template(template).substitute(
+        profile=escape(profile.name),
+        outcome="failed" if result.complaints else "passed",
+        verdict=escape(figures.verdict(result)),
+        figures="\n".join(_figure_row(*row) for row in figures.rows(result)),
+        plots="\n".join(_plot(heading, png) for heading, png in images.items()),
+        from_s_ago=profile.check.from_s_ago,
+        to_s_ago=profile.check.to_s_ago,
+        checks="\n".join(checks),
+        examples=_examples(result),
+    )
+
+
+def as_json(result: Result, series: Series) -> bytes:
+    """Give the result for programs: exact decimals as text, the rest as numbers."""
+    document = {
+        "result": result,
+        "complaints": result.complaints,
+        "double_charges": result.audit.double_charges if result.audit else None,
+        "per_second": series,
+    }
+    return orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2)
+
+
+def _figure_row(what: str, value: str, meaning: str) -> str:
+    return f'<tr><td>{escape(what)}</td><td class="n">{escape(value)}</td><td class="m">{escape(meaning)}</td></tr>'
+
+
+def _plot(heading: str, png: bytes) -> str:
+    source = base64.b64encode(png).decode()
+    return f'<h2>{escape(heading)}</h2>\n<img alt="{escape(heading)}" src="data:image/png;base64,{source}">'
+
+
+def _check_row(check: Comparison, profile: Profile, start_ms: int) -> str:
+    differences = check.differences(profile.check.differences)
+    counts = [totals[name].count for name in PROCESSORS for totals in (check.said, check.booked)]
+    values = [(check.at_ms - start_ms) // 1000, *counts, differences, check.difference_cents]
+    cells = "".join(f'<td class="n">{value:,}</td>' for value in values)
+    outcome = "bad" if differences or check.difference_cents else "good"
+    return f'<tr class="{outcome}">{cells}</tr>'
+
+
+def _examples(result: Result) -> str:
+    if result.audit is None or not result.audit.examples:
+        return ""
+    parts = [
+        f"<h3>{escape(kind.replace('_', ' '))}</h3><p><code>{escape(', '.join(ids))}</code></p>"
+        for kind, ids in result.audit.examples.items()
+    ]
+    return "<h2>Payments to look at</h2>" + "\n".join(parts)

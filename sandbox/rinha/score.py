@@ -1,0 +1,162 @@
+"""The score exactly as the challenge computes it, and beside it what this house promises.
+
+Money is counted in cents; fees and shares are exact decimals, so the same run always has the same score.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from sandbox.rinha.audit import Audit
+from sandbox.rinha.journal import Calls, Comparison, Journal, Offer, Totals
+from sandbox.rinha.profile import PROCESSORS, Profile, Source
+
+FINE = Decimal("0.35")
+BONUS_PER_MS = Decimal("0.02")
+BONUS_BELOW_MS = Decimal(11)
+CEILING_BONUS = Decimal("0.20")
+HUNDREDTH = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The challenge's arithmetic. Amounts are in cents; bonus, fine and shares are fractions."""
+
+    gross_cents: int
+    fees_cents: Decimal
+    bonus: Decimal
+    fine: Decimal
+    total_cents: Decimal
+    share_of_ceiling: Decimal  # of every accepted payment on the cheaper processor, with a bonus of 20 %
+    share_of_fees_ceiling: Decimal  # the same without any bonus or fine: how well the processors were chosen
+    lag: int  # accepted, but not in the totals at the end of the load; negative: more charged than accepted
+
+    @property
+    def is_disqualified(self) -> bool:
+        """More was charged than accepted: the challenge throws such a backend out."""
+        return self.lag < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Of POST /payments alone, answered or not."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything a run has shown. `audit` is None where the processors do not open their books."""
+
+    profile: str
+    score: Score
+    accepted: int
+    failed: int
+    checks: int
+    differences: int
+    difference_cents: int
+    calls: Calls
+    posts: Latency
+    fees_differ: bool  # the processors take other fees than the profile, which the score goes by
+    orders_refused: int  # delays and failures that a processor would not take: the profile did not happen
+    audit: Audit | None
+
+    @property
+    def complaints(self) -> list[str]:
+        """Name what was not zero and should have been; an empty list is a passed run."""
+        findings = {
+            "lag": self.score.lag,
+            "differences": self.differences,
+            "cents of difference": self.difference_cents,
+            "failed": self.failed,
+            "orders refused by the processors": self.orders_refused,
+        }
+        if self.audit is not None:
+            findings |= {
+                "double charges": self.audit.double_charges,
+                "wrong amounts": self.audit.charged_wrong,
+                "lost": self.audit.lost,
+            }
+        found = [f"{name}: {count}" for name, count in findings.items() if count]
+        found += ["nothing was accepted"] if not self.accepted else []
+        found += ["no audit: the processors do not show their books"] if self.audit is None else []
+        return found
+
+
+class NothingToScoreError(RuntimeError):
+    """The load ended before its totals were read."""
+
+
+def assess(profile: Profile, journal: Journal, audit: Audit | None) -> Result:
+    """Draw up the result of a run; raises `NothingToScoreError` if the journal has no end."""
+    if journal.totals is None or journal.calls is None:
+        raise NothingToScoreError(
+            "The load generator stopped before it had read the totals: there is nothing to score."
+        )
+    differences = journal.differences(profile.check.differences)
+    return Result(
+        profile=profile.name,
+        score=score(profile, journal.accepted, journal.totals, journal.calls.p99_ms, differences),
+        accepted=journal.accepted,
+        failed=len(journal.offers) - journal.accepted,
+        checks=len(journal.checks),
+        differences=differences,
+        difference_cents=sum(check.difference_cents for check in journal.checks),
+        calls=journal.calls,
+        posts=latency(journal.offers),
+        fees_differ=_fees_differ(profile, journal.totals),
+        orders_refused=journal.stages_refused,
+        audit=audit,
+    )
+
+
+def score(profile: Profile, accepted: int, at_end: Comparison, p99_ms: float, differences: int) -> Score:
+    """Compute the challenge's score: (gross - fees) * (1 + bonus - fine)."""
+    totals: dict[str, Totals] = at_end.said if profile.source is Source.BACKEND else at_end.booked
+    gross = sum(totals[name].cents for name in PROCESSORS)
+    fees = sum((totals[name].cents * profile.fees[name] for name in PROCESSORS), Decimal(0))
+    bonus = bonus_for(p99_ms)
+    fine = FINE if differences else Decimal(0)
+    total = (gross - fees) * (1 + bonus - fine)
+    best = accepted * profile.amount_cents * (1 - min(profile.fees.values()))
+    return Score(
+        gross_cents=gross,
+        fees_cents=fees,
+        bonus=bonus,
+        fine=fine,
+        total_cents=total,
+        share_of_ceiling=_share(total, best * (1 + CEILING_BONUS)),
+        share_of_fees_ceiling=_share(gross - fees, best),
+        lag=accepted - sum(totals[name].count for name in PROCESSORS),
+    )
+
+
+def bonus_for(p99_ms: float) -> Decimal:
+    """Give 2 % for each millisecond below 11; p99 and bonus are rounded half up to hundredths, as in the challenge."""
+    p99 = Decimal(repr(p99_ms)).quantize(HUNDREDTH, ROUND_HALF_UP)
+    return max(((BONUS_BELOW_MS - p99) * BONUS_PER_MS).quantize(HUNDREDTH, ROUND_HALF_UP), Decimal(0))
+
+
+def latency(offers: list[Offer]) -> Latency:
+    """Give the median and the 99th percentile of POST /payments."""
+    took = sorted(offer.took_ms for offer in offers)
+    return Latency(percentile(took, 0.5), percentile(took, 0.99))
+
+
+def percentile(ascending: list[float], rank: float) -> float:
+    """Interpolate as k6 does, so that its figures and ours can stand in one table; 0 for nothing."""
+    if not ascending:
+        return 0.0
+    place = (len(ascending) - 1) * rank
+    below = int(place)
+    above = min(below + 1, len(ascending) - 1)
+    return ascending[below] + (ascending[above] - ascending[below]) * (place - below)
+
+
+def _fees_differ(profile: Profile, at_end: Comparison) -> bool:
+    told = {name: Decimal(str(fee)) for name, fee in at_end.fees.items() if fee is not None}
+    return any(fee != profile.fees[name] for name, fee in told.items())
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal:
+    return part / whole if whole else Decimal(0)

@@ -1,0 +1,107 @@
+"""Offers against charges, id by id."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.rinha.audit import EXAMPLES_MAX, Audit, Charge, audit
+from sandbox.rinha.books import read_charges
+from sandbox.rinha.journal import Offer
+
+ACCEPTED, REFUSED, UNANSWERED = 202, 503, 0
+
+
+def offer(name: str, status: int = ACCEPTED) -> Offer:
+    """Offer a payment and have it answered so."""
+    return Offer(name, 0, status, 1.0)
+
+
+def charge(name: str, processor: str = "default", cents: int = 1990) -> Charge:
+    """Book a payment."""
+    return Charge(name, cents, 0, processor)
+
+
+def findings(offers: list[Offer], charges: list[Charge]) -> Audit:
+    """Audit payments of 19.90."""
+    return audit(offers, charges, 1990)
+
+
+def test_each_payment_charged_once_is_no_finding() -> None:
+    """Everything accepted is charged once, on whichever processor."""
+    result = findings([offer("a"), offer("b")], [charge("a"), charge("b", "fallback")])
+    assert (result.double_charges, result.lost, result.charged_wrong) == (0, 0, 0)
+    assert result.charged == {"default": 1, "fallback": 1}
+    assert result.examples == {}
+
+
+def test_a_payment_on_both_processors_is_a_double_charge() -> None:
+    """What no processor can see alone is seen in the union of the books."""
+    result = findings([offer("a")], [charge("a"), charge("a", "fallback")])
+    assert result.double_charges == 1
+    assert result.examples == {"charged_again": ["a"]}
+
+
+def test_a_loss_and_a_double_charge_do_not_cancel_out() -> None:
+    """The counts agree, two accepted and two charged, and still both are found."""
+    result = findings([offer("a"), offer("b")], [charge("a"), charge("a", "fallback")])
+    assert (result.lost, result.double_charges) == (1, 1)
+
+
+def test_a_charge_that_nobody_offered_is_a_double_charge() -> None:
+    """An invented id is money taken for nothing."""
+    result = findings([], [charge("x")])
+    assert (result.charged_unasked, result.double_charges) == (1, 1)
+
+
+def test_a_payment_in_doubt_may_be_charged_once() -> None:
+    """No answer leaves open whether it was stored: charged or not, it is neither lost nor doubled."""
+    result = findings([offer("a", UNANSWERED), offer("b", UNANSWERED)], [charge("a")])
+    assert (result.in_doubt, result.charged_in_doubt) == (2, 1)
+    assert (result.lost, result.double_charges) == (0, 0)
+
+
+def test_a_payment_answered_with_an_error_and_charged_is_told() -> None:
+    """It is no double charge, but it is not silent either."""
+    result = findings([offer("a", REFUSED)], [charge("a")])
+    assert (result.charged_failed, result.in_doubt, result.double_charges) == (1, 0, 0)
+
+
+def test_another_amount_than_offered_is_found() -> None:
+    """One cent off is a wrong charge."""
+    assert findings([offer("a")], [charge("a", cents=1991)]).charged_wrong == 1
+
+
+def test_the_case_of_an_id_does_not_matter() -> None:
+    """Two spellings of one id are one payment."""
+    result = findings([offer("AB")], [charge("ab"), charge("Ab", "fallback")])
+    assert (result.lost, result.double_charges) == (0, 1)
+
+
+def test_only_so_many_examples_are_named() -> None:
+    """A run that lost everything still has a readable report."""
+    result = findings([offer(str(number)) for number in range(EXAMPLES_MAX + 5)], [])
+    assert result.lost == EXAMPLES_MAX + 5
+    assert len(result.examples["lost"]) == EXAMPLES_MAX
+
+
+@given(
+    st.dictionaries(st.integers(0, 30), st.sampled_from([ACCEPTED, REFUSED, UNANSWERED])),
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["default", "fallback"]))),
+)
+def test_every_charge_is_accounted_for(offered: dict[int, int], booked: list[tuple[int, str]]) -> None:
+    """Charges are those owed, those again and those unasked: nothing is left over or counted twice."""
+    offers = [offer(str(number), status) for number, status in offered.items()]
+    result = findings(offers, [charge(str(number), name) for number, name in booked])
+    owed = sum(one.is_accepted for one in offers) - result.lost + result.charged_in_doubt + result.charged_failed
+    assert owed + result.double_charges == len(booked) == sum(result.charged.values())
+
+
+def test_books_are_read_as_an_array_or_line_by_line() -> None:
+    """Both forms of a processor's books give the same charges, in cents and milliseconds."""
+    rows = [
+        b'{"correlationId":"a","amount":19.90,"requestedAt":"1970-01-01T00:00:01.5Z"}',
+        b'{"correlationId":"b","amount":0.29,"requestedAt":"1970-01-01T00:00:02.000001Z"}',
+    ]
+    expected = [Charge("a", 1990, 1500, "default"), Charge("b", 29, 2000, "default")]
+    assert read_charges("default", b"[" + b",".join(rows) + b"]") == expected
+    assert read_charges("default", b"\n".join(rows) + b"\n") == expected
+    assert read_charges("default", b"") == []

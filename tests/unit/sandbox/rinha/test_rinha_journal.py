@@ -1,0 +1,90 @@
+"""Reading what the load generator noted."""
+
+import pytest
+
+from sandbox.rinha.journal import Comparison, Journal, Offer, Totals
+from sandbox.rinha.profile import Differences
+
+ID = "6dca6f2a-60b0-44ad-b24a-748f91f7477e"
+
+
+def comparison(said: tuple[int, int], booked: tuple[int, int]) -> Comparison:
+    """Compare counts of (default, fallback), each payment worth 10 cents."""
+    names = ("default", "fallback")
+    return Comparison(
+        at_ms=0,
+        said={name: Totals(count, count * 10) for name, count in zip(names, said, strict=True)},
+        booked={name: Totals(count, count * 10) for name, count in zip(names, booked, strict=True)},
+        fees={"default": 0.05, "fallback": 0.15},
+    )
+
+
+def payment_line(status: int) -> bytes:
+    """Write the line of one payment as the script does."""
+    return f'{{"kind":"payment","id":"{ID}","at_ms":1000,"status":{status},"took_ms":1.5}}'.encode()
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_the_challenges_four_answers_are_accepted(status: int) -> None:
+    """200, 201, 202 and 204 count as a success."""
+    journal = Journal()
+    journal.add([payment_line(status)])
+    assert journal.accepted == 1
+    assert journal.offers == [Offer(ID, 1000, status, 1.5)]
+
+
+@pytest.mark.parametrize("status", [0, 203, 400, 409, 500, 503])
+def test_every_other_answer_is_a_failure(status: int) -> None:
+    """Anything else is not accepted, and only no answer at all leaves doubt."""
+    journal = Journal()
+    journal.add([payment_line(status)])
+    assert journal.accepted == 0
+    assert journal.offers[0].is_in_doubt == (status == 0)
+
+
+def test_all_other_lines_find_their_place() -> None:
+    """Start, stages, checks, totals and the calls' statistics are kept."""
+    totals = b'{"default":{"count":2,"cents":20},"fallback":{"count":1,"cents":10}}'
+    summaries = b'"at_ms":5,"said":%b,"booked":%b,"fees":{"default":0.05,"fallback":null}' % (totals, totals)
+    journal = Journal()
+    journal.add(
+        [
+            b'{"kind":"start","at_ms":7}',
+            b'{"kind":"stage","at_ms":8,"second":1,"refused":2}',
+            b'{"kind":"check",%b}' % summaries,
+            b'{"kind":"totals",%b}' % summaries,
+            b'{"kind":"calls","count":9,"p50_ms":0.5,"p99_ms":2}',
+        ]
+    )
+    assert (journal.start_ms, journal.stages_refused, len(journal.checks)) == (7, 2, 1)
+    assert journal.totals is not None
+    assert journal.totals.said["default"] == Totals(2, 20)
+    assert journal.calls is not None
+    assert journal.calls.p99_ms == 2
+
+
+def test_a_line_of_unknown_kind_is_an_error() -> None:
+    """Script and reader that disagree must not go unnoticed."""
+    with pytest.raises(ValueError, match="surprise"):
+        Journal().add([b'{"kind":"surprise"}'])
+
+
+def test_a_payment_counted_on_the_wrong_processor_differs_only_where_nothing_is_balanced() -> None:
+    """The preview's sum lets +1 and -1 cancel out; the final's sum and the money do not."""
+    swapped = comparison(said=(5, 3), booked=(4, 4))
+    assert swapped.differences(Differences.ABS_OF_SUM) == 0
+    assert swapped.differences(Differences.SUM_OF_ABS) == 2
+    assert swapped.difference_cents == 20
+
+
+def test_a_missing_payment_differs_by_either_rule() -> None:
+    """One payment that one side does not see is one difference, worth its amount."""
+    missing = comparison(said=(4, 3), booked=(5, 3))
+    assert [missing.differences(how) for how in Differences] == [1, 1]
+    assert missing.difference_cents == 10
+
+
+def test_differences_of_all_checks_add_up() -> None:
+    """Each check counts anew, as in the challenge."""
+    journal = Journal(checks=[comparison((4, 3), (5, 3)), comparison((5, 3), (5, 3)), comparison((7, 3), (5, 3))])
+    assert journal.differences(Differences.SUM_OF_ABS) == 3

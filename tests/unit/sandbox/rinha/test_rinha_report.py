@@ -1,0 +1,121 @@
+"""What is shown of a run: the series, the figures, the page, the command line."""
+
+import json
+
+import pytest
+
+from sandbox.rinha import figures, profile, report
+from sandbox.rinha.__main__ import plan_from
+from sandbox.rinha.audit import Charge, audit
+from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
+from sandbox.rinha.processes import CannotRunError
+from sandbox.rinha.progress import Sight
+from sandbox.rinha.score import Result, assess
+from sandbox.rinha.series import SECONDS_MAX, series_of
+
+SMOKE = profile.load("smoke")
+CHARGES = [Charge("a", 1990, 1_500, "default"), Charge("b", 1990, 3_000, "fallback")]
+
+
+def small_run() -> tuple[Journal, Result]:
+    """Write a run of three offers, two of them accepted, from second 0 to second 3."""
+    said = {"default": Totals(1, 1990), "fallback": Totals(1, 1990)}
+    at_end = Comparison(5_000, said, said, {"default": 0.05, "fallback": 0.15})
+    journal = Journal(start_ms=1_000, checks=[at_end], totals=at_end, calls=Calls(3, 1.0, 2.0))
+    journal.add(
+        b'{"kind":"payment","id":"%b","at_ms":%d,"status":%d,"took_ms":%d}' % row
+        for row in [(b"a", 1_000, 202, 1), (b"b", 1_999, 202, 3), (b"c", 2_000, 500, 7)]
+    )
+    return journal, assess(SMOKE, journal, audit(journal.offers, CHARGES, 1990))
+
+
+def test_series_sorts_events_into_seconds_since_the_start() -> None:
+    """Accepted and failed by their sending, charges by requestedAt; the backlog is what lies between."""
+    journal, _ = small_run()
+    series = series_of(journal, CHARGES)
+    assert series.seconds == [0, 1, 2]
+    assert (series.accepted, series.failed) == ([2, 0, 0], [0, 1, 0])
+    assert series.p50_ms == [2, 7, 0]
+    assert series.settled == {"default": [1, 0, 0], "fallback": [0, 0, 1]}
+    assert series.backlog == [1, 1, 0]
+
+
+def test_series_without_books_has_no_charges() -> None:
+    """Where processors keep their books closed there is nothing to draw."""
+    journal, _ = small_run()
+    series = series_of(journal, None)
+    assert (series.settled, series.backlog) == ({}, [])
+
+
+def test_a_stamp_from_the_far_future_does_not_stretch_the_series() -> None:
+    """A backend under test may send any requestedAt."""
+    journal, _ = small_run()
+    assert len(series_of(journal, [Charge("a", 1990, 10**15, "default")]).seconds) == SECONDS_MAX + 1
+
+
+def test_figures_end_with_the_verdict() -> None:
+    """A failed run says in its last line what failed."""
+    _, result = small_run()
+    lines = figures.text(result).splitlines()
+    assert lines[0] == "smoke:"
+    assert lines[-1] == "FAILED: failed: 1."
+
+
+def test_page_holds_figures_plots_and_checks() -> None:
+    """The page is one file: the images are inside, nothing in the template is left unfilled."""
+    journal, result = small_run()
+    template = report.TEMPLATE.read_text(encoding="utf-8")
+    page = report.html(template, SMOKE, result, journal, {"A <plot>": b"png"})
+    assert "FAILED: failed: 1." in page
+    assert 'src="data:image/png;base64,cG5n"' in page
+    assert "A &lt;plot&gt;" in page
+    assert '<tr class="good">' in page
+
+
+def test_page_names_payments_to_look_at() -> None:
+    """Ids of lost and doubled payments are in the page."""
+    journal, _ = small_run()
+    result = assess(SMOKE, journal, audit(journal.offers, [CHARGES[0]], 1990))
+    page = report.html(report.TEMPLATE.read_text(encoding="utf-8"), SMOKE, result, journal, {})
+    assert "<h3>lost</h3><p><code>b</code></p>" in page
+
+
+def test_result_is_json_for_programs() -> None:
+    """Decimals stay exact as text; complaints and double charges are there without computing."""
+    journal, result = small_run()
+    document = json.loads(report.as_json(result, series_of(journal, CHARGES)))
+    assert document["result"]["score"]["gross_cents"] == 3980
+    assert document["result"]["score"]["fine"] == "0"
+    assert document["complaints"] == ["failed: 1"]
+    assert document["double_charges"] == 0
+
+
+def test_backlog_is_accepted_minus_settled() -> None:
+    """While the backend gives no summary, the backlog is unknown rather than wrong."""
+    sight = Sight(3.2, 10, 50, 0, {"default": 30, "fallback": 5}, "0 ms | 0 ms", 0)
+    assert sight.backlog == 15
+    unknown = Sight(3.2, 10, 50, 0, None, "0 ms | 0 ms", 0)
+    assert unknown.backlog is None
+    assert unknown.fields()["backlog"] == "?"
+
+
+def test_command_line_names_targets_and_folder() -> None:
+    """Defaults are the ports of `make up`; a slash at the end of a URL does not matter."""
+    plan = plan_from(["smoke", "--no-stack", "--base-url", "http://localhost:1234/"])
+    assert plan.targets.backend == "http://localhost:1234"
+    assert plan.targets.processors == {"default": "http://127.0.0.1:8001", "fallback": "http://127.0.0.1:8002"}
+    assert (plan.folder.as_posix(), plan.own_stack) == (".run/rinha/smoke", False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--base-url", "http://example.org"],
+        ["--processors", "http://127.0.0.1:8001,http://10.0.0.1:8002"],
+        ["--processors", "http://127.0.0.1:8001"],
+    ],
+)
+def test_load_goes_only_to_this_machine(options: list[str]) -> None:
+    """Another host, or a number of processors that is not two, is refused before anything starts."""
+    with pytest.raises(CannotRunError):
+        plan_from(["smoke", *options])
