@@ -1,0 +1,63 @@
+"""Ingress as a process: who is introduced to whom."""
+
+import asyncio
+import logging
+import os
+from datetime import UTC, datetime
+
+from services.bus.connection import Bus
+from services.bus.streams import ensure_streams
+from services.ingress.adapters.http_api import http_app
+from services.ingress.adapters.http_server import HttpServer
+from services.ingress.adapters.ledger_client import LedgerClient
+from services.ingress.adapters.payment_stream import JetStreamPayments
+from services.ingress.flow import Ingress
+from services.ingress.settings import ingress_settings
+from services.running import run
+
+log = logging.getLogger("tarifa.ingress")
+
+
+async def ingress(stop: asyncio.Event) -> None:
+    """Serve until told to stop; NATS is closed only after the last answer."""
+    settings = ingress_settings(os.environ)
+    limits = settings.bus.limits
+    bus = await _connected(settings.bus.nats_url, stop)
+    if bus is None:
+        return
+    try:
+        await ensure_streams(bus, limits)
+        story = Ingress(
+            payments=JetStreamPayments(bus, backlog_max=limits.backlog_max),
+            ledger=LedgerClient(bus),
+            clock=lambda: datetime.now(UTC),
+            amount_max=settings.amount_max,
+        )
+        names = [processor.name for processor in settings.bus.processors]
+        app = http_app(story, processor_names=names, allow_purge=settings.allow_purge)
+        server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
+        log.info("ingress.ready", extra={"listen": str(settings.listen)})
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(bus.watch())
+            await stop.wait()
+            await server.stop()
+            watching.cancel()
+    finally:
+        await bus.close()
+    log.info("ingress.stopped")
+
+
+async def _connected(nats_url: str, stop: asyncio.Event) -> Bus | None:
+    # NATS may be long in coming; whoever wants the service to end meanwhile must not wait for it.
+    connecting = asyncio.create_task(Bus.connect(nats_url, "ingress"))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if connecting.done():
+        return connecting.result()
+    connecting.cancel()
+    return None
+
+
+if __name__ == "__main__":
+    run(ingress)

@@ -1,0 +1,125 @@
+"""Answers as HTTP, each error as ``{"error": "<slug>", "detail": "<what and where>"}``, also those of Sanic itself."""
+
+import logging
+from asyncio import CancelledError
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import assert_never
+
+import orjson
+from sanic import Request
+from sanic.exceptions import PayloadTooLarge, SanicException, ServiceUnavailable
+from sanic.handlers import ErrorHandler
+from sanic.response import HTTPResponse
+
+from services.contracts.money import amount_of
+from services.contracts.stamp import text_of
+from services.contracts.summary import Totals
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import REPEAT_IS_SAFE, Standing, TryLater
+
+RETRY_AFTER_S = 1
+
+_JSON = "application/json"
+_NO_METHOD = "NONE"  # what Sanic calls the method of a request whose head it could not read
+_SLUGS: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "no_such_route",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_TIMEOUT: "request_timeout",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "headers_too_large",
+    HTTPStatus.EXPECTATION_FAILED: "expectation_failed",
+}
+
+log = logging.getLogger("tarifa.ingress")
+
+
+class Answer(HTTPResponse):
+    """A JSON answer; saves a twentieth of the CPU of a payment by not looking for line ends in headers of our own."""
+
+    __slots__ = ()
+
+    @property
+    def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
+        """Return the headers as they are sent; names and values are ASCII without line ends."""
+        self.headers["content-type"] = _JSON
+        return ((name.encode(), str(value).encode()) for name, value in self.headers.items())
+
+
+class JsonErrors(ErrorHandler):
+    """What Sanic turns down by itself: a bad head, no such route, a request that does not end."""
+
+    def default(self, request: Request, exception: BaseException) -> HTTPResponse:
+        """Return the answer; a 500 is never the client's fault, and is logged."""
+        # A cancelled request is one whose client hung up, or that outlasted the end of the service.
+        if isinstance(exception, ServiceUnavailable | CancelledError):
+            return negative(TryLater("no_answer_in_time", f"it may be done or not; {REPEAT_IS_SAFE}"))
+        if not isinstance(exception, SanicException) or exception.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("ingress.fault", exc_info=exception, extra={"method": request.method, "path": request.path})
+            return error(500, "fault", "this is a fault of the service, not of the request; see its log")
+        status = exception.status_code
+        if isinstance(exception, PayloadTooLarge) and request.method == _NO_METHOD:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        return error(status, _SLUGS.get(status, "bad_request"), str(exception), exception.headers)
+
+
+def accepted(payment_id: str) -> HTTPResponse:
+    """Return the 202 of a payment that is stored."""
+    return Answer(_accepted(payment_id, "accepted"), 202)
+
+
+def replayed(original: Standing) -> HTTPResponse:
+    """Return the 202 of a payment that was stored before."""
+    return Answer(_accepted(original.payment_id, original.status), 202, {"Idempotent-Replayed": "true"})
+
+
+def amount_differs(original: Standing) -> HTTPResponse:
+    """Return the 409 of an id that is another payment's."""
+    amount = amount_of(original.amount_cents)
+    return error(409, "amount_differs", f"amount: is {amount} in the payment that has this correlationId")
+
+
+def standing(found: Standing) -> HTTPResponse:
+    """Return how a payment stands; what is not known is left out."""
+    fields = {
+        "correlationId": found.payment_id,
+        "amount": amount_of(found.amount_cents),
+        "status": found.status,
+        "processor": found.processor,
+        "requestedAt": found.requested_at and text_of(found.requested_at),
+        "acceptedAt": text_of(found.accepted_at),
+        "detail": found.detail,
+    }
+    return ok({name: value for name, value in fields.items() if value is not None})
+
+
+def totals(found: Totals) -> dict[str, object]:
+    """Return one processor's part of a summary."""
+    return {"totalRequests": found.count, "totalAmount": amount_of(found.cents)}
+
+
+def negative(answer: Rejected | TryLater) -> HTTPResponse:
+    """Return a 4xx for what stays wrong, a 503 for what may be tried again."""
+    match answer:
+        case Rejected(status, slug, detail):
+            return error(status, slug, detail)
+        case TryLater(slug, detail):
+            return error(503, slug, detail, {"Retry-After": str(RETRY_AFTER_S)})
+        case never:
+            assert_never(never)
+
+
+def ok(document: object) -> HTTPResponse:
+    """Return a 200."""
+    return Answer(orjson.dumps(document), 200)
+
+
+def error(status: int, slug: str, detail: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
+    """Return an error."""
+    # What a client sent need not be UTF-8; what it is told about it must be.
+    detail = detail.encode("utf-8", "backslashreplace").decode()
+    return Answer(orjson.dumps({"error": slug, "detail": detail}), status, dict(headers or {}))
+
+
+def _accepted(payment_id: str, status: str) -> str:
+    return f'{{"correlationId":"{payment_id}","status":"{status}"}}'

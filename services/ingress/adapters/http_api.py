@@ -1,0 +1,117 @@
+"""HTTP: which request has which part of the story told, and how its answer is said."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, assert_never
+
+from sanic import Request, Sanic
+from sanic.response import HTTPResponse
+
+from services.contracts.summary import Totals
+from services.ingress.adapters import http_answers as say
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
+
+# Bodies beyond 4 KiB are read up to here, so that whoever sends one gets its 413 and not a closed connection.
+REQUEST_BYTES_MAX = 65_536
+HEADER_BYTES_MAX = 8_192
+REQUEST_TIMEOUT_S = 10  # for a request to arrive
+RESPONSE_TIMEOUT_S = 15  # longer than a store and the three look-ups of a replay may take
+KEEP_ALIVE_TIMEOUT_S = 120  # above nginx's upstream keepalive timeout, so that it is nginx who closes
+
+NO_TOTALS = Totals(0, 0)
+
+
+class Story(Protocol):
+    """What this adapter has done for its callers."""
+
+    async def accept(self, body: bytes) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
+        """Have a payment stored, once."""
+
+    async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
+        """Tell how a payment stands."""
+
+    async def summary(self, from_texts: list[str], to_texts: list[str]) -> Rejected | Mapping[str, Totals] | TryLater:
+        """Tell what was settled where."""
+
+    async def purge(self) -> Cleared | TryLater:
+        """Have the book forget."""
+
+    async def troubles(self) -> list[str]:
+        """Return what keeps a payment from being accepted and counted."""
+
+
+def http_app(story: Story, *, processor_names: Sequence[str], allow_purge: bool) -> Sanic[Any, Any]:
+    """Return the application; it opens nothing by itself."""
+    app = Sanic("tarifa-ingress", configure_logging=False, error_handler=say.JsonErrors())
+    app.config.update(
+        {
+            "MOTD": False,
+            "ACCESS_LOG": False,
+            "REQUEST_MAX_SIZE": REQUEST_BYTES_MAX,
+            "REQUEST_MAX_HEADER_SIZE": HEADER_BYTES_MAX,
+            "REQUEST_TIMEOUT": REQUEST_TIMEOUT_S,
+            "RESPONSE_TIMEOUT": RESPONSE_TIMEOUT_S,
+            "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_TIMEOUT_S,
+        }
+    )
+    routes = _Routes(story, processor_names, allow_purge=allow_purge)
+    app.add_route(routes.post_payment, "/payments", methods=["POST"])
+    app.add_route(routes.get_payment, "/payments/<payment_id:str>", methods=["GET"])
+    app.add_route(routes.get_summary, "/payments-summary", methods=["GET"])
+    app.add_route(routes.post_purge, "/purge-payments", methods=["POST"])
+    app.add_route(routes.get_health, "/healthz", methods=["GET"])
+    app.add_route(routes.get_readiness, "/readyz", methods=["GET"])
+    return app
+
+
+class _Routes:
+    def __init__(self, story: Story, processor_names: Sequence[str], *, allow_purge: bool) -> None:
+        self._story = story
+        self._processor_names = processor_names
+        self._allow_purge = allow_purge
+
+    async def post_payment(self, request: Request) -> HTTPResponse:
+        answer = await self._story.accept(request.body)
+        match answer:
+            case Accepted(payment_id):
+                return say.accepted(payment_id)
+            case Replayed(original):
+                return say.replayed(original)
+            case AmountDiffers(original):
+                return say.amount_differs(original)
+            case Rejected() | TryLater():
+                return say.negative(answer)
+            case never:
+                assert_never(never)
+
+    async def get_payment(self, _request: Request, payment_id: str) -> HTTPResponse:
+        answer = await self._story.standing(payment_id)
+        match answer:
+            case Standing():
+                return say.standing(answer)
+            case Missing():
+                return say.error(404, "no_such_payment", f"id in the path: there is no payment {payment_id}")
+            case Rejected() | TryLater():
+                return say.negative(answer)
+            case never:
+                assert_never(never)
+
+    async def get_summary(self, request: Request) -> HTTPResponse:
+        query = request.get_args(keep_blank_values=True)
+        answer = await self._story.summary(query.getlist("from", []), query.getlist("to", []))
+        if isinstance(answer, Rejected | TryLater):
+            return say.negative(answer)
+        return say.ok({name: say.totals(answer.get(name, NO_TOTALS)) for name in self._processor_names})
+
+    async def post_purge(self, _request: Request) -> HTTPResponse:
+        if not self._allow_purge:
+            return say.error(403, "purge_not_allowed", "ALLOW_PURGE is not set")
+        answer = await self._story.purge()
+        return say.negative(answer) if isinstance(answer, TryLater) else say.ok({"status": "cleared"})
+
+    async def get_health(self, _request: Request) -> HTTPResponse:
+        return say.ok({"status": "alive"})
+
+    async def get_readiness(self, _request: Request) -> HTTPResponse:
+        troubles = await self._story.troubles()
+        return say.negative(TryLater("not_ready", "; ".join(troubles))) if troubles else say.ok({"status": "ready"})

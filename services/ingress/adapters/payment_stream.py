@@ -1,0 +1,124 @@
+"""Payments as the streams hold them: stored means that the PubAck said so."""
+
+import asyncio
+from datetime import datetime
+from typing import assert_never
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import last_for, stream_state
+from services.bus.publish import Away, Conflict, Duplicate, Full, store
+from services.bus.publish import Stored as BusStored
+from services.contracts import subjects
+from services.contracts.events import (
+    PaymentAccepted,
+    PaymentRefused,
+    PaymentSettled,
+    SettlementsCleared,
+    decode_accepted,
+    decode_settlement,
+    encode,
+)
+from services.contracts.payment import Payment
+from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
+
+TROUBLE_TIMEOUT_S = 1.0
+
+_STORED = Stored()
+_KNOWN = Known()
+
+
+class JetStreamPayments:
+    """PAYMENTS and SETTLEMENTS behind one port; ``backlog_max`` is what PAYMENTS may hold."""
+
+    def __init__(self, bus: Bus, *, backlog_max: int) -> None:
+        self._bus = bus
+        self._backlog_max = backlog_max
+
+    async def store(self, payment: Payment) -> Stored | Known | TryLater:
+        """Store it unless its id is known.
+
+        The message id alone would not do: the server forgets the ids of acked payments when it restarts, and all ids
+        after the window. The expected sequence keeps an id from being in the queue twice, whatever was forgotten.
+        """
+        payment_id = payment.correlation_id
+        data = encode(PaymentAccepted(payment_id, payment.amount_cents, payment.accepted_at))
+        subject = subjects.accepted(payment_id)
+        result = await store(self._bus, subjects.PAYMENTS, subject, data, message_id=payment_id, expected_last=0)
+        match result:
+            case BusStored():
+                return _STORED
+            case Duplicate() | Conflict():
+                return _KNOWN
+            case Full(detail):
+                return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
+            case Away(detail):
+                return TryLater("nats_away", f"NATS did not confirm: {detail}; {REPEAT_IS_SAFE}")
+            case never:
+                assert_never(never)
+
+    async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
+        """Look it up in PAYMENTS."""
+        try:
+            found = await last_for(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
+        except BusAwayError as error:
+            return _away(error)
+        if found is None:
+            return Missing()
+        event = decode_accepted(found.data)
+        return Standing(event.id, "accepted", event.amount_cents, event.accepted_at)
+
+    async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
+        """Look it up in SETTLEMENTS, whichever processor it was."""
+        try:
+            found = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
+        except BusAwayError as error:
+            return _away(error)
+        return Missing() if found is None else _standing(decode_settlement(found.data))
+
+    async def clear(self, at: datetime) -> Stored | TryLater:
+        """Store ``settlements.cleared``; stored twice it clears twice, which is no harm."""
+        result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
+        return _STORED if isinstance(result, BusStored) else TryLater("not_cleared", f"not stored: {result}")
+
+    async def trouble(self) -> str | None:
+        """Return why a payment could not be stored now, or None."""
+        try:
+            async with asyncio.timeout(TROUBLE_TIMEOUT_S):
+                await self._bus.round_trip(TROUBLE_TIMEOUT_S)
+                messages = (await stream_state(self._bus, subjects.PAYMENTS)).messages
+        except (BusAwayError, ApiError, TimeoutError) as error:
+            return f"PAYMENTS: {error or 'no answer in time'}"
+        if messages >= self._backlog_max:
+            return f"PAYMENTS: full, {messages} payments wait"
+        return None
+
+
+def _standing(event: PaymentSettled | PaymentRefused | SettlementsCleared) -> Standing | Missing:
+    match event:
+        case PaymentSettled():
+            return Standing(
+                event.id,
+                "settled",
+                event.amount_cents,
+                event.accepted_at,
+                processor=event.processor,
+                requested_at=event.requested_at,
+            )
+        case PaymentRefused():
+            return Standing(
+                event.id,
+                "refused",
+                event.amount_cents,
+                event.accepted_at,
+                processor=event.processor,
+                detail=event.detail,
+            )
+        case SettlementsCleared():
+            return Missing()  # speaks of no payment
+        case never:
+            assert_never(never)
+
+
+def _away(error: BusAwayError) -> TryLater:
+    return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")

@@ -1,0 +1,109 @@
+"""Whether a body is a payment: admitted with a lower-case id and whole cents, or rejected with what is wrong and where.
+
+Nothing is mended silently: two spellings that would mean two payments elsewhere are refused or made one here.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.contracts.money import Cents, cents_of
+
+BODY_BYTES_MAX = 4096
+BAD_REQUEST = 400
+PAYLOAD_TOO_LARGE = 413
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SHOWN_MAX = 60  # characters of a client's text that are said back to it
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A payment that may be stored; the id is lower-case."""
+
+    payment_id: str
+    amount_cents: Cents
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A request that can never be answered otherwise, however often it is repeated."""
+
+    status: int
+    slug: str
+    detail: str
+
+
+def admit(body: bytes, amount_max: int) -> Admitted | Rejected:
+    """Read the body of ``POST /payments``; ``amount_max`` is in the unit of ``amount``."""
+    if len(body) > BODY_BYTES_MAX:
+        return Rejected(PAYLOAD_TOO_LARGE, "body_too_large", f"body: {len(body)} bytes; at most {BODY_BYTES_MAX}")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return _bad("not_json", f"body: {error}")
+    if type(document) is not dict:
+        return _bad("not_an_object", f"body: must be an object, not {_kind(document)}")
+    payment_id = _payment_id(document)
+    if isinstance(payment_id, Rejected):
+        return payment_id
+    amount_cents = _amount_cents(document, amount_max)
+    return amount_cents if isinstance(amount_cents, Rejected) else Admitted(payment_id, amount_cents)
+
+
+def read_id(text: str, where: str = "correlationId") -> str | Rejected:
+    """Return the one spelling of an id, lower-case 8-4-4-4-12."""
+    if _ID.fullmatch(text) is None:
+        return _bad("not_an_id", f"{where}: must be hexadecimal digits as 8-4-4-4-12, not {_shown(text)}")
+    return text.lower()
+
+
+def _payment_id(document: dict[str, Any]) -> str | Rejected:
+    if "correlationId" not in document:
+        return _bad("field_missing", "correlationId: is missing")
+    text = document["correlationId"]
+    if type(text) is not str:
+        return _bad("field_mistyped", f"correlationId: must be a string, not {_kind(text)}")
+    return read_id(text)
+
+
+def _amount_cents(document: dict[str, Any], amount_max: int) -> Cents | Rejected:
+    if "amount" not in document:
+        return _bad("field_missing", "amount: is missing")
+    amount = document["amount"]
+    if type(amount) not in (int, float):  # a bool is an int to isinstance
+        return _bad("field_mistyped", f"amount: must be a number, not {_kind(amount)}")
+    if amount <= 0:
+        return _bad("amount_not_positive", f"amount: must be above 0, not {amount}")
+    if not amount <= amount_max:
+        return _bad("amount_too_large", f"amount: must be at most {amount_max}, not {amount}")
+    cents = cents_of(amount)
+    if cents is None:
+        return _bad("amount_too_precise", f"amount: must have at most two decimals, not {amount!r}")
+    return cents
+
+
+def _bad(slug: str, detail: str) -> Rejected:
+    return Rejected(BAD_REQUEST, slug, detail)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}...")

@@ -1,0 +1,150 @@
+"""The story of ingress: admit, store, await the PubAck, answer. 2xx means: stored.
+
+An id that the stream knows is answered from its original. Where the original cannot be found the answer is "try
+later", never 2xx: the stream remembers ids for a while longer than it holds payments.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Protocol, assert_never
+
+from services.contracts.payment import Payment
+from services.contracts.summary import Totals
+from services.ingress.core.admission import Admitted, Rejected, admit, read_id
+from services.ingress.core.answers import (
+    REPEAT_IS_SAFE,
+    Accepted,
+    AmountDiffers,
+    Cleared,
+    Known,
+    Missing,
+    Replayed,
+    Standing,
+    Stored,
+    TryLater,
+)
+from services.ingress.core.period import Period, read_period
+
+# After a purge: how often and how long the ledger is looked at until it shows the book cleared, about a second.
+CLEARED_LOOKS_MAX = 50
+CLEARED_LOOK_EVERY_S = 0.02
+
+Look = Callable[[str], Awaitable[Standing | Missing | TryLater]]
+
+
+class PaymentStream(Protocol):
+    """What is stored about payments. No method raises for NATS being away: that is ``TryLater``."""
+
+    async def store(self, payment: Payment) -> Stored | Known | TryLater:
+        """Store it unless its id is known; return only when the stream has said which."""
+
+    async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
+        """Look it up among the payments that wait to be settled."""
+
+    async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
+        """Look it up among the settled and the refused."""
+
+    async def clear(self, at: datetime) -> Stored | TryLater:
+        """Have the book forget all that was settled before."""
+
+    async def trouble(self) -> str | None:
+        """Return why a payment could not be stored now, or None."""
+
+
+class Ledger(Protocol):
+    """What was settled where."""
+
+    async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
+        """Ask for the totals by processor name; answers, one way or the other, within about a second."""
+
+    async def trouble(self) -> str | None:
+        """Return why a summary could not be had now, or None."""
+
+
+class Ingress:
+    """The service's deeds; ``amount_max`` is in the unit of ``amount``."""
+
+    def __init__(
+        self, *, payments: PaymentStream, ledger: Ledger, clock: Callable[[], datetime], amount_max: int
+    ) -> None:
+        self._payments = payments
+        self._ledger = ledger
+        self._clock = clock
+        self._amount_max = amount_max
+
+    async def accept(self, body: bytes) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
+        """Have a payment stored, once."""
+        match admit(body, self._amount_max):
+            case Admitted(payment_id, amount_cents):
+                return await self._store(Payment(payment_id, amount_cents, self._clock()))
+            case Rejected() as rejected:
+                return rejected
+            case never:
+                assert_never(never)
+
+    async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
+        """Tell how a payment stands."""
+        payment_id = read_id(id_text, "id in the path")
+        if isinstance(payment_id, Rejected):
+            return payment_id
+        # Settled is stored before accepted leaves: whoever finds it in neither looks again at where it went.
+        return await _first(payment_id, self._payments.settlement, self._payments.accepted, self._payments.settlement)
+
+    async def summary(self, from_texts: list[str], to_texts: list[str]) -> Rejected | Mapping[str, Totals] | TryLater:
+        """Tell what was settled where within a period."""
+        period = read_period(from_texts, to_texts)
+        return period if isinstance(period, Rejected) else await self._ledger.summary(period)
+
+    async def purge(self) -> Cleared | TryLater:
+        """Have the book forget; answered when the book shows it, or after a while: it is stored, and will."""
+        cleared = await self._payments.clear(self._clock())
+        if isinstance(cleared, TryLater):
+            return cleared
+        for _ in range(CLEARED_LOOKS_MAX):
+            totals = await self._ledger.summary(Period())
+            if isinstance(totals, TryLater) or not any(total.count for total in totals.values()):
+                break
+            await asyncio.sleep(CLEARED_LOOK_EVERY_S)
+        return Cleared()
+
+    async def troubles(self) -> list[str]:
+        """Return what keeps a payment from being accepted and counted now."""
+        found = await asyncio.gather(self._payments.trouble(), self._ledger.trouble())
+        return [trouble for trouble in found if trouble is not None]
+
+    async def _store(self, payment: Payment) -> Accepted | Replayed | AmountDiffers | TryLater:
+        match await self._payments.store(payment):
+            case Stored():
+                return Accepted(payment.correlation_id)
+            case Known():
+                return await self._answer_again(payment)
+            case TryLater() as later:
+                return later
+            case never:
+                assert_never(never)
+
+    async def _answer_again(self, payment: Payment) -> Replayed | AmountDiffers | TryLater:
+        # Accepted first: while it waits there nothing else exists. Once more at the end: it may have raced in.
+        looks = (self._payments.accepted, self._payments.settlement, self._payments.accepted)
+        match await _first(payment.correlation_id, *looks):
+            case Standing() as original if original.amount_cents == payment.amount_cents:
+                return Replayed(original)
+            case Standing() as original:
+                return AmountDiffers(original)
+            case Missing():
+                return TryLater(
+                    "original_missing", f"the id is known, but what was stored is not found; {REPEAT_IS_SAFE}"
+                )
+            case TryLater() as later:
+                return later
+            case never:
+                assert_never(never)
+
+
+async def _first(payment_id: str, *looks: Look) -> Standing | Missing | TryLater:
+    for look in looks:
+        found = await look(payment_id)
+        if not isinstance(found, Missing):
+            return found
+    return Missing()

@@ -1,0 +1,41 @@
+"""An ingress of a test's own, and one that tests share which leave nothing behind."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.integration.ingress.ingress_process import IngressProcess
+from tests.nats_server import PATIENCE_S, NatsServer
+
+
+@pytest.fixture(scope="module")
+def shared_ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngressProcess]:
+    """A ready ingress with a nats-server, for all tests of one file."""
+    folder = tmp_path_factory.mktemp("shared")
+    server = NatsServer(folder / "nats").start()
+    process = IngressProcess(folder / "ingress.log", server.url)
+    try:
+        yield process.start()
+    finally:
+        process.stop()
+        server.stop()
+
+
+@pytest.fixture
+def ingress(tmp_path: Path, nats_server: NatsServer) -> Iterator[IngressProcess]:
+    """A ready ingress on the test's nats-server."""
+    process = IngressProcess(tmp_path / "ingress.log", nats_server.url, ALLOW_PURGE="1")
+    try:
+        yield process.start()
+    finally:
+        process.stop()
+
+
+@pytest_asyncio.fixture
+async def http(ingress: IngressProcess) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the test's ingress."""
+    async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as client:
+        yield client

@@ -1,0 +1,130 @@
+"""``python -m services.ingress`` as a real process, and what tests say to it."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from services.bus.connection import Bus
+from services.bus.service import serve
+from services.contracts import subjects
+from services.contracts.summary import SummaryAnswered, SummaryAsked, Totals, decode_asked, encode
+from tests.nats_server import PATIENCE_S
+
+ROOT = Path(__file__).parents[3]
+
+
+def new_id() -> str:
+    """Return an id that no test has used."""
+    return str(uuid.uuid4())
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class IngressProcess:
+    """One ingress; ``settings`` are environment variables."""
+
+    def __init__(self, log: Path, nats_url: str, **settings: str) -> None:
+        self.log = log
+        self.port = free_port()
+        self._env = {"NATS_URL": nats_url, "INGRESS_LISTEN": f"127.0.0.1:{self.port}", **settings}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, unless it was told to listen elsewhere."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def spawn(self) -> Self:
+        """Start it and return at once."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.ingress"],
+                cwd=ROOT,
+                env={**inherited, **self._env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    def start(self) -> Self:
+        """Start it and wait until it says that it listens."""
+        self.spawn()
+        deadline = time.monotonic() + PATIENCE_S
+        while "ingress.ready" not in self.events():
+            assert self.process is not None
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.01)
+        return self
+
+    def events(self) -> list[str]:
+        """Return the events that it has logged."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [json.loads(line)["event"] for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit code."""
+        assert self.process is not None
+        return self.process.wait(PATIENCE_S)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
+        """Have it end, and return its exit code; None where it was never started."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+class LedgerStandIn:
+    """Answers ``ledger.summary`` with ``totals`` and remembers what it was asked.
+
+    ``totals_after`` says after how many questions the totals become others.
+    """
+
+    def __init__(self, totals: Mapping[str, Totals]) -> None:
+        self.totals = dict(totals)
+        self.totals_after: dict[int, Mapping[str, Totals]] = {}
+        self.asked: list[SummaryAsked] = []
+        self.failure: Exception | None = None
+        self.may_speak = asyncio.Event()
+        self.may_speak.set()
+
+    async def serve(self, bus: Bus) -> Self:
+        """Begin to answer."""
+        await serve(bus, subjects.LEDGER, "a stand-in", {subjects.LEDGER_SUMMARY: self._answer})
+        return self
+
+    async def _answer(self, data: bytes) -> bytes:
+        await self.may_speak.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.totals = dict(self.totals_after.get(len(self.asked), self.totals))
+        self.asked.append(decode_asked(data))
+        return encode(SummaryAnswered(self.totals))
+
+
+def payment(payment_id: str, amount: float = 19.90) -> dict[str, Any]:
+    """Return a body of ``POST /payments``."""
+    return {"correlationId": payment_id, "amount": amount}

@@ -1,0 +1,81 @@
+"""Where it cannot be stored it is not called stored: NATS away, silent, full; and all is well again afterwards."""
+
+from pathlib import Path
+
+import httpx
+
+from services.bus.connection import Bus
+from services.bus.lookup import stream_state
+from services.contracts import subjects
+from services.contracts.summary import Totals
+from tests.integration.ingress.ingress_process import IngressProcess, LedgerStandIn, new_id, payment
+from tests.nats_server import PATIENCE_S, NatsServer, until
+
+
+def _assert_try_later(answer: httpx.Response, slug: str) -> None:
+    assert (answer.status_code, answer.json()["error"]) == (503, slug)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "repeating it with the same correlationId is safe" in answer.json()["detail"]
+
+
+async def _repeat_until_accepted(http: httpx.AsyncClient, payment_id: str) -> None:
+    answers: list[int] = []
+    while not answers or answers[-1] == 503:
+        assert len(answers) < 10_000
+        answers.append((await http.post("/payments", json=payment(payment_id))).status_code)
+    assert answers[-1] == 202
+
+
+async def test_killed_nats_is_503_and_comes_back(
+    nats_server: NatsServer, ingress: IngressProcess, http: httpx.AsyncClient
+) -> None:
+    """While NATS is away nothing is accepted; what was stored before is answered again after."""
+    before, during = new_id(), new_id()
+    assert (await http.post("/payments", json=payment(before))).status_code == 202
+    nats_server.kill()
+    await until(lambda: "bus.disconnected" in ingress.events(), "the loss of the connection")
+    _assert_try_later(await http.post("/payments", json=payment(during)), "nats_away")
+    assert (await http.get(f"/payments/{before}")).status_code == 503
+    assert (await http.get("/payments-summary")).status_code == 503
+    assert (await http.get("/healthz")).status_code == 200
+    readiness = await http.get("/readyz")
+    assert (readiness.status_code, readiness.json()["error"]) == (503, "not_ready")
+    nats_server.start()
+    await _repeat_until_accepted(http, during)
+    again = await http.post("/payments", json=payment(before))
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
+
+
+async def test_nats_that_does_not_confirm_is_503(
+    bus: Bus, nats_server: NatsServer, ingress: IngressProcess, http: httpx.AsyncClient
+) -> None:
+    """A publish without a PubAck is not called stored; repeated, it is stored once."""
+    payment_id = new_id()
+    assert (await http.post("/payments", json=payment(new_id()))).status_code == 202
+    nats_server.freeze()
+    _assert_try_later(await http.post("/payments", json=payment(payment_id)), "nats_away")
+    nats_server.thaw()
+    await _repeat_until_accepted(http, payment_id)
+    assert (await stream_state(bus, subjects.PAYMENTS)).messages == 2
+
+
+async def test_full_stream_is_503(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
+    """At BACKLOG_MAX a new payment waits outside, a known one is still answered, and nothing stored is dropped."""
+    await LedgerStandIn({"default": Totals(0, 0)}).serve(bus)
+    ingress = IngressProcess(tmp_path / "ingress.log", nats_server.url, BACKLOG_MAX="3").start()
+    try:
+        async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
+            stored = [new_id() for _ in range(3)]
+            assert (await http.get("/readyz")).status_code == 200
+            for payment_id in stored:
+                assert (await http.post("/payments", json=payment(payment_id))).status_code == 202
+            _assert_try_later(await http.post("/payments", json=payment(new_id())), "backlog_full")
+            again = await http.post("/payments", json=payment(stored[0]))
+            assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
+            readiness = await http.get("/readyz")
+            assert readiness.status_code == 503
+            assert "PAYMENTS: full" in readiness.json()["detail"]
+            for payment_id in stored:
+                assert (await http.get(f"/payments/{payment_id}")).status_code == 200
+    finally:
+        ingress.stop()

@@ -1,0 +1,102 @@
+"""Summaries, purging and readiness: what ingress passes on between its clients and the ledger."""
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from services.bus.connection import Bus
+from services.bus.lookup import last_for
+from services.bus.service import CannotAnswerError
+from services.contracts import subjects
+from services.contracts.summary import SummaryAsked, Totals
+from tests.integration.ingress.ingress_process import LedgerStandIn
+
+NOTHING = {"default": Totals(0, 0), "fallback": Totals(0, 0)}
+
+
+@pytest.fixture
+async def ledger(bus: Bus) -> LedgerStandIn:
+    """A ledger with two settlements at each processor."""
+    return await LedgerStandIn({"default": Totals(2, 3980), "fallback": Totals(1, 5)}).serve(bus)
+
+
+async def test_summary_has_the_shape_of_the_challenge(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """Counts and decimal amounts per processor, and no other key."""
+    answer = await http.get("/payments-summary")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "default": {"totalRequests": 2, "totalAmount": 39.80},
+        "fallback": {"totalRequests": 1, "totalAmount": 0.05},
+    }
+    assert ledger.asked == [SummaryAsked(None, None)]
+
+
+async def test_processor_without_settlements_has_zeros(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """There is one key per processor of PROCESSORS, whatever the ledger knows."""
+    ledger.totals = {}
+    assert (await http.get("/payments-summary")).json() == {
+        "default": {"totalRequests": 0, "totalAmount": 0.0},
+        "fallback": {"totalRequests": 0, "totalAmount": 0.0},
+    }
+
+
+async def test_period_reaches_the_ledger_to_the_microsecond(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """Ends are handed on as they were written, in UTC; an unescaped plus is still a plus."""
+    query = "from=2025-07-15T12:00:00.000001Z&to=2025-07-15T14:00:00.5+01:00"
+    assert (await http.get(f"/payments-summary?{query}")).status_code == 200
+    assert ledger.asked == [
+        SummaryAsked(
+            datetime(2025, 7, 15, 12, 0, 0, 1, tzinfo=UTC), datetime(2025, 7, 15, 13, 0, 0, 500_000, tzinfo=UTC)
+        )
+    ]
+
+
+async def test_absent_ledger_is_named(http: httpx.AsyncClient) -> None:
+    """Without a ledger the summary is 503, and says whom it lacks."""
+    answer = await http.get("/payments-summary")
+    assert (answer.status_code, answer.json()["error"]) == (503, "ledger_away")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_silent_ledger_is_given_up(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """A ledger that does not answer makes a 503, not a request that hangs."""
+    ledger.may_speak.clear()
+    answer = await http.get("/payments-summary")
+    ledger.may_speak.set()
+    assert (answer.status_code, answer.json()["error"]) == (503, "ledger_away")
+
+
+async def test_ledger_that_is_replaying_is_503(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """A ledger which says that it cannot answer yet is believed."""
+    ledger.failure = CannotAnswerError(503, "replaying")
+    answer = await http.get("/payments-summary")
+    assert (answer.status_code, answer.json()["error"]) == (503, "ledger_not_ready")
+    assert "replaying" in answer.json()["detail"]
+
+
+async def test_purge_is_stored_before_it_is_answered(bus: Bus, ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """A purge is an event in SETTLEMENTS; the answer waits for the book to show it."""
+    # The book shows the clearing only when it has been looked at twice; the answer waits for that.
+    ledger.totals_after = {2: NOTHING}
+    answer = await http.post("/purge-payments")
+    assert (answer.status_code, answer.json()) == (200, {"status": "cleared"})
+    assert len(ledger.asked) > 2
+    assert await last_for(bus, subjects.SETTLEMENTS, subjects.CLEARED) is not None
+
+
+async def test_purge_does_not_need_the_ledger(bus: Bus, http: httpx.AsyncClient) -> None:
+    """Stored is enough: a ledger that starts later reads it."""
+    assert (await http.post("/purge-payments")).status_code == 200
+    assert await last_for(bus, subjects.SETTLEMENTS, subjects.CLEARED) is not None
+
+
+async def test_ready_means_a_round_trip_to_everything(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """Ready where a payment would be stored and a summary answered; alive in any case."""
+    assert (await http.get("/healthz")).status_code == 200
+    assert (await http.get("/readyz")).status_code == 200
+    ledger.failure = CannotAnswerError(503, "replaying")
+    answer = await http.get("/readyz")
+    assert (answer.status_code, answer.json()["error"]) == (503, "not_ready")
+    assert "ledger" in answer.json()["detail"]
+    assert "PAYMENTS" not in answer.json()["detail"]

@@ -1,0 +1,160 @@
+"""The story with ports that say what they are told to: when it looks where, and what it then answers."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from services.contracts.money import Cents
+from services.contracts.payment import Payment
+from services.contracts.summary import Totals
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import (
+    Accepted,
+    AmountDiffers,
+    Cleared,
+    Known,
+    Missing,
+    Replayed,
+    Standing,
+    Stored,
+    TryLater,
+)
+from services.ingress.core.period import Period
+from services.ingress.flow import Ingress
+
+NOW = datetime(2025, 7, 15, 12, tzinfo=UTC)
+ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+BODY = b'{"correlationId": "%s", "amount": 19.9}' % ID.encode()
+AWAY = TryLater("nats_away", "it is away")
+ACCEPTED = Standing(ID, "accepted", Cents(1990), NOW)
+SETTLED = Standing(ID, "settled", Cents(1990), NOW, processor="default", requested_at=NOW)
+
+Found = Standing | Missing | TryLater
+
+
+class Ports:
+    """Both ports: ``stored`` is what the stream says, ``finds`` what the look-ups find, one after another."""
+
+    def __init__(self, stored: Stored | Known | TryLater, *finds: Found) -> None:
+        self.stored = stored
+        self.finds = list(finds)
+        self.looks: list[str] = []
+        self.payments: list[Payment] = []
+        self.summaries: list[Mapping[str, Totals] | TryLater] = []
+        self.trouble_text: str | None = None
+
+    async def store(self, payment: Payment) -> Stored | Known | TryLater:
+        """Remember what was to be stored."""
+        self.payments.append(payment)
+        return self.stored
+
+    async def accepted(self, payment_id: str) -> Found:
+        """Remember the look."""
+        self.looks.append("accepted")
+        return self.finds.pop(0)
+
+    async def settlement(self, payment_id: str) -> Found:
+        """Remember the look."""
+        self.looks.append("settlement")
+        return self.finds.pop(0)
+
+    async def clear(self, at: datetime) -> Stored | TryLater:
+        """Answer as to a payment."""
+        assert not isinstance(self.stored, Known)
+        return self.stored
+
+    async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
+        """Give the next summary."""
+        return self.summaries.pop(0)
+
+    async def trouble(self) -> str | None:
+        """Say what is told."""
+        return self.trouble_text
+
+
+def _ingress(ports: Ports) -> Ingress:
+    return Ingress(payments=ports, ledger=ports, clock=lambda: NOW, amount_max=100)
+
+
+async def test_stored_is_accepted() -> None:
+    """The payment that is stored has whole cents and the time of its arrival."""
+    ports = Ports(Stored())
+    assert await _ingress(ports).accept(BODY) == Accepted(ID)
+    assert ports.payments == [Payment(ID, Cents(1990), NOW)]
+    assert ports.looks == []
+
+
+async def test_rejected_is_not_stored() -> None:
+    """What is no payment never reaches the stream."""
+    ports = Ports(Stored())
+    assert isinstance(await _ingress(ports).accept(b"{}"), Rejected)
+    assert ports.payments == []
+
+
+@pytest.mark.parametrize(
+    ("finds", "answer", "looks"),
+    [
+        ([ACCEPTED], Replayed(ACCEPTED), 1),
+        ([Missing(), SETTLED], Replayed(SETTLED), 2),
+        ([Missing(), Missing(), ACCEPTED], Replayed(ACCEPTED), 3),
+        ([AWAY], AWAY, 1),
+        ([Missing(), AWAY], AWAY, 2),
+    ],
+)
+async def test_known_id_is_answered_from_its_original(finds: list[Found], answer: object, looks: int) -> None:
+    """Accepted is looked at first, then settled, then accepted once more."""
+    ports = Ports(Known(), *finds)
+    assert await _ingress(ports).accept(BODY) == answer
+    assert ports.looks == ["accepted", "settlement", "accepted"][:looks]
+
+
+async def test_known_id_of_another_amount_differs() -> None:
+    """The original's amount decides, be it accepted or settled."""
+    original = Standing(ID, "settled", Cents(1), NOW)
+    assert await _ingress(Ports(Known(), Missing(), original)).accept(BODY) == AmountDiffers(original)
+
+
+async def test_known_id_without_original_is_never_accepted() -> None:
+    """Nothing found is nothing stored."""
+    answer = await _ingress(Ports(Known(), Missing(), Missing(), Missing())).accept(BODY)
+    assert isinstance(answer, TryLater)
+    assert answer.slug == "original_missing"
+
+
+@pytest.mark.parametrize(
+    ("finds", "answer"),
+    [
+        ([SETTLED], SETTLED),
+        ([Missing(), ACCEPTED], ACCEPTED),
+        ([Missing(), Missing(), SETTLED], SETTLED),
+        ([Missing(), Missing(), Missing()], Missing()),
+        ([AWAY], AWAY),
+    ],
+)
+async def test_standing_is_the_newest_event(finds: list[Found], answer: object) -> None:
+    """Settled wins over accepted; a payment settled between two looks is found by the third."""
+    ports = Ports(Stored(), *finds)
+    assert await _ingress(ports).standing(ID.upper()) == answer
+    assert ports.looks == ["settlement", "accepted", "settlement"][: len(finds)]
+
+
+async def test_purge_waits_until_the_book_shows_it() -> None:
+    """Summaries are asked for until all are zero."""
+    ports = Ports(Stored())
+    ports.summaries = [{"default": Totals(1, 1)}, {"default": Totals(0, 0)}, {"default": Totals(5, 5)}]
+    assert await _ingress(ports).purge() == Cleared()
+    assert len(ports.summaries) == 1
+
+
+async def test_purge_that_is_not_stored_is_not_said_to_be_done() -> None:
+    """Like a payment: only stored is done."""
+    assert await _ingress(Ports(AWAY)).purge() == AWAY
+
+
+async def test_troubles_are_all_named() -> None:
+    """Both sides are asked."""
+    ports = Ports(Stored())
+    assert await _ingress(ports).troubles() == []
+    ports.trouble_text = "away"
+    assert await _ingress(ports).troubles() == ["away", "away"]

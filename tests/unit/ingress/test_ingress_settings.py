@@ -1,0 +1,61 @@
+"""Settings of ingress: the defaults of the design, and a sentence for each wrong one."""
+
+import pytest
+
+from services.contracts.setting import SettingError
+from services.ingress.core.address import TcpAddress, UnixAddress, address_from_text
+from services.ingress.settings import ingress_settings
+
+
+def test_defaults_are_those_of_the_design() -> None:
+    """An empty environment is a working one."""
+    settings = ingress_settings({})
+    assert settings.bus.nats_url == "nats://127.0.0.1:4222"
+    assert [processor.name for processor in settings.bus.processors] == ["default", "fallback"]
+    assert (settings.bus.limits.backlog_max, settings.bus.limits.idempotency_window_s) == (1_000_000, 600)
+    assert settings.listen == TcpAddress("127.0.0.1", 8080)
+    assert (settings.amount_max, settings.allow_purge, settings.reuse_port) == (1_000_000_000, False, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NATS_URL", "localhost:4222"),
+        ("NATS_URL", "nats://localhost:port"),
+        ("NATS_URL", "http://localhost:4222"),
+        ("PROCESSORS", "default=http://127.0.0.1:8001"),
+        ("IDEMPOTENCY_WINDOW_S", "0"),
+        ("BACKLOG_MAX", "-1"),
+        ("SETTLEMENTS_BYTES_MAX", "1"),
+        ("AMOUNT_MAX", "0"),
+        ("AMOUNT_MAX", "10000000001"),
+        ("ALLOW_PURGE", "yes"),
+        ("INGRESS_LISTEN", "nowhere"),
+    ],
+)
+def test_wrong_setting_is_named(name: str, value: str) -> None:
+    """The sentence begins with the variable."""
+    with pytest.raises(SettingError, match=f"^{name} "):
+        ingress_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8080", TcpAddress("127.0.0.1", 8080)),
+        ("localhost:1", TcpAddress("localhost", 1)),
+        ("[::1]:65535", TcpAddress("::1", 65535)),
+        ("unix:/run/in.sock", UnixAddress("/run/in.sock")),
+    ],
+)
+def test_address_is_read_and_written_alike(text: str, address: object) -> None:
+    """What is logged is what was set."""
+    assert address_from_text(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize("text", ["", ":8080", "host", "host:", "host:0", "host:65536", "host:8x", "unix:", "unix:a"])
+def test_text_that_is_no_address_is_refused(text: str) -> None:
+    """A port must be one, and a socket's path absolute."""
+    with pytest.raises(ValueError, match="host:port"):
+        address_from_text(text)
