@@ -1,0 +1,62 @@
+"""SETTLEMENTS, heard from its first message on: every message is told, as an event or as a reason why it is none."""
+
+from collections.abc import Callable
+
+from services.bus.connection import Bus
+from services.bus.follow import Follower
+from services.bus.work_queue import Delivery
+from services.contracts.events import NotAnEventError, Settlement, SettlementsCleared, decode_settlement
+from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
+from services.ledger.core.book import CENTS_MAX
+
+
+class SettlementStream:
+    """The port ``Settlements`` of the flow.
+
+    Args:
+        bus: the connection.
+        record: told each event and its sequence.
+        skip: told the sequence of each message that is no event, and why.
+    """
+
+    def __init__(self, bus: Bus, record: Callable[[Settlement, int], None], skip: Callable[[int, str], None]) -> None:
+        self._bus = bus
+        self._record = record
+        self._skip = skip
+        self._follower = Follower(bus, SETTLEMENTS, SETTLEMENTS_ALL, self._take)
+
+    @property
+    def applied_seq(self) -> int:
+        """The sequence of the last message told."""
+        return self._follower.applied_seq
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all has been told that was stored when the connection was last made."""
+        return self._follower.is_caught_up and self._bus.is_connected
+
+    async def caught_up(self) -> None:
+        """Wait until all has been told that is stored."""
+        await self._follower.caught_up()
+
+    async def run(self) -> None:
+        """Tell until cancelled; an exception of the listener ends it."""
+        await self._follower.run()
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            event = _event(delivery.data)
+        except NotAnEventError as error:
+            self._skip(delivery.seq, str(error))
+        else:
+            self._record(event, delivery.seq)
+
+
+def _event(data: bytes) -> Settlement:
+    try:
+        event = decode_settlement(data)
+    except RecursionError as error:  # nested so deeply that the decoder gives up
+        raise NotAnEventError("nested too deeply") from error
+    if not isinstance(event, SettlementsCleared) and event.amount_cents > CENTS_MAX:
+        raise NotAnEventError(f"amountCents {event.amount_cents} is more than any processor could book")
+    return event

@@ -1,0 +1,72 @@
+"""The micro service ``ledger``: answers from memory, at once, or says at once why it cannot."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+import orjson
+
+from services.bus.connection import Bus
+from services.bus.service import Answer, CannotAnswerError, serve
+from services.contracts import subjects, summary
+from services.contracts.events import NotAnEventError
+from services.contracts.stamp import micros_of
+
+LEDGER_STATE = f"{subjects.LEDGER}.state"
+
+BAD_REQUEST = 400
+NOT_NOW = 503
+
+
+class Answering(Protocol):
+    """Who knows the answers."""
+
+    def summary(self, from_us: int | None, to_us: int | None) -> dict[str, summary.Totals] | None:
+        """Return the totals of a period, or None while they would not be whole."""
+
+    def state(self) -> dict[str, int | bool]:
+        """Return what an operator asks first."""
+
+
+class SummaryEndpoint:
+    """``ledger.summary`` and ``ledger.state``: bytes in, bytes out."""
+
+    def __init__(self, ledger: Answering) -> None:
+        self._ledger = ledger
+
+    async def serve(self, bus: Bus) -> None:
+        """Answer on the bus from now on."""
+        answers: dict[str, Answer] = {subjects.LEDGER_SUMMARY: self.summary, LEDGER_STATE: self.state}
+        await serve(bus, subjects.LEDGER, "What was charged where, to the cent", answers)
+
+    async def summary(self, data: bytes) -> bytes:
+        """Answer a SummaryAsked with a SummaryAnswered.
+
+        Raises:
+            CannotAnswerError: the request is wrong, or the book is not whole now.
+        """
+        from_us, to_us = _period(data)
+        totals = self._ledger.summary(from_us, to_us)
+        if totals is None:
+            raise CannotAnswerError(NOT_NOW, "the ledger has not read all settlements yet; ask again")
+        return summary.encode(summary.SummaryAnswered(totals))
+
+    async def state(self, _data: bytes) -> bytes:
+        """Answer with the state, whatever was asked."""
+        return orjson.dumps(self._ledger.state())
+
+
+def _period(data: bytes) -> tuple[int | None, int | None]:
+    try:
+        asked = summary.decode_asked(data)
+    except (NotAnEventError, RecursionError) as error:
+        raise CannotAnswerError(BAD_REQUEST, f"not a SummaryAsked: {error}") from error
+    from_us, to_us = _micros(asked.from_), _micros(asked.to)
+    if from_us is not None and to_us is not None and from_us > to_us:
+        raise CannotAnswerError(BAD_REQUEST, "from is later than to")
+    return from_us, to_us
+
+
+def _micros(end: datetime | None) -> int | None:
+    if end is None:
+        return None
+    return micros_of(end.replace(tzinfo=UTC) if end.tzinfo is None else end)  # no zone is UTC

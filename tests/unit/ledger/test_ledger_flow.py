@@ -1,0 +1,183 @@
+"""The story of the ledger with a stream that does as the test says: what is reported, and when nothing is answered."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from services.bus.service import CannotAnswerError
+from services.contracts import summary
+from services.contracts.events import PaymentRefused, PaymentSettled, SettlementsCleared
+from services.contracts.money import Cents
+from services.contracts.stamp import micros_of
+from services.contracts.summary import Totals
+from services.ledger.adapters.summary_endpoint import SummaryEndpoint
+from services.ledger.core.book import Book
+from services.ledger.flow import Ledger, Record, Skip
+
+START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
+ID = "00000001-0000-4000-8000-000000000001"
+SETTLED = PaymentSettled(ID, Cents(1990), "default", START, START, 1)
+REFUSED = PaymentRefused(ID, Cents(1990), "fallback", "no", START, 1)
+
+
+class StreamInHand:
+    """Settlements that are current when the test says so."""
+
+    def __init__(self, record: Record, skip: Skip) -> None:
+        self.record = record
+        self.skip = skip
+        self.applied_seq = 0
+        self.current = asyncio.Event()
+
+    @property
+    def is_current(self) -> bool:
+        """As the test has set it."""
+        return self.current.is_set()
+
+    async def caught_up(self) -> None:
+        """Wait for the test."""
+        await self.current.wait()
+
+    async def run(self) -> None:
+        """Tell nothing by itself."""
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """A ledger of two processors over a stream in the test's hand."""
+    return Ledger(Book(("default", "fallback")), StreamInHand)
+
+
+@pytest.fixture
+def stream(ledger: Ledger) -> StreamInHand:
+    """The stream of that ledger."""
+    assert isinstance(ledger._settlements, StreamInHand)
+    return ledger._settlements
+
+
+def fields(record: logging.LogRecord) -> dict[str, object]:
+    """Return the fields of a log record, its own and the given ones."""
+    return vars(record)
+
+
+def test_no_summary_while_the_book_is_not_whole(ledger: Ledger, stream: StreamInHand) -> None:
+    """Neither during the replay nor after an interruption, however much is in the book by then."""
+    stream.record(SETTLED, 1)
+    assert ledger.summary(None, None) is None
+    stream.current.set()
+    assert ledger.summary(None, None) == {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
+    stream.current.clear()
+    assert ledger.summary(None, None) is None
+
+
+def test_conflict_is_logged_with_both_entries_and_counted(
+    ledger: Ledger, stream: StreamInHand, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Settled here and refused there: an error that names both, and a count for the operator."""
+    stream.record(SETTLED, 7)
+    stream.record(SETTLED, 8)
+    stream.record(REFUSED, 9)
+    [record] = [record for record in caplog.records if record.message == "ledger.conflict"]
+    assert record.levelno == logging.ERROR
+    told = fields(record)
+    assert told["seq"] == 9
+    assert "default" in str(told["found"])
+    assert str(micros_of(START)) in str(told["found"])
+    assert "fallback" in str(told["told"])
+    assert ledger.state()["conflicts"] == 1
+    assert ledger.state()["entries"] == 1
+
+
+def test_unreadable_message_is_logged_and_counted(
+    ledger: Ledger, stream: StreamInHand, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is an error that names the sequence, and nothing else changes."""
+    stream.skip(3, "not JSON")
+    [record] = caplog.records
+    assert (record.message, record.levelno) == ("ledger.unreadable", logging.ERROR)
+    assert (fields(record)["seq"], fields(record)["reason"]) == (3, "not JSON")
+    assert ledger.state()["unreadable"] == 1
+
+
+def test_clearing_forgets_all_before_it(ledger: Ledger, stream: StreamInHand) -> None:
+    """What was settled before is gone at once, what comes after counts."""
+    stream.current.set()
+    stream.record(SETTLED, 1)
+    stream.record(SettlementsCleared(START), 2)
+    assert ledger.summary(None, None) == {"default": Totals(0, 0), "fallback": Totals(0, 0)}
+    stream.record(SETTLED, 3)
+    assert ledger.summary(None, None) == {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
+
+
+async def test_ready_is_told_once_the_replay_is_in_the_book(
+    ledger: Ledger, stream: StreamInHand, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not before; with the number of entries and the sequence."""
+    caplog.set_level(logging.INFO)
+    running = asyncio.create_task(ledger.run())
+    await asyncio.sleep(0)
+    stream.record(SETTLED, 1)
+    stream.applied_seq = 1
+    assert not caplog.records
+    stream.current.set()
+    while not caplog.records:  # noqa: ASYNC110  # turns of the loop, not time
+        await asyncio.sleep(0)
+    running.cancel()
+    [record] = caplog.records
+    assert record.message == "ledger.ready"
+    assert (fields(record)["entries"], fields(record)["seq"]) == (1, 1)
+    assert "seconds" in fields(record)
+
+
+async def test_endpoint_says_503_while_the_book_is_not_whole(ledger: Ledger) -> None:
+    """The asker is told to ask again, and gets no number."""
+    with pytest.raises(CannotAnswerError) as caught:
+        await SummaryEndpoint(ledger).summary(b"{}")
+    assert caught.value.code == 503
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"nonsense",
+        b"[]",
+        b'{"from": 5}',
+        b'{"from": "yesterday"}',
+        b'{"since": "2025-08-01T12:00:00Z"}',
+        b'{"from": "2025-08-01T12:00:00.000001Z", "to": "2025-08-01T12:00:00Z"}',
+        b'{"x":' + b"[" * 100_000,
+    ],
+)
+async def test_endpoint_says_400_to_what_is_no_period(ledger: Ledger, stream: StreamInHand, asked: bytes) -> None:
+    """Whatever is wrong with the request, it is the asker's, and is not answered with a number."""
+    stream.current.set()
+    with pytest.raises(CannotAnswerError) as caught:
+        await SummaryEndpoint(ledger).summary(asked)
+    assert caught.value.code == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        (b"", 1),
+        (b"{}", 1),
+        (b'{"from": null, "to": null}', 1),
+        (b'{"from": "2025-08-01T12:00:00Z", "to": "2025-08-01T12:00:00Z"}', 1),
+        (b'{"from": "2025-08-01T12:00:00", "to": "2025-08-01T12:00:00"}', 1),
+        (b'{"from": "2025-08-01T14:00:00+02:00", "to": "2025-08-01T10:00:00-02:00"}', 1),
+        (b'{"from": "2025-08-01T12:00:00.000001Z"}', 0),
+        (b'{"to": "2025-08-01T11:59:59.999999Z"}', 0),
+        (b'{"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59.999999Z"}', 1),
+    ],
+)
+async def test_endpoint_reads_periods_with_both_ends_inclusive(
+    ledger: Ledger, stream: StreamInHand, asked: bytes, count: int
+) -> None:
+    """Any zone, no zone as UTC, a missing end as open."""
+    stream.record(SETTLED, 1)
+    stream.current.set()
+    answer = summary.decode_answered(await SummaryEndpoint(ledger).summary(asked))
+    assert answer.totals["default"].count == count
