@@ -5,13 +5,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 import orjson
 import uvloop
 
-from services.bus.connection import BusDeafError
+from services.bus.connection import Bus, BusDeafError
 from services.bus.streams import StreamMismatchError
 from services.contracts.setting import SettingError
 
@@ -49,12 +49,32 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     try:
         uvloop.run(_until_stopped(story))
     except* (SettingError, StreamMismatchError) as group:
-        for error in group.exceptions:
+        for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
         sys.exit(EXIT_SETTING)
     except* BusDeafError as group:
-        logging.getLogger("tarifa").critical("bus.deaf", extra={"error": str(group.exceptions[0])})
+        logging.getLogger("tarifa").critical("bus.deaf", extra={"error": str(next(_leaves(group)))})
         sys.exit(EXIT_DEAF)
+
+
+async def connected(url: str, name: str, stop: asyncio.Event) -> Bus | None:
+    """Return a connected bus, or None if told to stop first: NATS may be long in coming."""
+    connecting = asyncio.create_task(Bus.connect(url, name))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if connecting.done():
+        return connecting.result()
+    connecting.cancel()
+    return None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _until_stopped(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -83,7 +83,7 @@ def decode_accepted(data: bytes) -> PaymentAccepted:
     """
     try:
         return _accepted.decode(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # deeply nested JSON exhausts the decoder
         raise NotAnEventError(str(error)) from error
 
 
@@ -95,5 +95,5 @@ def decode_settlement(data: bytes) -> Settlement:
     """
     try:
         return _settlement.decode(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # deeply nested JSON exhausts the decoder
         raise NotAnEventError(str(error)) from error

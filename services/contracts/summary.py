@@ -46,7 +46,7 @@ def decode_asked(data: bytes) -> SummaryAsked:
     """
     try:
         return _asked.decode(data or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotAnEventError(str(error)) from error
 
 
@@ -58,5 +58,5 @@ def decode_answered(data: bytes) -> SummaryAnswered:
     """
     try:
         return _answered.decode(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotAnEventError(str(error)) from error

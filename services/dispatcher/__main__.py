@@ -21,7 +21,7 @@ from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.pump import Pump
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.settings import Settings, settings
-from services.running import run
+from services.running import connected, run
 
 HEALTH_TIMEOUT_S = 2.0
 STOP_MARGIN_S = 2.0
@@ -32,7 +32,9 @@ log = logging.getLogger("tarifa.dispatcher")
 async def story(stop: asyncio.Event) -> None:
     """Connect everything, settle payments until ``stop``, then let the calls under way end."""
     config = settings(os.environ)
-    bus = await Bus.connect(config.bus.nats_url, "dispatcher")
+    bus = await connected(config.bus.nats_url, "dispatcher", stop)
+    if bus is None:
+        return
     transport = PyreqwestTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
     try:
         await _settle(config, bus, transport, stop)

@@ -5,7 +5,6 @@ import logging
 import os
 from datetime import UTC, datetime
 
-from services.bus.connection import Bus
 from services.bus.streams import ensure_streams
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_server import HttpServer
@@ -13,7 +12,7 @@ from services.ingress.adapters.ledger_client import LedgerClient
 from services.ingress.adapters.payment_stream import JetStreamPayments
 from services.ingress.flow import Ingress
 from services.ingress.settings import ingress_settings
-from services.running import run
+from services.running import connected, run
 
 log = logging.getLogger("tarifa.ingress")
 
@@ -22,7 +21,7 @@ async def ingress(stop: asyncio.Event) -> None:
     """Serve until told to stop; NATS is closed only after the last answer."""
     settings = ingress_settings(os.environ)
     limits = settings.bus.limits
-    bus = await _connected(settings.bus.nats_url, stop)
+    bus = await connected(settings.bus.nats_url, "ingress", stop)
     if bus is None:
         return
     try:
@@ -45,18 +44,6 @@ async def ingress(stop: asyncio.Event) -> None:
     finally:
         await bus.close()
     log.info("ingress.stopped")
-
-
-async def _connected(nats_url: str, stop: asyncio.Event) -> Bus | None:
-    # NATS may be long in coming; whoever wants the service to end meanwhile must not wait for it.
-    connecting = asyncio.create_task(Bus.connect(nats_url, "ingress"))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if connecting.done():
-        return connecting.result()
-    connecting.cancel()
-    return None
 
 
 if __name__ == "__main__":
