@@ -9,6 +9,7 @@ from services.bus.connection import Bus, BusAwayError
 API_TIMEOUT_S = 5.0
 
 NOT_FOUND = frozenset({10059, 10014})  # no such stream, no such consumer
+EXISTS_DIFFERENTLY = 10058  # a stream of that name has another configuration
 STREAM_FULL = frozenset({10077, 10023, 10047})  # a limit of the stream, of the account, of the disk
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 

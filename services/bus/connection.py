@@ -4,6 +4,7 @@ While the connection is away every call fails at once: nothing is buffered to be
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Self
@@ -22,6 +23,7 @@ PENDING_MESSAGES_MAX = 65_536  # far above what the pulls of one consumer can ha
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 ROUND_TRIP_EVERY_S = 10
 ROUND_TRIP_MAX_S = 10
+ROUND_TRIP_SUBJECT = "_ROUND_TRIP"  # nobody listens there: "no responders" is the server's own answer
 DRAIN_TIMEOUT_S = 5
 
 log = logging.getLogger("tarifa.bus")
@@ -41,6 +43,8 @@ class Bus:
     def __init__(self) -> None:
         self._nc = Client()
         self._listeners: list[Callable[[], None]] = []
+        self._closing = False
+        self._error_away = ""
 
     @classmethod
     async def connect(cls, url: str, name: str) -> Self:
@@ -101,9 +105,18 @@ class Bus:
             BusAwayError: not connected, nobody answers that subject, or no answer in time.
         """
         try:
-            return await self._nc.request(subject, data, timeout_s, headers=headers)
+            return await self._request(subject, data, timeout_s, headers)
         except NoRespondersError as error:
             raise BusAwayError(f"nobody answers {subject}") from error
+
+    async def _request(self, subject: str, data: bytes, timeout_s: float, headers: dict[str, str] | None) -> Msg:
+        if not self._nc.is_connected:
+            # The client would refuse too, but keep the place for the answer for ever: a leak for as long as it is away.
+            raise BusAwayError("not connected")
+        try:
+            return await self._nc.request(subject, data, timeout_s, headers=headers)
+        except NoRespondersError:
+            raise
         except (NatsError, OSError) as error:
             raise BusAwayError(repr(error)) from error
 
@@ -116,30 +129,38 @@ class Bus:
             pending_bytes_limit=PENDING_BYTES_MAX,
         )
 
+    async def listen(self, subject: str, call: Callable[[bytes], None]) -> None:
+        """Have ``call`` called with the data of each message of a core subject; it must not block."""
+
+        async def on_message(message: Msg) -> None:
+            call(message.data)
+
+        await self.subscribe(subject, on_message)
+
     async def round_trip(self, timeout_s: float) -> None:
         """Make sure that the server answers.
 
         Raises:
             BusAwayError: it does not.
         """
-        if not self._nc.is_connected:
-            raise BusAwayError("not connected")
-        try:
-            await self._nc.rtt(timeout_s)  # type: ignore[arg-type]  # seconds; a float works
-        except (NatsError, OSError) as error:
-            raise BusAwayError(repr(error)) from error
+        # Not the client's rtt(): where that times out or is cancelled, a pong that still comes ends the read loop.
+        with contextlib.suppress(NoRespondersError):
+            await self._request(ROUND_TRIP_SUBJECT, b"", timeout_s, None)
 
     async def watch(self) -> None:
         """Run for ever beside the service.
 
         Raises:
-            BusDeafError: connected without a working round trip, twice in a row without a reconnect between.
+            BusDeafError: connected without a working round trip, twice in a row; or the client has given up, as it
+                does when the server sends a protocol error.
         """
         failures = 0
         while True:
             await asyncio.sleep(ROUND_TRIP_EVERY_S)
             if not self._nc.is_connected:
                 failures = 0
+                if self._nc.is_closed and not self._closing:
+                    raise BusDeafError("the client has closed the connection and will not reconnect")
                 continue
             try:
                 await self.round_trip(ROUND_TRIP_MAX_S)
@@ -151,16 +172,31 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is waiting, then close. Never raises: at the end there is nobody left to tell."""
+        self._closing = True
         if self._nc.is_connected:
             try:
                 await self._nc.flush(DRAIN_TIMEOUT_S)
             except (NatsError, OSError) as error:
                 log.warning("bus.flush_failed", extra={"error": repr(error)})
-        await self._nc.close()
+        try:
+            await asyncio.wait_for(self._nc.close(), DRAIN_TIMEOUT_S)
+        except (NatsError, OSError) as error:  # of which TimeoutError is one
+            log.warning("bus.close_failed", extra={"error": repr(error)})
+            self._abort()
+
+    def _abort(self) -> None:
+        # A frozen server takes nothing more, and a socket with something left to send never closes by itself.
+        writer = getattr(self._nc._transport, "_io_writer", None)  # noqa: SLF001  # the client has no way to say this
+        if writer is not None:
+            writer.transport.abort()
 
     async def _on_error(self, error: Exception) -> None:
         # An exception from here would end the client's read loop; logging is all that is safe.
-        log.warning("bus.error", extra={"error": repr(error)})
+        # While away the client tries ten times a second; the same failure is said once.
+        text = repr(error)
+        if self._nc.is_connected or text != self._error_away:
+            log.warning("bus.error", extra={"error": text})
+        self._error_away = "" if self._nc.is_connected else text
 
     async def _on_disconnected(self) -> None:
         log.warning("bus.disconnected")

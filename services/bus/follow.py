@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -12,7 +13,7 @@ from services.bus import api
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import stream_state
 from services.bus.pulls import Pulls
-from services.bus.work_queue import Delivery, delivery_of
+from services.bus.work_queue import Delivery, ack_numbers, delivery_of
 
 BATCH = 500
 OPEN_AGAIN_AFTER_S = 0.5
@@ -20,6 +21,23 @@ CHECK_EVERY_S = 1.0
 CONSUMER_IDLE_MAX_S = 60
 
 log = logging.getLogger("tarifa.bus")
+
+
+class StreamWentBackError(Exception):
+    """The stream ends before what was read of it: it lost messages, and will give their sequences to others.
+
+    What was made of them is wrong now; start again from nothing.
+    """
+
+
+@dataclass(slots=True)
+class _Opening:
+    """One consumer made for this follower, and how far it has come."""
+
+    consumer: str
+    pulls: Pulls
+    behind: int  # how many it had to deliver when it was made, less those applied
+    consumer_seq: int = 0
 
 
 class Follower:
@@ -37,14 +55,14 @@ class Follower:
         self._again = asyncio.Event()
         self._failed: Exception | None = None
         self._caught_up = asyncio.Event()
-        self._target_seq: int | None = None
+        self._generation = -1
         self.applied_seq = 0
         bus.on_reconnect(self._again.set)
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether all that was stored when the last opening began has been applied."""
-        return self._caught_up.is_set()
+        """Whether all that was stored when the last opening began has been applied; never so by an old connection."""
+        return self._caught_up.is_set() and not self._again.is_set() and self._generation == self._bus.generation
 
     async def caught_up(self) -> None:
         """Wait until all that was stored when the last opening began has been applied."""
@@ -54,29 +72,36 @@ class Follower:
         """Follow until cancelled.
 
         Raises:
+            StreamWentBackError: what was applied is no longer what the stream holds.
             Exception: what ``apply`` raised.
         """
         while True:
             self._again.clear()
             self._caught_up.clear()
             try:
-                subscription = await self._open()
+                opening = await self._open()
+                subscription = await self._subscribe(opening)
             except (BusAwayError, api.ApiError, NatsError) as error:
                 log.warning("follow.not_open", extra={"stream": self._stream, "error": str(error)})
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
                 continue
             try:
-                await self._until_again()
+                await self._until_again(opening)
             finally:
                 await self._close(subscription)
             if self._failed is not None:
                 raise self._failed
+            if opening.pulls.consumer_gone:
+                log.warning("follow.consumer_gone", extra={"stream": self._stream, "after": self.applied_seq})
+                await asyncio.sleep(OPEN_AGAIN_AFTER_S)
 
-    async def _open(self) -> Subscription:
-        self._target_seq = (await stream_state(self._bus, self._stream)).last_seq
-        self._check_caught_up()
+    async def _open(self) -> _Opening:
+        self._generation = self._bus.generation
+        last_seq = (await stream_state(self._bus, self._stream)).last_seq
+        if last_seq < self.applied_seq:
+            raise StreamWentBackError(f"{self._stream} ends at {last_seq}, but {self.applied_seq} was read")
         name = self._bus.client.new_inbox().rpartition(".")[2]
-        await api.call(
+        created = await api.call(
             self._bus,
             f"CONSUMER.CREATE.{self._stream}.{name}",
             {
@@ -93,29 +118,30 @@ class Follower:
                 },
             },
         )
-        inbox = self._bus.client.new_inbox()
-        pulls = Pulls(self._bus, self._stream, name, inbox)
-        expected = 1
+        pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox())
+        # Not by the stream's last sequence: a message that is of another subject or was purged never comes.
+        opening = _Opening(name, pulls, behind=int(created["num_pending"]))
+        self._check_caught_up(opening)
+        return opening
 
+    async def _subscribe(self, opening: _Opening) -> Subscription:
         async def on_message(message: Msg) -> None:
-            nonlocal expected
             if self._again.is_set():
                 return  # of an opening that has ended
-            if not pulls.is_status(message):
-                if _consumer_seq(message) != expected:
-                    log.warning("follow.gap", extra={"stream": self._stream, "after": self.applied_seq})
-                    self._again.set()
-                    return
-                expected += 1
-                self._take(delivery_of(message))
-            await self._top_up(pulls)
+            if not opening.pulls.is_status(message):
+                self._take(message, opening)
+            await self._top_up(opening.pulls)
 
-        subscription = await self._bus.subscribe(f"{inbox}.*", on_message)
-        self._pulls = pulls
-        await self._top_up(pulls)
+        subscription = await self._bus.subscribe(f"{opening.pulls.inbox}.>", on_message)
+        await self._top_up(opening.pulls)
         return subscription
 
-    def _take(self, delivery: Delivery) -> None:
+    def _take(self, message: Msg, opening: _Opening) -> None:
+        if ack_numbers(message).consumer_seq != opening.consumer_seq + 1:
+            log.warning("follow.gap", extra={"stream": self._stream, "after": self.applied_seq})
+            self._again.set()
+            return
+        delivery = delivery_of(message)
         try:
             self._apply(delivery)
         except Exception as error:  # noqa: BLE001  # handed to run(), which raises it: here the client would eat it
@@ -123,10 +149,12 @@ class Follower:
             self._again.set()
             return
         self.applied_seq = delivery.seq
-        self._check_caught_up()
+        opening.consumer_seq += 1
+        opening.behind = min(opening.behind - 1, delivery.pending)  # pending is less where some were purged meanwhile
+        self._check_caught_up(opening)
 
-    def _check_caught_up(self) -> None:
-        if self._target_seq is not None and self.applied_seq >= self._target_seq:
+    def _check_caught_up(self, opening: _Opening) -> None:
+        if opening.behind <= 0:
             self._caught_up.set()
 
     async def _top_up(self, pulls: Pulls) -> None:
@@ -138,22 +166,32 @@ class Follower:
             except BusAwayError:
                 log.info("follow.away", extra={"stream": self._stream})  # the reconnect opens anew
 
-    async def _until_again(self) -> None:
+    async def _until_again(self, opening: _Opening) -> None:
         while True:
             try:
                 await asyncio.wait_for(self._again.wait(), CHECK_EVERY_S)
             except TimeoutError:
-                self._pulls.forget_if_expired()
-                await self._top_up(self._pulls)
+                opening.pulls.forget_if_expired()
+                await self._top_up(opening.pulls)
+                await self._look_how_far(opening)
                 continue
             return
+
+    async def _look_how_far(self, opening: _Opening) -> None:
+        # A purge may have taken the very messages that were waited for; then no delivery will ever tell.
+        if self._caught_up.is_set():
+            return
+        try:
+            consumer = await api.call(self._bus, f"CONSUMER.INFO.{self._stream}.{opening.consumer}")
+        except (BusAwayError, api.ApiError) as error:
+            log.info("follow.not_looked", extra={"stream": self._stream, "error": str(error)})
+            return
+        if consumer["num_pending"] == 0 and consumer["delivered"]["consumer_seq"] == opening.consumer_seq:
+            opening.behind = 0
+            self._check_caught_up(opening)
 
     async def _close(self, subscription: Subscription) -> None:
         try:
             await subscription.unsubscribe()
         except NatsError as error:
             log.info("follow.not_unsubscribed", extra={"error": repr(error)})
-
-
-def _consumer_seq(message: Msg) -> int:
-    return int(message.reply.split(".")[-3])

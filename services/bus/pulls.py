@@ -4,6 +4,7 @@ nats-py's fetch() can stall for its whole timeout when called back to back, and 
 """
 
 import asyncio
+import logging
 
 import orjson
 from nats.aio.msg import Msg
@@ -13,19 +14,24 @@ from services.bus.connection import Bus, BusAwayError
 PULL_EXPIRES_S = 20.0
 _EXPIRY_GRACE_S = 2.0
 _BATCH_MAX = 1_000  # of one request; more is asked for as these arrive
+_REFUSED_PAUSE_S = 1.0  # who asks anew whenever something is missing must not ask a refusing server in a circle
 
-_CONSUMER_GONE = ("Consumer Deleted", "Consumer is push based", "Consumer Not Found")
+_CONSUMER_GONE = ("Consumer Deleted", "Consumer is push based", "Consumer Not Found", "Stream Deleted")
+_NOBODY_THERE = "503"
+
+log = logging.getLogger("tarifa.bus")
 
 
 class Pulls:
-    """The pull requests of one consumer on one inbox."""
+    """The pull requests of one consumer; their answers come to ``<inbox>.>``."""
 
     def __init__(self, bus: Bus, stream: str, consumer: str, inbox: str) -> None:
         self._bus = bus
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-        self._inbox = inbox
+        self.inbox = inbox
         self._token = 0
         self._latest_deadline_s = 0.0
+        self._overdue = False
         self.outstanding = 0
         self.consumer_gone = False
 
@@ -43,7 +49,8 @@ class Pulls:
         self.outstanding += count
         self._latest_deadline_s = asyncio.get_running_loop().time() + PULL_EXPIRES_S + _EXPIRY_GRACE_S
         try:
-            await self._bus.publish(self._subject, request, f"{self._inbox}.{self._token}")
+            # The count in the inbox tells, when the server refuses the request, how many will not come.
+            await self._bus.publish(self._subject, request, f"{self.inbox}.{self._token}.{count}")
         except BusAwayError:
             self.outstanding -= count
             raise
@@ -53,15 +60,34 @@ class Pulls:
         if message.reply or not message.headers or "Status" not in message.headers:
             self.outstanding = max(0, self.outstanding - 1)
             return False
-        pending = message.headers.get("Nats-Pending-Messages")
-        # A status without that number (503 nobody there, 409 shutdown) ends requests we cannot tell apart: asking
-        # anew at worst delivers some more than wanted, waiting for them would stall.
-        self.outstanding = 0 if pending is None else max(0, self.outstanding - int(pending))
+        if message.headers["Status"].startswith("1"):
+            return True  # a heartbeat ends nothing
         description = message.headers.get("Description", "")
-        self.consumer_gone = self.consumer_gone or any(reason in description for reason in _CONSUMER_GONE)
+        if message.headers["Status"] == _NOBODY_THERE or any(reason in description for reason in _CONSUMER_GONE):
+            self.consumer_gone = True
+            self.outstanding = 0
+            return True
+        pending = message.headers.get("Nats-Pending-Messages")
+        if pending is None:  # refused as a whole
+            refused = int(message.subject.rpartition(".")[2])
+            log.warning("pulls.refused", extra={"count": refused, "reason": description})
+            asyncio.get_running_loop().call_later(_REFUSED_PAUSE_S, self._forget, refused)
+        else:
+            self._forget(int(pending))
         return True
 
     def forget_if_expired(self) -> None:
-        """Forget requests whose end the server never told, once the last of them must have ended."""
-        if self.outstanding and asyncio.get_running_loop().time() > self._latest_deadline_s:
+        """Forget requests whose end the server never told, once the last of them must have ended.
+
+        To be called now and then; only the second call in a row forgets. After this process was frozen, the first comes
+        before what the server said meanwhile has been read.
+        """
+        if not self.outstanding or asyncio.get_running_loop().time() <= self._latest_deadline_s:
+            self._overdue = False
+        elif self._overdue:
             self.outstanding = 0
+        else:
+            self._overdue = True
+
+    def _forget(self, count: int) -> None:
+        self.outstanding = max(0, self.outstanding - count)

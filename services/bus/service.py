@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from nats.micro import add_service
-from nats.micro.request import Request
+from nats.micro.request import Request, ServiceError
 from nats.micro.service import EndpointConfig, Service, ServiceConfig
 
 from services.bus.connection import Bus
@@ -38,9 +38,9 @@ def _handler(subject: str, answer: Answer) -> Callable[[Request], Awaitable[None
         try:
             await request.respond(await answer(request.data))
         except CannotAnswerError as error:
-            await request.respond_error(str(error.code), str(error))
-        except Exception:
+            raise ServiceError(str(error.code), str(error)) from error  # answered and counted by the library
+        except Exception as error:
             log.exception("service.failed", extra={"subject": subject})
-            await request.respond_error("500", "this is a bug; see the service's log")
+            raise ServiceError("500", "this is a bug; see the service's log") from error
 
     return handle

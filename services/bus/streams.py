@@ -11,6 +11,7 @@ from services.bus.connection import Bus
 from services.contracts import subjects
 
 SECOND_NS = 1_000_000_000
+PULLS_WAITING_MAX = 4_096  # a pull may ask for one message only, so there may be as many as payments in flight
 
 # Nothing stored depends on these, or only more is kept than before.
 SAFE_TO_UPDATE = frozenset({"max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
@@ -82,8 +83,13 @@ async def _ensure(bus: Bus, config: dict[str, Any]) -> None:
     except api.ApiError as error:
         if error.code not in api.NOT_FOUND:
             raise
-        # Another service may create it at the same moment: the same configuration twice is no error to JetStream.
-        await api.call(bus, f"STREAM.CREATE.{name}", config)
+        try:
+            await api.call(bus, f"STREAM.CREATE.{name}", config)
+        except api.ApiError as refused:
+            # Another service created it at the same moment, and then wrote the home into it, or has other limits.
+            if refused.code != api.EXISTS_DIFFERENTLY:
+                raise
+            await _ensure(bus, config)
         return
     differing = {field: value for field, value in config.items() if _plain(found.get(field)) != _plain(value)}
     for field, value in differing.items():
@@ -120,7 +126,7 @@ async def ensure_dispatcher(bus: Bus, *, max_ack_pending: int, ack_wait_s: int) 
         "max_deliver": -1,
         "max_ack_pending": most,
         "ack_wait": ack_wait_s * SECOND_NS,
-        "max_waiting": 512,
+        "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),  # of a consumer that exists it cannot be changed
     }
     if any(_plain(found.get(field)) != _plain(value) for field, value in config.items()):
         await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})

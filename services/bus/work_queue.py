@@ -44,12 +44,31 @@ def delivery_of(message: Msg) -> Delivery:
     Raises:
         ValueError: it is not a JetStream delivery.
     """
+    numbers = ack_numbers(message)
+    return Delivery(numbers.seq, numbers.num_delivered, numbers.pending, message.data, message.subject, message.reply)
+
+
+class AckNumbers(NamedTuple):
+    """The numbers in an ack subject, in its order."""
+
+    num_delivered: int
+    seq: int
+    consumer_seq: int
+    time_ns: int
+    pending: int
+
+
+def ack_numbers(message: Msg) -> AckNumbers:
+    """Return what the ack subject of a delivery says.
+
+    Raises:
+        ValueError: it is not a JetStream delivery.
+    """
     tokens = message.reply.split(".")
     if len(tokens) < _ACK_TOKENS:
         raise ValueError(f"not an ack subject: {message.reply!r}")
-    skip = 2 if len(tokens) >= _ACK_TOKENS_WITH_DOMAIN else 0
-    _, _, _, _, delivered, seq, _, _, pending, *_ = tokens if skip == 0 else tokens[:2] + tokens[4:]
-    return Delivery(int(seq), int(delivered), int(pending), message.data, message.subject, message.reply)
+    first = 6 if len(tokens) >= _ACK_TOKENS_WITH_DOMAIN else 4
+    return AckNumbers(*map(int, tokens[first : first + len(AckNumbers._fields)]))
 
 
 class WorkQueue:
@@ -94,7 +113,7 @@ class WorkQueue:
     @property
     def is_open(self) -> bool:
         """Whether ``pull`` would reach the server."""
-        return self._pulls is not None
+        return self._pulls is not None and self._bus.generation == self._generation
 
     async def run(self) -> None:
         """Keep the queue open until cancelled."""
@@ -114,7 +133,7 @@ class WorkQueue:
 
     async def pull(self, count: int) -> None:
         """Ask for that many messages more; does nothing while NATS is away."""
-        if self._pulls is None or self._bus.generation != self._generation:
+        if self._pulls is None or not self.is_open:
             return
         try:
             await self._pulls.ask(count)
@@ -158,7 +177,7 @@ class WorkQueue:
             self._deliver(delivery)
 
         try:
-            subscription = await self._bus.subscribe(f"{inbox}.*", on_message)
+            subscription = await self._bus.subscribe(f"{inbox}.>", on_message)
         except NatsError as error:
             raise BusAwayError(repr(error)) from error
         self._generation = generation

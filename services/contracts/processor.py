@@ -52,6 +52,6 @@ def _processor(part: str) -> Processor:
         fee = Decimal(fee_text)
     except InvalidOperation:
         raise ValueError(f"has the fee {fee_text!r} for {name}; write a share of the amount, as 0.05") from None
-    if not 0 <= fee < 1:
+    if not (fee.is_finite() and 0 <= fee < 1):
         raise ValueError(f"has the fee {fee_text} for {name}; it must be at least 0 and below 1")
     return Processor(name, url.rstrip("/"), fee)

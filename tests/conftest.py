@@ -1,0 +1,37 @@
+"""What tests of every kind may ask for: a real nats-server, a bus connected to it, and the streams on it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.bus.connection import Bus
+from services.bus.streams import StreamLimits, ensure_streams
+from tests.nats_server import NatsServer
+
+# Roomy, so that only a test that wants a limit meets one.
+LIMITS = StreamLimits(backlog_max=100_000, idempotency_window_s=600, settlements_bytes_max=1 << 28, lease_s=10)
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """A ready nats-server with an empty store."""
+    server = NatsServer(tmp_path / "nats").start()
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture
+async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
+    """A connected bus; closed at the end, whatever has become of the server."""
+    connected = await Bus.connect(nats_server.url, "test")
+    yield connected
+    await connected.close()
+
+
+@pytest_asyncio.fixture
+async def streams(bus: Bus) -> StreamLimits:
+    """All streams, made with these limits."""
+    await ensure_streams(bus, LIMITS)
+    return LIMITS

@@ -1,0 +1,71 @@
+"""The rules of the house that a machine can hold."""
+
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import services
+from services.contracts.schema_files import FOLDER, schemas
+
+ROOT = Path(services.__file__).parents[1]
+PROGRAMS = Path(sys.executable).parent
+OURS = ("services", "sandbox", "tests")
+VAGUE = {"utils", "util", "common", "helpers", "helper", "shared", "misc"}
+MODULES = sorted(module.name for module in pkgutil.walk_packages(services.__path__, "services."))
+SOCKETS = """
+import socket, sys
+def refuse(*arguments, **options):
+    raise AssertionError(f"a connection at import: {arguments}")
+socket.socket.connect = socket.socket.connect_ex = socket.create_connection = socket.getaddrinfo = refuse
+"""
+
+
+def test_imports_point_inward() -> None:
+    """Services on the bus, the bus on the contracts; cores pure; nobody but the bus speaks NATS."""
+    done = subprocess.run(
+        [PROGRAMS / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_schemas_are_those_of_the_code() -> None:
+    """Contracts are files; after a change of events, ``make schemas`` writes them."""
+    assert {path.name: path.read_text() for path in FOLDER.iterdir()} == schemas()
+
+
+def test_no_name_is_vague() -> None:
+    """What has no better name has no idea behind it."""
+    named = [path for folder in OURS for path in (ROOT / folder).rglob("*") if path.is_dir() or path.suffix == ".py"]
+    assert [path for path in named if path.stem in VAGUE] == []
+
+
+def test_the_lock_has_hashes_and_no_index() -> None:
+    """The same bytes everywhere, from whatever index a machine is set up with."""
+    text = (ROOT / "requirements.lock").read_text()
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    requirements = re.split(r"\n(?=\S)", "\n".join(lines).strip())
+    assert len(requirements) > 10
+    for requirement in requirements:
+        assert re.match(r"[a-z0-9.-]+==\S+ \\\n", requirement), requirement
+        assert "--hash=sha256:" in requirement, requirement
+    assert "://" not in "\n".join(lines)
+    assert not re.search(r"--(extra-|trusted-)?(index-url|host|find-links)", text.replace("--no-emit-", ""))
+
+
+def test_every_module_imports_without_connecting() -> None:
+    """A connection is opened by ``__main__``, when it runs, and by nothing else."""
+    program = SOCKETS + "".join(f"import {name}\n" for name in MODULES)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_promises(name: str) -> None:
+    """The docstring is the first thing that a reader meets."""
+    path = ROOT.joinpath(*name.split("."))
+    source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+    assert source.startswith('"""'), name

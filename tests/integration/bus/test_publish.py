@@ -1,0 +1,149 @@
+"""Storing: the answer says whether it is stored, and nothing else does."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from services.bus import api
+from services.bus.connection import Bus
+from services.bus.lookup import stream_state
+from services.bus.publish import Away, Conflict, Duplicate, Full, Stored, store
+from services.bus.streams import StreamLimits, ensure_streams
+from tests.nats_server import NatsServer, until
+
+SUBJECT = "payments.accepted.p1"
+
+
+async def test_stored_gives_the_sequence(bus: Bus, streams: StreamLimits) -> None:
+    """Sequences are the stream's own."""
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1") == Stored(1)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"2") == Stored(2)
+
+
+async def test_the_same_message_id_is_a_duplicate_and_stored_once(bus: Bus, streams: StreamLimits) -> None:
+    """Repeating is safe."""
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Stored(1)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Duplicate()
+    assert (await stream_state(bus, "PAYMENTS")).messages == 1
+
+
+async def test_a_duplicate_of_what_is_stored_is_known_after_kill(
+    nats_server: NatsServer, bus: Bus, streams: StreamLimits
+) -> None:
+    """The server finds the ids again among the messages that it still holds."""
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Stored(1)
+    nats_server.restart()
+    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Duplicate()
+
+
+async def test_many_at_once_from_one_id_store_one(bus: Bus, streams: StreamLimits) -> None:
+    """However many repeat it at the same moment."""
+    results = await asyncio.gather(*(store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") for _ in range(50)))
+    assert sorted(map(repr, results)) == ["Duplicate()"] * 49 + ["Stored(seq=1)"]
+
+
+async def test_expected_last_zero_conflicts_while_the_subject_waits_in_the_queue(
+    bus: Bus, streams: StreamLimits
+) -> None:
+    """Also on a work queue the subject's newest message guards it."""
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", expected_last=0) == Stored(1)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", expected_last=0) == Conflict()
+    assert await store(bus, "PAYMENTS", "payments.accepted.p2", b"2", expected_last=0) == Stored(2)
+
+
+async def test_expected_last_compares_and_sets(bus: Bus, streams: StreamLimits) -> None:
+    """Who knows the newest revision writes; whoever does not conflicts, and nothing is stored."""
+    subject = "$KV.bindings.p1"
+    assert await store(bus, "KV_bindings", subject, b"a", expected_last=0) == Stored(1)
+    assert await store(bus, "KV_bindings", subject, b"b", expected_last=1) == Stored(2)
+    assert await store(bus, "KV_bindings", subject, b"c", expected_last=1) == Conflict()
+    assert await store(bus, "KV_bindings", subject, b"c", expected_last=0) == Conflict()
+    assert (await stream_state(bus, "KV_bindings")).last_seq == 2
+
+
+async def test_one_of_many_compare_and_sets_wins(bus: Bus, streams: StreamLimits) -> None:
+    """A race has one winner."""
+    subject = "$KV.bindings.p1"
+    results = await asyncio.gather(*(store(bus, "KV_bindings", subject, b"a", expected_last=0) for _ in range(20)))
+    assert sorted(map(repr, results)) == ["Conflict()"] * 19 + ["Stored(seq=1)"]
+
+
+async def test_a_full_stream_refuses_and_keeps_what_it_has(bus: Bus, streams: StreamLimits) -> None:
+    """Discard new: the oldest payment is not dropped for the newest."""
+    await ensure_streams(bus, replace(streams, backlog_max=3))
+    for number in range(3):
+        assert await store(bus, "PAYMENTS", f"payments.accepted.{number}", b"x", message_id=str(number)) == Stored(
+            number + 1
+        )
+    assert isinstance(await store(bus, "PAYMENTS", "payments.accepted.3", b"x", message_id="3"), Full)
+    state = await stream_state(bus, "PAYMENTS")
+    assert (state.messages, state.first_seq, state.last_seq) == (3, 1, 3)
+    await api.call(bus, "STREAM.PURGE.PAYMENTS", {"filter": "payments.accepted.0"})
+    assert await store(bus, "PAYMENTS", "payments.accepted.3", b"x", message_id="3") == Stored(4)
+
+
+async def test_away_when_killed(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> None:
+    """No answer is not an answer."""
+    nats_server.kill()
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", timeout_s=0.2), Away)
+    await until(lambda: not bus.is_connected, "the loss")
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1"), Away)
+
+
+async def test_away_when_there_is_no_such_stream(bus: Bus) -> None:
+    """Nobody took it, and the caller may repeat."""
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1"), Away)
+
+
+async def test_away_when_the_subject_is_of_another_stream(bus: Bus, streams: StreamLimits) -> None:
+    """A stream that takes the subject by mistake says so, and it is not taken for stored."""
+    assert isinstance(await store(bus, "SETTLEMENTS", SUBJECT, b"1"), Away)
+    assert (await stream_state(bus, "PAYMENTS")).messages == 0
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["thawed", "killed"])
+async def test_a_repeat_after_away_is_stored_once(
+    nats_server: NatsServer, bus: Bus, streams: StreamLimits, *, restart: bool
+) -> None:
+    """The frozen server has it in its socket: thawed it stores it late, killed it does not; repeated it is once."""
+    nats_server.freeze()
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.2), Away)
+    if restart:
+        nats_server.restart()
+        await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    else:
+        nats_server.thaw()
+    result = await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1")
+    assert result == (Stored(1) if restart else Duplicate())
+    assert (await stream_state(bus, "PAYMENTS")).messages == 1
+
+
+async def test_what_was_acknowledged_survives_kills_in_the_middle_of_a_flood(
+    nats_server: NatsServer, bus: Bus, streams: StreamLimits
+) -> None:
+    """2xx means stored: each Stored is there afterwards, and each Away repeated is there once."""
+    ids = [f"p{number}" for number in range(2000)]
+    stored: set[str] = set()
+
+    async def accept(payment_id: str) -> None:
+        while True:
+            subject = f"payments.accepted.{payment_id}"
+            match await store(bus, "PAYMENTS", subject, b"x", message_id=payment_id, timeout_s=1.0):
+                case Stored() | Duplicate():
+                    stored.add(payment_id)
+                    return
+                case _:
+                    await asyncio.sleep(0.05)
+
+    async def worker(mine: list[str]) -> None:
+        for payment_id in mine:
+            await accept(payment_id)
+
+    workers = asyncio.gather(*(worker(ids[start::32]) for start in range(32)))
+    for share in (400, 1200):
+        await until(lambda share=share: len(stored) >= share, "some to be stored")
+        nats_server.restart()
+    await workers
+    assert (await stream_state(bus, "PAYMENTS")).messages == len(ids)

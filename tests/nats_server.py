@@ -1,0 +1,128 @@
+"""A real nats-server of a test's own, which can be killed, restarted on the same port and store, and frozen.
+
+All methods block until what they promise is so, for some tens of milliseconds; async tests may call them too.
+"""
+
+import asyncio
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+PROGRAM = Path(sys.executable).with_name("nats-server")
+PATIENCE_S = 30.0  # how long a thing that must happen may take on a busy machine; nothing is measured by it
+_LOOK_EVERY_S = 0.01
+
+_LISTENING = re.compile(rb"Listening for client connections on 127\.0\.0\.1:(\d+)")
+_READY = b"Server is ready"
+
+
+class NatsServer:
+    """One server; ``start`` chooses a free port the first time and keeps it, as it keeps the store, ever after.
+
+    Args:
+        folder: where its store and its log are kept.
+        options: further command line options, as ``("-m", "8222")``.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.log = folder / "nats-server.log"
+        self.port = 0
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """What a client connects to; known from the first start on."""
+        assert self.port, "start the server first"
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        assert self._process is not None, "the server does not run"
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process, be it frozen."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> Self:
+        """Start it and wait until it says in its log that it is ready."""
+        assert not self.is_running, "the server runs already"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        where = ["-a", "127.0.0.1", "-p", str(self.port or -1)]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [PROGRAM, "-js", "-sd", self.folder / "store", *where, *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait_until_ready()
+        return self
+
+    def kill(self) -> None:
+        """End it as a power cut of the process would: SIGKILL, nothing flushed."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in order; does nothing where it does not run. A frozen one is thawed first."""
+        if self.is_running:
+            self.thaw()
+            self._end(signal.SIGTERM)
+
+    def restart(self) -> Self:
+        """Have it run anew with the same store and port; one that still runs is killed."""
+        if self.is_running:
+            self.kill()
+        return self.start()
+
+    def freeze(self) -> None:
+        """Stop its every thread: connections stay open, nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+        _, status = os.waitpid(self.pid, os.WUNTRACED)  # the signal is answered when all threads have stopped
+        assert os.WIFSTOPPED(status), self.log.read_text()
+
+    def thaw(self) -> None:
+        """Let it go on where it was frozen."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _end(self, number: signal.Signals) -> None:
+        assert self._process is not None, "the server does not run"
+        self._process.send_signal(number)
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while _READY not in (text := self.log.read_bytes()):
+            if not self.is_running or time.monotonic() > deadline:
+                raise AssertionError(f"nats-server did not become ready:\n{text.decode()}")
+            time.sleep(_LOOK_EVERY_S)
+        found = _LISTENING.search(text)
+        assert found is not None, text.decode()
+        self.port = int(found[1])
+
+
+async def until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Wait until ``condition()``, awaited if it can be, is true; fails after PATIENCE_S."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = condition()
+        if await found if inspect.isawaitable(found) else found:
+            return
+        assert time.monotonic() < deadline, f"in vain waited for {what}"
+        await asyncio.sleep(_LOOK_EVERY_S)
