@@ -43,10 +43,15 @@ def taken_over(processor: str, revision: int) -> Binding:
     return Binding(processor, revision, may_move=False, stamp_from_processor=True)
 
 
-def moved(binding: Binding, processor: str, revision: int) -> Binding:
-    """Return the binding after the compare-and-set that moved a payment to another processor."""
+def must_be_free(binding: Binding) -> None:
+    """Raise on the bug that would charge twice: a payment with an unknown past that is about to move."""
     if not binding.may_move:
         raise ValueError("a payment with an unknown past never moves")
+
+
+def moved(binding: Binding, processor: str, revision: int) -> Binding:
+    """Return the binding after the compare-and-set that moved a payment to another processor."""
+    must_be_free(binding)
     return replace(binding, processor=processor, revision=revision)
 
 

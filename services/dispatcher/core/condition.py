@@ -21,7 +21,7 @@ from typing import Literal
 FAILURES_TO_CLOSE = 3
 HEALTH_COUNTS_FOR_MS = 12_000
 LEAST_LATENCY_KEPT_S = 6  # longer than a health poll takes to come round
-SLOWER_FACTOR, SLOWER_MS = 3, 100  # more than our own queueing makes of a latency
+SLOWER_FACTOR, SLOWER_MS = 3, 200  # more than our own queueing makes of a latency, on a machine of 300 calls a second
 CANARY_EVERY_MS = 200
 CANARIES_MAX = 16
 

@@ -3,7 +3,7 @@
 import math
 
 IN_FLIGHT_FIRST = 16  # before anything is known of a processor
-IN_FLIGHT_LEAST = 48  # enough for 500 a second where a call takes 100 ms longer than is known yet
+IN_FLIGHT_LEAST = 48  # carries 500 a second where a call takes 100 ms longer than is known yet
 HEADROOM = 1.25  # above what Little's law says is needed
 
 

@@ -64,9 +64,14 @@ def is_open(view: View, views: Sequence[View]) -> bool:
     return view.serves and (not view.slow or not any(other.serves and not other.slow for other in views))
 
 
+def carried(view: View, rules: Rules) -> int:
+    """Return how long a queue the processor would be through with in time."""
+    return int(rules.spill_after_ms * view.per_s / 1000)
+
+
 def carries(view: View, queue: int, rules: Rules) -> bool:
     """Return whether the queue would be through in time; where our own pace is the bottleneck, none is faster."""
-    return view.per_s >= rules.calls_per_s_max or queue * 1000 <= rules.spill_after_ms * view.per_s
+    return view.per_s >= rules.calls_per_s_max or queue <= carried(view, rules)
 
 
 def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> Route:
@@ -86,14 +91,15 @@ def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> Rou
 
 def appetite(views: Sequence[View], head_age_ms: float, queue: int, rules: Rules) -> int:
     """Return how many payments of the queue could be sent now: the same table, counted instead of decided."""
-    count = 0
+    count, most = 0, sum(max(0, view.free) + 1 for view in views)
     for view in views:
         if is_open(view, views):
-            count += max(0, view.free)
+            count = min(count + max(0, view.free), most)
             if carries(view, queue - count, rules):
                 return count
+            most = min(most, queue - carried(view, rules))  # no more than this is surplus
         else:
-            count += view.canary_due
+            count = min(count + view.canary_due, most)
             if not view.serves and head_age_ms < rules.settle_within_ms:
                 return count
     return count

@@ -143,7 +143,7 @@ class Traffic:
         starts = self._resends(views, now_ms)
         sent = 0
         for payment in self._ready:
-            start = self._routed(payment, views, now_ms)
+            start = self._routed(payment, views, self.backlog + len(self._ready) - sent, now_ms)
             if start is None:
                 break
             starts.append(start)
@@ -166,10 +166,10 @@ class Traffic:
                 room -= 1
         return starts
 
-    def _routed(self, payment: InHand, views: list[View], now_ms: float) -> Start | None:
+    def _routed(self, payment: InHand, views: list[View], queue: int, now_ms: float) -> Start | None:
         if self._pace.wait_ms(now_ms) > 0:
             return None
-        match route(views, now_ms - payment.accepted_ms, self.backlog + len(self._ready), self._rules):
+        match route(views, now_ms - payment.accepted_ms, queue, self._rules):
             case HoldFor():
                 return None
             case SendTo(name, canary):
@@ -191,7 +191,7 @@ class Traffic:
         if room <= 0:
             return 0
         head_age_ms = now_ms - self.head_stored_ms if self.head_stored_ms else 0.0
-        wanted = appetite(self._views(now_ms), head_age_ms, self.backlog, self._rules)
+        wanted = appetite(self._views(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
         return max(0, min(wanted - len(self._ready), room))
 
     def conditions(self, now_ms: float) -> dict[str, Condition]:
@@ -218,7 +218,7 @@ class Traffic:
             serves=serves,
             slow=(condition.latency_ms or 0.0) > rules.slow_call_ms,
             free=limit - evidence.in_flight - len(lane.bound),
-            canary_due=evidence.canary_due(now_ms, serving=serves),
+            canary_due=evidence.canary_due(now_ms, serving=serves) and evidence.in_flight < rules.in_flight_max,
             per_s=rules.in_flight_max * 1000 / latency_ms,
         )
 

@@ -53,6 +53,7 @@ class Settling:
         self._clock = clock
         self._on_change = on_change
         self._tasks: set[asyncio.Task[None]] = set()
+        self._finishing = False
         self.mark = 0
         self.seq_seen = 0
         self.counts: dict[str, int] = {}
@@ -65,6 +66,9 @@ class Settling:
 
     def deliver(self, delivery: Delivery) -> None:
         """Take a delivery in hand. One that is in hand already only brings a newer ack handle."""
+        if self._finishing:
+            self._begin(self._queue.nak(delivery.handle, 0))
+            return
         try:
             event = decode_accepted(delivery.data)
         except NotAnEventError as error:
@@ -94,7 +98,6 @@ class Settling:
             handle=delivery.handle,
             binding=bindings_core.fresh(self._home),
         )
-        self._traffic.head_stored_ms = payment.accepted_ms
         self._traffic.take(payment)
         if bindings_core.is_fresh(
             num_delivered=delivery.num_delivered,
@@ -102,6 +105,7 @@ class Settling:
             mark=self.mark,
             has_binding=self._records.has_binding(event.id),
         ):
+            self._traffic.head_stored_ms = payment.accepted_ms  # what waits behind it is not older
             self._traffic.to_route(payment)
             self._on_change()
         else:
@@ -139,7 +143,7 @@ class Settling:
 
     async def _attempt(self, payment: InHand, processor: str, token: int) -> None:
         evidence = self._traffic.evidence(processor)
-        if payment.binding.processor != processor and not await self._move(payment, processor):
+        if not await self._may_be_sent(payment, processor):
             evidence.withdrawn(token)
             self._on_change()
             return
@@ -165,8 +169,31 @@ class Settling:
             case _:
                 assert_never(outcome)
 
+    async def _may_be_sent(self, payment: InHand, processor: str) -> bool:
+        if payment.binding.processor != processor:
+            return await self._move(payment, processor)
+        if payment.binding.may_move or payment.attempts == 1:
+            return True
+        return await self._is_still_bound(payment)
+
+    async def _is_still_bound(self, payment: InHand) -> bool:
+        """Before a payment is sent again: another dispatcher may have taken it over, or an operator released it."""
+        try:
+            found = await self._records.find_binding(payment.id)
+        except BusAwayError:
+            await self._let_go(payment, AGAIN_AFTER_S)
+            return False
+        if (found.revision if found else 0) == payment.binding.revision:
+            return True
+        # Not given back: whoever wrote the entry may hold it. Else it comes again after ack_wait.
+        log.warning("payment.bound_anew", extra={"id": payment.id, "processor": found.processor if found else None})
+        self._count("bound_anew")
+        self._traffic.let_go(payment)
+        return False
+
     async def _move(self, payment: InHand, processor: str) -> bool:
         """Bind a fresh payment to another processor; return whether it may be sent there."""
+        bindings_core.must_be_free(payment.binding)  # before the entry is written, or it would lie to whoever is next
         try:
             if await self._records.is_settled(payment.id):
                 await self._ack(payment, "already_settled")
@@ -274,6 +301,7 @@ class Settling:
 
     async def finish(self, within_s: float) -> None:
         """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile."""
+        self._finishing = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within_s)
         for payment in tuple(self._traffic.in_hand.values()):
