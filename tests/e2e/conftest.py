@@ -1,0 +1,43 @@
+"""A whole stack per test module, started as ``make up`` does it, on free ports."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from sandbox.stack import Stack
+from tests.e2e.river import PATIENCE_S, River
+
+# Short waits, so that a test of "beyond the deadline" takes seconds; the same code as with the defaults.
+ENVIRONMENT = {
+    "SETTLE_WITHIN_S": "2",
+    "CALL_TIMEOUT_S": "5",
+    "ACK_WAIT_S": "6",
+    "IN_FLIGHT_MAX": "64",
+    "ALLOW_PURGE": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """The environment of this module's stack; a module may say otherwise."""
+    return ENVIRONMENT
+
+
+@pytest.fixture(scope="module")
+def stack(environment: dict[str, str]) -> Iterator[Stack]:
+    """A running stack."""
+    with Stack(env=environment) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def river(stack: Stack) -> AsyncIterator[River]:
+    """A client of the stack, with both processors well at the beginning and at the end."""
+    async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
+        flowing = River(stack, http)
+        yield flowing
+        if "PROCESSORS" not in stack._env:
+            for name in ("default", "fallback"):
+                await flowing.set_processor(name, failing=False, delay_ms=0)

@@ -1,0 +1,158 @@
+"""The promises, kept by all parts together."""
+
+import asyncio
+import signal
+from datetime import datetime
+
+from tests.e2e.river import River, new_id, until
+
+
+async def test_a_payment_is_settled_and_counted(river: River) -> None:
+    """A payment answered 202 is booked at the cheapest processor, shown as settled, and counted to the cent."""
+    before = await river.summary()
+    payment_id = new_id()
+    answer = await river.pay(payment_id, 12.34)
+    assert answer.status_code == 202
+    await river.until_settled([payment_id])
+    shown = await river.payment(payment_id)
+    assert shown["processor"] == "default"
+    assert shown["amount"] == 12.34
+    booked = (await river.book("default"))[payment_id]
+    assert datetime.fromisoformat(booked["requestedAt"]) == datetime.fromisoformat(shown["requestedAt"])
+    after = await river.summary()
+    assert after["default"]["totalRequests"] == before["default"]["totalRequests"] + 1
+    assert round(after["default"]["totalAmount"] - before["default"]["totalAmount"], 2) == 12.34
+    assert after["fallback"] == before["fallback"]
+
+
+async def test_a_summary_of_a_period_equals_what_the_processor_recorded(river: River) -> None:
+    """Both ends are inclusive, to the millisecond of requestedAt."""
+    ids = await river.pay_many(20)
+    await river.until_settled(ids)
+    book = {key: datetime.fromisoformat(row["requestedAt"]) for key, row in (await river.book("default")).items()}
+    stamps = sorted(book[payment_id] for payment_id in ids)
+    first, last = stamps[3], stamps[-3]
+    inside = await river.summary(**{"from": first.isoformat(), "to": last.isoformat()})
+    assert inside["default"]["totalRequests"] == sum(first <= stamp <= last for stamp in book.values())
+
+
+async def test_fallback_is_used_when_default_stays_down_beyond_the_deadline(river: River) -> None:
+    """A payment is held for the cheap processor, then sent to the dear one, and charged once."""
+    await river.set_processor("default", failing=True)
+    ids = await river.pay_many(30)
+    await river.until_settled(ids)
+    await river.set_processor("default", failing=False)
+    where = await river.where(ids)
+    assert all(found == ["fallback"] for found in where.values())
+    await river.assert_charged_once(ids)
+
+
+async def test_default_keeps_everything_when_it_is_merely_slower(river: River) -> None:
+    """A slower cheap processor that still carries the load in time costs nobody the dear fee."""
+    await _until_default_serves(river)
+    await river.set_processor("default", delay_ms=200)
+    ids = await river.pay_many(100)
+    await river.until_settled(ids)
+    assert all(found == ["default"] for found in (await river.where(ids)).values())
+
+
+async def test_a_short_outage_of_default_costs_nobody_the_dear_fee(river: River) -> None:
+    """What is accepted during an outage shorter than the deadline waits, and is settled at the cheap processor."""
+    await _until_default_serves(river)
+    await river.set_processor("default", failing=True)
+    await river.set_processor("fallback", failing=True)  # however slow this machine is, the deadline must not help
+    ids = await river.pay_many(30)
+    await river.set_processor("default", failing=False)
+    await river.until_settled(ids)
+    assert all(found == ["default"] for found in (await river.where(ids)).values())
+
+
+async def test_both_down_and_nothing_is_lost(river: River) -> None:
+    """With no processor at work payments are still accepted, and settled once one comes back."""
+    await river.set_processor("default", failing=True)
+    await river.set_processor("fallback", failing=True)
+    ids = await river.pay_many(50)
+    await asyncio.sleep(1)
+    assert {(await river.payment(payment_id))["status"] for payment_id in ids} == {"accepted"}
+    await river.set_processor("default", failing=False)
+    await river.set_processor("fallback", failing=False)
+    await river.until_settled(ids)
+    await river.assert_charged_once(ids)
+
+
+async def test_a_replayed_id_is_charged_once_also_in_another_spelling(river: River) -> None:
+    """The same id again is the same payment, before and after it is settled; another amount is a conflict."""
+    payment_id = new_id()
+    first = await river.pay(payment_id)
+    again = await river.pay(payment_id.upper())
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    await river.until_settled([payment_id])
+    replayed = await river.pay(payment_id)
+    assert (replayed.status_code, replayed.headers["Idempotent-Replayed"]) == (202, "true")
+    assert (await river.pay(payment_id, 5)).status_code == 409
+    await river.assert_charged_once([payment_id])
+
+
+async def test_the_ledger_restarts_and_says_the_same(river: River) -> None:
+    """Killed and started again, the ledger's replay gives the same summary."""
+    ids = await river.pay_many(50)
+    await river.until_settled(ids)
+    before = await river.summary()
+    died = river.stack.kill("ledger", signal.SIGKILL)
+    river.stack.wait_restarted("ledger", died)
+    await until(lambda: _is_ready(river), "the ledger is ready again")
+    assert await river.summary() == before
+    await river.assert_charged_once(ids)
+
+
+async def test_the_dispatcher_killed_at_work_charges_nobody_twice(river: River) -> None:
+    """A dispatcher killed with calls under way leaves payments in doubt, and the next one settles each once."""
+    await _until_default_serves(river)
+    await river.set_processor("default", delay_ms=300)
+    ids = await river.pay_many(60)
+    died = river.stack.kill("dispatcher-1", signal.SIGKILL)
+    river.stack.wait_restarted("dispatcher-1", died)
+    await river.until_settled(ids)
+    await river.assert_charged_once(ids)
+
+
+async def test_nats_killed_under_load_loses_nothing(river: River) -> None:
+    """Clients see 503 while NATS is away and repeat; every payment answered 202 is charged once."""
+    paying = asyncio.create_task(river.pay_many(300, at_once=8))
+    await asyncio.sleep(0.3)
+    died = river.stack.kill("nats", signal.SIGKILL)
+    river.stack.wait_restarted("nats", died)
+    ids = await paying
+    await until(lambda: _is_ready(river), "the stack is ready again")
+    await river.until_settled(ids)
+    await river.assert_charged_once(ids)
+
+
+async def test_a_purge_makes_the_book_forget(river: River) -> None:
+    """After POST /purge-payments the summary is empty, and what comes later is counted again."""
+    await river.until_settled(await river.pay_many(3))
+    assert (await river.http.post("/purge-payments")).status_code == 200
+
+    async def is_empty() -> bool:
+        return all(totals["totalRequests"] == 0 for totals in (await river.summary()).values())
+
+    await until(is_empty, "the summary is empty")
+    await river.until_settled(await river.pay_many(3))
+    assert (await river.summary())["default"] == {"totalRequests": 3, "totalAmount": 59.7}
+
+
+async def _is_ready(river: River) -> bool:
+    return (await river.http.get("/readyz")).status_code == 200
+
+
+async def _until_default_serves(river: River) -> None:
+    """Wait until a new payment goes to default again, so that what an earlier test broke is known to be well."""
+
+    async def serves() -> bool:
+        payment_id = new_id()
+        await river.pay_until_accepted(payment_id)
+        await river.until_settled([payment_id])
+        return (await river.payment(payment_id))["processor"] == "default"
+
+    await until(serves, "default serves again")
