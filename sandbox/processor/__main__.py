@@ -18,6 +18,8 @@ from sandbox.processor.books import Books
 from sandbox.processor.handling import Processor
 from sandbox.processor.journal import Journal, JournalDamagedError, restore
 from sandbox.processor.limits import HealthWindow, Limiter
+from sandbox.processor.sabotage import Sabotage
+from sandbox.processor.switchboard import Switchboard
 from sandbox.processor.wire import Connection
 
 # Connections that may wait to be accepted: more than any load test opens at once.
@@ -60,21 +62,30 @@ def read_options() -> Options:
     return Options(**vars(parser.parse_args()))
 
 
-def build(options: Options, loop: asyncio.AbstractEventLoop) -> Processor:
+def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
     """Introduce the parts to each other; raises OSError or `JournalDamagedError` if the journal cannot be used."""
     books = Books() if options.journal is None else restore(options.journal)
     journal = Journal(options.journal)
     configuration = Configuration(options.token)
-    return Processor(
+    switchboard = Switchboard()
+    processor = Processor(
         books=books,
         journal=journal,
         configuration=configuration,
-        admin=Admin(books, journal, configuration, options.fee),
+        admin=Admin(
+            books=books,
+            journal=journal,
+            configuration=configuration,
+            switchboard=switchboard,
+            fee=options.fee,
+            loop=loop,
+        ),
         limiter=Limiter(options.running_max, options.waiting_max),
         health_window=HealthWindow(options.health_window_ms, options.health_held_max),
         retry_after_s=math.ceil(options.health_window_ms / 1000),
         loop=loop,
     )
+    return Sabotage(processor.handle, switchboard, loop)
 
 
 async def serve(options: Options) -> None:
@@ -83,10 +94,8 @@ async def serve(options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    processor = build(options, loop)
-    server = await loop.create_server(
-        lambda: Connection(processor.handle), options.host, options.port, backlog=_BACKLOG
-    )
+    door = build(options, loop)
+    server = await loop.create_server(lambda: Connection(door.handle), options.host, options.port, backlog=_BACKLOG)
     _spare_the_collector()
     port = server.sockets[0].getsockname()[1]
     print(f"listening on http://{options.host}:{port}", flush=True)

@@ -1,5 +1,6 @@
-"""The admin calls: configuration, summary, purge, and the whole books for an audit. Each needs the token."""
+"""The admin calls: configuration, faults, summary, purge, and the whole books for an audit. Each needs the token."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,8 +10,11 @@ from urllib.parse import parse_qs
 import orjson
 
 from sandbox.processor.books import Books
+from sandbox.processor.faults import read_plan
 from sandbox.processor.journal import Journal
-from sandbox.processor.payment import Malformed, cents_text, payment_json, read_stamp_us
+from sandbox.processor.payment import Malformed, cents_text, read_stamp_us
+from sandbox.processor.pieces import list_payments
+from sandbox.processor.switchboard import Switchboard
 from sandbox.processor.wire import Exchange, render
 
 # Ten minutes: longer than any caller waits, short enough that a slip of the finger does not hold calls for days.
@@ -34,28 +38,43 @@ class Configuration:
 
 
 class Admin:
-    """Answers the admin calls, all at once and outside the limiter."""
+    """Answers the admin calls, outside the limiter and all at once but the listing, which takes its turns."""
 
-    def __init__(self, books: Books, journal: Journal, configuration: Configuration, fee: Decimal) -> None:
+    def __init__(
+        self,
+        *,
+        books: Books,
+        journal: Journal,
+        configuration: Configuration,
+        switchboard: Switchboard,
+        fee: Decimal,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._books = books
         self._journal = journal
         self._configuration = configuration
+        self._switchboard = switchboard
         self._fee = fee
+        self._loop = loop
         self.routes: dict[tuple[bytes, bytes], Callable[[Exchange], None]] = {
             (b"GET", b"/admin/payments-summary"): self._guarded(self._summary),
             (b"GET", b"/admin/payments"): self._guarded(self._payments),
             (b"POST", b"/admin/purge-payments"): self._guarded(self._purge),
+            (b"GET", b"/admin/faults"): self._guarded(self._faults),
+            (b"PUT", b"/admin/faults"): self._guarded(self._set_faults),
             (b"PUT", b"/admin/configurations/token"): self._guarded(self._set_token),
             (b"PUT", b"/admin/configurations/delay"): self._guarded(self._set_delay),
             (b"PUT", b"/admin/configurations/failure"): self._guarded(self._set_failure),
         }
 
-    def _guarded(self, call: Callable[[Exchange], bytes]) -> Callable[[Exchange], None]:
-        """The call for those who have the token, 401 for all others."""
+    def _guarded(self, call: Callable[[Exchange], bytes | None]) -> Callable[[Exchange], None]:
+        """The call for those who have the token, 401 for all others; a call that returns None answers by itself."""
 
         def guarded(exchange: Exchange) -> None:
             is_allowed = exchange.token == self._configuration.token.encode()
-            exchange.answer(call(exchange) if is_allowed else _UNAUTHORIZED)
+            raw = call(exchange) if is_allowed else _UNAUTHORIZED
+            if raw is not None:
+                exchange.answer(raw)
 
         return guarded
 
@@ -73,10 +92,19 @@ class Admin:
             f'"totalFee":{fee},"feePerTransaction":{self._fee:f}}}'.encode(),
         )
 
-    def _payments(self, _: Exchange) -> bytes:
-        """Everything booked, one JSON object a line: what an audit compares with what others claim."""
-        lines = b"".join(payment_json(payment) + b"\n" for payment in self._books)
-        return render(200, lines, kind="application/x-ndjson")
+    def _payments(self, exchange: Exchange) -> None:
+        """Everything booked by now, one JSON object a line: what an audit compares with what others claim."""
+        list_payments(exchange, list(self._books), self._loop)
+
+    def _faults(self, _: Exchange) -> bytes:
+        return render(200, self._switchboard.report())
+
+    def _set_faults(self, exchange: Exchange) -> bytes:
+        plan = read_plan(exchange.body)
+        if isinstance(plan, Malformed):
+            return bad_request(plan)
+        self._switchboard.switch(plan)
+        return render(200, self._switchboard.report())
 
     def _purge(self, _: Exchange) -> bytes:
         self._journal.purged()

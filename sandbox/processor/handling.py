@@ -15,8 +15,9 @@ from sandbox.processor.limits import Admission, HealthWindow, Limiter
 from sandbox.processor.payment import Malformed, Payment, payment_json, read_id, read_payment
 from sandbox.processor.wire import Exchange, render
 
-_PAYMENTS: Final = b"/payments"
-_PAYMENT: Final = b"/payments/"
+PAYMENTS: Final = b"/payments"
+PAYMENT: Final = b"/payments/"
+HEALTH: Final = b"/payments/service-health"
 
 _BOOKED: Final = render(200, b'{"message":"payment processed successfully"}')
 _FAILED: Final = render(500)
@@ -47,8 +48,8 @@ class Processor:
         self._loop = loop
         self._too_many = render(429, b'{"message":"too many requests"}', retry_after_s=retry_after_s)
         self._routes = {
-            (b"POST", _PAYMENTS): self._enter,
-            (b"GET", b"/payments/service-health"): self._ask_health,
+            (b"POST", PAYMENTS): self._enter,
+            (b"GET", HEALTH): self._ask_health,
             **admin.routes,
         }
         self._paths = {path for _, path in self._routes}
@@ -60,7 +61,7 @@ class Processor:
             route(exchange)
         elif exchange.path in self._paths:
             exchange.answer(_WRONG_METHOD)
-        elif exchange.path.startswith(_PAYMENT):
+        elif exchange.path.startswith(PAYMENT):
             self._enter_look_up(exchange)
         else:
             exchange.answer(_NOT_FOUND)
@@ -117,7 +118,7 @@ class Processor:
 
     def _look_up(self, exchange: Exchange) -> None:
         """Give the payment as booked: without delay and in spite of the failure flag."""
-        correlation_id = read_id(exchange.path[len(_PAYMENT) :].decode("latin-1"))
+        correlation_id = read_id(exchange.path[len(PAYMENT) :].decode("latin-1"))
         payment = None if correlation_id is None else self._books.find(correlation_id)
         self._finish(exchange, _NOT_FOUND if payment is None else render(200, payment_json(payment)))
 

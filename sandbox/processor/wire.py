@@ -21,18 +21,23 @@ _TOKEN_HEADER: Final = b"x-rinha-token"
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
-def render(
-    status: int, body: bytes = b"", *, kind: str = "application/json", retry_after_s: int | None = None
-) -> bytes:
+def render(status: int, body: bytes = b"", *, retry_after_s: int | None = None, location: str | None = None) -> bytes:
     """A complete response; fixed answers are rendered once and sent as they are."""
-    head = [f"HTTP/1.1 {status} {_REASONS[status]}"]
+    headers = []
     if body:
-        head.append(f"Content-Type: {kind}")
+        headers.append("Content-Type: application/json")
     if status != HTTPStatus.NO_CONTENT:
-        head.append(f"Content-Length: {len(body)}")
+        headers.append(f"Content-Length: {len(body)}")
     if retry_after_s is not None:
-        head.append(f"Retry-After: {retry_after_s}")
-    return "\r\n".join([*head, "", ""]).encode() + body
+        headers.append(f"Retry-After: {retry_after_s}")
+    if location is not None:
+        headers.append(f"Location: {location}")
+    return render_head(status, headers) + body
+
+
+def render_head(status: int, headers: list[str]) -> bytes:
+    """The part of a response before its body."""
+    return "\r\n".join([f"HTTP/1.1 {status} {_REASONS[status]}", *headers, "", ""]).encode()
 
 
 _GARBAGE: Final = render(400, b'{"message":"not an HTTP request"}')
@@ -42,10 +47,10 @@ _TOO_LARGE: Final = render(413)
 class Exchange:
     """One request and the place for its answer."""
 
-    __slots__ = ("_connection", "body", "keep_alive", "method", "path", "query", "raw_answer", "token")
+    __slots__ = ("body", "connection", "keep_alive", "method", "path", "query", "raw_answer", "token")
 
     def __init__(self, connection: "Connection", method: bytes, target: bytes, token: bytes, body: bytes) -> None:
-        self._connection = connection
+        self.connection = connection
         self.method = method
         self.path, _, self.query = target.partition(b"?")
         self.token = token
@@ -56,12 +61,29 @@ class Exchange:
     @property
     def is_abandoned(self) -> bool:
         """Whether the caller has hung up."""
-        return self._connection.is_lost
+        return self.connection.is_lost
 
     def answer(self, raw: bytes) -> None:
         """Give the complete response; it is sent as soon as all earlier ones of the connection are."""
         self.raw_answer = raw
-        self._connection.flush()
+        self.connection.flush()
+
+
+class DivertedExchange(Exchange):
+    """The same request, whose answer is given to a function instead of to the caller."""
+
+    __slots__ = ("_divert", "_original")
+
+    def __init__(self, original: Exchange, divert: Callable[[Exchange, bytes], None]) -> None:
+        super().__init__(original.connection, original.method, original.path, original.token, original.body)
+        self.query = original.query
+        self.keep_alive = original.keep_alive
+        self._original = original
+        self._divert = divert
+
+    def answer(self, raw: bytes) -> None:
+        """Give the complete response, and the exchange that it was for, to the function."""
+        self._divert(self._original, raw)
 
 
 Handler: TypeAlias = Callable[[Exchange], None]
@@ -153,6 +175,44 @@ class Connection(asyncio.Protocol):
         if not self._is_reading and len(unanswered) < PIPELINED_MAX:
             self._is_reading = True
             transport.resume_reading()
+
+    # For those who give an answer in pieces, or break the connection on purpose.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open and owes no answer."""
+        return self._transport is not None and not self._transport.is_closing() and not self._unanswered
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much was written that the caller has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def is_turn_of(self, exchange: Exchange) -> bool:
+        """Whether all answers before this exchange's have gone out."""
+        return bool(self._unanswered) and self._unanswered[0] is exchange
+
+    def write(self, raw: bytes) -> None:
+        """Send bytes as they are; whose turn it is was asked before."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(raw)
+
+    def stop_reading(self) -> None:
+        """Take no further request, for good, not even one that has come already; answers still go out."""
+        self._parser = None
+        if self._transport is not None:
+            self._transport.pause_reading()
+        self._is_reading = True  # so that no answer going out resumes it
+
+    def close(self) -> None:
+        """Close after what was written has gone out."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _begin(self) -> None:
         """Forget the last request."""

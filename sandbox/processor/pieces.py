@@ -1,0 +1,77 @@
+"""Answers given a piece at a time: nothing else waits while a long one is made, and a slow one is slow on purpose."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sandbox.processor.payment import Payment, payment_json
+from sandbox.processor.wire import Exchange, render_head
+
+# About 3 ms of work: what any other call may have to wait for a listing, as often as it comes to its turn.
+ROWS_PER_SLICE: Final = 500
+# A caller that reads slowly makes the listing wait, not the memory grow.
+UNSENT_BYTES_MAX: Final = 1 << 20
+_SLOW_READER_S: Final = 0.01
+
+_LIST_HEAD: Final = render_head(200, ["Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"])
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+class Pieces:
+    """One exchange's response in pieces; held back until the answers owed before it have gone out."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._held = b""
+
+    def send(self, piece: bytes) -> None:
+        """Send the next piece, as soon as it is this response's turn."""
+        self._held += piece
+        if self._exchange.connection.is_turn_of(self._exchange):
+            self._exchange.connection.write(self._held)
+            self._held = b""
+
+    def end(self) -> None:
+        """Say that there are no more pieces."""
+        self._exchange.answer(self._held)
+
+
+def list_payments(exchange: Exchange, payments: Sequence[Payment], loop: asyncio.AbstractEventLoop) -> None:
+    """Answer with one JSON object a line, a slice for each turn of the loop, until done or nobody listens."""
+    pieces = Pieces(exchange)
+    pieces.send(_LIST_HEAD)
+
+    def send_slice(begin: int) -> None:
+        if exchange.is_abandoned:
+            return
+        if exchange.connection.unsent_bytes > UNSENT_BYTES_MAX:
+            loop.call_later(_SLOW_READER_S, send_slice, begin)
+        elif begin < len(payments):
+            pieces.send(_chunk(payments[begin : begin + ROWS_PER_SLICE]))
+            loop.call_soon(send_slice, begin + ROWS_PER_SLICE)
+        else:
+            pieces.send(_LAST_CHUNK)
+            pieces.end()
+
+    loop.call_soon(send_slice, 0)
+
+
+def drip(exchange: Exchange, raw: bytes, byte_ms: int, loop: asyncio.AbstractEventLoop) -> None:
+    """Answer one byte at a time."""
+    pieces = Pieces(exchange)
+
+    def send_byte(position: int) -> None:
+        if exchange.is_abandoned:
+            return
+        pieces.send(raw[position : position + 1])
+        if position + 1 < len(raw):
+            loop.call_later(byte_ms / 1000, send_byte, position + 1)
+        else:
+            pieces.end()
+
+    send_byte(0)
+
+
+def _chunk(payments: Iterable[Payment]) -> bytes:
+    lines = b"".join(payment_json(payment) + b"\n" for payment in payments)
+    return b"%x\r\n%b\r\n" % (len(lines), lines)

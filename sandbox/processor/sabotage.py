@@ -1,0 +1,212 @@
+"""Does the faults, between the wire and the handling: a call is kept from its handler, or an answer from its caller.
+
+The handling knows nothing of it, so what is booked is booked as ever and stands in the journal. A fault is counted when
+it is really done: one that was to befall the answer to a booking is not done where nothing was booked.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+
+from sandbox.processor.faults import Call, Fault
+from sandbox.processor.handling import HEALTH, PAYMENT, PAYMENTS
+from sandbox.processor.payment import Payment, read_id, read_payment
+from sandbox.processor.pieces import drip
+from sandbox.processor.switchboard import Switchboard
+from sandbox.processor.wire import DivertedExchange, Exchange, Handler, render
+
+# A connection that is not read does not show that its caller has gone; longer than any caller waits for an answer.
+UNREAD_S: Final = 30.0
+# How long after an answer its connection counts as idle, if nothing has come since.
+_IDLE_S: Final = 0.02
+
+_MOVED: Final = b"/moved"
+_ELSEWHERE: Final = render(200, b'{"message":"welcome"}')
+_ERROR: Final = render(500)
+_NOT_FOUND: Final = render(404)
+_TOO_MANY: Final = render(429, b'{"message":"too many requests"}', retry_after_s=1)
+_REDIRECT_302: Final = render(302, location=_MOVED.decode())
+_REDIRECT_307: Final = render(307, location=_MOVED.decode())
+_GARBAGE: Final = b"\x15\x03\x01\x00\x02\x02\x46 this is not HTTP \x00\xff"
+_UNASKED: Final = render(200, b'{"message":"payment processed successfully"}')
+# A 504 proves nothing, so that a request which crosses it on its way is not lied to.
+_UNASKED_LAST: Final = render(504).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+
+class Sabotage:
+    """Stands in front of a handler; while all is calm it costs one look at a flag."""
+
+    def __init__(self, handle: Handler, switchboard: Switchboard, loop: asyncio.AbstractEventLoop) -> None:
+        self._handle = handle
+        self._switchboard = switchboard
+        self._loop = loop
+        self._instead: dict[Fault, Callable[[Exchange], None]] = {
+            Fault.CLOSE_BEFORE_BOOKING: _hang_up,
+            Fault.ERROR_BEFORE_BOOKING: _answers(_ERROR),
+            Fault.TOO_MANY_REQUESTS: _answers(_TOO_MANY),
+            Fault.REDIRECT_302: _answers(_REDIRECT_302),
+            Fault.REDIRECT_307: _answers(_REDIRECT_307),
+            Fault.UNREAD: self._leave_unread,
+            Fault.BOOK_LATE: self._hold,
+            Fault.LOOK_UP_ERROR: _answers(_ERROR),
+            Fault.LOOK_UP_HANG: _hang,
+            Fault.LOOK_UP_CLOSE: _hang_up,
+            Fault.HEALTH_ERROR: _answers(_ERROR),
+            Fault.HEALTH_HANG: _hang,
+            Fault.HEALTH_CLOSE: _hang_up,
+        }
+        self._after: dict[Fault, Callable[[Exchange, bytes], None]] = {
+            Fault.CLOSE_AFTER_BOOKING: lambda exchange, _: _hang_up(exchange),
+            Fault.HANG_AFTER_BOOKING: lambda exchange, _: _hang(exchange),
+            Fault.HALF_ANSWER: _hang_up_halfway,
+            Fault.GARBAGE_ANSWER: lambda exchange, _: _hang_up(exchange, _GARBAGE),
+            Fault.ERROR_AFTER_BOOKING: lambda exchange, _: exchange.answer(_ERROR),
+            Fault.SLOW_ANSWER: lambda exchange, raw: drip(exchange, raw, switchboard.plan.byte_ms, loop),
+            Fault.LATE_ANSWER: self._answer_late,
+            Fault.UNASKED_BEHIND: self._answer_twice,
+        }
+
+    def handle(self, exchange: Exchange) -> None:
+        """Hand the exchange on, or do to it what is planned."""
+        if self._switchboard.is_calm:
+            self._handle(exchange)
+        else:
+            self._meddle(exchange)
+
+    def _meddle(self, exchange: Exchange) -> None:
+        call = call_of(exchange)
+        if call is None:
+            self._spare(exchange)
+            return
+        fault = self._switchboard.next_fault(call)
+        if fault in self._instead:
+            self._switchboard.count(fault)
+            self._instead[fault](exchange)
+        elif call is Call.CHARGE:
+            self._charge(exchange, fault)
+        elif fault is Fault.LOOK_UP_STALE and self._is_recent(exchange):
+            self._switchboard.count(fault)
+            exchange.answer(_NOT_FOUND)
+        elif fault is Fault.HEALTH_LIE:
+            self._handle(DivertedExchange(exchange, self._lie))
+        else:
+            self._handle(exchange)
+
+    def _spare(self, exchange: Exchange) -> None:
+        """Let a call pass that no fault befalls; whoever follows a redirect finds a place that is kind and useless."""
+        if exchange.path == _MOVED:
+            self._switchboard.redirects_followed += 1
+            exchange.answer(_ELSEWHERE)
+        else:
+            self._handle(exchange)
+
+    # Charges.
+
+    def _charge(self, exchange: Exchange, fault: Fault | None) -> None:
+        """Have the payment handled, and then do to its answer what is planned."""
+
+        def told(original: Exchange, raw: bytes) -> None:
+            status = raw[9:12]
+            if status in (b"200", b"422"):  # it is booked, by this call or before
+                self._remember(original, is_new=status == b"200", fault=fault)
+                self._tell(original, raw, fault)
+            else:
+                original.answer(raw)
+
+        self._handle(DivertedExchange(exchange, told))
+
+    def _tell(self, exchange: Exchange, raw: bytes, fault: Fault | None) -> None:
+        if fault is Fault.UNASKED_WHEN_IDLE:
+            exchange.answer(raw)
+            self._loop.call_later(_IDLE_S, self._speak_unasked, exchange)
+        elif fault is None:
+            exchange.answer(raw)
+        else:
+            self._switchboard.count(fault)
+            self._after[fault](exchange, raw)
+
+    def _remember(self, exchange: Exchange, *, is_new: bool, fault: Fault | None) -> None:
+        """Keep what a stale look-up may deny: what was just booked, unless the answer is a 5xx."""
+        payment = read_payment(exchange.body)
+        if not isinstance(payment, Payment):
+            return
+        if fault is Fault.ERROR_AFTER_BOOKING:
+            self._switchboard.recent.discard(payment.correlation_id)
+        elif is_new:
+            self._switchboard.recent.add(payment.correlation_id, self._now_ms())
+
+    def _hold(self, exchange: Exchange) -> None:
+        self._switchboard.held += 1
+        self._loop.call_later(self._switchboard.plan.late_ms / 1000, self._let_go, exchange)
+
+    def _let_go(self, exchange: Exchange) -> None:
+        self._switchboard.held -= 1
+        self._charge(exchange, None)
+
+    def _leave_unread(self, exchange: Exchange) -> None:
+        exchange.connection.stop_reading()
+        self._loop.call_later(UNREAD_S, exchange.connection.abort)
+
+    def _answer_late(self, exchange: Exchange, raw: bytes) -> None:
+        self._loop.call_later(self._switchboard.plan.late_ms / 1000, exchange.answer, raw)
+
+    def _answer_twice(self, exchange: Exchange, raw: bytes) -> None:
+        """Send both in one piece: no caller can have asked for more by then, so all can tell that the second is none.
+
+        A caller that still takes it for the answer to its next request is wrong about that payment: it is never read.
+        """
+        exchange.answer(raw + _UNASKED)
+        self._leave_unread(exchange)
+
+    def _speak_unasked(self, exchange: Exchange) -> None:
+        if exchange.connection.is_idle:
+            self._switchboard.count(Fault.UNASKED_WHEN_IDLE)
+            exchange.connection.write(_UNASKED_LAST)
+            exchange.connection.close()
+
+    # Look-ups and health.
+
+    def _is_recent(self, exchange: Exchange) -> bool:
+        correlation_id = read_id(exchange.path[len(PAYMENT) :].decode("latin-1"))
+        return correlation_id is not None and self._switchboard.recent.has(correlation_id, self._now_ms())
+
+    def _lie(self, exchange: Exchange, raw: bytes) -> None:
+        head, _, body = raw.partition(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 200 "):
+            health = orjson.loads(body)
+            raw = render(200, orjson.dumps(health | {"failing": not health["failing"]}))
+            self._switchboard.count(Fault.HEALTH_LIE)
+        exchange.answer(raw)
+
+    def _now_ms(self) -> int:
+        return round(self._loop.time() * 1000)
+
+
+def call_of(exchange: Exchange) -> Call | None:
+    """The kind of call that this is, None if faults spare it."""
+    if exchange.method == b"POST":
+        return Call.CHARGE if exchange.path == PAYMENTS else None
+    if exchange.method == b"GET" and exchange.path.startswith(PAYMENT):
+        return Call.HEALTH if exchange.path == HEALTH else Call.LOOK_UP
+    return None
+
+
+def _answers(raw: bytes) -> Callable[[Exchange], None]:
+    return lambda exchange: exchange.answer(raw)
+
+
+def _hang(_: Exchange) -> None:
+    """Never answer; the connection stays open until the caller closes it."""
+
+
+def _hang_up(exchange: Exchange, last_words: bytes = b"") -> None:
+    """Close the connection, after these bytes."""
+    exchange.keep_alive = False
+    exchange.answer(last_words)
+
+
+def _hang_up_halfway(exchange: Exchange, raw: bytes) -> None:
+    head, separator, body = raw.partition(b"\r\n\r\n")
+    _hang_up(exchange, head + separator + body[: len(body) // 2])

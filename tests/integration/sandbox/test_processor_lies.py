@@ -1,0 +1,166 @@
+"""Faults of look-ups and of health, the admin call that switches faults, and the listing that an audit reads."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from sandbox.processor.faults import Fault
+from tests.integration.sandbox.test_processor import (
+    NEVER_MS,
+    TOKEN,
+    Running,
+    eventually,
+    new_id,
+    payment_request,
+    request,
+)
+
+HEALTH = "/payments/service-health"
+A_WHILE_S = 0.2  # how long nothing is watched to happen; more on a slow machine proves less, never something wrong
+
+
+@pytest.fixture
+def processor() -> Iterator[Running]:
+    """A processor without a limit on health calls."""
+    running = Running("--health-window-ms", "1")
+    yield running
+    running.stop(signal.SIGKILL)
+
+
+def switch(processor: Running, *faults: Fault, **fields: int) -> httpx.Response:
+    """Make these faults certain."""
+    plan = {"rates": dict.fromkeys(faults, 1), **fields}
+    return processor.client.put("/admin/faults", json=plan, headers=TOKEN)
+
+
+def booked(processor: Running) -> str:
+    """An id that is booked."""
+    correlation_id = new_id()
+    processor.post(correlation_id)
+    return correlation_id
+
+
+def look_up(processor: Running, correlation_id: str) -> int:
+    """The status of a look-up."""
+    return processor.client.get(f"/payments/{correlation_id}").status_code
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_health"),
+    [(Fault.LOOK_UP_ERROR, False), (Fault.HEALTH_ERROR, True)],
+)
+def test_look_up_or_health_that_fails(processor: Running, fault: Fault, *, is_health: bool) -> None:
+    """It is 500 until all is calm again."""
+    path = HEALTH if is_health else f"/payments/{booked(processor)}"
+    switch(processor, fault)
+    assert processor.client.get(path).status_code == 500
+    switch(processor)
+    assert processor.client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(("fault", "path"), [(Fault.LOOK_UP_CLOSE, "/payments/x"), (Fault.HEALTH_CLOSE, HEALTH)])
+def test_look_up_or_health_that_closes(processor: Running, fault: Fault, path: str) -> None:
+    """The connection ends without an answer."""
+    switch(processor, fault)
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        processor.client.get(path)
+
+
+@pytest.mark.parametrize(("fault", "path"), [(Fault.LOOK_UP_HANG, "/payments/x"), (Fault.HEALTH_HANG, HEALTH)])
+def test_look_up_or_health_that_hangs(processor: Running, fault: Fault, path: str) -> None:
+    """There is no answer, and the connection stays open."""
+    switch(processor, fault)
+    with closing(processor.connect()) as connection:
+        connection.sendall(request("GET", path))
+        connection.settimeout(A_WHILE_S)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+
+
+def test_stale_look_up_denies_what_was_just_booked(processor: Running) -> None:
+    """A young booking is 404 although it is booked, an old one is found, and calm shows everything."""
+    before = booked(processor)
+    switch(processor, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
+    young = booked(processor)
+    assert (look_up(processor, before), look_up(processor, young)) == (200, 404)
+    assert young in processor.booked_ids()
+    switch(processor)
+    assert look_up(processor, young) == 200
+
+
+def test_stale_look_up_sees_what_is_old_enough(processor: Running) -> None:
+    """After `stale_ms` the booking is found."""
+    switch(processor, Fault.LOOK_UP_STALE, stale_ms=100)
+    correlation_id = booked(processor)
+    assert eventually(lambda: look_up(processor, correlation_id) == 200)
+
+
+@pytest.mark.parametrize(("fault", "status"), [(Fault.ERROR_AFTER_BOOKING, 200), (Fault.CLOSE_AFTER_BOOKING, 404)])
+def test_booking_answered_with_an_error_is_never_denied(processor: Running, fault: Fault, status: int) -> None:
+    """500 and then "not found" would be a lie that nobody can see through; no answer and then that is none."""
+    switch(processor, fault, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
+    correlation_id = new_id()
+    with closing(processor.connect()) as connection:
+        connection.sendall(payment_request(correlation_id))
+        connection.recv(1)
+    assert look_up(processor, correlation_id) == status
+
+
+def test_repetition_answered_with_an_error_ends_the_denial(processor: Running) -> None:
+    """An id denied at first is seen as soon as a call for it has been answered 5xx after booking."""
+    switch(processor, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
+    correlation_id = booked(processor)
+    put = {"rates": {"look_up_stale": 1, "error_after_booking": 1}, "stale_ms": NEVER_MS}
+    processor.client.put("/admin/faults", json=put, headers=TOKEN)
+    assert processor.post(correlation_id).status_code == 500
+    assert look_up(processor, correlation_id) == 200
+
+
+@pytest.mark.parametrize("is_failing", [True, False])
+def test_health_that_lies_says_the_opposite(processor: Running, *, is_failing: bool) -> None:
+    """Well while failing, failing while well; the delay is told as it is."""
+    processor.configure("failure", value=is_failing)
+    processor.configure("delay", 7)
+    switch(processor, Fault.HEALTH_LIE)
+    assert processor.client.get(HEALTH).json() == {"failing": not is_failing, "minResponseTime": 7}
+
+
+def test_same_seed_and_requests_meet_the_same_faults(processor: Running) -> None:
+    """The statuses of a sequence of payments are the same in a second run, and other with another seed."""
+    rates = {"error_before_booking": 0.3, "too_many_requests": 0.3}
+
+    def run(seed: int) -> list[int]:
+        processor.client.put("/admin/faults", json={"seed": seed, "rates": rates}, headers=TOKEN)
+        return [status for status, _ in processor.pipeline(*(payment_request(new_id()) for _ in range(100)))]
+
+    first = run(7)
+    assert set(first) == {200, 429, 500}
+    assert run(7) == first
+    assert run(8) != first
+
+
+def test_faults_need_the_token_and_sense(processor: Running) -> None:
+    """401 without the token, 400 for what is not known, and neither changes the plan in force."""
+    assert switch(processor, Fault.TOO_MANY_REQUESTS).status_code == 200
+    assert processor.client.put("/admin/faults", json={}).status_code == 401
+    assert processor.client.get("/admin/faults").status_code == 401
+    refused = processor.client.put("/admin/faults", json={"rates": {"nonsense": 1}}, headers=TOKEN)
+    assert refused.status_code == 400
+    assert "nonsense is not a fault" in refused.json()["message"]
+    assert processor.post(new_id()).status_code == 429
+    assert processor.client.put("/admin/faults", json={}, headers=TOKEN).json()["rates"] == {}
+    assert processor.post(new_id()).status_code == 200
+
+
+def test_long_listing_is_whole_and_in_order(processor: Running) -> None:
+    """Many slices make one listing of all payments that were booked when it was asked for."""
+    ids = [new_id() for _ in range(1_600)]
+    for begin in range(0, len(ids), 800):
+        processor.pipeline(*map(payment_request, ids[begin : begin + 800]))
+    answer = processor.client.get("/admin/payments", headers=TOKEN)
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    assert [json.loads(line)["correlationId"] for line in answer.text.splitlines()] == ids
