@@ -17,9 +17,9 @@ def main() -> int:
     console = Console(sys.stdout)
     try:
         wanted = options.read(sys.argv[1:], os.environ)
+        # Before anything is touched: what runs there, a stack of ours or anything else, is not to be disturbed.
+        ports.check(plan.ports(wanted))
         with run_dir.claimed(wanted.run_dir):
-            # Before anything is touched: what runs elsewhere on these ports is not ours to disturb.
-            ports.check(plan.ports(wanted))
             return _run(wanted, console)
     except (StackError, SettingError) as error:
         console.say(str(error))

@@ -33,12 +33,12 @@ def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> 
 
 
 def test_a_taken_port_stops_the_start_and_its_holder_is_named(tmp_path: Path) -> None:
-    """The sentence names the port and the process; nothing was made but the lock."""
+    """The sentence names the port and the process; nothing was made."""
     with socket.create_server((ports.HOST, 0)) as server:
         port = server.getsockname()[1]
         said = refused(tmp_path, "--nats", str(port))
     assert f"port {port} (nats) is taken by process {os.getpid()}:" in said
-    assert [path.name for path in tmp_path.iterdir()] == ["stack.lock"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:
