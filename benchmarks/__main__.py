@@ -4,11 +4,12 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import http_calls, ledger_book
+from benchmarks import http_calls, ledger_book, ledger_restart
 
 PARTS: dict[str, Callable[[], None]] = {
     "http_calls": http_calls.run,
     "ledger_book": ledger_book.run,
+    "ledger_restart": ledger_restart.run,
 }
 
 

@@ -12,6 +12,8 @@ from services.contracts import subjects
 
 SECOND_NS = 1_000_000_000
 PULLS_WAITING_MAX = 4_096  # a pull may ask for one message only, so there may be as many as payments in flight
+SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
+SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and manifest too
 
 # Nothing stored depends on these, or only more is kept than before.
 SAFE_TO_UPDATE = frozenset({"max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
@@ -52,6 +54,16 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
             "subjects": [subjects.SETTLEMENTS_ALL],
             "retention": "limits",
             "max_bytes": limits.settlements_bytes_max,
+            "max_age": 0,
+        },
+        {
+            **common,
+            "name": subjects.LEDGER_SNAPSHOTS,
+            "subjects": [subjects.SNAPSHOTS_ALL],
+            "retention": "limits",
+            "max_msgs_per_subject": 1,  # a manifest replaces the one before; half a snapshot is written over
+            # An entry takes about a tenth of its settlement's bytes here, for a moment twice: never the one that fills.
+            "max_bytes": max(limits.settlements_bytes_max // SNAPSHOT_SHARE, SNAPSHOT_BYTES_LEAST),
             "max_age": 0,
         },
         {**bucket, "name": f"KV_{subjects.BINDINGS}", "subjects": [f"$KV.{subjects.BINDINGS}.>"], "max_age": 0},

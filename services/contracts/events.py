@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.money import Cents
 
-Id = Annotated[str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="lower-case UUID")]
+Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$(?!\n)", description="lower-case UUID")]
 AmountCents = Annotated[Cents, Meta(ge=1, description="whole cents")]
 Instant = Annotated[datetime, Meta(tz=True, description="UTC")]
 Sequence = Annotated[int, Meta(ge=1, description="sequence of the payment in PAYMENTS")]
@@ -50,6 +50,20 @@ class PaymentRefused(Struct, frozen=True, tag_field="type", tag="PaymentRefused"
     v: Literal[1] = 1
 
 
+class PaymentReleased(Struct, frozen=True, tag_field="type", tag="PaymentReleased", rename="camel", gc=False):
+    """An operator has the payment sent to another processor, though attempts at the one before may still be booked.
+
+    Says what was decided; the entry in the bindings bucket, written after it, is what dispatchers go by.
+    """
+
+    id: Id
+    from_processor: str
+    to_processor: str
+    reason: str
+    released_at: Instant
+    v: Literal[1] = 1
+
+
 class SettlementsCleared(Struct, frozen=True, tag_field="type", tag="SettlementsCleared", rename="camel", gc=False):
     """The book forgets all that was settled before this event; the stream keeps it."""
 
@@ -57,8 +71,8 @@ class SettlementsCleared(Struct, frozen=True, tag_field="type", tag="Settlements
     v: Literal[1] = 1
 
 
-Settlement = PaymentSettled | PaymentRefused | SettlementsCleared
-EVENTS = (PaymentAccepted, PaymentSettled, PaymentRefused, SettlementsCleared)
+Settlement = PaymentSettled | PaymentRefused | PaymentReleased | SettlementsCleared
+EVENTS = (PaymentAccepted, PaymentSettled, PaymentRefused, PaymentReleased, SettlementsCleared)
 
 
 class NotAnEventError(ValueError):
@@ -66,8 +80,8 @@ class NotAnEventError(ValueError):
 
 
 _encoder = json.Encoder()
-_accepted = json.Decoder(PaymentAccepted)
-_settlement: json.Decoder[Settlement] = json.Decoder(Settlement)
+# As a union, so that the type must be there and be one of these.
+_event: json.Decoder[PaymentAccepted | Settlement] = json.Decoder(PaymentAccepted | Settlement)
 
 
 def encode(event: PaymentAccepted | Settlement) -> bytes:
@@ -81,10 +95,10 @@ def decode_accepted(data: bytes) -> PaymentAccepted:
     Raises:
         NotAnEventError: it is not a PaymentAccepted of a version known here.
     """
-    try:
-        return _accepted.decode(data)
-    except (ValueError, RecursionError) as error:  # deeply nested JSON exhausts the decoder
-        raise NotAnEventError(str(error)) from error
+    event = _decode(data)
+    if not isinstance(event, PaymentAccepted):
+        raise NotAnEventError(f"{type(event).__name__} does not belong in PAYMENTS")
+    return event
 
 
 def decode_settlement(data: bytes) -> Settlement:
@@ -93,7 +107,14 @@ def decode_settlement(data: bytes) -> Settlement:
     Raises:
         NotAnEventError: it is none of the events of that stream in a version known here.
     """
+    event = _decode(data)
+    if isinstance(event, PaymentAccepted):
+        raise NotAnEventError("PaymentAccepted does not belong in SETTLEMENTS")
+    return event
+
+
+def _decode(data: bytes) -> PaymentAccepted | Settlement:
     try:
-        return _settlement.decode(data)
+        return _event.decode(data)
     except (ValueError, RecursionError) as error:  # deeply nested JSON exhausts the decoder
         raise NotAnEventError(str(error)) from error

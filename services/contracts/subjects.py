@@ -2,6 +2,7 @@
 
 PAYMENTS = "PAYMENTS"
 SETTLEMENTS = "SETTLEMENTS"
+LEDGER_SNAPSHOTS = "LEDGER_SNAPSHOTS"
 BINDINGS = "bindings"
 LEASES = "leases"
 DISPATCHER = "dispatcher"
@@ -10,6 +11,8 @@ LEDGER = "ledger"
 PAYMENTS_ALL = "payments.accepted.>"
 SETTLEMENTS_ALL = "settlements.>"
 CLEARED = "settlements.cleared"
+SNAPSHOTS_ALL = "ledger.snapshots.>"
+SNAPSHOT_MANIFEST = "ledger.snapshots.manifest"
 CONDITION = "processors.condition"
 LEDGER_SUMMARY = "ledger.summary"
 DISPATCHER_STATE = "dispatcher.state"
@@ -30,6 +33,19 @@ def refused(processor: str, payment_id: str) -> str:
     return f"settlements.refused.{processor}.{payment_id}"
 
 
+def released(payment_id: str) -> str:
+    """Return the subject of a PaymentReleased.
+
+    Three tokens on purpose: ``any_settlement``, which means settled or refused, must not find it.
+    """
+    return f"settlements.released.{payment_id}"
+
+
 def any_settlement(payment_id: str) -> str:
     """Return the pattern of whatever was settled or refused for one payment, wherever."""
     return f"settlements.*.*.{payment_id}"
+
+
+def snapshot_chunk(generation: int, number: int) -> str:
+    """Return the subject of a chunk of a ledger's snapshot."""
+    return f"ledger.snapshots.chunk.{generation}.{number}"

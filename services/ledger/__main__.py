@@ -6,9 +6,11 @@ from functools import partial
 
 from services.bus.streams import ensure_streams
 from services.ledger.adapters.settlement_stream import SettlementStream
+from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.adapters.summary_endpoint import SummaryEndpoint
 from services.ledger.core.book import Book
-from services.ledger.flow import Ledger
+from services.ledger.flow.counting import Ledger
+from services.ledger.flow.keeping import Keeper
 from services.ledger.settings import ledger_settings
 from services.running import connected, run
 
@@ -22,12 +24,14 @@ async def story(stop: asyncio.Event) -> None:
     try:
         await ensure_streams(bus, settings.bus.limits)
         ledger = Ledger(Book(settings.processors), partial(SettlementStream, bus))
+        keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every)
         await SummaryEndpoint(ledger).serve(bus)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(bus.watch()), tasks.create_task(ledger.run())]
+            running = [tasks.create_task(bus.watch()), tasks.create_task(keeper.run())]
             await stop.wait()
             for task in running:
                 task.cancel()
+        await keeper.stop()
     finally:
         await bus.close()
 

@@ -1,9 +1,14 @@
-"""What the ledger is told by its environment: only what all services are told."""
+"""What the ledger is told by its environment: what all services are told, and how often it stores a snapshot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.bus.settings import BusSettings, bus_settings
+from services.contracts.setting import whole
+
+# 10,000 settlements are read in a third of a second, and their rows are 8 messages: seldom enough to cost next to
+# nothing, often enough that nobody waits for the tail.
+SNAPSHOT_EVERY_DEFAULT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +17,7 @@ class LedgerSettings:
 
     bus: BusSettings
     processors: tuple[str, ...]
+    snapshot_every: int
 
 
 def ledger_settings(env: Mapping[str, str]) -> LedgerSettings:
@@ -21,4 +27,5 @@ def ledger_settings(env: Mapping[str, str]) -> LedgerSettings:
         SettingError: names the variable that is wrong, and its unit.
     """
     bus = bus_settings(env)
-    return LedgerSettings(bus, tuple(processor.name for processor in bus.processors))
+    every = whole(env, "LEDGER_SNAPSHOT_EVERY", SNAPSHOT_EVERY_DEFAULT, least=1, most=1_000_000_000, unit="settlements")
+    return LedgerSettings(bus, tuple(processor.name for processor in bus.processors), every)

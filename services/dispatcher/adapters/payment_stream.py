@@ -13,6 +13,7 @@ from services.contracts import subjects
 from services.contracts.events import (
     NotAnEventError,
     PaymentRefused,
+    PaymentReleased,
     PaymentSettled,
     SettlementsCleared,
     decode_settlement,
@@ -66,7 +67,7 @@ class PaymentStream:
     async def _mark(self, seq_seen: int) -> int:
         stream = await stream_state(self._bus, subjects.PAYMENTS)
         consumer = await consumer_state(self._bus, subjects.PAYMENTS, subjects.DISPATCHER)
-        newest = await tail(self._bus, subjects.SETTLEMENTS, subjects.SETTLEMENTS_ALL, self._max_ack_pending + 1)
+        newest = await self._newest_settlements(2 * (self._max_ack_pending + 1))
         mark = mark_of(
             stream_last=stream.last_seq,
             delivered=consumer.delivered_seq,
@@ -76,6 +77,19 @@ class PaymentStream:
         )
         log.info("payments.mark", extra={"mark": mark, "last": stream.last_seq, "delivered": consumer.delivered_seq})
         return mark
+
+    async def _newest_settlements(self, count: int) -> list[bytes]:
+        """Return at least so many of the newest, if there are: other events take places in the stream too.
+
+        Twice what the mark rests on, since a settlement may be there twice.
+        """
+        state = await stream_state(self._bus, subjects.SETTLEMENTS)
+        window = count
+        while True:
+            newest = await tail(self._bus, subjects.SETTLEMENTS, subjects.any_settlement("*"), window)
+            if len(newest) >= count or window >= state.last_seq:
+                return newest
+            window *= 2
 
     # ---- Queue and Source
 
@@ -150,4 +164,4 @@ def _payment_seq(data: bytes) -> int:
         event = decode_settlement(data)
     except NotAnEventError:
         return 0
-    return 0 if isinstance(event, SettlementsCleared) else event.payment_seq
+    return 0 if isinstance(event, SettlementsCleared | PaymentReleased) else event.payment_seq

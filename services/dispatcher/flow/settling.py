@@ -172,7 +172,7 @@ class Settling:
     async def _may_be_sent(self, payment: InHand, processor: str) -> bool:
         if payment.binding.processor != processor:
             return await self._move(payment, processor)
-        if payment.binding.may_move or payment.attempts == 1:
+        if payment.attempts == 1:
             return True
         return await self._is_still_bound(payment)
 

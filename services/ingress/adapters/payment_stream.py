@@ -13,7 +13,9 @@ from services.contracts import subjects
 from services.contracts.events import (
     PaymentAccepted,
     PaymentRefused,
+    PaymentReleased,
     PaymentSettled,
+    Settlement,
     SettlementsCleared,
     decode_accepted,
     decode_settlement,
@@ -94,7 +96,7 @@ class JetStreamPayments:
         return None
 
 
-def _standing(event: PaymentSettled | PaymentRefused | SettlementsCleared) -> Standing | Missing:
+def _standing(event: Settlement) -> Standing | Missing:
     match event:
         case PaymentSettled():
             return Standing(
@@ -114,8 +116,8 @@ def _standing(event: PaymentSettled | PaymentRefused | SettlementsCleared) -> St
                 processor=event.processor,
                 detail=event.detail,
             )
-        case SettlementsCleared():
-            return Missing()  # speaks of no payment
+        case SettlementsCleared() | PaymentReleased():
+            return Missing()  # of other subjects; neither says that a payment is settled
         case never:
             assert_never(never)
 

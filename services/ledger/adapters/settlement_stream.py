@@ -1,13 +1,14 @@
-"""SETTLEMENTS, heard from its first message on: every message is told, as an event or as a reason why it is none."""
+"""SETTLEMENTS, heard from a message on: every one is told, as an event or as a reason why it is none."""
 
 from collections.abc import Callable
 
 from services.bus.connection import Bus
 from services.bus.follow import Follower
 from services.bus.work_queue import Delivery
-from services.contracts.events import NotAnEventError, Settlement, SettlementsCleared, decode_settlement
+from services.contracts.events import NotAnEventError, PaymentRefused, PaymentSettled, Settlement, decode_settlement
 from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
 from services.ledger.core.book import CENTS_MAX
+from services.ledger.core.snapshot import Position, fingerprint
 
 
 class SettlementStream:
@@ -24,11 +25,21 @@ class SettlementStream:
         self._record = record
         self._skip = skip
         self._follower = Follower(bus, SETTLEMENTS, SETTLEMENTS_ALL, self._take)
+        self._last: Delivery | None = None
 
     @property
     def applied_seq(self) -> int:
         """The sequence of the last message told."""
         return self._follower.applied_seq
+
+    def resume_after(self, seq: int) -> None:
+        """Begin after a sequence; before ``run``."""
+        self._follower.applied_seq = seq
+
+    def position(self) -> Position | None:
+        """Return how far has been told, and by which message; None before the first one of this run."""
+        last = self._last
+        return last and Position(last.seq, fingerprint(last.subject, last.data))
 
     @property
     def is_current(self) -> bool:
@@ -50,6 +61,7 @@ class SettlementStream:
             self._skip(delivery.seq, str(error))
         else:
             self._record(event, delivery.seq)
+        self._last = delivery
 
 
 def _event(data: bytes) -> Settlement:
@@ -57,6 +69,6 @@ def _event(data: bytes) -> Settlement:
         event = decode_settlement(data)
     except RecursionError as error:  # nested so deeply that the decoder gives up
         raise NotAnEventError("nested too deeply") from error
-    if not isinstance(event, SettlementsCleared) and event.amount_cents > CENTS_MAX:
+    if isinstance(event, PaymentSettled | PaymentRefused) and event.amount_cents > CENTS_MAX:
         raise NotAnEventError(f"amountCents {event.amount_cents} is more than any processor could book")
     return event

@@ -1,8 +1,8 @@
 """The book: each settlement counts once, and the totals of a period are exact to the cent.
 
 Four columns hold all that it knows, one row for each payment in the order of recording: id, processor, cents and
-stamp. From these the two orders beside it, by id and by stamp, can be made anew; a copy of the book is a copy of its
-columns.
+stamp. (A payment that was refused and then settled all the same has two; the later one counts.) From these the two
+orders beside it, by id and by stamp, can be made anew; a copy of the book is a copy of its columns.
 
 Columns are arrays, not objects: a million entries are a dozen objects, so that the garbage collector, which visits
 containers and not what an array holds, has nothing to walk through and never holds an answer up.
@@ -11,12 +11,14 @@ containers and not what an array holds, has nothing to walk through and never ho
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress
 
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.by_id import RowsById
 from services.ledger.core.by_stamp import RowsByStamp
+from services.ledger.core.columns import ID_BYTES, Block, Picture
 
 CENTS_MAX = 2**63 - 1  # of one entry: what a column holds; a sum has no such bound
 _REFUSED = -(2**63)  # stands where a stamp would: far before any that can be written as a date
@@ -63,18 +65,70 @@ class Book:
 
     def __init__(self, processors: Iterable[str]) -> None:
         self._known = tuple(processors)
-        self.clear()
+        self._clearings = 0
+        self._begin(names=(), expected=0)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._by_id = RowsById()
+        self._clearings += 1
+        self._begin(names=(), expected=0)
+
+    def restore(self, names: Iterable[str], rows: int, replaced: int) -> None:
+        """Forget everything, and make ready for the rows of a picture: ``extend`` with them, then ``put_in_order``.
+
+        Until the end of that nothing else may be asked or recorded.
+        """
+        self._clearings += 1
+        self._begin(names, rows)
+        self._replaced_rows = replaced
+
+    def _begin(self, names: Iterable[str], expected: int) -> None:
+        self._by_id = RowsById(expected)
         self._processors = array("H")
         self._cents = array("q")
         self._stamps = array("q")
-        self._names: list[str] = []
-        self._numbers: dict[str, int] = {}
+        self._names = list(names)
+        self._numbers = {name: number for number, name in enumerate(self._names)}
         self._by_stamp = {name: RowsByStamp(self._stamps, self._cents) for name in self._known}
-        self._refused = 0
+        self._refused_rows = 0
+        self._replaced_rows = 0  # refused and then settled: the refusal's row stays and means nothing
+
+    def extend(self, block: Block) -> None:
+        """Take over the next rows of a picture; the number of a row's processor must be that of a name."""
+        rows = range(len(self._stamps), len(self._stamps) + len(block))
+        if self._replaced_rows:
+            for first in range(0, len(block.ids), ID_BYTES):
+                self._by_id.place_anew(block.ids[first : first + ID_BYTES])
+        else:
+            self._by_id.place_new(block.ids)
+        self._processors.extend(block.processors)
+        self._cents.extend(block.cents)
+        self._stamps.extend(block.stamps)
+        self._refused_rows += block.stamps.count(_REFUSED)
+        settled = bytes(map(_REFUSED.__ne__, block.stamps))
+        counted, processors = list(compress(rows, settled)), list(compress(block.processors, settled))
+        for processor in dict.fromkeys(processors):  # a pass for each: there are few, and a pass in C is short
+            self._order_of(processor).add_unordered(compress(counted, map(processor.__eq__, processors)))
+
+    def put_in_order(self) -> None:
+        """Make the book whole after the last ``extend``."""
+        for rows in self._by_stamp.values():
+            rows.put_in_order()
+
+    def picture(self) -> Picture:
+        """Return the book as it is now; costs the same whatever is in it."""
+        return Picture(
+            self._by_id.ids,
+            self._processors,
+            self._cents,
+            self._stamps,
+            tuple(self._names),
+            rows=len(self._stamps),
+            entries=self.entries,
+            refused=self.refused,
+            replaced=self._replaced_rows,
+            clearings=self._clearings,
+        )
 
     def record(self, event: PaymentSettled | PaymentRefused) -> Recording:
         """Take an event in; its ``amount_cents`` is at most CENTS_MAX.
@@ -84,7 +138,8 @@ class Book:
         """
         stamp = micros_of(event.requested_at) if isinstance(event, PaymentSettled) else _REFUSED
         processor = self._number_of(event.processor)
-        row = self._by_id.place(bytes.fromhex(event.id.replace("-", "")))
+        packed_id = bytes.fromhex(event.id.replace("-", ""))
+        row = self._by_id.place(packed_id)
         if row == len(self._stamps):
             self._append(row, processor, event.amount_cents, stamp)
             return RECORDED
@@ -92,7 +147,9 @@ class Book:
         if told == (self._processors[row], self._cents[row], self._stamps[row]):
             return REPEATED
         found = self._entry(row, event.id)
-        self._settle_if_refused(row, *told)
+        if found.requested_at_us is None and stamp != _REFUSED:
+            self._append(self._by_id.place_anew(packed_id), *told)
+            self._replaced_rows += 1
         return Conflicting(found, _entry(event.id, event.processor, event.amount_cents, stamp))
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals]:
@@ -102,12 +159,12 @@ class Book:
     @property
     def entries(self) -> int:
         """How many settlements are counted."""
-        return len(self._stamps) - self._refused
+        return len(self._stamps) - self._refused_rows
 
     @property
     def refused(self) -> int:
         """How many payments are remembered as refused."""
-        return self._refused
+        return self._refused_rows - self._replaced_rows
 
     @property
     def memory_bytes(self) -> int:
@@ -121,18 +178,9 @@ class Book:
         self._cents.append(cents)
         self._stamps.append(stamp)
         if stamp == _REFUSED:
-            self._refused += 1
+            self._refused_rows += 1
         else:
             self._order_of(processor).add(row)
-
-    def _settle_if_refused(self, row: int, processor: int, cents: int, stamp: int) -> None:
-        if self._stamps[row] != _REFUSED or stamp == _REFUSED:
-            return
-        self._processors[row] = processor
-        self._cents[row] = cents
-        self._stamps[row] = stamp
-        self._refused -= 1
-        self._order_of(processor).add(row)
 
     def _order_of(self, processor: int) -> RowsByStamp:
         name = self._names[processor]

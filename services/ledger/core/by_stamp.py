@@ -7,6 +7,7 @@ nothing was inserted below them; the next question computes what is missing, onc
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 
 # Small enough to sum a part of one at each end of a period, large enough that the sums take next to no memory.
 _BLOCK = 128
@@ -36,6 +37,16 @@ class RowsByStamp:
         position = bisect_right(rows, stamp, key=self._stamp_of)
         rows.insert(position, row)
         del self._cents_before[position // _BLOCK + 1 :]
+
+    def add_unordered(self, rows: Iterable[int]) -> None:
+        """Put rows at the end, wherever their stamps belong; ``put_in_order`` must follow before anything else."""
+        self._rows.extend(rows)
+
+    def put_in_order(self) -> None:
+        """Sort all rows, equal stamps by row as ``add`` leaves them, and sum them up for the questions to come."""
+        self._rows = array("I", sorted(self._rows, key=self._stamp_of))
+        self._cents_before = [0]
+        self._sum_before(len(self._rows))
 
     def totals(self, from_us: int | None, to_us: int | None) -> tuple[int, int]:
         """Return count and cents of a period, both ends inclusive, None an open end."""

@@ -42,9 +42,9 @@ class LedgerProcess:
                 stderr=log,
             )
 
-    async def start_ready(self) -> dict[str, Any]:
-        """Start it and return its ``ledger.ready``."""
-        self.start()
+    async def start_ready(self, **settings: str) -> dict[str, Any]:
+        """Start it, with further variables, and return its ``ledger.ready``."""
+        self.start(**settings)
         return (await self.until_logged("ledger.ready"))[0]
 
     def end(self, number: signal.Signals) -> int:

@@ -66,6 +66,9 @@ async def test_state_has_what_an_operator_asks_first(bus: Bus, streams: StreamLi
         "unreadable": 0,
         "appliedSeq": 2,
         "caughtUp": True,
+        "snapshotSeq": 0,
+        "snapshotsRefused": 0,
+        "snapshotsFailed": 0,
     }
 
 

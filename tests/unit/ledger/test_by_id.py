@@ -32,3 +32,26 @@ def test_ids_that_overlap_in_memory_are_not_found() -> None:
     rows.place(bytes(range(16)))
     rows.place(bytes(range(16, 32)))
     assert rows.place(bytes(range(8, 24))) == 2
+
+
+@unhurried
+@given(st.lists(st.binary(min_size=16, max_size=16) | st.integers(0, 9).map(lambda number: bytes([number] * 16))))
+def test_id_placed_anew_has_its_newest_row(ids: list[bytes]) -> None:
+    """Whether it had one before or not."""
+    rows, naive = RowsById(), dict[bytes, int]()
+    for number, packed in enumerate(ids):
+        assert rows.place_anew(packed) == number
+        naive[packed] = number
+    assert {packed: rows.place(packed) for packed in ids} == naive
+
+
+def test_new_ids_placed_together_are_those_placed_one_by_one() -> None:
+    """With room made for them, for some of them or for none; others follow."""
+    ids = [number.to_bytes(16, "little") for number in range(20_000)]
+    for expected in (0, 5_000, 20_000):
+        rows = RowsById(expected)
+        rows.place(bytes([255] * 16))
+        for first in range(0, 20_000, 1_400):
+            rows.place_new(b"".join(ids[first : first + 1_400]))
+        assert [rows.place(packed) for packed in ids] == list(range(1, 20_001))
+        assert rows.place(bytes([254] * 16)) == 20_001

@@ -14,7 +14,9 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.adapters.summary_endpoint import SummaryEndpoint
 from services.ledger.core.book import Book
-from services.ledger.flow import Ledger, Record, Skip
+from services.ledger.core.snapshot import Counts, Position
+from services.ledger.flow.counting import Ledger
+from services.ledger.flow.ports import Record, Skip
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 ID = "00000001-0000-4000-8000-000000000001"
@@ -29,12 +31,21 @@ class StreamInHand:
         self.record = record
         self.skip = skip
         self.applied_seq = 0
+        self.told: Position | None = None
         self.current = asyncio.Event()
 
     @property
     def is_current(self) -> bool:
         """As the test has set it."""
         return self.current.is_set()
+
+    def position(self) -> Position | None:
+        """As the test has set it."""
+        return self.told
+
+    def resume_after(self, seq: int) -> None:
+        """Begin there."""
+        self.applied_seq = seq
 
     async def caught_up(self) -> None:
         """Wait for the test."""
@@ -100,6 +111,26 @@ def test_unreadable_message_is_logged_and_counted(
     assert (record.message, record.levelno) == ("ledger.unreadable", logging.ERROR)
     assert (fields(record)["seq"], fields(record)["reason"]) == (3, "not JSON")
     assert ledger.state()["unreadable"] == 1
+
+
+def test_resumed_ledger_counts_on(ledger: Ledger, stream: StreamInHand) -> None:
+    """The counters and the sequence are those of the position; the next event follows it."""
+    ledger.resume(Position(700, "x"), Counts(conflicts=2, unreadable=3))
+    stream.record(SETTLED, 701)
+    stream.record(REFUSED, 702)
+    now = ledger.state()
+    assert (now["appliedSeq"], now["conflicts"], now["unreadable"]) == (700, 3, 3)
+
+
+def test_picture_is_of_what_was_told(ledger: Ledger, stream: StreamInHand) -> None:
+    """There is none before the first message of this run; then book, position and counters belong together."""
+    assert ledger.picture() is None
+    stream.record(SETTLED, 1)
+    stream.skip(2, "not JSON")
+    stream.told = Position(2, "x")
+    picture = ledger.picture()
+    assert picture is not None
+    assert (picture[0].entries, *picture[1:]) == (1, Position(2, "x"), Counts(0, 1))
 
 
 def test_clearing_forgets_all_before_it(ledger: Ledger, stream: StreamInHand) -> None:

@@ -1,0 +1,172 @@
+"""LEDGER_SNAPSHOTS: the newest snapshot of the book, whole or not at all.
+
+The chunks of a generation are numbered from 0 and stored once; a later snapshot stores what is new and a manifest over
+all. While the new ones are not all stored, the manifest that is there speaks only of older ones: a crash at any moment
+leaves it valid. What a crash left behind is written over, or purged when the next generation is complete.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from services.bus import api
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import first_from, last_for
+from services.bus.publish import Stored, store
+from services.contracts import subjects
+from services.ledger.core import snapshot
+from services.ledger.core.book import Book
+from services.ledger.core.columns import Picture
+from services.ledger.core.keeping import Absent, Loaded, NotSaved, Restored, Saved, Unusable
+from services.ledger.core.restoring import Restoring
+from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Source, UnusableError
+
+TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
+TOGETHER_STORED = 4  # fewer: encoding these is the longest time for which a snapshot keeps the loop
+STORE_TIMEOUT_S = 5.0
+AGAIN_AFTER_S = 0.5
+TRIES_MAX = 5  # then the settlements themselves are read, which takes long but needs no snapshot
+
+log = logging.getLogger("tarifa.ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the newest manifest speaks of: its sequence, its chunks, and which clearings of the book their rows had."""
+
+    revision: int
+    chain: Chain
+    clearings: int
+
+
+class _NotStoredError(Exception):
+    """A chunk or the manifest was not stored."""
+
+
+class SnapshotStore:
+    """The port ``Snapshots`` of the flow."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._source: Source | None = None
+        self._kept: _Kept | None = None
+
+    async def load(self, book: Book) -> Loaded:
+        """Take the newest snapshot into an empty book; the book is empty again where that fails."""
+        source, last_seq = await self._source_when_there()
+        self._source = source
+        for attempt in range(1, TRIES_MAX + 1):
+            try:
+                return await self._load(book, source, last_seq)
+            except UnusableError as error:
+                reason = str(error)
+                break
+            except (BusAwayError, api.ApiError) as error:
+                reason = f"it could not be read: {error}"
+                log.warning("ledger.snapshot_not_read", extra={"error": str(error), "attempt": attempt})
+                await asyncio.sleep(AGAIN_AFTER_S)
+        book.clear()
+        return Unusable(reason)
+
+    async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
+        """Store what the newest snapshot does not have of a picture, and a manifest over all."""
+        try:
+            return await self._save(picture, position, counts)
+        except (BusAwayError, api.ApiError, _NotStoredError, ValueError) as error:
+            return NotSaved(str(error))
+
+    async def _load(self, book: Book, source: Source, last_seq: int) -> Loaded:
+        found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
+        if found is None:
+            return Absent()
+        manifest = snapshot.decode_manifest(found.data)
+        snapshot.check_source(manifest, source, last_seq)
+        await self._check_position(manifest.position)
+        restoring = Restoring(book, manifest)
+        for first in range(0, manifest.chain.chunks, TOGETHER_READ):
+            for data in await self._chunks(manifest, range(first, first + TOGETHER_READ)):
+                restoring.take(data)
+        restoring.end()
+        self._kept = _Kept(found.seq, manifest.chain, book.picture().clearings)
+        return Restored(manifest.position, manifest.counts)
+
+    async def _check_position(self, position: Position) -> None:
+        # A server that was killed may have lost its last messages, and given their sequences to others since.
+        message = await first_from(self._bus, subjects.SETTLEMENTS, position.seq, subjects.SETTLEMENTS_ALL)
+        if message is None or message.seq != position.seq:
+            raise UnusableError(f"there is no message {position.seq} any more")
+        if snapshot.fingerprint(message.subject, message.data) != position.fingerprint:
+            raise UnusableError(f"message {position.seq} is another one")
+
+    async def _chunks(self, manifest: Manifest, numbers: range) -> list[bytes]:
+        generation = manifest.chain.generation
+        wanted = [number for number in numbers if number < manifest.chain.chunks]
+        names = [subjects.snapshot_chunk(generation, number) for number in wanted]
+        found = await asyncio.gather(*(last_for(self._bus, subjects.LEDGER_SNAPSHOTS, name) for name in names))
+        chunks = [message.data for message in found if message is not None]
+        if len(chunks) < len(wanted):
+            raise UnusableError(f"of chunks {wanted[0]} to {wanted[-1]} there are only {len(chunks)}")
+        return chunks
+
+    async def _save(self, picture: Picture, position: Position, counts: Counts) -> Saved:
+        source, last_seq = await self._source_now()
+        if self._source is None or source != self._source or position.seq > last_seq:
+            # A replay would not make this book any more; a snapshot must say nothing else than a replay.
+            raise _NotStoredError(f"SETTLEMENTS was {self._source}, and now is {source} up to {last_seq}")
+        found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
+        revision = 0 if found is None else found.seq
+        kept = self._kept
+        is_new = kept is None or (kept.revision, kept.clearings) != (revision, picture.clearings)
+        # Named by the manifest that it will replace: whoever begins it again after a crash writes over its chunks.
+        begun = Chain(revision) if kept is None or is_new else kept.chain
+        chain, first_seq = await self._store_chunks(begun, picture)
+        manifest = snapshot.manifest_of(source, position, counts, chain, picture)
+        data = snapshot.encode_manifest(manifest)
+        stored = await self._store(subjects.SNAPSHOT_MANIFEST, data, expected_last=revision)
+        self._kept = _Kept(stored, chain, picture.clearings)
+        if is_new:
+            await self._purge_before(first_seq or stored)
+        return Saved(chain.chunks - begun.chunks, chain.chunks, chain.size + len(data))
+
+    async def _store_chunks(self, chain: Chain, picture: Picture) -> tuple[Chain, int]:
+        """Store the rows that the chain does not have; return it with them, and the first chunk's sequence (0: none).
+
+        The rows are those of the picture, however much is recorded or cleared between two of these chunks.
+        """
+        first_seq = 0
+        while chain.rows < picture.rows:
+            chunks: dict[str, bytes] = {}
+            while chain.rows < picture.rows and len(chunks) < TOGETHER_STORED:
+                name = subjects.snapshot_chunk(chain.generation, chain.chunks)
+                chunks[name], chain = snapshot.encode_chunk(chain, picture.block(chain.rows, snapshot.CHUNK_ROWS))
+            stored = await asyncio.gather(*(self._store(name, data) for name, data in chunks.items()))
+            first_seq = first_seq or min(stored)
+        return chain, first_seq
+
+    async def _store(self, name: str, data: bytes, expected_last: int | None = None) -> int:
+        stream = subjects.LEDGER_SNAPSHOTS
+        result = await store(self._bus, stream, name, data, expected_last=expected_last, timeout_s=STORE_TIMEOUT_S)
+        if not isinstance(result, Stored):
+            raise _NotStoredError(f"{name}: {result}")
+        return result.seq
+
+    async def _purge_before(self, seq: int) -> None:
+        try:
+            await api.call(self._bus, f"STREAM.PURGE.{subjects.LEDGER_SNAPSHOTS}", {"seq": seq})
+        except (BusAwayError, api.ApiError) as error:  # the next generation purges it too
+            log.warning("ledger.snapshot_not_purged", extra={"before": seq, "error": str(error)})
+
+    async def _source_when_there(self) -> tuple[Source, int]:
+        while True:
+            try:
+                return await self._source_now()
+            except (BusAwayError, api.ApiError) as error:
+                log.warning("ledger.source_not_read", extra={"error": str(error)})
+                await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def _source_now(self) -> tuple[Source, int]:
+        """Return what SETTLEMENTS is, and its last sequence."""
+        info = await api.call(self._bus, f"STREAM.INFO.{subjects.SETTLEMENTS}")
+        state = info["state"]
+        first_seq = max(1, int(state["first_seq"]))  # 0 where nothing was ever stored
+        return Source(str(info["created"]), first_seq, int(state.get("num_deleted", 0))), int(state["last_seq"])

@@ -1,0 +1,44 @@
+"""What can come of loading a snapshot, and of saving one."""
+
+from dataclasses import dataclass
+
+from services.ledger.core.snapshot import Counts, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The book is that of the snapshot; go on after its position."""
+
+    position: Position
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is none: the first start, or too little was settled so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """There is one, and it must not be used; the book is empty."""
+
+    reason: str
+
+
+Loaded = Restored | Absent | Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """It is stored. ``stored_now``: the chunks that the snapshot before did not have; ``size`` in bytes, all chunks."""
+
+    stored_now: int
+    chunks: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotSaved:
+    """It is not, or nobody knows; the snapshot before is as good as it was. Try again later."""
+
+    reason: str

@@ -1,0 +1,41 @@
+"""A book made of a snapshot, chunk by chunk: at the end it is exactly the one that was written, or it is refused."""
+
+from services.ledger.core.book import Book
+from services.ledger.core.snapshot import Chain, Manifest, UnusableError, decode_chunk
+
+
+class Restoring:
+    """Takes the chunks of a manifest, in their order, into a book.
+
+    What an UnusableError leaves in the book is of no use: clear it.
+    """
+
+    def __init__(self, book: Book, manifest: Manifest) -> None:
+        self._book = book
+        self._manifest = manifest
+        self._chain = Chain(manifest.chain.generation)
+        book.restore(manifest.names, manifest.chain.rows, manifest.replaced)
+
+    def take(self, data: bytes) -> None:
+        """Take the next chunk.
+
+        Raises:
+            UnusableError: it is damaged, or not the one that comes next.
+        """
+        block, self._chain = decode_chunk(self._chain, data)
+        if max(block.processors, default=-1) >= len(self._manifest.names):
+            raise UnusableError(f"chunk {self._chain.chunks - 1} has a processor without a name")
+        self._book.extend(block)
+
+    def end(self) -> None:
+        """Make the book whole.
+
+        Raises:
+            UnusableError: these were not the chunks that the manifest speaks of.
+        """
+        if self._chain != self._manifest.chain:
+            raise UnusableError(f"its chunks are {self._chain}, but should be {self._manifest.chain}")
+        self._book.put_in_order()
+        made = self._book.entries, self._book.refused
+        if made != (self._manifest.entries, self._manifest.refused):
+            raise UnusableError(f"it makes {made} entries and refusals, which is not what was written")

@@ -1,0 +1,185 @@
+"""The book as chunks and a manifest: what was written comes back exactly, and nothing else comes back at all.
+
+A chunk is some rows behind a digest of everything up to and with them, so that a chunk that is damaged, missing, of
+another snapshot or in another place is known before it is used. Rows never change; a later snapshot of the same book
+has the chunks of the earlier one and some more. The manifest says which chunks, and what exactly they are the book of:
+which stream, up to which message. It is stored last, and alone makes a snapshot.
+"""
+
+import struct
+import sys
+from array import array
+from hashlib import blake2b
+
+import msgspec
+
+from services.ledger.core.columns import ID_BYTES, Block, Picture
+
+FORMAT = 1  # of chunks and manifest; another one is not read
+CHUNK_ROWS = 1_400
+MANIFEST_BYTES_MAX = CHUNK_BYTES_MAX = 48 * 1024  # the sandbox's nats-server takes no message above 64 KB
+
+_DIGEST_BYTES = 32
+_HEADER = struct.Struct("<QI")  # the number of the first row, how many rows
+_ROW_BYTES = ID_BYTES + 2 + 8 + 8
+
+
+class UnusableError(ValueError):
+    """This is not a snapshot that may be used; the text says why. Read the settlements themselves."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The stream that a book was made of: a name may be given to another one, and messages can be deleted."""
+
+    created: str
+    first_seq: int
+    deleted: int
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a book has come: the sequence of the last message in it, and that message's fingerprint."""
+
+    seq: int
+    fingerprint: str
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What the ledger counts beside the book, over all messages that it has read."""
+
+    conflicts: int = 0
+    unreadable: int = 0
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """The chunks of one generation: how many, what they hold together, and the digest that sums them all up."""
+
+    generation: int
+    chunks: int = 0
+    rows: int = 0
+    size: int = 0
+    digest: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """All that makes chunks a snapshot. ``names`` are the processors, by the numbers that the rows have."""
+
+    source: Source
+    position: Position
+    counts: Counts
+    chain: Chain
+    names: tuple[str, ...]
+    entries: int
+    refused: int
+    replaced: int
+    byteorder: str = sys.byteorder
+    format: int = FORMAT
+
+
+class _Head(msgspec.Struct):
+    format: int
+
+
+_encoder = msgspec.json.Encoder()
+_head = msgspec.json.Decoder(_Head)
+_manifest = msgspec.json.Decoder(Manifest)
+
+
+def fingerprint(subject: str, data: bytes) -> str:
+    """Return what tells a message from any other that might get its sequence."""
+    return _digest(subject.encode() + b"\n" + data).hex()
+
+
+def manifest_of(source: Source, position: Position, counts: Counts, chain: Chain, picture: Picture) -> Manifest:
+    """Return the manifest of a picture whose rows are all in the chain."""
+    made = picture.entries, picture.refused, picture.replaced
+    return Manifest(source, position, counts, chain, picture.names, *made)
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest behind its digest.
+
+    Raises:
+        ValueError: the names of the processors are so many or so long that it is no message for the bus.
+    """
+    body = _encoder.encode(manifest)
+    data = _digest(body) + body
+    if len(data) > MANIFEST_BYTES_MAX:
+        raise ValueError(f"a manifest of {len(data)} bytes")
+    return data
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        UnusableError: it is damaged, or of another format.
+    """
+    digest, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if _digest(body) != digest:
+        raise UnusableError("the manifest is damaged")
+    try:
+        if (found := _head.decode(body).format) != FORMAT:
+            raise UnusableError(f"it has the format {found}, not {FORMAT}")
+        manifest = _manifest.decode(body)
+    except msgspec.MsgspecError as error:
+        raise UnusableError(f"the manifest cannot be read: {error}") from error
+    if manifest.byteorder != sys.byteorder:
+        raise UnusableError(f"its numbers are {manifest.byteorder}-endian")
+    return manifest
+
+
+def check_source(manifest: Manifest, source: Source, last_seq: int) -> None:
+    """Make sure that the snapshot is of this stream, as it is now.
+
+    Raises:
+        UnusableError: it is of another one, or messages were deleted since, or the stream ends before it.
+    """
+    if manifest.source != source:
+        raise UnusableError(f"it is of {manifest.source}, and now there is {source}")
+    if manifest.position.seq > last_seq:
+        raise UnusableError(f"it covers {manifest.position.seq}, but the stream ends at {last_seq}")
+
+
+def encode_chunk(chain: Chain, block: Block) -> tuple[bytes, Chain]:
+    """Return the next chunk of a chain, and the chain with it."""
+    columns = (column.tobytes() for column in (block.processors, block.cents, block.stamps))
+    body = b"".join((_HEADER.pack(chain.rows, len(block)), block.ids, *columns))
+    after = _extended(chain, body, len(block))
+    return bytes.fromhex(after.digest) + body, after
+
+
+def decode_chunk(chain: Chain, data: bytes) -> tuple[Block, Chain]:
+    """Read the next chunk of a chain; return its rows, and the chain with it.
+
+    Raises:
+        UnusableError: it is damaged, or not the one that comes next.
+    """
+    body = data[_DIGEST_BYTES:]
+    count = (len(body) - _HEADER.size) // _ROW_BYTES
+    after = _extended(chain, body, count)
+    if bytes.fromhex(after.digest) != data[:_DIGEST_BYTES]:
+        raise UnusableError(f"chunk {chain.chunks} is damaged, or another one")
+    if _HEADER.unpack_from(body) != (chain.rows, count):
+        raise UnusableError(f"chunk {chain.chunks} holds other rows than it should")
+    return _block(body, count), after
+
+
+def _block(body: bytes, count: int) -> Block:
+    columns = array("H"), array("q"), array("q")
+    start = _HEADER.size + count * ID_BYTES
+    ids = body[_HEADER.size : start]
+    for column in columns:
+        end = start + count * column.itemsize
+        column.frombytes(body[start:end])
+        start = end
+    return Block(ids, *columns)
+
+
+def _extended(chain: Chain, body: bytes, rows: int) -> Chain:
+    # Each digest holds the one before and the generation: a chunk cannot stand in for one of another snapshot.
+    digest = _digest(f"{chain.generation} {chain.digest} ".encode() + body).hex()
+    return Chain(chain.generation, chain.chunks + 1, chain.rows + rows, chain.size + len(body) + _DIGEST_BYTES, digest)
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_DIGEST_BYTES).digest()

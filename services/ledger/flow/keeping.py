@@ -1,0 +1,106 @@
+"""Keeping: start from the newest snapshot, read only what was settled after it, store another one now and then.
+
+A snapshot saves time and is never needed: one that is damaged, old or of another stream is refused, and the settlements
+are read from the first one on; one that cannot be stored is tried again later. Neither can make an answer wrong.
+"""
+
+import asyncio
+import logging
+from typing import assert_never
+
+from services.ledger.core.keeping import Absent, NotSaved, Restored, Saved, Unusable
+from services.ledger.flow.counting import Ledger
+from services.ledger.flow.pauses import Pauses
+from services.ledger.flow.ports import Snapshots
+
+LOOK_EVERY_S = 0.25
+AGAIN_AFTER_S = 10.0
+STOP_WITHIN_S = 3.0
+# At the end a shorter tail than in running is worth a snapshot; a very short one is sooner read than stored.
+AT_STOP_SHARE = 10
+
+log = logging.getLogger("tarifa.ledger")
+
+
+class Keeper:
+    """Runs a ledger from snapshot to snapshot.
+
+    Args:
+        ledger: with an empty book.
+        snapshots: where they are kept.
+        every: so many settlements after one snapshot the next is due.
+    """
+
+    def __init__(self, ledger: Ledger, snapshots: Snapshots, every: int) -> None:
+        self._ledger = ledger
+        self._snapshots = snapshots
+        self._every = every
+
+    async def run(self) -> None:
+        """Restore the book, then count, and keep it, until cancelled."""
+        await self._restore()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ledger.run())
+            tasks.create_task(self._save_when_due())
+
+    async def stop(self) -> None:
+        """Store a last snapshot if enough is new; after ``run`` was cancelled. Gives up where that takes long."""
+        if self._new < max(1, self._every // AT_STOP_SHARE):
+            return
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await self._save()
+        except TimeoutError:
+            log.warning("ledger.snapshot_given_up", extra={"seconds": STOP_WITHIN_S})
+
+    @property
+    def _new(self) -> int:
+        return self._ledger.applied_seq - self._ledger.kept.seq
+
+    async def _restore(self) -> None:
+        clock = asyncio.get_running_loop().time
+        start_s = clock()
+        loaded = await self._snapshots.load(self._ledger.book)
+        match loaded:
+            case Restored(position, counts):
+                self._ledger.resume(position, counts)
+                self._ledger.kept.seq = position.seq
+                fields = {
+                    "seq": position.seq,
+                    "entries": self._ledger.book.entries,
+                    "seconds": round(clock() - start_s, 3),
+                }
+                log.info("ledger.restored", extra=fields)
+            case Unusable(reason):
+                self._ledger.kept.refused += 1
+                log.error("ledger.snapshot_refused", extra={"reason": reason})
+            case Absent():
+                log.info("ledger.no_snapshot")
+            case _:
+                assert_never(loaded)
+
+    async def _save_when_due(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if self._new >= self._every and not await self._save():
+                await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def _save(self) -> bool:
+        """Store a snapshot of now; return whether that is done."""
+        picture = self._ledger.picture()
+        if picture is None:
+            return False
+        _, position, _ = picture
+        async with Pauses() as pauses:
+            saved = await self._snapshots.save(*picture)
+        match saved:
+            case Saved(stored_now, chunks, size):
+                self._ledger.kept.seq = position.seq
+                fields = {"seq": position.seq, "stored_now": stored_now, "chunks": chunks, "bytes": size}
+                log.info("ledger.snapshot", extra={**fields, **pauses.fields()})
+            case NotSaved(reason):
+                self._ledger.kept.failed += 1
+                log.warning("ledger.snapshot_failed", extra={"seq": position.seq, "reason": reason})
+            case _:
+                assert_never(saved)
+        return isinstance(saved, Saved)

@@ -1,0 +1,47 @@
+"""What the flow needs of the world. Adapters keep these; tests have fakes of them."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from services.contracts.events import Settlement
+from services.ledger.core.book import Book
+from services.ledger.core.columns import Picture
+from services.ledger.core.keeping import Loaded, NotSaved, Saved
+from services.ledger.core.snapshot import Counts, Position
+
+Record = Callable[[Settlement, int], None]
+Skip = Callable[[int, str], None]
+
+
+class Settlements(Protocol):
+    """All that was and will be settled, each event told once and in order."""
+
+    @property
+    def applied_seq(self) -> int:
+        """The sequence of the last message told."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all has been told that was stored when the connection was last made."""
+
+    def position(self) -> Position | None:
+        """Return how far has been told, and by which message; None before the first one of this run."""
+
+    def resume_after(self, seq: int) -> None:
+        """Begin after a sequence; before ``run``."""
+
+    async def caught_up(self) -> None:
+        """Wait until all has been told that is stored."""
+
+    async def run(self) -> None:
+        """Tell until cancelled; an exception of the listener ends it."""
+
+
+class Snapshots(Protocol):
+    """The newest snapshot of the book. Neither method raises where NATS is away."""
+
+    async def load(self, book: Book) -> Loaded:
+        """Take it into an empty book, which is empty again where that fails."""
+
+    async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
+        """Replace it; whatever fails on the way leaves the one before."""

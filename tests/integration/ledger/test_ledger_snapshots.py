@@ -1,0 +1,267 @@
+"""The ledger process with snapshots: started from one or from nothing, it says the same."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.bus import api
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import stream_state
+from services.bus.publish import Stored, store
+from services.bus.streams import StreamLimits, ensure_streams
+from services.contracts import subjects
+from services.contracts.events import PaymentRefused, PaymentSettled, Settlement, SettlementsCleared
+from services.contracts.money import Cents
+from tests.integration.ledger.ledger_process import (
+    START,
+    LedgerProcess,
+    payment_id,
+    publish,
+    settled,
+    state,
+    totals,
+    totals_after,
+)
+from tests.nats_server import PATIENCE_S, NatsServer, until
+
+CLEARED = SettlementsCleared(datetime(2025, 8, 1, 13, tzinfo=UTC))
+PROCESSORS = ("default", "fallback", "third")
+OF_SNAPSHOTS = {"memoryBytes", "snapshotSeq", "snapshotsRefused", "snapshotsFailed"}
+PERIODS = (
+    b"{}",
+    b'{"from": "2025-08-01T12:00:00.100Z", "to": "2025-08-01T12:00:00.777Z"}',
+    b'{"from": "2025-08-01T12:00:01Z"}',
+    b'{"to": "2025-08-01T12:00:01.5Z"}',
+)
+
+
+def refused(number: int) -> PaymentRefused:
+    """Return a refusal of the payment with that number."""
+    return PaymentRefused(payment_id(number), Cents(1990), "default", "no", START, number + 1)
+
+
+def mixed(first: int, count: int) -> list[Settlement]:
+    """Return settlements, now and then a repeated one, a conflict, a refusal, and a settlement of what was refused."""
+    events: list[Settlement] = []
+    for number in range(first, first + count):
+        event = settled(number, PROCESSORS[number % 3], number + 1)
+        events.append(refused(number) if number % 50 == 7 else event)
+        if number % 40 == 3:
+            events.append(event)
+        if number % 60 == 5:
+            events.append(settled(number, "elsewhere"))
+        if number % 100 == 7:
+            events.append(settled(number, "fallback", 5))
+    return events
+
+
+async def publish_in_order(bus: Bus, events: list[Settlement]) -> int:
+    """Store them in exactly their order; return the last one's sequence."""
+    for event in events[:-1]:
+        await publish(bus, [event])
+    return await publish(bus, events[-1:])
+
+
+async def junk(bus: Bus) -> int:
+    """Store a message that is no event; return its sequence."""
+    stored = await store(bus, subjects.SETTLEMENTS, subjects.settled("default", "x"), b"not JSON")
+    assert isinstance(stored, Stored)
+    return stored.seq
+
+
+async def kept(bus: Bus, seq: int) -> None:
+    """Wait until a snapshot covers that sequence."""
+
+    async def is_kept() -> bool:
+        return bool((await state(bus))["snapshotSeq"] >= seq)
+
+    await until(is_kept, "the snapshot")
+
+
+async def all_it_says(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:
+    """Return every answer that must not depend on how it started, and the conflicts above a sequence."""
+    told = {key: value for key, value in (await state(bus)).items() if key not in OF_SNAPSHOTS}
+    told |= {asked.decode(): await totals(bus, asked) for asked in PERIODS}
+    conflicts = [line for line in ledger.logged("ledger.conflict") if line["seq"] > after]
+    return told | {"conflicts told": [{key: line[key] for key in ("seq", "found", "told")} for line in conflicts]}
+
+
+async def said_by_a_full_replay(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:
+    """Return what a ledger without a snapshot says."""
+    ledger.end(signal.SIGKILL)
+    await api.call(bus, f"STREAM.PURGE.{subjects.LEDGER_SNAPSHOTS}")
+    await ledger.start_ready()
+    assert ledger.logged("ledger.no_snapshot")
+    return await all_it_says(bus, ledger, after)
+
+
+@pytest_asyncio.fixture
+async def seq(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> AsyncIterator[int]:
+    """Settlements of every kind, a ledger that has stored a snapshot of them all and was killed; the sequence."""
+    await junk(bus)
+    last = await publish_in_order(bus, mixed(0, 1_500))
+    await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
+    await kept(bus, last)
+    ledger.end(signal.SIGKILL)
+    yield last
+
+
+async def test_restarted_from_a_snapshot_it_says_what_a_full_replay_says(
+    bus: Bus, seq: int, ledger: LedgerProcess
+) -> None:
+    """Totals, counters and each conflict that follows, also with entries from before the snapshot."""
+    await junk(bus)
+    after = [settled(7, "third", 9), settled(107, "third", 9), settled(12, "fallback"), refused(13), settled(57)]
+    await publish_in_order(bus, [*after, *mixed(1_450, 300)])
+    await ledger.start_ready()
+    [restored] = ledger.logged("ledger.restored")
+    assert restored["seq"] == seq
+    said = await all_it_says(bus, ledger, seq)
+    assert len(said["conflicts told"]) > len(after)
+    assert said["unreadable"] == 2
+    assert said == await said_by_a_full_replay(bus, ledger, seq)
+
+
+async def test_graceful_stop_stores_what_is_new(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
+    """So that the next start has nothing to read."""
+    await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1000")
+    last = await publish(bus, [settled(number) for number in range(300)])
+    await totals_after(bus, last)
+    assert ledger.end(signal.SIGTERM) == 0
+    assert len(ledger.logged("ledger.snapshot")) == 1
+    ready = await ledger.start_ready()
+    assert ledger.logged("ledger.restored")[0]["seq"] == last
+    assert (ready["entries"], ready["seq"]) == (300, last)
+    assert (await totals(bus))["default"] == (300, 300 * 1990)
+
+
+async def test_damaged_chunk_means_a_full_replay(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
+    """Logged as an error and counted; right all the same; the next snapshot is whole again."""
+    found = await api.call(
+        bus, f"STREAM.MSG.GET.{subjects.LEDGER_SNAPSHOTS}", {"next_by_subj": "ledger.snapshots.chunk.>", "seq": 1}
+    )
+    subject = found["message"]["subject"]
+    assert isinstance(await store(bus, subjects.LEDGER_SNAPSHOTS, subject, b"x" * 1_000), Stored)
+    await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
+    assert ledger.logged("ledger.snapshot_refused")[0]["level"] == "error"
+    assert (await state(bus))["snapshotsRefused"] == 1
+    await kept(bus, seq)
+    said = await all_it_says(bus, ledger, 0)
+    ledger.end(signal.SIGKILL)
+    await ledger.start_ready()
+    assert ledger.logged("ledger.restored")[0]["seq"] == seq
+    restored = await all_it_says(bus, ledger, 0)
+    assert restored.pop("conflicts told") == []
+    assert restored == {key: value for key, value in said.items() if key != "conflicts told"}
+    assert said == await said_by_a_full_replay(bus, ledger, 0)
+
+
+async def test_settlements_created_anew_are_read_from_the_first_one(
+    bus: Bus, seq: int, ledger: LedgerProcess, streams: StreamLimits
+) -> None:
+    """Nothing of the old ones is told, though the new stream is longer than the snapshot."""
+    await api.call(bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
+    await ensure_streams(bus, streams)
+    last = await publish(bus, [settled(number, cents=1) for number in range(seq + 10)])
+    await ledger.start_ready()
+    assert len(ledger.logged("ledger.snapshot_refused")) == 1
+    assert await totals_after(bus, last) == {"default": (last, last), "fallback": (0, 0)}
+
+
+async def test_clearing_after_the_snapshot_is_heard(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
+    """What the snapshot has is forgotten as in a replay, and conflicts with nothing."""
+    last = await publish_in_order(bus, [CLEARED, settled(1, "third", 3), settled(2)])
+    await ledger.start_ready()
+    assert ledger.logged("ledger.restored")[0]["seq"] == seq
+    assert (await totals_after(bus, last))["third"] == (1, 3)
+    said = await all_it_says(bus, ledger, seq)
+    assert (said["entries"], said["refused"], said["conflicts told"]) == (2, 0, [])
+    assert said == await said_by_a_full_replay(bus, ledger, seq)
+
+
+async def test_clearing_before_the_snapshot_stays_heard(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
+    """The snapshot after a clearing has nothing of before, in the stream neither."""
+    await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
+    last = await publish_in_order(bus, [CLEARED, *mixed(1_000, 50)])
+    await kept(bus, last)
+    ledger.end(signal.SIGKILL)
+    assert (await stream_state(bus, subjects.LEDGER_SNAPSHOTS)).messages < 60
+    await ledger.start_ready()
+    assert ledger.logged("ledger.restored")[0]["seq"] == last
+    said = await all_it_says(bus, ledger, last)
+    assert said["entries"] + said["refused"] == 50
+    assert said == await said_by_a_full_replay(bus, ledger, last)
+
+
+async def test_killed_nats_server_spoils_no_snapshot(
+    nats_server: NatsServer, bus: Bus, streams: StreamLimits, ledger: LedgerProcess
+) -> None:
+    """Killed again and again while snapshots are being stored: the ledger runs on, and restarts from a whole one."""
+    await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
+    last = 0
+    for first in range(0, 4_000, 500):
+        last = await publish(bus, [settled(number, PROCESSORS[number % 3]) for number in range(first, first + 500)])
+        await until(lambda: ledger.logged("ledger.snapshot"), "a snapshot")
+        nats_server.kill()
+        nats_server.start()
+        await _reconnected(bus)
+    assert (await totals_after(bus, last))["default"] == (1_334, 1_334 * 1990)
+    assert len(ledger.logged("ledger.ready")) == 1
+    ledger.end(signal.SIGKILL)
+    await ledger.start_ready()
+    assert not ledger.logged("ledger.snapshot_refused")
+    assert len(ledger.logged("ledger.restored")) == 1
+    said = await all_it_says(bus, ledger, 0)
+    assert said == await said_by_a_full_replay(bus, ledger, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_ledger_that_is_ended_again_and_again_says_the_same(
+    bus: Bus, streams: StreamLimits, ledger: LedgerProcess, number: signal.Signals
+) -> None:
+    """In the middle of reading and storing, wherever it is just then."""
+    settlements = [settled(number, PROCESSORS[number % 3], number + 1) for number in range(6_000)]
+    for first in range(0, 6_000, 1_000):
+        ledger.start(LEDGER_SNAPSHOT_EVERY="100")
+        await publish(bus, settlements[first : first + 1_000])
+        ledger.end(number)
+    await ledger.start_ready()
+    assert not ledger.logged("ledger.snapshot_refused")
+    said = await all_it_says(bus, ledger, 0)
+    assert said["entries"] == 6_000
+    assert said == await said_by_a_full_replay(bus, ledger, 0)
+
+
+async def test_answers_while_snapshots_are_stored_are_right(
+    bus: Bus, streams: StreamLimits, ledger: LedgerProcess
+) -> None:
+    """A question does not find half of anything."""
+    seen: set[tuple[int, int]] = set()
+    await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
+    publishing: asyncio.Task[int] = asyncio.create_task(publish(bus, [settled(number) for number in range(3_000)]))
+    while not publishing.done():
+        seen.add((await totals(bus))["default"])
+    await totals_after(bus, await publishing)
+    assert all(cents == count * 1990 for count, cents in seen)
+    assert (await totals(bus))["default"] == (3_000, 3_000 * 1990)
+
+
+def test_settlement_is_an_event() -> None:
+    """The story above has every kind that is counted."""
+    assert {type(event) for event in mixed(0, 100)} == {PaymentSettled, PaymentRefused}
+
+
+async def _reconnected(bus: Bus) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                await bus.round_trip(1)
+            except BusAwayError:
+                await asyncio.sleep(0.01)
+            else:
+                return
