@@ -152,6 +152,17 @@ async def test_a_bound_payment_whose_binding_was_written_anew_is_let_go(dispatch
     assert dispatcher.traffic.evidence(HOME).in_flight == 0
 
 
+async def test_a_fresh_payment_taken_over_meanwhile_is_not_sent_again(dispatcher: Dispatcher) -> None:
+    """NotBooked here, frozen, taken over and perhaps released elsewhere: before it is sent again its binding is read."""
+    dispatcher.home.outcomes.append(NotBooked("500"))
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    dispatcher.records.bindings[ID] = BoundTo(HOME, 99)
+    await dispatcher.time_passes()
+    assert dispatcher.noted == ["charge home", "find_binding"]
+    assert not dispatcher.traffic.in_hand
+
+
 async def test_a_bound_payment_is_not_sent_again_while_its_binding_cannot_be_read(dispatcher: Dispatcher) -> None:
     """It is given back and comes again."""
     dispatcher.home.outcomes.append(Unknown("timeout"))

@@ -1,0 +1,52 @@
+"""``python -m services.audit``: who is introduced to whom."""
+
+import asyncio
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from services.audit.adapters.processor import ProcessorRecords, client
+from services.audit.adapters.progress import progress
+from services.audit.adapters.streams import JetStreamStreams
+from services.audit.command import connected, run
+from services.audit.core.records import Records
+from services.audit.core.words import document, line, summary_document, summary_lines
+from services.audit.flow.asking import Asking, Pace
+from services.audit.flow.auditing import Auditing
+from services.audit.settings import audit_settings
+
+
+async def audit() -> int:
+    """Audit the period of the command line; findings and summary go to stdout."""
+    settings = audit_settings(sys.argv[1:], os.environ, datetime.now(UTC))
+    records = Records(settings.period)
+    async with connected(settings.bus.nats_url, "audit") as bus, client() as http:
+        processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
+        pace = Pace(settings.rate, now_s=time.monotonic, sleep=asyncio.sleep)
+        with progress(time.monotonic) as shown:
+            report = await Auditing(
+                streams=JetStreamStreams(bus, shown),
+                asking=Asking(processors, pace, asyncio.sleep),
+                show=lambda finding: _say(document(finding) if settings.as_json else line(finding)),
+                progress=shown,
+            ).run(records)
+    for reason in records.unreadable:
+        _say({"unreadable": reason} if settings.as_json else f"unreadable  {reason}")
+    if settings.as_json:
+        _say(summary_document(settings.period, report))
+    else:
+        _say("\n".join(summary_lines(settings.period, report)))
+    return report.exit_code
+
+
+def _say(said: str | dict[str, Any]) -> None:
+    text = said if isinstance(said, str) else orjson.dumps(said).decode()
+    print(text, flush=True)  # noqa: T201  # for the operator, or the file that stdout goes to
+
+
+if __name__ == "__main__":
+    sys.exit(run(audit))

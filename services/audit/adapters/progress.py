@@ -1,0 +1,84 @@
+"""How far an audit has come, on stderr: a bar on a terminal that can draw one, a line every ten seconds elsewhere.
+
+Findings go to stdout, so that ``> findings.txt`` has them and nothing else.
+"""
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+PLAIN_EVERY_S = 10.0
+
+
+class Bar:
+    """A bar that is drawn over itself; a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self._rich = RichProgress(
+            *columns,
+            console=console,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # else findings on their way to a file would land on the screen
+        )
+        self._task = self._rich.add_task("starting", total=None)
+
+    def __enter__(self) -> Self:
+        self._rich.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._rich.stop()
+
+    def begin(self, what: str, total: int) -> None:
+        """Begin a piece of work."""
+        self._rich.reset(self._task, description=what, total=total or None)
+
+    def at(self, done: int) -> None:
+        """So much of it is done."""
+        self._rich.update(self._task, completed=done)
+
+
+class Lines:
+    """A line at the beginning of each piece of work, and one every ten seconds; a context manager."""
+
+    def __init__(self, out: TextIO, now_s: Callable[[], float]) -> None:
+        self._out = out
+        self._now_s = now_s
+        self._next_s = 0.0
+        self._what, self._total = "", 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def begin(self, what: str, total: int) -> None:
+        """Begin a piece of work."""
+        self._what, self._total = what, total
+        self._say(f"{what}: {total:,}")
+
+    def at(self, done: int) -> None:
+        """So much of it is done."""
+        if self._now_s() >= self._next_s:
+            self._say(f"{self._what}: {done:,} of {self._total:,}")
+
+    def _say(self, text: str) -> None:
+        self._next_s = self._now_s() + PLAIN_EVERY_S
+        print(text, file=self._out, flush=True)
+
+
+def progress(now_s: Callable[[], float]) -> Bar | Lines:
+    """Return the one that suits where stderr goes."""
+    console = Console(stderr=True)
+    return Bar(console) if sys.stderr.isatty() and not console.is_dumb_terminal else Lines(sys.stderr, now_s)

@@ -1,0 +1,60 @@
+"""How both commands run: connected within a bounded time, and every end said in words and in an exit status."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.follow import StreamWentBackError
+from services.contracts.events import NotAnEventError
+from services.contracts.setting import SettingError
+from services.running import JsonLines
+
+EXIT_WRONG = 2
+EXIT_INCOMPLETE = 3
+CONNECT_WITHIN_S = 10.0
+
+
+def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Run a command and return its exit status: its own, 2 for wrong settings, 3 where it could not end."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    try:
+        return asyncio.run(command())
+    except SettingError as error:
+        return _say(str(error), EXIT_WRONG)
+    except (BusAwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
+        return _say(f"not finished: {error}", EXIT_INCOMPLETE)
+    except Exception:
+        logging.getLogger("tarifa.audit").exception("command.failed")
+        return EXIT_INCOMPLETE  # Python's own 1 would say that the work was done
+    except KeyboardInterrupt:
+        return _say("not finished: stopped", EXIT_INCOMPLETE)
+
+
+@asynccontextmanager
+async def connected(url: str, name: str) -> AsyncIterator[Bus]:
+    """Connect, and close at the end.
+
+    Raises:
+        BusAwayError: no NATS there. A service would wait for it; a person should be told.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            bus = await Bus.connect(url, name)
+    except TimeoutError:
+        raise BusAwayError(f"no NATS at {url} within {CONNECT_WITHIN_S:g} s") from None
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+def _say(text: str, status: int) -> int:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  # for the operator, not for a log
+    return status

@@ -1,0 +1,95 @@
+"""All that our own streams say about the payments of a period, collected id by id.
+
+Tell PAYMENTS first and SETTLEMENTS after it: a settlement is stored before its payment leaves PAYMENTS, so that a
+payment which is settled meanwhile is seen twice rather than never.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from services.audit.core.period import Period
+from services.contracts.events import (
+    PaymentAccepted,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentSettled,
+    Settlement,
+    SettlementsCleared,
+)
+
+
+@dataclass(slots=True)
+class Record:
+    """One payment. ``settlements``: each that differs from the others once, in the order of the stream."""
+
+    payment_id: str
+    accepted: PaymentAccepted | None = None
+    settlements: list[PaymentSettled | PaymentRefused] = field(default_factory=list)
+    releases: list[PaymentReleased] = field(default_factory=list)
+
+    @property
+    def settled(self) -> list[PaymentSettled]:
+        """The settlements that say that it was booked."""
+        return [event for event in self.settlements if isinstance(event, PaymentSettled)]
+
+
+class Records:
+    """The payments with an event whose acceptedAt lies in the period.
+
+    A settlement of a payment that waits belongs to it whenever it was accepted: after the idempotency window an id may
+    be accepted anew.
+    """
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._records: dict[str, Record] = {}
+        self._releases: dict[str, list[PaymentReleased]] = {}
+        self.unreadable: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in self._records.values():
+            # A release has no acceptedAt, and comes before the settlement: kept aside, there are only a few.
+            record.releases = self._releases.get(record.payment_id, [])
+            yield record
+
+    def take_accepted(self, event: PaymentAccepted) -> None:
+        """Take a message of PAYMENTS."""
+        if event.accepted_at in self._period:
+            self._of(event.id).accepted = event
+
+    def take_settlement(self, event: Settlement) -> None:
+        """Take a message of SETTLEMENTS."""
+        match event:
+            case PaymentSettled() | PaymentRefused():
+                if event.id in self._records or event.accepted_at in self._period:
+                    self._add(self._of(event.id), event)
+            case PaymentReleased():
+                self._releases.setdefault(event.id, []).append(event)
+            case SettlementsCleared():
+                pass  # the ledger's book forgets; the processors do not, and neither does the stream
+            case _:
+                assert_never(event)
+
+    def take_unreadable(self, where: str, reason: str) -> None:
+        """Note a message that is no event: it may be about a payment of the period, so the audit is incomplete."""
+        self.unreadable.append(f"{where}: {reason}")
+
+    def _of(self, payment_id: str) -> Record:
+        record = self._records.get(payment_id)
+        if record is None:
+            record = self._records[payment_id] = Record(payment_id)
+        return record
+
+    def _add(self, record: Record, event: PaymentSettled | PaymentRefused) -> None:
+        # A settlement stored twice because the first PubAck was lost says the same twice, and that is no news.
+        if _key(event) not in map(_key, record.settlements):
+            record.settlements.append(event)
+
+
+def _key(event: PaymentSettled | PaymentRefused) -> tuple[str, int, object]:
+    stamp = event.requested_at if isinstance(event, PaymentSettled) else None
+    return event.processor, event.amount_cents, stamp

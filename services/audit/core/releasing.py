@@ -1,0 +1,81 @@
+"""Whether a payment may be released from the processor it is bound to, and what that risks.
+
+A release is the one step that the settlement protocol never takes by itself: it sends a payment to a second processor
+while an attempt at the first may still be booked. So it is refused wherever something else would help.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from services.audit.core.answer import Answer, Charged, Unreadable
+from services.audit.core.words import accepted_words, answer_words, settlement_words
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The one processor that a payment may be sent to; ``revision`` of its entry, 0: none, the home is meant."""
+
+    processor: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that is known of one payment."""
+
+    payment_id: str
+    accepted: PaymentAccepted | None
+    settlement: PaymentSettled | PaymentRefused | None
+    bound: Bound
+    answers: Mapping[str, Answer]
+
+
+def known_lines(sight: Sight) -> Iterator[str]:
+    """Yield what is known, for the operator to judge."""
+    yield f"payment    {sight.payment_id}"
+    yield f"PAYMENTS   {'does not have it' if sight.accepted is None else accepted_words(sight.accepted)}"
+    yield f"settlement {'none' if sight.settlement is None else settlement_words(sight.settlement)}"
+    entry = f"revision {sight.bound.revision}" if sight.bound.revision else "no entry: the home"
+    yield f"bound to   {sight.bound.processor} ({entry})"
+    for words in answer_words(sight.answers):
+        yield f"processor  {words}"
+
+
+def refusal(sight: Sight, to: str, processors: Collection[str]) -> str | None:
+    """Return why the payment must not be released to ``to``, or None if it may."""
+    if to not in processors:
+        return f"{to} is not in PROCESSORS, which has {', '.join(processors)}."
+    if sight.settlement is not None:
+        return "It is settled or refused already: there is nothing to release."
+    if sight.accepted is None:
+        return "There is no such payment: it was never accepted, or has left PAYMENTS."
+    if to == sight.bound.processor:
+        return f"It is bound to {to} already."
+    for name, answer in sight.answers.items():
+        if isinstance(answer, Charged):
+            return _charged(sight, name)
+        if isinstance(answer, Unreadable):
+            return f"{name} has something under this id that cannot be read; it may have charged the payment."
+    return None
+
+
+def risk(sight: Sight, to: str) -> str:
+    """Return in plain words what a release risks."""
+    bound = sight.bound.processor
+    return (
+        f"WHAT THIS RISKS: a double charge.\n"
+        f"Whatever was sent to {bound} so far, or is being sent at this moment, may still be booked there, now or\n"
+        f"much later. After the release the payment is charged at {to} as well: then the customer has paid twice.\n"
+        f"Nothing here can prevent that or take it back; only {bound} can say that it never booked it and never will.\n"
+        f"If {bound} may come back, wait: the payment is not lost, it is sent there until it is settled."
+    )
+
+
+def _charged(sight: Sight, name: str) -> str:
+    if name == sight.bound.processor:
+        return f"{name} has charged it, and it is bound there: a dispatcher will settle it there by itself."
+    return (
+        f"{name} has charged it, but it is bound to {sight.bound.processor}: sent anywhere else it would be charged "
+        f"twice, and if {sight.bound.processor} has booked it too it is already. Have it looked into."
+    )

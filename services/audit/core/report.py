@@ -1,0 +1,38 @@
+"""What an audit came to, and what a script learns of it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from services.audit.core.comparing import DIFFERENCES, Kind
+
+EXIT_CLEAN = 0
+EXIT_DIFFERENCES = 1
+EXIT_INCOMPLETE = 3
+
+
+@dataclass(slots=True)
+class Report:
+    """``ids`` of the period, ``asked`` of them, ``calls`` made, findings by kind, messages that are no events."""
+
+    ids: int = 0
+    asked: int = 0
+    calls: int = 0
+    found: Counter[Kind] = field(default_factory=Counter)
+    unreadable: int = 0
+
+    @property
+    def differences(self) -> int:
+        """How many differences were named."""
+        return sum(count for kind, count in self.found.items() if kind in DIFFERENCES)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every id was answered for by every processor, and every message could be read."""
+        return self.asked == self.ids and not self.unreadable and not self.found[Kind.UNANSWERED]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where there is any difference, be the rest incomplete or not; 3 incomplete; 0 clean."""
+        if self.differences:
+            return EXIT_DIFFERENCES
+        return EXIT_CLEAN if self.is_complete else EXIT_INCOMPLETE

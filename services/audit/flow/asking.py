@@ -1,0 +1,75 @@
+"""Asking every processor for a payment, at a bounded pace, and again where there was no answer.
+
+Processors serve payments first: an audit is paced over all processors together, and one that does not answer at all is
+left alone after a while.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from services.audit.core.answer import Answer, Unanswered
+
+TRIES_MAX = 3
+TRY_AGAIN_AFTER_S = 0.5  # times the number of tries so far
+SILENT_IDS_MAX = 20  # in a row, each tried TRIES_MAX times: the processor is away, not busy
+
+_LEFT_ALONE = Unanswered(f"not asked: {SILENT_IDS_MAX} ids in a row had no answer")
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Processor(Protocol):
+    """One processor's public API."""
+
+    async def ask(self, payment_id: str) -> Answer:
+        """Ask once whether it has the payment; never raises for anything that a processor does."""
+
+
+class Pace:
+    """At most ``per_s`` turns a second, evenly spaced; what was not used is not saved up."""
+
+    def __init__(self, per_s: float, *, now_s: Callable[[], float], sleep: Sleep) -> None:
+        self._step_s = 1 / per_s
+        self._now_s = now_s
+        self._sleep = sleep
+        self._next_s = 0.0
+
+    async def turn(self) -> None:
+        """Wait for the next turn."""
+        now_s = self._now_s()
+        at_s = max(now_s, self._next_s)
+        self._next_s = at_s + self._step_s
+        if at_s > now_s:
+            await self._sleep(at_s - now_s)
+
+
+class Asking:
+    """Asks all processors by name; ``calls`` counts every request made."""
+
+    def __init__(self, processors: Mapping[str, Processor], pace: Pace, sleep: Sleep) -> None:
+        self._processors = processors
+        self._pace = pace
+        self._sleep = sleep
+        self._silent_ids = dict.fromkeys(processors, 0)
+        self.calls = 0
+
+    async def ask(self, payment_id: str) -> dict[str, Answer]:
+        """Return what each processor says of the payment."""
+        return {name: await self._ask(name, payment_id) for name in self._processors}
+
+    async def _ask(self, name: str, payment_id: str) -> Answer:
+        if self._silent_ids[name] >= SILENT_IDS_MAX:
+            return _LEFT_ALONE
+        answer = await self._once(name, payment_id)
+        for tries in range(1, TRIES_MAX):
+            if not isinstance(answer, Unanswered):
+                break
+            await self._sleep(TRY_AGAIN_AFTER_S * tries)
+            answer = await self._once(name, payment_id)
+        self._silent_ids[name] = self._silent_ids[name] + 1 if isinstance(answer, Unanswered) else 0
+        return answer
+
+    async def _once(self, name: str, payment_id: str) -> Answer:
+        await self._pace.turn()
+        self.calls += 1
+        return await self._processors[name].ask(payment_id)

@@ -1,0 +1,114 @@
+"""The story of a release: look, say what it risks, ask the operator twice, look again, write it down, do it.
+
+The event comes before the entry: what is written down may not have happened, but what happened is written down.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from services.audit.core.answer import Answer
+from services.audit.core.releasing import Bound, Sight, known_lines, refusal, risk
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
+
+CONFLICT = (
+    "Not released: its entry in the bindings bucket was changed at this moment, by a dispatcher or another operator. "
+    "Look at it again."
+)
+RELEASED = (
+    "Released: a dispatcher that has it in hand lets go of it before sending it again; from then on it is sent to {to}."
+)
+
+
+class Records(Protocol):
+    """What the streams say of one payment. Each may raise BusAwayError: not known, or in doubt."""
+
+    async def accepted(self, payment_id: str) -> PaymentAccepted | None:
+        """Return it as it waits in PAYMENTS."""
+
+    async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return its newest settlement."""
+
+    async def bound(self, payment_id: str) -> Bound:
+        """Return the processor that it may be sent to."""
+
+    async def write_down(self, event: PaymentReleased) -> None:
+        """Store the event; a second one is harmless."""
+
+    async def bind(self, payment_id: str, processor: str, revision: int) -> bool:
+        """Write its entry if that still has the revision (0: if there is none); return whether it did."""
+
+
+class Asking(Protocol):
+    """The processors."""
+
+    async def ask(self, payment_id: str) -> Mapping[str, Answer]:
+        """Return what each says of the payment."""
+
+
+class Operator(Protocol):
+    """The person at the terminal, or the option that speaks for one."""
+
+    def tell(self, text: str) -> None:
+        """Say something."""
+
+    async def accepts(self, payment_id: str) -> bool:
+        """Ask twice; return whether the risk is accepted."""
+
+
+class Releasing:
+    """Releases one payment to ``to``, which must be in ``processors``."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        asking: Asking,
+        operator: Operator,
+        processors: tuple[str, ...],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._records = records
+        self._asking = asking
+        self._operator = operator
+        self._processors = processors
+        self._now = now
+
+    async def release(self, payment_id: str, to: str, reason: str) -> bool:
+        """Return whether it was released; the operator is told why not."""
+        sight = await self._look(payment_id)
+        for line in known_lines(sight):
+            self._operator.tell(line)
+        if self._is_refused(sight, to):
+            return False
+        self._operator.tell(f"\n{risk(sight, to)}\n")
+        if not await self._operator.accepts(payment_id):
+            self._operator.tell("Nothing was changed.")
+            return False
+        # Minutes may have passed at the keyboard.
+        if self._is_refused(await self._look(payment_id), to):
+            return False
+        return await self._do(sight, to, reason)
+
+    async def _do(self, sight: Sight, to: str, reason: str) -> bool:
+        await self._records.write_down(
+            PaymentReleased(sight.payment_id, sight.bound.processor, to, reason, self._now())
+        )
+        # By the revision that the operator saw: what a dispatcher has changed since is not what was judged.
+        done = await self._records.bind(sight.payment_id, to, sight.bound.revision)
+        self._operator.tell(RELEASED.format(to=to) if done else CONFLICT)
+        return done
+
+    async def _look(self, payment_id: str) -> Sight:
+        # The binding first: what is read after it can only be newer than the revision. PAYMENTS before SETTLEMENTS,
+        # because a settlement is stored before the payment leaves.
+        bound = await self._records.bound(payment_id)
+        accepted = await self._records.accepted(payment_id)
+        settlement = await self._records.settlement(payment_id)
+        return Sight(payment_id, accepted, settlement, bound, await self._asking.ask(payment_id))
+
+    def _is_refused(self, sight: Sight, to: str) -> bool:
+        why = refusal(sight, to, self._processors)
+        if why is not None:
+            self._operator.tell(f"Not released. {why}")
+        return why is not None

@@ -1,0 +1,47 @@
+"""``python -m services.audit.release ID --to PROCESSOR --reason TEXT``: who is introduced to whom.
+
+Under ``services.audit`` and not beside it: it looks with the same eyes, and it is what an operator comes to after an
+audit has told that a payment waits for a processor that will never answer.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from datetime import UTC, datetime
+
+from services.audit.adapters.operator import OPTION, operator
+from services.audit.adapters.payment_records import PaymentRecords
+from services.audit.adapters.processor import ProcessorRecords, client
+from services.audit.command import connected, run
+from services.audit.flow.asking import Asking, Pace
+from services.audit.flow.releasing import Releasing
+from services.audit.settings import RATE_DEFAULT, release_settings
+
+EXIT_RELEASED = 0
+EXIT_NOT_RELEASED = 1
+
+
+async def release() -> int:
+    """Release the payment of the command line, if that may be and the operator wants it."""
+    settings = release_settings(sys.argv[1:], os.environ, OPTION)
+    async with connected(settings.bus.nats_url, "release") as bus, client() as http:
+        processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
+        names = tuple(processors)
+        is_released = await Releasing(
+            records=PaymentRecords(bus, cheapest=names[0]),
+            asking=Asking(processors, Pace(RATE_DEFAULT, now_s=time.monotonic, sleep=asyncio.sleep), asyncio.sleep),
+            operator=operator(settings.accepted_id),
+            processors=names,
+            now=_now,
+        ).release(settings.payment_id, settings.to, settings.reason)
+    return EXIT_RELEASED if is_released else EXIT_NOT_RELEASED
+
+
+def _now() -> datetime:
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+if __name__ == "__main__":
+    sys.exit(run(release))

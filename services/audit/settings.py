@@ -1,0 +1,118 @@
+"""What an audit and a release are told: the services' environment, and the command line."""
+
+import argparse
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from services.audit.core.period import Period, time_from_text
+from services.bus.settings import BusSettings, bus_settings
+from services.contracts.stamp import stamp_from_text
+
+RATE_DEFAULT = 50.0
+RATE_MOST = 10_000.0
+REASON_CHARS_MAX = 500
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """``rate``: calls a second to all processors together."""
+
+    bus: BusSettings
+    period: Period
+    rate: float
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """``accepted_id``: whose risk was accepted by option; None: ask the person."""
+
+    bus: BusSettings
+    payment_id: str
+    to: str
+    reason: str
+    accepted_id: str | None
+
+
+def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime) -> AuditSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit",
+        description="Asks every processor for every payment of a period, and names each difference. Changes nothing.",
+        epilog="Exit status: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete.",
+    )
+    stamp = _argument(stamp_from_text, "must be ISO 8601, as 2026-11-22T12:00:00Z")
+    parser.add_argument("--from", dest="start", type=stamp, metavar="STAMP", help="first acceptedAt; no zone is UTC")
+    parser.add_argument("--to", dest="end", type=stamp, metavar="STAMP", help="last acceptedAt")
+    parser.add_argument("--last", type=_argument(time_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
+    parser.add_argument("--rate", type=_argument(_rate), default=RATE_DEFAULT, metavar="N", help="calls a second (50)")
+    parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary last")
+    given = parser.parse_args(arguments)
+    if given.last and (given.start or given.end):
+        parser.error("--last is instead of --from and --to")
+    if given.start and given.end and given.start > given.end:
+        parser.error("--from must not be after --to")
+    period = Period(now - given.last) if given.last else Period(given.start, given.end)
+    return AuditSettings(bus_settings(env), period, given.rate, given.json)
+
+
+def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: str) -> ReleaseSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit.release",
+        description="Releases a payment from the processor it is bound to. IT MAY THEN BE CHARGED TWICE.",
+        epilog="Exit status: 0 released, 1 not released, 2 wrong usage or settings, 3 cannot be told.",
+    )
+    parser.add_argument("payment_id", type=_argument(_payment_id), metavar="ID")
+    parser.add_argument("--to", required=True, metavar="PROCESSOR", help="where it is to be charged instead")
+    parser.add_argument("--reason", required=True, type=_argument(_reason), metavar="TEXT", help="kept with the event")
+    parser.add_argument(
+        option, dest="accepted_id", type=_argument(_payment_id), metavar="ID", help="instead of being asked"
+    )
+    given = parser.parse_args(arguments)
+    if given.accepted_id not in {None, given.payment_id}:
+        parser.error(f"{option} names another payment")
+    return ReleaseSettings(bus_settings(env), given.payment_id, given.to, given.reason, given.accepted_id)
+
+
+def _argument(read: Callable[[str], T], sentence: str = "") -> Callable[[str], T]:
+    def read_argument(text: str) -> T:
+        try:
+            return read(text)
+        except (ValueError, OverflowError) as error:
+            raise argparse.ArgumentTypeError(f"{sentence}, not {text!r}" if sentence else str(error)) from None
+
+    return read_argument
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate <= RATE_MOST:
+        raise ValueError(f"must be above 0 and at most {RATE_MOST:g} calls a second, not {text}")
+    return rate
+
+
+def _payment_id(text: str) -> str:
+    if not _ID.fullmatch(text.lower()):
+        raise ValueError(f"must be an id as 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3, not {text!r}")
+    return text.lower()
+
+
+def _reason(text: str) -> str:
+    if not text.strip() or len(text) > REASON_CHARS_MAX:
+        raise ValueError(f"must be 1 to {REASON_CHARS_MAX} characters that tell others why")
+    return text.strip()

@@ -1,0 +1,185 @@
+"""``python -m services.audit.release`` against real streams and processors."""
+
+from services.bus.lookup import last_for
+from services.contracts import subjects
+from services.dispatcher.adapters.bindings import Bindings
+from services.dispatcher.core.binding import BoundTo
+from tests.integration.audit.audit_programs import AtTerminal, Ended, House
+
+RELEASE = "services.audit.release"
+OPTION = "--i-accept-the-risk-of-a-double-charge"
+TO_FALLBACK = ("--to", "fallback", "--reason", "default is gone for good")
+
+
+async def stuck(house: House) -> str:
+    """Return the id of a payment that is bound to a processor which will never answer."""
+    payment_id = await house.accept()
+    await house.bind(payment_id, "default")
+    house.default.kill()
+    return payment_id
+
+
+async def by_option(house: House, payment_id: str, to: str = "fallback") -> Ended:
+    """Release it without a person."""
+    return await house.run(RELEASE, payment_id, "--to", to, "--reason", "default is gone for good", OPTION, payment_id)
+
+
+async def nothing_written(house: House, payment_id: str, bound: str | None = None) -> bool:
+    """Return whether neither event nor entry was written."""
+    return await house.release_event(payment_id) is None and await house.bound_to(payment_id) == bound
+
+
+async def test_released_by_option(house: House) -> None:
+    """The event is stored, then the entry says the other processor, as the dispatcher reads it."""
+    payment_id = await stuck(house)
+    ended = await by_option(house, payment_id)
+    assert ended.status == 0, ended
+    assert "WHAT THIS RISKS" in ended.out
+    assert "Released" in ended.out
+    event = await house.release_event(payment_id)
+    assert event is not None
+    assert (event.from_processor, event.to_processor) == ("default", "fallback")
+    assert event.reason == "default is gone for good"
+    found = await Bindings(house.bus).find(payment_id)
+    assert found is not None
+    assert found.processor == "fallback"
+    pattern = subjects.any_settlement(payment_id)
+    assert await last_for(house.bus, subjects.SETTLEMENTS, pattern) is None, "a release is no settlement"
+
+
+async def test_released_without_an_entry(house: House) -> None:
+    """Then it was the home, by what the dispatchers wrote or by the fees."""
+    payment_id = await house.accept()
+    ended = await by_option(house, payment_id)
+    assert ended.status == 0, ended
+    assert "default (no entry: the home)" in ended.out
+    assert await house.bound_to(payment_id) == "fallback"
+
+
+async def test_a_holder_from_before_can_no_longer_move_it(house: House) -> None:
+    """The entry has another revision than any dispatcher knows."""
+    payment_id = await house.accept()
+    revision = await house.bind(payment_id, "default")
+    assert (await by_option(house, payment_id)).status == 0
+    bindings = Bindings(house.bus)
+    assert await bindings.write(payment_id, "default", revision) is None
+    assert await bindings.write(payment_id, "default", 0) is None
+    found = await bindings.find(payment_id)
+    assert found == BoundTo("fallback", revision + 1)
+
+
+async def test_released_by_a_person(house: House) -> None:
+    """Who says yes, and then types the end of the id."""
+    payment_id = await stuck(house)
+    async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
+        await terminal.until("(yes/no)")
+        terminal.type("yes")
+        await terminal.until("last 12 characters")
+        assert await nothing_written(house, payment_id, "default")
+        terminal.type(payment_id[-12:])
+        assert await terminal.status() == 0
+    assert await house.bound_to(payment_id) == "fallback"
+
+
+async def test_a_person_who_does_not_mean_it(house: House) -> None:
+    """No, another id, and Ctrl-C change nothing."""
+    payment_id = await stuck(house)
+    async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
+        await terminal.until("(yes/no)")
+        terminal.type("y")
+        assert await terminal.status() == 1
+    async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
+        await terminal.until("(yes/no)")
+        terminal.type("yes")
+        await terminal.until("last 12 characters")
+        terminal.type("yes")
+        assert await terminal.status() == 1
+        await terminal.until("Nothing was changed.")
+    async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
+        await terminal.until("(yes/no)")
+        terminal.press_ctrl_c()
+        assert await terminal.status() == 3
+    assert await nothing_written(house, payment_id, "default")
+
+
+async def test_changed_by_a_dispatcher_meanwhile(house: House) -> None:
+    """By compare-and-set on what the operator saw; what was attempted stays written down."""
+    payment_id = await stuck(house)
+    async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
+        await terminal.until("(yes/no)")
+        await house.bind(payment_id, "default")  # taken over
+        terminal.type("yes")
+        await terminal.until("last 12 characters")
+        terminal.type(payment_id[-12:])
+        assert await terminal.status() == 1
+        await terminal.until("Look at it again.")
+    assert await house.bound_to(payment_id) == "default"
+    assert await house.release_event(payment_id) is not None
+
+
+async def test_settled_meanwhile(house: House) -> None:
+    """While the operator was reading, it has come to an end by itself."""
+    payment_id = await house.accept()
+    async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
+        await terminal.until("(yes/no)")
+        await house.settle("default", payment_id)
+        terminal.type("yes")
+        await terminal.until("last 12 characters")
+        terminal.type(payment_id[-12:])
+        assert await terminal.status() == 1
+        await terminal.until("settled or refused already")
+    assert await nothing_written(house, payment_id)
+
+
+async def test_no_terminal_and_no_option(house: House) -> None:
+    """It shows what is known and what is risked, and says what to give."""
+    payment_id = await stuck(house)
+    ended = await house.run(RELEASE, payment_id, *TO_FALLBACK)
+    assert ended.status == 1
+    assert f"{OPTION} {payment_id}" in ended.out
+    assert "at default: unanswered" in ended.out
+    assert await nothing_written(house, payment_id, "default")
+
+
+async def test_refused_where_nothing_needs_releasing(house: House) -> None:
+    """Each with its reason, the option notwithstanding; nothing is written."""
+    settled, refused = await house.settle("default"), await house.refuse("default")
+    at_home, elsewhere, waiting = await house.accept(), await house.accept(), await house.accept()
+    house.default.book(at_home)
+    house.fallback.book(elsewhere)
+    unknown = "00000000-0000-4000-8000-000000000000"
+    for payment_id, to, why in [
+        (settled, "fallback", "settled or refused already"),
+        (refused, "fallback", "settled or refused already"),
+        (unknown, "fallback", "no such payment"),
+        (waiting, "third", "third is not in PROCESSORS"),
+        (waiting, "default", "bound to default already"),
+        (at_home, "fallback", "a dispatcher will settle it there"),
+        (elsewhere, "fallback", "would be charged twice"),
+    ]:
+        ended = await by_option(house, payment_id, to)
+        assert ended.status == 1, ended
+        assert why in ended.out
+        assert "WHAT THIS RISKS" not in ended.out
+        assert await nothing_written(house, payment_id)
+
+
+async def test_the_option_must_name_the_payment(house: House) -> None:
+    """A line copied from yesterday releases nothing."""
+    payment_id, other = await house.accept(), await house.accept()
+    ended = await house.run(RELEASE, payment_id, *TO_FALLBACK, OPTION, other)
+    assert ended.status == 2
+    assert await nothing_written(house, payment_id)
+
+
+async def test_a_released_payment_charged_twice_is_found_by_an_audit(house: House) -> None:
+    """What the operator risked came true: the audit names it, with the release beside it."""
+    payment_id = await house.accept()
+    assert (await by_option(house, payment_id)).status == 0
+    house.default.book(payment_id)
+    house.fallback.book(payment_id)
+    await house.settle("fallback", payment_id)
+    ended = await house.audit("--json")
+    assert ended.status == 1
+    assert {told["finding"] for told in ended.documents} == {"charged_twice", "released", "settled_still_waiting"}
+    assert ended.documents[0]["releases"][0]["to"] == "fallback"

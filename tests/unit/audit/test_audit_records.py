@@ -1,0 +1,104 @@
+"""What belongs to an audit: the payments of the period, and all that was said of them."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.audit.core.comparing import Kind
+from services.audit.core.period import Period, time_from_text
+from services.audit.core.records import Records
+from services.audit.core.report import Report
+from services.contracts.events import SettlementsCleared
+from tests.unit.audit.paid import AT, ID, LATER, accepted, released, settled
+
+BEFORE = AT - timedelta(microseconds=1)
+ONLY_AT = Period(AT, AT)
+
+
+@pytest.mark.parametrize(
+    ("period", "is_in"),
+    [
+        (Period(), True),
+        (ONLY_AT, True),
+        (Period(AT), True),
+        (Period(LATER), False),
+        (Period(None, AT), True),
+        (Period(None, BEFORE), False),
+    ],
+)
+def test_a_period_has_both_its_ends(period: Period, is_in: bool) -> None:  # noqa: FBT001
+    """Both ends are inclusive, and a missing one is open."""
+    assert (AT in period) is is_in
+
+
+def test_both_streams_count_by_accepted_at() -> None:
+    """Not by when it was stored, or by the stamp sent to the processor."""
+    records = Records(ONLY_AT)
+    waiting, done = str(uuid4()), str(uuid4())
+    records.take_accepted(accepted(payment_id=waiting))
+    records.take_accepted(accepted(at=LATER, payment_id=str(uuid4())))
+    records.take_settlement(settled("default", stamp=LATER, payment_id=done))
+    records.take_settlement(settled("default", at=LATER, payment_id=str(uuid4())))
+    assert [record.payment_id for record in records] == [waiting, done]
+    assert len(records) == 2
+
+
+def test_an_earlier_settlement_of_a_payment_that_waits_belongs_to_it() -> None:
+    """Accepted anew after the window, it was charged long before the period."""
+    records = Records(ONLY_AT)
+    records.take_accepted(accepted())
+    records.take_settlement(settled("default", at=BEFORE))
+    (record,) = records
+    assert record.accepted is not None
+    assert [event.accepted_at for event in record.settled] == [BEFORE]
+
+
+def test_a_release_is_told_with_its_payment_only() -> None:
+    """It has no acceptedAt, and comes before the settlement."""
+    records = Records(ONLY_AT)
+    records.take_settlement(released())
+    assert list(records) == []
+    records.take_settlement(settled("fallback"))
+    (record,) = records
+    assert record.releases == [released()]
+
+
+def test_clearing_the_book_hides_nothing_from_an_audit() -> None:
+    """The processors do not forget either."""
+    records = Records(Period())
+    records.take_settlement(settled("default"))
+    records.take_settlement(SettlementsCleared(AT))
+    assert [record.payment_id for record in records] == [ID]
+
+
+@pytest.mark.parametrize(("text", "length"), [("90s", 90), ("15m", 900), ("1h", 3600), ("7d", 604_800)])
+def test_a_length_of_time(text: str, length: int) -> None:
+    """As operators write it."""
+    assert time_from_text(text) == timedelta(seconds=length)
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "0h", "-1h", "1.5h", "1w", " 1h", "1h ", "1234567s", "٣h"])
+def test_what_is_no_length_of_time(text: str) -> None:
+    """Anything else is refused with a sentence."""
+    with pytest.raises(ValueError, match="must be a length of time"):
+        time_from_text(text)
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "unreadable", "code"),
+    [
+        ([], 2, 0, 0),
+        ([Kind.RELEASED, Kind.WAITING_BUT_CHARGED, Kind.SETTLED_STILL_WAITING], 2, 0, 0),
+        ([Kind.UNANSWERED], 2, 0, 3),
+        ([], 1, 0, 3),
+        ([], 2, 1, 3),
+        ([Kind.CHARGED_TWICE], 2, 0, 1),
+        ([Kind.CHARGED_TWICE, Kind.UNANSWERED], 1, 1, 1),
+    ],
+)
+def test_what_a_script_learns(found: list[Kind], asked: int, unreadable: int, code: int) -> None:
+    """A difference outweighs what could not be told; information is clean."""
+    report = Report(ids=2, asked=asked, unreadable=unreadable)
+    report.found.update(found)
+    assert report.exit_code == code

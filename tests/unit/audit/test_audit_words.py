@@ -1,0 +1,100 @@
+"""How findings are told: one line, or one document, with all facts."""
+
+import json
+
+from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
+from services.audit.core.comparing import Finding, Kind
+from services.audit.core.period import Period
+from services.audit.core.records import Record
+from services.audit.core.report import Report
+from services.audit.core.words import document, line, summary_document, summary_lines
+from tests.unit.audit.paid import AT, ID, accepted, charged, refused, released, settled
+
+STAMP = "2026-11-22T12:00:00.123Z"
+RECORD = Record(ID, accepted(), [settled("default"), refused("fallback")], [released()])
+ANSWERS: dict[str, Answer] = {
+    "default": charged(5),
+    "fallback": NotCharged(),
+    "third": Unanswered("503"),
+    "fourth": Unreadable("?"),
+}
+
+
+def test_a_line_has_all_facts() -> None:
+    """What we say, then what each processor says."""
+    assert line(Finding(Kind.AMOUNT_DIFFERS, RECORD, ANSWERS)) == (
+        f"amount_differs  {ID}  accepted 19.90 at {STAMP}, waits; "
+        f"settled default 19.90 requestedAt {STAMP} acceptedAt {STAMP}; "
+        f"refused fallback 19.90 acceptedAt {STAMP} (422 no); "
+        f"released from default to fallback at {STAMP} (default is gone); "
+        f"at default: charged 0.05 requestedAt {STAMP}; at fallback: not charged; "
+        "at third: unanswered (503); at fourth: unreadable (?)"
+    )
+
+
+def test_a_document_has_all_facts() -> None:
+    """Public names, and cents, so that a program need not guess."""
+    told = document(Finding(Kind.AMOUNT_DIFFERS, RECORD, ANSWERS))
+    assert json.loads(json.dumps(told)) == {
+        "finding": "amount_differs",
+        "weight": "difference",
+        "id": ID,
+        "accepted": {"amountCents": 1990, "acceptedAt": STAMP},
+        "settlements": [
+            {
+                "status": "settled",
+                "processor": "default",
+                "amountCents": 1990,
+                "requestedAt": STAMP,
+                "acceptedAt": STAMP,
+            },
+            {
+                "status": "refused",
+                "processor": "fallback",
+                "amountCents": 1990,
+                "acceptedAt": STAMP,
+                "detail": "422 no",
+            },
+        ],
+        "releases": [{"from": "default", "to": "fallback", "reason": "default is gone", "releasedAt": STAMP}],
+        "processors": {
+            "default": {"charged": True, "amountCents": 5, "requestedAt": STAMP},
+            "fallback": {"charged": False},
+            "third": {"charged": None, "unanswered": "503"},
+            "fourth": {"charged": None, "unreadable": "?"},
+        },
+    }
+
+
+def test_the_summary() -> None:
+    """Ids, calls, findings by kind, and in capitals what is missing."""
+    report = Report(ids=4, asked=3, calls=7, unreadable=1)
+    report.found.update([Kind.CHARGED_TWICE, Kind.CHARGED_TWICE, Kind.SETTLED_NOWHERE, Kind.RELEASED, Kind.UNANSWERED])
+    assert list(summary_lines(Period(AT), report)) == [
+        f"period       {STAMP} to now, by acceptedAt",
+        "ids          4, asked 3, in 7 calls",
+        "differences  3: charged_twice 2, settled_nowhere 1",
+        "information  1: released 1",
+        "INCOMPLETE   1 ids unanswered, 1 not asked, 1 messages unreadable",
+    ]
+    assert summary_document(Period(AT), report)["summary"] == {
+        "from": STAMP,
+        "to": None,
+        "ids": 4,
+        "asked": 3,
+        "calls": 7,
+        "differences": 3,
+        "found": {"charged_twice": 2, "settled_nowhere": 1, "released": 1, "unanswered": 1},
+        "unreadable": 1,
+        "complete": False,
+    }
+
+
+def test_nothing_found_is_said_too() -> None:
+    """A clean audit ends with zeros."""
+    assert list(summary_lines(Period(), Report())) == [
+        "period       the beginning to now, by acceptedAt",
+        "ids          0, asked 0, in 0 calls",
+        "differences  0",
+        "information  0",
+    ]

@@ -1,0 +1,177 @@
+"""When a payment is released: every refusal, both questions, and the order of what is written."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
+from services.audit.core.releasing import Bound, Sight, refusal, risk
+from services.audit.flow.releasing import CONFLICT, Releasing
+from services.bus.connection import BusAwayError
+from services.contracts import subjects
+from services.contracts.events import (
+    PaymentAccepted,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentSettled,
+    decode_settlement,
+    encode,
+)
+from tests.unit.audit.paid import AT, ID, accepted, charged, refused, released, settled
+
+NO, SILENT = NotCharged(), Unanswered("ConnectError")
+PROCESSORS = ("default", "fallback")
+
+
+@dataclass
+class World:
+    """Streams, processors and operator in one, as they stand and as they will be at the second look."""
+
+    waits: PaymentAccepted | None = field(default_factory=accepted)
+    settlement: PaymentSettled | PaymentRefused | None = None
+    bound_to: Bound = Bound("default", 7)  # noqa: RUF009  # frozen
+    answers: dict[str, Answer] = field(default_factory=lambda: {"default": SILENT, "fallback": NO})
+    says_yes: bool = True
+    is_writable: bool = True
+    settled_meanwhile: PaymentSettled | None = None
+    bound_meanwhile: Bound | None = None
+    done: list[object] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    async def accepted(self, payment_id: str) -> PaymentAccepted | None:
+        """PAYMENTS."""
+        return self.waits
+
+    async def settlement_of(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """SETTLEMENTS."""
+        return self.settlement
+
+    async def bound(self, payment_id: str) -> Bound:
+        """The bindings bucket."""
+        return self.bound_to
+
+    async def write_down(self, event: PaymentReleased) -> None:
+        """SETTLEMENTS."""
+        if not self.is_writable:
+            raise BusAwayError("full")
+        self.done.append(event)
+
+    async def bind(self, payment_id: str, processor: str, revision: int) -> bool:
+        """The bindings bucket, by compare-and-set."""
+        self.done.append((payment_id, processor, revision))
+        return revision == self.bound_to.revision
+
+    async def ask(self, payment_id: str) -> dict[str, Answer]:
+        """The processors."""
+        return self.answers
+
+    def tell(self, text: str) -> None:
+        """The operator."""
+        self.told.append(text)
+
+    async def accepts(self, payment_id: str) -> bool:
+        """The operator, who takes a while."""
+        self.done.append("asked")
+        self.settlement = self.settled_meanwhile
+        self.bound_to = self.bound_meanwhile or self.bound_to
+        return self.says_yes
+
+    async def release(self, to: str = "fallback") -> bool:
+        """Run the story."""
+        return await Releasing(
+            records=_Records(self), asking=self, operator=self, processors=PROCESSORS, now=lambda: AT
+        ).release(ID, to, "default is gone")
+
+
+class _Records:
+    def __init__(self, world: World) -> None:
+        self.accepted, self.settlement, self.bound = world.accepted, world.settlement_of, world.bound
+        self.write_down, self.bind = world.write_down, world.bind
+
+
+EVENT = PaymentReleased(ID, "default", "fallback", "default is gone", AT)
+
+
+async def test_written_down_first_and_then_done() -> None:
+    """What happened is written down, whatever fails in between."""
+    world = World()
+    assert await world.release()
+    assert world.done == ["asked", EVENT, (ID, "fallback", 7)]
+
+
+async def test_a_payment_without_entry_is_released_by_creating_one() -> None:
+    """Revision 0: there must be none."""
+    world = World(bound_to=Bound("default", 0))
+    assert await world.release()
+    assert world.done[-1] == (ID, "fallback", 0)
+
+
+async def test_the_operator_sees_everything_before_the_question() -> None:
+    """What is known, and in plain words what is risked."""
+    world = World(says_yes=False)
+    assert not await world.release()
+    text = "\n".join(world.told)
+    for fact in (ID, "accepted 19.90", "default (revision 7)", "at default: unanswered", "at fallback: not charged"):
+        assert fact in text
+    assert "customer has paid twice" in text
+    assert world.done == ["asked"]
+    assert world.told[-1] == "Nothing was changed."
+
+
+async def test_settled_while_the_operator_was_reading() -> None:
+    """It is looked at again before anything is written."""
+    world = World(settled_meanwhile=settled("default"))
+    assert not await world.release()
+    assert world.done == ["asked"]
+    assert "settled or refused already" in world.told[-1]
+
+
+async def test_a_conflict_releases_nothing() -> None:
+    """By the revision that the operator saw; the event tells what was attempted."""
+    world = World(bound_meanwhile=Bound("default", 9))
+    assert not await world.release()
+    assert world.done == ["asked", EVENT, (ID, "fallback", 7)]
+    assert world.told[-1] == CONFLICT
+
+
+async def test_what_cannot_be_written_down_is_not_done() -> None:
+    """A full SETTLEMENTS leaves the binding as it is."""
+    world = World(is_writable=False)
+    with pytest.raises(BusAwayError):
+        await world.release()
+    assert world.done == ["asked"]
+
+
+@pytest.mark.parametrize(
+    ("world", "to", "why"),
+    [
+        (World(), "third", "third is not in PROCESSORS, which has default, fallback."),
+        (World(), "default", "It is bound to default already."),
+        (World(settlement=settled("default")), "fallback", "settled or refused already"),
+        (World(settlement=refused("default")), "fallback", "settled or refused already"),
+        (World(waits=None), "fallback", "no such payment"),
+        (World(answers={"default": charged(), "fallback": NO}), "fallback", "a dispatcher will settle it there"),
+        (World(answers={"default": SILENT, "fallback": charged()}), "fallback", "would be charged twice"),
+        (World(answers={"default": SILENT, "fallback": Unreadable("?")}), "fallback", "cannot be read"),
+    ],
+)
+async def test_refused_before_anybody_is_asked(world: World, to: str, why: str) -> None:
+    """Where nothing needs releasing, or releasing would do harm for certain."""
+    assert not await world.release(to)
+    assert world.done == []
+    assert world.told[-1].startswith("Not released. ")
+    assert why in world.told[-1]
+
+
+def test_a_processor_that_is_no_longer_known_may_be_released_from() -> None:
+    """Taken out of PROCESSORS, it will never be asked again."""
+    sight = Sight(ID, accepted(), None, Bound("gone", 3), {"default": NO, "fallback": NO})
+    assert refusal(sight, "fallback", PROCESSORS) is None
+    assert "sent to gone so far" in risk(sight, "fallback")
+
+
+def test_a_release_as_json() -> None:
+    """Public names, as every event; and the subject is found by no look-up of settlements."""
+    assert decode_settlement(encode(released())) == released()
+    assert b'"fromProcessor":"default","toProcessor":"fallback"' in encode(released())
+    assert subjects.released(ID).count(".") == 2 != subjects.any_settlement(ID).count(".")
