@@ -26,8 +26,10 @@ async def ingress(stop: asyncio.Event) -> None:
         return
     try:
         await ensure_streams(bus, limits)
+        payments = JetStreamPayments(bus, backlog_max=limits.backlog_max, window_s=limits.idempotency_window_s)
+        await payments.open()
         story = Ingress(
-            payments=JetStreamPayments(bus, backlog_max=limits.backlog_max),
+            payments=payments,
             ledger=LedgerClient(bus),
             clock=lambda: datetime.now(UTC),
             amount_max=settings.amount_max,

@@ -1,7 +1,7 @@
 """Payments as the streams hold them: stored means that the PubAck said so."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from services.bus.api import ApiError
@@ -31,11 +31,24 @@ _KNOWN = Known()
 
 
 class JetStreamPayments:
-    """PAYMENTS and SETTLEMENTS behind one port; ``backlog_max`` is what PAYMENTS may hold."""
+    """PAYMENTS and SETTLEMENTS behind one port; ``backlog_max`` is what PAYMENTS may hold.
 
-    def __init__(self, bus: Bus, *, backlog_max: int) -> None:
+    A server that is started again has forgotten the ids of acked payments, though their window has not passed. So for
+    one window after every reconnect, and after our own start where payments were stored before, an id is looked up in
+    SETTLEMENTS before it is stored; at all other times the server remembers.
+    """
+
+    def __init__(self, bus: Bus, *, backlog_max: int, window_s: int) -> None:
         self._bus = bus
         self._backlog_max = backlog_max
+        self._window = timedelta(seconds=window_s)
+        self._forgotten_until_s = 0.0
+        bus.on_reconnect(self._may_have_forgotten)
+
+    async def open(self) -> None:
+        """Find out whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
+        if (await stream_state(self._bus, subjects.PAYMENTS)).last_seq > 0:
+            self._may_have_forgotten()
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
         """Store it unless its id is known.
@@ -44,6 +57,12 @@ class JetStreamPayments:
         after the window. The expected sequence keeps an id from being in the queue twice, whatever was forgotten.
         """
         payment_id = payment.correlation_id
+        if self._now_s() < self._forgotten_until_s:
+            settled = await self.settlement(payment_id)
+            if isinstance(settled, TryLater):
+                return settled
+            if isinstance(settled, Standing) and payment.accepted_at - settled.accepted_at < self._window:
+                return _KNOWN
         data = encode(PaymentAccepted(payment_id, payment.amount_cents, payment.accepted_at))
         subject = subjects.accepted(payment_id)
         result = await store(self._bus, subjects.PAYMENTS, subject, data, message_id=payment_id, expected_last=0)
@@ -82,6 +101,12 @@ class JetStreamPayments:
         """Store ``settlements.cleared``; stored twice it clears twice, which is no harm."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
         return _STORED if isinstance(result, BusStored) else TryLater("not_cleared", f"not stored: {result}")
+
+    def _may_have_forgotten(self) -> None:
+        self._forgotten_until_s = self._now_s() + self._window.total_seconds()
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def trouble(self) -> str | None:
         """Return why a payment could not be stored now, or None."""

@@ -1,12 +1,16 @@
 """Where it cannot be stored it is not called stored: NATS away, silent, full; and all is well again afterwards."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 
 from services.bus.connection import Bus
 from services.bus.lookup import stream_state
+from services.bus.publish import Stored, store
 from services.contracts import subjects
+from services.contracts.events import PaymentSettled, encode
+from services.contracts.money import Cents
 from services.contracts.summary import Totals
 from tests.integration.ingress.ingress_process import IngressProcess, LedgerStandIn, new_id, payment
 from tests.nats_server import PATIENCE_S, NatsServer, until
@@ -44,6 +48,42 @@ async def test_killed_nats_is_503_and_comes_back(
     await _repeat_until_accepted(http, during)
     again = await http.post("/payments", json=payment(before))
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
+
+
+async def test_an_id_that_the_server_forgot_is_still_known(
+    bus: Bus, nats_server: NatsServer, ingress: IngressProcess, tmp_path: Path
+) -> None:
+    """A restarted server forgets the ids of settled payments; within the window they are replays all the same."""
+    settled_id, now = new_id(), datetime.now(UTC)
+    await _store_settled(bus, settled_id, accepted_at=now)
+    async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
+        await _repeat_until_accepted(http, new_id())
+        nats_server.restart()
+        await until(lambda: "bus.reconnected" in ingress.events(), "the reconnect")
+        await _assert_known(http, settled_id)
+    later = IngressProcess(tmp_path / "later.log", nats_server.url).start()
+    try:
+        async with httpx.AsyncClient(base_url=later.url, timeout=PATIENCE_S, trust_env=False) as http:
+            await _assert_known(http, settled_id)
+            long_ago_id = new_id()
+            await _store_settled(bus, long_ago_id, accepted_at=now - timedelta(days=1))
+            anew = await http.post("/payments", json=payment(long_ago_id, 20))
+            assert (anew.status_code, "Idempotent-Replayed" in anew.headers) == (202, False)
+    finally:
+        later.stop()
+
+
+async def _store_settled(bus: Bus, payment_id: str, accepted_at: datetime) -> None:
+    event = PaymentSettled(payment_id, Cents(1990), "default", accepted_at, accepted_at, 1)
+    await until(lambda: bus.is_connected, "the test's own connection")
+    subject = subjects.settled("default", payment_id)
+    assert isinstance(await store(bus, subjects.SETTLEMENTS, subject, encode(event)), Stored)
+
+
+async def _assert_known(http: httpx.AsyncClient, payment_id: str) -> None:
+    same = await http.post("/payments", json=payment(payment_id, 19.90))
+    assert (same.status_code, same.headers["Idempotent-Replayed"]) == (202, "true")
+    assert (await http.post("/payments", json=payment(payment_id, 20))).status_code == 409
 
 
 async def test_nats_that_does_not_confirm_is_503(
