@@ -6,7 +6,7 @@ from collections.abc import Callable
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import consumer_state, first_from, last_for, stream_state
-from services.bus.publish import Away, Stored, store
+from services.bus.publish import Stored, store
 from services.bus.tail import tail
 from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts import subjects
@@ -40,6 +40,7 @@ class PaymentStream:
         self._max_ack_pending = max_ack_pending
         self._bindings = Bindings(bus)
         self._queue: WorkQueue | None = None
+        self._settlements_are_stored = True
 
     def open(
         self, deliver: Callable[[Delivery], None], set_mark: Callable[[int], None], seq_seen: Callable[[], int]
@@ -153,10 +154,15 @@ class PaymentStream:
         """Store a settlement; return whether it is stored now."""
         kind = subjects.settled if isinstance(event, PaymentSettled) else subjects.refused
         result = await store(self._bus, subjects.SETTLEMENTS, kind(event.processor, event.id), encode(event))
-        if not isinstance(result, Stored):
-            level = logging.INFO if isinstance(result, Away) else logging.ERROR
-            log.log(level, "settlement.not_stored", extra={"id": event.id, "result": str(result)})
-        return isinstance(result, Stored)
+        is_stored = isinstance(result, Stored)
+        if is_stored != self._settlements_are_stored:
+            # Said when it begins and when it ends; every payment in hand tries again in between.
+            level = logging.INFO if is_stored else logging.ERROR
+            log.log(
+                level, "settlements.stored" if is_stored else "settlements.not_stored", extra={"result": str(result)}
+            )
+            self._settlements_are_stored = is_stored
+        return is_stored
 
 
 def _payment_seq(data: bytes) -> int:
