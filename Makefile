@@ -4,13 +4,13 @@ PROFILE ?= preview
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: up test lint rinha bench lock schemas clean
+.PHONY: up test lint rinha rinha-floor chaos bench lock schemas clean
 
 up: $(VENV)/installed
 	@$(RUN) -m sandbox.stack
 
 test: $(VENV)/installed
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 3 --dist loadscope
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
@@ -18,8 +18,17 @@ lint: $(VENV)/installed
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 
+# LIMITS=compose: under the limits of docker-compose.yml, as control groups.
 rinha: $(VENV)/installed
 	@$(RUN) -m sandbox.rinha $(PROFILE)
+
+# nginx alone answering under the same load: what no system on this machine can be faster than.
+rinha-floor: $(VENV)/installed
+	@$(RUN) -m sandbox.rinha.floor_run $(PROFILE)
+
+# SEED, MINUTES, RATE, FAULTS, DISPATCHERS, IN_FLIGHT_MAX from the environment or as make's variables.
+chaos: $(VENV)/installed
+	@$(RUN) -m sandbox.chaos
 
 bench: $(VENV)/installed
 	@$(RUN) -m benchmarks

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from sandbox.rinha import spending
 from sandbox.rinha.audit import Audit
+from sandbox.rinha.floor import Floor
 from sandbox.rinha.score import Result
+from sandbox.rinha.spending import Row
 
 OTHER_FEES = "by the profile's fees; these processors take others (see SANDBOX_FEES)"
-
-Row = tuple[str, str, str]  # what, how much, and what it means
 
 
 def rows(result: Result) -> Iterator[Row]:
@@ -23,6 +24,8 @@ def rows(result: Result) -> Iterator[Row]:
     yield "fine", f"{score.fine:.0%}", "35 % for any difference"
     yield "p50, p99 of all calls", f"{result.calls.p50_ms:.2f} ms, {result.calls.p99_ms:.2f} ms", "successful ones"
     yield "p50, p99 of POST", f"{result.posts.p50_ms:.2f} ms, {result.posts.p99_ms:.2f} ms", "answered or not"
+    if result.floor is not None:
+        yield "times the floor", _times(result, result.floor), _floor_means(result.floor)
     yield "accepted", f"{result.accepted:,}", ""
     yield "failed", f"{result.failed:,}", "any other answer, or none in 1.5 s"
     yield "lag", f"{score.lag:,}", _lag_means(result)
@@ -35,7 +38,14 @@ def rows(result: Result) -> Iterator[Row]:
 def text(result: Result) -> str:
     """Give the figures as aligned lines, with the verdict below."""
     lines = [f"  {what:<28}{value:>24}  {meaning}".rstrip() for what, value, meaning in rows(result)]
-    return "\n".join([f"{result.profile}:", *lines, verdict(result)])
+    spent = [f"  {what:<28}{value:>24}  {meaning}" for what, value, meaning in spending_rows(result)]
+    heading = ["Under docker-compose.yml's limits:"] if spent else []
+    return "\n".join([f"{result.profile}:", *lines, *heading, *spent, verdict(result)])
+
+
+def spending_rows(result: Result) -> list[Row]:
+    """Give what each service spent; nothing where the stack had no limits."""
+    return [] if result.spending is None else list(spending.rows(result.spending))
 
 
 def verdict(result: Result) -> str:
@@ -54,6 +64,15 @@ def _audit_rows(audit: Audit) -> Iterator[Row]:
     yield "in doubt", f"{audit.in_doubt:,}", f"no answer in time; {audit.charged_in_doubt:,} of them were charged"
     if audit.charged_failed:
         yield "charged though refused", f"{audit.charged_failed:,}", "answered with an error, yet stored"
+
+
+def _times(result: Result, floor: Floor) -> str:
+    p50, p99 = result.calls.p50_ms / floor.p50_ms, result.calls.p99_ms / floor.p99_ms
+    return f"{p50:.2f}, {p99:.2f}"
+
+
+def _floor_means(floor: Floor) -> str:
+    return f"p50, p99; nginx alone within the hour: {floor.p50_ms:.2f} ms, {floor.p99_ms:.2f} ms"
 
 
 def _lag_means(result: Result) -> str:

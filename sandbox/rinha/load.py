@@ -15,6 +15,7 @@ from sandbox.rinha.profile import Profile
 SCRIPT = Path(__file__).with_name("script.js")
 TOKEN = "123"  # noqa: S105 - the public first token of the challenge's processors, no secret
 STOP_WITHIN_S = 5.0
+JOURNAL = "journal.ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +40,20 @@ def find_k6() -> Path:
 
 @contextmanager
 def running(k6: Path, profile: Profile, targets: Targets, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the profile against the targets; the journal is `journal.ndjson` in the folder.
+    """Run the profile against the targets; the journal is `JOURNAL` in the folder.
 
     Every option here takes work from the load generator, which shares the machine with what it measures.
     """
     command: list[str | Path] = [k6, "run", "--quiet", "--no-usage-report", "--no-thresholds", "--no-color"]
     command += ["--address", "", "--system-tags", "expected_response,scenario"]
-    command += ["--log-format", "raw", "--console-output", folder / "journal.ndjson", SCRIPT]
+    command += ["--log-format", "raw", "--console-output", folder / JOURNAL, SCRIPT]
     run = {
         "profile": profile.as_json,
         "backend": targets.backend,
         "processors": targets.processors,
         "token": TOKEN,
     }
-    (folder / "journal.ndjson").write_bytes(b"")  # k6 appends
+    (folder / JOURNAL).write_bytes(b"")  # k6 appends
     environment = {"RUN": json.dumps(run)}
     with started(command, log=folder / "k6.log", environment=environment, stop_within_s=STOP_WITHIN_S) as process:
         yield process

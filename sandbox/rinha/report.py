@@ -29,6 +29,7 @@ def html(template: str, profile: Profile, result: Result, journal: Journal, imag
         from_s_ago=profile.check.from_s_ago,
         to_s_ago=profile.check.to_s_ago,
         checks="\n".join(checks),
+        spending=_spending(result),
         examples=_examples(result),
     )
 
@@ -46,6 +47,11 @@ def as_json(result: Result, series: Series) -> bytes:
 
 def _figure_row(what: str, value: str, meaning: str) -> str:
     return f'<tr><td>{escape(what)}</td><td class="n">{escape(value)}</td><td class="m">{escape(meaning)}</td></tr>'
+
+
+def _spending(result: Result) -> str:
+    rows = "\n".join(_figure_row(*row) for row in figures.spending_rows(result))
+    return f"<h2>Under docker-compose.yml's limits</h2>\n<table>\n{rows}\n</table>" if rows else ""
 
 
 def _plot(heading: str, png: bytes) -> str:

@@ -1,33 +1,34 @@
 """The story of one load test: start the stack, let the load run and watch it, wait, audit, score, report."""
 
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
-from sandbox.rinha import load, report
+from sandbox.rinha import floor, load, report
 from sandbox.rinha.audit import Audit, Charge, audit
 from sandbox.rinha.books import Books, BooksClosedError
 from sandbox.rinha.journal import Journal
 from sandbox.rinha.plots import plots
 from sandbox.rinha.processes import CannotRunError, ensure_alive, started, tail_of, wait_for_line
 from sandbox.rinha.profile import PROCESSORS, Profile
-from sandbox.rinha.progress import Display, Sight, display
+from sandbox.rinha.progress import display
 from sandbox.rinha.score import Result, assess
 from sandbox.rinha.series import series_of
+from sandbox.rinha.spending import Spending, spending
+from sandbox.rinha.watching import LOOK_EVERY_S, Alive, settled, watch
+from sandbox.stack import limited
+from sandbox.stack.cgroups import Usage
 
-LOOK_EVERY_S = 1.0
 READY_WITHIN_S = 60.0
 STACK_STOPS_WITHIN_S = 60.0
+STACK_FOLDER = Path(".run")  # where make up has it too
 BACKLOG_PATIENCE_S = 30.0  # how long a backlog may take to settle after the load before it counts as lost
 CALM_MARGIN_S = 1.0
-
-Alive = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,15 @@ def carry_out(plan: Plan) -> Result:
             raise CannotRunError(
                 f"No summary from {plan.targets.backend}: is the backend up? (make up, or without --no-stack)"
             )
+        groups = limited.find(STACK_FOLDER) if plan.own_stack else None
+        before = groups.usage() if groups else {}
         with load.running(k6, plan.profile, plan.targets, plan.folder) as process, display() as screen:
-            journal = _watch(plan, process, client, screen, alive)
+            journal = watch(plan.profile, process, client, screen, journal_file=plan.folder / load.JOURNAL, alive=alive)
         if process.returncode != 0:
             raise CannotRunError(f"k6 ended with exit code {process.returncode}. {tail_of(plan.folder / 'k6.log')}")
         charges = _charges(plan, journal)
-    return _conclude(plan, journal, charges)
+        spent = _spent(groups, before, journal) if groups else None
+    return _conclude(plan, journal, charges, spent)
 
 
 @contextmanager
@@ -77,53 +81,6 @@ def _stack(plan: Plan) -> Iterator[Alive]:
         yield lambda: ensure_alive(process, log=log)
 
 
-def _watch(
-    plan: Plan, process: subprocess.Popen[bytes], client: httpx.Client, screen: Display, alive: Alive
-) -> Journal:
-    """Follow the load to its end, reading its journal and asking for one summary a second."""
-    journal = Journal()
-    tail = load.Tail(plan.folder / "journal.ndjson")
-    has_ended = False
-    while not has_ended:
-        has_ended = _has_ended(process, within_s=LOOK_EVERY_S)
-        journal.add(tail.new_lines())
-        alive()
-        if journal.start_ms is not None and not has_ended:
-            screen.show(_sight(plan.profile, journal, settled(client)))
-    return journal
-
-
-def _has_ended(process: subprocess.Popen[bytes], *, within_s: float) -> bool:
-    try:
-        process.wait(within_s)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _sight(profile: Profile, journal: Journal, settled_now: Mapping[str, int] | None) -> Sight:
-    elapsed_s = time.time() - (journal.start_ms or 0) / 1000
-    stage = profile.stage_at(elapsed_s)
-    return Sight(
-        elapsed_s=elapsed_s,
-        length_s=profile.length_s,
-        accepted=journal.accepted,
-        failed=len(journal.offers) - journal.accepted,
-        settled=None if settled_now is None else dict(settled_now),
-        stage=str(stage) if stage else "as found",
-        differences=journal.differences(profile.check.differences),
-    )
-
-
-def settled(client: httpx.Client) -> dict[str, int] | None:
-    """Ask the backend how many payments each processor has settled; None if it does not say."""
-    try:
-        summary = client.get("/payments-summary").raise_for_status().json()
-        return {name: int(summary[name]["totalRequests"]) for name in PROCESSORS}
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _charges(plan: Plan, journal: Journal) -> list[Charge] | None:
     """Wait for the backlog, then read the processors' books; None where they are closed."""
     calm_s = plan.profile.longest_delay_s + CALM_MARGIN_S
@@ -137,12 +94,17 @@ def _charges(plan: Plan, journal: Journal) -> list[Charge] | None:
             return None
 
 
-def _conclude(plan: Plan, journal: Journal, charges: list[Charge] | None) -> Result:
+def _spent(groups: limited.Groups, before: Mapping[str, Usage], journal: Journal) -> Spending:
+    return spending(groups.by_service, before, groups.usage(), journal.accepted)
+
+
+def _conclude(plan: Plan, journal: Journal, charges: list[Charge] | None, spent: Spending | None) -> Result:
     """Draw up the result, and write page and JSON."""
     findings: Audit | None = None
     if charges is not None:
         findings = audit(journal.offers, charges, plan.profile.amount_cents)
     result = assess(plan.profile, journal, findings)
+    result = replace(result, spending=spent, floor=floor.known(plan.profile.name, time.time()))
     series = series_of(journal, charges)
     page = report.html(
         report.TEMPLATE.read_text(encoding="utf-8"), plan.profile, result, journal, plots(plan.profile, series)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox.rinha.audit import Audit
+from sandbox.rinha.floor import Floor
 from sandbox.rinha.journal import Calls, Comparison, Journal, Offer, Totals
 from sandbox.rinha.profile import PROCESSORS, Profile, Source
+from sandbox.rinha.spending import Spending
 
 FINE = Decimal("0.35")
 BONUS_PER_MS = Decimal("0.02")
@@ -60,6 +62,8 @@ class Result:
     fees_differ: bool  # the processors take other fees than the profile, which the score goes by
     orders_refused: int  # delays and failures that a processor would not take: the profile did not happen
     audit: Audit | None
+    spending: Spending | None = None  # known where the stack ran under limits
+    floor: Floor | None = None  # known where it was measured within the hour
 
     @property
     def complaints(self) -> list[str]:

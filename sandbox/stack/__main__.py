@@ -2,9 +2,9 @@
 
 import os
 import sys
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 
-from sandbox.stack import balancer, nats, options, plan, ports, run_dir
+from sandbox.stack import balancer, cgroups, limited, limits, nats, options, plan, ports, run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.readiness import Readiness
@@ -36,11 +36,21 @@ def _run(wanted: options.Options, console: Console) -> int:
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
         balancer.write_conf(wanted.run_dir / "balancer", listen=balancer.listen(wanted.http_port), upstreams=upstreams)
-    supervisor = Supervisor(plan.stages(wanted, nginx), wanted.run_dir, console)
-    if wanted.stop_with_stdin:
-        stop_with_stdin(supervisor)
-    with run_dir.room_for_sockets(sockets.values()), closing(Readiness(wanted.http_url, sockets)) as readiness:
+    with (
+        _limits(wanted, plan.stages(wanted, nginx)) as stages,
+        run_dir.room_for_sockets(sockets.values()),
+        closing(Readiness(wanted.http_url, sockets)) as readiness,
+    ):
+        supervisor = Supervisor(stages, wanted.run_dir, console)
+        if wanted.stop_with_stdin:
+            stop_with_stdin(supervisor)
         return supervisor.run(readiness.unready, plan.places(wanted, nginx))
+
+
+def _limits(wanted: options.Options, stages: plan.Stages) -> AbstractContextManager[plan.Stages]:
+    if not wanted.limits_wanted:
+        return nullcontext(stages)
+    return limited.limited(stages, wanted.run_dir, cgroups.find(), limits.read())
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ class Keeper:
     def start(self) -> None:
         """Start the process."""
         part = self.part
-        tether = (sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), str(int(part.orphan_signal)))
+        enter = tuple(text for group in part.enters for text in ("--enter", str(group)))
+        tether = (sys.executable, "-I", "-S", str(_TETHER), *enter, str(os.getpid()), str(int(part.orphan_signal)))
         self._process = subprocess.Popen(
             (*tether, *part.command),
             cwd=_TOP,

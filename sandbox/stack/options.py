@@ -31,6 +31,7 @@ class Options:
     dispatchers: int
     keep: bool
     log_level: str
+    limits_wanted: bool  # those of docker-compose.yml
 
     @property
     def processors(self) -> str:
@@ -61,6 +62,9 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     setting.text_as(
         env, "PROCESSORS", "default=http://unused:1@0", processors_from_text
     )  # wrong ones fail here, not in five deaths
+    limits = env.get("LIMITS", "").strip()
+    if limits not in {"", "compose"}:
+        raise setting.SettingError(f"LIMITS must be compose or unset, not {limits!r}")
     return Options(
         http_port=flags.http,
         nats_port=flags.nats,
@@ -76,6 +80,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         keep=setting.flag(env, "KEEP"),
         # Services say at INFO that they are ready; a quieter level would leave the stack waiting for that.
         log_level="DEBUG" if env.get("LOG_LEVEL", "").strip().upper() == "DEBUG" else "INFO",
+        limits_wanted=bool(limits),
     )
 
 

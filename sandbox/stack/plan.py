@@ -24,6 +24,7 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 5.0  # from the stop signal to SIGKILL
     orphan_signal: signal.Signals = signal.SIGKILL  # what it gets if the supervisor is killed
+    enters: tuple[Path, ...] = ()  # control groups, each by the file through which to enter it
 
 
 # Each stage starts when the one before serves; they stop the other way round, so that no part loses what it stands on.
@@ -68,6 +69,7 @@ def places(options: Options, nginx: Path | None) -> list[str]:
         f"nats       nats://{HOST}:{options.nats_port}, monitoring http://{HOST}:{options.monitor_port}{elsewhere}",
         f"processors {processors}{given}",
         f"folder     {options.run_dir}",
+        *(["limits     those of docker-compose.yml, but for the processors"] if options.limits_wanted else []),
     ]
 
 

@@ -1,8 +1,12 @@
-"""Ties a process to the life of whoever started it: ``tether.py <parent's pid> <signal> <command> [argument...]``.
+"""Ties a process to the life of whoever started it.
+
+``tether.py [--enter <file>]... <parent's pid> <signal> <command> [argument...]``
 
 A part must not outlive a supervisor that was killed with SIGKILL and so could stop nothing. The kernel sends the signal
 when the thread that started this process ends; it remembers that across exec. This is a program of its own, run as a
 file, because code between fork and exec is not safe in a process with threads.
+
+It enters control groups too, before there is anything of the command that could be counted elsewhere.
 """
 
 import ctypes
@@ -15,7 +19,11 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Ask the kernel for the signal, then become the command under the same process id."""
-    parent, number, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    arguments = sys.argv[1:]
+    while arguments[0] == "--enter":
+        _enter(arguments[1])
+        arguments = arguments[2:]
+    parent, number, command = int(arguments[0]), int(arguments[1]), arguments[2:]
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) != 0:
         sys.exit(f"tether: prctl failed: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent:
@@ -27,6 +35,14 @@ def main() -> None:
         os.execvp(command[0], command)  # noqa: S606  # becoming another program is the purpose
     except OSError as error:
         sys.exit(f"tether: {command[0]} cannot be started: {error.strerror}")
+
+
+def _enter(group: str) -> None:
+    try:
+        with open(group, "w") as file:  # noqa: PTH123  # pathlib costs as much as the rest of this program
+            file.write("0")  # whoever writes
+    except OSError as error:
+        sys.exit(f"tether: {group} cannot be entered: {error.strerror}")
 
 
 if __name__ == "__main__":

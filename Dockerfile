@@ -1,0 +1,33 @@
+# The services' image: one for all of them; docker-compose.yml says which program each container runs.
+#
+#   docker build .                       the services
+#   docker build --target processor .    a payment processor of the sandbox, for docker-compose.processors.yml
+
+FROM python:3.11-slim-bookworm AS packages
+WORKDIR /build
+COPY pyproject.toml requirements.lock deploy/runtime_lock.py ./
+# The lock is the workshop's, hashes and all: only the part that runs is taken, and pip accepts no other bytes and compiles
+# nothing. This Python's pip fills an environment that has none itself.
+RUN python runtime_lock.py pyproject.toml requirements.lock > runtime.lock \
+    && python -m venv --without-pip /packages \
+    && pip --python /packages install --no-cache-dir --disable-pip-version-check \
+        --require-hashes --only-binary :all: --requirement runtime.lock
+
+FROM python:3.11-slim-bookworm AS base
+# A number, so that volumes can be given to the same user before the image is known (docker-compose.yml, "sockets").
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /app --shell /usr/sbin/nologin tarifa
+COPY --from=packages /packages /packages
+ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1
+WORKDIR /app
+COPY deploy/answers /usr/local/bin/answers
+COPY services services
+# The user may not write here: what is not compiled now would be compiled again at every start.
+RUN python -m compileall -q services
+USER 10001:10001
+
+FROM base AS processor
+COPY sandbox sandbox
+ENTRYPOINT ["python", "-m", "sandbox.processor", "--host", "0.0.0.0", "--port", "8080"]
+
+FROM base AS services
+CMD ["python", "-m", "services.ingress"]

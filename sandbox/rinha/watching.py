@@ -1,0 +1,70 @@
+"""A load test while it runs: its journal read as it grows, one summary a second, and something to look at."""
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+
+from sandbox.rinha.journal import Journal
+from sandbox.rinha.load import Tail
+from sandbox.rinha.profile import PROCESSORS, Profile
+from sandbox.rinha.progress import Display, Sight
+
+LOOK_EVERY_S = 1.0
+
+Alive = Callable[[], None]  # raises `CannotRunError` if what is under test has died
+
+
+def watch(
+    profile: Profile,
+    process: subprocess.Popen[bytes],
+    client: httpx.Client,
+    screen: Display,
+    *,
+    journal_file: Path,
+    alive: Alive,
+) -> Journal:
+    """Follow the load to its end, reading its journal and asking for one summary a second."""
+    journal = Journal()
+    tail = Tail(journal_file)
+    has_ended = False
+    while not has_ended:
+        has_ended = _has_ended(process, within_s=LOOK_EVERY_S)
+        journal.add(tail.new_lines())
+        alive()
+        if journal.start_ms is not None and not has_ended:
+            screen.show(_sight(profile, journal, settled(client)))
+    return journal
+
+
+def _has_ended(process: subprocess.Popen[bytes], *, within_s: float) -> bool:
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _sight(profile: Profile, journal: Journal, settled_now: Mapping[str, int] | None) -> Sight:
+    elapsed_s = time.time() - (journal.start_ms or 0) / 1000
+    stage = profile.stage_at(elapsed_s)
+    return Sight(
+        elapsed_s=elapsed_s,
+        length_s=profile.length_s,
+        accepted=journal.accepted,
+        failed=len(journal.offers) - journal.accepted,
+        settled=None if settled_now is None else dict(settled_now),
+        stage=str(stage) if stage else "as found",
+        differences=journal.differences(profile.check.differences),
+    )
+
+
+def settled(client: httpx.Client) -> dict[str, int] | None:
+    """Ask the backend how many payments each processor has settled; None if it does not say."""
+    try:
+        summary = client.get("/payments-summary").raise_for_status().json()
+        return {name: int(summary[name]["totalRequests"]) for name in PROCESSORS}
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None

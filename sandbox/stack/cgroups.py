@@ -1,0 +1,179 @@
+"""The kernel's control groups, in both their forms: a group per service, its limits, and what it has used.
+
+Groups are made below the one that this process is in, so that whatever limits that one has go on holding. What the two
+forms write in which files is all that differs between them; both are lists of files and texts, and tested as such.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from sandbox.stack.errors import StackError
+from sandbox.stack.limits import Limit
+
+MOUNTED_AT = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+
+# Docker's period: what a service may not use up in it is lost, and beyond its share it waits for the next.
+PERIOD_US = 100_000
+
+_NS_PER_S = 1_000_000_000
+_US_PER_S = 1_000_000
+_CONTROLLERS = ("cpu", "cpuacct", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a group has used since it was made. ``throttled_s``: its share was used up, and it had to wait."""
+
+    cpu_s: float
+    periods: int
+    periods_throttled: int
+    throttled_s: float
+    memory_peak_bytes: int
+    oom_kills: int
+
+
+@dataclass(frozen=True, slots=True)
+class V1:
+    """A hierarchy for each controller."""
+
+    above: Mapping[str, Path]  # the folder of this process's own group, by controller
+
+    def folders(self, group: str) -> tuple[Path, ...]:
+        """Return one folder per controller."""
+        return tuple(self.above[controller] / group for controller in _CONTROLLERS)
+
+    def limits(self, group: str, limit: Limit) -> dict[Path, str]:
+        """Return CPU time per period, and bytes; swap is left as docker leaves it."""
+        cpu, _, memory = self.folders(group)
+        return {
+            cpu / "cpu.cfs_period_us": str(PERIOD_US),
+            cpu / "cpu.cfs_quota_us": str(_quota_us(limit.cpus)),
+            memory / "memory.limit_in_bytes": str(limit.memory_bytes),
+        }
+
+    def usage(self, group: str) -> Usage:
+        """Read the three controllers."""
+        cpu, cpuacct, memory = self.folders(group)
+        stat = _table(cpu / "cpu.stat")
+        return Usage(
+            cpu_s=int((cpuacct / "cpuacct.usage").read_text()) / _NS_PER_S,
+            periods=stat["nr_periods"],
+            periods_throttled=stat["nr_throttled"],
+            throttled_s=stat["throttled_time"] / _NS_PER_S,
+            memory_peak_bytes=int((memory / "memory.max_usage_in_bytes").read_text()),
+            oom_kills=_table(memory / "memory.oom_control").get("oom_kill", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class V2:
+    """One hierarchy for all controllers."""
+
+    above: Path  # the nearest group that gives both controllers to groups below it
+
+    def folders(self, group: str) -> tuple[Path, ...]:
+        """Return the one folder."""
+        return (self.above / group,)
+
+    def limits(self, group: str, limit: Limit) -> dict[Path, str]:
+        """Return CPU time per period, and bytes."""
+        folder = self.above / group
+        return {
+            folder / "cpu.max": f"{_quota_us(limit.cpus)} {PERIOD_US}",
+            folder / "memory.max": str(limit.memory_bytes),
+        }
+
+    def usage(self, group: str) -> Usage:
+        """Read both controllers."""
+        folder = self.above / group
+        stat = _table(folder / "cpu.stat")
+        peak = folder / "memory.peak"  # since Linux 5.19
+        return Usage(
+            cpu_s=stat["usage_usec"] / _US_PER_S,
+            periods=stat["nr_periods"],
+            periods_throttled=stat["nr_throttled"],
+            throttled_s=stat["throttled_usec"] / _US_PER_S,
+            memory_peak_bytes=int((peak if peak.exists() else folder / "memory.current").read_text()),
+            oom_kills=_table(folder / "memory.events").get("oom_kill", 0),
+        )
+
+
+# One of the two forms.
+Form = V1 | V2
+
+
+def find(mounted_at: Path = MOUNTED_AT, membership: Path = MEMBERSHIP) -> Form:
+    """Return the form that limits CPU and memory on this machine, from where this process is in it.
+
+    Raises:
+        StackError: neither does; says what is missing.
+    """
+    own = dict(_memberships(membership))
+    if all((mounted_at / controller).is_dir() for controller in _CONTROLLERS):
+        return V1({name: _inside(mounted_at / name, own.get(name, "/")) for name in _CONTROLLERS})
+    if not (mounted_at / "cgroup.controllers").exists():
+        raise StackError(f"LIMITS=compose needs control groups: none for CPU and memory are mounted at {mounted_at}")
+    here = _inside(mounted_at, own.get("", "/"))
+    for folder in (here, *here.parents):
+        given = (folder / "cgroup.subtree_control").read_text().split()
+        if {"cpu", "memory"} <= set(given):
+            return V2(folder)
+        if folder == mounted_at:
+            break
+    raise StackError(f"LIMITS=compose needs control groups: no group above {here} gives cpu and memory to others")
+
+
+def create(form: Form, group: str, limit: Limit) -> tuple[Path, ...]:
+    """Make a group with its limits; return the files to which a process writes 0 to enter it.
+
+    Raises:
+        StackError: the kernel does not let us; says why.
+    """
+    try:
+        for folder in form.folders(group):
+            folder.mkdir(exist_ok=True)  # controllers that are mounted together share one
+        for path, text in form.limits(group, limit).items():
+            path.write_text(text)
+    except OSError as error:
+        remove(form, group)
+        why = "be root" if os.geteuid() != 0 else "the control groups may be mounted read-only, as in a container"
+        raise StackError(f"LIMITS=compose cannot set {error.filename}: {error.strerror} ({why})") from None
+    return tuple(dict.fromkeys(folder / "cgroup.procs" for folder in form.folders(group)))
+
+
+def remove(form: Form, group: str) -> bool:
+    """Remove a group; false if something still runs in it."""
+    for folder in form.folders(group):
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                folder.rmdir()
+            except OSError:
+                return False
+    return True
+
+
+def _quota_us(cpus: Decimal) -> int:
+    return int(cpus * PERIOD_US)
+
+
+def _table(path: Path) -> dict[str, int]:
+    pairs = (line.split() for line in path.read_text().splitlines())
+    return {name: int(value) for name, value in pairs}
+
+
+def _inside(mount: Path, path: str) -> Path:
+    # In a container this process's path may be told as the host sees it, where the mount shows only what is below.
+    below = mount / path.lstrip("/")
+    return below if below.is_dir() else mount
+
+
+def _memberships(path: Path) -> Iterator[tuple[str, str]]:
+    for line in path.read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        for controller in controllers.split(","):
+            yield controller, group

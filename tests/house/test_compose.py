@@ -1,0 +1,178 @@
+"""The compose files against the challenge's rules, and against what the services and nginx.conf ask for."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.stack import limits, options, plan
+from services.contracts.processor import Processor, processors_from_text
+from services.dispatcher.settings import settings as dispatcher_settings
+from services.ingress.settings import ingress_settings
+from services.ledger.settings import ledger_settings
+
+ROOT = Path(__file__).parents[2]
+BACKEND = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+PROCESSORS = yaml.safe_load((ROOT / "docker-compose.processors.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = BACKEND["services"]
+INGRESSES = ("ingress-1", "ingress-2")
+
+CPUS_MAX = Decimal("1.5")
+MEMORY_MAX_BYTES = 350 * 1024**2
+NATS_CPUS_MIN = Decimal("0.45")
+
+# What each program reads of its environment, beside LOG_LEVEL, which all read alike.
+READERS: dict[str, Callable[[Mapping[str, str]], object]] = {
+    "services.ingress": ingress_settings,
+    "services.dispatcher": dispatcher_settings,
+    "services.ledger": ledger_settings,
+}
+OF_GO = {"GOMEMLIMIT", "GOMAXPROCS", "GOGC"}
+
+
+class Recorder(dict[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.asked = {"LOG_LEVEL"}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Answer as a dict, and remember."""
+        self.asked.add(key)
+        return super().get(key, default)
+
+
+def mounted(service: str) -> dict[str, str]:
+    """Return what a service has mounted, by where it is inside."""
+    pairs = (text.split(":")[:2] for text in SERVICES[service].get("volumes", ()))
+    return {inside: outside for outside, inside in pairs}
+
+
+def everything(value: Any) -> list[Any]:
+    """Return a value with all that is in it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value, *(found for one in inner for found in everything(one))]
+
+
+def test_all_services_together_keep_within_the_challenges_limits() -> None:
+    """At most 1.5 CPUs and 350 MB, and no service is without a limit; NATS has what its facts ask for."""
+    given = limits.of_compose(BACKEND)
+    assert set(given) == set(SERVICES)
+    assert sum(limit.cpus for limit in given.values()) <= CPUS_MAX
+    assert sum(limit.memory_bytes for limit in given.values()) <= MEMORY_MAX_BYTES
+    assert given["nats"].cpus >= NATS_CPUS_MIN
+
+
+def test_the_one_door_is_port_9999_of_the_balancer() -> None:
+    """Nothing else is published."""
+    assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
+        "nginx": ["9999:9999"]
+    }
+
+
+def test_two_instances_of_ingress_stand_behind_the_balancer() -> None:
+    """Two web servers, each with a socket of its own that the balancer's file names and its volume shows."""
+    upstream = (ROOT / mounted("nginx")["/etc/tarifa/upstream.conf"]).read_text()
+    sockets = [SERVICES[name]["environment"]["INGRESS_LISTEN"] for name in INGRESSES]
+    assert re.findall(r"^server (\S+)", upstream, re.MULTILINE) == sockets
+    assert len(set(sockets)) == 2
+    for name in (*INGRESSES, "nginx"):
+        assert mounted(name)["/run/tarifa"] == "sockets"
+
+
+def test_the_sockets_belong_to_whoever_uses_them() -> None:
+    """The volume, the image and nginx have one user, so that no right needs to be wider."""
+    user = SERVICES["nginx"]["user"]
+    assert f"USER {user}\n" in (ROOT / "Dockerfile").read_text()
+    uid, gid = user.split(":")
+    assert {f"uid={uid}", f"gid={gid}"} <= set(BACKEND["volumes"]["sockets"]["driver_opts"]["o"].split(","))
+
+
+def test_networks_are_a_bridge_of_our_own_and_the_processors() -> None:
+    """Only who speaks to processors is on theirs; no service is on the host's."""
+    assert BACKEND["networks"] == {"backend": {"driver": "bridge"}, "payment-processor": {"external": True}}
+    assert [name for name, service in SERVICES.items() if "payment-processor" in service["networks"]] == ["dispatcher"]
+    assert all("backend" in service["networks"] for service in SERVICES.values())
+
+
+def test_nothing_is_privileged_replicated_or_of_another_architecture() -> None:
+    """The challenge's other rules; and what is not needed is given up."""
+    for service in SERVICES.values():
+        assert service["platform"] == "linux/amd64"
+        assert service["cap_drop"] == ["ALL"]
+        assert not {"privileged", "network_mode", "cap_add", "devices", "pid"} & set(service)
+    keys = {key for value in everything(BACKEND) if isinstance(value, dict) for key in value}
+    assert not {"replicas", "privileged", "network_mode"} & keys
+
+
+def test_every_service_is_watched_started_again_and_given_time_to_stop() -> None:
+    """No grace is below what the stack gives the same part."""
+    wanted = options.read([], {})
+    stages = plan.stages(wanted, Path("/usr/sbin/nginx"))
+    graces = {limits.service_of(part.name): part.grace_s for stage in stages for part in stage}
+    for name, service in SERVICES.items():
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"][0] == "CMD"
+        assert int(service["stop_grace_period"].removesuffix("s")) >= graces[name]
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service.get("image") == "tarifa"])
+def test_every_variable_is_a_setting_that_its_service_reads_and_accepts(name: str) -> None:
+    """A misspelt one would be a setting that nobody has set."""
+    python, flag, module = SERVICES[name]["command"]
+    assert (python, flag) == ("python", "-m")
+    env = SERVICES[name]["environment"]
+    assert all(isinstance(value, str) for value in env.values())
+    recorder = Recorder(env)
+    READERS[module](recorder)
+    assert set(env) <= recorder.asked
+
+
+def test_what_only_go_reads_is_known_to_go() -> None:
+    """nats-server has its settings in its file; nginx has none."""
+    assert set(SERVICES["nats"]["environment"]) <= OF_GO
+    assert "environment" not in SERVICES["nginx"]
+
+
+def test_the_processors_are_the_challenges_and_purging_is_allowed() -> None:
+    """The names on the network and the cheaper one's place are given by the challenge."""
+    for name in (*INGRESSES, "dispatcher", "ledger"):
+        assert processors_from_text(SERVICES[name]["environment"]["PROCESSORS"]) == (
+            Processor("default", "http://payment-processor-default:8080", Decimal("0.05")),
+            Processor("fallback", "http://payment-processor-fallback:8080", Decimal("0.15")),
+        )
+    assert {SERVICES[name]["environment"]["ALLOW_PURGE"] for name in INGRESSES} == {"1"}
+
+
+@pytest.mark.parametrize(("service", "main"), [("nginx", "nginx.conf"), ("nats", "nats.conf")])
+def test_what_a_configuration_includes_lies_beside_it_here_too(service: str, main: str) -> None:
+    """The files that differ from the sandbox's are mounted, exist, and go nowhere else."""
+    inside = mounted(service)
+    assert (ROOT / inside[f"/etc/tarifa/{main}"]).read_text() == (ROOT / main).read_text()
+    names = re.findall(r"^\s*include (?:\./)?([\w.-]+);?$", (ROOT / main).read_text(), re.MULTILINE)
+    assert names
+    for name in names:
+        assert (ROOT / inside[f"/etc/tarifa/{name}"]).is_file()
+
+
+def test_the_streams_outlive_their_container() -> None:
+    """The store lies on a named volume."""
+    assert mounted("nats")["/data"] == "streams"
+    assert 'STORE: "/data"' in (ROOT / "deploy/where.conf").read_text()
+    assert BACKEND["volumes"]["streams"] == {}
+
+
+def test_the_sandboxs_processors_stand_where_the_official_ones_would() -> None:
+    """Their names on the network, their ports on the host, their network's own name."""
+    services = PROCESSORS["services"]
+    assert PROCESSORS["networks"] == {"payment-processor": {"name": "payment-processor", "driver": "bridge"}}
+    assert {name: service["ports"] for name, service in services.items()} == {
+        "payment-processor-default": ["127.0.0.1:8001:8080"],
+        "payment-processor-fallback": ["127.0.0.1:8002:8080"],
+    }
+    assert PROCESSORS["name"] != BACKEND["name"]

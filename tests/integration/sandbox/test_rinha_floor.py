@@ -1,0 +1,40 @@
+"""The floor: measured with the real load generator against a real nginx, known for an hour."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sandbox.rinha import floor, profile
+from sandbox.rinha.floor_run import measure
+from sandbox.stack import ports
+
+SMOKE = profile.load("smoke")
+MEASURED = floor.Floor(1000.0, "smoke", 0.5, 1.5, 0.5, 1.5)
+
+
+def test_the_floor_is_measured_with_the_profiles_own_load(nginx_binary: Path, tmp_path: Path) -> None:
+    """Nginx alone accepts every payment, is asked for summaries, and lets itself be told to break."""
+    second = {"length_s": 1, "users": [{"during_s": 1, "up_to": 3}], "stages": SMOKE.as_json["stages"][:1]}
+    short = SMOKE.as_json | second
+    measured = measure(profile.parse(short), ports.free(1)[0], tmp_path)
+    assert measured.profile == "smoke"
+    assert 0 < measured.p50_ms <= measured.p99_ms
+    assert 0 < measured.post_p50_ms <= measured.post_p99_ms
+
+
+def test_a_floor_is_known_for_an_hour_to_runs_of_its_profile(tmp_path: Path) -> None:
+    """An older one, another load's, or one from the future says nothing about this run."""
+    file = tmp_path / "floor.json"
+    assert floor.known("smoke", 1000.0, file) is None
+    floor.keep(MEASURED, file)
+    assert floor.known("smoke", 4599.0, file) == MEASURED
+    assert floor.known("smoke", 4600.0, file) is None
+    assert floor.known("final", 1000.0, file) is None
+    floor.keep(replace(MEASURED, at_s=9999.0), file)
+    assert floor.known("smoke", 1000.0, file) is None
+
+
+def test_what_is_not_a_floor_is_none(tmp_path: Path) -> None:
+    """A file of another version does not stop a run."""
+    file = tmp_path / "floor.json"
+    file.write_text('{"p99": 1}')
+    assert floor.known("smoke", 0.0, file) is None

@@ -1,0 +1,195 @@
+"""Control groups in both forms on copies of the kernel's folders, and real ones where this machine lets us."""
+
+import io
+import os
+import signal
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from sandbox.stack import cgroups, limited
+from sandbox.stack.cgroups import V1, V2, Form, Usage
+from sandbox.stack.console import Console
+from sandbox.stack.errors import StackError
+from sandbox.stack.keeper import Keeper
+from sandbox.stack.limits import Limit
+from sandbox.stack.plan import Part
+
+PATIENCE_S = 60.0
+LIMIT = Limit(Decimal("0.22"), 55 * 1024**2)
+
+
+@pytest.fixture
+def v1(tmp_path: Path) -> Path:
+    """Return a mount of the first form, in which this process is in /mine for memory and at the top otherwise."""
+    for name in ("cpu", "cpuacct", "memory/mine"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "membership").write_text("3:memory:/mine\n2:cpu,cpuacct:/\n0::/\n")
+    return tmp_path
+
+
+@pytest.fixture
+def v2(tmp_path: Path) -> Path:
+    """Return a mount of the second form, in which this process is in /slice/mine."""
+    (tmp_path / "slice" / "mine").mkdir(parents=True)
+    (tmp_path / "cgroup.controllers").write_text("cpu memory io\n")
+    (tmp_path / "cgroup.subtree_control").write_text("cpu memory\n")
+    (tmp_path / "slice" / "cgroup.subtree_control").write_text("cpu io memory\n")
+    (tmp_path / "slice" / "mine" / "cgroup.subtree_control").write_text("\n")
+    (tmp_path / "membership").write_text("0::/slice/mine\n")
+    return tmp_path
+
+
+def found(mount: Path) -> Form:
+    """Return what is found in such a folder."""
+    return cgroups.find(mount, mount / "membership")
+
+
+def test_first_form_limits_each_controller_below_our_own_group(v1: Path) -> None:
+    """The quota is the share of docker's period; a process enters through one file per controller."""
+    entries = cgroups.create(found(v1), "g", LIMIT)
+    assert (v1 / "cpu/g/cpu.cfs_period_us").read_text() == "100000"
+    assert (v1 / "cpu/g/cpu.cfs_quota_us").read_text() == "22000"
+    assert (v1 / "memory/mine/g/memory.limit_in_bytes").read_text() == "57671680"
+    assert set(entries) == {v1 / path / "g/cgroup.procs" for path in ("cpu", "cpuacct", "memory/mine")}
+
+
+def test_first_form_tells_what_was_used(v1: Path) -> None:
+    """Nanoseconds become seconds."""
+    form = found(v1)
+    cgroups.create(form, "g", LIMIT)
+    (v1 / "cpu/g/cpu.stat").write_text("nr_periods 8\nnr_throttled 2\nthrottled_time 250000000\nnr_bursts 0\n")
+    (v1 / "cpuacct/g/cpuacct.usage").write_text("1500000000\n")
+    (v1 / "memory/mine/g/memory.max_usage_in_bytes").write_text("4096\n")
+    (v1 / "memory/mine/g/memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
+    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3)
+
+
+def test_second_form_makes_groups_where_both_controllers_are_given(v2: Path) -> None:
+    """Beside our own group, which has processes and so cannot give controllers to groups below it."""
+    entries = cgroups.create(found(v2), "g", LIMIT)
+    assert (v2 / "slice/g/cpu.max").read_text() == "22000 100000"
+    assert (v2 / "slice/g/memory.max").read_text() == "57671680"
+    assert entries == (v2 / "slice/g/cgroup.procs",)
+
+
+@pytest.mark.parametrize("peak", ["memory.peak", "memory.current"])
+def test_second_form_tells_what_was_used(v2: Path, peak: str) -> None:
+    """Microseconds become seconds; an older kernel knows no peak, and what is used now stands for it."""
+    form = found(v2)
+    cgroups.create(form, "g", LIMIT)
+    (v2 / "slice/g/cpu.stat").write_text(
+        "usage_usec 1500000\nuser_usec 1\nnr_periods 8\nnr_throttled 2\nthrottled_usec 250000\n"
+    )
+    (v2 / "slice/g" / peak).write_text("4096\n")
+    (v2 / "slice/g/memory.events").write_text("low 0\nmax 1\noom 1\noom_kill 3\n")
+    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3)
+
+
+def test_a_machine_without_controllers_is_told_so(tmp_path: Path, v2: Path) -> None:
+    """Neither form, or a second one that gives nothing: the sentence names what was asked for."""
+    for folder in (v2, v2 / "slice"):
+        (folder / "cgroup.subtree_control").write_text("io\n")
+    with pytest.raises(StackError, match=r"LIMITS=compose .* gives cpu and memory"):
+        found(v2)
+    (v2 / "cgroup.controllers").unlink()
+    with pytest.raises(StackError, match=r"LIMITS=compose .* are mounted"):
+        found(v2)
+
+
+def test_what_the_kernel_does_not_allow_is_told_and_leaves_nothing(v1: Path) -> None:
+    """A group that cannot be had is not half had."""
+    (v1 / "memory/mine").rmdir()
+    (v1 / "memory/mine").write_text("no folder")
+    with pytest.raises(StackError, match="LIMITS=compose cannot set"):
+        cgroups.create(V1({"cpu": v1 / "cpu", "cpuacct": v1 / "cpuacct", "memory": v1 / "memory/mine"}), "g", LIMIT)
+    assert not (v1 / "cpu/g").exists()
+
+
+def test_parts_get_group_and_settings_and_readers_find_them(v2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan's settings and the caller's go before the container's; the processors stay outside."""
+    monkeypatch.setenv("IN_FLIGHT_MAX", "7")
+    limit = Limit(LIMIT.cpus, LIMIT.memory_bytes, {"NATS_URL": "compose", "ALLOW_PURGE": "1", "IN_FLIGHT_MAX": "9"})
+    parts = (Part("balancer", ("x",), {"NATS_URL": "ours"}), Part("processor-default", ("y",)))
+    with limited.limited((parts,), v2, V2(v2 / "slice"), {"nginx": limit}) as stages:
+        balancer, processor = stages[0]
+        group = v2 / f"slice/tarifa-{os.getpid()}-nginx"
+        assert balancer.enters == (group / "cgroup.procs",)
+        assert balancer.env == {"NATS_URL": "ours", "ALLOW_PURGE": "1"}
+        assert processor == parts[1]
+        groups = limited.find(v2)
+        assert groups is not None
+        assert groups.form == V2(v2 / "slice")
+        assert groups.by_service["nginx"].memory_bytes == LIMIT.memory_bytes
+        for file in group.iterdir():  # the kernel's own files vanish with their folder
+            file.unlink()
+    assert not group.exists()
+    assert limited.find(v2) is None
+
+
+def test_groups_of_a_stack_that_was_killed_are_removed(v2: Path) -> None:
+    """No process has the first number any more; the second is ours and stays."""
+    gone, ours = v2 / "slice/tarifa-999999999-nats", v2 / f"slice/tarifa-{os.getpid()}-other"
+    gone.mkdir()
+    ours.mkdir()
+    with limited.limited((), v2, V2(v2 / "slice"), {}):
+        assert not gone.exists()
+        assert ours.exists()
+
+
+@pytest.fixture
+def real() -> Form:
+    """Return this machine's control groups; a test without them is skipped with the reason."""
+    try:
+        form = cgroups.find()
+        probe = f"tarifa-{os.getpid()}-probe"
+        cgroups.create(form, probe, LIMIT)
+        cgroups.remove(form, probe)
+    except StackError as error:
+        pytest.skip(str(error))
+    return form
+
+
+@pytest.fixture
+def keeper(real: Form, tmp_path: Path) -> Iterator[Keeper]:
+    """Return the keeper of a part with limits."""
+    part = Part("nats", ("sleep", "1000"))
+    with limited.limited(((part,),), tmp_path, real, {"nats": LIMIT}) as stages:
+        it = Keeper(stages[0][0], tmp_path, Console(io.StringIO()))
+        yield it
+        it.kill()
+
+
+def test_a_part_is_in_its_group_from_the_start_and_again_after_its_death(keeper: Keeper, tmp_path: Path) -> None:
+    """The kernel says so, limits the group as told, and counts what runs there."""
+    groups = limited.find(tmp_path)
+    assert groups is not None
+    keeper.start()
+    first = until_sleeping(tmp_path)
+    assert groups.name("nats") in Path(f"/proc/{first}/cgroup").read_text()
+    for path, text in groups.form.limits(groups.name("nats"), LIMIT).items():
+        assert path.read_text().split() == text.split()
+    os.kill(first, signal.SIGKILL)
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not keeper.runs or until_sleeping(tmp_path) == first:
+        assert time.monotonic() < deadline_s
+        keeper.tick(time.monotonic())
+        time.sleep(0.02)
+    second = until_sleeping(tmp_path)
+    assert second != first
+    assert groups.name("nats") in Path(f"/proc/{second}/cgroup").read_text()
+    assert groups.usage()["nats"].cpu_s > 0
+
+
+def until_sleeping(folder: Path) -> int:
+    """Return the part's process id once the tether has become the part."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while True:
+        pid = int((folder / "nats.pid").read_text())
+        if not Path(f"/proc/{pid}").exists() or b"sleep\0" in Path(f"/proc/{pid}/cmdline").read_bytes()[:6]:
+            return pid
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)

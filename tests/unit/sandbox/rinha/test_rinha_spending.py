@@ -1,0 +1,75 @@
+"""What services spent between two readings, and how it is shown beside the score."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+from sandbox.rinha import figures, profile, report, spending
+from sandbox.rinha.audit import Charge, audit
+from sandbox.rinha.floor import Floor
+from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
+from sandbox.rinha.score import Result, assess
+from sandbox.rinha.series import series_of
+from sandbox.stack.cgroups import Usage
+from sandbox.stack.limits import Limit
+
+SMOKE = profile.load("smoke")
+MB = 1024**2
+LIMITS = {"nats": Limit(Decimal("0.45"), 105 * MB), "ledger": Limit(Decimal("0.10"), 45 * MB)}
+BEFORE = {"nats": Usage(1.0, 10, 1, 0.5, 20 * MB, 0), "ledger": Usage(0.5, 5, 5, 2.0, 30 * MB, 0)}
+AFTER = {"nats": Usage(3.0, 110, 4, 0.75, 50 * MB, 0), "ledger": Usage(1.5, 25, 5, 2.0, 31 * MB, 1)}
+
+
+def run() -> tuple[Journal, Result]:
+    """Return a run of one accepted payment."""
+    said = {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
+    journal = Journal(
+        start_ms=0, totals=Comparison(0, said, said, {"default": None, "fallback": None}), calls=Calls(1, 1.5, 4.5)
+    )
+    journal.add([b'{"kind":"payment","id":"a","at_ms":1,"status":202,"took_ms":1}'])
+    return journal, assess(SMOKE, journal, audit(journal.offers, [Charge("a", 1990, 1, "default")], 1990))
+
+
+def test_spent_is_the_difference_of_two_readings_but_for_the_memorys_peak() -> None:
+    """What the start of a service cost is no cost of its payments."""
+    spent = spending.spending(LIMITS, BEFORE, AFTER, 1000)
+    nats = spent.by_service["nats"]
+    assert (nats.cpu_s, nats.periods, nats.periods_throttled, nats.throttled_s) == (2.0, 100, 3, 0.25)
+    assert (nats.memory_peak_bytes, nats.memory_max_bytes) == (50 * MB, 105 * MB)
+    assert spent.cpu_us_per_payment == 3000
+
+
+def test_nothing_accepted_costs_nothing_each() -> None:
+    """A run without payments is shown, not divided by."""
+    assert spending.spending(LIMITS, BEFORE, AFTER, 0).cpu_us_per_payment == 0
+
+
+def test_each_service_has_a_line_and_the_last_is_their_sum() -> None:
+    """A service that the kernel killed for its memory says so."""
+    lines = list(spending.rows(spending.spending(LIMITS, BEFORE, AFTER, 1000)))
+    assert lines == [
+        ("nats (0.45 CPU)", "2.00 s, 50 of 105 MB", "throttled in 3 of 100 periods, 0.25 s in all"),
+        (
+            "ledger (0.10 CPU)",
+            "1.00 s, 31 of 45 MB",
+            "throttled in 0 of 20 periods, 0.00 s in all; killed for memory 1 times",
+        ),
+        ("all services", "3.00 s, 81 of 150 MB", "3,000 us of CPU per accepted payment"),
+    ]
+
+
+def test_spending_and_floor_are_on_the_console_in_the_page_and_in_the_json() -> None:
+    """What is known is shown everywhere; what is not leaves no empty heading."""
+    journal, result = run()
+    template = report.TEMPLATE.read_text(encoding="utf-8")
+    for shown in (figures.text(result), report.html(template, SMOKE, result, journal, {})):
+        assert "limits" not in shown
+        assert "floor" not in shown
+    floor = Floor(0.0, "smoke", 0.5, 1.5, 0.5, 1.5)
+    result = replace(result, spending=spending.spending(LIMITS, BEFORE, AFTER, 1), floor=floor)
+    for shown in (figures.text(result), report.html(template, SMOKE, result, journal, {})):
+        assert "nats (0.45 CPU)" in shown
+        assert "3.00, 3.00" in shown
+    document = json.loads(report.as_json(result, series_of(journal, None)))
+    assert document["result"]["spending"]["by_service"]["ledger"]["oom_kills"] == 1
+    assert document["result"]["floor"]["p99_ms"] == 1.5

@@ -1,0 +1,69 @@
+"""The limits of docker-compose.yml as values: read as docker reads them, refused where there are none."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sandbox.stack import limits, options, plan
+from sandbox.stack.errors import StackError
+from services.contracts.setting import SettingError
+
+
+def service(**given: Any) -> dict[str, Any]:
+    """Return a document with one service of such limits."""
+    return {"services": {"nats": {"deploy": {"resources": {"limits": given}}}}}
+
+
+def test_a_services_limits_and_settings_are_read() -> None:
+    """CPUs stay exact, settings become text."""
+    document = service(cpus="0.45", memory="105MB")
+    document["services"]["nats"]["environment"] = {"GOMEMLIMIT": "80MiB", "ALLOW_PURGE": 1}
+    env = {"GOMEMLIMIT": "80MiB", "ALLOW_PURGE": "1"}
+    assert limits.of_compose(document) == {"nats": limits.Limit(Decimal("0.45"), 105 * 1024**2, env)}
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("7", 7), ("7b", 7), ("7k", 7168), ("1.5MB", 1_572_864), ("15m", 15_728_640), ("1G", 1024**3)]
+)
+def test_sizes_count_as_docker_counts(text: str, size: int) -> None:
+    """Powers of 1024, with or without a B."""
+    assert limits.bytes_from_text(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MB", "12 bananas", "1mk"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    """The text is quoted."""
+    with pytest.raises(ValueError, match="is not a size"):
+        limits.bytes_from_text(text)
+
+
+@pytest.mark.parametrize("given", [{}, {"cpus": "0.1"}, {"cpus": "half", "memory": "5MB"}, {"cpus": "1", "memory": ""}])
+def test_a_service_without_limits_is_named(given: dict[str, str]) -> None:
+    """Running it without any would measure something else than what is handed in."""
+    with pytest.raises(StackError, match="nats has no usable"):
+        limits.of_compose(service(**given))
+
+
+def test_every_part_but_the_processors_stands_for_a_service() -> None:
+    """Two dispatchers share the limits of the one."""
+    stages = plan.stages(options.read([], {"DISPATCHERS": "2"}), plan.Path("/usr/sbin/nginx"))
+    assert {part.name: limits.service_of(part.name) for stage in stages for part in stage} == {
+        "nats": "nats",
+        "processor-default": None,
+        "processor-fallback": None,
+        "ledger": "ledger",
+        "dispatcher-1": "dispatcher",
+        "dispatcher-2": "dispatcher",
+        "ingress-1": "ingress-1",
+        "ingress-2": "ingress-2",
+        "balancer": "nginx",
+    }
+
+
+def test_limits_are_on_request() -> None:
+    """LIMITS is compose or unset; anything else is refused by name."""
+    assert options.read([], {"LIMITS": "compose"}).limits_wanted
+    assert not options.read([], {}).limits_wanted
+    with pytest.raises(SettingError, match=r"^LIMITS "):
+        options.read([], {"LIMITS": "docker"})
