@@ -1,1 +1,9 @@
-"""What it takes to break the system on purpose and to see whether its promises hold."""
+"""What it takes to break the system on purpose and to see whether its promises hold: `python -m sandbox.chaos`.
+
+- `options`, `planner`, `moods`, `offers`, `audit`: what was asked, which fault is done when, what clients were promised
+  and whether it was kept. Values in, values out.
+- `link`, `proxy`, `client`, `nats_wire`: the network between dispatcher and processor, HTTP, and NATS as plain bytes.
+- `world`, `processors`, `tap`: what runs, and what is said on its bus.
+- `load`, `summaries`, `actions`: clients, and those who break things. `evidence`, `story`, `report`: what is left.
+- `run`: all of it in order.
+"""

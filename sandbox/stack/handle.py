@@ -34,6 +34,7 @@ class Stack:
 
     ``env`` comes on top of this process's environment: PROCESSORS, DISPATCHERS, KEEP, SANDBOX_FEES, what services read.
     With a ``run_dir`` stores can be kept from one stack to the next; without, a temporary folder is removed at the end.
+    ``log_lines`` are the last lines; a ``log_file`` gets them all.
     """
 
     command: tuple[str, ...] = (sys.executable, "-m", "sandbox.stack")
@@ -45,6 +46,7 @@ class Stack:
         *,
         flags: Sequence[str] = (),
         ready_within_s: float = 90.0,
+        log_file: Path | None = None,
     ) -> None:
         self._own_dir = run_dir is None
         self.run_dir = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
@@ -53,8 +55,14 @@ class Stack:
         self._env = {**os.environ, **(env or {})}
         self._flags = flags
         self._ready_within_s = ready_within_s
+        self._log_file = log_file
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def http_url(self) -> str:
@@ -185,9 +193,10 @@ class Stack:
 
     def _read(self, process: "subprocess.Popen[str]", said_ready: "queue.SimpleQueue[bool]") -> None:
         assert process.stdout is not None  # noqa: S101  # it was asked for
-        with process.stdout as output:
+        with process.stdout as output, (self._log_file or Path(os.devnull)).open("w", buffering=1) as file:
             for line in output:
                 self.log_lines.append(line.rstrip("\n"))
+                file.write(line)
                 if line == "ready\n":
                     said_ready.put(True)  # noqa: FBT003  # what the queue is about
         said_ready.put(False)  # noqa: FBT003

@@ -153,7 +153,7 @@ async def test_a_bound_payment_whose_binding_was_written_anew_is_let_go(dispatch
 
 
 async def test_a_fresh_payment_taken_over_meanwhile_is_not_sent_again(dispatcher: Dispatcher) -> None:
-    """NotBooked here, frozen, taken over and perhaps released elsewhere: before it is sent again its binding is read."""
+    """NotBooked here, frozen, taken over, perhaps released: its binding is read before it is sent again."""
     dispatcher.home.outcomes.append(NotBooked("500"))
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)

@@ -1,0 +1,59 @@
+"""`make chaos`: try to break the promise "charged exactly once, counted exactly once, whatever breaks".
+
+Exit code 0: nothing lost, doubled or differing, and nothing left in the queue. 1: something was. 2: it could not run.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from sandbox.chaos import options as chaos_options
+from sandbox.chaos.nats_wire import WireError
+from sandbox.chaos.run import carry_out
+from sandbox.stack.errors import StackError
+from services.contracts.setting import SettingError
+
+PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+
+
+def main() -> int:
+    """Run what was asked for."""
+    # Whoever stops us, nothing is left running: the loop knows how to end with an interrupt.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        options = chaos_options.read(sys.argv[1:], os.environ)
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return COULD_NOT_RUN
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="tarifa-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    code = _run(options, folder)
+    if options.keep or options.folder or code in {FAILED, COULD_NOT_RUN}:
+        print(f"Logs, journals and figures: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return code
+
+
+def _run(options: chaos_options.Options, folder: Path) -> int:
+    code = COULD_NOT_RUN
+    try:
+        code = PASSED if asyncio.run(carry_out(options, folder)) else FAILED
+    except* (StackError, WireError, httpx.HTTPError) as group:
+        for error in group.exceptions:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"To repeat it: {options.repeat}", file=sys.stderr)
+    except* KeyboardInterrupt:
+        print("Interrupted; everything is stopped.", file=sys.stderr)
+        code = INTERRUPTED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

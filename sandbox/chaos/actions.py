@@ -1,0 +1,211 @@
+"""Does what was planned, when it was planned, and remembers what was really done."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from sandbox.chaos.nats_wire import WireError, api
+from sandbox.chaos.planner import Act, Kind
+from sandbox.chaos.processors import CALM, WELL
+from sandbox.chaos.world import World
+
+# What is found down is waited for a little: a part that has just been started again.
+RUNNING_WITHIN_S = 2.0
+POLL_S = 0.1
+# A stream is full again whenever it was emptied a little, or a service has written its own limit back.
+FULL_AGAIN_EVERY_S = 0.5
+_LIMITS = {
+    Kind.PAYMENTS_FULL: ("PAYMENTS", "max_msgs", "messages"),
+    Kind.SETTLEMENTS_FULL: ("SETTLEMENTS", "max_bytes", "bytes"),
+}
+_SIGNALS = {Kind.KILL: signal.SIGKILL, Kind.RESTART: signal.SIGTERM, Kind.FREEZE: signal.SIGSTOP}
+
+
+@dataclass(slots=True)
+class Done:
+    """A fault as it was really done; ``ended_s`` None: it still goes on."""
+
+    act: Act
+    began_s: float
+    ended_s: float | None = None
+    came: str = ""
+
+    def __str__(self) -> str:
+        until = "" if self.ended_s is None else f" for {self.ended_s - self.began_s:.1f} s"
+        detail = f" {dict(self.act.detail)}" if self.act.detail else ""
+        return f"{self.act.kind} {self.act.target}{until}{detail}{' ' if self.came else ''}{self.came}"
+
+
+class Actions:
+    """Faults under way and done."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.done: list[Done] = []
+        self.skipped: Counter[str] = Counter()
+        self._limits: dict[str, int] = {}
+        self._do: dict[Kind, Callable[[Act], Awaitable[str]]] = {
+            Kind.MOOD: self._mood,
+            Kind.PROFILE: self._profile,
+            Kind.KILL: self._end,
+            Kind.RESTART: self._end,
+            Kind.FREEZE: self._freeze,
+            Kind.REFUSE: self._refuse,
+            Kind.STALL: self._stall,
+            Kind.RESET: self._reset,
+            Kind.HOLD_BACK: self._hold_back,
+            Kind.PAYMENTS_FULL: self._fill,
+            Kind.SETTLEMENTS_FULL: self._fill,
+        }
+
+    @property
+    def under_way(self) -> list[Done]:
+        """What goes on at this moment."""
+        return [done for done in self.done if done.ended_s is None]
+
+    def count(self, *kinds: Kind) -> int:
+        """How many of these were really done."""
+        return sum(done.act.kind in kinds for done in self.done)
+
+    async def run(self, acts: Sequence[Act]) -> None:
+        """Do all of it; returns when the last one is over."""
+        begin_s = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for act in acts:
+                await asyncio.sleep(max(0.0, begin_s + act.at_s - time.monotonic()))
+                group.create_task(self._one(act))
+
+    async def calm(self) -> None:
+        """End whatever goes on, also what an interrupted fault has left; to be repeated where it raises WireError."""
+        for part in (*self._world.services, *self._world.processors):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                self._world.signal(part, signal.SIGCONT)
+        for processor in self._world.processors.values():
+            processor.want(mood=CALM, profile=WELL)
+            await processor.proxy.pass_through()
+        for kind in _LIMITS:
+            await self._set_limit(kind)
+
+    async def _one(self, act: Act) -> None:
+        done = Done(act, time.time())
+        try:
+            self.done.append(done)
+            done.came = await self._do[act.kind](act)
+        except (ProcessLookupError, FileNotFoundError, WireError) as error:
+            self.done.remove(done)
+            self.skipped[f"{act.kind} {act.target}: {type(error).__name__}"] += 1
+        done.ended_s = time.time()
+
+    # Processes.
+
+    async def _signal(self, act: Act, number: signal.Signals) -> None:
+        deadline_s = time.monotonic() + RUNNING_WITHIN_S
+        while True:
+            try:
+                self._world.signal(act.target, number, act.lasts_s)
+            except (ProcessLookupError, FileNotFoundError):
+                if time.monotonic() > deadline_s:
+                    raise
+                await asyncio.sleep(POLL_S)
+            else:
+                return
+
+    async def _end(self, act: Act) -> str:
+        await self._signal(act, _SIGNALS[act.kind])
+        await asyncio.sleep(act.lasts_s)
+        return ""
+
+    async def _freeze(self, act: Act) -> str:
+        await self._signal(act, signal.SIGSTOP)
+        await asyncio.sleep(act.lasts_s)
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            self._world.signal(act.target, signal.SIGCONT)
+        return ""
+
+    # Processors.
+
+    async def _mood(self, act: Act) -> str:
+        processor = self._world.processors[act.target]
+        processor.want(mood=dict(act.detail))
+        await asyncio.sleep(act.lasts_s)
+        processor.want(mood=CALM)
+        return ""
+
+    async def _profile(self, act: Act) -> str:
+        processor = self._world.processors[act.target]
+        processor.want(profile=dict(act.detail))
+        await asyncio.sleep(act.lasts_s)
+        processor.want(profile=WELL)
+        return ""
+
+    # The network.
+
+    async def _refuse(self, act: Act) -> str:
+        proxy = self._world.processors[act.target].proxy
+        await proxy.refuse()
+        if act.detail["resets_too"]:
+            await proxy.reset()
+        await asyncio.sleep(act.lasts_s)
+        await proxy.pass_through()
+        return ""
+
+    async def _stall(self, act: Act) -> str:
+        proxy = self._world.processors[act.target].proxy
+        await proxy.stall()
+        await asyncio.sleep(act.lasts_s)
+        await proxy.pass_through()
+        return ""
+
+    async def _reset(self, act: Act) -> str:
+        proxy = self._world.processors[act.target].proxy
+        before = proxy.counts.reset
+        for _ in range(act.detail["times"]):
+            await proxy.reset()
+            await asyncio.sleep(act.lasts_s / act.detail["times"])
+        return f"{proxy.counts.reset - before} connections"
+
+    async def _hold_back(self, act: Act) -> str:
+        proxy = self._world.processors[act.target].proxy
+        before = proxy.counts.held
+        await proxy.hold_back()
+        await asyncio.sleep(act.lasts_s)
+        await proxy.release(throw_answers_away=act.detail["throws_answers_away"])
+        await proxy.pass_through()
+        return f"{proxy.counts.held - before} requests"
+
+    # Streams.
+
+    async def _fill(self, act: Act) -> str:
+        """Let a stream hold no more than it holds; to that end nobody takes payments out meanwhile."""
+        frozen = self._world.dispatchers if act.kind is Kind.PAYMENTS_FULL else ()
+        until_s = time.monotonic() + act.lasts_s
+        try:
+            for part in frozen:
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                    self._world.signal(part, signal.SIGSTOP)
+            await self._set_limit(act.kind, to_what_is_there=True)
+            while time.monotonic() < until_s:
+                await asyncio.sleep(FULL_AGAIN_EVERY_S)
+                with contextlib.suppress(WireError):
+                    await self._set_limit(act.kind, to_what_is_there=True)
+        finally:
+            for part in frozen:
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                    self._world.signal(part, signal.SIGCONT)
+            with contextlib.suppress(WireError):
+                await self._set_limit(act.kind)
+        return ""
+
+    async def _set_limit(self, kind: Kind, *, to_what_is_there: bool = False) -> None:
+        """Write the limit, by default as it was at first; raises WireError."""
+        stream, field, held = _LIMITS[kind]
+        async with self._world.wire() as wire:
+            info = await api(wire, f"STREAM.INFO.{stream}")
+            usual = self._limits.setdefault(field, int(info["config"][field]))
+            limit = max(1, int(info["state"][held])) if to_what_is_there else usual
+            if int(info["config"][field]) != limit:
+                await api(wire, f"STREAM.UPDATE.{stream}", info["config"] | {field: limit})

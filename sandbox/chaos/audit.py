@@ -1,0 +1,192 @@
+"""What is left after the storm, compared id by id with what clients were promised. Pure.
+
+Every finding is one of three: lost (accepted, and at no processor), doubled (charged twice, or charged though nobody
+asked), differing (anything else that two places say differently of one payment, or that a client was told wrongly).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+
+from sandbox.chaos.offers import Offer
+from services.contracts.events import NotAnEventError, PaymentRefused, PaymentSettled, Settlement, decode_settlement
+from services.contracts.stamp import micros_of, stamp_from_micros, stamp_from_text, text_of
+
+
+class Verdict(StrEnum):
+    """What is wrong with a payment."""
+
+    LOST = "lost"
+    DOUBLED = "doubled"
+    DIFFERING = "differing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that should not be; without an id it is about no single payment."""
+
+    verdict: Verdict
+    id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One payment as one processor booked it."""
+
+    processor: str
+    id: str
+    cents: int
+    stamp_us: int
+
+    @property
+    def stamp(self) -> str:
+        """The stamp as texts have it."""
+        return text_of(stamp_from_micros(self.stamp_us))
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownOutcome:
+    """An attempt of which nobody knows what came: from here on the payment belongs to that processor."""
+
+    id: str
+    processor: str
+
+
+def read_charges(processor: str, body: bytes) -> list[Charge]:
+    """Read a processor's books, one JSON object a line."""
+    return [
+        Charge(
+            processor, row["correlationId"], round(row["amount"] * 100), micros_of(stamp_from_text(row["requestedAt"]))
+        )
+        for row in map(orjson.loads, body.splitlines())
+    ]
+
+
+def charges_against_offers(offers: Mapping[str, Offer], charges: Iterable[Charge]) -> list[Finding]:
+    """Every accepted payment is charged once, with its amount; nothing is charged that was not offered."""
+    findings = []
+    charged: dict[str, list[Charge]] = defaultdict(list)
+    for charge in charges:
+        charged[charge.id].append(charge)
+    for payment_id, found in charged.items():
+        offer = offers.get(payment_id)
+        if len(found) > 1:
+            places = ", ".join(f"{charge.processor} {charge.cents} {charge.stamp}" for charge in found)
+            findings.append(Finding(Verdict.DOUBLED, payment_id, f"charged {len(found)} times: {places}"))
+        if offer is None or offer.bad:
+            findings.append(Finding(Verdict.DOUBLED, payment_id, "charged, though nobody asked for it"))
+        elif any(charge.cents != offer.cents for charge in found):
+            findings.append(Finding(Verdict.DIFFERING, payment_id, f"{offer.cents} cents offered, booked: {found}"))
+    for offer in offers.values():
+        if offer.accepted_s is not None and offer.id not in charged:
+            findings.append(Finding(Verdict.LOST, offer.id, "accepted, and at no processor"))
+        findings += [Finding(Verdict.DIFFERING, offer.id, wrong) for wrong in offer.wrongs]
+    return findings
+
+
+def settlements_against_charges(settlements: Iterable[bytes], charges: Iterable[Charge]) -> list[Finding]:
+    """SETTLEMENTS says of every charge what the processor says, as often as it likes, and nothing else."""
+    booked = {(charge.id, charge.processor): charge for charge in charges}
+    findings: list[Finding] = []
+    told: set[tuple[str, str]] = set()
+    for data in settlements:
+        match _read(data):
+            case PaymentSettled() as event:
+                charge = booked.get((event.id, event.processor))
+                if (
+                    charge is None
+                    or charge.cents != event.amount_cents
+                    or charge.stamp_us != micros_of(event.requested_at)
+                ):
+                    findings.append(Finding(Verdict.DIFFERING, event.id, f"settled as {event}, booked: {charge}"))
+                told.add((event.id, event.processor))
+            case PaymentRefused() as event:
+                findings.append(Finding(Verdict.DIFFERING, event.id, f"refused: {event}"))
+            case other:
+                findings.append(Finding(Verdict.DIFFERING, "", f"SETTLEMENTS holds {other or data!r}"))
+    untold = [key for key in booked if key not in told]
+    return findings + [Finding(Verdict.DIFFERING, key[0], f"booked at {key[1]} and never settled") for key in untold]
+
+
+def unknown_against_charges(unknown: Iterable[UnknownOutcome], charges: Iterable[Charge]) -> list[Finding]:
+    """A payment with an unknown outcome is booked where that was, and nowhere else."""
+    places: dict[str, set[str]] = defaultdict(set)
+    for charge in charges:
+        places[charge.id].add(charge.processor)
+    return [
+        Finding(
+            Verdict.DIFFERING, outcome.id, f"unknown at {outcome.processor}, booked at {sorted(places[outcome.id])}"
+        )
+        for outcome in dict.fromkeys(unknown)
+        if places[outcome.id] != {outcome.processor}
+    ]
+
+
+def shown_against_charges(offers: Mapping[str, Offer], charges: Iterable[Charge]) -> list[Finding]:
+    """What any client was ever shown as settled is what the processor booked."""
+    booked = {charge.id: charge for charge in charges}
+    findings = []
+    for offer in offers.values():
+        for fact in offer.seen:
+            charge = booked.get(offer.id)
+            said = (fact["processor"], micros_of(stamp_from_text(fact["requestedAt"])))
+            if charge is None or said != (charge.processor, charge.stamp_us):
+                findings.append(Finding(Verdict.DIFFERING, offer.id, f"shown as settled {fact}, booked: {charge}"))
+        if len(offer.seen) > 1:
+            findings.append(Finding(Verdict.DIFFERING, offer.id, f"shown as settled in two ways: {offer.seen}"))
+    return findings
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A period in microseconds since 1970, both ends inclusive; None is an open end."""
+
+    from_us: int | None = None
+    to_us: int | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The period as a summary is asked for it."""
+        ends = {"from": self.from_us, "to": self.to_us}
+        return {name: text_of(stamp_from_micros(end)) for name, end in ends.items() if end is not None}
+
+    def has(self, stamp_us: int) -> bool:
+        """Whether a stamp lies within."""
+        return (self.from_us is None or self.from_us <= stamp_us) and (self.to_us is None or stamp_us <= self.to_us)
+
+
+def totals(charges: Iterable[Charge], window: Window, processors: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return count and cents of each processor within the period."""
+    sums = dict.fromkeys(processors, (0, 0))
+    for charge in charges:
+        if window.has(charge.stamp_us):
+            count, cents = sums[charge.processor]
+            sums[charge.processor] = (count + 1, cents + charge.cents)
+    return sums
+
+
+def read_summary(document: object, processors: Sequence[str]) -> dict[str, tuple[int, int]] | None:
+    """Read an answer of GET /payments-summary, None if it is not well-formed."""
+    if not isinstance(document, dict) or set(document) != set(processors):
+        return None
+    try:
+        return {name: (int(said["totalRequests"]), round(said["totalAmount"] * 100)) for name, said in document.items()}
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def settled_at(data: bytes) -> PaymentSettled | None:
+    """Return the event of a message of SETTLEMENTS if it is a settlement."""
+    event = _read(data)
+    return event if isinstance(event, PaymentSettled) else None
+
+
+def _read(data: bytes) -> Settlement | None:
+    try:
+        return decode_settlement(data)
+    except NotAnEventError:
+        return None

@@ -1,0 +1,152 @@
+"""Everything that is there after a run, read once: books, streams, summaries, statuses, and the logs of all parts."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from sandbox.chaos import audit
+from sandbox.chaos.audit import Charge, Finding, UnknownOutcome, Verdict, Window
+from sandbox.chaos.load import Load
+from sandbox.chaos.nats_wire import Message, stored
+from sandbox.chaos.offers import OK, PERHAPS, Offer
+from sandbox.chaos.summaries import Summaries
+from sandbox.chaos.world import World
+from services.contracts.stamp import stamp_from_text
+
+WINDOWS = 200
+AT_ONCE = 16
+ANSWERED_WITHIN_S = 20.0
+POLL_S = 0.25
+_MICROS_LENGTH = len("2025-07-15T12:00:00.000000")  # the server writes nanoseconds
+_STREAMS = ("PAYMENTS", "SETTLEMENTS", "KV_bindings")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the places say, and what is wrong with it."""
+
+    charges: list[Charge]
+    streams: dict[str, list[Message]]
+    unknown: list[UnknownOutcome]
+    alarms: Counter[str]  # what services logged as errors, and deaths that nobody planned for
+    findings: list[Finding]
+
+    @property
+    def slowest_s(self) -> float:
+        """The longest time from accepted to settled."""
+        return max((taken_s for message in self.streams["SETTLEMENTS"] for taken_s in _taken_s(message)), default=0.0)
+
+
+async def gather(world: World, load: Load, summaries: Summaries, dice: Random) -> Evidence:
+    """Read everything; raises httpx.HTTPError or WireError if a place does not answer now, in the calm."""
+    charges = [charge for processor in world.processors.values() for charge in await processor.charges()]
+    async with world.wire() as wire:
+        streams = {name: await stored(wire, name) for name in _STREAMS}
+    unknown, alarms = read_log(world.log)
+    findings = [*summaries.findings, *await _compare_summaries(summaries, charges, dice, tuple(world.processors))]
+    findings += await _compare_statuses(load, charges)
+    findings += audit.charges_against_offers(load.offers, charges)
+    findings += audit.settlements_against_charges((message.data for message in streams["SETTLEMENTS"]), charges)
+    findings += audit.unknown_against_charges(unknown, charges)
+    findings += audit.shown_against_charges(load.offers, charges)
+    findings.sort(key=lambda finding: (finding.verdict is Verdict.DIFFERING, not finding.id))  # the worst ones first
+    return Evidence(charges, streams, unknown, alarms, findings)
+
+
+def windows(charges: list[Charge], dice: Random) -> list[Window]:
+    """Return the whole, and periods cut at random stamps of the books or right beside them."""
+    cuts = [Window()]
+    stamps_us = [charge.stamp_us for charge in charges]
+    for _ in range(WINDOWS if stamps_us else 0):
+        ends = sorted(dice.choice(stamps_us) + dice.choice((-1, 0, 0, 1)) for _ in range(2))
+        cuts.append(dice.choice((Window(*ends), Window(*ends), Window(ends[0]), Window(None, ends[1]))))
+    return cuts
+
+
+async def _compare_summaries(
+    summaries: Summaries, charges: list[Charge], dice: Random, processors: Sequence[str]
+) -> list[Finding]:
+    """What the ledger says of any period is what the books say of it, counts and cents."""
+    findings = []
+    deadline_s = time.monotonic() + ANSWERED_WITHIN_S  # one for all: what is not so by then will not become so
+    for window in windows(charges, dice):
+        booked = audit.totals(charges, window, processors)
+        said = await _until_said(summaries, window, booked, deadline_s)
+        if said != booked:
+            findings.append(Finding(Verdict.DIFFERING, "", f"the summary of {window.query}: {said}, booked: {booked}"))
+    return findings
+
+
+async def _until_said(
+    summaries: Summaries, window: Window, booked: dict[str, tuple[int, int]], deadline_s: float
+) -> dict[str, tuple[int, int]] | None:
+    """Ask until it is as booked; the ledger may be a moment behind, and that is all that patience is for."""
+    while True:
+        said = await summaries.ask(window)
+        if said == booked or time.monotonic() > deadline_s:
+            return said
+        await asyncio.sleep(POLL_S)
+
+
+async def _compare_statuses(load: Load, charges: list[Charge]) -> list[Finding]:
+    """Every payment is shown as it was booked, and as nothing if it was not."""
+    booked = {charge.id for charge in charges}
+    findings: list[Finding] = []
+    rest = iter(list(load.offers.values()))
+
+    async def client() -> None:
+        for offer in rest:
+            status = await _status(load, offer)
+            if status != ("settled" if offer.id in booked else None):
+                why = f"is shown as {status}, and is {'' if offer.id in booked else 'not '}in the books"
+                findings.append(Finding(Verdict.DIFFERING, offer.id, why))
+
+    await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+    return findings
+
+
+async def _status(load: Load, offer: Offer) -> str | None:
+    """Ask until there is an answer; on a busy machine that may take a while even in the calm."""
+    deadline_s = time.monotonic() + ANSWERED_WITHIN_S
+    while True:
+        status, document = await load.look_up(offer)
+        if status and status not in PERHAPS:
+            return document.get("status") if status == OK and document else None
+        if time.monotonic() > deadline_s:
+            return "not said"
+        await asyncio.sleep(POLL_S)
+
+
+def read_log(path: Path) -> tuple[list[UnknownOutcome], Counter[str]]:
+    """Return the unknown outcomes and the errors that services logged."""
+    unknown: list[UnknownOutcome] = []
+    alarms: Counter[str] = Counter()
+    with path.open(errors="replace") as lines:
+        for part, line in _said(lines):
+            if line.get("event") == "payment.unknown":
+                unknown.append(UnknownOutcome(line["id"], line["processor"]))
+            if line.get("level") in {"error", "critical"}:
+                alarms[f"{part} {line['level']} {line['event']}"] += 1
+    return unknown, alarms
+
+
+def _said(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    for line in lines:
+        part, _, text = line.partition(" | ")
+        if text.startswith("{"):
+            try:
+                yield part.strip(), json.loads(text)
+            except ValueError:
+                continue
+
+
+def _taken_s(message: Message) -> Iterator[float]:
+    event = audit.settled_at(message.data)
+    if event is not None:
+        stored_at = stamp_from_text(message.headers["Nats-Time-Stamp"].rstrip("Z")[:_MICROS_LENGTH])
+        yield (stored_at - event.accepted_at).total_seconds()

@@ -1,0 +1,166 @@
+"""Clients of the balancer: they offer payments at a rate, repeat what was not answered, and ask how things stand."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from random import Random
+from typing import Any
+
+from sandbox.chaos.client import Client, NoAnswerError
+from sandbox.chaos.moods import happens
+from sandbox.chaos.offers import ACCEPTED, Asked, Offer, Reply
+
+TIMEOUT_S = 4.0
+OPEN_MAX = 400  # payments that clients are busy with at once; above it an offer is left out, and counted
+TRIES_MAX = 5
+BACKOFF_FIRST_S = 0.1
+AGAIN_LATER_S = (15.0, 120.0)
+REPLAY_AFTER_S = (0.0, 45.0)
+FINISH_WITHIN_S = 60.0
+
+BAD = 0.01
+HANGS_UP = 0.02
+AGAIN_LATER = 0.5
+REPLAYED = 0.06
+OTHER_AMOUNT = 0.03
+LOOKED_UP = 0.15
+SHOUTED = 0.3  # the id in upper case
+_REPLAYED_HEADER = "idempotent-replayed"
+
+
+class Load:
+    """Offers payments until told to stop.
+
+    Args:
+        http: to the balancer.
+        dice: decide everything; the timing of answers makes no two runs equal all the same.
+        hangs_up: whether some clients are to leave before their answer.
+    """
+
+    def __init__(self, http: Client, dice: Random, *, hangs_up: bool) -> None:
+        self._dice = dice
+        self._hangs_up = hangs_up
+        self._http = http
+        self.offers: dict[str, Offer] = {}
+        self.counts: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = asyncio.Event()
+
+    @property
+    def open(self) -> int:
+        """Payments that clients are busy with."""
+        return len(self._tasks)
+
+    async def run(self, rate: float, length_s: float) -> None:
+        """Offer payments for so long, at irregular times."""
+        begin = time.monotonic()
+        next_s = 0.0
+        while (next_s := next_s + self._dice.expovariate(rate)) < length_s:
+            await asyncio.sleep(max(0.0, begin + next_s - time.monotonic()))
+            if time.monotonic() - begin > length_s:
+                return  # the machine is too busy for this rate
+            if len(self._tasks) >= OPEN_MAX:
+                self.counts["left out"] += 1
+            else:
+                self._begin(self._client())
+
+    async def finish(self) -> None:
+        """Have everything that waits for its time done now, and wait for it."""
+        self._stopped.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FINISH_WITHIN_S)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _client(self) -> None:
+        dice = self._dice
+        offer = Offer(_new_id(dice), dice.randint(1, 100_000), bad=happens(dice, BAD))
+        self.offers[offer.id] = offer
+        if offer.bad:
+            await self._post(offer, Asked.BAD, {"amount": dice.choice((0, -1, 1.001, "1", None, 1e15))})
+            return
+        if not await self._offer(offer) and happens(dice, AGAIN_LATER):
+            await self._pause(*AGAIN_LATER_S)
+            await self._offer(offer)
+        if offer.accepted_s is None:
+            return
+        if happens(dice, LOOKED_UP):
+            self._begin(self._look_up(offer))
+        if happens(dice, REPLAYED):
+            self._begin(self._replay(offer, Asked.REPLAY))
+        elif happens(dice, OTHER_AMOUNT):
+            self._begin(self._replay(offer, Asked.OTHER_AMOUNT))
+
+    async def _offer(self, offer: Offer) -> bool:
+        for tries in range(TRIES_MAX):
+            if await self._post(offer, Asked.OFFER):
+                return True
+            await asyncio.sleep(BACKOFF_FIRST_S * 2**tries * (0.5 + self._dice.random()))
+        return False
+
+    async def _replay(self, offer: Offer, asked: Asked) -> None:
+        await self._pause(*REPLAY_AFTER_S)
+        other = {} if asked is Asked.REPLAY else {"amount": (offer.cents + 1) / 100}
+        for _ in range(TRIES_MAX):
+            self.counts["replays"] += asked is Asked.REPLAY
+            self.counts["other amounts"] += asked is Asked.OTHER_AMOUNT
+            if await self._post(offer, asked, other):
+                return
+            await asyncio.sleep(1)
+
+    async def _post(self, offer: Offer, asked: Asked, other: dict[str, Any] | None = None) -> bool:
+        shouts = happens(self._dice, SHOUTED)
+        fields = {"correlationId": offer.id.upper() if shouts else offer.id, "amount": offer.cents / 100} | (
+            other or {}
+        )
+        hangs_up = self._hangs_up and happens(self._dice, HANGS_UP)
+        timeout_s = self._dice.uniform(0.001, 0.02) if hangs_up else TIMEOUT_S
+        offer.sends(time.time(), f"POST {asked.name} {fields}")
+        try:
+            answer = await self._http.post("/payments", fields, timeout_s=timeout_s)
+        except NoAnswerError as error:
+            reply = Reply(time.time(), 0, str(error))
+        else:
+            detail = "" if answer.status == ACCEPTED else answer.body[:200].decode(errors="replace")
+            reply = Reply(time.time(), answer.status, detail, replayed=_REPLAYED_HEADER in answer.headers)
+        self.counts[f"POST {reply.status or 'unanswered'}"] += 1
+        return offer.is_answered(asked, reply)
+
+    async def _look_up(self, offer: Offer) -> None:
+        await self._pause(0, 3)
+        await self.look_up(offer)
+
+    async def look_up(self, offer: Offer) -> tuple[int, dict[str, Any] | None]:
+        """GET a payment and return the answer's status, 0 if there is none, and what it says."""
+        sent_s = time.time()
+        try:
+            answer = await self._http.get(f"/payments/{offer.id}", timeout_s=TIMEOUT_S)
+        except NoAnswerError:
+            status, document = 0, None
+        else:
+            status, document = answer.status, answer.document if isinstance(answer.document, dict) else None
+        self.counts[f"GET {status or 'unanswered'}"] += 1
+        offer.is_shown(time.time(), status, document, sent_s)
+        return status, document
+
+    async def _pause(self, least_s: float, most_s: float) -> None:
+        """Wait for a while, or until the end of the load."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), self._dice.uniform(least_s, most_s))
+
+    def _begin(self, story: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(story)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.counts[f"harness: {error!r}"] += 1
+
+
+def _new_id(dice: Random) -> str:
+    digits = f"{dice.getrandbits(128):032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

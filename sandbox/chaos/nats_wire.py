@@ -1,0 +1,154 @@
+"""NATS over a plain socket: what a harness needs to listen, to ask the JetStream API, and to read a stream."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+ASK_TIMEOUT_S = 5.0
+LINE_MAX = 1 << 20
+BATCH = 500
+_CONNECT = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "name": "chaos"}
+
+
+class WireError(Exception):
+    """No answer: the server is away, or said that it will not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What came; ``status`` is the server's own word, as 404 or 503, where it has no data."""
+
+    subject: str
+    data: bytes
+    status: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Wire:
+    """One connection. It does not come back by itself: whoever uses it connects anew."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._hear: dict[str, Callable[[Message], None]] = {}
+        self._numbers = itertools.count(1)
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def connect(cls, host: str, port: int) -> "Wire":
+        """Return a connection; raises WireError."""
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                reader, writer = await asyncio.open_connection(host, port, limit=LINE_MAX)
+                await reader.readuntil(b"\r\n")  # INFO
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise WireError(f"nats does not take a connection: {error!r}") from error
+        writer.write(b"CONNECT %b\r\n" % json.dumps(_CONNECT).encode())
+        return cls(reader, writer)
+
+    async def closed(self) -> None:
+        """Wait until the connection has ended."""
+        await asyncio.wait([self._reading])
+
+    async def close(self) -> None:
+        """End it."""
+        self._writer.transport.abort()
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+
+    def subscribe(self, subject: str, hear: Callable[[Message], None]) -> str:
+        """Have ``hear`` called for each message from now on; return what ends it."""
+        number = str(next(self._numbers))
+        self._hear[number] = hear
+        self._writer.write(f"SUB {subject} {number}\r\n".encode())
+        return number
+
+    def unsubscribe(self, number: str) -> None:
+        """Hear no more."""
+        self._hear.pop(number, None)
+        self._writer.write(f"UNSUB {number}\r\n".encode())
+
+    async def answers(self, subject: str, data: bytes) -> AsyncGenerator[Message, None]:
+        """Send a question and give its answers as they come, for as long as they are wanted; raises WireError."""
+        inbox = f"_INBOX.chaos.{next(self._numbers)}.{id(self)}"
+        heard: asyncio.Queue[Message] = asyncio.Queue()
+        number = self.subscribe(inbox, heard.put_nowait)
+        self._writer.write(f"PUB {subject} {inbox} {len(data)}\r\n".encode() + data + b"\r\n")
+        try:
+            while not self._reading.done():
+                yield await asyncio.wait_for(heard.get(), ASK_TIMEOUT_S)
+        except TimeoutError as error:
+            raise WireError(f"{subject} was not answered") from error
+        finally:
+            self.unsubscribe(number)
+        raise WireError("nats closed the connection")
+
+    async def ask(self, subject: str, data: bytes = b"") -> Message:
+        """Send a question and return its first answer; raises WireError."""
+        async with contextlib.aclosing(self.answers(subject, data)) as answers:
+            async for message in answers:
+                if message.status == "503":
+                    raise WireError(f"nobody answers {subject}")
+                return message
+        raise WireError("nats closed the connection")
+
+    async def _read(self) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            while True:
+                words = (await self._reader.readuntil(b"\r\n")).decode().split()
+                if words and words[0] == "PING":
+                    self._writer.write(b"PONG\r\n")
+                elif words and words[0] in {"MSG", "HMSG"}:
+                    await self._take(words)
+
+    async def _take(self, words: list[str]) -> None:
+        raw = (await self._reader.readexactly(int(words[-1]) + 2))[:-2]
+        head_length = int(words[-2]) if words[0] == "HMSG" else 0
+        hear = self._hear.get(words[2])
+        if hear is not None:
+            hear(_message(words[1], raw[:head_length], raw[head_length:]))
+
+
+def _message(subject: str, head: bytes, data: bytes) -> Message:
+    first, *lines = head.decode(errors="replace").split("\r\n")
+    pairs = (line.partition(":") for line in lines if line)
+    status = first.removeprefix("NATS/1.0").strip().partition(" ")[0]
+    return Message(subject, data, status, {name: value.strip() for name, _, value in pairs})
+
+
+async def api(wire: Wire, path: str, document: object = None) -> dict[str, Any]:
+    """Ask the JetStream API; raises WireError, also where the answer is an error."""
+    answer = await wire.ask(f"$JS.API.{path}", b"" if document is None else json.dumps(document).encode())
+    said: dict[str, Any] = json.loads(answer.data)
+    if "error" in said:
+        raise WireError(f"{path}: {said['error']}")
+    return said
+
+
+async def stored(wire: Wire, stream: str) -> list[Message]:
+    """Return all that a stream holds; each message has its subject, and its sequence and time in the headers."""
+    found: list[Message] = []
+    seq = 1
+    while True:
+        asked = json.dumps({"seq": seq, "batch": BATCH, "next_by_subj": ">"}).encode()
+        batch = await _batch(wire, stream, asked)
+        if not batch:
+            return found
+        found += batch
+        seq = int(batch[-1].headers["Nats-Sequence"]) + 1
+
+
+async def _batch(wire: Wire, stream: str, asked: bytes) -> list[Message]:
+    batch: list[Message] = []
+    async with contextlib.aclosing(wire.answers(f"$JS.API.DIRECT.GET.{stream}", asked)) as answers:
+        async for message in answers:
+            if message.status:  # 204: the end of the batch; 404: there is nothing more
+                if message.status not in {"204", "404"}:
+                    raise WireError(f"{stream} cannot be read: {message.status}")
+                return batch
+            batch.append(Message(message.headers["Nats-Subject"], message.data, "", message.headers))
+    raise WireError("nats closed the connection")

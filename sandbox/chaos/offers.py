@@ -1,0 +1,88 @@
+"""What clients remember: for every payment what was sent and what came back. Pure; judges each answer as it comes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+# Answers after which a client knows nothing, and may repeat the same.
+PERHAPS = frozenset({408, 502, 503, 504})
+OK, ACCEPTED, NOT_FOUND, CONFLICT = 200, 202, 404, 409
+
+
+class Asked(Enum):
+    """What a request was meant as, which says how it may be answered."""
+
+    OFFER = auto()
+    REPLAY = auto()  # of an accepted one, with the same amount
+    OTHER_AMOUNT = auto()  # the id of an accepted one
+    BAD = auto()  # to be refused
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer; status 0: there was none, ``detail`` says why."""
+
+    at_s: float
+    status: int
+    detail: str
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class Offer:
+    """One payment as its client knows it. ``bad``: it can only be refused, and must never be charged."""
+
+    id: str
+    cents: int
+    bad: bool = False
+    sent: int = 0
+    accepted_s: float | None = None
+    story: list[tuple[float, str]] = field(default_factory=list)
+    seen: list[dict[str, Any]] = field(default_factory=list)  # every different settlement that it was shown
+    wrongs: list[str] = field(default_factory=list)
+
+    def sends(self, at_s: float, what: str) -> None:
+        """Note that a request goes out."""
+        self.sent += 1
+        self.story.append((at_s, what))
+
+    def is_answered(self, asked: Asked, reply: Reply) -> bool:
+        """Take an answer to a POST in, and return whether it is final."""
+        self.story.append((reply.at_s, f"{reply.status or 'no answer'} {reply.detail}".rstrip()))
+        if reply.status in PERHAPS or not reply.status:
+            return False
+        right = {
+            Asked.OFFER: reply.status == ACCEPTED,
+            Asked.REPLAY: reply.status == ACCEPTED and reply.replayed,
+            Asked.OTHER_AMOUNT: reply.status == CONFLICT,
+            Asked.BAD: 400 <= reply.status < 500,  # noqa: PLR2004
+        }[asked]
+        if not right:
+            self.wrongs.append(f"{asked.name} was answered {reply.status}, replayed: {reply.replayed}, {reply.detail}")
+        if asked is Asked.OFFER and reply.status == ACCEPTED and self.accepted_s is None:
+            self.accepted_s = reply.at_s
+        return True
+
+    def is_shown(self, at_s: float, status: int, document: Mapping[str, Any] | None, sent_s: float) -> None:
+        """Take the answer to a GET in."""
+        if status in PERHAPS or not status:
+            return
+        if status == NOT_FOUND:
+            if self.accepted_s is not None and self.accepted_s < sent_s:
+                self._wrong(at_s, "GET: 404 for an accepted payment")
+        elif status != OK or document is None or document.get("correlationId") != self.id:
+            self._wrong(at_s, f"GET: {status} {document}")
+        elif round(document["amount"] * 100) != self.cents:
+            self._wrong(at_s, f"GET: another amount, {document}")
+        elif document["status"] == "settled":
+            fact = {name: document[name] for name in ("processor", "requestedAt")}
+            if fact not in self.seen:
+                self.seen.append(fact)
+                self.story.append((at_s, f"GET: settled {fact}"))
+        elif document["status"] != "accepted":
+            self._wrong(at_s, f"GET: {document}")
+
+    def _wrong(self, at_s: float, what: str) -> None:
+        self.story.append((at_s, what))
+        self.wrongs.append(what)

@@ -1,0 +1,104 @@
+"""What was asked of the harness: flags, or the same from the environment, as `make chaos SEED=7 MINUTES=10`."""
+
+import argparse
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.chaos.planner import Group
+from services.contracts.setting import text_as, whole
+
+# All that is bounded by it (offers in memory, books read at the end) stays small, and no run is forgotten for a day.
+MINUTES_MAX = 240
+RATE_MAX = 500
+DISPATCHERS_MAX = 4
+_SEED_MAX = 2**63 - 1
+_FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``folder`` None: a temporary one, removed at the end unless it is to be kept or something was found."""
+
+    seed: int
+    minutes: float
+    rate: int
+    groups: frozenset[Group]
+    dispatchers: int
+    in_flight_max: str
+    keep: bool
+    folder: Path | None
+
+    @property
+    def repeat(self) -> str:
+        """How to have the same faults at the same times again."""
+        groups = "" if self.groups == frozenset(Group) else f" FAULTS={','.join(sorted(self.groups))}"
+        in_flight = f" IN_FLIGHT_MAX={self.in_flight_max}" if self.in_flight_max else ""
+        return (
+            f"SEED={self.seed} MINUTES={self.minutes:g} RATE={self.rate} "
+            f"DISPATCHERS={self.dispatchers}{in_flight}{groups}"
+        )
+
+
+def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
+    """Read flags, and the environment where no flag is given.
+
+    Raises:
+        SettingError: a value cannot be used; its text names the variable.
+    """
+    flags = _parser().parse_args(arguments)
+    words = {**env, **{name.upper(): text for name in _FLAGS if (text := vars(flags)[name])}}
+    in_flight_max = words.get("IN_FLIGHT_MAX", "").strip()
+    if in_flight_max:
+        whole(words, "IN_FLIGHT_MAX", 0, least=1, most=10_000, unit="calls")
+    return Options(
+        seed=whole(words, "SEED", secrets.randbelow(1_000_000), least=0, most=_SEED_MAX, unit="any kind"),
+        minutes=text_as(words, "MINUTES", "2", _minutes),
+        rate=whole(words, "RATE", 50, least=1, most=RATE_MAX, unit="payments a second"),
+        groups=text_as(words, "FAULTS", ",".join(Group), groups_from_text),
+        dispatchers=whole(words, "DISPATCHERS", 1, least=1, most=DISPATCHERS_MAX, unit="processes"),
+        in_flight_max=in_flight_max,
+        keep=flags.keep,
+        folder=flags.folder,
+    )
+
+
+def groups_from_text(text: str) -> frozenset[Group]:
+    """Read a comma list of groups of faults; `none` is a run without any.
+
+    Raises:
+        ValueError: with a sentence that says which there are.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["none"]:
+        return frozenset()
+    unknown = [name for name in names if name not in set(Group)]
+    if unknown or not names:
+        raise ValueError(f"has {', '.join(unknown) or 'nothing'}; groups are {', '.join(Group)}, or none")
+    return frozenset(Group(name) for name in names)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0
+    if not 0 < minutes <= MINUTES_MAX:
+        raise ValueError(f"must be a number of minutes, above 0 and at most {MINUTES_MAX}, not {text!r}")
+    return minutes
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.chaos",
+        description="Break everything for a while, then audit what is left. Flags go before the variables in brackets.",
+    )
+    parser.add_argument("--seed", help="repeats the faults of an earlier run (SEED; random)")
+    parser.add_argument("--minutes", help="how long payments are offered and faults done (MINUTES; 2)")
+    parser.add_argument("--rate", help="payments offered a second (RATE; 50)")
+    parser.add_argument("--faults", help=f"which groups, with commas: {', '.join(Group)}, or none (FAULTS; all)")
+    parser.add_argument("--dispatchers", help="how many the stack runs (DISPATCHERS; 1)")
+    parser.add_argument("--keep", action="store_true", help="keep the folder of the run; it is kept too if it fails")
+    parser.add_argument("--folder", type=Path, help="where logs, journals and result.json go, and stay")
+    return parser

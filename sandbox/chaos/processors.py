@@ -1,0 +1,134 @@
+"""The simulated processors of a run: started, tended and started again by the harness, each behind its own network."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox.chaos.audit import Charge, read_charges
+from sandbox.chaos.proxy import FaultProxy
+from sandbox.stack.console import Console
+from sandbox.stack.keeper import Keeper
+from sandbox.stack.plan import Part
+
+HOST = "127.0.0.1"
+TOKEN = {"X-Rinha-Token": "123"}
+TEND_EVERY_S = 0.25
+ADMIN_TIMEOUT_S = 1.0
+BOOKS_TIMEOUT_S = 60.0
+CALM: dict[str, Any] = {"rates": {}}
+WELL = {"delay_ms": 0, "is_failing": False}
+
+
+class SimulatedProcessor:
+    """One processor: what it is wanted to do wrong survives its restarts, and so does what it has done."""
+
+    def __init__(
+        self, name: str, *, port: int, fee: str, folder: Path, console: Console, http: httpx.AsyncClient
+    ) -> None:
+        self.name = name
+        self.part = f"processor-{name}"
+        self.fee = fee
+        self.proxy = FaultProxy(port)
+        self.held = 0
+        self._url = f"http://{HOST}:{port}/admin"
+        self._http = http
+        self._mood = CALM
+        self._profile = WELL
+        self._told_pid = 0  # the process that knows what is wanted
+        self._down_until_s = 0.0
+        self._done_by_pid: dict[int, dict[str, int]] = {}
+        journal = folder / f"{self.part}.journal"
+        command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port))
+        part = Part(self.part, (*command, "--fee", fee, "--journal", str(journal)), ready="listening on")
+        self._keeper = Keeper(part, folder, console)
+        self._pid_file = folder / f"{self.part}.pid"
+
+    @property
+    def serves(self) -> bool:
+        """Whether it runs and has said that it serves."""
+        return self._keeper.runs and self._keeper.serves
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether it runs and has been told what is wanted now."""
+        return self.serves and self._told_pid == self._pid
+
+    @property
+    def done(self) -> Counter[str]:
+        """How often it has done which fault, in all its lives."""
+        total: Counter[str] = Counter()
+        for done in self._done_by_pid.values():
+            total.update(done)
+        return total
+
+    @property
+    def _pid(self) -> int:
+        return int(self._pid_file.read_text())
+
+    def start(self) -> None:
+        """Start the process."""
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """End the process."""
+        self._keeper.kill()
+
+    def signal(self, number: signal.Signals, down_s: float) -> None:
+        """Send a signal; if it dies of it, it stays down for a while. Raises ProcessLookupError if it does not run."""
+        if not self._keeper.runs:
+            raise ProcessLookupError(self.part)
+        self._down_until_s = time.monotonic() + down_s
+        os.kill(self._pid, number)
+
+    def want(self, *, mood: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> None:
+        """Have it behave like this from now on."""
+        self._mood = mood if mood is not None else self._mood
+        self._profile = profile if profile is not None else self._profile
+        self._told_pid = 0
+
+    async def tend(self) -> None:
+        """Keep it alive and told, and its counts noted, until cancelled."""
+        while True:
+            if self._keeper.runs or time.monotonic() >= self._down_until_s:
+                self._keeper.tick(time.monotonic())
+            if self.serves:
+                with contextlib.suppress(httpx.HTTPError, OSError):  # frozen, or dying: again in a moment
+                    await self._tell_and_note()
+            await asyncio.sleep(TEND_EVERY_S)
+
+    async def _tell_and_note(self) -> None:
+        pid, mood, profile = self._pid, self._mood, self._profile
+        if self._told_pid != pid:
+            await self._put("configurations/delay", {"delay": profile["delay_ms"]})
+            await self._put("configurations/failure", {"failure": profile["is_failing"]})
+            await self._put("faults", mood)
+            if (mood, profile) == (self._mood, self._profile):  # nothing else was wanted meanwhile
+                self._told_pid = pid
+        answer = await self._http.get(f"{self._url}/faults", headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
+        report = answer.raise_for_status().json()
+        self._done_by_pid[pid] = report["done"]
+        self.held = report["held"]
+
+    async def _put(self, path: str, document: dict[str, Any]) -> None:
+        answer = await self._http.put(f"{self._url}/{path}", json=document, headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
+        answer.raise_for_status()
+
+    async def totals(self, **period: str) -> tuple[int, int]:
+        """Return count and cents as it has booked them; raises httpx.HTTPError while it is away."""
+        url = f"{self._url}/payments-summary"
+        answer = await self._http.get(url, params=period, headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
+        said = answer.raise_for_status().json()
+        return int(said["totalRequests"]), round(said["totalAmount"] * 100)
+
+    async def charges(self) -> list[Charge]:
+        """Return everything that it has booked."""
+        answer = await self._http.get(f"{self._url}/payments", headers=TOKEN, timeout=BOOKS_TIMEOUT_S)
+        return read_charges(self.name, answer.raise_for_status().content)

@@ -1,0 +1,95 @@
+"""The figures of a run: as a table for people, as JSON for programs."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.chaos.audit import Finding, Verdict
+
+EXAMPLES_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was done and what came of it."""
+
+    repeat: str
+    load_s: float
+    offered: int
+    accepted: int
+    in_doubt: int  # offered, never accepted, perhaps stored
+    charged_in_doubt: int
+    client_counts: Mapping[str, int]
+    processor_faults: Mapping[str, int]
+    network: Mapping[str, int]
+    acts: Mapping[str, int]
+    skipped: Mapping[str, int]
+    parts: Mapping[str, str]
+    unknown: int
+    unknown_payments: int
+    unknown_ends: Mapping[str, int]
+    moves: int
+    take_overs: int
+    slowest_s: float
+    charged: Mapping[str, int]
+    alarms: Mapping[str, int]
+    queue_length: int | None
+    verdicts: Mapping[str, int]
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether nothing was lost, doubled or differing, and nothing is left in the queue."""
+        return self.queue_length == 0 and not any(self.verdicts.values())
+
+
+def verdicts(findings: Iterable[Finding]) -> dict[str, int]:
+    """Return how many payments have which verdict; a finding about no single payment counts for one."""
+    of = {verdict.value: 0 for verdict in Verdict}
+    seen: set[tuple[str, str]] = set()
+    for finding in findings:
+        key = (finding.verdict.value, finding.id or finding.why)
+        of[finding.verdict.value] += key not in seen
+        seen.add(key)
+    return of
+
+
+def show(figures: Figures, findings: list[Finding]) -> None:
+    """Print the table, and what was found."""
+    table = Table(title=figures.repeat, title_justify="left", show_header=False)
+    for name, value in rows(figures):
+        table.add_row(name, value)
+    console = Console(width=140)
+    console.print(table)
+    for finding in findings[:EXAMPLES_MAX]:
+        console.print(f"{finding.verdict}: {finding.id} {finding.why}", style="red", markup=False, highlight=False)
+    if len(findings) > EXAMPLES_MAX:
+        console.print(f"... and {len(findings) - EXAMPLES_MAX} findings more; all are in result.json", style="red")
+    console.print("passed" if figures.has_passed else "FAILED", style="green" if figures.has_passed else "red")
+
+
+def rows(figures: Figures) -> Iterator[tuple[str, str]]:
+    """Give the rows of the table."""
+    yield "payments offered / accepted", f"{figures.offered:,} / {figures.accepted:,} in {figures.load_s:.0f} s"
+    yield "in doubt / charged of these", f"{figures.in_doubt:,} / {figures.charged_in_doubt:,}"
+    yield "what clients met", _listed(figures.client_counts)
+    yield "processor faults", f"{sum(figures.processor_faults.values()):,}: {_listed(figures.processor_faults)}"
+    yield "network", _listed(figures.network)
+    yield "acts", _listed(figures.acts)
+    yield "acts in vain", _listed(figures.skipped)
+    yield "killed/restarted/frozen", ", ".join(f"{part} {text}" for part, text in figures.parts.items())
+    yield "unknown outcomes", f"{figures.unknown:,} of {figures.unknown_payments:,} payments"
+    yield "how these ended", _listed(figures.unknown_ends)
+    yield "moves / take-overs", f"{figures.moves:,} / {figures.take_overs:,}"
+    yield "longest time to settle", f"{figures.slowest_s:.1f} s"
+    yield "charged", _listed(figures.charged)
+    yield "errors in the logs", _listed(figures.alarms)
+    yield "left in PAYMENTS", "not known" if figures.queue_length is None else f"{figures.queue_length:,}"
+    yield "lost, doubled, differing", ", ".join(f"{count:,}" for count in figures.verdicts.values())
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    found = Counter({name: count for name, count in counts.items() if count})
+    return ", ".join(f"{name} {count:,}" for name, count in found.most_common()) or "none"

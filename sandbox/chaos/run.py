@@ -1,0 +1,198 @@
+"""The story of one run: start everything, break it under load, let it calm down, and see what is left."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import orjson
+
+from sandbox.chaos import report, story
+from sandbox.chaos.actions import Actions
+from sandbox.chaos.client import Client
+from sandbox.chaos.evidence import Evidence, gather
+from sandbox.chaos.load import Load
+from sandbox.chaos.nats_wire import WireError
+from sandbox.chaos.options import Options
+from sandbox.chaos.planner import Group, Kind, Setting, plan
+from sandbox.chaos.processors import HOST
+from sandbox.chaos.progress import Progress
+from sandbox.chaos.report import Figures
+from sandbox.chaos.summaries import Summaries
+from sandbox.chaos.world import ACK_WAIT_S, CALL_TIMEOUT_S, World, world
+from sandbox.stack.errors import StackError
+
+LOOK_EVERY_S = 1.0
+CALM_WITHIN_S = 60.0
+EMPTY_WITHIN_S = 180.0
+# After the queue is empty: whatever was still under way from a caller that gave up has arrived by then.
+QUIET_S = CALL_TIMEOUT_S + 1.0
+
+
+class Run:
+    """One run in its world."""
+
+    def __init__(self, options: Options, there: World, progress: Progress) -> None:
+        self._options = options
+        self._world = there
+        self._progress = progress
+        self._load_s = options.minutes * 60
+        self._actions = Actions(there)
+        self._http = Client(HOST, there.stack.ports["http"])
+        self._load = Load(
+            self._http,
+            Random(f"{options.seed}/load"),
+            hangs_up=Group.CLIENT in options.groups,
+        )
+        self._summaries = Summaries(self._http, there.processors, Random(f"{options.seed}/summaries"))
+
+    async def carry_out(self) -> bool:
+        """Run to the end and return whether it passed; raises StackError if the stack gave up."""
+        asking = asyncio.create_task(self._summaries.run())
+        try:
+            await self._storm()
+            await self._calm()
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        await self._until_empty()
+        queue_length = await self._world.backlog()
+        self._progress.show("audit", "reading books, streams, summaries and statuses")
+        evidence = await gather(self._world, self._load, self._summaries, Random(f"{self._options.seed}/audit"))
+        self._http.close()
+        return self._conclude(evidence, queue_length)
+
+    async def _storm(self) -> None:
+        there = self._world
+        setting = Setting(
+            self._load_s, there.services, tuple(there.processors), ack_wait_s=ACK_WAIT_S, call_timeout_s=CALL_TIMEOUT_S
+        )
+        acts = plan(self._options.seed, setting, self._options.groups)
+        begin_s = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch(begin_s))
+            work = [
+                group.create_task(self._load.run(self._options.rate, self._load_s)),
+                group.create_task(self._actions.run(acts)),
+            ]
+            await asyncio.wait(work)
+            watching.cancel()
+
+    async def _watch(self, begin_s: float) -> None:
+        while True:
+            if not self._world.stack.is_running:
+                raise StackError(f"the stack gave up; see {self._world.log}")
+            elapsed_s = min(time.monotonic() - begin_s, self._load_s)
+            now = ", ".join(f"{done.act.kind} {done.act.target}" for done in self._actions.under_way)
+            self._progress.show("storm", f"{elapsed_s:.0f} / {self._load_s:.0f} s  {await self._sight()}  now: {now}")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _sight(self) -> str:
+        backlog = await self._world.backlog()
+        accepted = sum(offer.accepted_s is not None for offer in self._load.offers.values())
+        hits = self._actions.count(Kind.KILL, Kind.FREEZE, Kind.RESTART)
+        return (
+            f"offered {len(self._load.offers):,}  accepted {accepted:,}  open {self._load.open}  "
+            f"backlog {'?' if backlog is None else f'{backlog:,}'}  hits {hits}"
+        )
+
+    async def _calm(self) -> None:
+        """End all faults, and wait until everything serves and nothing is on its way any more."""
+        deadline_s = time.monotonic() + CALM_WITHIN_S
+        faults_ended = False
+        while not (faults_ended and await self._world.all_serve() and not self._world.held):
+            if not faults_ended:
+                with contextlib.suppress(WireError):
+                    await self._actions.calm()
+                    faults_ended = True
+            if time.monotonic() > deadline_s:
+                raise StackError(f"not everything serves again {CALM_WITHIN_S:.0f} s after the last fault")
+            self._progress.show("calm", await self._sight())
+            await asyncio.sleep(LOOK_EVERY_S)
+        await self._load.finish()
+        await asyncio.sleep(max(ACK_WAIT_S, CALL_TIMEOUT_S) + 1)
+
+    async def _until_empty(self) -> None:
+        deadline_s = time.monotonic() + EMPTY_WITHIN_S
+        while await self._world.backlog() != 0 and time.monotonic() < deadline_s:
+            self._progress.show("empty", await self._sight())
+            await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(QUIET_S)
+
+    def _conclude(self, evidence: Evidence, queue_length: int | None) -> bool:
+        figures = self._figures(evidence, queue_length)
+        document = {"figures": figures, "passed": figures.has_passed, "findings": evidence.findings}
+        folder = self._world.folder
+        (folder / "result.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        report.show(figures, evidence.findings)
+        bad = next((finding.id for finding in evidence.findings if finding.id), None)
+        lines = [f"{done.began_s:.3f} {done}" for done in self._actions.done]
+        (folder / "faults.log").write_text("\n".join(lines) + "\n")
+        if bad is not None:
+            told = story.tell(bad, self._load.offers.get(bad), evidence, folder, self._actions.done)
+            (folder / "story.txt").write_text("\n".join(told) + "\n")
+            print("\n".join(told))
+        return figures.has_passed
+
+    def _figures(self, evidence: Evidence, queue_length: int | None) -> Figures:
+        offers, there = self._load.offers.values(), self._world
+        booked = {charge.id: charge.processor for charge in evidence.charges}
+        in_doubt = [offer for offer in offers if offer.accepted_s is None and not offer.bad]
+        network: Counter[str] = Counter()
+        faults: Counter[str] = Counter()
+        for processor in there.processors.values():
+            faults.update(processor.done)
+            counts = processor.proxy.counts
+            network.update({name: getattr(counts, name) for name in counts.__slots__})
+        unknown_at = {outcome.id: outcome.processor for outcome in evidence.unknown}
+        return Figures(
+            repeat=self._options.repeat,
+            load_s=self._load_s,
+            offered=len(offers),
+            accepted=sum(offer.accepted_s is not None for offer in offers),
+            in_doubt=len(in_doubt),
+            charged_in_doubt=sum(offer.id in booked for offer in in_doubt),
+            client_counts=self._load.counts + Counter({f"summary {k}": n for k, n in self._summaries.counts.items()}),
+            processor_faults=faults,
+            network=network,
+            acts=Counter(done.act.kind.value for done in self._actions.done),
+            skipped=self._actions.skipped,
+            parts=self._parts(),
+            unknown=len(evidence.unknown),
+            unknown_payments=len(unknown_at),
+            unknown_ends=Counter(_end(booked.get(each), processor) for each, processor in unknown_at.items()),
+            moves=self._moves[0],
+            take_overs=self._moves[1],
+            slowest_s=evidence.slowest_s,
+            charged=Counter(booked.values()),
+            alarms=evidence.alarms,
+            queue_length=queue_length,
+            verdicts=report.verdicts(evidence.findings),
+        )
+
+    @property
+    def _moves(self) -> tuple[int, int]:
+        return self._world.bindings.moves, self._world.bindings.take_overs
+
+    def _parts(self) -> dict[str, str]:
+        by_part: dict[str, Counter[str]] = {}
+        for done in self._actions.done:
+            if done.act.kind in {Kind.KILL, Kind.RESTART, Kind.FREEZE}:
+                by_part.setdefault(done.act.target, Counter())[done.act.kind.value] += 1
+        return {part: f"{hits['kill']}/{hits['restart']}/{hits['freeze']}" for part, hits in by_part.items()}
+
+
+def _end(booked_at: str | None, processor: str) -> str:
+    if booked_at is None:
+        return "not booked"
+    return "booked there" if booked_at == processor else "booked elsewhere"
+
+
+async def carry_out(options: Options, folder: Path) -> bool:
+    """Run in this folder and return whether it passed; raises StackError if it could not be carried out."""
+    with Progress() as progress:
+        progress.show("start", f"{options.repeat}  in {folder}")
+        async with world(options, folder) as there:
+            return await Run(options, there, progress).carry_out()

@@ -1,0 +1,69 @@
+"""Asks for summaries all the time: each must be well-formed, and none may say more than the processors have booked."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import httpx
+
+from sandbox.chaos.audit import Finding, Verdict, Window, read_summary
+from sandbox.chaos.client import OK, Client, NoAnswerError
+from sandbox.chaos.moods import happens
+from sandbox.chaos.offers import PERHAPS
+from sandbox.chaos.processors import SimulatedProcessor
+from services.contracts.stamp import micros_of
+
+EVERY_S = 0.5
+TIMEOUT_S = 4.0
+WHOLE = 0.5  # the rest asks for the last ten seconds but two
+_PATH = "/payments-summary"
+
+
+class Summaries:
+    """Compares a summary with what the processors show after it: what it counts must have been booked before."""
+
+    def __init__(self, http: Client, processors: dict[str, SimulatedProcessor], dice: Random) -> None:
+        self._http = http
+        self._processors = processors
+        self._dice = dice
+        self.counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            now_us = micros_of(datetime.now(UTC) - timedelta(seconds=2))
+            window = Window() if happens(self._dice, WHOLE) else Window(now_us - 8_000_000, now_us)
+            said = await self.ask(window)
+            for name, (count, cents) in (said or {}).items():
+                booked = await self._booked(name, window)
+                if count > booked[0] or cents > booked[1]:
+                    why = f"the summary of {window.query} said {(count, cents)} at {name}, which had booked {booked}"
+                    self.findings.append(Finding(Verdict.DIFFERING, "", why))
+            await asyncio.sleep(EVERY_S)
+
+    async def ask(self, window: Window) -> dict[str, tuple[int, int]] | None:
+        """Return count and cents by processor; None if there is no answer now. What is not well-formed is a finding."""
+        try:
+            answer = await self._http.get(_PATH, window.query, timeout_s=TIMEOUT_S)
+        except NoAnswerError:
+            self.counts["unanswered"] += 1
+            return None
+        self.counts[str(answer.status)] += 1
+        if answer.status in PERHAPS:
+            return None
+        said = None
+        if answer.status == OK:
+            said = read_summary(answer.document, tuple(self._processors))
+        if said is None:
+            why = f"a summary was answered {answer.status} {answer.body[:200]!r}"
+            self.findings.append(Finding(Verdict.DIFFERING, "", why))
+        return said
+
+    async def _booked(self, name: str, window: Window) -> tuple[int, int]:
+        while True:
+            try:
+                return await self._processors[name].totals(**window.query)
+            except httpx.HTTPError:  # killed or frozen: asked later it has not booked less
+                await asyncio.sleep(EVERY_S)

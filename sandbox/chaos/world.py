@@ -1,0 +1,141 @@
+"""Everything that a run breaks: the stack, two processors behind networks of their own, and a line to nats."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from sandbox.chaos.nats_wire import Wire, WireError, api
+from sandbox.chaos.options import Options
+from sandbox.chaos.processors import HOST, SimulatedProcessor
+from sandbox.chaos.tap import Bindings, Tap
+from sandbox.stack import Stack, ports
+from sandbox.stack.console import Console
+from sandbox.stack.errors import StackError
+from sandbox.stack.plan import INGRESSES
+
+FEES = {"default": "0.05", "fallback": "0.15"}
+HOME = "default"
+CALL_TIMEOUT_S = 1.5
+ACK_WAIT_S = 3
+SETTLE_WITHIN_S = 2
+STARTED_WITHIN_S = 30.0
+POLL_S = 0.2
+
+
+class World:
+    """What runs; made by `world`."""
+
+    def __init__(self, options: Options, folder: Path, http: httpx.AsyncClient, console: Console) -> None:
+        self.folder = folder
+        processor_ports = ports.free(len(FEES))
+        self.processors = {
+            name: SimulatedProcessor(name, port=port, fee=fee, folder=folder, console=console, http=http)
+            for (name, fee), port in zip(FEES.items(), processor_ports, strict=True)
+        }
+        self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
+        self.services = ("nats", "ledger", "balancer", *INGRESSES, *self.dispatchers)
+        self.log = folder / "stack.log"
+        self.stack = Stack(folder / "stack", self._environment(options), log_file=self.log)
+        self.bindings = Bindings(HOME)
+
+    def _environment(self, options: Options) -> dict[str, str]:
+        processors = (f"{each.name}={each.proxy.url}@{each.fee}" for each in self.processors.values())
+        return {
+            "PROCESSORS": ",".join(processors),
+            "DISPATCHERS": str(options.dispatchers),
+            "IN_FLIGHT_MAX": options.in_flight_max,
+            "CALL_TIMEOUT_S": str(CALL_TIMEOUT_S),
+            "ACK_WAIT_S": str(ACK_WAIT_S),
+            "SETTLE_WITHIN_S": str(SETTLE_WITHIN_S),
+            "LOG_LEVEL": "DEBUG",
+            "NATS_URL": "",
+            "KEEP": "",
+        }
+
+    def signal(self, part: str, number: signal.Signals, down_s: float = 0.0) -> None:
+        """Send a signal to a part.
+
+        Raises:
+            ProcessLookupError, FileNotFoundError: it is not running at this moment.
+        """
+        if part in self.processors:
+            self.processors[part].signal(number, down_s)
+        else:
+            self.stack.kill(part, number)
+
+    @asynccontextmanager
+    async def wire(self) -> AsyncGenerator[Wire, None]:
+        """Give a connection to nats; raises WireError while it is away."""
+        try:
+            wire = await Wire.connect(HOST, self.stack.ports["nats"])
+        except TimeoutError as error:
+            raise WireError("nats does not take a connection in time") from error
+        try:
+            yield wire
+        finally:
+            await wire.close()
+
+    @property
+    def held(self) -> int:
+        """Requests that processors hold back and will still handle."""
+        return sum(processor.held for processor in self.processors.values())
+
+    async def backlog(self) -> int | None:
+        """Return how many payments wait in PAYMENTS; None while nats does not say."""
+        try:
+            async with self.wire() as wire:
+                return int((await api(wire, "STREAM.INFO.PAYMENTS"))["state"]["messages"])
+        except WireError:
+            return None
+
+    async def all_serve(self) -> bool:
+        """Whether every part runs and a payment would be accepted, counted and charged."""
+        with contextlib.suppress(FileNotFoundError, httpx.HTTPError):
+            for part in self.services:
+                self.stack.pid(part)
+            async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
+                answer = await http.get(f"{self.stack.http_url}/readyz")
+            return answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.processors.values())
+        return False
+
+
+@asynccontextmanager
+async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
+    """Start everything, and stop it at the end whatever happens; raises StackError if it cannot start."""
+    async with contextlib.AsyncExitStack() as ends:
+        http = await ends.enter_async_context(httpx.AsyncClient(trust_env=False))
+        log = ends.enter_context((folder / "processors.log").open("w", buffering=1))
+        said = ends.enter_context((folder / "bus.log").open("w", buffering=1))
+        made = World(options, folder, http, Console(log))
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            for processor in made.processors.values():
+                processor.start()
+                await processor.proxy.start()
+                tasks.append(asyncio.create_task(processor.tend()))
+            await _until_processors_serve(made)
+            await asyncio.to_thread(made.stack.start)
+            tasks.append(asyncio.create_task(Tap(HOST, made.stack.ports["nats"], said, made.bindings).run()))
+            yield made
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.shield(asyncio.to_thread(made.stack.stop))
+            for processor in made.processors.values():
+                processor.stop()
+                await processor.proxy.close()
+
+
+async def _until_processors_serve(made: World) -> None:
+    deadline_s = time.monotonic() + STARTED_WITHIN_S
+    while not all(processor.is_as_wanted for processor in made.processors.values()):
+        if time.monotonic() > deadline_s:
+            raise StackError(f"the processors did not start; see {made.folder / 'processors.log'}")
+        await asyncio.sleep(POLL_S)

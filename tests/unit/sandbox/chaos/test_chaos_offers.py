@@ -1,0 +1,95 @@
+"""What clients remember, and which answers they take for wrong."""
+
+import pytest
+
+from sandbox.chaos.offers import Asked, Offer, Reply
+
+ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+
+
+def offer(*, accepted: bool = False) -> Offer:
+    """A payment of 19.90."""
+    return Offer(ID, 1990, accepted_s=1.0 if accepted else None)
+
+
+@pytest.mark.parametrize("status", [0, 408, 502, 503, 504])
+def test_after_an_answer_that_says_nothing_the_payment_is_only_offered(status: int) -> None:
+    """It is not accepted, nothing is wrong, and the same may be sent again."""
+    payment = offer()
+    assert not payment.is_answered(Asked.OFFER, Reply(2.0, status, ""))
+    assert payment.accepted_s is None
+    assert payment.wrongs == []
+
+
+def test_a_202_is_a_promise() -> None:
+    """From then on the payment must be charged."""
+    payment = offer()
+    assert payment.is_answered(Asked.OFFER, Reply(2.0, 202, ""))
+    assert payment.accepted_s == 2.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "replayed"),
+    [
+        (Asked.OFFER, 400, False),
+        (Asked.OFFER, 409, False),
+        (Asked.OFFER, 500, False),
+        (Asked.REPLAY, 409, False),
+        (Asked.REPLAY, 202, False),
+        (Asked.OTHER_AMOUNT, 202, True),
+        (Asked.OTHER_AMOUNT, 202, False),
+        (Asked.BAD, 202, False),
+        (Asked.BAD, 500, False),
+    ],
+)
+def test_these_answers_are_wrong(asked: Asked, status: int, *, replayed: bool) -> None:
+    """An answer that breaks section 4 is remembered as wrong."""
+    payment = offer(accepted=asked is not Asked.OFFER)
+    payment.is_answered(asked, Reply(2.0, status, "", replayed=replayed))
+    assert len(payment.wrongs) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "replayed"),
+    [(Asked.REPLAY, 202, True), (Asked.OTHER_AMOUNT, 409, False), (Asked.BAD, 400, False), (Asked.BAD, 413, False)],
+)
+def test_these_answers_are_right(asked: Asked, status: int, *, replayed: bool) -> None:
+    """And final."""
+    payment = offer(accepted=True)
+    assert payment.is_answered(asked, Reply(2.0, status, "", replayed=replayed))
+    assert payment.wrongs == []
+
+
+def test_a_404_is_wrong_only_if_the_payment_was_accepted_before_it_was_asked_for() -> None:
+    """What is answered later than asked proves nothing."""
+    payment = offer(accepted=True)
+    payment.is_shown(2.0, 404, None, sent_s=0.5)
+    assert payment.wrongs == []
+    payment.is_shown(2.0, 404, None, sent_s=1.5)
+    assert len(payment.wrongs) == 1
+
+
+def test_every_different_settlement_that_is_shown_is_remembered_once() -> None:
+    """Two of them are a contradiction, which the audit finds."""
+    payment = offer(accepted=True)
+    shown = {"correlationId": ID, "amount": 19.9, "status": "settled", "processor": "default", "requestedAt": "a"}
+    for document in (shown, shown, shown | {"processor": "fallback"}):
+        payment.is_shown(2.0, 200, document, sent_s=1.5)
+    assert [fact["processor"] for fact in payment.seen] == ["default", "fallback"]
+    assert payment.wrongs == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        {"correlationId": "another", "amount": 19.9, "status": "accepted"},
+        {"correlationId": ID, "amount": 19.91, "status": "accepted"},
+        {"correlationId": ID, "amount": 19.9, "status": "refused"},
+    ],
+)
+def test_a_wrong_document_is_remembered(document: dict[str, object] | None) -> None:
+    """Not JSON, another payment, another amount, refused by a processor that refuses nothing."""
+    payment = offer(accepted=True)
+    payment.is_shown(2.0, 200, document, sent_s=1.5)
+    assert len(payment.wrongs) == 1

@@ -1,0 +1,59 @@
+"""What is asked of the harness: flags before the environment, and wrong words named."""
+
+import pytest
+
+from sandbox.chaos.options import read
+from sandbox.chaos.planner import Group
+from services.contracts.setting import SettingError
+
+
+def test_defaults_are_two_minutes_of_everything_with_a_random_seed() -> None:
+    """`make chaos` alone is a sensible run."""
+    options = read([], {})
+    assert (options.minutes, options.rate, options.dispatchers) == (2, 50, 1)
+    assert options.groups == frozenset(Group)
+    assert len({read([], {}).seed for _ in range(5)}) > 1
+
+
+def test_flags_go_before_the_environment() -> None:
+    """Whoever types a flag means it."""
+    env = {"SEED": "1", "MINUTES": "3", "RATE": "20", "DISPATCHERS": "2", "FAULTS": "kill", "IN_FLIGHT_MAX": "8"}
+    assert read(["--seed", "9", "--minutes", "0.5"], env).repeat == (
+        "SEED=9 MINUTES=0.5 RATE=20 DISPATCHERS=2 IN_FLIGHT_MAX=8 FAULTS=kill"
+    )
+
+
+def test_make_hands_empty_variables_through() -> None:
+    """An empty variable is one that was not given."""
+    assert read([], {"SEED": "", "MINUTES": "", "FAULTS": "", "IN_FLIGHT_MAX": ""}).minutes == 2
+
+
+def test_what_is_printed_repeats_the_run() -> None:
+    """The words of one run, given back as environment, ask for the same."""
+    options = read(["--seed", "5", "--faults", "kill,network"], {})
+    again = read([], dict(word.split("=") for word in options.repeat.split()))
+    assert again == options
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SEED", "x"),
+        ("MINUTES", "0"),
+        ("MINUTES", "nan"),
+        ("MINUTES", "soon"),
+        ("RATE", "0"),
+        ("FAULTS", "kill,rust"),
+        ("DISPATCHERS", "9"),
+        ("IN_FLIGHT_MAX", "many"),
+    ],
+)
+def test_a_wrong_value_is_named(name: str, text: str) -> None:
+    """The message has the variable."""
+    with pytest.raises(SettingError, match=name):
+        read([], {name: text})
+
+
+def test_none_is_no_group() -> None:
+    """A run without faults can be asked for."""
+    assert read(["--faults", "none"], {}).groups == frozenset()

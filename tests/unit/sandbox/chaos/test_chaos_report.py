@@ -1,0 +1,56 @@
+"""When a run has passed, and that every figure is shown."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from sandbox.chaos.report import Figures, rows
+
+GOOD = Figures(
+    repeat="SEED=1",
+    load_s=120,
+    offered=10,
+    accepted=9,
+    in_doubt=1,
+    charged_in_doubt=1,
+    client_counts={"POST 202": 9},
+    processor_faults={"unread": 1},
+    network={"reset": 2},
+    acts={"kill": 3},
+    skipped={},
+    parts={"nats": "1/0/0"},
+    unknown=2,
+    unknown_payments=1,
+    unknown_ends={"booked there": 1},
+    moves=1,
+    take_overs=1,
+    slowest_s=1.5,
+    charged={"default": 10},
+    alarms={},
+    queue_length=0,
+    verdicts={"lost": 0, "doubled": 0, "differing": 0},
+)
+
+
+def test_zeros_and_an_empty_queue_have_passed() -> None:
+    """And nothing else has to be so."""
+    assert GOOD.has_passed
+
+
+@pytest.mark.parametrize("verdict", ["lost", "doubled", "differing"])
+def test_one_bad_payment_is_a_failure(verdict: str) -> None:
+    """Of any kind."""
+    assert not replace(GOOD, verdicts=dict(GOOD.verdicts) | {verdict: 1}).has_passed
+
+
+@pytest.mark.parametrize("length", [1, None])
+def test_a_queue_that_is_not_known_to_be_empty_is_a_failure(length: int | None) -> None:
+    """What is left there is not charged."""
+    assert not replace(GOOD, queue_length=length).has_passed
+
+
+def test_the_table_shows_something_for_every_figure() -> None:
+    """No row is empty, and nothing is left out."""
+    shown = dict(rows(GOOD))
+    assert all(shown.values())
+    assert len(shown) >= len(fields(GOOD)) - 6
