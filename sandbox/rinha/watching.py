@@ -9,10 +9,13 @@ import httpx
 
 from sandbox.rinha.journal import Journal
 from sandbox.rinha.load import Tail
+from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.progress import Display, Sight
 
 LOOK_EVERY_S = 1.0
+# Beyond the profile's length: k6 starts, lets its last calls end (30 s), and may do so on a crowded machine.
+ENDS_WITHIN_S = 120.0
 
 Alive = Callable[[], None]  # raises `CannotRunError` if what is under test has died
 
@@ -26,11 +29,18 @@ def watch(
     journal_file: Path,
     alive: Alive,
 ) -> Journal:
-    """Follow the load to its end, reading its journal and asking for one summary a second."""
+    """Follow the load to its end, reading its journal and asking for one summary a second.
+
+    Raises:
+        CannotRunError: the load does not end, or ``alive`` says so.
+    """
     journal = Journal()
     tail = Tail(journal_file)
+    deadline_s = time.monotonic() + profile.length_s + ENDS_WITHIN_S
     has_ended = False
     while not has_ended:
+        if time.monotonic() > deadline_s:
+            raise CannotRunError(f"the load generator has not ended {ENDS_WITHIN_S:g} s after the profile's end")
         has_ended = _has_ended(process, within_s=LOOK_EVERY_S)
         journal.add(tail.new_lines())
         alive()
