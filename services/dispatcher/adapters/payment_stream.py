@@ -138,9 +138,19 @@ class PaymentStream:
         """Return whether an entry was seen in the bindings bucket."""
         return payment_id in self._bindings
 
-    async def is_settled(self, payment_id: str) -> bool:
-        """Return whether SETTLEMENTS has the payment."""
-        return await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id)) is not None
+    async def find_settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return what SETTLEMENTS has of the payment; what cannot be read there is no answer."""
+        found = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
+        if found is None:
+            return None
+        try:
+            event = decode_settlement(found.data)
+        except NotAnEventError as error:
+            log.error("settlement.unreadable", extra={"id": payment_id, "seq": found.seq, "error": str(error)})  # noqa: TRY400
+            raise BusAwayError(f"settlement {found.seq} cannot be read: {error}") from error
+        if not isinstance(event, PaymentSettled | PaymentRefused):
+            raise BusAwayError(f"settlement {found.seq} is a {type(event).__name__}, which its subject denies")
+        return event
 
     async def find_binding(self, payment_id: str) -> BoundTo | None:
         """Return the payment's entry in the bindings bucket."""

@@ -36,8 +36,8 @@ class Queue(Protocol):
 class Records(Protocol):
     """What dispatchers write and look up. Each may raise BusAwayError: let the delivery go, it will come again."""
 
-    async def is_settled(self, payment_id: str) -> bool:
-        """Return whether SETTLEMENTS has the payment, settled or refused."""
+    async def find_settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return what SETTLEMENTS has of the payment, the newest of it; None if it has nothing."""
 
     async def find_binding(self, payment_id: str) -> BoundTo | None:
         """Return the payment's entry in the bindings bucket."""

@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, assert_never
 
+from msgspec.structs import replace
+
 from services.bus.connection import BusAwayError
 from services.contracts.events import NotAnEventError, PaymentAccepted, PaymentRefused, PaymentSettled, decode_accepted
 from services.contracts.money import Cents
@@ -114,8 +116,8 @@ class Settling:
     async def _take_over(self, payment: InHand) -> None:
         """A suspect payment: whoever held it before can no longer move it, and it is sent only where it is bound."""
         try:
-            if await self._records.is_settled(payment.id):
-                await self._ack(payment, "already_settled")
+            if (settlement := await self._records.find_settlement(payment.id)) is not None:
+                await self._already_settled(payment, settlement)
                 return
             found = await self._records.find_binding(payment.id) or BoundTo(self._home, 0)
             if found.processor not in self._processors:
@@ -195,8 +197,8 @@ class Settling:
         """Bind a fresh payment to another processor; return whether it may be sent there."""
         bindings_core.must_be_free(payment.binding)  # before the entry is written, or it would lie to whoever is next
         try:
-            if await self._records.is_settled(payment.id):
-                await self._ack(payment, "already_settled")
+            if (settlement := await self._records.find_settlement(payment.id)) is not None:
+                await self._already_settled(payment, settlement)
                 return False
             revision = await self._records.bind(payment.id, processor, payment.binding.revision)
         except BusAwayError:
@@ -271,6 +273,15 @@ class Settling:
         )
         await self._store(event)
         await self._ack(payment, f"refused.{processor}")
+
+    async def _already_settled(self, payment: InHand, settlement: PaymentSettled | PaymentRefused) -> None:
+        """Ack what an earlier delivery settled, or an earlier acceptance of the same id.
+
+        The mark rests on a settlement for each sequence that left the queue: one of an id accepted anew gets its own.
+        """
+        if settlement.payment_seq != payment.seq:
+            await self._store(replace(settlement, payment_seq=payment.seq))
+        await self._ack(payment, "already_settled")
 
     async def _store(self, event: PaymentSettled | PaymentRefused) -> None:
         """Store a settlement, for as long as it takes: until then the payment stays unacked."""

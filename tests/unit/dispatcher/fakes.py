@@ -24,6 +24,9 @@ HOME, DEAR = "home", "dear"
 ID = "00000000-0000-4000-8000-000000000001"
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
 BOOKED = Booked(recorded=None)
+SETTLED = PaymentSettled(
+    id=ID, amount_cents=Cents(1990), processor=DEAR, requested_at=NOON, accepted_at=NOON, payment_seq=1
+)
 TURNS = 12  # of the loop: more than any story here takes from one wait to the next
 
 
@@ -85,7 +88,7 @@ class FakeRecords:
 
     noted: list[str]
     bindings: dict[str, BoundTo] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
+    settled: dict[str, PaymentSettled | PaymentRefused] = field(default_factory=dict)
     events: list[PaymentSettled | PaymentRefused] = field(default_factory=list)
     away: set[str] = field(default_factory=set)
     overtaken_by: str | None = None  # somebody else writes the binding right before us
@@ -96,10 +99,10 @@ class FakeRecords:
         """Return whether there is an entry."""
         return payment_id in self.bindings
 
-    async def is_settled(self, payment_id: str) -> bool:
+    async def find_settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Note it, and answer."""
-        self._asked("is_settled")
-        return payment_id in self.settled
+        self._asked("find_settlement")
+        return self.settled.get(payment_id)
 
     async def find_binding(self, payment_id: str) -> BoundTo | None:
         """Note it, and answer."""
@@ -123,7 +126,7 @@ class FakeRecords:
             self.stores_failing -= 1
             return False
         self.events.append(event)
-        self.settled.add(event.id)
+        self.settled[event.id] = event
         return True
 
     def _asked(self, what: str) -> None:

@@ -136,7 +136,7 @@ class JetStream:
         pending = dict(self.state.pending)
         if seq not in pending:
             return
-        if not self.is_settled(self.accepted[seq - 1].id):
+        if self.find_settlement(self.accepted[seq - 1].id) is None:
             self.violations.append(f"sequence {seq} leaves the queue, and no settlement says what became of it")
         del pending[seq]
         self._now(pending=tuple(pending.items()), gone=self.state.gone | {seq})
@@ -149,9 +149,9 @@ class JetStream:
             pending = tuple(held for held in self.state.pending if held[0] not in gone)
             self._now(pending=pending, gone=gone | self.state.gone)
 
-    def is_settled(self, payment_id: str) -> bool:
-        """Return whether SETTLEMENTS has the payment."""
-        return any(event.id == payment_id for event in self.settlements)
+    def find_settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return the newest that SETTLEMENTS has of the payment."""
+        return next((event for event in reversed(self.settlements) if event.id == payment_id), None)
 
     def write_binding(self, payment_id: str, processor: str, revision: int) -> int | None:
         """Write by compare-and-set."""
@@ -461,9 +461,12 @@ class Dispatcher:
         """Return whether an entry was seen."""
         return payment_id in self.followed
 
-    async def is_settled(self, payment_id: str) -> bool:
+    async def find_settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Ask."""
-        return bool(await self.ask("is_settled", lambda _: self.world.nats.is_settled(payment_id)))
+        found: PaymentSettled | PaymentRefused | None = await self.ask(
+            "find_settlement", lambda _: self.world.nats.find_settlement(payment_id)
+        )
+        return found
 
     async def find_binding(self, payment_id: str) -> BoundTo | None:
         """Ask."""

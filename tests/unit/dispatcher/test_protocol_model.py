@@ -26,6 +26,7 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 STEPS = 20
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 4)]
 CENTS = 1990
+ACCEPTED_MAX = 6  # payments and repetitions of them
 
 which = st.integers(0, 5)  # of those that there are, round and round
 one_of_two = st.integers(0, 1)
@@ -61,7 +62,6 @@ class Protocol(RuleBasedStateMachine):
     def begin(self, processors: tuple[str, ...], max_ack_pending: int) -> None:
         """Both dispatchers are connected, and then a payment is accepted, which is fresh for that reason."""
         self.world = World(processors, max_ack_pending)
-        self.again: str | None = None
         for dispatcher in self.world.dispatchers:
             self._connect(dispatcher)
         self.world.accept(IDS[0], CENTS)
@@ -69,7 +69,7 @@ class Protocol(RuleBasedStateMachine):
     # ---- the queue
 
     def _may_accept(self) -> bool:
-        return len(self.world.nats.ids) < len(IDS) and (self.again is None or self._has_room())
+        return len(self.world.nats.ids) < len(IDS)
 
     @precondition(_may_accept)
     @rule()
@@ -77,22 +77,15 @@ class Protocol(RuleBasedStateMachine):
         """Another payment."""
         self.world.accept(IDS[len(self.world.nats.ids)], CENTS)
 
-    def _has_room(self) -> bool:
-        # The mark rests on a settlement for each sequence that left the queue. One that was found settled under an
-        # earlier sequence has none: more than max_ack_pending beyond it could be taken for fresh. In the world that
-        # takes a few payments, in earnest more than a thousand within what a killed server forgets.
-        return len(self.world.nats.accepted) <= self.world.nats.max_ack_pending
-
     def _may_accept_again(self) -> bool:
-        return self.again is None and self._has_room() and bool(self.world.nats.left)
+        return len(self.world.nats.accepted) < ACCEPTED_MAX and bool(self.world.nats.left)
 
     @precondition(_may_accept_again)
     @rule(n=which, cents=st.sampled_from([CENTS, CENTS + 1]))
     def accept_again(self, n: int, cents: int) -> None:
         """The same id after the idempotency window, with whatever amount."""
         left = self.world.nats.left
-        self.again = left[n % len(left)]
-        self.world.accept(self.again, cents)
+        self.world.accept(left[n % len(left)], cents)
 
     def _awake(self) -> list[Dispatcher]:
         return [one for one in self.world.dispatchers if not one.is_frozen]

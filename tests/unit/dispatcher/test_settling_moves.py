@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents
 from services.dispatcher.core.binding import BoundTo
 from services.dispatcher.core.outcome import NotBooked, Unknown
-from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
+from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, NOON, SETTLED, Dispatcher, settle_down
 
 NOT_BOOKED = NotBooked("500")
 UNKNOWN = Unknown("no answer")
@@ -34,17 +35,26 @@ async def test_a_payment_is_looked_up_and_bound_before_it_is_sent_to_another_pro
     dispatcher.dear.outcomes.append(BOOKED)
     await dispatcher.deliver()
     await dispatcher.routed_to(DEAR)
-    assert dispatcher.noted == ["is_settled", "bind dear", "charge dear", "store dear", "ack handle"]
+    assert dispatcher.noted == ["find_settlement", "bind dear", "charge dear", "store dear", "ack handle"]
 
 
 async def test_a_payment_found_settled_is_acked_and_not_moved(dispatcher: Dispatcher) -> None:
     """It may have been settled in other hands after all."""
     await dispatcher.deliver()
-    dispatcher.records.settled.add(ID)
+    dispatcher.records.settled[ID] = SETTLED
     await dispatcher.routed_to(DEAR)
-    assert dispatcher.noted == ["is_settled", "ack handle"]
+    assert dispatcher.noted == ["find_settlement", "ack handle"]
     assert not dispatcher.traffic.in_hand
     assert dispatcher.traffic.evidence(DEAR).in_flight == 0
+
+
+async def test_an_id_accepted_anew_and_found_settled_gets_a_settlement_of_its_own(dispatcher: Dispatcher) -> None:
+    """Its sequence leaves the queue, and the mark rests on a settlement for each that does."""
+    await dispatcher.deliver(seq=7)
+    dispatcher.records.settled[ID] = SETTLED
+    await dispatcher.routed_to(DEAR)
+    assert dispatcher.noted == ["find_settlement", "store dear", "ack handle"]
+    assert dispatcher.records.events == [replace(SETTLED, payment_seq=7)]
 
 
 async def test_a_conflict_on_moving_lets_the_delivery_go(dispatcher: Dispatcher) -> None:
@@ -52,12 +62,12 @@ async def test_a_conflict_on_moving_lets_the_delivery_go(dispatcher: Dispatcher)
     dispatcher.records.overtaken_by = HOME
     await dispatcher.deliver()
     await dispatcher.routed_to(DEAR)
-    assert dispatcher.noted == ["is_settled", "bind dear"]
+    assert dispatcher.noted == ["find_settlement", "bind dear"]
     assert not dispatcher.traffic.in_hand
     assert dispatcher.traffic.evidence(DEAR).in_flight == 0
 
 
-@pytest.mark.parametrize("away", ["is_settled", "bind"])
+@pytest.mark.parametrize("away", ["find_settlement", "bind"])
 async def test_a_payment_that_cannot_be_moved_for_sure_is_given_back(dispatcher: Dispatcher, away: str) -> None:
     """NATS does not answer: the binding may be written or not, so nothing is sent."""
     dispatcher.records.away.add(away)

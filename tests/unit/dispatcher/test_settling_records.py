@@ -181,13 +181,13 @@ async def test_a_bug_in_a_story_lets_the_payment_go_unacked(
     dispatcher.dear.outcomes.append(RuntimeError("a bug"))
     await dispatcher.deliver()
     await dispatcher.routed_to(DEAR)
-    assert dispatcher.noted == ["is_settled", "bind dear", "charge dear"]
+    assert dispatcher.noted == ["find_settlement", "bind dear", "charge dear"]
     assert not dispatcher.traffic.in_hand
     assert dispatcher.traffic.evidence(DEAR).in_flight == 0
     assert [record.levelname for record in caplog.records] == ["CRITICAL"]
     dispatcher.noted.clear()
     await dispatcher.deliver(num_delivered=2)
-    assert dispatcher.noted == ["is_settled", "find_binding", "bind dear"]
+    assert dispatcher.noted == ["find_settlement", "find_binding", "bind dear"]
 
 
 async def test_a_payment_bound_elsewhere_is_never_sent_here_whoever_routes_it(dispatcher: Dispatcher) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from services.contracts.money import Cents
 from services.dispatcher.core.binding import BoundTo
 from services.dispatcher.core.outcome import Booked, Found, NotBooked, Unknown
-from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, NOON, Delivered, Dispatcher
+from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, NOON, SETTLED, Delivered, Dispatcher
 
 RECORDED = Found(Cents(1990), NOON)
 
@@ -20,9 +21,19 @@ def dispatcher() -> Dispatcher:
 
 async def test_a_settled_suspect_is_acked_without_any_call(dispatcher: Dispatcher) -> None:
     """It was settled, and only its ack was lost."""
-    dispatcher.records.settled.add(ID)
+    dispatcher.records.settled[ID] = SETTLED
     await dispatcher.deliver(num_delivered=2)
-    assert dispatcher.noted == ["is_settled", "ack handle"]
+    assert dispatcher.noted == ["find_settlement", "ack handle"]
+    assert not dispatcher.traffic.in_hand
+
+
+async def test_an_id_accepted_anew_is_acked_after_a_settlement_of_that_sequence(dispatcher: Dispatcher) -> None:
+    """The mark after a server that forgot rests on a settlement for each sequence that left the queue."""
+    dispatcher.records.settled[ID] = SETTLED
+    dispatcher.records.stores_failing = 1
+    await dispatcher.deliver(seq=7, num_delivered=2)
+    assert dispatcher.noted == ["find_settlement", "store dear", "store dear", "ack handle"]
+    assert dispatcher.records.events == [replace(SETTLED, payment_seq=7)]
     assert not dispatcher.traffic.in_hand
 
 
@@ -30,7 +41,7 @@ async def test_a_suspect_is_taken_over_before_it_is_sent(dispatcher: Dispatcher)
     """Its binding is written anew, so that whoever held it before can no longer move it; then it goes there."""
     dispatcher.home.outcomes.append(Booked(recorded=RECORDED))
     await dispatcher.deliver(num_delivered=2)
-    assert dispatcher.noted == ["is_settled", "find_binding", "bind home"]
+    assert dispatcher.noted == ["find_settlement", "find_binding", "bind home"]
     assert dispatcher.records.bindings[ID] == BoundTo(HOME, 11)
     assert await dispatcher.time_passes(0) == [HOME]
     assert dispatcher.noted[3:] == ["charge home", "store home", "ack handle"]
@@ -50,7 +61,7 @@ async def test_a_suspect_overtaken_by_another_is_let_go(dispatcher: Dispatcher) 
     """The compare-and-set fails: somebody else holds it, so nothing is sent, and it comes again."""
     dispatcher.records.overtaken_by = DEAR
     await dispatcher.deliver(num_delivered=2)
-    assert dispatcher.noted == ["is_settled", "find_binding", "bind home", "nak handle"]
+    assert dispatcher.noted == ["find_settlement", "find_binding", "bind home", "nak handle"]
     assert not dispatcher.traffic.in_hand
     assert await dispatcher.time_passes() == []
 
@@ -69,7 +80,7 @@ async def test_a_suspect_never_moves(dispatcher: Dispatcher) -> None:
     assert not dispatcher.dear.stamps
 
 
-@pytest.mark.parametrize("away", ["is_settled", "find_binding", "bind"])
+@pytest.mark.parametrize("away", ["find_settlement", "find_binding", "bind"])
 async def test_a_suspect_that_cannot_be_told_apart_now_is_given_back(dispatcher: Dispatcher, away: str) -> None:
     """NATS does not answer: nothing is sent, and the delivery comes again."""
     dispatcher.records.away.add(away)
@@ -83,7 +94,7 @@ async def test_a_first_delivery_up_to_the_mark_is_suspect(dispatcher: Dispatcher
     """A killed server may have forgotten that it had delivered it before."""
     dispatcher.settling.read_mark(5)
     await dispatcher.deliver(seq=5)
-    assert dispatcher.noted == ["is_settled", "find_binding", "bind home"]
+    assert dispatcher.noted == ["find_settlement", "find_binding", "bind home"]
 
 
 async def test_a_first_delivery_beyond_the_mark_is_fresh(dispatcher: Dispatcher) -> None:
@@ -97,16 +108,16 @@ async def test_a_first_delivery_beyond_the_mark_is_fresh(dispatcher: Dispatcher)
 async def test_a_first_delivery_with_a_known_binding_is_suspect(dispatcher: Dispatcher) -> None:
     """The id was moved once, in an earlier acceptance: it is looked up, and never sent home unasked."""
     dispatcher.records.bindings[ID] = BoundTo(DEAR, 7)
-    dispatcher.records.settled.add(ID)
+    dispatcher.records.settled[ID] = SETTLED
     await dispatcher.deliver()
-    assert dispatcher.noted == ["is_settled", "ack handle"]
+    assert dispatcher.noted == ["find_settlement", "ack handle"]
 
 
 async def test_a_suspect_bound_to_a_processor_unknown_here_is_sent_nowhere(dispatcher: Dispatcher) -> None:
     """Only that processor may be asked, and it is not in the settings: a person must look at it."""
     dispatcher.records.bindings[ID] = BoundTo("removed", 7)
     await dispatcher.deliver(num_delivered=2)
-    assert dispatcher.noted == ["is_settled", "find_binding", "nak handle"]
+    assert dispatcher.noted == ["find_settlement", "find_binding", "nak handle"]
     assert await dispatcher.time_passes() == []
 
 
@@ -114,7 +125,7 @@ async def test_a_redelivery_during_the_takeover_does_not_start_a_second_one(disp
     """It is in hand from the moment of its delivery, before anything was asked."""
     dispatcher.settling.deliver(_delivered("first"))
     await dispatcher.deliver(num_delivered=3, handle="second")
-    assert dispatcher.noted == ["is_settled", "find_binding", "bind home"]
+    assert dispatcher.noted == ["find_settlement", "find_binding", "bind home"]
     assert dispatcher.payment.handle == "second"
 
 
