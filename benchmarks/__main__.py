@@ -4,10 +4,11 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import http_calls, ledger_book, ledger_restart
+from benchmarks import http_calls, ledger_book, ledger_restart, payment_cost
 
 PARTS: dict[str, Callable[[], None]] = {
     "http_calls": http_calls.run,
+    "payment_cost": payment_cost.run,
     "ledger_book": ledger_book.run,
     "ledger_restart": ledger_restart.run,
 }

@@ -49,7 +49,7 @@ class SettledPayments:
             names = [subjects.settled(event.processor, event.id) for event in events]
             # Only the last is awaited: the server takes the messages of one connection in their order.
             for name, event in zip(names[:-1], events[:-1], strict=True):
-                await bus.publish(name, encode(event))
+                bus.publish(name, encode(event))
             result = await store(bus, subjects.SETTLEMENTS, names[-1], encode(events[-1]), timeout_s=30)
             if result != Stored(self._stored):
                 raise RuntimeError(f"{result}, where {self._stored} should be stored")

@@ -1,6 +1,7 @@
 """What every ``__main__`` shares: logs as JSON lines, stopping on a signal, clear words for a wrong setting."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -77,7 +78,15 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield error
 
 
+def _have_the_collector_look_seldom() -> None:
+    """What was imported stays for good and is not looked through again; cycles are few, and each look is a pause."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+
+
 async def _until_stopped(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    _have_the_collector_look_seldom()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -15,7 +15,7 @@ async def ask(bus: Bus, subject: str, data: bytes, timeout_s: float) -> bytes:
         BusAwayError: nobody answers, or not in time.
     """
     message = await bus.request(subject, data, timeout_s)
-    headers = message.headers or {}
+    headers = message.headers
     if "Nats-Service-Error" in headers:
         raise NotAnsweredError(headers["Nats-Service-Error"])
     return message.data

@@ -6,31 +6,34 @@ While the connection is away every call fails at once: nothing is buffered to be
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
+
+from services.bus.client import Message, Receiver, RoutedClient
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.1
 PING_INTERVAL_S = 5
 PINGS_UNANSWERED_MAX = 2
-PENDING_MESSAGES_MAX = 65_536  # far above what the pulls of one consumer can have under way
-PENDING_BYTES_MAX = 64 * 1024 * 1024
 ROUND_TRIP_EVERY_S = 10
 ROUND_TRIP_MAX_S = 10
 ROUND_TRIP_SUBJECT = "_ROUND_TRIP"  # nobody listens there: "no responders" is the server's own answer
 DRAIN_TIMEOUT_S = 5
+_NOBODY = "503"
 
 log = logging.getLogger("tarifa.bus")
 
 
 class BusAwayError(Exception):
     """No answer from NATS in time. Whether the message arrived is not known: repeat only what may be repeated."""
+
+
+class NobodyAnswersError(BusAwayError):
+    """The server's own answer: nobody listens to that subject."""
 
 
 class BusDeafError(Exception):
@@ -41,7 +44,10 @@ class Bus:
     """A connection by name; reconnects for ever, and tells its listeners after each time."""
 
     def __init__(self) -> None:
-        self._nc = Client()
+        self._nc = RoutedClient()
+        self._asked: dict[str, asyncio.Future[Message]] = {}  # by the last token of the subject for the answer
+        self._asked_count = 0
+        self._inbox = ""
         self._listeners: list[Callable[[], None]] = []
         self._closing = False
         self._error_away = ""
@@ -66,6 +72,8 @@ class Bus:
             pending_size=0,  # fail while away rather than send later
             skip_subject_validation=True,  # subjects are made by contracts.subjects
         )
+        bus._inbox = bus._nc.new_inbox()
+        await bus._nc.route(f"{bus._inbox}.*", bus._answered)
         return bus
 
     @property
@@ -87,55 +95,80 @@ class Bus:
         """Have ``call`` called after every reconnect."""
         self._listeners.append(call)
 
-    async def publish(self, subject: str, data: bytes, reply: str = "") -> None:
-        """Send without an answer.
+    def publish(
+        self, subject: str, data: bytes, reply: str = "", headers: Mapping[str, str] | None = None, within_s: float = 0
+    ) -> None:
+        """Send without an answer; ``within_s`` it may wait for others, to leave in one write with them.
 
         Raises:
             BusAwayError: not connected; nothing was sent.
         """
+        if not self._nc.is_connected:
+            raise BusAwayError("not connected")
+        if len(data) > self._nc.max_payload:
+            raise BusAwayError(f"{len(data)} bytes; the server takes {self._nc.max_payload}")
+        self._nc.send(subject, data, reply, headers, within_s)
+
+    async def request(
+        self,
+        subject: str,
+        data: bytes,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+        within_s: float = 0,
+    ) -> Message:
+        """Send and return the answer; ``within_s`` as of publish.
+
+        Raises:
+            BusAwayError: not connected, nobody answers that subject, no answer in time, or the connection ended before.
+        """
+        self._asked_count += 1
+        token = str(self._asked_count)
+        self.publish(subject, data, f"{self._inbox}.{token}", headers, within_s)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Message] = loop.create_future()
+        self._asked[token] = answer
+        timer = loop.call_later(timeout_s, self._give_up, token, f"no answer within {timeout_s:g} s")
         try:
-            await self._nc.publish(subject, data, reply)
+            message = await answer
+        finally:
+            timer.cancel()
+            self._asked.pop(token, None)
+        if not message.data and message.headers.get("Status") == _NOBODY:
+            raise NobodyAnswersError(f"nobody answers {subject}")
+        return message
+
+    def _answered(self, message: Message) -> None:
+        answer = self._asked.pop(message.subject.rpartition(".")[2], None)
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+    def _give_up(self, token: str, why: str) -> None:
+        answer = self._asked.pop(token, None)
+        if answer is not None and not answer.done():
+            answer.set_exception(BusAwayError(why))
+
+    async def subscribe(self, subject: str, receive: Receiver) -> Subscription:
+        """Have ``receive`` called for each message, one after another; it must not block.
+
+        Raises:
+            BusAwayError: the connection is closed for good.
+        """
+        try:
+            return await self._nc.route(subject, receive)
         except NatsError as error:
             raise BusAwayError(repr(error)) from error
 
-    async def request(self, subject: str, data: bytes, timeout_s: float, headers: dict[str, str] | None = None) -> Msg:
-        """Send and return the answer.
-
-        Raises:
-            BusAwayError: not connected, nobody answers that subject, or no answer in time.
-        """
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """End it; that the server is not there to be told is no matter, it has forgotten by itself."""
         try:
-            return await self._request(subject, data, timeout_s, headers)
-        except NoRespondersError as error:
-            raise BusAwayError(f"nobody answers {subject}") from error
-
-    async def _request(self, subject: str, data: bytes, timeout_s: float, headers: dict[str, str] | None) -> Msg:
-        if not self._nc.is_connected:
-            # The client would refuse too, but keep the place for the answer for ever: a leak for as long as it is away.
-            raise BusAwayError("not connected")
-        try:
-            return await self._nc.request(subject, data, timeout_s, headers=headers)
-        except NoRespondersError:
-            raise
-        except (NatsError, OSError) as error:
-            raise BusAwayError(repr(error)) from error
-
-    async def subscribe(self, subject: str, call: Callable[[Msg], Awaitable[None]]) -> Subscription:
-        """Have ``call`` called for each message, one after another."""
-        return await self._nc.subscribe(
-            subject,
-            cb=call,
-            pending_msgs_limit=PENDING_MESSAGES_MAX,
-            pending_bytes_limit=PENDING_BYTES_MAX,
-        )
+            await subscription.unsubscribe()
+        except NatsError as error:
+            log.info("bus.not_unsubscribed", extra={"error": repr(error)})
 
     async def listen(self, subject: str, call: Callable[[bytes], None]) -> None:
         """Have ``call`` called with the data of each message of a core subject; it must not block."""
-
-        async def on_message(message: Msg) -> None:
-            call(message.data)
-
-        await self.subscribe(subject, on_message)
+        await self.subscribe(subject, lambda message: call(message.data))
 
     async def round_trip(self, timeout_s: float) -> None:
         """Make sure that the server answers.
@@ -144,8 +177,8 @@ class Bus:
             BusAwayError: it does not.
         """
         # Not the client's rtt(): where that times out or is cancelled, a pong that still comes ends the read loop.
-        with contextlib.suppress(NoRespondersError):
-            await self._request(ROUND_TRIP_SUBJECT, b"", timeout_s, None)
+        with contextlib.suppress(NobodyAnswersError):
+            await self.request(ROUND_TRIP_SUBJECT, b"", timeout_s)
 
     async def watch(self) -> None:
         """Run for ever beside the service.
@@ -173,6 +206,7 @@ class Bus:
     async def close(self) -> None:
         """Send what is waiting, then close. Never raises: at the end there is nobody left to tell."""
         self._closing = True
+        self._nc.depart()
         if self._nc.is_connected:
             try:
                 await self._nc.flush(DRAIN_TIMEOUT_S)
@@ -200,6 +234,9 @@ class Bus:
 
     async def _on_disconnected(self) -> None:
         log.warning("bus.disconnected")
+        self._nc.depart()  # nowhere: nothing is sent later, behind its caller's back
+        for token in tuple(self._asked):  # whoever was asked answers another connection, if at all
+            self._give_up(token, "the connection ended before the answer")
 
     async def _on_reconnected(self) -> None:
         log.warning("bus.reconnected")

@@ -5,11 +5,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 
 from services.bus import api
+from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import stream_state
 from services.bus.pulls import Pulls
@@ -81,14 +80,14 @@ class Follower:
             try:
                 opening = await self._open()
                 subscription = await self._subscribe(opening)
-            except (BusAwayError, api.ApiError, NatsError) as error:
+            except (BusAwayError, api.ApiError) as error:
                 log.warning("follow.not_open", extra={"stream": self._stream, "error": str(error)})
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
                 continue
             try:
                 await self._until_again(opening)
             finally:
-                await self._close(subscription)
+                await self._bus.unsubscribe(subscription)
             if self._failed is not None:
                 raise self._failed
             if opening.pulls.consumer_gone:
@@ -125,18 +124,18 @@ class Follower:
         return opening
 
     async def _subscribe(self, opening: _Opening) -> Subscription:
-        async def on_message(message: Msg) -> None:
+        def on_message(message: Message) -> None:
             if self._again.is_set():
                 return  # of an opening that has ended
             if not opening.pulls.is_status(message):
                 self._take(message, opening)
-            await self._top_up(opening.pulls)
+            self._top_up(opening.pulls)
 
         subscription = await self._bus.subscribe(f"{opening.pulls.inbox}.>", on_message)
-        await self._top_up(opening.pulls)
+        self._top_up(opening.pulls)
         return subscription
 
-    def _take(self, message: Msg, opening: _Opening) -> None:
+    def _take(self, message: Message, opening: _Opening) -> None:
         if ack_numbers(message).consumer_seq != opening.consumer_seq + 1:
             log.warning("follow.gap", extra={"stream": self._stream, "after": self.applied_seq})
             self._again.set()
@@ -157,12 +156,12 @@ class Follower:
         if opening.behind <= 0:
             self._caught_up.set()
 
-    async def _top_up(self, pulls: Pulls) -> None:
+    def _top_up(self, pulls: Pulls) -> None:
         if pulls.consumer_gone:
             self._again.set()
         elif pulls.outstanding <= BATCH // 2:
             try:
-                await pulls.ask(BATCH)
+                pulls.ask(BATCH)
             except BusAwayError:
                 log.info("follow.away", extra={"stream": self._stream})  # the reconnect opens anew
 
@@ -172,7 +171,7 @@ class Follower:
                 await asyncio.wait_for(self._again.wait(), CHECK_EVERY_S)
             except TimeoutError:
                 opening.pulls.forget_if_expired()
-                await self._top_up(opening.pulls)
+                self._top_up(opening.pulls)
                 await self._look_how_far(opening)
                 continue
             return
@@ -189,9 +188,3 @@ class Follower:
         if consumer["num_pending"] == 0 and consumer["delivered"]["consumer_seq"] == opening.consumer_seq:
             opening.behind = 0
             self._check_caught_up(opening)
-
-    async def _close(self, subscription: Subscription) -> None:
-        try:
-            await subscription.unsubscribe()
-        except NatsError as error:
-            log.info("follow.not_unsubscribed", extra={"error": repr(error)})

@@ -1,12 +1,13 @@
 """Looking a message up by its subject: Direct Get, 0.2-0.3 ms, no index of ours."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from nats.aio.msg import Msg
 
 from services.bus import api
+from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 
 _LOOKUP_TIMEOUT_S = 2.0
@@ -43,13 +44,13 @@ async def first_from(bus: Bus, stream: str, seq: int, subject: str) -> StoredMes
 
 async def _get(bus: Bus, stream: str, request: dict[str, str | int]) -> StoredMessage | None:
     message = await bus.request(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(request), _LOOKUP_TIMEOUT_S)
-    headers = message.headers or {}
+    headers = message.headers
     if headers.get("Status") == _NOT_FOUND:
         return None
     return _stored(message, headers)
 
 
-def _stored(message: Msg, headers: dict[str, str]) -> StoredMessage:
+def _stored(message: Message, headers: Mapping[str, str]) -> StoredMessage:
     try:
         return StoredMessage(
             seq=int(headers["Nats-Sequence"]),

@@ -67,8 +67,9 @@ async def store(
     message_id: str | None = None,
     expected_last: int | None = None,
     timeout_s: float = STORE_TIMEOUT_S,
+    within_s: float = 0,
 ) -> StoreResult:
-    """Publish and await the PubAck.
+    """Publish, ``within_s`` with others in one write, and await the PubAck.
 
     ``message_id`` has the stream store it once within its duplicate window. ``expected_last`` is a compare-and-set:
     the subject's newest message must have that sequence (0: there must be none).
@@ -79,7 +80,7 @@ async def store(
     if expected_last is not None:
         headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_last)
     try:
-        message = await bus.request(subject, data, timeout_s, headers)
+        message = await bus.request(subject, data, timeout_s, headers, within_s)
         ack = _pub_ack.decode(message.data)
     except BusAwayError as error:
         return Away(str(error))

@@ -7,17 +7,19 @@ import asyncio
 import logging
 
 import orjson
-from nats.aio.msg import Msg
 
+from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 
 PULL_EXPIRES_S = 20.0
 _EXPIRY_GRACE_S = 2.0
 _BATCH_MAX = 1_000  # of one request; more is asked for as these arrive
-_REFUSED_PAUSE_S = 1.0  # who asks anew whenever something is missing must not ask a refusing server in a circle
+_REFUSED_PAUSE_S = 0.1  # who asks anew whenever something is missing must not ask a refusing server in a circle
 
 _CONSUMER_GONE = ("Consumer Deleted", "Consumer is push based", "Consumer Not Found", "Stream Deleted")
 _NOBODY_THERE = "503"
+_NO_MORE = "404"
+_IN_HAND_ALREADY = "Exceeded MaxAckPending"  # acks of others are on their way
 
 log = logging.getLogger("tarifa.bus")
 
@@ -35,8 +37,10 @@ class Pulls:
         self.outstanding = 0
         self.consumer_gone = False
 
-    async def ask(self, count: int) -> None:
-        """Ask for that many messages more.
+    def ask(self, count: int, *, only_what_waits: bool = False) -> None:
+        """Ask for that many messages more; ``only_what_waits``: for those that are there, or else for the next one.
+
+        Only one request of that kind may be under way, and none beside it: its end tells of no other.
 
         Raises:
             BusAwayError: not connected; nothing was asked.
@@ -45,19 +49,21 @@ class Pulls:
         if count <= 0:
             return
         self._token += 1
-        request = orjson.dumps({"batch": count, "expires": int(PULL_EXPIRES_S * 1e9)})
+        # With both, no_wait and expires, the server waits for a first message if there is none, and then ends it.
+        words = {"batch": count, "expires": int(PULL_EXPIRES_S * 1e9)} | ({"no_wait": True} if only_what_waits else {})
+        request = orjson.dumps(words)
         self.outstanding += count
         self._latest_deadline_s = asyncio.get_running_loop().time() + PULL_EXPIRES_S + _EXPIRY_GRACE_S
         try:
             # The count in the inbox tells, when the server refuses the request, how many will not come.
-            await self._bus.publish(self._subject, request, f"{self.inbox}.{self._token}.{count}")
+            self._bus.publish(self._subject, request, f"{self.inbox}.{self._token}.{count}")
         except BusAwayError:
             self.outstanding -= count
             raise
 
-    def is_status(self, message: Msg) -> bool:
+    def is_status(self, message: Message) -> bool:
         """Take note of a message; return whether it was the server speaking of a request rather than a delivery."""
-        if message.reply or not message.headers or "Status" not in message.headers:
+        if message.reply or "Status" not in message.headers:
             self.outstanding = max(0, self.outstanding - 1)
             return False
         if message.headers["Status"].startswith("1"):
@@ -68,9 +74,12 @@ class Pulls:
             self.outstanding = 0
             return True
         pending = message.headers.get("Nats-Pending-Messages")
-        if pending is None:  # refused as a whole
+        if message.headers["Status"] == _NO_MORE:
+            self.outstanding = 0
+        elif pending is None:  # refused as a whole
             refused = int(message.subject.rpartition(".")[2])
-            log.warning("pulls.refused", extra={"count": refused, "reason": description})
+            level = logging.INFO if description == _IN_HAND_ALREADY else logging.WARNING
+            log.log(level, "pulls.refused", extra={"count": refused, "reason": description})
             asyncio.get_running_loop().call_later(_REFUSED_PAUSE_S, self._forget, refused)
         else:
             self._forget(int(pending))

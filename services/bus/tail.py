@@ -3,9 +3,8 @@
 import asyncio
 
 import orjson
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
+from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import stream_state
 
@@ -28,31 +27,30 @@ async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
         found += [message.data for message in messages]
         if not messages:
             break
-        seq = int((messages[-1].headers or {})["Nats-Sequence"]) + 1
+        seq = int(messages[-1].headers["Nats-Sequence"]) + 1
     return found
 
 
-async def _batch(bus: Bus, stream: str, subject: str, seq: int) -> list[Msg]:
+async def _batch(bus: Bus, stream: str, subject: str, seq: int) -> list[Message]:
     """Return up to BATCH_MAX messages from a sequence on; none: there are no more."""
-    messages: list[Msg] = []
+    messages: list[Message] = []
     ended = asyncio.Event()
 
-    async def on_message(message: Msg) -> None:
+    def on_message(message: Message) -> None:
         # After the last one comes a message without data that has a status: 204 the end, 404 nothing there.
-        if "Status" in (message.headers or {}):
+        if "Status" in message.headers:
             ended.set()
         else:
             messages.append(message)
 
     inbox = bus.client.new_inbox()
     request = orjson.dumps({"seq": seq, "batch": BATCH_MAX, "next_by_subj": subject})
+    subscription = await bus.subscribe(inbox, on_message)
     try:
-        subscription = await bus.subscribe(inbox, on_message)
-        try:
-            await bus.publish(f"$JS.API.DIRECT.GET.{stream}", request, inbox)
-            await asyncio.wait_for(ended.wait(), TIMEOUT_S)
-        finally:
-            await subscription.unsubscribe()
-    except (NatsError, TimeoutError) as error:
+        bus.publish(f"$JS.API.DIRECT.GET.{stream}", request, inbox)
+        await asyncio.wait_for(ended.wait(), TIMEOUT_S)
+    except TimeoutError as error:
         raise BusAwayError(f"the newest messages of {stream}: {error!r}") from error
+    finally:
+        await bus.unsubscribe(subscription)
     return messages

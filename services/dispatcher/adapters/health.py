@@ -85,7 +85,7 @@ class HealthPoller:
                 log.info("health.unread", extra={"processor": self._processor, "detail": detail})
             case HealthReply(failing, min_response_ms):
                 said = ConditionSaid(self._processor, failing, min_response_ms, asked_at, self._me)
-                await self._bus.publish(subjects.CONDITION, _encoder.encode(said))
+                self._bus.publish(subjects.CONDITION, _encoder.encode(said))
 
 
 async def hear(bus: Bus, clock: Clock, names: frozenset[str], heard: Callable[[str, Health], None]) -> None:

@@ -24,6 +24,9 @@ from services.dispatcher.adapters.bindings import Bindings
 from services.dispatcher.core.binding import BoundTo, mark_of
 from services.dispatcher.core.traffic import Head
 
+# No client waits for a settlement; several in one write wake the server once.
+STORE_WITHIN_S = 0.01
+
 log = logging.getLogger("tarifa.dispatcher")
 
 
@@ -99,10 +102,10 @@ class PaymentStream:
         """Payments asked for that have not come."""
         return self._queue.outstanding if self._queue else 0
 
-    async def pull(self, count: int) -> None:
-        """Ask for more."""
+    def pull(self, count: int) -> None:
+        """Ask for so many: those that wait, or the next one to come."""
         if self._queue is not None:
-            await self._queue.pull(count)
+            self._queue.pull(count)
 
     async def ack(self, handle: str) -> None:
         """Have the payment leave the queue."""
@@ -163,7 +166,8 @@ class PaymentStream:
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
         """Store a settlement; return whether it is stored now."""
         kind = subjects.settled if isinstance(event, PaymentSettled) else subjects.refused
-        result = await store(self._bus, subjects.SETTLEMENTS, kind(event.processor, event.id), encode(event))
+        subject = kind(event.processor, event.id)
+        result = await store(self._bus, subjects.SETTLEMENTS, subject, encode(event), within_s=STORE_WITHIN_S)
         is_stored = isinstance(result, Stored)
         if is_stored != self._settlements_are_stored:
             # Said when it begins and when it ends; every payment in hand tries again in between.

@@ -16,7 +16,7 @@ from services.dispatcher.flow.ports import Clock
 TICK_BUSY_S = 0.02
 TICK_IDLE_S = 0.1
 LOOK_EVERY_MS = 1_000.0
-PULL_SHARE = 4  # a pull is worth its cost once a quarter of the slots are free
+REST_MS = 15.0  # between the end of a pull and the next: what comes meanwhile comes together, in one write
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -28,8 +28,8 @@ class Source(Protocol):
     def outstanding(self) -> int:
         """Payments asked for that have not come."""
 
-    async def pull(self, count: int) -> None:
-        """Ask for more; does nothing while NATS is away."""
+    def pull(self, count: int) -> None:
+        """Ask for so many: those that wait, or the next one to come; does nothing while NATS is away."""
 
     async def head(self, now_ms: float, now_micros: int) -> Head:
         """Read what waits; may raise BusAwayError. The two nows are one moment, on the clock of calls and in UTC."""
@@ -47,7 +47,8 @@ class Pump:
         self._clock = clock
         self._start: Callable[[Start], None] | None = None
         self._turn_is_due = False
-        self._pulling: asyncio.Task[None] | None = None
+        self._is_asking = False
+        self._rests_until_ms = 0.0
         self._stopped = False
 
     def begin(self, start: Callable[[Start], None]) -> None:
@@ -100,16 +101,12 @@ class Pump:
         now_ms = self._clock.now_ms()
         for start in self._traffic.starts(now_ms):
             self._start(start)
-        if self._pulling is not None:
-            return  # it ends in a moment, and kicks
-        outstanding = self._source.outstanding
-        wanted = self._traffic.appetite(now_ms) - outstanding
-        if wanted > 0 and wanted * PULL_SHARE >= outstanding:
-            self._pulling = asyncio.get_running_loop().create_task(self._source.pull(wanted))
-            self._pulling.add_done_callback(self._pulled)
-
-    def _pulled(self, task: asyncio.Task[None]) -> None:
-        self._pulling = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("pump.pull_failed", exc_info=error)
-        self.kick()
+        if self._source.outstanding:
+            self._is_asking = True
+            return
+        if self._is_asking:
+            self._is_asking = False
+            self._rests_until_ms = now_ms + REST_MS
+            asyncio.get_running_loop().call_later(REST_MS / 1000, self.kick)
+        if now_ms >= self._rests_until_ms and (wanted := self._traffic.appetite(now_ms)) > 0:
+            self._source.pull(wanted)

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from nats.aio.msg import Msg
 
+from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError, BusDeafError
 from tests.integration.bus.conftest import Begin, Connect
 from tests.nats_server import PATIENCE_S, NatsServer, until
@@ -18,10 +18,10 @@ async def echo_on(bus: Bus, subject: str) -> list[bytes]:
     """Answer requests on the subject with their own data; the list grows by what came."""
     heard = []
 
-    async def answer(message: Msg) -> None:
+    def answer(message: Message) -> None:
         heard.append(message.data)
         if message.reply:
-            await bus.publish(message.reply, message.data)
+            bus.publish(message.reply, message.data)
 
     await bus.subscribe(subject, answer)
     await bus.round_trip(PATIENCE_S)
@@ -86,7 +86,7 @@ async def test_calls_fail_at_once_while_away_and_nothing_of_them_is_sent_later(
     await until(lambda: not bus.is_connected, "the loss")
     began = time.monotonic()
     with pytest.raises(BusAwayError):
-        await bus.publish("late", b"published")
+        bus.publish("late", b"published")
     with pytest.raises(BusAwayError):
         await bus.request("late", b"requested", PATIENCE_S)
     with pytest.raises(BusAwayError):
@@ -108,17 +108,86 @@ async def test_requests_that_fail_while_away_leave_nothing_behind(nats_server: N
     for _ in range(100):
         with pytest.raises(BusAwayError):
             await bus.request("nobody", b"", PATIENCE_S)
-    assert len(bus.client._resp_map) == 0
+    assert len(bus._asked) == 0
 
 
-async def test_a_request_in_flight_when_the_server_dies_is_away_in_time(nats_server: NatsServer, bus: Bus) -> None:
-    """Its fate is not known, and its caller is told so within the time it gave."""
+async def test_a_request_in_flight_when_the_server_dies_is_away_at_once(nats_server: NatsServer, bus: Bus) -> None:
+    """Its fate is not known; nobody will answer it any more, and its caller need not wait for that."""
     nats_server.freeze()
-    asking = asyncio.create_task(bus.request("anything", b"", 0.5))
+    asking = asyncio.create_task(bus.request("anything", b"", 1_000))
     await asyncio.wait([asking], timeout=0.1)
     nats_server.kill()
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusAwayError, match="connection ended"):
         await asyncio.wait_for(asking, PATIENCE_S)
+    assert not bus._asked
+
+
+async def test_a_request_that_is_not_answered_is_away_in_time(nats_server: NatsServer, bus: Bus) -> None:
+    """A frozen server neither answers nor hangs up."""
+    nats_server.freeze()
+    with pytest.raises(BusAwayError, match=r"no answer within 0\.2 s"):
+        await bus.request("anything", b"", 0.2)
+    nats_server.thaw()
+    assert not bus._asked
+
+
+async def test_a_request_that_is_cancelled_leaves_nothing_behind(nats_server: NatsServer, bus: Bus) -> None:
+    """Its answer, which comes all the same, is nobody's."""
+    await echo_on(bus, "subject")
+    nats_server.freeze()
+    asking = asyncio.create_task(bus.request("subject", b"1", PATIENCE_S))
+    await asyncio.wait([asking], timeout=0.1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    nats_server.thaw()
+    assert (await bus.request("subject", b"2", PATIENCE_S)).data == b"2"
+    assert not bus._asked
+
+
+async def test_answers_find_those_who_asked(bus: Bus) -> None:
+    """Many at once, each with headers and data of its own."""
+    await echo_on(bus, "subject")
+    answers = await asyncio.gather(
+        *(bus.request("subject", b"%d" % number, PATIENCE_S, {"Number": str(number)}) for number in range(200))
+    )
+    assert [answer.data for answer in answers] == [b"%d" % number for number in range(200)]
+
+
+async def test_a_receiver_that_raises_does_not_make_the_client_deaf(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    """It is a bug, and logged; the messages of others still come."""
+
+    def broken(message: Message) -> None:
+        raise ZeroDivisionError(message.subject)
+
+    await bus.subscribe("broken", broken)
+    bus.publish("broken", b"")
+    await echo_on(bus, "subject")
+    assert (await bus.request("subject", b"1", PATIENCE_S)).data == b"1"
+    assert "bus.receiver_failed" in caplog.messages
+
+
+async def test_what_is_too_large_for_the_server_is_refused_here(bus: Bus) -> None:
+    """The server would close the connection on everybody."""
+    with pytest.raises(BusAwayError, match="2000000 bytes"):
+        bus.publish("subject", b"x" * 2_000_000)
+    await bus.round_trip(PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("head", "headers"),
+    [
+        (b"", {}),
+        (b"NATS/1.0\r\n\r\n", {}),
+        (b"NATS/1.0 503\r\n\r\n", {"Status": "503", "Description": ""}),
+        (b"NATS/1.0 404 No Messages\r\n\r\n", {"Status": "404", "Description": "No Messages"}),
+        (b"NATS/1.0\r\nName: a: b \r\nOther:c\r\n\r\n", {"Name": "a: b", "Other": "c"}),
+        (b"NATS/1.0 100 Idle\r\nName: a\r\n\r\n", {"Status": "100", "Description": "Idle", "Name": "a"}),
+    ],
+)
+def test_headers_are_read_as_the_server_writes_them(head: bytes, headers: dict[str, str]) -> None:
+    """With and without the server's own word."""
+    assert Message("subject", "", b"", head).headers == headers
 
 
 async def test_nobody_there_fails_at_once(bus: Bus) -> None:
@@ -233,7 +302,7 @@ async def test_close_sends_what_is_waiting(bus: Bus, connect: Connect) -> None:
     heard = await echo_on(bus, "subject")
     other = await connect()
     for _ in range(100):
-        await other.publish("subject", b"x" * 10_000)
+        other.publish("subject", b"x" * 10_000)
     await other.close()
     await until(lambda: len(heard) == 100, "the messages")
 
@@ -246,7 +315,7 @@ async def test_close_ends_though_the_server_is_frozen_and_takes_nothing(
     bus = await connect()
     nats_server.freeze()
     for _ in range(40):
-        await bus.publish("subject", b"x" * 1_000_000)
+        bus.publish("subject", b"x" * 1_000_000)
     await asyncio.wait_for(bus.close(), PATIENCE_S)
     assert not bus.is_connected
 

@@ -1,13 +1,13 @@
 """Following a stream: every message once, in order, without gaps, and a true word about having caught up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from services.bus import api, follow
+from services.bus.client import Message
 from services.bus.connection import Bus
 from services.bus.follow import Follower, StreamWentBackError
 from services.bus.lookup import stream_state
@@ -59,7 +59,7 @@ async def test_all_that_was_stored_comes_in_order_and_then_all_that_is_new(
 ) -> None:
     """Once each; caught up when all that was there at the opening has been applied."""
     for number in range(1200):
-        await bus.publish(f"settlements.settled.a.{number}", b"x")
+        bus.publish(f"settlements.settled.a.{number}", b"x")
 
     async def are_stored() -> bool:
         return (await stream_state(bus, "SETTLEMENTS")).messages == 1200
@@ -128,7 +128,7 @@ async def test_caught_up_though_a_purge_takes_what_was_waited_for(
     for number in range(3):
         await settle(bus, number)
 
-    async def ask_nothing(self: Pulls, count: int) -> None:
+    def ask_nothing(self: Pulls, count: int) -> None:
         pass
 
     with monkeypatch.context() as patch:
@@ -150,7 +150,7 @@ async def test_not_caught_up_while_something_is_still_to_come(
     await settle(bus, 1)
     monkeypatch.setattr(follow, "CHECK_EVERY_S", 0.05)
 
-    async def ask_nothing(self: Pulls, count: int) -> None:
+    def ask_nothing(self: Pulls, count: int) -> None:
         pass
 
     with monkeypatch.context() as patch:
@@ -222,7 +222,7 @@ async def test_a_deleted_consumer_is_replaced(
     begin(reader.follower.run())
     await reader.caught_up()
 
-    async def ask_nothing(self: Pulls, count: int) -> None:
+    def ask_nothing(self: Pulls, count: int) -> None:
         pass
 
     with monkeypatch.context() as patch:
@@ -248,10 +248,10 @@ async def test_a_gap_has_it_begin_again(
     bus: Bus, streams: StreamLimits, begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A delivery that does not follow the last one is not applied; those missing are asked for again."""
-    calls: list[Callable[[Msg], Awaitable[None]]] = []
+    calls: list[Callable[[Message], None]] = []
     subscribe = bus.subscribe
 
-    async def note(subject: str, call: Callable[[Msg], Awaitable[None]]) -> Subscription:
+    async def note(subject: str, call: Callable[[Message], None]) -> Subscription:
         calls.append(call)
         return await subscribe(subject, call)
 
@@ -261,7 +261,7 @@ async def test_a_gap_has_it_begin_again(
     begin(reader.follower.run())
     await reader.caught_up()
     reply = "$JS.ACK.SETTLEMENTS.consumer.1.9.9.1.0"  # a client may not publish with one; so it is handed over here
-    await calls[0](Msg(_client=bus.client, subject="settlements.settled.a.9", reply=reply, data=b"x"))
+    calls[0](Message("settlements.settled.a.9", reply, b"x"))
     await until(lambda: len(calls) == 2, "a new opening")
     await settle(bus, 2)
     await until(lambda: len(reader.seqs) >= 2, "the next one")

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from itertools import count
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from nats.aio.msg import Msg
 
 from services.bus import api, pulls, work_queue
+from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import consumer_state, stream_state
 from services.bus.publish import Duplicate, Stored, store
@@ -54,7 +53,7 @@ class Worker:
         for done in count():
             while len(self.deliveries) <= done:
                 if self.queue.is_open and self.queue.outstanding == 0:
-                    await self.queue.pull(in_flight)
+                    self.queue.pull(in_flight)
                 await asyncio.sleep(0.005)
             await self.queue.ack(self.deliveries[done].handle)
 
@@ -114,13 +113,13 @@ async def until_backlog(bus: Bus, number: int) -> None:
 async def test_never_more_than_asked_is_delivered(bus: Bus, worker: Worker) -> None:
     """What the worker cannot hold stays on the server."""
     await accept(bus, *range(50))
-    await worker.queue.pull(10)
+    worker.queue.pull(10)
     await worker.came(10)
     await bus.round_trip(PATIENCE_S)
     assert (await consumer_state(bus, "PAYMENTS", "dispatcher")).pending == 40
     assert len(worker.deliveries) == 10
     assert worker.queue.outstanding == 0
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     deliveries = await worker.came(15)
     assert [delivery.seq for delivery in deliveries] == list(range(1, 16))
     assert deliveries[0].pending == 49
@@ -128,22 +127,45 @@ async def test_never_more_than_asked_is_delivered(bus: Bus, worker: Worker) -> N
     assert (deliveries[7].data, deliveries[7].subject) == (b"7", "payments.accepted.7")
 
 
-async def test_outstanding_counts_what_was_asked_for_and_has_not_come(bus: Bus, worker: Worker) -> None:
-    """So that the worker knows how much more to ask for."""
+async def test_a_pull_is_over_once_what_waited_has_come(bus: Bus, worker: Worker) -> None:
+    """It is not left open for those to come: they come together with the next one."""
     await accept(bus, 1, 2, 3)
-    await worker.queue.pull(10)
+    worker.queue.pull(10)
     await worker.came(3)
-    assert worker.queue.outstanding == 7
-    await accept(bus, 4)
-    await worker.came(4)
-    assert worker.queue.outstanding == 6
+    await until(lambda: worker.queue.outstanding == 0, "its end")
+    await accept(bus, 4, 5)
+    assert len(worker.deliveries) == 3
+    worker.queue.pull(10)
+    await worker.came(5)
+
+
+async def test_a_pull_where_nothing_waits_waits_for_the_first(bus: Bus, worker: Worker) -> None:
+    """Nobody need ask an empty queue again and again; a second question meanwhile is not asked."""
+    worker.queue.pull(10)
+    worker.queue.pull(7)
+    await bus.round_trip(PATIENCE_S)
+    assert worker.queue.outstanding == 10
+    await accept(bus, 1)
+    await worker.came(1)
+    await until(lambda: worker.queue.outstanding == 0, "its end")
+
+
+async def test_acks_leave_together_before_the_next_pull(bus: Bus, worker: Worker) -> None:
+    """An ack waits for company, but never lets a pull go first: the server might think that too much is in hand."""
+    await ensure_dispatcher(bus, max_ack_pending=2, ack_wait_s=ACK_WAIT_S)
+    await accept(bus, 1, 2, 3, 4)
+    for came in (2, 4):
+        worker.queue.pull(2)
+        for delivery in (await worker.came(came))[-2:]:
+            await worker.queue.ack(delivery.handle)
+        await until(lambda: worker.queue.outstanding == 0, "its end")
 
 
 @pytest.mark.parametrize("number", [0, -3])
 async def test_asking_for_nothing_asks_for_nothing(bus: Bus, worker: Worker, number: int) -> None:
     """A full worker may say how much room it has without a look."""
     await accept(bus, 1)
-    await worker.queue.pull(number)
+    worker.queue.pull(number)
     await bus.round_trip(PATIENCE_S)
     assert (worker.queue.outstanding, worker.deliveries) == (0, [])
 
@@ -151,7 +173,7 @@ async def test_asking_for_nothing_asks_for_nothing(bus: Bus, worker: Worker, num
 async def test_an_acked_payment_leaves_the_queue(bus: Bus, worker: Worker) -> None:
     """The length of the stream is the backlog."""
     await accept(bus, 1, 2)
-    await worker.queue.pull(1)
+    worker.queue.pull(1)
     await worker.queue.ack((await worker.came(1))[0].handle)
     await until_backlog(bus, 1)
 
@@ -161,18 +183,18 @@ async def test_prepare_runs_before_the_first_delivery_of_each_connection(
 ) -> None:
     """Until it has ended the queue is closed: nothing is asked for, so nothing can come."""
     await accept(bus, *range(20))
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     await worker.came(5)
     worker.may_prepare.clear()
     nats_server.restart()
     await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
     await until(lambda: not worker.queue.is_open, "the queue to close")
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     await bus.round_trip(PATIENCE_S)
     assert (len(worker.deliveries), worker.queue.outstanding) == (5, 0)
     worker.may_prepare.set()
     await until(lambda: worker.queue.is_open, "the queue to open")
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     await worker.came(10)
     kinds = ["delivery" if isinstance(event, Delivery) else event for event in worker.events]
     assert kinds[0] == "prepared"
@@ -210,10 +232,10 @@ async def test_a_bug_in_prepare_ends_run(bus: Bus, employ: Employ) -> None:
 
 async def test_a_delivery_from_an_ended_connection_counts_as_redelivered(bus: Bus, worker: Worker) -> None:
     """What prepare read belongs to another connection, so nobody can say that this one is the first."""
-    await worker.queue.pull(1)
+    worker.queue.pull(1)
     bus.client.stats["reconnects"] += 1  # a reconnect whose listeners have not been told yet
     assert not worker.queue.is_open
-    await worker.queue.pull(1)  # not asked: the connection it belonged to has ended
+    worker.queue.pull(1)  # not asked: the connection it belonged to has ended
     await accept(bus, 1)
     deliveries = await worker.came(1)
     assert deliveries[0].num_delivered == 2
@@ -223,13 +245,13 @@ async def test_a_delivery_from_an_ended_connection_counts_as_redelivered(bus: Bu
 
 async def test_a_lost_connection_to_a_living_server_is_prepared_for_anew(bus: Bus, worker: Worker) -> None:
     """The pulls of the old connection are forgotten on both sides."""
-    await worker.queue.pull(100)
+    worker.queue.pull(100)
     bus.client._transport._io_writer.transport.abort()
     await until(lambda: worker.events == ["prepared"] * 2, "prepare")
     await until(lambda: worker.queue.is_open, "the queue to open anew")
     assert worker.queue.outstanding == 0
-    await worker.queue.pull(3)
     await accept(bus, *range(10))
+    worker.queue.pull(3)
     await worker.came(3)
     assert worker.queue.outstanding == 0
 
@@ -269,7 +291,7 @@ async def test_a_frozen_server_is_waited_for(
 async def test_acks_are_repeated_after_a_reconnect(nats_server: NatsServer, bus: Bus, worker: Worker) -> None:
     """An ack that could not be told is told before anything else is asked for."""
     await accept(bus, 1, 2, 3)
-    await worker.queue.pull(3)
+    worker.queue.pull(3)
     deliveries = await worker.came(3)
     nats_server.stop()
     await until(lambda: not bus.is_connected, "the loss")
@@ -283,11 +305,11 @@ async def test_acks_are_repeated_after_a_reconnect(nats_server: NatsServer, bus:
 async def test_words_while_away_are_no_error(nats_server: NatsServer, bus: Bus, worker: Worker) -> None:
     """Whatever the worker says of a delivery is lost quietly: the delivery comes again."""
     await accept(bus, 1)
-    await worker.queue.pull(1)
+    worker.queue.pull(1)
     handle = (await worker.came(1))[0].handle
     nats_server.kill()
     await until(lambda: not bus.is_connected, "the loss")
-    await worker.queue.pull(1)
+    worker.queue.pull(1)
     await worker.queue.in_progress(handle)
     await worker.queue.nak(handle, 1)
     await worker.queue.ack(handle)
@@ -296,10 +318,11 @@ async def test_words_while_away_are_no_error(nats_server: NatsServer, bus: Bus, 
 async def test_nak_gives_it_back_to_come_again_after_the_delay(bus: Bus, worker: Worker) -> None:
     """Here or at another worker; it then says that it was delivered before."""
     await accept(bus, 1)
-    await worker.queue.pull(2)
+    worker.queue.pull(1)
     first = (await worker.came(1))[0]
     began = asyncio.get_running_loop().time()
     await worker.queue.nak(first.handle, 0.5)
+    worker.queue.pull(1)
     again = (await worker.came(2))[1]
     assert asyncio.get_running_loop().time() - began >= 0.45
     assert (again.seq, again.num_delivered) == (first.seq, 2)
@@ -309,12 +332,13 @@ async def test_in_progress_starts_the_wait_anew(bus: Bus, worker: Worker, begin:
     """Who keeps saying so keeps the payment; the one beside it comes again."""
     await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=2)
     await accept(bus, 1, 2)
-    await worker.queue.pull(10)
+    worker.queue.pull(10)
     held, left = await worker.came(2)
 
     async def hold() -> None:
         while True:
             await worker.queue.in_progress(held.handle)
+            worker.queue.pull(10)
             await asyncio.sleep(0.05)
 
     begin(hold())
@@ -328,21 +352,21 @@ async def test_a_deleted_consumer_is_noticed(
     bus: Bus, worker: Worker, caplog: pytest.LogCaptureFixture, asked: int
 ) -> None:
     """It is said in the log; prepare runs again, and the queue goes on with the consumer made anew."""
-    await worker.queue.pull(asked)
+    worker.queue.pull(asked)
     await bus.round_trip(PATIENCE_S)
     await api.call(bus, "CONSUMER.DELETE.PAYMENTS.dispatcher")
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     await until(lambda: "work_queue.consumer_gone" in caplog.messages, "the log")
     await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=ACK_WAIT_S)
     await until(lambda: worker.events == ["prepared"] * 2 and worker.queue.is_open, "the queue to open anew")
-    await worker.queue.pull(1)
+    worker.queue.pull(1)
     await accept(bus, 1)
     await worker.came(1)
 
 
 async def test_a_deleted_stream_is_noticed(bus: Bus, worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     """With the stream its consumer is gone."""
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     await bus.round_trip(PATIENCE_S)
     await api.call(bus, "STREAM.DELETE.PAYMENTS")
     await until(lambda: "work_queue.consumer_gone" in caplog.messages, "the log")
@@ -352,10 +376,10 @@ async def test_expired_pulls_can_be_asked_again(bus: Bus, worker: Worker, monkey
     """The server says how many will not come, so that they are asked for again."""
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.2)
     await accept(bus, 1)
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     await worker.came(1)
     await until(lambda: worker.queue.outstanding == 0, "the expiry")
-    await worker.queue.pull(5)
+    worker.queue.pull(5)
     await accept(bus, 2)
     await worker.came(2)
     assert worker.queue.is_open
@@ -364,38 +388,37 @@ async def test_expired_pulls_can_be_asked_again(bus: Bus, worker: Worker, monkey
 async def test_a_refused_pull_is_forgotten_after_a_pause(
     bus: Bus, streams: StreamLimits, connect: Connect, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One too many is not counted for ever; nor at once, for it would be asked again in a circle; the others stand."""
+    """It is not counted for ever; nor forgotten at once, for it would be asked again in a circle."""
     monkeypatch.setattr(pulls, "_REFUSED_PAUSE_S", 0.3)
-    config = {"durable_name": "dispatcher", "name": "dispatcher", "ack_policy": "explicit", "max_waiting": 2}
+    config = {"durable_name": "dispatcher", "name": "dispatcher", "ack_policy": "explicit", "max_waiting": 1}
     request = {"stream_name": "PAYMENTS", "config": config}
     await api.call(bus, "CONSUMER.CREATE.PAYMENTS.dispatcher", request)
-    worker = Worker(bus)
-    begin(worker.queue.run())
-    await until(lambda: worker.queue.is_open, "the queue to open")
-    for number in (1, 2, 4):
-        await worker.queue.pull(number)
-    assert worker.queue.outstanding == 7
-    await until(lambda: worker.queue.outstanding == 3, "the refused to be forgotten")
-    await accept(bus, *range(5))
-    await worker.came(3)
-    await bus.round_trip(PATIENCE_S)
-    assert (len(worker.deliveries), worker.queue.outstanding) == (3, 0)
+    workers = [Worker(bus), Worker(await connect())]
+    for worker in workers:
+        begin(worker.queue.run())
+        await until(lambda worker=worker: worker.queue.is_open, "the queue to open")
+        worker.queue.pull(2)
+        await worker.bus.round_trip(PATIENCE_S)
+    first, second = workers
+    assert (first.queue.outstanding, second.queue.outstanding) == (2, 2)
+    await until(lambda: second.queue.outstanding == 0, "the refused to be forgotten")
+    assert first.queue.outstanding == 2
+    await accept(bus, 1)
+    await first.came(1)
 
 
 async def test_two_workers_share(bus: Bus, employ: Employ, connect: Connect, begin: Begin) -> None:
     """Each payment comes to one of them, and neither is left out."""
     workers = [employ(bus), employ(await connect())]
     for worker in workers:
-        await until(lambda worker=worker: worker.queue.is_open, "the queue to open")
-        await worker.queue.pull(10)
-        await worker.bus.round_trip(PATIENCE_S)
-    await accept(bus, *range(20))
-    first, second = [await worker.came(10) for worker in workers]
-    assert {delivery.seq for delivery in first} | {delivery.seq for delivery in second} == set(range(1, 21))
-    for worker in workers:
-        for delivery in worker.deliveries:
-            await worker.queue.ack(delivery.handle)
+        begin(worker.pump(1))
+    for number in range(10):  # each is delivered to the one that has waited longer
+        await accept(bus, 2 * number, 2 * number + 1)
     await until_backlog(bus, 0)
+    first, second = [[delivery.seq for delivery in worker.deliveries] for worker in workers]
+    assert sorted(first + second) == list(range(1, 21))
+    assert first
+    assert second
 
 
 async def test_what_a_dead_worker_held_comes_to_another(
@@ -406,11 +429,11 @@ async def test_what_a_dead_worker_held_comes_to_another(
     dying = await connect()
     first, second = employ(dying), employ(bus)
     await until(lambda: first.queue.is_open and second.queue.is_open, "the queues to open")
-    await first.queue.pull(3)
     await accept(bus, *range(3))
+    first.queue.pull(3)
     await first.came(3)
     await dying.close()
-    await second.queue.pull(3)
+    begin(second.pump(3))
     deliveries = await second.came(3)
     assert [delivery.num_delivered for delivery in deliveries] == [2, 2, 2]
 
@@ -430,8 +453,8 @@ async def test_a_bug_in_deliver_does_not_stop_the_queue(bus: Bus, employ: Employ
     queue = WorkQueue(bus, "PAYMENTS", "dispatcher", prepare=prepare, deliver=deliver, acks_repeated=1)
     begin(queue.run())
     await until(lambda: queue.is_open, "the queue to open")
-    await queue.pull(2)
     await accept(bus, 1, 2)
+    queue.pull(2)
     await until(lambda: seen == [1, 2], "both")
 
 
@@ -447,7 +470,7 @@ async def test_a_cancelled_queue_leaves_no_subscription(bus: Bus, employ: Employ
         await running
     assert len(bus.client._subs) == before
     assert not worker.queue.is_open
-    await worker.queue.pull(1)
+    worker.queue.pull(1)
     assert worker.queue.outstanding == 0
 
 
@@ -456,7 +479,7 @@ async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.05)
     monkeypatch.setattr(pulls, "_EXPIRY_GRACE_S", 0.05)
     asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
-    await asked.ask(5)
+    asked.ask(5)
     asked.forget_if_expired()
     assert asked.outstanding == 5
     await asyncio.sleep(0.2)
@@ -469,41 +492,39 @@ async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.
 async def test_one_request_asks_for_no_more_than_its_bound(bus: Bus) -> None:
     """A bound on everything."""
     asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
-    await asked.ask(1_000_000)
+    asked.ask(1_000_000)
     assert asked.outstanding == 1_000
 
 
-def message(**fields: Any) -> Msg:
-    """A message as the client gives it."""
-    return Msg(_client=None, **{"subject": "inbox.1.4", "reply": "", "data": b"", "headers": None} | fields)
+def message(status: str = "", reply: str = "", subject: str = "inbox.1.4") -> Message:
+    """A message as the client gives it; ``status`` as the server writes it, with the headers that follow."""
+    return Message(subject, reply, b"", f"NATS/1.0 {status}\r\n\r\n".encode() if status else b"")
 
 
 @pytest.mark.parametrize(
-    ("headers", "outstanding", "gone"),
+    ("status", "outstanding", "gone"),
     [
-        ({"Status": "100", "Description": "Idle Heartbeat"}, 10, False),
-        ({"Status": "408", "Description": "Request Timeout", "Nats-Pending-Messages": "3"}, 7, False),
-        ({"Status": "409", "Description": "Message Size Exceeds MaxBytes", "Nats-Pending-Messages": "99"}, 0, False),
-        ({"Status": "409", "Description": "Consumer Deleted"}, 0, True),
-        ({"Status": "503"}, 0, True),
-        ({"Status": "409", "Description": "Exceeded MaxWaiting"}, 10, False),
+        ("100 Idle Heartbeat", 10, False),
+        ("408 Request Timeout\r\nNats-Pending-Messages: 3", 7, False),
+        ("409 Message Size Exceeds MaxBytes\r\nNats-Pending-Messages: 99", 0, False),
+        ("409 Consumer Deleted", 0, True),
+        ("503", 0, True),
+        ("409 Exceeded MaxWaiting", 10, False),
     ],
 )
-async def test_what_a_status_says_of_the_requests(
-    bus: Bus, headers: dict[str, str], outstanding: int, *, gone: bool
-) -> None:
+async def test_what_a_status_says_of_the_requests(bus: Bus, status: str, outstanding: int, *, gone: bool) -> None:
     """Ten asked for; a status is no delivery, and changes what is still to come."""
     asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
-    await asked.ask(10)
-    assert asked.is_status(message(headers=headers))
+    asked.ask(10)
+    assert asked.is_status(message(status))
     assert (asked.outstanding, asked.consumer_gone) == (outstanding, gone)
 
 
 async def test_a_delivery_with_a_header_named_status_is_a_delivery(bus: Bus) -> None:
     """Only what has no ack subject is the server speaking."""
     asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
-    await asked.ask(10)
-    assert not asked.is_status(message(reply="$JS.ACK.PAYMENTS.d.1.2.3.4.5", headers={"Status": "409"}))
+    asked.ask(10)
+    assert not asked.is_status(message("409", reply="$JS.ACK.PAYMENTS.d.1.2.3.4.5"))
     assert asked.outstanding == 9
 
 
@@ -517,7 +538,7 @@ async def test_a_delivery_with_a_header_named_status_is_a_delivery(bus: Bus) -> 
 )
 def test_delivery_of_reads_every_form_of_ack_subject(reply: str) -> None:
     """With and without domain and account."""
-    came = message(subject="payments.accepted.1", reply=reply, data=b"x")
+    came = Message("payments.accepted.1", reply, b"x")
     assert delivery_of(came) == Delivery(22, 1, 5, b"x", "payments.accepted.1", reply)
     assert ack_numbers(came).consumer_seq == 333
 

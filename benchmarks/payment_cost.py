@@ -1,0 +1,104 @@
+"""What a payment costs: CPU of each service per accepted payment, at a steady rate, with no limits.
+
+``python -m benchmarks.payment_cost [payments a second]``. The whole stack as ``make up`` starts it, a client that pays at
+even distances and waits for no payment before the next, and two well processors. What a payment costs
+falls as the rate rises, for one wake-up then serves several; it rises where others use the machine too.
+"""
+# a console program speaks to its console
+
+import asyncio
+import os
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox.chaos.client import Client, NoAnswerError
+from sandbox.stack import Stack
+from sandbox.stack.ports import HOST
+
+RATES = (100, 300, 600)
+LENGTH_S = 15.0
+WARM_S = 3.0
+SETTLED_WITHIN_S = 60.0
+TIMEOUT_S = 10.0
+SERVICES: Mapping[str, tuple[str, ...]] = {
+    "nginx": ("balancer",),
+    "ingress": ("ingress-1", "ingress-2"),
+    "nats": ("nats",),
+    "dispatcher": ("dispatcher-1",),
+    "ledger": ("ledger",),
+}
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def run() -> None:
+    """Measure at a few rates, or at that of the command line."""
+    with Stack() as stack:
+        asyncio.run(_measure(stack, RATES))
+
+
+async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
+    http = Client(HOST, stack.ports["http"])
+    print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in (*SERVICES, "all, us")))
+    for rate in rates:
+        await _settled(http, await _offer(http, rate, WARM_S))
+        before = _spent(stack)
+        accepted = await _offer(http, rate, LENGTH_S)
+        await _settled(http, accepted)
+        after = _spent(stack)
+        each = [(after[name] - before[name]) / len(accepted) * 1e6 for name in SERVICES]
+        print(f"{rate:>10}  " + "  ".join(f"{us:>10.0f}" for us in (*each, sum(each))), flush=True)
+    http.close()
+
+
+async def _offer(http: Client, rate: int, length_s: float) -> list[str]:
+    ids = [str(uuid.uuid4()) for _ in range(int(rate * length_s))]
+    begin_s = time.monotonic()
+
+    async def pay(number: int, payment_id: str) -> None:
+        await asyncio.sleep(max(0.0, begin_s + number / rate - time.monotonic()))
+        answer = await http.post("/payments", {"correlationId": payment_id, "amount": 19.9}, timeout_s=TIMEOUT_S)
+        if answer.status != 202:  # noqa: PLR2004
+            raise RuntimeError(f"not accepted: {answer.status} {answer.body!r}")
+
+    await asyncio.gather(*(pay(number, payment_id) for number, payment_id in enumerate(ids)))
+    return ids
+
+
+async def _settled(http: Client, ids: list[str]) -> None:
+    """Wait for the last ones; those before them were fetched earlier."""
+    deadline_s = time.monotonic() + SETTLED_WITHIN_S
+    for payment_id in ids[-20:]:
+        while not await _is_settled(http, payment_id):
+            if time.monotonic() > deadline_s:
+                raise RuntimeError(f"{payment_id} is not settled after {SETTLED_WITHIN_S:g} s")
+            await asyncio.sleep(0.05)
+
+
+async def _is_settled(http: Client, payment_id: str) -> bool:
+    try:
+        answer = await http.get(f"/payments/{payment_id}", timeout_s=TIMEOUT_S)
+    except NoAnswerError:
+        return False
+    return bool(answer.document and answer.document.get("status") == "settled")
+
+
+def _spent(stack: Stack) -> dict[str, float]:
+    """Return the CPU seconds of each service's process groups."""
+    by_group: dict[int, float] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            group = int(fields[2])
+            by_group[group] = by_group.get(group, 0.0) + (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    return {name: sum(by_group[os.getpgid(stack.pid(part))] for part in parts) for name, parts in SERVICES.items()}
+
+
+if __name__ == "__main__":
+    with Stack() as its_stack:
+        asyncio.run(_measure(its_stack, tuple(map(int, sys.argv[1:])) or RATES))

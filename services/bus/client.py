@@ -1,0 +1,131 @@
+"""The client's hot paths, done with fewer turns of the loop and fewer writes: those are what a message costs.
+
+nats-py connects, reconnects, subscribes and serves; what passes by hand here is what comes a thousand times a second. A
+message of a routed subscription goes to its receiver from the read loop, with no queue and no task in between and its
+headers read only by who asks for them. What is sent within one turn of the loop leaves in one write, and what has time
+waits for company: each write wakes the server, which costs both more than the message.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+
+_SUBSCRIPTION_QUEUE_MAX = 1  # never filled: its messages are routed
+
+log = logging.getLogger("tarifa.bus")
+
+
+class Message:
+    """What came: ``subject`` it was sent to, ``reply`` where an answer goes ("" for nowhere), ``data``."""
+
+    def __init__(self, subject: str, reply: str, data: bytes, head: bytes = b"") -> None:
+        self.subject = subject
+        self.reply = reply
+        self.data = data
+        self._head = head
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; the server's own word, where it has one, as ``Status`` and ``Description``."""
+        if not self._head:
+            return {}
+        first, *lines = self._head.decode(errors="replace").split("\r\n")
+        found = {name: value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+        status, _, description = first.removeprefix("NATS/1.0").strip().partition(" ")
+        if status:
+            found |= {"Status": status, "Description": description}
+        return found
+
+
+Receiver = Callable[[Message], None]
+
+
+class RoutedClient(Client):
+    """nats-py's client with receivers that are called at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._receivers: dict[int, Receiver] = {}
+        self._unsent: list[bytes] = []
+        self._leaving_s = 0.0  # when what is unsent leaves at the latest
+        self._departure: asyncio.Handle | None = None
+
+    async def route(self, subject: str, receive: Receiver) -> Subscription:
+        """Subscribe; ``receive`` is called for each message in order, from the read loop, and must not block.
+
+        Raises:
+            nats.errors.Error: the connection is closed.
+        """
+        number = self._sid + 1  # what subscribe() takes next; known here before anything can come
+        self._receivers[number] = receive
+        try:
+            return await self.subscribe(subject, pending_msgs_limit=_SUBSCRIPTION_QUEUE_MAX)
+        except BaseException:
+            self._receivers.pop(number)
+            raise
+
+    def send(
+        self, subject: str, data: bytes, reply: str = "", headers: Mapping[str, str] | None = None, within_s: float = 0
+    ) -> None:
+        """Have a message leave, after all that was sent before: at the end of this turn of the loop, or ``within_s``.
+
+        ``headers`` and subjects are ours: nothing here looks for line ends in them.
+        """
+        if headers is None:
+            command = b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(data), data)
+        else:
+            lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+            head = b"NATS/1.0\r\n%b\r\n" % lines.encode()
+            length = len(head)
+            command = b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
+                *(subject.encode(), reply.encode(), length, length + len(data)),
+                *(head, data),
+            )
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += len(data)
+        self._unsent.append(command)
+        loop = asyncio.get_running_loop()
+        leaving_s = loop.time() + within_s if within_s else 0.0
+        if self._departure is not None:
+            if leaving_s >= self._leaving_s:
+                return
+            self._departure.cancel()
+        self._leaving_s = leaving_s
+        self._departure = loop.call_at(leaving_s, self.depart) if within_s else loop.call_soon(self.depart)
+
+    def depart(self) -> None:
+        """Write what is unsent; to a connection that has ended since, nothing."""
+        commands, self._unsent = self._unsent, []
+        if self._departure is not None:
+            self._departure.cancel()
+            self._departure = None
+        if not commands or not self.is_connected or self._transport is None:
+            return
+        written = b"".join(commands)
+        if self._pending:  # a SUB that this may rest on waits for the flusher
+            self._pending.append(written)
+            self._pending_data_size += len(written)
+        else:
+            self._transport.write(written)
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        self._receivers.pop(sid, None)
+        super()._remove_sub(sid, max_msgs)
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> None:
+        receive = self._receivers.get(sid)
+        if receive is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        self.stats["in_msgs"] += 1
+        self.stats["in_bytes"] += len(data)
+        try:
+            receive(Message(subject.decode(), reply.decode(), bytes(data), bytes(headers or b"")))
+        except Exception:
+            # From here it would end the read loop, and leave a client that is deaf and says that it is connected.
+            log.exception("bus.receiver_failed", extra={"subject": subject.decode()})
