@@ -1,7 +1,7 @@
 """What a payment costs: CPU of each service per accepted payment, at a steady rate, with no limits.
 
-``python -m benchmarks.payment_cost [payments a second]``. The whole stack as ``make up`` starts it, a client that pays at
-even distances and waits for no payment before the next, and two well processors. What a payment costs
+``python -m benchmarks.payment_cost [payments a second]``. The whole stack as ``make up`` starts it, a client that pays
+at even distances and waits for no payment before the next, and two well processors. What a payment costs
 falls as the rate rises, for one wake-up then serves several; it rises where others use the machine too.
 """
 # a console program speaks to its console

@@ -50,7 +50,8 @@ class V1:
     def limits(self, group: str, limit: Limit) -> dict[Path, str]:
         """Return CPU time per period, and bytes; swap is left as docker leaves it."""
         cpu, _, memory = self.folders(group)
-        return {
+        shares = {} if limit.cpu_shares is None else {cpu / "cpu.shares": str(limit.cpu_shares)}
+        return shares | {
             cpu / "cpu.cfs_period_us": str(PERIOD_US),
             cpu / "cpu.cfs_quota_us": str(_quota_us(limit.cpus)),
             memory / "memory.limit_in_bytes": str(limit.memory_bytes),
@@ -83,7 +84,8 @@ class V2:
     def limits(self, group: str, limit: Limit) -> dict[Path, str]:
         """Return CPU time per period, and bytes."""
         folder = self.above / group
-        return {
+        weight = {} if limit.cpu_shares is None else {folder / "cpu.weight": str(_weight(limit.cpu_shares))}
+        return weight | {
             folder / "cpu.max": f"{_quota_us(limit.cpus)} {PERIOD_US}",
             folder / "memory.max": str(limit.memory_bytes),
         }
@@ -155,6 +157,11 @@ def remove(form: Form, group: str) -> bool:
             except OSError:
                 return False
     return True
+
+
+def _weight(cpu_shares: int) -> int:
+    """Return the second form's weight (1 to 10,000) for docker's shares (2 to 262,144), as runc does."""
+    return 1 + (cpu_shares - 2) * 9_999 // 262_142
 
 
 def _quota_us(cpus: Decimal) -> int:

@@ -21,11 +21,15 @@ _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One service's share of the machine, and the settings that its container would have."""
+    """One service's share of the machine, and the settings that its container would have.
+
+    ``cpu_shares``: its weight where there is not enough for all; None is docker's default, 1024.
+    """
 
     cpus: Decimal
     memory_bytes: int
     env: Mapping[str, str] = field(default_factory=dict)
+    cpu_shares: int | None = None
 
 
 def read(path: Path = COMPOSE) -> dict[str, Limit]:
@@ -81,4 +85,5 @@ def _limit(name: str, service: Mapping[str, Any]) -> Limit:
         cpus, memory_bytes = Decimal(str(limits["cpus"])), bytes_from_text(str(limits["memory"]))
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise StackError(f"docker-compose.yml: {name} has no usable deploy.resources.limits: {error}") from None
-    return Limit(cpus, memory_bytes, {key: str(value) for key, value in service.get("environment", {}).items()})
+    env = {key: str(value) for key, value in service.get("environment", {}).items()}
+    return Limit(cpus, memory_bytes, env, service.get("cpu_shares"))

@@ -21,6 +21,7 @@ from services.ingress.core.answers import REPEAT_IS_SAFE, Standing, TryLater
 RETRY_AFTER_S = 1
 
 _JSON = "application/json"
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NO_METHOD = "NONE"  # what Sanic calls the method of a request whose head it could not read
 _SLUGS: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "no_such_route",
@@ -56,11 +57,16 @@ class JsonErrors(ErrorHandler):
             return negative(TryLater("no_answer_in_time", f"it may be done or not; {REPEAT_IS_SAFE}"))
         if not isinstance(exception, SanicException) or exception.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("ingress.fault", exc_info=exception, extra={"method": request.method, "path": request.path})
-            return error(500, "fault", "this is a fault of the service, not of the request; see its log")
+            return fault()
         status = exception.status_code
         if isinstance(exception, PayloadTooLarge) and request.method == _NO_METHOD:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         return error(status, _SLUGS.get(status, "bad_request"), str(exception), exception.headers)
+
+
+def fault() -> HTTPResponse:
+    """Return the 500 of a bug, which is in the log."""
+    return error(500, "fault", "this is a fault of the service, not of the request; see its log")
 
 
 def accepted(payment_id: str) -> HTTPResponse:
@@ -119,6 +125,15 @@ def error(status: int, slug: str, detail: str, headers: Mapping[str, str] | None
     # What a client sent need not be UTF-8; what it is told about it must be.
     detail = detail.encode("utf-8", "backslashreplace").decode()
     return Answer(orjson.dumps({"error": slug, "detail": detail}), status, dict(headers or {}))
+
+
+def as_bytes(answer: HTTPResponse, *, keeps_alive: bool) -> bytes:
+    """Return an answer of ours as it goes over the wire."""
+    body = answer.body or b""
+    head = f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}\r\ncontent-length: {len(body)}\r\n"
+    head += "connection: keep-alive\r\n" if keeps_alive else "connection: close\r\n"
+    lines = [b"%b: %b\r\n" % header for header in answer.processed_headers]
+    return b"".join((head.encode(), *lines, b"\r\n", body))
 
 
 def _accepted(payment_id: str, status: str) -> str:

@@ -55,6 +55,7 @@ def http_app(story: Story, *, processor_names: Sequence[str], allow_purge: bool)
         }
     )
     routes = _Routes(story, processor_names, allow_purge=allow_purge)
+    app.ctx.pay = routes.pay  # for the server, which has plain payments answered without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
     app.add_route(routes.get_payment, "/payments/<payment_id:str>", methods=["GET"])
     app.add_route(routes.get_summary, "/payments-summary", methods=["GET"])
@@ -71,7 +72,10 @@ class _Routes:
         self._allow_purge = allow_purge
 
     async def post_payment(self, request: Request) -> HTTPResponse:
-        answer = await self._story.accept(request.body)
+        return await self.pay(request.body)
+
+    async def pay(self, body: bytes) -> HTTPResponse:
+        answer = await self._story.accept(body)
         match answer:
             case Accepted(payment_id):
                 return say.accepted(payment_id)

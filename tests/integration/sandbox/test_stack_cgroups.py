@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -55,6 +56,19 @@ def test_first_form_limits_each_controller_below_our_own_group(v1: Path) -> None
     assert (v1 / "cpu/g/cpu.cfs_quota_us").read_text() == "22000"
     assert (v1 / "memory/mine/g/memory.limit_in_bytes").read_text() == "57671680"
     assert set(entries) == {v1 / path / "g/cgroup.procs" for path in ("cpu", "cpuacct", "memory/mine")}
+
+
+def test_a_weight_is_set_where_one_is_given(v1: Path, v2: Path) -> None:
+    """Docker's shares, as they are in the first form and as runc converts them for the second."""
+    light = replace(LIMIT, cpu_shares=64)
+    forms = V1({"cpu": v1 / "cpu", "cpuacct": v1 / "cpuacct", "memory": v1 / "memory"}), V2(v2 / "slice")
+    for form in forms:
+        cgroups.create(form, "light", light)
+        cgroups.create(form, "usual", LIMIT)
+    assert (v1 / "cpu/light/cpu.shares").read_text() == "64"
+    assert (v2 / "slice/light/cpu.weight").read_text() == "3"
+    assert not (v1 / "cpu/usual/cpu.shares").exists()
+    assert not (v2 / "slice/usual/cpu.weight").exists()
 
 
 def test_first_form_tells_what_was_used(v1: Path) -> None:

@@ -1,0 +1,80 @@
+"""Which requests are plain payments, byte for byte; all others are the framework's to read and to refuse."""
+
+import pytest
+
+from services.ingress.core.plain_payment import PlainPayment, read_plain_payment
+
+LINE = b"POST /payments HTTP/1.1\r\n"
+HOST = b"Host: ingress\r\n"
+BODY = b'{"correlationId":"4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3","amount":19.9}'
+LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+PLAIN = LINE + HOST + LENGTH + b"Content-Type: application/json\r\n\r\n" + BODY
+
+
+def read(received: bytes) -> PlainPayment | None:
+    """Read from what a connection has received."""
+    return read_plain_payment(bytearray(received))
+
+
+def test_a_plain_payment_is_read() -> None:
+    """Its body, and how many bytes it takes."""
+    assert read(PLAIN) == PlainPayment(BODY, len(PLAIN))
+
+
+def test_what_follows_it_is_another_request() -> None:
+    """Two in one packet are taken one after the other."""
+    received = bytearray(PLAIN + PLAIN[:40])
+    first = read_plain_payment(received)
+    assert first == PlainPayment(BODY, len(PLAIN))
+    del received[: first.size]
+    assert received == PLAIN[:40]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        LINE + LENGTH,
+        LINE + b"content-length:%d\r\n" % len(BODY),
+        LINE + HOST + b"CONTENT-LENGTH: \t%d \r\nX-Any: thing\r\n" % len(BODY),
+    ],
+)
+def test_headers_may_be_spelt_in_any_way(head: bytes) -> None:
+    """As HTTP has it."""
+    assert read(head + b"\r\n" + BODY) == PlainPayment(BODY, len(head) + 2 + len(BODY))
+
+
+@pytest.mark.parametrize("length", range(len(PLAIN)))
+def test_part_of_one_is_none(length: int) -> None:
+    """Whoever sends slowly is read by the framework, with its timeouts."""
+    assert read(PLAIN[:length]) is None
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        b"GET /payments HTTP/1.1\r\n" + LENGTH + b"\r\n" + BODY,
+        b"POST /payments/ HTTP/1.1\r\n" + LENGTH + b"\r\n" + BODY,
+        b"POST /payments?x=1 HTTP/1.1\r\n" + LENGTH + b"\r\n" + BODY,
+        b"POST /payments HTTP/1.0\r\n" + LENGTH + b"\r\n" + BODY,
+        b"\r\n" + PLAIN,
+        LINE + HOST + b"\r\n" + BODY,
+        LINE + LENGTH + LENGTH + b"\r\n" + BODY,
+        LINE + b"Content-Length : %d\r\n\r\n" % len(BODY) + BODY,
+        LINE + b"Content-Length: +%d\r\n\r\n" % len(BODY) + BODY,
+        LINE + b"Content-Length: \r\n\r\n" + BODY,
+        LINE + b"Content-Length: 0x10\r\n\r\n" + BODY,
+        LINE + b"Content-Length: \xb2\r\n\r\n" + BODY,
+        LINE + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000,
+        LINE + LENGTH + b"Transfer-Encoding: chunked\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Expect: 100-continue\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Connection: close\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Upgrade: websocket\r\n\r\n" + BODY,
+        LINE + LENGTH + b"no header\r\n\r\n" + BODY,
+        LINE + LENGTH + b" folded: header\r\n\r\n" + BODY,
+        LINE + LENGTH + b": nameless\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Long: %b\r\n\r\n" % (b"x" * 10_000) + BODY,
+    ],
+)
+def test_whatever_is_not_certainly_plain_is_none(received: bytes) -> None:
+    """What a request smuggler would try, and what asks for anything special."""
+    assert read(received) is None
