@@ -1,6 +1,6 @@
 """CPU of one charge at a processor: through our transport, and as stock httpx would make the same call.
 
-User and system time of this whole process, pyreqwest's own thread included; the processor runs in another one. Each
+User and system time of this whole process; the processor runs in another one. Each
 figure is the lesser of two measurements, so that a disturbance on the machine does not count.
 """
 # a console program speaks to its console
@@ -20,7 +20,7 @@ import uvloop
 
 from services.contracts.stamp import stamp_from_ms, text_of
 from services.dispatcher.adapters.processor_api import ProcessorApi
-from services.dispatcher.adapters.transport import PyreqwestTransport
+from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.outcome import Booked
 
 IN_FLIGHT = (8, 64)
@@ -42,7 +42,7 @@ def run() -> None:
 async def _compare(url: str) -> None:
     limits = httpx.Limits(max_connections=max(IN_FLIGHT), max_keepalive_connections=max(IN_FLIGHT))
     async with (
-        PyreqwestTransport(timeout_s=TIMEOUT_S, idle_max=max(IN_FLIGHT)) as transport,
+        ProcessorTransport(timeout_s=TIMEOUT_S, idle_max=max(IN_FLIGHT)) as transport,
         httpx.AsyncClient(trust_env=False, limits=limits, timeout=TIMEOUT_S) as client,
     ):
         ours = _our_call(ProcessorApi(url, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S))

@@ -16,7 +16,7 @@ from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.health import HealthPoller, hear
 from services.dispatcher.adapters.payment_stream import PaymentStream
 from services.dispatcher.adapters.processor_api import ProcessorApi
-from services.dispatcher.adapters.transport import PyreqwestTransport
+from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.pump import Pump
 from services.dispatcher.flow.settling import Settling
@@ -35,7 +35,7 @@ async def story(stop: asyncio.Event) -> None:
     bus = await connected(config.bus.nats_url, "dispatcher", stop)
     if bus is None:
         return
-    transport = PyreqwestTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
+    transport = ProcessorTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
     try:
         await _settle(config, bus, transport, stop)
     finally:
@@ -44,7 +44,7 @@ async def story(stop: asyncio.Event) -> None:
     log.info("dispatcher.stopped")
 
 
-async def _settle(config: Settings, bus: Bus, transport: PyreqwestTransport, stop: asyncio.Event) -> None:
+async def _settle(config: Settings, bus: Bus, transport: ProcessorTransport, stop: asyncio.Event) -> None:
     processors = {
         processor.name: ProcessorApi(
             processor.url, transport, call_timeout_s=config.call_timeout_s, health_timeout_s=HEALTH_TIMEOUT_S

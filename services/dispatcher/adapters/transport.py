@@ -1,39 +1,38 @@
-"""httpx's API over pyreqwest, at a fraction of the CPU: `httpx.ConnectError` means that not one byte was sent.
+"""httpx's API over connections of our own, at a fraction of the CPU: ``httpx.ConnectError``: not one byte was sent.
 
 Whatever else goes wrong, known or not, is raised as an httpx exception that leaves open whether the request arrived.
 An answer is handed out complete or not at all. What a caller must be able to rely on, and why it holds:
 
-- One call is one request on the wire. Redirects are not followed. hyper repeats a request by itself only where a
-  reused connection turned out closed while the request still lay in its queue, not yet serialized; once it has begun
-  to write, it reports. reqwest's own retries answer refusals of HTTP/2 streams, and only HTTP/1 is spoken here.
-- A connection whose call timed out is closed, and so is one that says something while no call is under way. hyper
-  notices that when its loop looks at the socket, a millisecond or two later under load; what comes closer than that
-  to the next request, or after it has left, cannot be told from its answer: HTTP/1.1 has no name for either.
-- Cancelling a call gives up its answer and nothing else: the request still goes out, and its connection is kept from
-  others until it is answered or times out.
+- One call is one request on the wire: nothing here repeats, and redirects are not followed.
+- A connection whose call timed out or was cancelled is closed, and so is one that says something while no call is
+  under way. What comes after a request has left cannot be told from its answer: HTTP/1.1 has no name for either.
 - No proxy out of the environment, no cookies, no decompression: the processor's URL is where a payment goes.
 """
 
-from datetime import timedelta
-from typing import Final
+import asyncio
+import ssl
+from collections import defaultdict
+from functools import cache
+from typing import Final, NamedTuple
 
 import httpx
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import ConnectError, DecodeError, RequestTimeoutError
-from pyreqwest.request import StreamRequest
+
+from services.dispatcher.adapters.connection import Answer, BrokenAnswerError, Connection
 
 # Node, uvicorn and Apache close an idle connection after 5 s. A request that meets such a closing has an unknown
 # outcome, so ours go first; a new connection costs less than a millisecond.
 IDLE_S: Final = 4.0
-# Far above any answer of a processor; it bounds what one that went mad can make us hold.
-BODY_BYTES_MAX: Final = 64 * 1024
 
-# What the client's error chain says, word for word, where no connection came about. It also raises its ConnectError
-# when an established connection breaks, and then this entry is `client error (SendRequest)`.
-_NEVER_CONNECTED: Final = {"message": "client error (Connect)"}
+_LENGTH: Final = (b"content-length", b"transfer-encoding")
 
 
-class PyreqwestTransport(httpx.AsyncBaseTransport):
+class _Origin(NamedTuple):
+    host: str
+    port: int
+    is_tls: bool
+
+
+class ProcessorTransport(httpx.AsyncBaseTransport):
     """One pool of HTTP/1.1 connections, to be closed with `aclose`.
 
     Args:
@@ -44,71 +43,107 @@ class PyreqwestTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, *, timeout_s: float, idle_max: int) -> None:
         self._timeout_s = timeout_s
-        self._client = _client(idle_max)
+        self._idle_max = idle_max
+        self._idle: defaultdict[_Origin, list[Connection]] = defaultdict(list)  # the one used last is at the end
+        self._in_use: set[Connection] = set()
+        self._sweep: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request once and return the complete answer.
 
         Raises:
             httpx.ConnectError: no connection came about and nothing was sent; whatever was asked did not happen.
-            httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError: no complete answer; it may have happened.
+            httpx.ReadTimeout, httpx.ReadError: no complete answer; it may have happened.
         """
+        timeout_s = request.extensions.get("timeout", {}).get("read") or self._timeout_s
+        wire = _on_the_wire(request, await request.aread())
         try:
-            async with await self._sendable(request) as response:
-                body = await response.body_reader.read(BODY_BYTES_MAX + 1)
-                status, headers = response.status, list(response.headers.items())
-        except Exception as error:
-            raise _httpx_error(error, request) from error
-        content = b"" if body is None else body.to_bytes()
-        if len(content) > BODY_BYTES_MAX:
-            raise httpx.RemoteProtocolError(f"the body exceeds {BODY_BYTES_MAX} bytes", request=request)
-        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
+            async with asyncio.timeout(timeout_s):
+                answer = await self._ask(_origin(request.url), wire, request)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no answer within {timeout_s:g} s", request=request) from error
+        return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
 
     async def aclose(self) -> None:
-        """Give the pool up; calls under way fail with `httpx.ReadError`, which leaves open what became of them."""
-        await self._client.close()
+        """Close everything; calls under way fail with `httpx.ReadError`, which leaves open what became of them."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for connection in (*self._in_use, *(each for idle in self._idle.values() for each in idle)):
+            connection.abort()
+        self._idle.clear()
 
-    async def _sendable(self, request: httpx.Request) -> StreamRequest:
-        timeout_s = request.extensions.get("timeout", {}).get("read") or self._timeout_s
-        builder = (
-            self._client.request(request.method, str(request.url))
-            .headers([(name.decode(), value.decode()) for name, value in request.headers.raw])
-            .timeout(timedelta(seconds=timeout_s))
-            .streamed_read_buffer_limit(BODY_BYTES_MAX + 1)
-        )
-        if content := await request.aread():
-            builder = builder.body_bytes(content)
-        return builder.build_streamed()
+    async def _ask(self, origin: _Origin, wire: bytes, request: httpx.Request) -> Answer:
+        connection = self._take_idle(origin)
+        if connection is None:
+            try:
+                connection = await _connected(origin)
+            except OSError as error:
+                raise httpx.ConnectError(f"{type(error).__name__}: {error}", request=request) from error
+        self._in_use.add(connection)
+        try:
+            answer = await connection.ask(wire)
+        except BrokenAnswerError as error:
+            raise httpx.ReadError(str(error), request=request) from error
+        except BaseException:  # timed out or cancelled: what still comes is nobody's
+            connection.abort()
+            raise
+        finally:
+            self._in_use.discard(connection)
+        self._put_idle(origin, connection)
+        return answer
+
+    def _take_idle(self, origin: _Origin) -> Connection | None:
+        idle = self._idle[origin]
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable():
+                return connection
+            connection.abort()
+        return None
+
+    def _put_idle(self, origin: _Origin, connection: Connection) -> None:
+        idle = self._idle[origin]
+        if len(idle) >= self._idle_max or not connection.is_open:
+            connection.abort()
+            return
+        loop = asyncio.get_running_loop()
+        connection.idle_since_s = loop.time()
+        idle.append(connection)
+        if self._sweep is None:
+            self._sweep = loop.call_later(IDLE_S, self._close_old)
+
+    def _close_old(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweep = None
+        oldest_s = loop.time() - IDLE_S
+        for idle in self._idle.values():
+            count = next((at for at, each in enumerate(idle) if each.idle_since_s > oldest_s), len(idle))
+            for connection in idle[:count]:
+                connection.abort()
+            del idle[:count]
+        if firsts := [idle[0].idle_since_s for idle in self._idle.values() if idle]:
+            self._sweep = loop.call_at(min(firsts) + IDLE_S, self._close_old)
 
 
-def _client(idle_max: int) -> Client:
-    return (
-        ClientBuilder()
-        .http1_only()
-        .follow_redirects(enable=False)
-        .referer(enable=False)
-        .no_proxy()
-        .default_cookie_store(enable=False)
-        .gzip(enable=False)
-        .brotli(enable=False)
-        .zstd(enable=False)
-        .deflate(enable=False)
-        .error_for_status(enable=False)
-        .user_agent("tarifa")
-        .pool_idle_timeout(timedelta(seconds=IDLE_S))
-        .pool_max_idle_per_host(idle_max)
-        .build()
-    )
+def _origin(url: httpx.URL) -> _Origin:
+    is_tls = url.scheme == "https"
+    return _Origin(url.host, url.port or (443 if is_tls else 80), is_tls)
 
 
-def _httpx_error(error: Exception, request: httpx.Request) -> httpx.TransportError:
-    """Say in httpx's words what happened; what is not known here may have happened after the request was sent."""
-    match error:
-        case ConnectError() if _NEVER_CONNECTED in (error.details["causes"] or ()):
-            return httpx.ConnectError(error.message, request=request)
-        case RequestTimeoutError():
-            return httpx.ReadTimeout(error.message, request=request)
-        case DecodeError():
-            return httpx.RemoteProtocolError(error.message, request=request)
-        case _:
-            return httpx.ReadError(f"{type(error).__name__}: {error}", request=request)
+async def _connected(origin: _Origin) -> Connection:
+    tls = _tls() if origin.is_tls else None
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, origin.host, origin.port, ssl=tls)
+    return connection
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _on_the_wire(request: httpx.Request, content: bytes) -> bytes:
+    """Return the request's bytes; its length is what it is, however httpx meant to send it."""
+    lines = [b"%b: %b\r\n" % header for header in request.headers.raw if header[0].lower() not in _LENGTH]
+    if content:
+        lines.append(b"content-length: %d\r\n" % len(content))
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (request.method.encode(), request.url.raw_path, b"".join(lines), content)

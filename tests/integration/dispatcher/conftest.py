@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.dispatcher.adapters.processor_api import ProcessorApi
-from services.dispatcher.adapters.transport import PyreqwestTransport
+from services.dispatcher.adapters.transport import ProcessorTransport
 from tests.integration.dispatcher.misbehaving import PATIENT_S, ApiFor, MisbehavingServer, Script, Serve, closes
 
 
@@ -30,7 +30,7 @@ async def transport(request: pytest.FixtureRequest) -> AsyncIterator[httpx.Async
     """Give our transport, and httpx's own configured as the facts say."""
     limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
     made: httpx.AsyncBaseTransport = (
-        PyreqwestTransport(timeout_s=PATIENT_S, idle_max=16)
+        ProcessorTransport(timeout_s=PATIENT_S, idle_max=16)
         if request.param == "ours"
         else httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
     )

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from services.dispatcher.adapters.processor_api import ProcessorApi
-from services.dispatcher.adapters.transport import PyreqwestTransport
+from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.outcome import Booked, NotBooked, Outcome, Unknown
 from tests.integration.dispatcher.misbehaving import (
     PATIENT_S,
@@ -158,7 +158,7 @@ async def test_answer_on_an_idle_connection_is_nobodys(
     assert isinstance(await charge(api), NotBooked)
     call_is_over.set()
     # Ours closes by itself; the stock one looks when it takes the connection out again.
-    await (was_closed if isinstance(transport, PyreqwestTransport) else was_said).wait()
+    await (was_closed if isinstance(transport, ProcessorTransport) else was_said).wait()
     assert isinstance(await charge(api), NotBooked)
     assert (server.connections, server.post_count) == (2, 2)
 
@@ -184,7 +184,7 @@ async def test_proxies_of_the_environment_are_not_used(
     server = await misbehaving_server(says(429))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, detour.url)
-    async with PyreqwestTransport(timeout_s=PATIENT_S, idle_max=1) as born_into_it:
+    async with ProcessorTransport(timeout_s=PATIENT_S, idle_max=1) as born_into_it:
         api = ProcessorApi(server.url, born_into_it, call_timeout_s=PATIENT_S, health_timeout_s=PATIENT_S)
         assert isinstance(await charge(api), NotBooked)
     assert detour.connections == 0

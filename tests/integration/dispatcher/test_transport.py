@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from pyreqwest import exceptions
 
-from services.dispatcher.adapters.transport import PyreqwestTransport, _httpx_error
+from services.dispatcher.adapters.transport import ProcessorTransport
 from tests.integration.dispatcher.misbehaving import (
     PATIENT_S,
     SHORT_S,
+    Line,
     Script,
     Serve,
     answer,
@@ -28,7 +28,7 @@ AMBIGUOUS = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """Give httpx's own client over our transport."""
-    transport = PyreqwestTransport(timeout_s=PATIENT_S, idle_max=4)
+    transport = ProcessorTransport(timeout_s=PATIENT_S, idle_max=4)
     async with httpx.AsyncClient(transport=transport, timeout=PATIENT_S) as made:
         yield made
 
@@ -81,7 +81,7 @@ async def test_timeout_is_a_read_timeout(post: Script, client: httpx.AsyncClient
 async def test_call_under_way_at_the_close_is_ambiguous(misbehaving_server: Serve) -> None:
     """Giving the pool up ends a call, but says nothing about what became of its request."""
     server = await misbehaving_server(hangs)
-    transport = PyreqwestTransport(timeout_s=SHORT_S, idle_max=1)
+    transport = ProcessorTransport(timeout_s=SHORT_S, idle_max=1)
     call = asyncio.create_task(transport.handle_async_request(httpx.Request("POST", server.url)))
     await server.was_asked.wait()
     await transport.aclose()
@@ -99,23 +99,86 @@ async def test_unencrypted_answer_to_tls_is_a_connect_error(
     assert server.post_count == 0
 
 
+async def test_idle_connection_is_closed_before_its_server_would(
+    client: httpx.AsyncClient, misbehaving_server: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that meets a closing has an unknown outcome, so ours goes first."""
+    monkeypatch.setattr("services.dispatcher.adapters.transport.IDLE_S", 0.1)
+    was_closed = asyncio.Event()
+
+    async def answers_and_watches(line: Line) -> None:
+        await line.send(answer(200))
+        await line.gone()
+        was_closed.set()
+
+    server = await misbehaving_server(answers_and_watches)
+    await client.post(server.url)
+    async with asyncio.timeout(PATIENT_S / 2):
+        await was_closed.wait()
+    await client.post(server.url)
+    assert server.connections == 2
+
+
+async def test_no_more_connections_are_kept_than_allowed(misbehaving_server: Serve) -> None:
+    """After a burst the surplus is closed; the others serve on."""
+    server = await misbehaving_server(says(200))
+    async with ProcessorTransport(timeout_s=PATIENT_S, idle_max=2) as transport:
+        calls = [transport.handle_async_request(httpx.Request("POST", server.url)) for _ in range(5)]
+        await asyncio.gather(*calls)
+        for _ in range(5):
+            await asyncio.gather(*(transport.handle_async_request(httpx.Request("POST", server.url)) for _ in "12"))
+    assert server.connections == 5
+
+
+async def test_what_waits_unread_on_an_idle_connection_is_nobodys(client: httpx.AsyncClient) -> None:
+    """Sent by the server right before the next call, while our loop had no time to read it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    calling = asyncio.create_task(client.post(url))
+    accepted, _ = await asyncio.to_thread(listener.accept)
+    await asyncio.to_thread(accepted.recv, 65_536)
+    accepted.sendall(answer(200))
+    await calling
+    accepted.sendall(answer(200))  # this blocks the loop, which therefore cannot have read it before the next call
+    second = asyncio.create_task(client.post(url))
+    other, _ = await asyncio.to_thread(listener.accept)
+    await asyncio.to_thread(other.recv, 65_536)
+    other.sendall(answer(429))
+    assert (await second).status_code == 429
+    for each in (accepted, other, listener):
+        each.close()
+
+
+async def test_interim_answer_is_not_the_answer(client: httpx.AsyncClient, misbehaving_server: Serve) -> None:
+    """103 and 100 say that something is to come."""
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    server = await misbehaving_server(sends(interim + answer(201, b"x")))
+    response = await client.post(server.url)
+    assert (response.status_code, response.content, "link" in response.headers) == (201, b"x", False)
+
+
 @pytest.mark.parametrize(
-    "error",
+    "script",
     [
-        exceptions.ConnectError("connection error", {"causes": None}),
-        exceptions.ConnectError("client error (Connect)", {"causes": []}),
-        exceptions.ConnectError("x", {"causes": [{"message": "client error (SendRequest)"}]}),
-        exceptions.ConnectError("x", {"causes": [{"message": "client error (Connect) and more"}]}),
-        exceptions.ConnectTimeoutError("x", {"causes": [{"message": "client error (Connect)"}]}),
-        exceptions.RequestError("x", {"causes": [{"message": "client error (Connect)"}]}),
-        exceptions.ClientClosedError("x", {"causes": None}),
-        exceptions.RequestPanicError("x", {"causes": None}),
-        exceptions.PyreqwestError("x"),
-        ConnectionRefusedError("x"),
-        RuntimeError("x"),
+        sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
+        sends(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000),
+        sends(b"HTTP/1.1 200 OK\r\n" + b"X-Long: %b\r\n" % (b"x" * 1000) * 200),
+        sends(b"HTTP/1.1 200 OK\r\n\r\nwithout a length", then_close=True),
+        sends(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"),
     ],
-    ids=repr,
 )
-def test_exception_without_proof_is_ambiguous(error: Exception) -> None:
-    """A kind of exception that is new, or lacks the proof, never says that nothing was sent."""
-    assert isinstance(_httpx_error(error, httpx.Request("POST", "http://127.0.0.1")), AMBIGUOUS)
+async def test_answer_without_an_end_is_none(script: Script, misbehaving_server: Serve) -> None:
+    """Half a chunk, more than anyone should say, no length, another protocol: what became of it is not known."""
+    server = await misbehaving_server(script)
+    async with ProcessorTransport(timeout_s=SHORT_S, idle_max=1) as transport:
+        with pytest.raises(AMBIGUOUS):
+            await transport.handle_async_request(httpx.Request("POST", server.url))
+
+
+async def test_answer_in_chunks_is_read_whole(client: httpx.AsyncClient, misbehaving_server: Serve) -> None:
+    """And its connection is kept."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    server = await misbehaving_server(sends(chunked))
+    for _ in range(2):
+        assert (await client.post(server.url)).content == b"abcde"
+    assert server.connections == 1

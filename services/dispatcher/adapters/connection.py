@@ -1,0 +1,148 @@
+"""One HTTP/1.1 connection to a processor: one request at a time, its answer whole or not at all.
+
+No answer is ever taken for another request's: a connection on which anything came that was not asked for, or after
+what was asked for, is closed and not used again; whether anything waits to be read is looked at right before each use.
+"""
+
+import asyncio
+import select
+from typing import NamedTuple, cast
+
+import httptools
+
+# Far above any answer of a processor; they bound what one that went mad can make us hold.
+HEAD_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = 64 * 1024
+
+_SUCCESS_BEGINS = 200  # below are interim answers, which another follows
+
+
+class Answer(NamedTuple):
+    """A complete answer; names of headers as they came."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class BrokenAnswerError(Exception):
+    """The connection ended, or what came is no HTTP answer, or too long; what became of the request is not known."""
+
+
+class Connection(asyncio.Protocol):
+    """Made by ``loop.create_connection``; methods named ``on_...`` are the parser's."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._readable = select.poll()
+        self._parser = httptools.HttpResponseParser(self)
+        self._asked: asyncio.Future[Answer] | None = None
+        self._is_tainted = False
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body = b""
+        self._size = 0
+        self._is_complete = False
+        self._status = 0
+        self.idle_since_s = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be kept for another request."""
+        return not self._is_tainted and self._transport is not None and not self._transport.is_closing()
+
+    def is_usable(self) -> bool:
+        """Whether it is open and silent at this moment, so that what comes next on it answers the next request."""
+        return self.is_open and not self._readable.poll(0)
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send a request and return its answer; whoever gives up waiting must ``abort``.
+
+        Raises:
+            BrokenAnswerError: there is no complete answer.
+        """
+        assert self._transport is not None  # noqa: S101  # connected, or there were no connection
+        self._headers, self._body, self._size, self._is_complete = [], b"", 0, False
+        self._asked = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._asked
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self._is_tainted = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the way out."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; an answer that nobody asked for ends the connection."""
+        if self._asked is None or self._asked.done():
+            self.abort()
+            return
+        self._size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._is_tainted = True
+            if not self._is_complete:
+                self._break(f"not an HTTP answer: {error}")
+                return
+        if self._is_complete:
+            self._answer()
+        elif self._size > HEAD_BYTES_MAX + BODY_BYTES_MAX or len(self._body) > BODY_BYTES_MAX:
+            self._break("the answer is too long")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell who waits."""
+        self._is_tainted = True
+        self._break(f"the connection ended: {error!r}" if error else "the connection ended")
+
+    # ---- what the parser calls
+
+    def on_message_begin(self) -> None:
+        """Note a second answer behind the first."""
+        if self._is_complete:
+            self._is_tainted = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect."""
+        if not self._is_complete:
+            self._headers.append((name, value))
+
+    def on_body(self, part: bytes) -> None:
+        """Collect."""
+        if not self._is_complete:
+            self._body += part
+
+    def on_message_complete(self) -> None:
+        """Note the end, unless it was an interim answer."""
+        if self._is_complete:
+            return
+        if self._parser.get_status_code() < _SUCCESS_BEGINS:
+            self._headers = []
+            return
+        self._is_complete = True
+        self._status = self._parser.get_status_code()
+        if not self._parser.should_keep_alive():
+            self._is_tainted = True
+
+    # ----
+
+    def _answer(self) -> None:
+        if len(self._body) > BODY_BYTES_MAX:
+            self._break("the answer is too long")
+            return
+        if self._is_tainted and self._transport is not None:
+            self._transport.abort()
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(Answer(self._status, self._headers, self._body))
+
+    def _break(self, why: str) -> None:
+        self.abort()
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_exception(BrokenAnswerError(why))
