@@ -8,41 +8,16 @@ waits for company: each write wakes the server, which costs both more than the m
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Any
+from collections.abc import Mapping
 
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
+from services.bus.inlet import Inlet, Receiver
+
 _SUBSCRIPTION_QUEUE_MAX = 1  # never filled: its messages are routed
 
 log = logging.getLogger("tarifa.bus")
-
-
-class Message:
-    """What came: ``subject`` it was sent to, ``reply`` where an answer goes ("" for nowhere), ``data``."""
-
-    def __init__(self, subject: str, reply: str, data: bytes, head: bytes = b"") -> None:
-        self.subject = subject
-        self.reply = reply
-        self.data = data
-        self._head = head
-
-    @cached_property
-    def headers(self) -> Mapping[str, str]:
-        """The headers; the server's own word, where it has one, as ``Status`` and ``Description``."""
-        if not self._head:
-            return {}
-        first, *lines = self._head.decode(errors="replace").split("\r\n")
-        found = {name: value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-        status, _, description = first.removeprefix("NATS/1.0").strip().partition(" ")
-        if status:
-            found |= {"Status": status, "Description": description}
-        return found
-
-
-Receiver = Callable[[Message], None]
 
 
 class RoutedClient(Client):
@@ -117,15 +92,8 @@ class RoutedClient(Client):
         self._receivers.pop(sid, None)
         super()._remove_sub(sid, max_msgs)
 
-    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> None:
-        receive = self._receivers.get(sid)
-        if receive is None:
-            await super()._process_msg(sid, subject, reply, data, headers)
-            return
-        self.stats["in_msgs"] += 1
-        self.stats["in_bytes"] += len(data)
-        try:
-            receive(Message(subject.decode(), reply.decode(), bytes(data), bytes(headers or b"")))
-        except Exception:
-            # From here it would end the read loop, and leave a client that is deaf and says that it is connected.
-            log.exception("bus.receiver_failed", extra={"subject": subject.decode()})
+    async def _process_connect_init(self) -> None:
+        await super()._process_connect_init()
+        # The client has no word for this; its own code puts TLS there in the same way.
+        transport = self._transport._io_writer.transport  # type: ignore[union-attr]  # noqa: SLF001
+        transport.set_protocol(Inlet(self._receivers, transport.get_protocol()))

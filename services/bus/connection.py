@@ -13,7 +13,9 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from services.bus.client import Message, Receiver, RoutedClient
+from services.bus.client import RoutedClient
+from services.bus.inlet import Receiver
+from services.bus.message import Message
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.1

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from nats.aio.subscription import Subscription
 
 from services.bus import api
-from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import stream_state
+from services.bus.message import Message
 from services.bus.pulls import Pulls
 from services.bus.work_queue import Delivery, ack_numbers, delivery_of
 

@@ -7,8 +7,8 @@ from datetime import datetime
 import orjson
 
 from services.bus import api
-from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
+from services.bus.message import Message
 
 _LOOKUP_TIMEOUT_S = 2.0
 _NOT_FOUND = "404"

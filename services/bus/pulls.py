@@ -8,8 +8,8 @@ import logging
 
 import orjson
 
-from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
+from services.bus.message import Message
 
 PULL_EXPIRES_S = 20.0
 _EXPIRY_GRACE_S = 2.0

@@ -4,9 +4,9 @@ import asyncio
 
 import orjson
 
-from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import stream_state
+from services.bus.message import Message
 
 BATCH_MAX = 512  # of one request; the server sends no more than 1,024
 TIMEOUT_S = 5.0

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from nats.aio.subscription import Subscription
 
 from services.bus.api import ApiError
-from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
+from services.bus.message import Message
 from services.bus.pulls import Pulls
 
 PREPARE_AGAIN_AFTER_S = 0.5

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError, BusDeafError
+from services.bus.message import Message
 from tests.integration.bus.conftest import Begin, Connect
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
@@ -263,13 +263,13 @@ async def test_a_round_trip_that_fails_does_not_deafen(nats_server: NatsServer, 
 
 @pytest.mark.usefixtures("hasty")
 async def test_watch_detects_a_deaf_client(monkeypatch: pytest.MonkeyPatch, connect: Connect) -> None:
-    """A client whose read loop has died says it is connected for ever; watch does not believe it."""
+    """A client that hears nothing says it is connected for ever; watch does not believe it."""
     monkeypatch.setattr("services.bus.connection.PING_INTERVAL_S", 1000)  # the pings shall not mend it
     bus = await connect()
     watching = asyncio.create_task(bus.watch())
     done, _ = await asyncio.wait([watching], timeout=0.5)
     assert not done
-    bus.client._reading_task.cancel()
+    bus.client._transport._io_writer.transport.pause_reading()
     with pytest.raises(BusDeafError):
         await asyncio.wait_for(watching, PATIENCE_S)
     assert bus.is_connected

@@ -7,10 +7,10 @@ import pytest
 from nats.aio.subscription import Subscription
 
 from services.bus import api, follow
-from services.bus.client import Message
 from services.bus.connection import Bus
 from services.bus.follow import Follower, StreamWentBackError
 from services.bus.lookup import stream_state
+from services.bus.message import Message
 from services.bus.publish import Stored, store
 from services.bus.pulls import Pulls
 from services.bus.streams import StreamLimits, ensure_streams

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from services.bus import api, pulls, work_queue
-from services.bus.client import Message
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import consumer_state, stream_state
+from services.bus.message import Message
 from services.bus.publish import Duplicate, Stored, store
 from services.bus.streams import StreamLimits, ensure_dispatcher
 from services.bus.work_queue import Delivery, WorkQueue, ack_numbers, delivery_of
