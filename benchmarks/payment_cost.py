@@ -7,15 +7,13 @@ falls as the rate rises, for one wake-up then serves several; it rises where oth
 # a console program speaks to its console
 
 import asyncio
-import os
 import sys
 import time
 import uuid
-from collections.abc import Mapping
-from pathlib import Path
 
 from sandbox.chaos.client import Client, NoAnswerError
 from sandbox.stack import Stack
+from sandbox.stack.cpu import cpu_s_by_service
 from sandbox.stack.ports import HOST
 
 RATES = (100, 300, 600)
@@ -23,14 +21,7 @@ LENGTH_S = 15.0
 WARM_S = 3.0
 SETTLED_WITHIN_S = 60.0
 TIMEOUT_S = 10.0
-SERVICES: Mapping[str, tuple[str, ...]] = {
-    "nginx": ("balancer",),
-    "ingress": ("ingress-1", "ingress-2"),
-    "nats": ("nats",),
-    "dispatcher": ("dispatcher-1",),
-    "ledger": ("ledger",),
-}
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+SERVICES = ("nginx", "ingress-1", "ingress-2", "nats", "dispatcher", "ledger")
 
 
 def run() -> None:
@@ -44,10 +35,10 @@ async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
     print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in (*SERVICES, "all, us")))
     for rate in rates:
         await _settled(http, await _offer(http, rate, WARM_S))
-        before = _spent(stack)
+        before = cpu_s_by_service(stack.run_dir)
         accepted = await _offer(http, rate, LENGTH_S)
         await _settled(http, accepted)
-        after = _spent(stack)
+        after = cpu_s_by_service(stack.run_dir)
         each = [(after[name] - before[name]) / len(accepted) * 1e6 for name in SERVICES]
         print(f"{rate:>10}  " + "  ".join(f"{us:>10.0f}" for us in (*each, sum(each))), flush=True)
     http.close()
@@ -83,20 +74,6 @@ async def _is_settled(http: Client, payment_id: str) -> bool:
     except NoAnswerError:
         return False
     return bool(answer.document and answer.document.get("status") == "settled")
-
-
-def _spent(stack: Stack) -> dict[str, float]:
-    """Return the CPU seconds of each service's process groups."""
-    by_group: dict[int, float] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            group = int(fields[2])
-            by_group[group] = by_group.get(group, 0.0) + (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-    return {name: sum(by_group[os.getpgid(stack.pid(part))] for part in parts) for name, parts in SERVICES.items()}
 
 
 if __name__ == "__main__":

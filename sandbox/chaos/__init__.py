@@ -2,7 +2,7 @@
 
 - `options`, `planner`, `moods`, `offers`, `audit`: what was asked, which fault is done when, what clients were promised
   and whether it was kept. Values in, values out.
-- `link`, `proxy`, `client`, `nats_wire`: the network between dispatcher and processor, HTTP, and NATS as plain bytes.
+- `link`, `proxy`, `client`: the network between dispatcher and processor, and HTTP.
 - `world`, `processors`, `tap`: what runs, and what is said on its bus.
 - `load`, `summaries`, `actions`: clients, and those who break things. `evidence`, `story`, `report`: what is left.
 - `run`: all of it in order.

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 
 from sandbox.chaos import options as chaos_options
-from sandbox.chaos.nats_wire import WireError
 from sandbox.chaos.run import carry_out
+from sandbox.nats_wire import WireError
 from sandbox.stack.errors import StackError
 from services.contracts.setting import SettingError
 

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sandbox.chaos.nats_wire import WireError, api
 from sandbox.chaos.planner import Act, Kind
 from sandbox.chaos.processors import CALM, WELL
 from sandbox.chaos.world import World
+from sandbox.nats_wire import WireError, api
 
 # What is found down is waited for a little: a part that has just been started again.
 RUNNING_WITHIN_S = 2.0

@@ -12,10 +12,10 @@ from random import Random
 from sandbox.chaos import audit
 from sandbox.chaos.audit import Charge, Finding, UnknownOutcome, Verdict, Window
 from sandbox.chaos.load import Load
-from sandbox.chaos.nats_wire import Message, stored
 from sandbox.chaos.offers import OK, PERHAPS, Offer
 from sandbox.chaos.summaries import Summaries
 from sandbox.chaos.world import World
+from sandbox.nats_wire import Message, stored
 from services.contracts.stamp import stamp_from_text
 
 WINDOWS = 200

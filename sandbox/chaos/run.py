@@ -14,7 +14,6 @@ from sandbox.chaos.actions import Actions
 from sandbox.chaos.client import Client
 from sandbox.chaos.evidence import Evidence, gather
 from sandbox.chaos.load import Load
-from sandbox.chaos.nats_wire import WireError
 from sandbox.chaos.options import Options
 from sandbox.chaos.planner import Group, Kind, Setting, plan
 from sandbox.chaos.processors import HOST
@@ -22,6 +21,7 @@ from sandbox.chaos.progress import Progress
 from sandbox.chaos.report import Figures
 from sandbox.chaos.summaries import Summaries
 from sandbox.chaos.world import ACK_WAIT_S, CALL_TIMEOUT_S, World, world
+from sandbox.nats_wire import WireError
 from sandbox.stack.errors import StackError
 
 LOOK_EVERY_S = 1.0

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import TextIO
 
-from sandbox.chaos.nats_wire import Message, Wire, WireError
+from sandbox.nats_wire import Message, Wire, WireError
 
 _BINDINGS = "$KV.bindings."
 _SUBJECTS = ("payments.accepted.>", "settlements.>", f"{_BINDINGS}>")

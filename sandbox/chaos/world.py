@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.chaos.nats_wire import Wire, WireError, api
 from sandbox.chaos.options import Options
 from sandbox.chaos.processors import HOST, SimulatedProcessor
 from sandbox.chaos.tap import Bindings, Tap
+from sandbox.nats_wire import Wire, WireError, api
 from sandbox.stack import Stack, ports
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError

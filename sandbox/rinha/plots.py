@@ -8,16 +8,18 @@ from matplotlib.figure import Figure
 
 from sandbox.rinha.profile import Profile, Stage
 from sandbox.rinha.series import Series
+from sandbox.rinha.slices import SLICE_S, Slice, processors, services
 
 WIDTH_IN, HEIGHT_IN, DPI = 11.0, 3.2, 110
 INK = {"accepted": "#1f4e79", "failed": "#c0392b", "default": "#2e8b57", "fallback": "#d98c1f", "backlog": "#6c5b9e"}
+SERVICE_INKS = ("#1f4e79", "#2e8b57", "#d98c1f", "#6c5b9e", "#c0392b", "#7f8c8d")
 SHADES = {"calm": "#ffffff", "slow": "#fdf3d8", "failing": "#f9dcd8"}
 SLOW_MS = 1000  # from here on a stage is shaded as slow
 
 Draw = Callable[[Axes], None]
 
 
-def plots(profile: Profile, series: Series) -> dict[str, bytes]:
+def plots(profile: Profile, series: Series, inside: Sequence[Slice] = ()) -> dict[str, bytes]:
     """Draw all plots of a run; the key is the heading."""
     drawings: dict[str, Draw] = {
         "Payments accepted per second": lambda axes: _arrivals(axes, series),
@@ -26,6 +28,9 @@ def plots(profile: Profile, series: Series) -> dict[str, bytes]:
     if series.settled:
         drawings["Charged per second, by requestedAt"] = lambda axes: _settled(axes, series)
         drawings["Accepted and not yet charged"] = lambda axes: _backlog(axes, series)
+    if inside:
+        drawings["Calls under way"] = lambda axes: _in_flight(axes, inside)
+        drawings["CPU by service"] = lambda axes: _cpu(axes, inside)
     return {heading: _png(draw, profile, series) for heading, draw in drawings.items()}
 
 
@@ -101,3 +106,26 @@ def _backlog(axes: Axes, series: Series) -> None:
     axes.fill_between(series.seconds, series.backlog, color=INK["backlog"], alpha=0.25, linewidth=0, zorder=2)
     _line(axes, series.seconds, series.backlog, "backlog", INK["backlog"])
     axes.set_ylabel("payments")
+
+
+def _in_flight(axes: Axes, inside: Sequence[Slice]) -> None:
+    middles = [one.from_s + SLICE_S / 2 for one in inside]
+    for name in processors(inside):
+        ink = INK.get(name, INK["accepted"])
+        _line(axes, middles, [one.in_flight.get(name, float("nan")) for one in inside], name, ink)
+        failing = [one for one in inside if "failing" in one.conditions.get(name, "")]
+        for one in failing:
+            axes.plot([one.from_s, one.from_s + SLICE_S], [one.in_flight[name]] * 2, color=ink, linewidth=4, alpha=0.5)
+    axes.set_ylabel("calls (thick: taken for failing)")
+    axes.set_ylim(bottom=0)
+
+
+def _cpu(axes: Axes, inside: Sequence[Slice]) -> None:
+    middles = [one.from_s + SLICE_S / 2 for one in inside]
+    for name, ink in zip(services(inside), SERVICE_INKS, strict=False):
+        _line(axes, middles, [one.cpu.get(name, float("nan")) for one in inside], name, ink)
+        waiting = [one.throttled_ms.get(name, 0.0) / 1000 for one in inside]
+        if any(waiting):
+            axes.plot(middles, waiting, color=ink, linewidth=1.0, linestyle=":")
+    axes.set_ylabel("CPUs (dotted: kept waiting)")
+    axes.set_ylim(bottom=0)

@@ -1,23 +1,32 @@
 """The report of a run: one HTML file that needs nothing beside it, and the same result as JSON for programs."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 
 import orjson
 
-from sandbox.rinha import figures
+from sandbox.rinha import figures, slices
 from sandbox.rinha.journal import Comparison, Journal
 from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.score import Result
 from sandbox.rinha.series import Series
+from sandbox.rinha.slices import Slice
 
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
-def html(template: str, profile: Profile, result: Result, journal: Journal, images: Mapping[str, bytes]) -> str:
+def html(
+    template: str,
+    profile: Profile,
+    result: Result,
+    journal: Journal,
+    images: Mapping[str, bytes],
+    *,
+    inside: Sequence[Slice] = (),
+) -> str:
     """Fill the page; all texts are escaped, all images are inside it."""
     checks = [_check_row(check, profile, journal.start_ms or 0) for check in journal.checks]
     return Template(template).substitute(
@@ -30,19 +39,38 @@ def html(template: str, profile: Profile, result: Result, journal: Journal, imag
         to_s_ago=profile.check.to_s_ago,
         checks="\n".join(checks),
         spending=_spending(result),
+        inside=_inside(inside),
         examples=_examples(result),
     )
 
 
-def as_json(result: Result, series: Series) -> bytes:
+def as_json(result: Result, series: Series, inside: Sequence[Slice] = ()) -> bytes:
     """Give the result for programs: exact decimals as text, the rest as numbers."""
     document = {
         "result": result,
         "complaints": result.complaints,
         "double_charges": result.audit.double_charges if result.audit else None,
         "per_second": series,
+        "inside": inside,
     }
     return orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2)
+
+
+def file_name(heading: str) -> str:
+    """Return the name of a plot's own file."""
+    return "-".join("".join(c if c.isalnum() else " " for c in heading.lower()).split()) + ".png"
+
+
+def _inside(rows: Sequence[Slice]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in slices.header(rows))
+    lines = [
+        "<tr>" + "".join(f'<td class="n">{escape(text)}</td>' for text in slices.row(one, rows)) + "</tr>"
+        for one in rows
+    ]
+    text = "\n".join(lines)
+    return f'<h2>Where the time goes</h2>\n<div class="wide"><table>\n<tr>{head}</tr>\n{text}\n</table></div>'
 
 
 def _figure_row(what: str, value: str, meaning: str) -> str:

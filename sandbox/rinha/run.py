@@ -2,14 +2,14 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
-from sandbox.rinha import floor, load, report
+from sandbox.rinha import floor, insight, load, report
 from sandbox.rinha.audit import Audit, Charge, audit
 from sandbox.rinha.books import Books, BooksClosedError
 from sandbox.rinha.journal import Journal
@@ -19,14 +19,18 @@ from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.progress import display
 from sandbox.rinha.score import Result, assess
 from sandbox.rinha.series import series_of
+from sandbox.rinha.slices import slices_of
 from sandbox.rinha.spending import Spending, spending
 from sandbox.rinha.watching import LOOK_EVERY_S, Alive, settled, watch
 from sandbox.stack import limited
 from sandbox.stack.cgroups import Usage
+from sandbox.stack.cpu import cpu_s_by_service
+from sandbox.stack.ports import HOST
 
 READY_WITHIN_S = 60.0
 STACK_STOPS_WITHIN_S = 60.0
 STACK_FOLDER = Path(".run")  # where make up has it too
+STACK_NATS = (HOST, 4222)
 BACKLOG_PATIENCE_S = 30.0  # how long a backlog may take to settle after the load before it counts as lost
 CALM_MARGIN_S = 1.0
 
@@ -53,13 +57,33 @@ def carry_out(plan: Plan) -> Result:
             )
         groups = limited.find(STACK_FOLDER) if plan.own_stack else None
         before = groups.usage() if groups else {}
-        with load.running(k6, plan.profile, plan.targets, plan.folder) as process, display() as screen:
+        with (
+            _insight(plan, groups) as readings,
+            load.running(k6, plan.profile, plan.targets, plan.folder) as process,
+            display() as screen,
+        ):
             journal = watch(plan.profile, process, client, screen, journal_file=plan.folder / load.JOURNAL, alive=alive)
         if process.returncode != 0:
             raise CannotRunError(f"k6 ended with exit code {process.returncode}. {tail_of(plan.folder / 'k6.log')}")
         charges = _charges(plan, journal)
         spent = _spent(groups, before, journal) if groups else None
-    return _conclude(plan, journal, charges, spent)
+    return _conclude(plan, journal, charges, spent, readings)
+
+
+@contextmanager
+def _insight(plan: Plan, groups: limited.Groups | None) -> Iterator[list[insight.Reading]]:
+    """Have the inside looked at once a second, if the stack is ours."""
+    if not plan.own_stack:
+        yield []
+        return
+
+    def spent() -> dict[str, insight.Spent]:
+        if groups is None:
+            return {name: insight.Spent(cpu_s) for name, cpu_s in cpu_s_by_service(STACK_FOLDER).items()}
+        return {name: insight.Spent(used.cpu_s, used.throttled_s) for name, used in groups.usage().items()}
+
+    with insight.watching(STACK_NATS, spent) as readings:
+        yield readings
 
 
 @contextmanager
@@ -98,7 +122,13 @@ def _spent(groups: limited.Groups, before: Mapping[str, Usage], journal: Journal
     return spending(groups.by_service, before, groups.usage(), journal.accepted)
 
 
-def _conclude(plan: Plan, journal: Journal, charges: list[Charge] | None, spent: Spending | None) -> Result:
+def _conclude(
+    plan: Plan,
+    journal: Journal,
+    charges: list[Charge] | None,
+    spent: Spending | None,
+    readings: Sequence[insight.Reading],
+) -> Result:
     """Draw up the result, and write page and JSON."""
     findings: Audit | None = None
     if charges is not None:
@@ -106,9 +136,12 @@ def _conclude(plan: Plan, journal: Journal, charges: list[Charge] | None, spent:
     result = assess(plan.profile, journal, findings)
     result = replace(result, spending=spent, floor=floor.known(plan.profile.name, time.time()))
     series = series_of(journal, charges)
-    page = report.html(
-        report.TEMPLATE.read_text(encoding="utf-8"), plan.profile, result, journal, plots(plan.profile, series)
-    )
+    slices = slices_of(journal, readings, len(series.seconds)) if readings else []
+    images = plots(plan.profile, series, slices)
+    template = report.TEMPLATE.read_text(encoding="utf-8")
+    page = report.html(template, plan.profile, result, journal, images, inside=slices)
     (plan.folder / "report.html").write_text(page, encoding="utf-8")
-    (plan.folder / "result.json").write_bytes(report.as_json(result, series))
+    for heading, png in images.items():
+        (plan.folder / report.file_name(heading)).write_bytes(png)
+    (plan.folder / "result.json").write_bytes(report.as_json(result, series, slices))
     return result

@@ -1,7 +1,7 @@
 """What is written about bindings: which is a move, and which a take-over."""
 
-from sandbox.chaos.nats_wire import _message
 from sandbox.chaos.tap import Bindings
+from sandbox.nats_wire import _message
 
 
 def test_another_processor_is_a_move_and_the_same_one_a_take_over() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 ASK_TIMEOUT_S = 5.0
 LINE_MAX = 1 << 20
 BATCH = 500
-_CONNECT = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "name": "chaos"}
+_CONNECT = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "name": "sandbox"}
 
 
 class WireError(Exception):
@@ -41,11 +41,15 @@ class Wire:
     @classmethod
     async def connect(cls, host: str, port: int) -> "Wire":
         """Return a connection; raises WireError."""
+        writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(host, port, limit=LINE_MAX)
                 await reader.readuntil(b"\r\n")  # INFO
-        except (OSError, asyncio.IncompleteReadError) as error:
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:  # of which a timeout is one
+            if writer is not None:
+                writer.transport.abort()
+                await asyncio.sleep(0)  # the loop may end with us
             raise WireError(f"nats does not take a connection: {error!r}") from error
         writer.write(b"CONNECT %b\r\n" % json.dumps(_CONNECT).encode())
         return cls(reader, writer)

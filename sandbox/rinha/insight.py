@@ -1,0 +1,96 @@
+"""What goes on inside while the load runs: once a second the dispatcher's own word, and every service's CPU.
+
+Read from beside, as an operator would: `dispatcher.state` over NATS, and the kernel's counts.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sandbox.nats_wire import Wire, WireError
+
+EVERY_S = 1.0
+STATE = "dispatcher.state"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a service has used since its start; ``throttled_s`` is 0 where it has no limit."""
+
+    cpu_s: float
+    throttled_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look; ``state`` is None where the dispatcher did not answer."""
+
+    at_ms: int
+    state: "State | None"
+    spent: Mapping[str, Spent]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a dispatcher says of itself: by processor what it believes and has under way; counts since its start."""
+
+    conditions: Mapping[str, str]
+    in_flight: Mapping[str, int]
+    in_hand: int
+    backlog: int
+    calls: int
+    moves: int
+
+
+@contextmanager
+def watching(nats: tuple[str, int], spent: Callable[[], Mapping[str, Spent]]) -> Iterator[list[Reading]]:
+    """Read once a second until the end of the block; the list grows meanwhile."""
+    readings: list[Reading] = []
+    ended = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_read(nats, spent, readings, ended)), name="insight")
+    thread.start()
+    try:
+        yield readings
+    finally:
+        ended.set()
+        thread.join()
+
+
+async def _read(
+    nats: tuple[str, int], spent: Callable[[], Mapping[str, Spent]], readings: list[Reading], ended: threading.Event
+) -> None:
+    while not ended.is_set():
+        begun_s = time.monotonic()
+        readings.append(Reading(int(time.time() * 1000), await _ask(*nats), spent()))
+        await asyncio.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
+
+
+async def _ask(host: str, port: int) -> State | None:
+    try:
+        wire = await Wire.connect(host, port)
+    except (WireError, TimeoutError):
+        return None
+    try:
+        return _state((await wire.ask(STATE)).data)
+    except (WireError, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        await wire.close()
+
+
+def _state(data: bytes) -> State:
+    said = json.loads(data)
+    counts: dict[str, int] = said["counts"]
+    ended = ("settled.", "refused.", "not_booked", "unknown")
+    return State(
+        conditions={name: condition["state"] for name, condition in said["conditions"].items()},
+        in_flight=said["inFlight"],
+        in_hand=said["inHand"],
+        backlog=said["backlog"],
+        calls=sum(count for name, count in counts.items() if name.startswith(ended)),
+        moves=counts.get("moved", 0),
+    )

@@ -1,0 +1,40 @@
+"""A running stack looked into from beside."""
+
+import time
+from collections.abc import Callable
+
+from sandbox.rinha import insight
+from sandbox.stack import Stack, ports
+from sandbox.stack.cpu import cpu_s_by_service
+from sandbox.stack.ports import HOST
+
+PATIENCE_S = 60.0
+SERVICES = {"nats", "ledger", "dispatcher", "ingress-1", "ingress-2"}
+
+
+def test_a_stack_is_looked_into_while_it_runs_and_when_its_bus_is_gone() -> None:
+    """The dispatcher's word and every service's CPU; without NATS only the CPU, and no error."""
+    with Stack(flags=["--no-nginx"]) as stack:
+
+        def spent() -> dict[str, insight.Spent]:
+            return {name: insight.Spent(cpu_s) for name, cpu_s in cpu_s_by_service(stack.run_dir).items()}
+
+        with insight.watching((HOST, stack.ports["nats"]), spent) as readings:
+            _until(lambda: len(readings) > 1)
+        state = readings[-1].state
+        assert state is not None
+        assert state.conditions == {"default": "serving", "fallback": "serving"}
+        assert (state.in_hand, state.backlog, state.calls) == (0, 0, 0)
+        assert set(readings[-1].spent) == SERVICES
+        assert all(spent.cpu_s > 0 for spent in readings[-1].spent.values())
+        nowhere = ports.free(1)[0]
+        with insight.watching((HOST, nowhere), spent) as readings:
+            _until(lambda: len(readings) > 0)
+        assert readings[0].state is None
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)

@@ -1,0 +1,88 @@
+"""A run cut into slices of five seconds: levels, rates, and what to say where nobody answered."""
+
+import json
+
+from sandbox.rinha import plots, profile, report
+from sandbox.rinha.insight import Reading, Spent, State, _state
+from sandbox.rinha.journal import Journal
+from sandbox.rinha.series import series_of
+from sandbox.rinha.slices import header, row, slices_of
+
+START_MS = 1_000_000
+SMOKE = profile.load("smoke")
+
+
+def journal() -> Journal:
+    """Ten payments in the first slice, one in the second."""
+    made = Journal(start_ms=START_MS)
+    for number in range(11):
+        at_ms = START_MS + (5_500 if number == 10 else number * 100)
+        made.add([b'{"kind":"payment","id":"%d","at_ms":%d,"status":202,"took_ms":%d}' % (number, at_ms, number + 1)])
+    return made
+
+
+def state(calls: int, moves: int, in_flight: int, condition: str = "serving") -> State:
+    """One processor."""
+    return State({"default": condition}, {"default": in_flight}, in_hand=3, backlog=calls, calls=calls, moves=moves)
+
+
+READINGS = [
+    Reading(START_MS - 500, state(0, 0, 9), {"nats": Spent(1.0)}),
+    Reading(START_MS + 500, state(10, 0, 2), {"nats": Spent(1.2)}),
+    Reading(START_MS + 4_500, state(50, 5, 4, "failing"), {"nats": Spent(2.0, 0.5)}),
+    Reading(START_MS + 5_500, None, {"nats": Spent(2.5, 0.5)}),
+]
+
+
+def test_levels_are_of_the_slice_and_rates_begin_before_it() -> None:
+    """What was under way is a mean, what was believed is all that was, a count is told per second."""
+    first, second = slices_of(journal(), READINGS, 10)
+    assert (first.from_s, first.accepted_per_s, first.p50_ms) == (0, 2.0, 5.5)
+    assert (first.backlog, first.in_hand, first.in_flight, first.conditions) == (
+        *(50, 3),
+        *({"default": 3.0}, {"default": "serving, failing"}),
+    )
+    assert (first.calls_per_s, first.moves_per_s) == (10.0, 1.0)
+    assert (first.cpu, first.throttled_ms) == ({"nats": 0.2}, {"nats": 100.0})
+    assert (second.from_s, second.accepted_per_s, second.cpu) == (5, 0.2, {"nats": 0.5})
+
+
+def test_nobody_is_made_to_say_what_he_did_not() -> None:
+    """A slice without an answer of the dispatcher has gaps, and so has a count that began anew."""
+    second = slices_of(journal(), READINGS, 10)[1]
+    assert (second.backlog, second.calls_per_s, second.in_flight, second.conditions) == (None, None, {}, {})
+    restarted = [READINGS[2], Reading(START_MS + 5_500, state(1, 0, 0), {"nats": Spent(0.1)})]
+    second = slices_of(journal(), restarted, 10)[1]
+    assert (second.calls_per_s, second.cpu) == (None, {})
+
+
+def test_each_row_has_a_text_for_each_column() -> None:
+    """Also the one of a slice in which nobody said anything."""
+    slices = slices_of(journal(), READINGS, 15)
+    assert {len(row(one, slices)) for one in slices} == {len(header(slices))}
+    assert row(slices[0], slices)[:7] == ["0", "2", "5.5", "9.9", "50", "10", "1"]
+
+
+def test_report_and_plots_show_them() -> None:
+    """In the page as a table, as plots, and in the JSON."""
+    slices = slices_of(journal(), READINGS, 10)
+    series = series_of(journal(), None)
+    drawn = plots.plots(SMOKE, series, slices)
+    assert {"Calls under way", "CPU by service"} <= set(drawn)
+    assert all(png.startswith(b"\x89PNG") for png in drawn.values())
+    assert report.file_name("Answer time of POST /payments") == "answer-time-of-post-payments.png"
+    assert "default: in flight" in report._inside(slices)
+    assert report._inside([]) == ""
+
+
+def test_the_dispatchers_word_is_read() -> None:
+    """Every attempt that ended is a call, however it ended."""
+    said = {
+        "conditions": {"default": {"state": "failing", "latency_ms": 1.0}},
+        "inFlight": {"default": 2},
+        "boundWaiting": {"default": 0},
+        "inHand": 5,
+        "backlog": 7,
+        "counts": {"settled.default": 3, "not_booked": 2, "unknown": 1, "refused.default": 1, "moved": 4, "let_go": 9},
+    }
+    assert _state(json.dumps(said).encode()) == State({"default": "failing"}, {"default": 2}, 5, 7, calls=7, moves=4)
