@@ -1,5 +1,6 @@
 """What tests of every kind may ask for: a real nats-server, a bus connected to it, and the streams on it."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from tests.nats_server import NatsServer
 
 # Roomy, so that only a test that wants a limit meets one.
 LIMITS = StreamLimits(backlog_max=100_000, idempotency_window_s=600, settlements_bytes_max=1 << 28, lease_s=10)
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start be interrupted, though a shell in the background has SIGINT ignored for all."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
