@@ -89,8 +89,12 @@ class NatsServer:
     def freeze(self) -> None:
         """Stop its every thread: connections stay open, nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
-        _, status = os.waitpid(self.pid, os.WUNTRACED)  # the signal is answered when all threads have stopped
-        assert os.WIFSTOPPED(status), self.log.read_text()
+        deadline = time.monotonic() + PATIENCE_S
+        # The signal is answered when all threads have stopped.
+        while (waited := os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG))[0] == 0:
+            assert time.monotonic() < deadline, "nats-server does not stop"
+            time.sleep(_LOOK_EVERY_S)
+        assert os.WIFSTOPPED(waited[1]), self.log.read_text()
 
     def thaw(self) -> None:
         """Let it go on where it was frozen."""

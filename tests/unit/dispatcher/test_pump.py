@@ -1,0 +1,98 @@
+"""When payments are fetched: one pull at a time, no more than can start, and a rest between two."""
+
+import asyncio
+
+import pytest
+
+from services.dispatcher.core.traffic import Head, Traffic
+from services.dispatcher.flow import pump as pump_module
+from services.dispatcher.flow.pump import Pump
+from tests.unit.dispatcher.fakes import DEAR, HOME, RULES, FakeClock
+
+
+class FakeSource:
+    """Notes what it was asked for; what is outstanding is for the test to say."""
+
+    def __init__(self) -> None:
+        self.outstanding = 0
+        self.asked: list[int] = []
+
+    def pull(self, count: int) -> None:
+        """Note it."""
+        self.asked.append(count)
+        self.outstanding = count
+
+    async def head(self, now_ms: float, now_micros: int) -> Head:
+        """Nothing waits."""
+        return Head(0, now_ms)
+
+    async def in_progress(self, handle: str) -> None:
+        """Nothing is in hand."""
+
+
+class Pumping:
+    """A pump with fakes around it."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.source = FakeSource()
+        self.traffic = Traffic((HOME, DEAR), RULES)
+        self.pump = Pump(self.traffic, self.source, self.clock)
+        self.pump.begin(lambda start: None)
+
+    async def turn(self) -> list[int]:
+        """Have a turn, and return what has been asked for so far."""
+        self.pump.kick()
+        await asyncio.sleep(0)
+        return self.source.asked
+
+
+@pytest.fixture
+def pumping(monkeypatch: pytest.MonkeyPatch) -> Pumping:
+    """A pump whose rest is ended by the test's clock alone."""
+    monkeypatch.setattr(pump_module, "REST_MS", 10_000.0)
+    return Pumping()
+
+
+async def test_asks_for_as_many_as_could_start(pumping: Pumping) -> None:
+    """Nothing is known of the processors: the first few may start."""
+    wanted = pumping.traffic.appetite(pumping.clock.now_ms())
+    assert wanted > 0
+    assert await pumping.turn() == [wanted]
+
+
+async def test_asks_once_until_the_pull_is_over_and_rests_then(pumping: Pumping) -> None:
+    """What comes during the rest is fetched together."""
+    assert len(await pumping.turn()) == 1
+    assert len(await pumping.turn()) == 1
+    pumping.source.outstanding = 0
+    assert len(await pumping.turn()) == 1
+    pumping.clock.ms += 9_999
+    assert len(await pumping.turn()) == 1
+    pumping.clock.ms += 1
+    assert len(await pumping.turn()) == 2
+
+
+async def test_the_end_of_the_rest_is_a_turn_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tick is waited for."""
+    monkeypatch.setattr(pump_module, "REST_MS", 1.0)
+    pumping = Pumping()
+    await pumping.turn()
+    pumping.source.outstanding = 0
+    await pumping.turn()
+    pumping.clock.ms += 1
+    async with asyncio.timeout(30):
+        while len(pumping.source.asked) < 2:  # noqa: ASYNC110  # the fake has no event
+            await asyncio.sleep(0.001)
+
+
+async def test_a_stopped_pump_asks_for_nothing(pumping: Pumping) -> None:
+    """What came then would only have to be given back."""
+    pumping.pump.stop()
+    assert await pumping.turn() == []
+
+
+async def test_a_full_hand_asks_for_nothing(pumping: Pumping) -> None:
+    """What waits, waits in the stream."""
+    pumping.traffic.in_hand_max = 0
+    assert await pumping.turn() == []
