@@ -85,8 +85,12 @@ class RoutedClient(Client):
         if self._pending:  # a SUB that this may rest on waits for the flusher
             self._pending.append(written)
             self._pending_data_size += len(written)
-        else:
+            return
+        try:
             self._transport.write(written)
+        except RuntimeError as error:
+            # uvloop's word for a connection that has ended, which the client notices in a moment.
+            log.info("bus.not_written", extra={"error": str(error)})
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._receivers.pop(sid, None)

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from services.bus.connection import Bus, BusAwayError, BusDeafError
 from services.bus.message import Message
@@ -172,6 +173,24 @@ async def test_what_is_too_large_for_the_server_is_refused_here(bus: Bus) -> Non
     with pytest.raises(BusAwayError, match="2000000 bytes"):
         bus.publish("subject", b"x" * 2_000_000)
     await bus.round_trip(PATIENCE_S)
+
+
+def test_what_is_written_to_a_connection_that_has_just_ended_is_lost_quietly(nats_server: NatsServer) -> None:
+    """In the services' own loop, which refuses to write; who asked is told, and the client comes back."""
+    complaints: list[dict[str, object]] = []
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+        bus = await Bus.connect(nats_server.url, "test")
+        bus.client._transport._io_writer.transport.abort()
+        with pytest.raises(BusAwayError):
+            await bus.request("subject", b"", PATIENCE_S)
+        await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+        await bus.round_trip(PATIENCE_S)
+        await bus.close()
+
+    uvloop.run(story())
+    assert complaints == []
 
 
 @pytest.mark.parametrize(
