@@ -96,6 +96,15 @@ class RoutedClient(Client):
         self._receivers.pop(sid, None)
         super()._remove_sub(sid, max_msgs)
 
+    async def _attempt_reconnect(self) -> None:
+        # Left to itself the client waits until the old connection has taken all that was written to it, which one to a
+        # frozen server never has, and sends later what is still pending, behind its caller's back.
+        if self._transport is not None:
+            self._transport._io_writer.transport.abort()  # type: ignore[attr-defined]  # noqa: SLF001
+        self._pending = []
+        self._pending_data_size = 0
+        await super()._attempt_reconnect()
+
     async def _process_connect_init(self) -> None:
         await super()._process_connect_init()
         # The client has no word for this; its own code puts TLS there in the same way.

@@ -212,7 +212,7 @@ class Bus:
         if self._nc.is_connected:
             try:
                 await self._nc.flush(DRAIN_TIMEOUT_S)
-            except (NatsError, OSError) as error:
+            except (NatsError, OSError, RuntimeError) as error:  # the last: uvloop's word for a closed connection
                 log.warning("bus.flush_failed", extra={"error": repr(error)})
         try:
             await asyncio.wait_for(self._nc.close(), DRAIN_TIMEOUT_S)

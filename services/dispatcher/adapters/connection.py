@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._readable = select.poll()
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._asked: asyncio.Future[Answer] | None = None
         self._is_tainted = False
         self._headers: list[tuple[bytes, bytes]] = []
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; an answer that nobody asked for ends the connection."""
-        if self._asked is None or self._asked.done():
+        if self._asked is None or self._asked.done() or self._parser is None:
             self.abort()
             return
         self._size += len(data)
@@ -101,6 +101,7 @@ class Connection(asyncio.Protocol):
         """Tell who waits."""
         self._is_tainted = True
         self._break(f"the connection ended: {error!r}" if error else "the connection ended")
+        self._parser = None  # it knows us: without this only the collector would end both
 
     # ---- what the parser calls
 
@@ -121,13 +122,14 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Note the end, unless it was an interim answer."""
-        if self._is_complete:
+        if self._is_complete or self._parser is None:
             return
-        if self._parser.get_status_code() < _SUCCESS_BEGINS:
+        status = self._parser.get_status_code()
+        if status < _SUCCESS_BEGINS:
             self._headers = []
             return
         self._is_complete = True
-        self._status = self._parser.get_status_code()
+        self._status = status
         if not self._parser.should_keep_alive():
             self._is_tainted = True
 

@@ -279,6 +279,11 @@ class Settling:
 
         The mark rests on a settlement for each sequence that left the queue: one of an id accepted anew gets its own.
         """
+        if settlement.amount_cents != payment.amount_cents:
+            log.error(
+                "payment.amount_differs", extra=_difference(payment, settlement.processor, settlement.amount_cents)
+            )
+            self._count("amount_differs")
         if settlement.payment_seq != payment.seq:
             await self._store(replace(settlement, payment_seq=payment.seq))
         await self._ack(payment, "already_settled")

@@ -43,7 +43,7 @@ class JetStreamPayments:
         self._backlog_max = backlog_max
         self._window = timedelta(seconds=window_s)
         self._forgotten_until_s = 0.0
-        bus.on_reconnect(self._may_have_forgotten)
+        self._generation = bus.generation
 
     async def open(self) -> None:
         """Find out whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
@@ -57,6 +57,9 @@ class JetStreamPayments:
         after the window. The expected sequence keeps an id from being in the queue twice, whatever was forgotten.
         """
         payment_id = payment.correlation_id
+        if self._bus.generation != self._generation:  # to be told of it would be later than the first request can be
+            self._generation = self._bus.generation
+            self._may_have_forgotten()
         if self._now_s() < self._forgotten_until_s:
             settled = await self.settlement(payment_id)
             if isinstance(settled, TryLater):

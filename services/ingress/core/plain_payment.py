@@ -15,6 +15,7 @@ _SPECIAL = (b"\r\ntransfer-encoding", b"\r\nconnection", b"\r\nexpect", b"\r\nup
 _HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9a-z-]+:[^\r\n\0]*)+")
 _HEAD_BYTES_MAX = 8_192
 _BODY_BYTES_MAX = 65_536
+_DIGITS_MAX = 6
 
 
 class PlainPayment(NamedTuple):
@@ -38,7 +39,7 @@ def read_plain_payment(received: bytearray) -> PlainPayment | None:
     if _HEADERS.fullmatch(head) is None:
         return None
     digits = after.partition(b"\r\n")[0].strip()
-    if not digits.isdigit() or (length := int(digits)) > _BODY_BYTES_MAX:
+    if not digits.isdigit() or len(digits) > _DIGITS_MAX or (length := int(digits)) > _BODY_BYTES_MAX:
         return None
     begin = end + 4
     if len(received) < begin + length:

@@ -175,6 +175,28 @@ async def test_what_is_too_large_for_the_server_is_refused_here(bus: Bus) -> Non
     await bus.round_trip(PATIENCE_S)
 
 
+def test_a_frozen_server_that_has_taken_nothing_for_long_is_left_for_the_next_connection(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client does not wait until what it wrote has left, which would be for as long as the server stands still."""
+    monkeypatch.setattr("services.bus.connection.PING_INTERVAL_S", 0.2)
+
+    async def story() -> None:
+        bus = await Bus.connect(nats_server.url, "test")
+        nats_server.freeze()
+        for _ in range(40):
+            bus.publish("subject", b"x" * 1_000_000)
+        asking = asyncio.create_task(bus.request("subject", b"", 1_000))
+        with pytest.raises(BusAwayError, match="connection ended"):
+            await asyncio.wait_for(asking, PATIENCE_S)
+        nats_server.thaw()
+        await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+        await bus.round_trip(PATIENCE_S)
+        await bus.close()
+
+    uvloop.run(story())
+
+
 def test_what_is_written_to_a_connection_that_has_just_ended_is_lost_quietly(nats_server: NatsServer) -> None:
     """In the services' own loop, which refuses to write; who asked is told, and the client comes back."""
     complaints: list[dict[str, object]] = []

@@ -147,6 +147,33 @@ def test_wrong_method_says_which_are_allowed(shared_ingress: IngressProcess, tar
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("POST /nowhere", 404), ("PUT /payments", 405), ("DELETE /payments-summary", 405)],
+)
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_the_body_of_a_refused_request_is_nobodys_request(
+    shared_ingress: IngressProcess, line: str, status: int, *, is_chunked: bool
+) -> None:
+    """Sanic answers before it has read the body, which may look like a payment; what follows it is answered."""
+    payment_id = new_id()
+    body = _body(f'"{payment_id}"')
+    smuggled = b"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(smuggled)}"
+    with socket.create_connection(("127.0.0.1", shared_ingress.port), timeout=PATIENCE_S) as connection:
+        connection.sendall(f"{line} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
+        assert _read_answer(connection).startswith(b"HTTP/1.1 %d " % status)
+        if is_chunked:
+            connection.sendall(b"%x\r\n" % len(smuggled))
+        connection.sendall(smuggled)
+        if is_chunked:
+            connection.sendall(b"\r\n0\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"alive" in _read_answer(connection)
+    answer = httpx.get(f"{shared_ingress.url}/payments/{payment_id}", timeout=PATIENCE_S, trust_env=False)
+    assert answer.status_code == 404
+
+
 def test_a_good_payment_is_accepted_after_all_that(shared_ingress: IngressProcess) -> None:
     """The process outlives bad input, and has logged no fault."""
     answer = _post(shared_ingress, _body(f'"{new_id()}"'))
@@ -157,10 +184,14 @@ def test_a_good_payment_is_accepted_after_all_that(shared_ingress: IngressProces
 def _raw(ingress: IngressProcess, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", ingress.port), timeout=PATIENCE_S) as connection:
         connection.sendall(request)
-        answer = b""
-        while not _is_whole(answer) and (part := connection.recv(65536)):
-            answer += part
-        return answer
+        return _read_answer(connection)
+
+
+def _read_answer(connection: socket.socket) -> bytes:
+    answer = b""
+    while not _is_whole(answer) and (part := connection.recv(65536)):
+        answer += part
+    return answer
 
 
 def _is_whole(answer: bytes) -> bool:

@@ -65,6 +65,8 @@ def test_part_of_one_is_none(length: int) -> None:
         LINE + b"Content-Length: 0x10\r\n\r\n" + BODY,
         LINE + b"Content-Length: \xb2\r\n\r\n" + BODY,
         LINE + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000,
+        LINE + b"Content-Length: " + b"0" * 5_000 + b"70\r\n\r\n" + BODY,
+        LINE + b"Content-Length: " + b"1" * 5_000 + b"\r\n\r\n" + BODY,
         LINE + LENGTH + b"Transfer-Encoding: chunked\r\n\r\n" + BODY,
         LINE + LENGTH + b"Expect: 100-continue\r\n\r\n" + BODY,
         LINE + LENGTH + b"Connection: close\r\n\r\n" + BODY,
