@@ -102,11 +102,11 @@ class Pump:
         for start in self._traffic.starts(now_ms):
             self._start(start)
         if self._source.outstanding:
-            self._is_asking = True
             return
         if self._is_asking:
             self._is_asking = False
             self._rests_until_ms = now_ms + REST_MS
             asyncio.get_running_loop().call_later(REST_MS / 1000, self.kick)
         if now_ms >= self._rests_until_ms and (wanted := self._traffic.appetite(now_ms)) > 0:
+            self._is_asking = True  # over, perhaps, before the next turn
             self._source.pull(wanted)

@@ -73,6 +73,15 @@ async def test_asks_once_until_the_pull_is_over_and_rests_then(pumping: Pumping)
     assert len(await pumping.turn()) == 2
 
 
+async def test_rests_also_where_the_pull_was_over_before_the_next_turn(pumping: Pumping) -> None:
+    """With a backlog the deliveries and the end of the pull come in one read, and only then is there a turn."""
+    pumping.source.outstanding = 0
+    for _ in range(3):
+        await pumping.turn()
+        pumping.source.outstanding = 0
+    assert len(pumping.source.asked) == 1
+
+
 async def test_the_end_of_the_rest_is_a_turn_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """No tick is waited for."""
     monkeypatch.setattr(pump_module, "REST_MS", 1.0)
