@@ -1,9 +1,9 @@
 """The client's hot paths, done with fewer turns of the loop and fewer writes: those are what a message costs.
 
 nats-py connects, reconnects, subscribes and serves; what passes by hand here is what comes a thousand times a second. A
-message of a routed subscription goes to its receiver from the read loop, with no queue and no task in between and its
-headers read only by who asks for them. What is sent within one turn of the loop leaves in one write, and what has time
-waits for company: each write wakes the server, which costs both more than the message.
+message of a routed subscription goes to its receiver as it comes in (``inlet``), with no queue and no task in between
+and its headers read only by who asks for them. What is sent within one turn of the loop leaves in one write, and what
+has time waits for company: each write wakes the server, which costs both more than the message.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class RoutedClient(Client):
         self._departure: asyncio.Handle | None = None
 
     async def route(self, subject: str, receive: Receiver) -> Subscription:
-        """Subscribe; ``receive`` is called for each message in order, from the read loop, and must not block.
+        """Subscribe; ``receive`` is called for each message in order, as it comes in, and must not block.
 
         Raises:
             nats.errors.Error: the connection is closed.

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 import httptools
 
-# Far above any answer of a processor; they bound what one that went mad can make us hold.
+# Far above any answer of a processor; they bound what one that went mad can make us hold. What is longer is no answer.
 HEAD_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX = 64 * 1024
 

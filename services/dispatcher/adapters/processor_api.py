@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.money import amount_of, cents_of
 from services.contracts.stamp import stamp_from_text, text_of
+from services.dispatcher.adapters.connection import BODY_BYTES_MAX
 from services.dispatcher.core.outcome import (
     Absent,
     Answer,
@@ -29,8 +30,6 @@ from services.dispatcher.core.outcome import (
     outcome_of,
 )
 
-# Far above any answer of a processor; what is longer is not read to its end and counts as no answer.
-BODY_BYTES_MAX: Final = 64 * 1024
 # An hour: what claims more is not a time that anyone measured.
 HEALTH_MS_MAX: Final = 3_600_000
 _DETAIL_CHARS_MAX: Final = 200
