@@ -54,7 +54,7 @@ class JsonErrors(ErrorHandler):
         """Return the answer; a 500 is never the client's fault, and is logged."""
         # A cancelled request is one whose client hung up, or that outlasted the end of the service.
         if isinstance(exception, ServiceUnavailable | CancelledError):
-            return negative(TryLater("no_answer_in_time", f"it may be done or not; {REPEAT_IS_SAFE}"))
+            return no_answer_in_time()
         if not isinstance(exception, SanicException) or exception.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("ingress.fault", exc_info=exception, extra={"method": request.method, "path": request.path})
             return fault()
@@ -62,6 +62,11 @@ class JsonErrors(ErrorHandler):
         if isinstance(exception, PayloadTooLarge) and request.method == _NO_METHOD:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         return error(status, _SLUGS.get(status, "bad_request"), str(exception), exception.headers)
+
+
+def no_answer_in_time() -> HTTPResponse:
+    """Return the 503 of a request whose fate is not known."""
+    return negative(TryLater("no_answer_in_time", f"it may be done or not; {REPEAT_IS_SAFE}"))
 
 
 def fault() -> HTTPResponse:

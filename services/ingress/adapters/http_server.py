@@ -13,7 +13,6 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.listener import BACKLOG, forget, listen_on
 from services.ingress.core.address import Address
-from services.ingress.core.answers import REPEAT_IS_SAFE, TryLater
 from services.ingress.core.plain_payment import PlainPayment, read_plain_payment
 
 STOP_MAX_S = 5.0
@@ -64,8 +63,7 @@ class _Http(Http):
         except asyncio.CancelledError:
             # The client hung up, or Sanic's RESPONSE_TIMEOUT says so.
             if self._has_timed_out():
-                answer = say.negative(TryLater("no_answer_in_time", f"it may be done or not; {REPEAT_IS_SAFE}"))
-                self._write_now(say.as_bytes(answer, keeps_alive=False))
+                self._write_now(say.as_bytes(say.no_answer_in_time(), keeps_alive=False))
             raise
         except Exception:
             log.exception("ingress.fault", extra={"method": "POST", "path": "/payments"})

@@ -1,0 +1,147 @@
+"""A plain payment is answered as Sanic would have it answered, whatever became of it; here with a stand-in story."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.contracts.money import Cents
+from services.ingress.adapters.http_api import http_app
+from services.ingress.adapters.http_server import HttpServer
+from services.ingress.core.address import TcpAddress
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, Standing, TryLater
+from tests.integration.ingress.ingress_process import free_port, new_id, payment
+from tests.nats_server import PATIENCE_S
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ID = new_id()
+ORIGINAL = Standing(ID, "settled", Cents(1990), datetime(2025, 7, 15, 12, tzinfo=UTC), processor="default")
+BODY = json.dumps(payment(ID)).encode()
+OF_SANIC = "Connection: keep-alive\r\n"  # asked for by name, which makes a request none that is plain
+
+
+class Told:
+    """A story that ends as it is told to."""
+
+    def __init__(self) -> None:
+        self.end: Any = Accepted(ID)
+        self.bodies: list[bytes] = []
+
+    async def accept(self, body: bytes) -> Any:
+        """Note the body; come to the end, or to none."""
+        self.bodies.append(body)
+        if isinstance(self.end, Exception):
+            raise self.end
+        if self.end is None:
+            await asyncio.Event().wait()
+        return self.end
+
+
+STORY = Told()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def port() -> AsyncIterator[int]:
+    """A server that tells it. One for all tests: Sanic rewrites its own code at a start, and cannot do it twice."""
+    address = TcpAddress("127.0.0.1", free_port())
+    app = http_app(STORY, processor_names=["default"], allow_purge=False)  # type: ignore[arg-type]
+    app.config.RESPONSE_TIMEOUT = 0.5
+    server = await HttpServer.start(app, address, reuse_port=False)
+    yield address.port
+    await server.stop()
+
+
+@pytest.fixture
+def told(port: int) -> Told:
+    """The story, not yet told."""
+    STORY.end, STORY.bodies = Accepted(ID), []
+    return STORY
+
+
+async def answer(port: int, headers: str) -> tuple[list[str], bytes]:
+    """Pay; return status line and headers, in an order of their own, and the body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            head = f"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n{headers}\r\n"
+            writer.write(head.encode() + BODY)
+            raw = await reader.readuntil(b"\r\n\r\n")
+            lines = sorted(line.lower() for line in raw.decode().split("\r\n") if line)
+            length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length"))
+            body = await reader.readexactly(length)
+            if "connection: close" in lines:
+                assert await reader.read() == b""
+            return lines, body
+    finally:
+        writer.close()
+
+
+def of_ours(lines: list[str]) -> list[str]:
+    """Leave out what Sanic alone says: how long it keeps a connection, and an empty Alt-Svc."""
+    return [line for line in lines if not line.startswith(("keep-alive:", "alt-svc:"))]
+
+
+ENDS: dict[str, Callable[[], Any]] = {
+    "accepted": lambda: Accepted(ID),
+    "replayed": lambda: Replayed(ORIGINAL),
+    "amount_differs": lambda: AmountDiffers(ORIGINAL),
+    "rejected": lambda: Rejected(400, "not_json", "body: \N{SNOWMAN}"),
+    "too_large": lambda: Rejected(413, "body_too_large", "body: too large"),
+    "try_later": lambda: TryLater("nats_away", "not stored"),
+    "a_bug": lambda: ZeroDivisionError("a bug"),
+    "no_end": lambda: None,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_both_ways_answer_alike(told: Told, port: int, end: str) -> None:
+    """Status, headers, body, and whether the connection stays."""
+    told.end = ENDS[end]()
+    plain, body = await answer(port, "")
+    of_sanic, same_body = await answer(port, OF_SANIC)
+    assert (of_ours(plain), body) == (of_ours(of_sanic), same_body)
+    assert told.bodies == [BODY, BODY]
+
+
+async def test_no_end_is_503_in_time_and_closes(told: Told, port: int) -> None:
+    """RESPONSE_TIMEOUT holds for plain payments too; it may be stored or not, and the client is told so."""
+    told.end = None
+    lines, body = await answer(port, "")
+    assert "http/1.1 503 service unavailable" in lines
+    assert "connection: close" in lines
+    assert json.loads(body)["error"] == "no_answer_in_time"
+
+
+async def test_a_bug_is_500_and_the_connection_serves_on(
+    told: Told, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and it is not the client's fault."""
+    told.end = ZeroDivisionError("a bug")
+    lines, body = await answer(port, "")
+    assert "http/1.1 500 internal server error" in lines
+    assert "connection: keep-alive" in lines
+    assert json.loads(body)["error"] == "fault"
+    assert "ingress.fault" in caplog.messages
+
+
+async def test_plain_payments_on_one_connection_are_answered_in_order(told: Told, port: int) -> None:
+    """Sent all at once, before the first was answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request = b"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+    bodies = [b"%d" % number for number in range(50)]
+    writer.write(b"".join(request % len(body) + body for body in bodies))
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in bodies:
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 202 Accepted\r\n")
+            await reader.readexactly(
+                len(json.dumps({"correlationId": ID, "status": "accepted"}, separators=(",", ":")))
+            )
+    writer.close()
+    assert told.bodies == bodies
