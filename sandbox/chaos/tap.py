@@ -43,7 +43,7 @@ class Tap:
         while True:
             try:
                 wire = await Wire.connect(self._host, self._port)
-            except (WireError, TimeoutError):
+            except WireError:
                 await asyncio.sleep(AGAIN_AFTER_S)
                 continue
             try:

@@ -63,22 +63,20 @@ def watching(nats: tuple[str, int], spent: Callable[[], Mapping[str, Spent]]) ->
 async def _read(
     nats: tuple[str, int], spent: Callable[[], Mapping[str, Spent]], readings: list[Reading], ended: threading.Event
 ) -> None:
+    wire: Wire | None = None
     while not ended.is_set():
         begun_s = time.monotonic()
-        readings.append(Reading(int(time.time() * 1000), await _ask(*nats), spent()))
+        state: State | None = None
+        try:
+            wire = wire or await Wire.connect(*nats)
+            state = _state((await wire.ask(STATE)).data)
+        except WireError:  # NATS or the dispatcher is away: a gap in the plot
+            if wire is not None:
+                await wire.close()
+            wire = None
+        readings.append(Reading(int(time.time() * 1000), state, spent()))
         await asyncio.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
-
-
-async def _ask(host: str, port: int) -> State | None:
-    try:
-        wire = await Wire.connect(host, port)
-    except (WireError, TimeoutError):
-        return None
-    try:
-        return _state((await wire.ask(STATE)).data)
-    except (WireError, ValueError, KeyError, TypeError):
-        return None
-    finally:
+    if wire is not None:
         await wire.close()
 
 

@@ -1,5 +1,6 @@
 """What each service of a running stack has used of the CPU, by the kernel's own count, with limits or without."""
 
+import contextlib
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -27,5 +28,6 @@ def cpu_s_by_service(folder: Path) -> dict[str, float]:
     for file in folder.glob("*.pid"):
         service = service_of(file.stem)
         if service is not None:
-            found[service] += by_group[int(file.read_text())]
+            with contextlib.suppress(FileNotFoundError):  # it has just died
+                found[service] += by_group[int(file.read_text())]
     return dict(found)

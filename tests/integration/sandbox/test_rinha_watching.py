@@ -1,0 +1,33 @@
+"""A load that does not end is given up."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.rinha import profile, watching
+from sandbox.rinha.processes import CannotRunError
+from sandbox.rinha.progress import display
+
+
+def test_a_load_generator_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some time after the profile's end; whoever started it ends it."""
+    journal = tmp_path / "journal.ndjson"
+    journal.touch()
+    smoke = profile.load("smoke")
+    monkeypatch.setattr(watching, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(watching, "ENDS_WITHIN_S", 0.1 - smoke.length_s)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    try:
+        with (
+            httpx.Client(base_url="http://127.0.0.1:1") as client,
+            display() as screen,
+            pytest.raises(CannotRunError, match="has not ended"),
+        ):
+            watching.watch(smoke, process, client, screen, journal_file=journal, alive=lambda: None)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
