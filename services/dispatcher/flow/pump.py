@@ -16,7 +16,10 @@ from services.dispatcher.flow.ports import Clock
 TICK_BUSY_S = 0.02
 TICK_IDLE_S = 0.1
 LOOK_EVERY_MS = 1_000.0
-REST_MS = 15.0  # between the end of a pull and the next: what comes meanwhile comes together, in one write
+# Between the end of a pull and the next one: what comes meanwhile comes together, in one write. Longer where nothing waits:
+# each payment is fetched at some moment anyway, and a wake-up costs the machine more than the payment.
+REST_MS = 50.0
+REST_WITH_BACKLOG_MS = 15.0
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -105,8 +108,9 @@ class Pump:
             return
         if self._is_asking:
             self._is_asking = False
-            self._rests_until_ms = now_ms + REST_MS
-            asyncio.get_running_loop().call_later(REST_MS / 1000, self.kick)
+            rest_ms = REST_WITH_BACKLOG_MS if self._traffic.backlog else REST_MS
+            self._rests_until_ms = now_ms + rest_ms
+            asyncio.get_running_loop().call_later(rest_ms / 1000, self.kick)
         if now_ms >= self._rests_until_ms and (wanted := self._traffic.appetite(now_ms)) > 0:
             self._is_asking = True  # over, perhaps, before the next turn
             self._source.pull(wanted)

@@ -73,6 +73,16 @@ async def test_asks_once_until_the_pull_is_over_and_rests_then(pumping: Pumping)
     assert len(await pumping.turn()) == 2
 
 
+async def test_rests_less_where_more_waits(pumping: Pumping) -> None:
+    """A drain needs its slots filled."""
+    pumping.traffic.backlog = 1_000
+    await pumping.turn()
+    pumping.source.outstanding = 0
+    await pumping.turn()
+    pumping.clock.ms += pump_module.REST_WITH_BACKLOG_MS
+    assert len(await pumping.turn()) == 2
+
+
 async def test_rests_also_where_the_pull_was_over_before_the_next_turn(pumping: Pumping) -> None:
     """With a backlog the deliveries and the end of the pull come in one read, and only then is there a turn."""
     pumping.source.outstanding = 0
