@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[Mapping[str, str]], object]] = {
     "services.dispatcher": dispatcher_settings,
     "services.ledger": ledger_settings,
 }
-OF_GO = {"GOMEMLIMIT", "GOMAXPROCS", "GOGC"}
+OF_GO = {"GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GOGC"}
 
 
 class Recorder(dict[str, str]):
