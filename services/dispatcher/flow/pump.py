@@ -16,8 +16,8 @@ from services.dispatcher.flow.ports import Clock
 TICK_BUSY_S = 0.02
 TICK_IDLE_S = 0.1
 LOOK_EVERY_MS = 1_000.0
-# Between the end of a pull and the next one: what comes meanwhile comes together, in one write. Longer where nothing waits:
-# each payment is fetched at some moment anyway, and a wake-up costs the machine more than the payment.
+# Between the end of a pull and the next one: what comes meanwhile comes together, in one write. Longer where nothing
+# waits: each payment is fetched at some moment anyway, and a wake-up costs the machine more than the payment.
 REST_MS = 50.0
 REST_WITH_BACKLOG_MS = 15.0
 
