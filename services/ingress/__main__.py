@@ -10,6 +10,7 @@ from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_server import HttpServer
 from services.ingress.adapters.ledger_client import LedgerClient
 from services.ingress.adapters.payment_stream import JetStreamPayments
+from services.ingress.core.meter import Meter
 from services.ingress.flow import Ingress
 from services.ingress.settings import ingress_settings
 from services.running import connected, run
@@ -35,7 +36,7 @@ async def ingress(stop: asyncio.Event) -> None:
             amount_max=settings.amount_max,
         )
         names = [processor.name for processor in settings.bus.processors]
-        app = http_app(story, processor_names=names, allow_purge=settings.allow_purge)
+        app = http_app(story, Meter(), processor_names=names, allow_purge=settings.allow_purge)
         server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
         log.info("ingress.ready", extra={"listen": str(settings.listen)})
         async with asyncio.TaskGroup() as tasks:

@@ -1,6 +1,7 @@
 """HTTP: which request has which part of the story told, and how its answer is said."""
 
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Any, Protocol, assert_never
 
 from sanic import Request, Sanic
@@ -10,6 +11,7 @@ from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
+from services.ingress.core.meter import Meter
 
 # Bodies beyond 4 KiB are read up to here, so that whoever sends one gets its 413 and not a closed connection.
 REQUEST_BYTES_MAX = 65_536
@@ -40,8 +42,8 @@ class Story(Protocol):
         """Return what keeps a payment from being accepted and counted."""
 
 
-def http_app(story: Story, *, processor_names: Sequence[str], allow_purge: bool) -> Sanic[Any, Any]:
-    """Return the application; it opens nothing by itself."""
+def http_app(story: Story, meter: Meter, *, processor_names: Sequence[str], allow_purge: bool) -> Sanic[Any, Any]:
+    """Return the application, which counts its payments in ``meter``; it opens nothing by itself."""
     app = Sanic("tarifa-ingress", configure_logging=False, error_handler=say.JsonErrors())
     app.config.update(
         {
@@ -54,7 +56,7 @@ def http_app(story: Story, *, processor_names: Sequence[str], allow_purge: bool)
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_TIMEOUT_S,
         }
     )
-    routes = _Routes(story, processor_names, allow_purge=allow_purge)
+    routes = _Routes(story, meter, processor_names, allow_purge=allow_purge)
     app.ctx.pay = routes.pay  # for the server, which has plain payments answered without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
     app.add_route(routes.get_payment, "/payments/<payment_id:str>", methods=["GET"])
@@ -66,8 +68,9 @@ def http_app(story: Story, *, processor_names: Sequence[str], allow_purge: bool)
 
 
 class _Routes:
-    def __init__(self, story: Story, processor_names: Sequence[str], *, allow_purge: bool) -> None:
+    def __init__(self, story: Story, meter: Meter, processor_names: Sequence[str], *, allow_purge: bool) -> None:
         self._story = story
+        self._meter = meter
         self._processor_names = processor_names
         self._allow_purge = allow_purge
 
@@ -75,7 +78,9 @@ class _Routes:
         return await self.pay(request.body)
 
     async def pay(self, body: bytes) -> HTTPResponse:
+        begun_s = perf_counter()
         answer = await self._story.accept(body)
+        self._meter.answered(answer, (perf_counter() - begun_s) * 1000)
         match answer:
             case Accepted(payment_id):
                 return say.accepted(payment_id)

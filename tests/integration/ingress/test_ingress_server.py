@@ -15,6 +15,7 @@ from services.ingress.adapters.http_server import HttpServer
 from services.ingress.core.address import TcpAddress
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, Standing, TryLater
+from services.ingress.core.meter import Meter
 from tests.integration.ingress.ingress_process import free_port, new_id, payment
 from tests.nats_server import PATIENCE_S
 
@@ -50,7 +51,7 @@ STORY = Told()
 async def port() -> AsyncIterator[int]:
     """A server that tells it. One for all tests: Sanic rewrites its own code at a start, and cannot do it twice."""
     address = TcpAddress("127.0.0.1", free_port())
-    app = http_app(STORY, processor_names=["default"], allow_purge=False)  # type: ignore[arg-type]
+    app = http_app(STORY, Meter(), processor_names=["default"], allow_purge=False)  # type: ignore[arg-type]
     app.config.RESPONSE_TIMEOUT = 0.5
     server = await HttpServer.start(app, address, reuse_port=False)
     yield address.port

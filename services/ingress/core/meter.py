@@ -1,0 +1,28 @@
+"""What ingress counts of itself: how it answered ``POST /payments``, and how long that took."""
+
+from collections import Counter
+
+from services.contracts.durations import Durations
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, TryLater
+
+RESULTS = {
+    Accepted: "accepted",
+    Replayed: "replayed",
+    AmountDiffers: "amount_differs",
+    Rejected: "rejected",
+    TryLater: "try_later",
+}
+
+
+class Meter:
+    """Counts since the start; ``answers`` is by the names in RESULTS."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[str] = Counter(dict.fromkeys(RESULTS.values(), 0))
+        self.took = Durations()
+
+    def answered(self, answer: Accepted | Replayed | AmountDiffers | Rejected | TryLater, took_ms: float) -> None:
+        """Count one answer."""
+        self.answers[RESULTS[type(answer)]] += 1
+        self.took.add(took_ms)
