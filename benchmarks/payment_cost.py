@@ -13,8 +13,8 @@ import uuid
 
 from sandbox.chaos.client import Client, NoAnswerError
 from sandbox.stack import Stack
-from sandbox.stack.cpu import cpu_s_by_service
 from sandbox.stack.ports import HOST
+from sandbox.stack.usage import cpu_s_by_service
 
 RATES = (100, 300, 600)
 LENGTH_S = 15.0

@@ -17,8 +17,8 @@ from sandbox.nats_wire import Wire, WireError, api
 from sandbox.stack import Stack, ports
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan import INGRESSES
 
+INGRESSES = ("ingress-1", "ingress-2")
 FEES = {"default": "0.05", "fallback": "0.15"}
 HOME = "default"
 CALL_TIMEOUT_S = 1.5
@@ -48,6 +48,7 @@ class World:
         processors = (f"{each.name}={each.proxy.url}@{each.fee}" for each in self.processors.values())
         return {
             "PROCESSORS": ",".join(processors),
+            "INGRESSES": str(len(INGRESSES)),
             "DISPATCHERS": str(options.dispatchers),
             "IN_FLIGHT_MAX": options.in_flight_max,
             "CALL_TIMEOUT_S": str(CALL_TIMEOUT_S),

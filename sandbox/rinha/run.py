@@ -24,8 +24,8 @@ from sandbox.rinha.spending import Spending, spending
 from sandbox.rinha.watching import LOOK_EVERY_S, Alive, settled, watch
 from sandbox.stack import limited
 from sandbox.stack.cgroups import Usage
-from sandbox.stack.cpu import cpu_s_by_service
 from sandbox.stack.ports import HOST
+from sandbox.stack.usage import cpu_s_by_service
 
 READY_WITHIN_S = 60.0
 STACK_STOPS_WITHIN_S = 60.0

@@ -32,7 +32,8 @@ _STOP_WITHIN_S = 60.0
 class Stack:
     """``python -m sandbox.stack`` in the background; ends with its user, even if that one is killed.
 
-    ``env`` comes on top of this process's environment: PROCESSORS, DISPATCHERS, KEEP, SANDBOX_FEES, what services read.
+    ``env`` comes on top of this process's environment: PROCESSORS, INGRESSES, DISPATCHERS, KEEP, SANDBOX_FEES, and what
+    services read.
     With a ``run_dir`` stores can be kept from one stack to the next; without, a temporary folder is removed at the end.
     ``log_lines`` are the last lines; a ``log_file`` gets them all.
     """

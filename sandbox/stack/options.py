@@ -11,6 +11,8 @@ from services.contracts import setting
 from services.contracts.processor import processors_from_text
 
 OWN_PROCESSORS = ("default", "fallback")
+_INGRESSES = 2  # as in docker-compose.yml
+_INGRESSES_MAX = 16
 _DISPATCHERS_MAX = 16
 
 
@@ -28,6 +30,7 @@ class Options:
     fees: tuple[str, str]  # as OWN_PROCESSORS
     processors_given: str  # PROCESSORS, or empty: processors of its own
     nats_url_given: str
+    ingresses: int
     dispatchers: int
     keep: bool
     log_level: str
@@ -65,6 +68,9 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     limits = env.get("LIMITS", "").strip()
     if limits not in {"", "compose"}:
         raise setting.SettingError(f"LIMITS must be compose or unset, not {limits!r}")
+    ingresses = setting.whole(env, "INGRESSES", _INGRESSES, least=1, most=_INGRESSES_MAX, unit="processes")
+    if limits and ingresses != _INGRESSES:
+        raise setting.SettingError(f"INGRESSES must be {_INGRESSES} under the limits of docker-compose.yml")
     return Options(
         http_port=flags.http,
         nats_port=flags.nats,
@@ -76,6 +82,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         fees=setting.text_as(env, "SANDBOX_FEES", "0.05,0.15", fees_from_text),
         processors_given=env.get("PROCESSORS", "").strip(),
         nats_url_given=env.get("NATS_URL", "").strip(),
+        ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),
         keep=setting.flag(env, "KEEP"),
         # Services say at INFO that they are ready; a quieter level would leave the stack waiting for that.

@@ -10,8 +10,6 @@ from sandbox.stack import balancer, nats, run_dir
 from sandbox.stack.options import OWN_PROCESSORS, Options
 from sandbox.stack.ports import HOST
 
-INGRESSES = ("ingress-1", "ingress-2")
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -40,7 +38,7 @@ def stages(options: Options, nginx: Path | None) -> Stages:
             _processors(options),
             (_service("ledger", "ledger", options),),
             tuple(_dispatcher(number, options) for number in range(1, options.dispatchers + 1)),
-            tuple(_ingress(name, options, nginx) for name in INGRESSES),
+            tuple(_ingress(name, options, nginx) for name in ingresses(options)),
             () if nginx is None else (_balancer(options, nginx),),
         )
         if stage
@@ -65,7 +63,7 @@ def places(options: Options, nginx: Path | None) -> list[str]:
     given = " (as given: the stack starts none of its own)" if options.processors_given else ""
     elsewhere = f"\n           services use {options.nats_url}" if options.nats_url_given else ""
     return [
-        f"http       {options.http_url} ({door} {' and '.join(INGRESSES)})",
+        f"http       {options.http_url} ({door} {' and '.join(ingresses(options))})",
         f"nats       nats://{HOST}:{options.nats_port}, monitoring http://{HOST}:{options.monitor_port}{elsewhere}",
         f"processors {processors}{given}",
         f"folder     {options.run_dir}",
@@ -73,9 +71,14 @@ def places(options: Options, nginx: Path | None) -> list[str]:
     ]
 
 
+def ingresses(options: Options) -> tuple[str, ...]:
+    """Return the names of the ingress instances."""
+    return tuple(f"ingress-{number}" for number in range(1, options.ingresses + 1))
+
+
 def socket_paths(options: Options) -> dict[str, Path]:
     """Return where the ingress instances listen behind nginx."""
-    return {name: run_dir.socket_path(options.run_dir, name) for name in INGRESSES}
+    return {name: run_dir.socket_path(options.run_dir, name) for name in ingresses(options)}
 
 
 def _nats(options: Options) -> Part:

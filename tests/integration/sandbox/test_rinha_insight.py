@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 from sandbox.rinha import insight
 from sandbox.stack import Stack, ports
-from sandbox.stack.cpu import cpu_s_by_service
 from sandbox.stack.ports import HOST
+from sandbox.stack.usage import cpu_s_by_service, memory_mib_by_service
 
 PATIENCE_S = 60.0
 SERVICES = {"nats", "ledger", "dispatcher", "ingress-1", "ingress-2"}
 
 
 def test_a_stack_is_looked_into_while_it_runs_and_when_its_bus_is_gone() -> None:
-    """The dispatcher's word and every service's CPU; without NATS only the CPU, and no error."""
+    """The dispatcher's word, every service's CPU and memory; without NATS no word, and no error."""
     with Stack(flags=["--no-nginx"]) as stack:
 
         def spent() -> dict[str, insight.Spent]:
@@ -27,6 +27,9 @@ def test_a_stack_is_looked_into_while_it_runs_and_when_its_bus_is_gone() -> None
         assert (state.in_hand, state.backlog, state.calls) == (0, 0, 0)
         assert set(readings[-1].spent) == SERVICES
         assert all(spent.cpu_s > 0 for spent in readings[-1].spent.values())
+        memory_mib = memory_mib_by_service(stack.run_dir)
+        assert set(memory_mib) == SERVICES
+        assert all(1 < mib < 500 for mib in memory_mib.values())
         nowhere = ports.free(1)[0]
         with insight.watching((HOST, nowhere), spent) as readings:
             _until(lambda: len(readings) > 0)

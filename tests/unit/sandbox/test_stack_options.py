@@ -36,6 +36,7 @@ def test_given_processors_and_nats_are_handed_through() -> None:
     [
         ("DISPATCHERS", "0"),
         ("DISPATCHERS", "two"),
+        ("INGRESSES", "0"),
         ("KEEP", "yes"),
         ("PROCESSORS", "default"),
         ("SANDBOX_FEES", "0.05"),
@@ -47,6 +48,12 @@ def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     """What cannot be used stops the start with a sentence that begins with the variable's name."""
     with pytest.raises(SettingError, match=f"^{name} "):
         options.read([], {name: value})
+
+
+def test_the_limits_are_those_of_two_ingress_instances() -> None:
+    """A third would have no share of its own in docker-compose.yml."""
+    with pytest.raises(SettingError, match=r"^INGRESSES "):
+        options.read([], {"LIMITS": "compose", "INGRESSES": "3"})
 
 
 @pytest.mark.parametrize(("given", "read"), [("", "INFO"), ("WARNING", "INFO"), ("debug", "DEBUG")])

@@ -42,6 +42,13 @@ def test_two_dispatchers_run_where_two_are_asked_for() -> None:
     assert ["dispatcher-1", "dispatcher-2"] in names(planned(env={"DISPATCHERS": "2"}))
 
 
+def test_three_ingress_instances_run_where_three_are_asked_for() -> None:
+    """INGRESSES=3 is three parts of one stage, each with a socket of its own before the balancer."""
+    wanted = {"INGRESSES": "3"}
+    assert ["ingress-1", "ingress-2", "ingress-3"] in names(planned(env=wanted))
+    assert len(set(plan.socket_paths(options.read([], wanted)).values())) == 3
+
+
 def test_given_processors_replace_the_stacks_own() -> None:
     """With PROCESSORS given there are none of its own, and their ports need not be free."""
     env = {"PROCESSORS": "bank=http://10.0.0.1:80@0.01"}
@@ -92,7 +99,7 @@ def test_a_folder_too_deep_for_sockets_gets_them_elsewhere() -> None:
 def test_without_nginx_the_instances_share_the_port() -> None:
     """No balancer: both listen on the clients' port, and the printed lines say so."""
     stages = planned(["--http", "7999"], nginx=None)
-    for name in plan.INGRESSES:
+    for name in ("ingress-1", "ingress-2"):
         env = part(stages, name).env
         assert (env["INGRESS_LISTEN"], env["INGRESS_REUSE_PORT"]) == ("127.0.0.1:7999", "1")
     assert ["balancer"] not in names(stages)

@@ -1,0 +1,43 @@
+"""Payments that wait: PaymentAccepted in PAYMENTS, stored as ingress stores it, but many at a time."""
+
+import uuid
+from datetime import UTC, datetime
+
+from services.bus.connection import Bus
+from services.bus.publish import Stored, store
+from services.contracts import subjects
+from services.contracts.events import PaymentAccepted, encode
+from services.contracts.money import Cents
+
+TOGETHER = 500
+SAID_EVERY = 100_000
+
+
+async def fill(url: str, count: int) -> None:
+    """Store so many more; raises RuntimeError where the stream does not take them all."""
+    bus = await Bus.connect(url, "benchmark")
+    try:
+        for done in range(0, count, TOGETHER):
+            await _some(bus, min(TOGETHER, count - done))
+            if done and done % SAID_EVERY == 0:
+                print(f"\r{done:>12,} waiting", end="", flush=True)
+    finally:
+        await bus.close()
+    if count > SAID_EVERY:
+        print(end="\r")
+
+
+async def _some(bus: Bus, count: int) -> None:
+    for number in range(count):
+        event = PaymentAccepted(str(uuid.uuid4()), Cents(1_990), datetime.now(UTC))
+        subject, data = subjects.accepted(event.id), encode(event)
+        if number < count - 1:  # only the last is awaited: the server takes those of one connection in their order
+            headers = {"Nats-Msg-Id": event.id, "Nats-Expected-Last-Subject-Sequence": "0"}
+            bus.publish(subject, data, headers=headers)
+        elif not isinstance(
+            result := await store(
+                *(bus, subjects.PAYMENTS, subject, data), message_id=event.id, expected_last=0, timeout_s=30
+            ),
+            Stored,
+        ):
+            raise RuntimeError(f"{result}, where a payment should be stored")
