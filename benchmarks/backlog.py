@@ -1,5 +1,6 @@
 """Payments that wait: PaymentAccepted in PAYMENTS, stored as ingress stores it, but many at a time."""
 
+import logging
 import uuid
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ SAID_EVERY = 100_000
 
 async def fill(url: str, count: int) -> None:
     """Store so many more; raises RuntimeError where the stream does not take them all."""
+    logging.getLogger("tarifa.bus").setLevel(logging.ERROR)  # that it disconnects at the end is no news here
     bus = await Bus.connect(url, "benchmark")
     try:
         for done in range(0, count, TOGETHER):
