@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import assert_never
 
 from services.bus.api import ApiError
@@ -10,6 +11,7 @@ from services.bus.lookup import last_for, stream_state
 from services.bus.publish import Away, Conflict, Duplicate, Full, store
 from services.bus.publish import Stored as BusStored
 from services.contracts import subjects
+from services.contracts.durations import Durations
 from services.contracts.events import (
     PaymentAccepted,
     PaymentRefused,
@@ -44,6 +46,7 @@ class JetStreamPayments:
         self._window = timedelta(seconds=window_s)
         self._forgotten_until_s = 0.0
         self._generation = bus.generation
+        self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
     async def open(self) -> None:
         """Find out whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
@@ -68,7 +71,9 @@ class JetStreamPayments:
                 return _KNOWN
         data = encode(PaymentAccepted(payment_id, payment.amount_cents, payment.accepted_at))
         subject = subjects.accepted(payment_id)
+        begun_s = perf_counter()
         result = await store(self._bus, subjects.PAYMENTS, subject, data, message_id=payment_id, expected_last=0)
+        self.store_took.add((perf_counter() - begun_s) * 1000)
         match result:
             case BusStored():
                 return _STORED
