@@ -26,6 +26,7 @@ from services.dispatcher.core.outcome import Booked, Found, NotBooked, Refused, 
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import InHand, Start, Traffic, backoff_ms
 from services.dispatcher.flow.ports import Clock, Delivery, Processor, Queue, Records
+from services.telling import Gathered
 
 AGAIN_AFTER_S = 1.0  # a delivery that cannot be told apart now comes again after this
 UNREADABLE_AGAIN_AFTER_S = 60.0
@@ -59,6 +60,7 @@ class Settling:
         self._finishing = False
         self.mark = 0
         self.seq_seen = 0
+        self._gathered = Gathered(log)
         self.tally = Tally(processors)
         self.counts = self.tally.counts
 
@@ -123,7 +125,7 @@ class Settling:
                 return
             found = await self._records.find_binding(payment.id) or BoundTo(self._home, 0)
             if found.processor not in self._processors:
-                log.error("payment.bound_elsewhere", extra={"id": payment.id, "processor": found.processor})
+                self._gathered.tell(logging.ERROR, "payment.bound_elsewhere", found.processor, id=payment.id)
                 await self._let_go(payment, UNREADABLE_AGAIN_AFTER_S)
                 return
             revision = await self._records.bind(payment.id, found.processor, found.revision)
@@ -191,7 +193,7 @@ class Settling:
         if (found.revision if found else 0) == payment.binding.revision:
             return True
         # Not given back: whoever wrote the entry may hold it. Else it comes again after ack_wait.
-        log.warning("payment.bound_anew", extra={"id": payment.id, "processor": found.processor if found else None})
+        self._gathered.tell(logging.WARNING, "payment.bound_anew", found.processor if found else "", id=payment.id)
         self.tally.happened("bound_anew")
         self._traffic.let_go(payment)
         return False
@@ -230,7 +232,7 @@ class Settling:
 
     def _unknown(self, payment: InHand, processor: str, detail: str) -> None:
         self.tally.happened("unknown")
-        log.warning("payment.unknown", extra={"id": payment.id, "processor": processor, "detail": detail})
+        self._gathered.tell(logging.WARNING, "payment.unknown", processor, id=payment.id, detail=detail)
         payment.binding = bindings_core.after_unknown(payment.binding)
         self._resend(payment)
 
@@ -263,10 +265,10 @@ class Settling:
     async def _refused(self, payment: InHand, processor: str, detail: str) -> None:
         if not payment.binding.may_move:
             # Another attempt may have charged all the same: only a booking ends this, or an operator.
-            log.error("payment.refused_after_unknown", extra={"id": payment.id, "processor": processor})
+            self._gathered.tell(logging.ERROR, "payment.refused_after_unknown", processor, id=payment.id)
             self._unknown(payment, processor, detail)
             return
-        log.warning("payment.refused", extra={"id": payment.id, "processor": processor, "detail": detail})
+        self._gathered.tell(logging.WARNING, "payment.refused", processor, id=payment.id, detail=detail)
         event = PaymentRefused(
             id=payment.id,
             amount_cents=payment.amount_cents,

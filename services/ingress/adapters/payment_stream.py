@@ -1,6 +1,7 @@
 """Payments as the streams hold them: stored means that the PubAck said so."""
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import assert_never
@@ -25,8 +26,11 @@ from services.contracts.events import (
 )
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
+from services.telling import Gathered
 
 TROUBLE_TIMEOUT_S = 1.0
+
+log = logging.getLogger("tarifa.ingress")
 
 _STORED = Stored()
 _KNOWN = Known()
@@ -46,6 +50,7 @@ class JetStreamPayments:
         self._window = timedelta(seconds=window_s)
         self._forgotten_until_s = 0.0
         self._generation = bus.generation
+        self._gathered = Gathered(log)
         self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
     async def open(self) -> None:
@@ -80,6 +85,7 @@ class JetStreamPayments:
             case Duplicate() | Conflict():
                 return _KNOWN
             case Full(detail):
+                self._gathered.tell(logging.WARNING, "payment.backlog_full", detail=detail)
                 return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
             case Away(detail):
                 return TryLater("nats_away", f"NATS did not confirm: {detail}; {REPEAT_IS_SAFE}")
