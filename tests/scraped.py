@@ -24,7 +24,10 @@ class Scraped:
     @property
     def labels(self) -> Mapping[str, set[str]]:
         """The names of the labels, by the name of the sample."""
-        return {name: {key for each in self._samples if each.name == name for key in each.labels} for name in self.names}
+        found: dict[str, set[str]] = {}
+        for sample in self._samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+        return found
 
     def value(self, name: str, **labels: str) -> float:
         """Return the one sample that has exactly these labels."""

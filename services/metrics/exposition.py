@@ -9,12 +9,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from services.contracts.durations import BOUNDS_MS, Durations
 from services.contracts.metrics import Histogram, Metric, Numbers
 
-_LEAST_UPPER = (*(floatToGoString(bound_ms / 1000) for bound_ms in BOUNDS_MS), "+Inf")
+_AT_MOST = (*(str(bound_ms / 1000) for bound_ms in BOUNDS_MS), "+Inf")
+
+_NUMBERS: dict[str, type[CounterMetricFamily] | type[GaugeMetricFamily]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+}
 
 
 class _Told(Collector):
@@ -58,7 +62,7 @@ def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
 def _family(metric: Metric) -> Family:
     match metric:
         case Numbers(kind, name, text, labels, samples):
-            numbers = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(name, text, labels=labels)
+            numbers = _NUMBERS[kind](name, text, labels=labels)
             for values, number in samples.items():
                 numbers.add_metric(values, number)
             return numbers
@@ -72,4 +76,4 @@ def _family(metric: Metric) -> Family:
 
 
 def _buckets(took: Durations) -> list[tuple[str, float]]:
-    return list(zip(_LEAST_UPPER, accumulate(took.counts), strict=True))
+    return list(zip(_AT_MOST, accumulate(took.counts), strict=True))

@@ -1,12 +1,13 @@
 """GET /metrics on a port of its own, answered by the loop that does the service's work: no thread, no framework.
 
-One scrape is some milliseconds of the loop every few seconds. Who is slow, says too much or comes in numbers is cut off.
+One scrape is some milliseconds of the loop, every few seconds. Who is slow or says too much is cut off, and so is a
+crowd.
 """
 
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
@@ -119,8 +120,7 @@ class _Asked:
         if request.method not in {"GET", "HEAD"}:
             return _reply(HTTPStatus.METHOD_NOT_ALLOWED, allow="GET, HEAD")
         try:
-            told: Iterable[Metric] = await self._metrics.told()
-            body, content_type = self._exposition.text(told, request.accept)
+            body, content_type = self._exposition.text(await self._metrics.told(), request.accept)
         except Exception:
             log.exception("metrics.fault")
             return _reply(HTTPStatus.INTERNAL_SERVER_ERROR)

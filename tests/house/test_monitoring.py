@@ -106,8 +106,8 @@ def test_the_dashboard_has_the_questions_in_rows_and_no_two_panels_in_one_place(
 
 
 @pytest.mark.parametrize("expression", expressions())
-def test_every_expression_asks_for_something_and_shows_what_it_groups_by(expression: str) -> None:
-    """A counter is never shown without its rate or sum, and a legend names labels that the result has."""
+def test_every_expression_asks_for_something_and_shows_only_what_it_groups_by(expression: str) -> None:
+    """It is whole, and its legend names labels that the result has."""
     assert metrics_in(expression) or expression == "up"
     assert expression.count("(") == expression.count(")")
     for shown in [labels for found, labels in legends() if found == expression]:

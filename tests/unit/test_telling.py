@@ -1,13 +1,12 @@
 """Log lines: what comes payment after payment is gathered, and what goes on is not told again."""
 
-import asyncio
 import logging
-from collections.abc import Callable
 
 import pytest
 
 from services import telling
 from services.telling import Gathered, Trouble
+from tests.nats_server import until
 
 log = logging.getLogger("tarifa.test")
 
@@ -41,7 +40,7 @@ async def test_the_first_is_told_at_once_and_the_rest_as_a_count(
     for number in range(500):
         gathered.tell(logging.WARNING, "payment.unknown", "default", id=str(number))
     assert lines(caplog) == [("payment.unknown", 1, "0")]
-    await _until(lambda: len(lines(caplog)) > 1)
+    await until(lambda: len(lines(caplog)) > 1)
     assert lines(caplog) == [("payment.unknown", 1, "0"), ("payment.unknown", 499, "499")]
 
 
@@ -52,7 +51,7 @@ async def test_after_a_quiet_while_the_next_is_told_at_once_again(
     monkeypatch.setattr(telling, "GATHERED_S", 0.01)
     gathered = Gathered(log)
     gathered.tell(logging.WARNING, "payment.unknown", "default", id="a")
-    await _until(lambda: not gathered._windows)
+    await until(lambda: not gathered._windows)
     gathered.tell(logging.WARNING, "payment.unknown", "default", id="b")
     assert lines(caplog) == [("payment.unknown", 1, "a"), ("payment.unknown", 1, "b")]
 
@@ -74,9 +73,3 @@ async def test_each_one_is_told_to_whoever_debugs(caplog: pytest.LogCaptureFixtu
         gathered.tell(logging.WARNING, "payment.unknown", "default", id=str(number))
     each = [record.id for record in caplog.records if record.levelno == logging.DEBUG]  # type: ignore[attr-defined]
     assert each == ["0", "1", "2"]
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.005)

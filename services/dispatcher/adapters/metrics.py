@@ -8,7 +8,6 @@ from services.contracts.metrics import (
     Numbers,
     Source,
     counter,
-    counters_by,
     gauge,
     gauges_by,
     histograms_by,

@@ -1,4 +1,4 @@
-"""What a dispatcher counts of itself, since its start. Counts only grow; a reader takes the difference of two readings."""
+"""What a dispatcher counts of itself, since its start. Counts only grow."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ class Tally:
     def __init__(self, processors: Iterable[str]) -> None:
         names = tuple(processors)
         self.counts: dict[str, int] = {}
-        self.outcomes = {(name, kind): 0 for name in names for kind in OUTCOMES.values()}
+        self.outcomes: dict[tuple[str, ...], int] = {(name, kind): 0 for name in names for kind in OUTCOMES.values()}
         self.call_took = {name: Durations() for name in names}
         self.settle_took = {name: Durations() for name in names}
 

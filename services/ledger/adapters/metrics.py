@@ -5,25 +5,45 @@ What the book says are gauges, not counters: it forgets when it is cleared, and 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import StreamState, stream_state
 from services.contracts.metrics import Metric, Source, counter, gauge, gauges_by
 from services.contracts.subjects import SETTLEMENTS
-from services.ledger.flow.counting import Ledger
+from services.contracts.summary import Totals
+from services.ledger.adapters.summary_endpoint import Answering
 
 STREAM_TIMEOUT_S = 1.0
+
+# By the words of ``ledger.state``.
+_GAUGES = {
+    "caughtUp": ("tarifa_ledger_current", "1 while summaries are answered: the book is whole."),
+    "entries": ("tarifa_ledger_entries", "Settlements that the book counts."),
+    "refused": ("tarifa_ledger_refused", "Payments that the book remembers as refused."),
+    "conflicts": ("tarifa_ledger_conflicts", "Settlements that contradict the book, of all that is stored."),
+    "unreadable": ("tarifa_ledger_unreadable", "Messages of SETTLEMENTS that are no event."),
+    "appliedSeq": ("tarifa_ledger_applied_seq", "The sequence of the last settlement in the book."),
+    "memoryBytes": ("tarifa_ledger_memory_bytes", "What the book takes of the memory."),
+    "snapshotSeq": ("tarifa_ledger_snapshot_seq", "The last settlement that the newest snapshot covers."),
+}
+_COUNTERS = {
+    "snapshotsRefused": ("tarifa_ledger_snapshots_refused_total", "Snapshots that could not be used."),
+    "snapshotsFailed": ("tarifa_ledger_snapshots_failed_total", "Snapshots that could not be stored."),
+}
 
 log = logging.getLogger("tarifa.ledger")
 
 
-def of_ledger(ledger: Ledger) -> Source:
+def of_ledger(ledger: Answering) -> Source:
     """Return the source for the book; while that is not whole, its totals are not told."""
 
     async def tell() -> Iterable[Metric]:
-        return (*_book(ledger), *_totals(ledger), *_snapshots(ledger))
+        state = ledger.state()
+        gauges = [gauge(name, text, state[word]) for word, (name, text) in _GAUGES.items()]
+        counters = [counter(name, text, state[word]) for word, (name, text) in _COUNTERS.items()]
+        return (*gauges, *counters, *_totals(ledger.summary(None, None)))
 
     return tell
 
@@ -38,19 +58,7 @@ def of_settlements(bus: Bus, bytes_max: int) -> Source:
     return tell
 
 
-def _book(ledger: Ledger) -> Iterator[Metric]:
-    book = ledger.book
-    yield gauge("tarifa_ledger_current", "1 while summaries are answered: the book is whole.", ledger.is_current)
-    yield gauge("tarifa_ledger_entries", "Settlements that the book counts.", book.entries)
-    yield gauge("tarifa_ledger_refused", "Payments that the book remembers as refused.", book.refused)
-    yield gauge("tarifa_ledger_conflicts", "Settlements that contradict the book, of all stored.", ledger.conflicts)
-    yield gauge("tarifa_ledger_unreadable", "Messages of SETTLEMENTS that are no event.", ledger.unreadable)
-    yield gauge("tarifa_ledger_applied_seq", "The sequence of the last settlement in the book.", ledger.applied_seq)
-    yield gauge("tarifa_ledger_memory_bytes", "What the book takes of the memory.", book.memory_bytes)
-
-
-def _totals(ledger: Ledger) -> Iterator[Metric]:
-    totals = ledger.summary(None, None)
+def _totals(totals: Mapping[str, Totals] | None) -> Iterator[Metric]:
     if totals is None:
         return
     yield gauges_by(
@@ -65,13 +73,6 @@ def _totals(ledger: Ledger) -> Iterator[Metric]:
         "What was charged, by processor.",
         {name: total.cents for name, total in totals.items()},
     )
-
-
-def _snapshots(ledger: Ledger) -> Iterator[Metric]:
-    kept = ledger.kept
-    yield gauge("tarifa_ledger_snapshot_seq", "The last settlement that the newest snapshot covers.", kept.seq)
-    yield counter("tarifa_ledger_snapshots_refused_total", "Snapshots that could not be used.", kept.refused)
-    yield counter("tarifa_ledger_snapshots_failed_total", "Snapshots that could not be stored.", kept.failed)
 
 
 def _stream(state: StreamState, bytes_max: int) -> Iterator[Metric]:

@@ -30,7 +30,7 @@ class Kept:
 
 
 class Ledger:
-    """The book, and what of the stream is in it; conflicts and unreadable messages of all that is stored.
+    """The book, and what of the stream is in it.
 
     Args:
         book: empty.
@@ -41,8 +41,8 @@ class Ledger:
     def __init__(self, book: Book, listen: Callable[[Record, Skip], Settlements]) -> None:
         self.book = book
         self.kept = Kept()
-        self.conflicts = 0
-        self.unreadable = 0
+        self._conflicts = 0
+        self._unreadable = 0
         self._settlements = listen(self.record, self.skip)
 
     async def run(self) -> None:
@@ -53,7 +53,7 @@ class Ledger:
 
     def resume(self, position: Position, counts: Counts) -> None:
         """Go on after a position, with the book as it was there; before ``run``."""
-        self.conflicts, self.unreadable = counts.conflicts, counts.unreadable
+        self._conflicts, self._unreadable = counts.conflicts, counts.unreadable
         self._settlements.resume_after(position.seq)
 
     def picture(self) -> tuple[Picture, Position, Counts] | None:
@@ -64,17 +64,12 @@ class Ledger:
         position = self._settlements.position()
         if position is None:
             return None
-        return self.book.picture(), position, Counts(self.conflicts, self.unreadable)
+        return self.book.picture(), position, Counts(self._conflicts, self._unreadable)
 
     @property
     def applied_seq(self) -> int:
         """The sequence of the last message in the book."""
         return self._settlements.applied_seq
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the book is whole, and summaries are answered."""
-        return self._settlements.is_current
 
     def record(self, event: Settlement, seq: int) -> None:
         """Take one event into the book."""
@@ -91,22 +86,22 @@ class Ledger:
 
     def skip(self, seq: int, reason: str) -> None:
         """Count a message that is no event: nothing of it can be counted, and it must not hold the others up."""
-        self.unreadable += 1
+        self._unreadable += 1
         log.error("ledger.unreadable", extra={"seq": seq, "reason": reason})
 
     def summary(self, from_us: int | None, to_us: int | None) -> dict[str, Totals] | None:
         """Return the totals of a period, or None while the book is not whole."""
-        return self.book.totals(from_us, to_us) if self.is_current else None
+        return self.book.totals(from_us, to_us) if self._settlements.is_current else None
 
     def state(self) -> dict[str, int | bool]:
         """Return what an operator asks first. Conflicts and unreadable messages: of all that is stored."""
         return {
             "entries": self.book.entries,
             "refused": self.book.refused,
-            "conflicts": self.conflicts,
-            "unreadable": self.unreadable,
+            "conflicts": self._conflicts,
+            "unreadable": self._unreadable,
             "appliedSeq": self._settlements.applied_seq,
-            "caughtUp": self.is_current,
+            "caughtUp": self._settlements.is_current,
             "memoryBytes": self.book.memory_bytes,
             "snapshotSeq": self.kept.seq,
             "snapshotsRefused": self.kept.refused,
@@ -119,7 +114,7 @@ class Ledger:
             case Recorded() | Repeated():
                 pass
             case Conflicting(found, told):
-                self.conflicts += 1
+                self._conflicts += 1
                 log.error("ledger.conflict", extra={"seq": seq, "found": found, "told": told})
             case _:
                 assert_never(recording)

@@ -22,8 +22,10 @@ def test_metrics_are_off_unless_an_address_is_given(text: str, address: TcpAddre
     assert bus_settings({}).metrics_listen is None
 
 
-@pytest.mark.parametrize("text", ["9100", ":9100", "localhost:", "localhost:0", "localhost:70000", "unix:/x.sock", "off"])
+@pytest.mark.parametrize(
+    "text", ["9100", ":9100", "localhost:", "localhost:0", "localhost:70000", "unix:/x.sock", "off"]
+)
 def test_what_is_no_address_names_the_variable(text: str) -> None:
     """With the form that it must have."""
-    with pytest.raises(SettingError, match="^METRICS_LISTEN must be host:port with a port of 1 to 65535, or empty"):
+    with pytest.raises(SettingError, match=r"^METRICS_LISTEN must be host:port with a port of 1 to 65535, or empty"):
         bus_settings({"METRICS_LISTEN": text})
