@@ -15,12 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.stack import ports
+from sandbox.stack import metered, ports
 from sandbox.stack.errors import StackError
 from sandbox.stack.ports import HOST
 
 _TOP = Path(__file__).parents[2]
 _PORT_FLAGS = ("http", "nats", "monitor", "default", "fallback")
+_DISPATCHERS_MEASURED = 4  # no test runs more
+_MEASURED = len(metered.ports(metered.FIRST, _DISPATCHERS_MEASURED))
 _LINES_MAX = 200_000
 _LINES_IN_AN_ERROR = 40
 _LOOK_EVERY_S = 0.02
@@ -35,7 +37,7 @@ class Stack:
     ``env`` comes on top of this process's environment: PROCESSORS, INGRESSES, DISPATCHERS, KEEP, SANDBOX_FEES, and what
     services read.
     With a ``run_dir`` stores can be kept from one stack to the next; without, a temporary folder is removed at the end.
-    ``log_lines`` are the last lines; a ``log_file`` gets them all.
+    ``log_lines`` are the last lines; a ``log_file`` gets them all. ``metrics``: services are measured, on free ports.
     """
 
     command: tuple[str, ...] = (sys.executable, "-m", "sandbox.stack")
@@ -48,12 +50,15 @@ class Stack:
         flags: Sequence[str] = (),
         ready_within_s: float = 90.0,
         log_file: Path | None = None,
+        metrics: bool = False,
     ) -> None:
         self._own_dir = run_dir is None
         self.run_dir = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
         self.ports = dict(zip(_PORT_FLAGS, ports.free(len(_PORT_FLAGS)), strict=True))
         self.log_lines: deque[str] = deque(maxlen=_LINES_MAX)
         self._env = {**os.environ, **(env or {})}
+        taken = tuple(self.ports.values())
+        self._metrics_first_port = ports.free_in_a_row(_MEASURED, but=taken) if metrics else metered.NONE
         self._flags = flags
         self._ready_within_s = ready_within_s
         self._log_file = log_file
@@ -84,6 +89,15 @@ class Stack:
         """Return where one of the stack's own processors listens: default or fallback."""
         return f"http://{HOST}:{self.ports[name]}"
 
+    def metrics_url(self, part: str) -> str:
+        """Return where a service is measured: ingress-1, ingress-2, ledger, dispatcher-1 and so on.
+
+        Raises:
+            KeyError: the stack was not told to have it measured.
+        """
+        port = metered.ports(self._metrics_first_port, _DISPATCHERS_MEASURED)[part]
+        return f"http://{HOST}:{port}/metrics"
+
     def start(self) -> None:
         """Start and wait until a payment would be accepted and counted.
 
@@ -97,6 +111,7 @@ class Stack:
                 *self.command,
                 *("--run-dir", str(self.run_dir), "--stop-with-stdin"),
                 *port_flags,
+                *("--metrics", str(self._metrics_first_port)),
                 *self._flags,
             ],
             cwd=_TOP,

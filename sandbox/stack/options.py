@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from sandbox.stack import metered
 from sandbox.stack.ports import HOST
 from services.contracts import setting
 from services.contracts.processor import processors_from_text
@@ -23,6 +24,7 @@ class Options:
     http_port: int
     nats_port: int
     monitor_port: int
+    metrics_first_port: int  # metered.NONE: no metrics
     processor_ports: tuple[int, int]  # as OWN_PROCESSORS
     run_dir: Path
     nginx_wanted: bool
@@ -50,6 +52,11 @@ class Options:
         return self.nats_url_given or f"nats://{HOST}:{self.nats_port}"
 
     @property
+    def metrics_ports(self) -> dict[str, int]:
+        """Return where services are measured, by part."""
+        return metered.ports(self.metrics_first_port, self.dispatchers, self.ingresses)
+
+    @property
     def http_url(self) -> str:
         """Return where clients come in."""
         return f"http://{HOST}:{self.http_port}"
@@ -75,6 +82,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         http_port=flags.http,
         nats_port=flags.nats,
         monitor_port=flags.monitor,
+        metrics_first_port=flags.metrics,
         processor_ports=(flags.default, flags.fallback),
         run_dir=flags.run_dir.resolve(),
         nginx_wanted=not flags.no_nginx,
@@ -119,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--http", type=int, default=9999, help="port for clients")
     parser.add_argument("--nats", type=int, default=4222, help="port of nats-server")
     parser.add_argument("--monitor", type=int, default=8222, help="port of nats-server's monitoring")
+    parser.add_argument(
+        "--metrics", type=int, default=metered.FIRST, help="first of the ports for Prometheus, one a service; 0: none"
+    )
     parser.add_argument("--default", type=int, default=8001, help="port of the processor named default")
     parser.add_argument("--fallback", type=int, default=8002, help="port of the processor named fallback")
     parser.add_argument("--run-dir", type=Path, default=Path(".run"), help="folder for stores, process ids and sockets")

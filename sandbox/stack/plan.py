@@ -53,6 +53,7 @@ def ports(options: Options) -> dict[str, int]:
         "nats": options.nats_port,
         "monitoring of nats": options.monitor_port,
         **{f"processor {name}": port for name, port in own.items()},
+        **{f"metrics of {part}": port for part, port in options.metrics_ports.items()},
     }
 
 
@@ -66,6 +67,7 @@ def places(options: Options, nginx: Path | None) -> list[str]:
         f"http       {options.http_url} ({door} {' and '.join(ingresses(options))})",
         f"nats       nats://{HOST}:{options.nats_port}, monitoring http://{HOST}:{options.monitor_port}{elsewhere}",
         f"processors {processors}{given}",
+        *_measured(options),
         f"folder     {options.run_dir}",
         *(["limits     those of docker-compose.yml, but for the processors"] if options.limits_wanted else []),
     ]
@@ -74,6 +76,12 @@ def places(options: Options, nginx: Path | None) -> list[str]:
 def ingresses(options: Options) -> tuple[str, ...]:
     """Return the names of the ingress instances."""
     return tuple(f"ingress-{number}" for number in range(1, options.ingresses + 1))
+
+
+def _measured(options: Options) -> list[str]:
+    places = [f"http://{HOST}:{port}/metrics ({part})" for part, port in options.metrics_ports.items()]
+    between = "\n           "
+    return [f"metrics    {between.join(places)}"] if places else []
 
 
 def socket_paths(options: Options) -> dict[str, Path]:
@@ -120,7 +128,10 @@ def _service(
     service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
-    env = {**shared, **(own or {})}
+    port = options.metrics_ports.get(name)
+    # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.
+    measured = {"METRICS_LISTEN": f"{HOST}:{port}" if port else ""}
+    env = {**shared, **measured, **(own or {})}
     command = (sys.executable, "-m", f"services.{service}")
     return Part(name, command, env, ready=f"{service}.ready", grace_s=grace_s)
 

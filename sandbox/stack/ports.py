@@ -5,7 +5,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
@@ -52,6 +52,19 @@ def free(count: int) -> list[int]:
             if _bound(held.enter_context(contextlib.closing(socket.socket())), port):
                 ports.append(port)
     return ports
+
+
+def free_in_a_row(count: int, but: Collection[int] = ()) -> int:
+    """Return the first of so many ports that are free now and follow one another; none of them is in ``but``.
+
+    Raises:
+        StackError: there are none.
+    """
+    for first in random.sample(_TEST_PORTS, len(_TEST_PORTS)):
+        row = range(first, first + count)
+        if not any(port in but for port in row) and all(map(is_free, row)):
+            return first
+    raise StackError(f"no {count} ports in a row are free in {_TEST_PORTS}")
 
 
 def holder(port: int) -> str:

@@ -90,7 +90,7 @@ class RoutedClient(Client):
             self._transport.write(written)
         except RuntimeError as error:
             # uvloop's word for a connection that has ended, which the client notices in a moment.
-            log.info("bus.not_written", extra={"error": str(error)})
+            log.debug("bus.not_written", extra={"error": str(error)})
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._receivers.pop(sid, None)

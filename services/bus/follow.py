@@ -13,6 +13,7 @@ from services.bus.lookup import stream_state
 from services.bus.message import Message
 from services.bus.pulls import Pulls
 from services.bus.work_queue import Delivery, ack_numbers, delivery_of
+from services.telling import Trouble
 
 BATCH = 500
 OPEN_AGAIN_AFTER_S = 0.5
@@ -74,6 +75,7 @@ class Follower:
             StreamWentBackError: what was applied is no longer what the stream holds.
             Exception: what ``apply`` raised.
         """
+        not_open = Trouble(log, "follow.not_open")
         while True:
             self._again.clear()
             self._caught_up.clear()
@@ -81,9 +83,10 @@ class Follower:
                 opening = await self._open()
                 subscription = await self._subscribe(opening)
             except (BusAwayError, api.ApiError) as error:
-                log.warning("follow.not_open", extra={"stream": self._stream, "error": str(error)})
+                not_open.tell(str(error), stream=self._stream)
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
                 continue
+            not_open.over()
             try:
                 await self._until_again(opening)
             finally:
@@ -163,7 +166,7 @@ class Follower:
             try:
                 pulls.ask(BATCH)
             except BusAwayError:
-                log.info("follow.away", extra={"stream": self._stream})  # the reconnect opens anew
+                log.debug("follow.away", extra={"stream": self._stream})  # the reconnect opens anew
 
     async def _until_again(self, opening: _Opening) -> None:
         while True:
@@ -183,7 +186,7 @@ class Follower:
         try:
             consumer = await api.call(self._bus, f"CONSUMER.INFO.{self._stream}.{opening.consumer}")
         except (BusAwayError, api.ApiError) as error:
-            log.info("follow.not_looked", extra={"stream": self._stream, "error": str(error)})
+            log.debug("follow.not_looked", extra={"stream": self._stream, "error": str(error)})
             return
         if consumer["num_pending"] == 0 and consumer["delivered"]["consumer_seq"] == opening.consumer_seq:
             opening.behind = 0

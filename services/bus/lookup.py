@@ -75,6 +75,7 @@ class StreamState:
     messages: int
     first_seq: int
     last_seq: int
+    size_bytes: int
 
 
 async def stream_state(bus: Bus, stream: str) -> StreamState:
@@ -84,7 +85,9 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
         ApiError, BusAwayError: as of the API.
     """
     state = (await api.call(bus, f"STREAM.INFO.{stream}"))["state"]
-    return StreamState(int(state["messages"]), int(state["first_seq"]), int(state["last_seq"]))
+    return StreamState(
+        int(state["messages"]), int(state["first_seq"]), int(state["last_seq"]), size_bytes=int(state["bytes"])
+    )
 
 
 @dataclass(frozen=True, slots=True)

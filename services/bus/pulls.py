@@ -78,7 +78,7 @@ class Pulls:
             self.outstanding = 0
         elif pending is None:  # refused as a whole
             refused = int(message.subject.rpartition(".")[2])
-            level = logging.INFO if description == _IN_HAND_ALREADY else logging.WARNING
+            level = logging.DEBUG if description == _IN_HAND_ALREADY else logging.WARNING
             log.log(level, "pulls.refused", extra={"count": refused, "reason": description})
             asyncio.get_running_loop().call_later(_REFUSED_PAUSE_S, self._forget, refused)
         else:

@@ -1,4 +1,4 @@
-"""The settings that every service reads alike: where NATS is, how the streams must be, who charges.
+"""The settings that every service reads alike: where NATS is, how the streams must be, who charges, who may ask.
 
 One reading for all three, so that no two services can want the same stream differently.
 """
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from services.bus.streams import StreamLimits
 from services.contracts.processor import Processor, processors_from_text
 from services.contracts.setting import text_as, whole
+from services.contracts.tcp_address import PORT_MAX, TcpAddress, tcp_address
 
 PROCESSORS_DEFAULT = "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
 BYTES_PER_GIB = 1024**3
@@ -19,11 +20,15 @@ LEASE_S = 15
 
 @dataclass(frozen=True, slots=True)
 class BusSettings:
-    """What all services share; ``processors`` are sorted by fee, the first is the home."""
+    """What all services share; ``processors`` are sorted by fee, the first is the home.
+
+    ``metrics_listen``: where Prometheus may ask; None is nowhere.
+    """
 
     nats_url: str
     limits: StreamLimits
     processors: tuple[Processor, ...]
+    metrics_listen: TcpAddress | None
 
 
 def bus_settings(env: Mapping[str, str]) -> BusSettings:
@@ -43,7 +48,15 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
             lease_s=LEASE_S,
         ),
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
+        metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),
     )
+
+
+def _metrics_listen(text: str) -> TcpAddress | None:
+    address = tcp_address(text)
+    if text and address is None:
+        raise ValueError(f"must be host:port with a port of 1 to {PORT_MAX}, or empty for no metrics, not {text!r}")
+    return address
 
 
 def _nats_url(text: str) -> str:

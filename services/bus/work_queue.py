@@ -16,6 +16,7 @@ from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.message import Message
 from services.bus.pulls import Pulls
+from services.telling import Trouble
 
 PREPARE_AGAIN_AFTER_S = 0.5
 EXPIRY_CHECK_EVERY_S = 1.0
@@ -119,14 +120,16 @@ class WorkQueue:
 
     async def run(self) -> None:
         """Keep the queue open until cancelled."""
+        not_open = Trouble(log, "work_queue.not_open")
         while True:
             self._reconnected.clear()
             try:
                 subscription = await self._open()
             except (BusAwayError, ApiError) as error:
-                log.warning("work_queue.not_open", extra={"error": str(error)})
+                not_open.tell(str(error))
                 await asyncio.sleep(PREPARE_AGAIN_AFTER_S)
                 continue
+            not_open.over()
             try:
                 await self._until_reconnect()
             finally:
@@ -165,7 +168,7 @@ class WorkQueue:
         try:
             self._bus.publish(handle, word, within_s=within_s)
         except BusAwayError as error:
-            log.info("work_queue.not_told", extra={"word": word.decode(), "error": str(error)})
+            log.debug("work_queue.not_told", extra={"word": word.decode(), "error": str(error)})
 
     async def _open(self) -> Subscription:
         generation = self._bus.generation

@@ -14,6 +14,7 @@ from services.bus.streams import claim_home, ensure_dispatcher, ensure_streams
 from services.contracts import subjects
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.health import HealthPoller, hear
+from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.payment_stream import PaymentStream
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import ProcessorTransport
@@ -21,6 +22,8 @@ from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.pump import Pump
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.settings import Settings, settings
+from services.metrics.bus import of_bus
+from services.metrics.server import Metrics, served_metrics
 from services.running import connected, run
 
 HEALTH_TIMEOUT_S = 2.0
@@ -30,21 +33,29 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 async def story(stop: asyncio.Event) -> None:
-    """Connect everything, settle payments until ``stop``, then let the calls under way end."""
+    """Settle payments until ``stop``, and be measured meanwhile."""
     config = settings(os.environ)
+    async with served_metrics(config.bus.metrics_listen, "dispatcher") as metrics:
+        await _connect(config, metrics, stop)
+    log.info("dispatcher.stopped")
+
+
+async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> None:
+    """Connect everything, settle payments until ``stop``, then let the calls under way end."""
     bus = await connected(config.bus.nats_url, "dispatcher", stop)
     if bus is None:
         return
     transport = ProcessorTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
     try:
-        await _settle(config, bus, transport, stop)
+        await _settle(config, bus, transport, metrics, stop)
     finally:
         await transport.aclose()
         await bus.close()
-    log.info("dispatcher.stopped")
 
 
-async def _settle(config: Settings, bus: Bus, transport: ProcessorTransport, stop: asyncio.Event) -> None:
+async def _settle(
+    config: Settings, bus: Bus, transport: ProcessorTransport, metrics: Metrics, stop: asyncio.Event
+) -> None:
     processors = {
         processor.name: ProcessorApi(
             processor.url, transport, call_timeout_s=config.call_timeout_s, health_timeout_s=HEALTH_TIMEOUT_S
@@ -68,6 +79,7 @@ async def _settle(config: Settings, bus: Bus, transport: ProcessorTransport, sto
         clock=clock,
         on_change=pump.kick,
     )
+    metrics.add(of_bus(bus), of_dispatcher(settling.tally, traffic, config.bus.processors, clock))
     pump.begin(settling.start)
     queue = stream.open(settling.deliver, settling.read_mark, lambda: settling.seq_seen)
     await hear(bus, clock, frozenset(names), settling.heard)

@@ -5,19 +5,28 @@ import os
 from functools import partial
 
 from services.bus.streams import ensure_streams
+from services.ledger.adapters.metrics import of_ledger, of_settlements
 from services.ledger.adapters.settlement_stream import SettlementStream
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.adapters.summary_endpoint import SummaryEndpoint
 from services.ledger.core.book import Book
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.keeping import Keeper
-from services.ledger.settings import ledger_settings
+from services.ledger.settings import LedgerSettings, ledger_settings
+from services.metrics.bus import of_bus
+from services.metrics.server import Metrics, served_metrics
 from services.running import connected, run
 
 
 async def story(stop: asyncio.Event) -> None:
-    """Run the ledger until the event is set."""
+    """Count until the event is set, and be measured meanwhile."""
     settings = ledger_settings(os.environ)
+    async with served_metrics(settings.bus.metrics_listen, "ledger") as metrics:
+        await _count(settings, metrics, stop)
+
+
+async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event) -> None:
+    """Run the ledger until the event is set."""
     bus = await connected(settings.bus.nats_url, "ledger", stop)
     if bus is None:
         return
@@ -25,6 +34,7 @@ async def story(stop: asyncio.Event) -> None:
         await ensure_streams(bus, settings.bus.limits)
         ledger = Ledger(Book(settings.processors), partial(SettlementStream, bus))
         keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every)
+        metrics.add(of_bus(bus), of_ledger(ledger), of_settlements(bus, settings.bus.limits.settlements_bytes_max))
         await SummaryEndpoint(ledger).serve(bus)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(bus.watch()), tasks.create_task(keeper.run())]

@@ -19,6 +19,7 @@ from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.processor_api import Health as HealthReply
 from services.dispatcher.adapters.processor_api import HealthUnread
 from services.dispatcher.core.condition import Health
+from services.telling import Trouble
 
 POLL_EVERY_S = 5.1  # the endpoint's window is 5 s
 
@@ -67,6 +68,7 @@ class HealthPoller:
         self._clock = clock
         self._me = me
         self._lease = Lease(bus, subjects.LEASES, f"health.{processor}", me)
+        self._unread = Trouble(log, "health.unread")
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -75,15 +77,16 @@ class HealthPoller:
                 if await self._lease.hold():
                     await self._poll()
             except BusAwayError as error:
-                log.info("health.not_polled", extra={"processor": self._processor, "error": str(error)})
+                log.debug("health.not_polled", extra={"processor": self._processor, "error": str(error)})
             await asyncio.sleep(POLL_EVERY_S)
 
     async def _poll(self) -> None:
         asked_at = self._clock.stamp()
         match await self._api.health():
             case HealthUnread(detail):
-                log.info("health.unread", extra={"processor": self._processor, "detail": detail})
+                self._unread.tell(detail, processor=self._processor)
             case HealthReply(failing, min_response_ms):
+                self._unread.over()
                 said = ConditionSaid(self._processor, failing, min_response_ms, asked_at, self._me)
                 self._bus.publish(subjects.CONDITION, _encoder.encode(said))
 

@@ -6,7 +6,7 @@ Fetches no more than can be in flight: what waits, waits in the stream.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from services.bus.connection import BusAwayError
 from services.contracts.stamp import micros_of
@@ -53,6 +53,7 @@ class Pump:
         self._is_asking = False
         self._rests_until_ms = 0.0
         self._stopped = False
+        self._told: dict[str, str] = {}  # by processor, the state of which the log knows
 
     def begin(self, start: Callable[[Start], None]) -> None:
         """Begin to start calls."""
@@ -78,6 +79,7 @@ class Pump:
             now_ms = self._clock.now_ms()
             if now_ms - looked_ms >= LOOK_EVERY_MS:
                 looked_ms = now_ms
+                self._tell_conditions(now_ms)
                 await self._look()
 
     async def keep_in_hand(self, ack_wait_s: float) -> None:
@@ -88,11 +90,24 @@ class Pump:
             for payment in [held for held in self._traffic.in_hand.values() if held.id in before]:
                 await self._source.in_progress(payment.handle)
 
+    def _tell_conditions(self, now_ms: float) -> None:
+        for name, condition in self._traffic.conditions(now_ms).items():
+            if condition.state == self._told.get(name, "serving"):
+                continue
+            self._told[name] = condition.state
+            match condition.state:
+                case "failing":
+                    log.warning("processor.failing", extra={"processor": name})
+                case "serving":
+                    log.info("processor.serving", extra={"processor": name})
+                case never:
+                    assert_never(never)
+
     async def _look(self) -> None:
         try:
             head = await self._source.head(self._clock.now_ms(), micros_of(self._clock.stamp()))
         except BusAwayError as error:
-            log.info("pump.head_unknown", extra={"error": str(error)})
+            log.debug("pump.head_unknown", extra={"error": str(error)})
             return
         self._traffic.backlog = head.backlog
         self._traffic.head_stored_ms = head.stored_ms

@@ -23,8 +23,10 @@ from services.dispatcher.core import binding as bindings_core
 from services.dispatcher.core.binding import BoundTo
 from services.dispatcher.core.condition import Health
 from services.dispatcher.core.outcome import Booked, Found, NotBooked, Refused, Unknown
+from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import InHand, Start, Traffic, backoff_ms
 from services.dispatcher.flow.ports import Clock, Delivery, Processor, Queue, Records
+from services.telling import Gathered
 
 AGAIN_AFTER_S = 1.0  # a delivery that cannot be told apart now comes again after this
 UNREADABLE_AGAIN_AFTER_S = 60.0
@@ -58,7 +60,9 @@ class Settling:
         self._finishing = False
         self.mark = 0
         self.seq_seen = 0
-        self.counts: dict[str, int] = {}
+        self._gathered = Gathered(log)
+        self.tally = Tally(processors)
+        self.counts = self.tally.counts
 
     def read_mark(self, mark: int) -> None:
         """Set the sequence up to which first deliveries are suspect, read anew for each connection."""
@@ -82,7 +86,7 @@ class Settling:
         known = self._traffic.in_hand.get(event.id)
         if known is not None and known.seq == delivery.seq:
             known.handle = delivery.handle
-            self._count("redelivered")
+            self.tally.happened("redelivered")
             return
         if known is not None:
             # The same id accepted twice: one after the other, so that the second finds what became of the first.
@@ -121,7 +125,7 @@ class Settling:
                 return
             found = await self._records.find_binding(payment.id) or BoundTo(self._home, 0)
             if found.processor not in self._processors:
-                log.error("payment.bound_elsewhere", extra={"id": payment.id, "processor": found.processor})
+                self._gathered.tell(logging.ERROR, "payment.bound_elsewhere", found.processor, id=payment.id)
                 await self._let_go(payment, UNREADABLE_AGAIN_AFTER_S)
                 return
             revision = await self._records.bind(payment.id, found.processor, found.revision)
@@ -131,7 +135,7 @@ class Settling:
         if revision is None:
             await self._let_go(payment, AGAIN_AFTER_S)
             return
-        self._count("taken_over")
+        self.tally.happened("taken_over")
         payment.binding = bindings_core.taken_over(found.processor, revision)
         self._resend(payment)
 
@@ -149,9 +153,10 @@ class Settling:
             evidence.withdrawn(token)
             self._on_change()
             return
-        requested_at = self._clock.stamp()
+        requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
         outcome = await self._processors[processor].charge(payment.id, payment.amount_cents, requested_at)
         now_ms = self._clock.now_ms()
+        self.tally.ended(processor, outcome, now_ms - begun_ms)
         match outcome:
             case Booked():
                 evidence.answered(token, now_ms)
@@ -159,7 +164,7 @@ class Settling:
                 await self._booked(payment, processor, requested_at, outcome.recorded)
             case NotBooked(detail, misconfigured):
                 evidence.failed(token, now_ms, at_once=misconfigured)
-                self._count("not_booked")
+                self.tally.happened("not_booked")
                 log.debug("payment.not_booked", extra={"id": payment.id, "processor": processor, "detail": detail})
                 self._again(payment)
             case Refused(detail):
@@ -188,8 +193,8 @@ class Settling:
         if (found.revision if found else 0) == payment.binding.revision:
             return True
         # Not given back: whoever wrote the entry may hold it. Else it comes again after ack_wait.
-        log.warning("payment.bound_anew", extra={"id": payment.id, "processor": found.processor if found else None})
-        self._count("bound_anew")
+        self._gathered.tell(logging.WARNING, "payment.bound_anew", found.processor if found else "", id=payment.id)
+        self.tally.happened("bound_anew")
         self._traffic.let_go(payment)
         return False
 
@@ -206,12 +211,12 @@ class Settling:
             return False
         if revision is None:
             # Somebody took it over meanwhile and will see it through.
-            self._count("move_conflict")
+            self.tally.happened("move_conflict")
             self._traffic.let_go(payment)
             return False
         payment.binding = bindings_core.moved(payment.binding, processor, revision)
         payment.moves += 1
-        self._count("moved")
+        self.tally.happened("moved")
         return True
 
     def _again(self, payment: InHand) -> None:
@@ -226,8 +231,8 @@ class Settling:
         self._on_change()
 
     def _unknown(self, payment: InHand, processor: str, detail: str) -> None:
-        self._count("unknown")
-        log.warning("payment.unknown", extra={"id": payment.id, "processor": processor, "detail": detail})
+        self.tally.happened("unknown")
+        self._gathered.tell(logging.WARNING, "payment.unknown", processor, id=payment.id, detail=detail)
         payment.binding = bindings_core.after_unknown(payment.binding)
         self._resend(payment)
 
@@ -244,7 +249,7 @@ class Settling:
         recorded = recorded or Found(payment.amount_cents, requested_at)
         if recorded.amount_cents != payment.amount_cents:
             log.error("payment.amount_differs", extra=_difference(payment, processor, recorded.amount_cents))
-            self._count("amount_differs")
+            self.tally.happened("amount_differs")
         event = PaymentSettled(
             id=payment.id,
             amount_cents=recorded.amount_cents,
@@ -254,15 +259,16 @@ class Settling:
             payment_seq=payment.seq,
         )
         await self._store(event)
+        self.tally.settled(processor, self._clock.now_ms() - payment.accepted_ms)
         await self._ack(payment, f"settled.{processor}")
 
     async def _refused(self, payment: InHand, processor: str, detail: str) -> None:
         if not payment.binding.may_move:
             # Another attempt may have charged all the same: only a booking ends this, or an operator.
-            log.error("payment.refused_after_unknown", extra={"id": payment.id, "processor": processor})
+            self._gathered.tell(logging.ERROR, "payment.refused_after_unknown", processor, id=payment.id)
             self._unknown(payment, processor, detail)
             return
-        log.warning("payment.refused", extra={"id": payment.id, "processor": processor, "detail": detail})
+        self._gathered.tell(logging.WARNING, "payment.refused", processor, id=payment.id, detail=detail)
         event = PaymentRefused(
             id=payment.id,
             amount_cents=payment.amount_cents,
@@ -283,7 +289,7 @@ class Settling:
             log.error(
                 "payment.amount_differs", extra=_difference(payment, settlement.processor, settlement.amount_cents)
             )
-            self._count("amount_differs")
+            self.tally.happened("amount_differs")
         if settlement.payment_seq != payment.seq:
             await self._store(replace(settlement, payment_seq=payment.seq))
         await self._ack(payment, "already_settled")
@@ -293,19 +299,19 @@ class Settling:
         tries = 0
         while not await self._records.store(event):
             tries += 1
-            self._count("settlement_not_stored")
+            self.tally.happened("settlement_not_stored")
             await self._clock.sleep_ms(STORE_AGAIN_FIRST_MS + backoff_ms(tries, self._clock.jitter()))
 
     async def _ack(self, payment: InHand, what: str) -> None:
         await self._queue.ack(payment.handle)
         self._traffic.let_go(payment)
-        self._count(what)
+        self.tally.happened(what)
         self._on_change()
 
     async def _let_go(self, payment: InHand, again_after_s: float) -> None:
         await self._queue.nak(payment.handle, again_after_s)
         self._traffic.let_go(payment)
-        self._count("let_go")
+        self.tally.happened("let_go")
         self._on_change()
 
     # ---- the rest
@@ -327,9 +333,6 @@ class Settling:
         age_ms = (micros_of(self._clock.stamp()) - micros_of(stamp)) / 1000
         return self._clock.now_ms() - age_ms
 
-    def _count(self, what: str) -> None:
-        self.counts[what] = self.counts.get(what, 0) + 1
-
     def _begin(self, story: Coroutine[Any, Any, None], payment: InHand | None = None) -> None:
         task = asyncio.get_running_loop().create_task(story)
         self._tasks.add(task)
@@ -341,7 +344,7 @@ class Settling:
             return
         # A bug. Unacked and no longer in hand, the payment comes again, as a suspect.
         log.critical("payment.failed", exc_info=task.exception(), extra={"id": payment.id if payment else None})
-        self._count("bug")
+        self.tally.happened("bug")
         if payment is not None:
             self._traffic.forget(payment)
             self._on_change()

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import assert_never
 
 from services.contracts.setting import SettingError
-from services.ingress.core.address import Address, TcpAddress, UnixAddress
+from services.contracts.tcp_address import TcpAddress
+from services.ingress.core.address import Address, UnixAddress
 
 BACKLOG = 1024  # connections not yet accepted; a balancer opens many at once
 PROBE_TIMEOUT_S = 1.0

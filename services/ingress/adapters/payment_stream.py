@@ -1,7 +1,9 @@
 """Payments as the streams hold them: stored means that the PubAck said so."""
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import assert_never
 
 from services.bus.api import ApiError
@@ -10,6 +12,7 @@ from services.bus.lookup import last_for, stream_state
 from services.bus.publish import Away, Conflict, Duplicate, Full, store
 from services.bus.publish import Stored as BusStored
 from services.contracts import subjects
+from services.contracts.durations import Durations
 from services.contracts.events import (
     PaymentAccepted,
     PaymentRefused,
@@ -23,8 +26,11 @@ from services.contracts.events import (
 )
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
+from services.telling import Gathered
 
 TROUBLE_TIMEOUT_S = 1.0
+
+log = logging.getLogger("tarifa.ingress")
 
 _STORED = Stored()
 _KNOWN = Known()
@@ -44,6 +50,8 @@ class JetStreamPayments:
         self._window = timedelta(seconds=window_s)
         self._forgotten_until_s = 0.0
         self._generation = bus.generation
+        self._gathered = Gathered(log)
+        self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
     async def open(self) -> None:
         """Find out whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
@@ -68,13 +76,16 @@ class JetStreamPayments:
                 return _KNOWN
         data = encode(PaymentAccepted(payment_id, payment.amount_cents, payment.accepted_at))
         subject = subjects.accepted(payment_id)
+        begun_s = perf_counter()
         result = await store(self._bus, subjects.PAYMENTS, subject, data, message_id=payment_id, expected_last=0)
+        self.store_took.add((perf_counter() - begun_s) * 1000)
         match result:
             case BusStored():
                 return _STORED
             case Duplicate() | Conflict():
                 return _KNOWN
             case Full(detail):
+                self._gathered.tell(logging.WARNING, "payment.backlog_full", detail=detail)
                 return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
             case Away(detail):
                 return TryLater("nats_away", f"NATS did not confirm: {detail}; {REPEAT_IS_SAFE}")

@@ -2,18 +2,7 @@
 
 from dataclasses import dataclass
 
-PORT_MAX = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class TcpAddress:
-    """A name or a number of this machine, and a port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+from services.contracts.tcp_address import PORT_MAX, TcpAddress, tcp_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +29,7 @@ def address_from_text(text: str) -> Address:
         if not path.startswith("/"):
             raise ValueError(f"must be host:port, or unix:/path.sock with an absolute path, not {text!r}")
         return UnixAddress(path)
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")  # an IPv6 number is written in brackets
-    if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) <= PORT_MAX:
+    address = tcp_address(text)
+    if address is None:
         raise ValueError(f"must be host:port with a port of 1 to {PORT_MAX}, or unix:/path.sock, not {text!r}")
-    return TcpAddress(host, int(port))
+    return address

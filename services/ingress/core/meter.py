@@ -16,13 +16,16 @@ RESULTS = {
 
 
 class Meter:
-    """Counts since the start; ``answers`` is by the names in RESULTS."""
+    """Counts since the start; ``answers`` is by the names in RESULTS, ``turned_down`` by the slug of the answer."""
 
     def __init__(self) -> None:
         self.answers: Counter[str] = Counter(dict.fromkeys(RESULTS.values(), 0))
+        self.turned_down: Counter[str] = Counter()
         self.took = Durations()
 
     def answered(self, answer: Accepted | Replayed | AmountDiffers | Rejected | TryLater, took_ms: float) -> None:
         """Count one answer."""
         self.answers[RESULTS[type(answer)]] += 1
         self.took.add(took_ms)
+        if isinstance(answer, Rejected | TryLater):
+            self.turned_down[answer.slug] += 1

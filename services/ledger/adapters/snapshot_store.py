@@ -20,6 +20,7 @@ from services.ledger.core.columns import Picture
 from services.ledger.core.keeping import Absent, Loaded, NotSaved, Restored, Saved, Unusable
 from services.ledger.core.restoring import Restoring
 from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Source, UnusableError
+from services.telling import Trouble
 
 TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
 TOGETHER_STORED = 4  # fewer: encoding these is the longest time for which a snapshot keeps the loop
@@ -157,11 +158,12 @@ class SnapshotStore:
             log.warning("ledger.snapshot_not_purged", extra={"before": seq, "error": str(error)})
 
     async def _source_when_there(self) -> tuple[Source, int]:
+        not_read = Trouble(log, "ledger.source_not_read")
         while True:
             try:
                 return await self._source_now()
             except (BusAwayError, api.ApiError) as error:
-                log.warning("ledger.source_not_read", extra={"error": str(error)})
+                not_read.tell(str(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _source_now(self) -> tuple[Source, int]:

@@ -28,6 +28,7 @@ WRONG = {
     "AMOUNT_MAX": "1e9",
     "ALLOW_PURGE": "true",
     "SETTLEMENTS_BYTES_MAX": "2GiB",
+    "METRICS_LISTEN": "9100",
 }
 
 

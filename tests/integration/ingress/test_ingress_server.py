@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 from services.contracts.money import Cents
+from services.contracts.tcp_address import TcpAddress
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_server import HttpServer
-from services.ingress.core.address import TcpAddress
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter

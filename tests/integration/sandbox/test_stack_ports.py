@@ -38,6 +38,13 @@ def test_a_listener_on_every_address_takes_the_port() -> None:
         assert not ports.is_free(server.getsockname()[1])
 
 
+def test_ports_in_a_row_are_free_and_none_of_the_others() -> None:
+    """All of them can be listened on, from the first one on."""
+    first = ports.free_in_a_row(6)
+    assert ports.free_in_a_row(6, but=[first + 3]) not in range(first - 2, first + 4)
+    ports.check({str(port): port for port in range(first, first + 6)}, patience_s=0)
+
+
 def test_free_ports_are_free_and_different() -> None:
     """What is handed out can be listened on."""
     found = ports.free(5)

@@ -20,7 +20,7 @@ def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> 
     names = ("http", "nats", "monitor", "default", "fallback")
     free = [text for name, port in zip(names, ports.free(5), strict=True) for text in (f"--{name}", str(port))]
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox.stack", *free, "--run-dir", str(folder), *flags],
+        [sys.executable, "-m", "sandbox.stack", *free, "--metrics", "0", "--run-dir", str(folder), *flags],
         check=False,
         capture_output=True,
         cwd=TOP,
@@ -39,6 +39,14 @@ def test_a_taken_port_stops_the_start_and_its_holder_is_named(tmp_path: Path) ->
         said = refused(tmp_path, "--nats", str(port))
     assert f"port {port} (nats) is taken by process {os.getpid()}:" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_of_the_metrics_is_named_with_its_part(tmp_path: Path) -> None:
+    """The first port is ingress-1's."""
+    with socket.create_server((ports.HOST, 0)) as server:
+        port = server.getsockname()[1]
+        said = refused(tmp_path, "--metrics", str(port))
+    assert f"port {port} (metrics of ingress-1) is taken by process {os.getpid()}:" in said
 
 
 def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:

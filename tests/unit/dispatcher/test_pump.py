@@ -54,6 +54,26 @@ def pumping(monkeypatch: pytest.MonkeyPatch) -> Pumping:
     return Pumping()
 
 
+def test_a_processor_that_fails_is_told_once_and_once_that_it_serves_again(
+    pumping: Pumping, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line when it begins, none while it lasts, one when it is over."""
+    caplog.set_level("INFO", logger="tarifa.dispatcher")
+    evidence, clock = pumping.traffic.evidence(HOME), pumping.clock
+
+    def look() -> list[str]:
+        clock.ms += 1_000
+        pumping.pump._tell_conditions(clock.now_ms())
+        return caplog.messages
+
+    assert look() == []
+    for token in [evidence.sent(clock.now_ms()) for _ in range(3)]:
+        evidence.failed(token, clock.now_ms())
+    assert look() == look() == ["processor.failing"]
+    evidence.answered(evidence.sent(clock.now_ms() + 1), clock.now_ms() + 2)
+    assert look() == look() == ["processor.failing", "processor.serving"]
+
+
 async def test_asks_for_as_many_as_could_start(pumping: Pumping) -> None:
     """Nothing is known of the processors: the first few may start."""
     wanted = pumping.traffic.appetite(pumping.clock.now_ms())

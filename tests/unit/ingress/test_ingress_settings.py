@@ -3,7 +3,8 @@
 import pytest
 
 from services.contracts.setting import SettingError
-from services.ingress.core.address import TcpAddress, UnixAddress, address_from_text
+from services.contracts.tcp_address import TcpAddress
+from services.ingress.core.address import UnixAddress, address_from_text
 from services.ingress.settings import ingress_settings
 
 

@@ -14,5 +14,6 @@ def test_answers_are_counted_by_their_kind_and_time() -> None:
     meter.answered(TryLater("nats_away", "away"), 700.0)
     meter.answered(Rejected(400, "not_json", "body"), 0.2)
     assert meter.answers == {"accepted": 2, "replayed": 0, "amount_differs": 0, "rejected": 1, "try_later": 1}
+    assert meter.turned_down == {"nats_away": 1, "not_json": 1}
     assert sum(meter.took.counts) == 4
     assert (quantile_ms(meter.took.counts, 1.0) or 0) > 500

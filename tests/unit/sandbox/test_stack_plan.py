@@ -53,7 +53,7 @@ def test_given_processors_replace_the_stacks_own() -> None:
     """With PROCESSORS given there are none of its own, and their ports need not be free."""
     env = {"PROCESSORS": "bank=http://10.0.0.1:80@0.01"}
     assert not [name for stage in names(planned(env=env)) for name in stage if name.startswith("processor")]
-    assert sorted(plan.ports(options.read([], env))) == ["http", "monitoring of nats", "nats"]
+    assert sorted(plan.ports(options.read(["--metrics", "0"], env))) == ["http", "monitoring of nats", "nats"]
 
 
 def test_own_processors_get_their_port_fee_and_journal() -> None:
@@ -78,6 +78,32 @@ def test_services_count_as_serving_when_they_say_so() -> None:
     """The line that a service logs when it is ready is what the stack waits for."""
     ready = {name: part(planned(), name).ready for name in ("ledger", "dispatcher-1", "ingress-2")}
     assert ready == {"ledger": "ledger.ready", "dispatcher-1": "dispatcher.ready", "ingress-2": "ingress.ready"}
+
+
+def test_every_service_is_measured_at_a_port_of_its_own() -> None:
+    """From the first port on, in the documented order; they must be free, and the printed lines say where they are."""
+    env = {"DISPATCHERS": "3"}
+    wanted = options.read([], env)
+    stages = planned(env=env)
+    expected = {
+        "ingress-1": 9101,
+        "ingress-2": 9102,
+        "dispatcher-1": 9103,
+        "ledger": 9104,
+        "dispatcher-2": 9105,
+        "dispatcher-3": 9106,
+    }
+    for name, port in expected.items():
+        assert part(stages, name).env["METRICS_LISTEN"] == f"127.0.0.1:{port}"
+        assert plan.ports(wanted)[f"metrics of {name}"] == port
+        assert f"http://127.0.0.1:{port}/metrics ({name})" in "\n".join(plan.places(wanted, NGINX))
+
+
+def test_without_metrics_no_service_inherits_an_address() -> None:
+    """One address from the environment could be only one service's: each is told that it has none."""
+    stages = planned(["--metrics", "0"], {"METRICS_LISTEN": "127.0.0.1:1"})
+    assert {part(stages, name).env["METRICS_LISTEN"] for name in ("ledger", "dispatcher-1", "ingress-1")} == {""}
+    assert not [line for line in plan.places(options.read(["--metrics", "0"], {}), NGINX) if line.startswith("metrics")]
 
 
 def test_behind_nginx_every_instance_has_a_socket_of_its_own() -> None:

@@ -1,0 +1,140 @@
+"""What the dispatcher tells Prometheus: what it counted, and what it has in hand and believes at this moment."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from services.contracts.metrics import (
+    Metric,
+    Numbers,
+    Source,
+    counter,
+    gauge,
+    gauges_by,
+    histograms_by,
+)
+from services.contracts.processor import Processor
+from services.dispatcher.core.tally import Tally
+from services.dispatcher.core.traffic import InHand, Traffic
+
+# What the flow counts by one word.
+_HAPPENED = {
+    "moved": ("tarifa_payments_moved_total", "Fresh payments bound to a dearer processor than the one before."),
+    "move_conflict": ("tarifa_payments_move_conflicts_total", "Moves that another dispatcher was quicker to prevent."),
+    "redelivered": ("tarifa_payments_redelivered_total", "Deliveries of payments that were in hand already."),
+    "taken_over": ("tarifa_payments_taken_over_total", "Payments that may have been in other hands before."),
+    "bound_anew": ("tarifa_payments_bound_anew_total", "Payments that another dispatcher took over, or an operator."),
+    "let_go": ("tarifa_payments_let_go_total", "Deliveries given back, as NATS was away or another was quicker."),
+    "already_settled": ("tarifa_payments_already_settled_total", "Deliveries of payments that were settled already."),
+    "amount_differs": ("tarifa_payments_amount_differs_total", "Payments charged with another amount than accepted."),
+    "settlement_not_stored": ("tarifa_settlements_not_stored_total", "Failed tries to store a settlement."),
+    "bug": ("tarifa_payments_failed_total", "Payments whose story broke off, by a bug; each comes again."),
+}
+_SETTLEMENTS = ("settled", "refused")
+
+
+class Clock(Protocol):
+    """The clock of the calls."""
+
+    def now_ms(self) -> float:
+        """Return milliseconds of a clock that never goes back."""
+
+
+def of_dispatcher(tally: Tally, traffic: Traffic, processors: Sequence[Processor], clock: Clock) -> Source:
+    """Return the source for one dispatcher."""
+    fees = gauges_by(
+        "processor",
+        "tarifa_processor_fee_ratio",
+        "The fee, as a share of the amount.",
+        {processor.name: float(processor.fee) for processor in processors},
+    )
+    names = tuple(processor.name for processor in processors)
+
+    async def tell() -> Iterable[Metric]:
+        now_ms = clock.now_ms()
+        return (*_counted(tally, names), *_in_hand(traffic, names, now_ms), *_believed(traffic, now_ms), fees)
+
+    return tell
+
+
+def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
+    counts = tally.counts
+    for word, (name, text) in _HAPPENED.items():
+        yield counter(name, text, counts.get(word, 0))
+    yield Numbers(
+        "counter",
+        "tarifa_settlements_stored_total",
+        "Settlements that this dispatcher stored, by processor and kind.",
+        ("processor", "kind"),
+        {(name, kind): counts.get(f"{kind}.{name}", 0) for name in names for kind in _SETTLEMENTS},
+    )
+    yield Numbers(
+        "counter",
+        "tarifa_call_outcomes_total",
+        "Calls to a processor, by what came of them.",
+        ("processor", "outcome"),
+        tally.outcomes,
+    )
+    yield histograms_by(
+        "processor", "tarifa_call_seconds", "A call, until its outcome is known; look-up included.", tally.call_took
+    )
+    yield histograms_by(
+        "processor",
+        "tarifa_settle_seconds",
+        "From the acceptance of a payment to its settlement stored.",
+        tally.settle_took,
+    )
+
+
+def _in_hand(traffic: Traffic, names: Sequence[str], now_ms: float) -> Iterator[Metric]:
+    in_hand = tuple(traffic.in_hand.values())
+    bound = {name: [payment for payment in in_hand if _is_bound_to(payment, name)] for name in names}
+    yield gauge("tarifa_backlog_payments", "Payments in PAYMENTS that no dispatcher has in hand.", traffic.backlog)
+    head_age_s = (now_ms - traffic.head_stored_ms) / 1000 if traffic.backlog and traffic.head_stored_ms else 0.0
+    yield gauge("tarifa_backlog_oldest_seconds", "The age of the oldest of those.", max(0.0, head_age_s))
+    yield gauge("tarifa_in_hand_payments", "Payments that this dispatcher has in hand.", len(in_hand))
+    yield gauge("tarifa_in_hand_oldest_seconds", "The age of the oldest of those.", _oldest_s(in_hand, now_ms))
+    yield gauges_by(
+        "processor",
+        "tarifa_bound_payments",
+        "Payments in hand that may go to this processor only: it may have charged them.",
+        {name: len(payments) for name, payments in bound.items()},
+    )
+    yield gauges_by(
+        "processor",
+        "tarifa_bound_oldest_seconds",
+        "The age of the oldest of those. Where the processor never comes back, they need a release.",
+        {name: _oldest_s(payments, now_ms) for name, payments in bound.items()},
+    )
+    yield gauges_by(
+        "processor",
+        "tarifa_calls_in_flight",
+        "Calls under way.",
+        {name: traffic.evidence(name).in_flight for name in names},
+    )
+
+
+def _believed(traffic: Traffic, now_ms: float) -> Iterator[Metric]:
+    conditions: Mapping[str, tuple[bool, float]] = {
+        name: (condition.state == "serving", (condition.latency_ms or 0.0) / 1000)
+        for name, condition in traffic.conditions(now_ms).items()
+    }
+    yield gauges_by(
+        "processor",
+        "tarifa_processor_serving",
+        "1 where the processor is believed to serve, 0 where it fails.",
+        {name: serving for name, (serving, _) in conditions.items()},
+    )
+    yield gauges_by(
+        "processor",
+        "tarifa_processor_latency_seconds",
+        "The latency that routing reckons with; 0 while nothing is known.",
+        {name: latency_s for name, (_, latency_s) in conditions.items()},
+    )
+
+
+def _is_bound_to(payment: InHand, name: str) -> bool:
+    return payment.binding.processor == name and not payment.binding.may_move
+
+
+def _oldest_s(payments: Sequence[InHand], now_ms: float) -> float:
+    return max((now_ms - payment.accepted_ms for payment in payments), default=0.0) / 1000

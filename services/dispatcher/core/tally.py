@@ -1,0 +1,41 @@
+"""What a dispatcher counts of itself, since its start. Counts only grow."""
+
+from collections.abc import Iterable
+
+from services.contracts.durations import Durations
+from services.dispatcher.core.outcome import Booked, NotBooked, Outcome, Refused, Unknown
+
+OUTCOMES: dict[type[Outcome], str] = {
+    Booked: "booked",
+    NotBooked: "not_booked",
+    Refused: "refused",
+    Unknown: "unknown",
+}
+
+
+class Tally:
+    """``counts`` by what happened; ``outcomes`` of calls by processor and kind; by processor how long things took.
+
+    ``call_took``: a call until its outcome, look-up included. ``settle_took``: from the acceptance of a payment to its
+    settlement stored.
+    """
+
+    def __init__(self, processors: Iterable[str]) -> None:
+        names = tuple(processors)
+        self.counts: dict[str, int] = {}
+        self.outcomes: dict[tuple[str, ...], int] = {(name, kind): 0 for name in names for kind in OUTCOMES.values()}
+        self.call_took = {name: Durations() for name in names}
+        self.settle_took = {name: Durations() for name in names}
+
+    def happened(self, what: str) -> None:
+        """Count it."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def ended(self, processor: str, outcome: Outcome, took_ms: float) -> None:
+        """Count the end of a call."""
+        self.outcomes[processor, OUTCOMES[type(outcome)]] += 1
+        self.call_took[processor].add(took_ms)
+
+    def settled(self, processor: str, took_ms: float) -> None:
+        """Count a settlement that is stored, so long after the payment was accepted."""
+        self.settle_took[processor].add(took_ms)

@@ -1,0 +1,31 @@
+"""What ingress tells Prometheus."""
+
+from collections.abc import Iterable
+
+from services.contracts.durations import Durations
+from services.contracts.metrics import Metric, Source, counters_by, histogram
+from services.ingress.core.meter import Meter
+
+
+def of_ingress(meter: Meter, store_took: Durations) -> Source:
+    """Return the source for what one instance has answered, and how long storing took."""
+
+    async def tell() -> Iterable[Metric]:
+        return (
+            counters_by(
+                "result",
+                "tarifa_payments_answered_total",
+                "POST /payments, by what was answered: 202 is accepted and replayed.",
+                meter.answers,
+            ),
+            counters_by(
+                "reason",
+                "tarifa_payments_turned_down_total",
+                "POST /payments answered with an error, by the answer's slug.",
+                meter.turned_down,
+            ),
+            histogram("tarifa_payment_answer_seconds", "POST /payments, from its body to the answer.", meter.took),
+            histogram("tarifa_payment_store_seconds", "Publishing a payment, until the PubAck.", store_took),
+        )
+
+    return tell

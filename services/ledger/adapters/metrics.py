@@ -1,0 +1,90 @@
+"""What the ledger tells Prometheus: the book's totals, how far it has come, and how full the settlements' stream is.
+
+What the book says are gauges, not counters: it forgets when it is cleared, and grows anew when it is read again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import StreamState, stream_state
+from services.contracts.metrics import Metric, Source, counter, gauge, gauges_by
+from services.contracts.subjects import SETTLEMENTS
+from services.contracts.summary import Totals
+from services.ledger.adapters.summary_endpoint import Answering
+
+STREAM_TIMEOUT_S = 1.0
+
+# By the words of ``ledger.state``.
+_GAUGES = {
+    "caughtUp": ("tarifa_ledger_current", "1 while summaries are answered: the book is whole."),
+    "entries": ("tarifa_ledger_entries", "Settlements that the book counts."),
+    "refused": ("tarifa_ledger_refused", "Payments that the book remembers as refused."),
+    "conflicts": ("tarifa_ledger_conflicts", "Settlements that contradict the book, of all that is stored."),
+    "unreadable": ("tarifa_ledger_unreadable", "Messages of SETTLEMENTS that are no event."),
+    "appliedSeq": ("tarifa_ledger_applied_seq", "The sequence of the last settlement in the book."),
+    "memoryBytes": ("tarifa_ledger_memory_bytes", "What the book takes of the memory."),
+    "snapshotSeq": ("tarifa_ledger_snapshot_seq", "The last settlement that the newest snapshot covers."),
+}
+_COUNTERS = {
+    "snapshotsRefused": ("tarifa_ledger_snapshots_refused_total", "Snapshots that could not be used."),
+    "snapshotsFailed": ("tarifa_ledger_snapshots_failed_total", "Snapshots that could not be stored."),
+}
+
+log = logging.getLogger("tarifa.ledger")
+
+
+def of_ledger(ledger: Answering) -> Source:
+    """Return the source for the book; while that is not whole, its totals are not told."""
+
+    async def tell() -> Iterable[Metric]:
+        state = ledger.state()
+        gauges = [gauge(name, text, state[word]) for word, (name, text) in _GAUGES.items()]
+        counters = [counter(name, text, state[word]) for word, (name, text) in _COUNTERS.items()]
+        return (*gauges, *counters, *_totals(ledger.summary(None, None)))
+
+    return tell
+
+
+def of_settlements(bus: Bus, bytes_max: int) -> Source:
+    """Return the source for SETTLEMENTS; while NATS does not answer, nothing of it is told."""
+
+    async def tell() -> Iterable[Metric]:
+        state = await _state(bus)
+        return () if state is None else _stream(state, bytes_max)
+
+    return tell
+
+
+def _totals(totals: Mapping[str, Totals] | None) -> Iterator[Metric]:
+    if totals is None:
+        return
+    yield gauges_by(
+        "processor",
+        "tarifa_ledger_settled_payments",
+        "Settlements in the book, by processor.",
+        {name: total.count for name, total in totals.items()},
+    )
+    yield gauges_by(
+        "processor",
+        "tarifa_ledger_settled_cents",
+        "What was charged, by processor.",
+        {name: total.cents for name, total in totals.items()},
+    )
+
+
+def _stream(state: StreamState, bytes_max: int) -> Iterator[Metric]:
+    yield gauge("tarifa_settlements_last_seq", "The last sequence of SETTLEMENTS.", state.last_seq)
+    yield gauge("tarifa_settlements_bytes", "What SETTLEMENTS holds.", state.size_bytes)
+    yield gauge("tarifa_settlements_max_bytes", "What SETTLEMENTS may hold (SETTLEMENTS_BYTES_MAX).", bytes_max)
+
+
+async def _state(bus: Bus) -> StreamState | None:
+    try:
+        async with asyncio.timeout(STREAM_TIMEOUT_S):
+            return await stream_state(bus, SETTLEMENTS)
+    except (BusAwayError, ApiError, TimeoutError) as error:
+        log.debug("ledger.stream_not_read", extra={"error": str(error)})
+        return None

@@ -1,0 +1,47 @@
+"""The monitoring's files as tests read them, and the names that a PromQL expression asks for."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy/monitoring"
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.monitoring.yml").read_text())
+PROMETHEUS: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+DASHBOARD: dict[str, Any] = json.loads((FOLDER / "dashboard.json").read_text())
+
+_NAME = re.compile(r"\b(?:tarifa|process|python)_\w+")
+_BY = re.compile(r"\b(?:by|on) \(([^)]*)\)")
+# Prometheus adds these to every series that it scrapes.
+OF_PROMETHEUS = {"job", "instance"}
+
+
+def panels() -> list[dict[str, Any]]:
+    """Return the panels that show something."""
+    return [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+
+
+def expressions() -> list[str]:
+    """Return every PromQL expression of the dashboard."""
+    return [target["expr"] for panel in panels() for target in panel["targets"]]
+
+
+def metrics_in(expression: str) -> set[str]:
+    """Return the names of the series that an expression asks for."""
+    return set(_NAME.findall(expression))
+
+
+def labels_in(expression: str) -> set[str]:
+    """Return the labels that an expression groups or matches by."""
+    return {label.strip() for group in _BY.findall(expression) for label in group.split(",")}
+
+
+def legends() -> Iterator[tuple[str, set[str]]]:
+    """Yield each expression with the labels that its legend shows."""
+    for panel in panels():
+        for target in panel["targets"]:
+            yield target["expr"], set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))

@@ -1,0 +1,109 @@
+"""What the dispatcher tells Prometheus, after stories with fakes around it."""
+
+from decimal import Decimal
+
+import pytest
+
+from services.contracts.money import Cents
+from services.contracts.processor import Processor
+from services.dispatcher.adapters.metrics import of_dispatcher
+from services.dispatcher.core.condition import FAILURES_TO_CLOSE
+from services.dispatcher.core.outcome import Found, NotBooked, Unknown
+from tests.scraped import Scraped, told
+from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, NOON, Dispatcher, settle_down
+
+PROCESSORS = (Processor(HOME, "http://home", Decimal("0.05")), Processor(DEAR, "http://dear", Decimal("0.15")))
+
+
+@pytest.fixture
+def dispatcher() -> Dispatcher:
+    """A dispatcher's flow with fakes around it."""
+    return Dispatcher()
+
+
+async def read(dispatcher: Dispatcher) -> Scraped:
+    """Scrape it."""
+    return await told(of_dispatcher(dispatcher.settling.tally, dispatcher.traffic, PROCESSORS, dispatcher.clock))
+
+
+async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher) -> None:
+    """A reader sees a zero and no gap, so that the first one of anything is an increase."""
+    scraped = await read(dispatcher)
+    for name in (HOME, DEAR):
+        assert scraped.value("tarifa_settlements_stored_total", processor=name, kind="settled") == 0
+        assert scraped.value("tarifa_call_outcomes_total", processor=name, outcome="unknown") == 0
+        assert scraped.value("tarifa_call_seconds_count", processor=name) == 0
+        assert scraped.value("tarifa_processor_serving", processor=name) == 1
+    assert scraped.value("tarifa_payments_moved_total") == 0
+    assert scraped.value("tarifa_processor_fee_ratio", processor=DEAR) == 0.15
+
+
+async def test_a_settled_payment_is_counted_where_it_was_and_how_long_it_took(dispatcher: Dispatcher) -> None:
+    """One booked call of 10 ms, one settlement, 3 s after its acceptance; nothing is in hand any more."""
+    await dispatcher.deliver()
+    dispatcher.clock.ms += 2_990
+    dispatcher.home.outcomes.append(BOOKED)
+    await dispatcher.routed_to(HOME)
+    scraped = await read(dispatcher)
+    assert scraped.value("tarifa_call_outcomes_total", processor=HOME, outcome="booked") == 1
+    assert scraped.value("tarifa_call_seconds_sum", processor=HOME) == pytest.approx(0.01)
+    assert scraped.value("tarifa_settlements_stored_total", processor=HOME, kind="settled") == 1
+    assert scraped.value("tarifa_settle_seconds_sum", processor=HOME) == pytest.approx(3.0)
+    assert scraped.value("tarifa_in_hand_payments") == 0
+
+
+async def test_an_unknown_outcome_binds_its_payment_until_it_is_booked(dispatcher: Dispatcher) -> None:
+    """The gauge names the processor and the age; after the booking it is zero again, and the count stays."""
+    await dispatcher.deliver()
+    dispatcher.home.outcomes.append(Unknown("timeout"))
+    await dispatcher.routed_to(HOME)
+    dispatcher.clock.ms += 1_000
+    bound = await read(dispatcher)
+    assert bound.value("tarifa_bound_payments", processor=HOME) == 1
+    assert bound.value("tarifa_bound_payments", processor=DEAR) == 0
+    assert bound.value("tarifa_bound_oldest_seconds", processor=HOME) == pytest.approx(1.01)
+    dispatcher.home.outcomes.append(BOOKED)
+    dispatcher.home.lookups.append(Found(Cents(1990), NOON))
+    assert await dispatcher.time_passes() == [HOME]
+    await settle_down()
+    free = await read(dispatcher)
+    assert free.value("tarifa_bound_payments", processor=HOME) == 0
+    assert free.value("tarifa_call_outcomes_total", processor=HOME, outcome="unknown") == 1
+    assert free.value("tarifa_call_outcomes_total", processor=HOME, outcome="booked") == 1
+
+
+async def test_a_fresh_payment_is_not_bound_and_its_move_is_counted(dispatcher: Dispatcher) -> None:
+    """What may still move is nobody's worry; in hand it has an age."""
+    await dispatcher.deliver()
+    dispatcher.clock.ms += 2_000
+    waiting = await read(dispatcher)
+    assert waiting.total("tarifa_bound_payments") == 0
+    assert waiting.value("tarifa_in_hand_payments") == 1
+    assert waiting.value("tarifa_in_hand_oldest_seconds") == 2
+    dispatcher.dear.outcomes.append(BOOKED)
+    await dispatcher.routed_to(DEAR)
+    moved = await read(dispatcher)
+    assert moved.value("tarifa_payments_moved_total") == 1
+    assert moved.value("tarifa_settlements_stored_total", processor=DEAR, kind="settled") == 1
+
+
+async def test_a_processor_that_fails_is_told_as_not_serving(dispatcher: Dispatcher) -> None:
+    """After so many failures in a row the condition is failing, and each is an outcome."""
+    await dispatcher.deliver()
+    for _ in range(FAILURES_TO_CLOSE):
+        dispatcher.home.outcomes.append(NotBooked("500"))
+        await dispatcher.routed_to(HOME)
+    scraped = await read(dispatcher)
+    assert scraped.value("tarifa_processor_serving", processor=HOME) == 0
+    assert scraped.value("tarifa_processor_serving", processor=DEAR) == 1
+    assert scraped.value("tarifa_call_outcomes_total", processor=HOME, outcome="not_booked") == FAILURES_TO_CLOSE
+
+
+async def test_the_oldest_of_the_backlog_has_an_age_only_while_there_is_one(dispatcher: Dispatcher) -> None:
+    """An empty stream has no head, whatever was last known of it."""
+    dispatcher.traffic.head_stored_ms = dispatcher.clock.now_ms() - 4_000
+    assert (await read(dispatcher)).value("tarifa_backlog_oldest_seconds") == 0
+    dispatcher.traffic.backlog = 12
+    scraped = await read(dispatcher)
+    assert scraped.value("tarifa_backlog_oldest_seconds") == 4
+    assert scraped.value("tarifa_backlog_payments") == 12

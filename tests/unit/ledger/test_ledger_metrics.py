@@ -1,0 +1,87 @@
+"""What the ledger tells Prometheus of the book."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from services.contracts.events import PaymentSettled
+from services.contracts.money import Cents
+from services.ledger.adapters.metrics import of_ledger
+from services.ledger.core.book import Book
+from services.ledger.flow.counting import Ledger
+from tests.scraped import Scraped, told
+
+START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
+SETTLED = PaymentSettled("00000001-0000-4000-8000-000000000001", Cents(1990), "default", START, START, 1)
+
+
+class Settlements:
+    """A stream whose every message has been told already, or not."""
+
+    def __init__(self) -> None:
+        self.applied_seq = 0
+        self.is_current = True
+
+    def position(self) -> None:
+        """Nothing new."""
+
+    def resume_after(self, seq: int) -> None:
+        """Begin there."""
+        self.applied_seq = seq
+
+    async def caught_up(self) -> None:
+        """All was told."""
+
+    async def run(self) -> None:
+        """Tell nothing."""
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def settlements() -> Settlements:
+    """A stream in the test's hand."""
+    return Settlements()
+
+
+@pytest.fixture
+def ledger(settlements: Settlements) -> Ledger:
+    """A ledger over that stream."""
+    return Ledger(Book(("default", "fallback")), lambda _record, _skip: settlements)
+
+
+async def read(ledger: Ledger) -> Scraped:
+    """Scrape it."""
+    return await told(of_ledger(ledger))
+
+
+async def test_totals_are_the_books_to_the_cent(ledger: Ledger, settlements: Settlements) -> None:
+    """Count and cents by processor, and how far the book has come."""
+    ledger.record(SETTLED, 1)
+    settlements.applied_seq = 1
+    scraped = await read(ledger)
+    assert scraped.value("tarifa_ledger_settled_payments", processor="default") == 1
+    assert scraped.value("tarifa_ledger_settled_cents", processor="default") == 1990
+    assert scraped.value("tarifa_ledger_settled_cents", processor="fallback") == 0
+    assert scraped.value("tarifa_ledger_applied_seq") == 1
+    assert scraped.value("tarifa_ledger_entries") == 1
+
+
+async def test_contradictions_and_unreadable_messages_are_told(ledger: Ledger) -> None:
+    """These are what somebody must look at."""
+    ledger.record(SETTLED, 1)
+    ledger.record(replace(SETTLED, amount_cents=Cents(1)), 2)
+    ledger.skip(3, "no event")
+    scraped = await read(ledger)
+    assert scraped.value("tarifa_ledger_conflicts") == 1
+    assert scraped.value("tarifa_ledger_unreadable") == 1
+
+
+async def test_a_book_that_is_not_whole_tells_no_totals(ledger: Ledger, settlements: Settlements) -> None:
+    """A sum of half the settlements would look like money that went back."""
+    ledger.record(SETTLED, 1)
+    settlements.is_current = False
+    scraped = await read(ledger)
+    assert scraped.value("tarifa_ledger_current") == 0
+    assert not {name for name in scraped.names if name.startswith("tarifa_ledger_settled")}
