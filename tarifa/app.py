@@ -15,7 +15,8 @@ app = typer.Typer(
   tarifa pay 19.90       in another
   tarifa watch           and see
 
-TARIFA_URL says where the service is, if not at http://127.0.0.1:9999. Each command has examples: tarifa pay --help""",
+TARIFA_URL says where the service is, if not at http://127.0.0.1:9999.
+Each command has examples: tarifa pay --help""",
 )
 
 

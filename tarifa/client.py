@@ -42,6 +42,11 @@ class Service:
     ) -> None:
         await self._http.aclose()
 
+    async def reach(self) -> Away | None:
+        """Connect, so that what is measured next is the service alone; nothing is asked of it."""
+        answer = await self._ask("GET", "/healthz")
+        return answer if isinstance(answer, Away) else None
+
     async def pay(self, payment_id: str, amount: Decimal) -> Accepted | Negative:
         """POST a payment. After anything but ``Accepted`` and ``Rejected`` it may or may not be stored."""
         body = json_text({"correlationId": payment_id, "amount": amount})

@@ -11,7 +11,7 @@ from services.contracts.setting import SettingError
 
 
 class Exit(IntEnum):
-    """Exit codes. 1 is not among them: Python itself ends so when a program has a bug; 130 is Ctrl-C."""
+    """Exit codes. 1 is not among them: Python itself ends so when a program has a bug."""
 
     DONE = 0
     USAGE = 2
@@ -20,6 +20,7 @@ class Exit(IntEnum):
     UNSETTLED = 5  # accepted, and not settled within the time that was given
     AWAY = 6  # nothing there, or it cannot say now
     MISSING = 7  # there is no such payment, or no such thing at this service
+    STOPPED = 130  # by Ctrl-C, as shells have it
 
 
 def end(code: Exit, sentence: str) -> NoReturn:

@@ -59,6 +59,8 @@ async def pay(
     service: Service, payment_id: str, amount: Decimal, *, wait_s: float, show: Callable[[Step], None]
 ) -> Ending:
     """Pay once and follow the payment for at most ``wait_s`` seconds; each step is shown as it happens."""
+    if (away := await service.reach()) is not None:
+        return away
     begun_s = time.perf_counter()
     match await service.pay(payment_id, amount):
         case Accepted() as accepted:

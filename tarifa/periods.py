@@ -6,6 +6,8 @@ from datetime import datetime
 from services.contracts.stamp import text_of
 from tarifa.arguments import length_from_text, point_from_text
 
+_MICROS_PER_MS = 1000  # processors record milliseconds
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -36,7 +38,8 @@ def period_from_texts(since: str | None, start: str | None, end: str | None, now
     if since is not None and (start is not None or end is not None):
         raise ValueError("--since is instead of --from and --to")
     if since is not None:
-        return Period(now - length_from_text("--since", since))
+        start_at = now - length_from_text("--since", since)
+        return Period(start_at.replace(microsecond=start_at.microsecond // _MICROS_PER_MS * _MICROS_PER_MS))
     period = Period(
         None if start is None else point_from_text("--from", start),
         None if end is None else point_from_text("--to", end),

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, assert_never
 
 from rich import box
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -106,9 +107,9 @@ def fees_of_all(parts: list[Row]) -> Decimal | None:
     return sum(fees, Decimal()) if len(fees) == len(parts) else None
 
 
-def summary_view(parts: list[Row], period: Period) -> Table:
-    """Return the table of a summary."""
-    table = Table(title=f"settled {period}", title_style="dim", title_justify="left", box=box.SIMPLE, show_footer=True)
+def summary_view(parts: list[Row], period: Period) -> RenderableType:
+    """Return a summary, under what it is of."""
+    table = Table(box=box.SIMPLE, show_footer=True)
     amount = sum((part.amount for part in parts), Decimal())
     table.add_column("processor", "total")
     table.add_column("payments", figures.count(sum(part.count for part in parts)), justify="right")
@@ -120,7 +121,7 @@ def summary_view(parts: list[Row], period: Period) -> Table:
     for part in parts:
         fee_cells = [figures.fee(part.fee), figures.money(part.fees)] if has_fees else []
         table.add_row(part.name, figures.count(part.count), figures.money(part.amount), *fee_cells)
-    return table
+    return Group(Text(f"settled {period}", style="dim"), table)
 
 
 def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:

@@ -10,8 +10,10 @@ DEFAULT_URL = "http://127.0.0.1:9999"
 USE = "With a running service"
 RUN = "On this machine"
 
+FLAG = ""  # a switch takes no value, and help need not say that it would be a bool
+
 Url = Annotated[str, typer.Option(envvar="TARIFA_URL", metavar="URL", help="Where the service is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print JSON, for scripts.")]
 
 
 def console() -> Console:

@@ -21,11 +21,12 @@ from tarifa.views import ending_line, settled_lines, step_line
 
 EXAMPLES = """Examples:
   tarifa pay 19.90
-  tarifa pay 19.90 --id 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3   (again: charged once)
+  tarifa pay 19.90 --id 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3
   tarifa pay 5 --wait 2m --json
 
-Exit codes: 0 settled, 2 wrong usage, 3 refused by a processor, 4 rejected by the service,
-5 accepted and not settled in time, 6 service away or not known to be stored (repeat it with its id)."""
+Exit codes: 0 settled, 2 wrong usage, 3 refused by a processor,
+4 rejected by the service, 5 accepted and not settled in time,
+6 service away or not known to be stored: repeat it with its id."""
 
 
 def pay_command(
@@ -40,8 +41,8 @@ def pay_command(
 ) -> None:
     """Pay once, and follow the payment to its settlement.
 
-    Each step is shown as it happens, with the time since the request began as seen from here.
-    The same id and amount again is the same payment: it is charged once.
+    Each step is shown as it happens, with the time since the request began,
+    as seen from here. The same id and amount again is charged once.
     """
     with readable_arguments():
         order = Order(
@@ -59,7 +60,10 @@ def pay_command(
 
     say(Text(f"payment {order.payment_id} of {order.amount} to {order.url}"))
     steps: list[Step] = []
-    ending, fees = asyncio.run(_carry_out(order, given_fees, steps, say))
+    try:
+        ending, fees = asyncio.run(_carry_out(order, given_fees, steps, say))
+    except KeyboardInterrupt:
+        end(Exit.STOPPED, f"Stopped; what was accepted is charged all the same: `tarifa payment {order.payment_id}`.")
     if as_json:
         typer.echo(json_text(pay_document(order, steps, ending, fees)))
     code, sentence = pay_verdict(order, ending)

@@ -13,38 +13,42 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tarifa.commands.options import FLAG
+
 TOP = Path(__file__).parents[2]
 
 UP_EXAMPLES = """Examples:
   tarifa up
   tarifa up --keep --dispatchers 2
-  tarifa up --processors 'default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15'
+  tarifa up --processors 'one=http://127.0.0.1:7001@0.05'
 
-The settings in the README are read from the environment, as make up reads them."""
+The settings of the README are read from the environment too."""
 
 RINHA_EXAMPLES = """Examples:
   tarifa rinha smoke
   tarifa rinha preview
   tarifa rinha final --limits compose
 
-Exit codes: 0 nothing lost, late, contradicted, refused or charged twice; 1 something was; 2 it could not run."""
+Exit codes: 0 nothing lost, late, contradicted, refused or charged twice,
+1 something was, 2 it could not run."""
 
 CHAOS_EXAMPLES = """Examples:
   tarifa chaos
-  tarifa chaos --seed 21 --minutes 10 --dispatchers 2   (the same faults again)
+  tarifa chaos --seed 21 --minutes 10 --dispatchers 2   (repeats a run)
   tarifa chaos --faults none --rate 200
 
-Exit codes: 0 nothing lost, doubled or differing; 1 something was; 2 it could not run."""
+Exit codes: 0 nothing lost, doubled or differing, 1 something was,
+2 it could not run."""
 
 AUDIT_EXAMPLES = """Examples:
   tarifa audit --last 1h
-  tarifa audit --from 2026-11-22T12:00:00Z --to 2026-11-22T13:00:00Z --rate 200 --json
+  tarifa audit --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
 
-NATS_URL and PROCESSORS are read from the environment; without them, those of `tarifa up`.
+NATS_URL and PROCESSORS are read from the environment.
 Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
 
 Word = str | None
-Flag = bool
+Switch = bool
 
 
 class Limits(StrEnum):
@@ -62,7 +66,9 @@ def up(
     *,
     dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many share the work (1).")] = None,
     processors: Annotated[Word, typer.Option(metavar="LIST", help="name=url@fee,...: start none of its own.")] = None,
-    keep: Annotated[Flag, typer.Option("--keep", help="Keep the stores from one start to the next.")] = False,
+    keep: Annotated[
+        Switch, typer.Option("--keep", metavar=FLAG, help="Keep the stores from one start to the next.")
+    ] = False,
     limits: LimitsOption = None,
     http: Annotated[Word, typer.Option(metavar="PORT", help="Port for clients (9999).")] = None,
     nats: Annotated[Word, typer.Option(metavar="PORT", help="Port of nats-server (4222).")] = None,
@@ -70,9 +76,11 @@ def up(
     default: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor default (8001).")] = None,
     fallback: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor fallback (8002).")] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Folder for stores and process ids (.run).")] = None,
-    no_nginx: Annotated[Flag, typer.Option("--no-nginx", help="Share the port among instances instead.")] = False,
+    no_nginx: Annotated[
+        Switch, typer.Option("--no-nginx", metavar=FLAG, help="Share the port among instances instead.")
+    ] = False,
     stop_with_stdin: Annotated[
-        Flag, typer.Option("--stop-with-stdin", help="Stop when the standard input ends.")
+        Switch, typer.Option("--stop-with-stdin", metavar=FLAG, help="Stop when the standard input ends.")
     ] = False,
 ) -> None:
     """Run the whole system here, in the foreground, until Ctrl-C; it says ready when it is."""
@@ -83,10 +91,10 @@ def up(
 
 
 def rinha(
-    profile: Annotated[str, typer.Argument(metavar="[PROFILE]", help="smoke, preview or final.")] = "preview",
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="smoke, preview or final.")] = "preview",
     *,
     limits: LimitsOption = None,
-    no_stack: Annotated[Flag, typer.Option("--no-stack", help="Test what is up already.")] = False,
+    no_stack: Annotated[Switch, typer.Option("--no-stack", metavar=FLAG, help="Test what is up already.")] = False,
     base_url: Annotated[Word, typer.Option(metavar="URL", help="The backend (http://127.0.0.1:9999).")] = None,
     processors: Annotated[Word, typer.Option(metavar="URL,URL", help="Default and fallback, to be broken.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report and logs (.run/rinha/PROFILE).")] = None,
@@ -104,7 +112,9 @@ def chaos(
     faults: Annotated[Word, typer.Option(metavar="GROUPS", help="Which, with commas, or none (all).")] = None,
     dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many the stack runs (1).")] = None,
     in_flight_max: Annotated[Word, typer.Option(metavar="N", help="Calls at once to one processor.")] = None,
-    keep: Annotated[Flag, typer.Option("--keep", help="Keep the run's folder even if all was well.")] = False,
+    keep: Annotated[
+        Switch, typer.Option("--keep", metavar=FLAG, help="Keep the run's folder even if all was well.")
+    ] = False,
     folder: Annotated[Path | None, typer.Option(help="Where logs, journals and result.json go, and stay.")] = None,
 ) -> None:
     """Break everything under load for a while, then audit every payment."""
@@ -119,7 +129,9 @@ def audit(
     start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="First acceptedAt; no zone is UTC.")] = None,
     stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Last acceptedAt.")] = None,
     rate: Annotated[Word, typer.Option(metavar="N", help="Calls a second to all processors (50).")] = None,
-    as_json: Annotated[Flag, typer.Option("--json", help="One JSON document a line, the summary last.")] = False,
+    as_json: Annotated[
+        Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line, the summary last.")
+    ] = False,
 ) -> None:
     """Ask every processor for every payment of a period, and name each difference."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}

@@ -21,7 +21,7 @@ from tarifa.views import rows, summary_document, summary_view
 EXAMPLES = """Examples:
   tarifa summary
   tarifa summary --since 1h
-  tarifa summary --from 2026-11-22T12:00:00Z --to 2026-11-22T12:59:59.999Z --json
+  tarifa summary --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
 
 Exit codes: 0 here it is, 2 wrong usage, 6 service away."""
 
@@ -38,8 +38,9 @@ def summary_command(
 ) -> None:
     """Show what was settled at each processor: count, amount, fees, and the total.
 
-    Counted by the stamp that the processor recorded, both ends inclusive. Fees are those of the
-    variable PROCESSORS if it is set, otherwise those that the service names, if it does.
+    Counted by the stamp that the processor recorded, both ends inclusive.
+    Fees are those of the variable PROCESSORS if it is set, otherwise those
+    that the service names, if it does.
     """
     with readable_arguments():
         url = url_from_text(url)

@@ -20,7 +20,8 @@ EXAMPLES = """Examples:
   tarifa watch --for 10s --json
   tarifa watch | jq .payments
 
-Exit codes: 0 something was heard, 2 wrong usage, 6 service away all the time, 7 it has no /events."""
+Exit codes: 0 something was heard, 2 wrong usage,
+6 service away all the time, 7 it has no /events."""
 
 
 class _Ears:
@@ -56,8 +57,9 @@ def watch_command(
 ) -> None:
     """Watch the system live, until Ctrl-C: payments, processors, money, services, troubles.
 
-    In a terminal it is a view that stays in place; otherwise, or with --json, each document of
-    the service is one line. When the service goes away it says so, and goes on when it is back.
+    In a terminal it is a view that stays in place; otherwise, or with --json,
+    each document of the service is one line. When the service goes away it
+    says so, and it goes on when it is back.
     """
     with readable_arguments():
         url = url_from_text(url)

@@ -20,7 +20,7 @@ _STRANGE = ("PROCESSORS", "TARIFA_URL", "FORCE_COLOR", "NO_COLOR", "GITHUB_ACTIO
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return a plain environment in which the checkout can be imported from anywhere."""
     plain = {name: value for name, value in os.environ.items() if name not in _STRANGE}
-    return {**plain, "PYTHONPATH": str(TOP), "COLUMNS": "100", "TERM": "dumb", **(more or {})}
+    return {**plain, "PYTHONPATH": str(TOP), "COLUMNS": "80", "TERM": "dumb", **(more or {})}
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":

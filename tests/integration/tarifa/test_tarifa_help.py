@@ -26,7 +26,7 @@ def test_every_command_has_examples(command: str) -> None:
     lines = [line.strip() for line in epilog.strip().splitlines()]
     examples = lines[: lines.index("")]
     assert len(examples) >= 2
-    assert all(f"tarifa {command}" in line for line in examples)
+    assert all(line.startswith(f"tarifa {command}") for line in examples)
 
 
 def test_wrong_usage_says_where_help_is() -> None:

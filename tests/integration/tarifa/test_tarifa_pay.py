@@ -1,12 +1,13 @@
 """``tarifa pay`` against every way in which a service may answer: exit codes, one sentence, one document."""
 
 import json
+import signal
 import socket
 from decimal import Decimal
 
 import pytest
 
-from tests.integration.tarifa.command_line import one_sentence, run
+from tests.integration.tarifa.command_line import PATIENCE_S, one_sentence, run, running
 from tests.integration.tarifa.talking_server import Reply, document, events, problem, talking
 from tests.unit.tarifa.samples import VITALS_TEXT
 
@@ -61,7 +62,7 @@ def test_a_new_id_is_made_where_none_is_given() -> None:
     """A random one, which the first line names."""
     with talking({POST: [problem(400, "x", "y")]}) as server:
         first, second = (run("pay", "1", "--url", server.url).stdout.split()[1] for _ in range(2))
-        sent = [json.loads(body)["correlationId"] for body in server.bodies]
+        sent = [json.loads(body)["correlationId"] for body in server.bodies if body]
     assert sent == [first, second]
     assert first != second
 
@@ -110,6 +111,21 @@ def test_a_payment_that_has_to_wait_says_so() -> None:
         done = run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1.2s")
     assert "  waiting     for a processor to settle it, up to 1.2 s in all" in done.stdout.splitlines()
     assert done.returncode == 5
+
+
+def test_ctrl_c_says_how_to_look_again() -> None:
+    """The payment goes on without its watcher."""
+    with (
+        talking({POST: [ACCEPTED], GET: [WAITS]}) as server,
+        running("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1h") as process,
+    ):
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("  accepted"):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert f"`tarifa payment {ID}`" in one_sentence(said)
 
 
 def test_where_nothing_listens_the_sentence_says_what_to_do() -> None:

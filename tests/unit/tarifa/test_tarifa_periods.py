@@ -6,7 +6,7 @@ import pytest
 
 from tarifa.periods import Period, period_from_texts
 
-NOW = datetime(2026, 11, 22, 12, 30, 0, 250_000, tzinfo=UTC)
+NOW = datetime(2026, 11, 22, 12, 30, 0, 250_999, tzinfo=UTC)
 
 
 def test_since_ends_now() -> None:
