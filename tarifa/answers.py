@@ -1,0 +1,65 @@
+"""All that may come back from the service: closed unions, so that no case is forgotten. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tarifa.documents import Payment, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The payment is stored; ``is_replay``: it was before, and is charged once all the same."""
+
+    took_ms: float
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A payment; ``text`` is the service's own document."""
+
+    payment: Payment
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The service knows no such payment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Totals by processor, in the service's order."""
+
+    totals: Mapping[str, Totals]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The same request would always be turned down."""
+
+    slug: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """The service is there and cannot say, or do it, now."""
+
+    slug: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Nothing is there, or nothing that speaks as the service does; the sentence says what to do."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoEvents:
+    """The service is there and has no /events."""
+
+
+Negative = Rejected | TryLater | Away

@@ -1,0 +1,42 @@
+"""Which commands there are, and the order in which help tells of them."""
+
+import typer
+
+from tarifa.commands import pay, payment, programs, summary, watch
+from tarifa.commands.options import RUN, USE
+
+app = typer.Typer(
+    name="tarifa",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # a bug shows Python's own trace; what an operator meets is a sentence
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog="""Begin with:
+  tarifa up              in one terminal, until Ctrl-C
+  tarifa pay 19.90       in another
+  tarifa watch           and see
+
+TARIFA_URL says where the service is, if not at http://127.0.0.1:9999.
+Each command has examples: tarifa pay --help""",
+)
+
+
+@app.callback(invoke_without_command=True)
+def tarifa(context: typer.Context) -> None:
+    """Tarifa has each payment charged exactly once, at the cheapest processor that settles it in time."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("pay", epilog=pay.EXAMPLES, rich_help_panel=USE)(pay.pay_command)
+app.command("payment", epilog=payment.EXAMPLES, rich_help_panel=USE)(payment.payment_command)
+app.command("summary", epilog=summary.EXAMPLES, rich_help_panel=USE)(summary.summary_command)
+app.command("watch", epilog=watch.EXAMPLES, rich_help_panel=USE)(watch.watch_command)
+app.command("up", epilog=programs.UP_EXAMPLES, rich_help_panel=RUN)(programs.up)
+app.command("rinha", epilog=programs.RINHA_EXAMPLES, rich_help_panel=RUN)(programs.rinha)
+app.command("chaos", epilog=programs.CHAOS_EXAMPLES, rich_help_panel=RUN)(programs.chaos)
+app.command("audit", epilog=programs.AUDIT_EXAMPLES, rich_help_panel=RUN)(programs.audit)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app(prog_name="tarifa")

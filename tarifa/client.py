@@ -1,0 +1,144 @@
+"""The service over HTTP: one method per call, each with all that may come back. Nothing is repeated here."""
+
+import time
+from collections.abc import AsyncGenerator
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from tarifa.answers import Accepted, Away, Found, Missing, Negative, NoEvents, Rejected, Summary, TryLater
+from tarifa.documents import NotADocumentError, json_text, payment_from, problem_from, summary_from
+from tarifa.periods import Period
+from tarifa.sse import Event, EventTooLongError, Parser
+
+ANSWER_WITHIN_S = 16.0  # the service answers within 15, one way or the other
+CONNECT_WITHIN_S = 3.0
+SILENCE_MAX_S = 6.0  # vitals come about once a second; longer than this and the connection is dead
+
+_JSON = {"Content-Type": "application/json"}
+_EVENT_STREAM = "text/event-stream"
+_SHOWN_MAX = 80  # characters of a stranger's answer that are shown
+
+
+class Service:
+    """A client of one service; ``retry_ms`` is what its event stream last asked us to wait before coming again."""
+
+    def __init__(self, url: str, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+        self.url = url
+        self.retry_ms: int | None = None
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            timeout=httpx.Timeout(answer_within_s, connect=min(CONNECT_WITHIN_S, answer_within_s)),
+            trust_env=False,  # the proxy of an office knows nothing of 127.0.0.1
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def reach(self) -> Away | None:
+        """Connect, so that what is measured next is the service alone; nothing is asked of it."""
+        answer = await self._ask("GET", "/healthz")
+        return answer if isinstance(answer, Away) else None
+
+    async def pay(self, payment_id: str, amount: Decimal) -> Accepted | Negative:
+        """POST a payment. After anything but ``Accepted`` and ``Rejected`` it may or may not be stored."""
+        body = json_text({"correlationId": payment_id, "amount": amount})
+        begun_s = time.perf_counter()
+        answer = await self._ask("POST", "/payments", content=body, headers=_JSON)
+        took_ms = (time.perf_counter() - begun_s) * 1000
+        if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.ACCEPTED:
+            return Accepted(took_ms, answer.headers.get("Idempotent-Replayed") == "true")
+        return self._negative(answer)
+
+    async def payment(self, payment_id: str) -> Found | Missing | Negative:
+        """GET how a payment stands."""
+        answer = await self._ask("GET", f"/payments/{payment_id}")
+        if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
+            try:
+                return Found(payment_from(answer.content), answer.text)
+            except NotADocumentError as error:
+                return self._strange(str(error))
+        match self._negative(answer):
+            case Rejected("no_such_payment"):
+                return Missing()
+            case negative:
+                return negative
+
+    async def summary(self, period: Period) -> Summary | Negative:
+        """GET what was settled where."""
+        answer = await self._ask("GET", "/payments-summary", params=period.query)
+        if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
+            try:
+                return Summary(summary_from(answer.content))
+            except NotADocumentError as error:
+                return self._strange(str(error))
+        return self._negative(answer)
+
+    async def events(self) -> AsyncGenerator[Event | NoEvents | Away, None]:
+        """GET events over one connection; the last thing said is why there are no more."""
+        parser = Parser()
+        timeout = httpx.Timeout(SILENCE_MAX_S, connect=CONNECT_WITHIN_S)
+        try:
+            async with self._http.stream(
+                "GET", "/events", headers={"Accept": _EVENT_STREAM}, timeout=timeout
+            ) as answer:
+                if not answer.headers.get("Content-Type", "").startswith(_EVENT_STREAM):
+                    await answer.aread()
+                    yield self._no_events(answer)
+                    return
+                async for received in answer.aiter_bytes():
+                    for event in parser.feed(received):
+                        yield event
+                    self.retry_ms = parser.retry_ms
+            yield Away(f"{self.url} ended the stream of events.")
+        except httpx.TransportError as error:
+            yield self._away(error)
+        except EventTooLongError as error:
+            yield self._strange(str(error))
+
+    async def _ask(self, method: str, path: str, **more: object) -> httpx.Response | Away:
+        try:
+            return await self._http.request(method, path, **more)  # type: ignore[arg-type]  # as request() has them
+        except httpx.TransportError as error:
+            return self._away(error)
+
+    def _negative(self, answer: httpx.Response | Away) -> Negative:
+        if isinstance(answer, Away):
+            return answer
+        try:
+            problem = problem_from(answer.content)
+        except NotADocumentError:
+            shown = " ".join(answer.text.split())[:_SHOWN_MAX]
+            return self._strange(f"{answer.status_code} {shown}".strip())
+        if answer.is_server_error:
+            return TryLater(problem.error, problem.detail)
+        return Rejected(problem.error, problem.detail)
+
+    def _no_events(self, answer: httpx.Response) -> NoEvents | Away:
+        match self._negative(answer):
+            case Rejected("no_such_route"):
+                return NoEvents()
+            case Rejected(slug, detail) | TryLater(slug, detail):
+                return Away(f"{self.url} sends no events now ({slug}: {detail}).")
+            case Away() as away:
+                return away
+
+    def _away(self, error: httpx.TransportError) -> Away:
+        match error:
+            case httpx.ConnectError() | httpx.ConnectTimeout():
+                start = "start it with `tarifa up` or `make up`, or say where it is with --url or TARIFA_URL"
+                return Away(f"Nothing listens at {self.url}: {start}.")
+            case httpx.TimeoutException():
+                return Away(f"{self.url} has not answered in time: look at what `tarifa up` says there.")
+            case _:
+                return Away(f"{self.url} broke the connection ({type(error).__name__}): look at what `tarifa up` says.")
+
+    def _strange(self, what: str) -> Away:
+        return Away(f"{self.url} does not answer as Tarifa does ({what}): look at --url and at what runs there.")

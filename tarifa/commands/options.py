@@ -1,0 +1,21 @@
+"""What several commands are told, and how each of them says it."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+DEFAULT_URL = "http://127.0.0.1:9999"
+
+USE = "With a running service"
+RUN = "On this machine"
+
+FLAG = ""  # a switch takes no value, and help need not say that it would be a bool
+
+Url = Annotated[str, typer.Option(envvar="TARIFA_URL", metavar="URL", help="Where the service is.")]
+AsJson = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print JSON, for scripts.")]
+
+
+def console() -> Console:
+    """Return where people read; ids and figures are not coloured by guesses."""
+    return Console(highlight=False)

@@ -1,0 +1,91 @@
+"""``tarifa pay``: one payment, followed to its settlement."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tarifa.arguments import amount_from_text, id_from_text, length_from_text, url_from_text
+from tarifa.client import ANSWER_WITHIN_S, Service
+from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
+from tarifa.documents import json_text
+from tarifa.exits import Exit, end, readable_arguments
+from tarifa.fees import Fees, fees_from_env, known_fees
+from tarifa.paying import Ending, Refused, Settled, Step, pay
+from tarifa.verdicts import Order, pay_document, pay_verdict
+from tarifa.views import ending_line, settled_lines, step_line
+
+EXAMPLES = """Examples:
+  tarifa pay 19.90
+  tarifa pay 19.90 --id 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3
+  tarifa pay 5 --wait 2m --json
+
+Exit codes: 0 settled, 2 wrong usage, 3 refused by a processor,
+4 rejected by the service, 5 accepted and not settled in time,
+6 service away or not known to be stored: repeat it with its id."""
+
+
+def pay_command(
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much, with at most two decimals.")],
+    *,
+    payment_id: Annotated[
+        str | None, typer.Option("--id", metavar="UUID", help="The payment's id; without it a new one is made.")
+    ] = None,
+    wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the settlement.")] = "30s",
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Pay once, and follow the payment to its settlement.
+
+    Each step is shown as it happens, with the time since the request began,
+    as seen from here. The same id and amount again is charged once.
+    """
+    with readable_arguments():
+        order = Order(
+            id_from_text(payment_id) if payment_id else str(uuid.uuid4()),
+            amount_from_text(amount),
+            url_from_text(url),
+            length_from_text("--wait", wait).total_seconds(),
+        )
+        given_fees = fees_from_env(os.environ)
+    out = console()
+
+    def say(line: Text) -> None:
+        if not as_json:
+            out.print(line, soft_wrap=True)
+
+    say(Text(f"payment {order.payment_id} of {order.amount} to {order.url}"))
+    steps: list[Step] = []
+    try:
+        ending, fees = asyncio.run(_carry_out(order, given_fees, steps, say))
+    except KeyboardInterrupt:
+        end(Exit.STOPPED, f"Stopped; what was accepted is charged all the same: `tarifa payment {order.payment_id}`.")
+    if as_json:
+        typer.echo(json_text(pay_document(order, steps, ending, fees)))
+    code, sentence = pay_verdict(order, ending)
+    if code is not Exit.DONE:
+        end(code, sentence)
+
+
+async def _carry_out(
+    order: Order, given_fees: Fees, steps: list[Step], say: Callable[[Text], None]
+) -> tuple[Ending, Fees]:
+    def show(step: Step) -> None:
+        steps.append(step)
+        say(step_line(step))
+
+    async with Service(order.url, min(ANSWER_WITHIN_S, order.wait_s)) as service:
+        ending = await pay(service, order.payment_id, order.amount, wait_s=order.wait_s, show=show)
+        if isinstance(ending, Settled | Refused):
+            say(ending_line(ending))
+        if not isinstance(ending, Settled):
+            return ending, given_fees
+        # Whoever watches has the settlement before the fees are asked for.
+        fees = await known_fees(service, given_fees)
+        for line in settled_lines(ending.payment, fees):
+            say(line)
+        return ending, fees

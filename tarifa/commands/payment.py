@@ -1,0 +1,48 @@
+"""``tarifa payment``: one payment's life."""
+
+import asyncio
+from typing import Annotated, assert_never
+
+import typer
+
+from tarifa.answers import Away, Found, Missing, Negative, Rejected, TryLater
+from tarifa.arguments import id_from_text, url_from_text
+from tarifa.client import Service
+from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
+from tarifa.exits import Exit, end, readable_arguments
+from tarifa.verdicts import negative_verdict
+from tarifa.views import payment_view
+
+EXAMPLES = """Examples:
+  tarifa payment 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3
+  tarifa payment 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --json
+
+Exit codes: 0 it is known, 2 not an id, 6 service away, 7 there is no such payment."""
+
+
+def payment_command(
+    payment_id: Annotated[str, typer.Argument(metavar="ID", help="The payment's correlationId.")],
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show one payment's life: accepted when, settled where and when, or refused why."""
+    with readable_arguments():
+        known_id, url = id_from_text(payment_id), url_from_text(url)
+    match asyncio.run(_ask(url, known_id)):
+        case Found(payment, text):
+            if as_json:
+                typer.echo(text)
+            else:
+                console().print(payment_view(payment))
+        case Missing():
+            end(Exit.MISSING, f"{url} knows no payment {known_id}: look at the id, and at how its POST was answered.")
+        case (Rejected() | TryLater() | Away()) as negative:
+            end(*negative_verdict(url, negative))
+        case never:
+            assert_never(never)
+
+
+async def _ask(url: str, payment_id: str) -> Found | Missing | Negative:
+    async with Service(url) as service:
+        return await service.payment(payment_id)

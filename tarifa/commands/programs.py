@@ -1,0 +1,162 @@
+"""The commands that become another program of the checkout: up, rinha, chaos, audit.
+
+The very programs that make runs, under this process's id: what they print, their exit codes and what Ctrl-C does to
+them are their own. They run in the checkout, as make has them; a folder is one of where the user is.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from tarifa.commands.options import FLAG
+
+TOP = Path(__file__).parents[2]
+
+UP_EXAMPLES = """Examples:
+  tarifa up
+  tarifa up --keep --dispatchers 2
+  tarifa up --processors 'one=http://127.0.0.1:7001@0.05'
+
+The settings of the README are read from the environment too."""
+
+RINHA_EXAMPLES = """Examples:
+  tarifa rinha smoke
+  tarifa rinha preview
+  tarifa rinha final --limits compose
+
+Exit codes: 0 nothing lost, late, contradicted, refused or charged twice,
+1 something was, 2 it could not run."""
+
+CHAOS_EXAMPLES = """Examples:
+  tarifa chaos
+  tarifa chaos --seed 21 --minutes 10 --dispatchers 2   (repeats a run)
+  tarifa chaos --faults none --rate 200
+
+Exit codes: 0 nothing lost, doubled or differing, 1 something was,
+2 it could not run."""
+
+AUDIT_EXAMPLES = """Examples:
+  tarifa audit --last 1h
+  tarifa audit --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
+
+NATS_URL and PROCESSORS are read from the environment.
+Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
+
+Word = str | None
+Switch = bool
+
+
+class Limits(StrEnum):
+    """Under whose limits the services run."""
+
+    COMPOSE = "compose"
+
+
+LimitsOption = Annotated[
+    Limits | None, typer.Option(help="Under the CPUs and memory of docker-compose.yml, by control groups.")
+]
+
+
+def up(
+    *,
+    dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many share the work (1).")] = None,
+    processors: Annotated[Word, typer.Option(metavar="LIST", help="name=url@fee,...: start none of its own.")] = None,
+    keep: Annotated[
+        Switch, typer.Option("--keep", metavar=FLAG, help="Keep the stores from one start to the next.")
+    ] = False,
+    limits: LimitsOption = None,
+    http: Annotated[Word, typer.Option(metavar="PORT", help="Port for clients (9999).")] = None,
+    nats: Annotated[Word, typer.Option(metavar="PORT", help="Port of nats-server (4222).")] = None,
+    monitor: Annotated[Word, typer.Option(metavar="PORT", help="Port of its monitoring (8222).")] = None,
+    default: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor default (8001).")] = None,
+    fallback: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor fallback (8002).")] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Folder for stores and process ids (.run).")] = None,
+    no_nginx: Annotated[
+        Switch, typer.Option("--no-nginx", metavar=FLAG, help="Share the port among instances instead.")
+    ] = False,
+    stop_with_stdin: Annotated[
+        Switch, typer.Option("--stop-with-stdin", metavar=FLAG, help="Stop when the standard input ends.")
+    ] = False,
+) -> None:
+    """Run the whole system here, in the foreground, until Ctrl-C; it says ready when it is."""
+    ports = {"--http": http, "--nats": nats, "--monitor": monitor, "--default": default, "--fallback": fallback}
+    flags = {"--run-dir": run_dir, "--no-nginx": no_nginx, "--stop-with-stdin": stop_with_stdin}
+    settings = {"DISPATCHERS": dispatchers, "PROCESSORS": processors, "KEEP": "1" if keep else None, "LIMITS": limits}
+    _become("sandbox.stack", _flags({**ports, **flags}), settings)
+
+
+def rinha(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="smoke, preview or final.")] = "preview",
+    *,
+    limits: LimitsOption = None,
+    no_stack: Annotated[Switch, typer.Option("--no-stack", metavar=FLAG, help="Test what is up already.")] = False,
+    base_url: Annotated[Word, typer.Option(metavar="URL", help="The backend (http://127.0.0.1:9999).")] = None,
+    processors: Annotated[Word, typer.Option(metavar="URL,URL", help="Default and fallback, to be broken.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for report and logs (.run/rinha/PROFILE).")] = None,
+) -> None:
+    """Run a load test of the challenge, and print its score."""
+    flags = {"--no-stack": no_stack, "--base-url": base_url, "--processors": processors, "--out": out}
+    _become("sandbox.rinha", [*_flags(flags), profile], {"LIMITS": limits})
+
+
+def chaos(
+    *,
+    seed: Annotated[Word, typer.Option(metavar="N", help="Repeat the faults of an earlier run (random).")] = None,
+    minutes: Annotated[Word, typer.Option(metavar="N", help="How long (2).")] = None,
+    rate: Annotated[Word, typer.Option(metavar="N", help="Payments a second (50).")] = None,
+    faults: Annotated[Word, typer.Option(metavar="GROUPS", help="Which, with commas, or none (all).")] = None,
+    dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many the stack runs (1).")] = None,
+    in_flight_max: Annotated[Word, typer.Option(metavar="N", help="Calls at once to one processor.")] = None,
+    keep: Annotated[
+        Switch, typer.Option("--keep", metavar=FLAG, help="Keep the run's folder even if all was well.")
+    ] = False,
+    folder: Annotated[Path | None, typer.Option(help="Where logs, journals and result.json go, and stay.")] = None,
+) -> None:
+    """Break everything under load for a while, then audit every payment."""
+    words = {"--seed": seed, "--minutes": minutes, "--rate": rate, "--faults": faults, "--dispatchers": dispatchers}
+    flags = _flags({**words, "--keep": keep, "--folder": folder})
+    _become("sandbox.chaos", flags, {"IN_FLIGHT_MAX": in_flight_max})
+
+
+def audit(
+    *,
+    last: Annotated[Word, typer.Option(metavar="TIME", help="The last 90s, 15m, 1h or 7d.")] = None,
+    start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="First acceptedAt; no zone is UTC.")] = None,
+    stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Last acceptedAt.")] = None,
+    rate: Annotated[Word, typer.Option(metavar="N", help="Calls a second to all processors (50).")] = None,
+    as_json: Annotated[
+        Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line, the summary last.")
+    ] = False,
+) -> None:
+    """Ask every processor for every payment of a period, and name each difference."""
+    flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}
+    _become("services.audit", _flags(flags), {})
+
+
+def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:
+    """Return what was given as the other program's own arguments."""
+    flags = []
+    for name, value in given.items():
+        match value:
+            case None | False:
+                pass
+            case True:
+                flags.append(name)
+            case Path():
+                flags.append(f"{name}={value.absolute()}")  # it will look from the checkout
+            case _:
+                flags.append(f"{name}={value}")
+    return flags
+
+
+def _become(module: str, arguments: list[str], settings: Mapping[str, str | None]) -> NoReturn:
+    """Go on as that program; variables that were not given stay as they are."""
+    environment = {**os.environ, **{name: value for name, value in settings.items() if value is not None}}
+    os.chdir(TOP)
+    # Under the same process id: no middleman between it and a signal, or its exit code.
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606

@@ -1,0 +1,150 @@
+"""The documents that the service sends, and those that this command line prints: typed, money as Decimal. Pure."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+T = TypeVar("T")
+
+
+class NotADocumentError(ValueError):
+    """What came is not what was asked for; the text says where it differs."""
+
+
+class Payment(Struct, frozen=True, rename="camel"):
+    """How a payment stands; None is what the service does not say."""
+
+    correlation_id: str
+    amount: Decimal
+    status: Literal["accepted", "settled", "refused"]
+    processor: str | None = None
+    requested_at: datetime | None = None
+    accepted_at: datetime | None = None
+    detail: str | None = None
+
+
+class Totals(Struct, frozen=True, rename="camel"):
+    """Settlements at one processor within a period."""
+
+    total_requests: int
+    total_amount: Decimal
+
+
+class Problem(Struct, frozen=True):
+    """Why a request was turned down."""
+
+    error: str
+    detail: str
+
+
+class Payments(Struct, frozen=True, rename="camel"):
+    """Payments on their way; rates over the window. ``accepted`` is a count since the instances' start."""
+
+    accepted_per_s: float | None = None
+    settled_per_s: float | None = None
+    accepted: float | None = None
+    backlog: float | None = None
+    oldest_wait_s: float | None = None
+
+
+class Posts(Struct, frozen=True, rename="camel"):
+    """How fast POST /payments was answered within the window."""
+
+    per_s: float | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+class Processor(Struct, frozen=True, rename="camel"):
+    """One processor as the dispatcher sees it; ``share`` is its part of all settlements, 0 to 1."""
+
+    name: str
+    fee: Decimal | None = None
+    condition: str | None = None
+    latency_ms: float | None = None
+    in_flight: float | None = None
+    settled: float | None = None
+    amount: Decimal | None = None
+    share: float | None = None
+    fees_paid: Decimal | None = None
+    settled_per_s: float | None = None
+
+
+class Sums(Struct, frozen=True, rename="camel"):
+    """All processors together; ``saved``: what the dearest one would have cost more."""
+
+    settled: float | None = None
+    amount: Decimal | None = None
+    fees_paid: Decimal | None = None
+    saved: Decimal | None = None
+
+
+class Instance(Struct, frozen=True, rename="camel"):
+    """One instance of a service; ``seen_s``: how long ago it was last heard of."""
+
+    service: str
+    instance: str
+    state: str | None = None
+    seen_s: float | None = None
+    started_at: datetime | None = None
+
+
+class Vitals(Struct, frozen=True, rename="camel"):
+    """The system at one moment; ``window_s`` is what rates and quantiles look back on."""
+
+    at: datetime
+    window_s: float | None = field(name="window_s", default=None)
+    payments: Payments = Payments()
+    post: Posts = Posts()
+    processors: tuple[Processor, ...] = ()
+    totals: Sums = Sums()
+    services: tuple[Instance, ...] = ()
+    troubles: tuple[str, ...] = ()
+
+
+_payment = msgspec.json.Decoder(Payment)
+_summary = msgspec.json.Decoder(dict[str, Totals])
+_problem = msgspec.json.Decoder(Problem)
+_vitals = msgspec.json.Decoder(Vitals)
+_anything = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def payment_from(body: bytes) -> Payment:
+    """Read the answer of GET /payments/{id}; raises `NotADocumentError`."""
+    return _read(_payment, body)
+
+
+def summary_from(body: bytes) -> dict[str, Totals]:
+    """Read the answer of GET /payments-summary; raises `NotADocumentError`."""
+    return _read(_summary, body)
+
+
+def problem_from(body: bytes) -> Problem:
+    """Read the answer to a request that was turned down; raises `NotADocumentError`."""
+    return _read(_problem, body)
+
+
+def vitals_from(text: str) -> Vitals:
+    """Read the data of a ``vitals`` event; raises `NotADocumentError`."""
+    return _read(_vitals, text.encode())
+
+
+def one_line(text: str) -> str:
+    """Return a JSON document on one line, each number as exact as it was; raises `NotADocumentError`."""
+    return json_text(_read(_anything, text.encode()))
+
+
+def json_text(document: object) -> str:
+    """Return JSON on one line; a Decimal is a JSON number with its very digits."""
+    return _encoder.encode(document).decode()
+
+
+def _read(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotADocumentError(str(error)) from None

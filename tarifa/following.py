@@ -1,0 +1,58 @@
+"""The story of a watch: what is heard on /events, over as many connections as it takes."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import assert_never
+
+from tarifa.answers import Away, NoEvents
+from tarifa.client import Service
+from tarifa.documents import NotADocumentError, Vitals, vitals_from
+from tarifa.sse import Event
+
+# How long until the next connection, unless the server asks for another time within these bounds.
+RETRY_AFTER_S = 1.0
+RETRY_LEAST_S = 0.1
+RETRY_MOST_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The system's vitals; ``text`` is the service's own document."""
+
+    vitals: Vitals
+    text: str
+
+
+async def heard(service: Service) -> AsyncGenerator[Heard | Away | NoEvents, None]:
+    """Return what comes, for ever: after ``Away`` it tries again. Only ``NoEvents`` is the end."""
+    while True:
+        async with aclosing(service.events()) as events:
+            async for said in events:
+                match said:
+                    case Event("vitals", data):
+                        yield _read(data, service.url)
+                    case Event():
+                        pass  # whatever else a later service says there
+                    case Away():
+                        yield said
+                    case NoEvents():
+                        yield said
+                        return
+                    case never:
+                        assert_never(never)
+        await asyncio.sleep(_pause_s(service.retry_ms))
+
+
+def _read(data: str, url: str) -> Heard | Away:
+    try:
+        return Heard(vitals_from(data), data)
+    except NotADocumentError as error:
+        return Away(
+            f"{url} sends vitals that cannot be read ({error}): service and command line must be of one version."
+        )
+
+
+def _pause_s(retry_ms: int | None) -> float:
+    return RETRY_AFTER_S if retry_ms is None else min(max(retry_ms / 1000, RETRY_LEAST_S), RETRY_MOST_S)

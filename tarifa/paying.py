@@ -1,0 +1,100 @@
+"""The story of one payment, from the request to its settlement, as its client sees it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import assert_never
+
+from tarifa.answers import Accepted, Away, Found, Missing, Negative, Rejected, TryLater
+from tarifa.client import Service
+from tarifa.documents import Payment
+
+# A settlement takes some 10 ms: at first the looks are close together, so that what is shown is near the truth; then
+# ever less often, for a payment that is held for its processor may be so for a while.
+LOOK_FIRST_S = 0.005
+LOOK_GROWTH = 1.5
+LOOK_LAST_S = 0.5
+
+WAITING_AFTER_S = 1.0  # so long in silence, and whoever watches should be told that all is well
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Accepted, not settled yet: normal while no processor serves."""
+
+    up_to_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Charged, and known to be so ``after_ms`` of the request's beginning."""
+
+    payment: Payment
+    after_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A processor turned the payment down for good: it is not charged."""
+
+    payment: Payment
+    after_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Accepted, and at the last look not known to be settled; ``trouble``: why that look told nothing."""
+
+    waited_s: float
+    trouble: Negative | None
+
+
+Step = Accepted | Waiting
+Ending = Settled | Refused | Unsettled | Negative
+
+
+async def pay(
+    service: Service, payment_id: str, amount: Decimal, *, wait_s: float, show: Callable[[Step], None]
+) -> Ending:
+    """Pay once and follow the payment for at most ``wait_s`` seconds; each step is shown as it happens."""
+    if (away := await service.reach()) is not None:
+        return away
+    begun_s = time.perf_counter()
+    match await service.pay(payment_id, amount):
+        case Accepted() as accepted:
+            show(accepted)
+            return await _follow(service, payment_id, begun_s=begun_s, wait_s=wait_s, show=show)
+        case (Rejected() | TryLater() | Away()) as negative:
+            return negative
+        case never:
+            assert_never(never)
+
+
+async def _follow(
+    service: Service, payment_id: str, *, begun_s: float, wait_s: float, show: Callable[[Step], None]
+) -> Ending:
+    pause_s = LOOK_FIRST_S
+    is_told = False
+    while True:
+        answer = await service.payment(payment_id)
+        since_s = time.perf_counter() - begun_s
+        match answer:
+            case Found(Payment(status="settled") as payment):
+                return Settled(payment, since_s * 1000)
+            case Found(Payment(status="refused") as payment):
+                return Refused(payment, since_s * 1000)
+            case Found() | Missing():  # missing: it is just on its way from one stream to the other
+                trouble = None
+            case (Rejected() | TryLater() | Away()) as negative:
+                trouble = negative
+            case never:
+                assert_never(never)
+        if since_s >= WAITING_AFTER_S and not is_told:
+            is_told = True
+            show(Waiting(wait_s))
+        if since_s >= wait_s:
+            return Unsettled(since_s, trouble)
+        await asyncio.sleep(min(pause_s, wait_s - since_s))
+        pause_s = min(pause_s * LOOK_GROWTH, LOOK_LAST_S)

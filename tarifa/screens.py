@@ -1,0 +1,82 @@
+"""Where a watch is shown: a live view in a terminal, or one JSON document per line for whatever reads on."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from tarifa.answers import Away
+from tarifa.documents import Vitals, one_line
+from tarifa.exits import say_aside
+from tarifa.following import Heard
+from tarifa.vitals_view import away_view, vitals_view
+
+
+class Screen(Protocol):
+    """Shows what is heard, from the beginning of its block to the end."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, said: Heard | Away) -> None:
+        """Show it."""
+
+
+class LiveScreen:
+    """The newest vitals, over and over in the same place; what was last known stays when the service goes away."""
+
+    def __init__(self, url: str, console: Console) -> None:
+        self._url = url
+        self._vitals: Vitals | None = None
+        self._live = Live(away_view(url, None), console=console, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, said: Heard | Away) -> None:
+        """Draw it."""
+        if isinstance(said, Heard):
+            self._vitals = said.vitals
+        away = said.sentence if isinstance(said, Away) else None
+        known = self._vitals
+        view = away_view(self._url, away) if known is None else vitals_view(known, self._url, away)
+        self._live.update(view, refresh=True)
+
+
+class Lines:
+    """Every document on a line of stdout; the service going away and coming back, once each, on stderr."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._away: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, said: Heard | Away) -> None:
+        """Write it."""
+        if isinstance(said, Away):
+            if said.sentence != self._away:
+                say_aside(f"{said.sentence} Trying again, until Ctrl-C.")
+            self._away = said.sentence
+            return
+        if self._away is not None:
+            say_aside(f"{self._url} is back.")
+            self._away = None
+        typer.echo(one_line(said.text))

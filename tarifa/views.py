@@ -1,0 +1,148 @@
+"""How a payment and a summary look in a terminal: documents in, renderables out. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, assert_never
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.contracts.stamp import text_of
+from tarifa import figures
+from tarifa.answers import Accepted
+from tarifa.documents import Payment, Totals
+from tarifa.fees import Fees
+from tarifa.paying import Refused, Settled, Step, Waiting
+from tarifa.periods import Period
+
+_LABEL_WIDTH = len("requestedAt ")
+_COLOURS = {"accepted": "cyan", "waiting": "yellow", "settled": "bold green", "refused": "bold red"}
+_MS_PER_S = 1000
+
+
+def labelled(label: str, text: str) -> Text:
+    """Return one line of a story: what happened, and how."""
+    return Text.assemble("  ", (label.ljust(_LABEL_WIDTH), _COLOURS.get(label, "dim")), text)
+
+
+def step_line(step: Step) -> Text:
+    """Return the line of a step on a payment's way."""
+    match step:
+        case Accepted(took_ms, is_replay=True):
+            return labelled("accepted", f"in {figures.ms(took_ms)}: as it was before, and it is charged once")
+        case Accepted(took_ms):
+            return labelled("accepted", f"in {figures.ms(took_ms)}")
+        case Waiting(up_to_s):
+            return labelled("waiting", f"for a processor to settle it, up to {up_to_s:g} s in all")
+        case never:
+            assert_never(never)
+
+
+def ending_line(ending: Settled | Refused) -> Text:
+    """Return the line of a payment's end."""
+    place, after = ending.payment.processor or "a processor", figures.ms(ending.after_ms)
+    match ending:
+        case Settled():
+            return labelled("settled", f"at {place} after {after}")
+        case Refused(payment):
+            return labelled("refused", f"by {place} after {after}: {payment.detail or 'it does not say why'}")
+        case never:
+            assert_never(never)
+
+
+def settled_lines(payment: Payment, fees: Fees) -> list[Text]:
+    """Return what else is known of a settlement."""
+    lines = []
+    if payment.requested_at:
+        lines.append(labelled("requestedAt", text_of(payment.requested_at)))
+    fee = fees.get(payment.processor or "")
+    if fee is not None:
+        lines.append(labelled("fee", f"{figures.exact(payment.amount * fee)} ({figures.fee(fee)})"))
+    return lines
+
+
+def payment_view(payment: Payment) -> Table:
+    """Return one payment's life."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row(Text("payment", style="dim"), Text(payment.correlation_id))
+    table.add_row(Text("amount", style="dim"), Text(figures.money(payment.amount)))
+    table.add_row(Text("status", style="dim"), Text(payment.status, style=_COLOURS[payment.status]))
+    if payment.processor:
+        table.add_row(Text("processor", style="dim"), Text(payment.processor))
+    if payment.accepted_at:
+        table.add_row(Text("acceptedAt", style="dim"), Text(text_of(payment.accepted_at)))
+    if payment.requested_at:
+        table.add_row(Text("requestedAt", style="dim"), Text(f"{text_of(payment.requested_at)}{_later(payment)}"))
+    if payment.detail:
+        table.add_row(Text("detail", style="dim"), Text(payment.detail))
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One processor's part of a summary; its fee and fees are None where nobody says them."""
+
+    name: str
+    count: int
+    amount: Decimal
+    fee: Decimal | None
+
+    @property
+    def fees(self) -> Decimal | None:
+        """Return what the processor took."""
+        return None if self.fee is None else self.amount * self.fee
+
+
+def rows(totals: Mapping[str, Totals], fees: Fees) -> list[Row]:
+    """Return a summary, processor by processor."""
+    return [Row(name, each.total_requests, each.total_amount, fees.get(name)) for name, each in totals.items()]
+
+
+def fees_of_all(parts: list[Row]) -> Decimal | None:
+    """Return the sum of all fees, None where one is unknown."""
+    fees = [part.fees for part in parts if part.fees is not None]
+    return sum(fees, Decimal()) if len(fees) == len(parts) else None
+
+
+def summary_view(parts: list[Row], period: Period) -> RenderableType:
+    """Return a summary, under what it is of."""
+    table = Table(box=box.SIMPLE, show_footer=True)
+    amount = sum((part.amount for part in parts), Decimal())
+    table.add_column("processor", "total")
+    table.add_column("payments", figures.count(sum(part.count for part in parts)), justify="right")
+    table.add_column("amount", figures.money(amount), justify="right")
+    has_fees = any(part.fee is not None for part in parts)
+    if has_fees:
+        table.add_column("fee", justify="right")
+        table.add_column("fees", figures.money(fees_of_all(parts)), justify="right")
+    for part in parts:
+        fee_cells = [figures.fee(part.fee), figures.money(part.fees)] if has_fees else []
+        table.add_row(part.name, figures.count(part.count), figures.money(part.amount), *fee_cells)
+    return Group(Text(f"settled {period}", style="dim"), table)
+
+
+def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:
+    """Return a summary as scripts read it; null is an open end, or a fee that nobody says."""
+    return {
+        "from": period.query.get("from"),
+        "to": period.query.get("to"),
+        "processors": [
+            {"name": part.name, "count": part.count, "amount": part.amount, "fee": part.fee, "fees": part.fees}
+            for part in parts
+        ],
+        "total": {
+            "count": sum(part.count for part in parts),
+            "amount": sum((part.amount for part in parts), Decimal()),
+            "fees": fees_of_all(parts),
+        },
+    }
+
+
+def _later(payment: Payment) -> str:
+    if not (payment.requested_at and payment.accepted_at):
+        return ""
+    apart_s = (payment.requested_at - payment.accepted_at).total_seconds()
+    return f" ({figures.ms(apart_s * _MS_PER_S)} after it was accepted)" if apart_s >= 0 else ""

@@ -1,0 +1,82 @@
+"""The command line and a running system: what it says is what the system did."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from sandbox.stack import Stack
+from tests.e2e.river import River, new_id
+from tests.integration.tarifa.command_line import one_sentence, run
+
+
+def test_a_payment_is_paid_looked_up_and_counted(stack: Stack) -> None:
+    """One amount, from the command line through the processor's book and back, to the cent."""
+    payment_id = new_id()
+    paid = run("pay", "19.90", "--id", payment_id, "--json", env={"TARIFA_URL": stack.http_url})
+    assert (paid.returncode, paid.stderr) == (0, "")
+    told = json.loads(paid.stdout, parse_float=Decimal)
+    assert (told["outcome"], told["processor"], told["replayed"]) == ("settled", "default", False)
+
+    looked_up = json.loads(run("payment", payment_id, "--url", stack.http_url, "--json").stdout, parse_float=Decimal)
+    assert looked_up["status"] == "settled"
+    assert looked_up["amount"] == told["amount"] == Decimal("19.90")
+    assert looked_up["requestedAt"] == told["requestedAt"]
+
+    stamp = told["requestedAt"]
+    counted = run("summary", "--from", stamp, "--to", stamp, "--json", "--url", stack.http_url)
+    assert json.loads(counted.stdout, parse_float=Decimal)["total"]["amount"] == Decimal("19.90")
+
+
+def test_the_same_payment_again_is_charged_once(stack: Stack) -> None:
+    """It says so; with another amount the id is rejected."""
+    payment_id = new_id()
+    first = run("pay", "5", "--id", payment_id, "--url", stack.http_url)
+    again = run("pay", "5.00", "--id", payment_id.upper(), "--url", stack.http_url)
+    other = run("pay", "6", "--id", payment_id, "--url", stack.http_url)
+    assert (first.returncode, again.returncode, other.returncode) == (0, 0, 4)
+    assert "as it was before, and it is charged once" in again.stdout
+    assert "(amount_differs)" in one_sentence(other.stderr)
+
+
+def test_a_person_reads_lines_and_tables(stack: Stack) -> None:
+    """The same facts without --json; fees by the variable that the stack's services have too."""
+    fees = {"TARIFA_URL": stack.http_url, "PROCESSORS": "default=http://x:1@0.05,fallback=http://x:2@0.15"}
+    paid = run("pay", "19.90", env=fees).stdout.splitlines()
+    assert paid[2].startswith("  settled     at default after ")
+    assert paid[-1] == "  fee         0.995 (5 %)"
+    payment_id = paid[0].split()[1]
+    assert ["status", "settled"] in [line.split() for line in run("payment", payment_id, env=fees).stdout.splitlines()]
+    table = [line.split() for line in run("summary", "--since", "1h", env=fees).stdout.splitlines()]
+    assert [row[0] for row in table if "%" in row] == ["default", "fallback"]
+
+
+def test_what_the_service_does_not_have_is_a_sentence(stack: Stack) -> None:
+    """An id that nobody paid, and an amount beyond what the service takes."""
+    missing = run("payment", new_id(), "--url", stack.http_url)
+    assert missing.returncode == 7
+    assert "knows no payment" in one_sentence(missing.stderr)
+    dear = run("pay", "9999999999.99", "--url", stack.http_url)
+    assert dear.returncode == 4
+    assert "(amount_too_large)" in one_sentence(dear.stderr)
+
+
+async def test_a_payment_that_no_processor_settles_is_said_to_be_accepted(river: River) -> None:
+    """Exit code 5, and it is settled later all the same."""
+    for name in ("default", "fallback"):
+        await river.set_processor(name, failing=True)
+    payment_id = new_id()
+    done = run("pay", "19.90", "--id", payment_id, "--wait", "1s", "--url", river.stack.http_url)
+    assert done.returncode == 5
+    assert f"look again with `tarifa payment {payment_id}`" in one_sentence(done.stderr)
+    for name in ("default", "fallback"):
+        await river.set_processor(name, failing=False)
+    await river.until_settled([payment_id])
+    await river.assert_charged_once([payment_id])
+
+
+@pytest.mark.parametrize("since", ["1s", "7d"])
+def test_an_empty_period_is_zeros(stack: Stack, since: str) -> None:
+    """Not an error; whatever the period, the processors are the system's own."""
+    told = json.loads(run("summary", "--since", since, "--json", "--url", stack.http_url).stdout)
+    assert [part["name"] for part in told["processors"]] == ["default", "fallback"]

@@ -1,0 +1,62 @@
+"""The command line as a process of its own, called from a folder that knows nothing of the checkout."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import tarifa
+
+TOP = Path(tarifa.__file__).parents[1]
+PATIENCE_S = 120.0  # how long a process may take on a busy machine before the test is hung and not slow
+COMMAND = (sys.executable, "-P", "-m", "tarifa")
+
+# What a user's shell may have set, and must not decide a test.
+_STRANGE = ("PROCESSORS", "TARIFA_URL", "FORCE_COLOR", "NO_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "NATS_URL")
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a plain environment in which the checkout can be imported from anywhere."""
+    plain = {name: value for name, value in os.environ.items() if name not in _STRANGE}
+    return {**plain, "PYTHONPATH": str(TOP), "COLUMNS": "80", "TERM": "dumb", **(more or {})}
+
+
+def run(*arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run it to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        check=False,
+        capture_output=True,
+        cwd="/",
+        env=environment(env),
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Have it run; it is killed at the end if the test has not ended it."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd="/",
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def one_sentence(text: str) -> str:
+    """Return what was said, which must be one line and no trace."""
+    (line,) = text.splitlines()
+    assert "Traceback" not in line
+    assert line.endswith(".")
+    return line

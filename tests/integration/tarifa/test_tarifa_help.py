@@ -1,0 +1,43 @@
+"""Help that teaches, and a shell that completes."""
+
+import pytest
+
+from tests.integration.tarifa.command_line import run
+
+COMMANDS = ("pay", "payment", "summary", "watch", "up", "rinha", "chaos", "audit")
+
+
+def test_alone_it_shows_its_help() -> None:
+    """All commands, and how to begin; asked for or not."""
+    alone, asked = run(), run("--help")
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout.split() == asked.stdout.split()
+    for command in COMMANDS:
+        assert f" {command} " in alone.stdout
+    assert "Begin with:" in alone.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_examples(command: str) -> None:
+    """Whose lines can be copied: each begins with the command itself, and none is broken by the terminal's width."""
+    done = run(command, "--help")
+    assert done.returncode == 0
+    _, _, epilog = done.stdout.partition("Examples:")
+    lines = [line.strip() for line in epilog.strip().splitlines()]
+    examples = lines[: lines.index("")]
+    assert len(examples) >= 2
+    assert all(line.startswith(f"tarifa {command}") for line in examples)
+
+
+def test_wrong_usage_says_where_help_is() -> None:
+    """Exit code 2, nothing on stdout, no trace."""
+    done = run("pya", "19.90")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Did you mean" in done.stderr
+    assert "tarifa --help" in done.stderr
+
+
+def test_the_shell_completes_commands() -> None:
+    """As the completion script asks for it at each press of the key."""
+    done = run(env={"_TARIFA_COMPLETE": "complete_bash", "COMP_WORDS": "tarifa pa", "COMP_CWORD": "1"})
+    assert done.stdout.split() == ["pay", "payment"]

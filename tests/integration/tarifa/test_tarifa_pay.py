@@ -1,0 +1,171 @@
+"""``tarifa pay`` against every way in which a service may answer: exit codes, one sentence, one document."""
+
+import json
+import signal
+import socket
+from decimal import Decimal
+
+import pytest
+
+from tests.integration.tarifa.command_line import PATIENCE_S, one_sentence, run, running
+from tests.integration.tarifa.talking_server import Reply, document, events, problem, talking
+from tests.unit.tarifa.samples import VITALS_TEXT
+
+ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+POST = "POST /payments"
+GET = f"GET /payments/{ID}"
+ACCEPTED = document(202, {"correlationId": ID, "status": "accepted"})
+WAITS = document(200, {"correlationId": ID, "amount": 19.9, "status": "accepted", "acceptedAt": "2026-11-22T12:00:00Z"})
+SETTLED = document(
+    200,
+    {
+        "correlationId": ID,
+        "amount": 19.9,
+        "status": "settled",
+        "processor": "default",
+        "acceptedAt": "2026-11-22T12:00:00.100Z",
+        "requestedAt": "2026-11-22T12:00:00.112Z",
+    },
+)
+REFUSED = document(
+    200, {"correlationId": ID, "amount": 19.9, "status": "refused", "processor": "default", "detail": "422 no"}
+)
+AWAY = problem(503, "nats_away", "repeating it with the same correlationId is safe")
+
+
+def test_a_payment_is_followed_to_its_settlement() -> None:
+    """Each step a line, on stdout; the fee is the one that the service names."""
+    replies = {POST: [ACCEPTED], GET: [WAITS, AWAY, WAITS, SETTLED]}
+    with talking({**replies, "GET /events": [events(VITALS_TEXT, stays_open=True)]}) as server:
+        done = run("pay", "19.90", "--id", ID, "--url", server.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, accepted, settled, requested_at, fee = done.stdout.splitlines()
+    assert first == f"payment {ID} of 19.90 to {server.url}"
+    assert accepted.startswith("  accepted    in ")
+    assert settled.startswith("  settled     at default after ")
+    assert requested_at == "  requestedAt 2026-11-22T12:00:00.112Z"
+    assert fee == "  fee         0.995 (5 %)"
+    assert f'{{"correlationId":"{ID}","amount":19.90}}'.encode() in server.bodies
+
+
+def test_with_json_it_is_one_document() -> None:
+    """Whose amount is that of the command line, digit by digit; without anybody naming fees they are null."""
+    with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
+        done = run("pay", "19.90", "--id", ID.upper(), "--json", env={"TARIFA_URL": server.url})
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout, parse_float=Decimal)
+    assert (told["outcome"], told["processor"], told["feePaid"]) == ("settled", "default", None)
+    assert str(told["amount"]) == "19.90"
+
+
+def test_a_new_id_is_made_where_none_is_given() -> None:
+    """A random one, which the first line names."""
+    with talking({POST: [problem(400, "x", "y")]}) as server:
+        first, second = (run("pay", "1", "--url", server.url).stdout.split()[1] for _ in range(2))
+        sent = [json.loads(body)["correlationId"] for body in server.bodies if body]
+    assert sent == [first, second]
+    assert first != second
+
+
+def test_fees_of_the_environment_come_first() -> None:
+    """Then nobody needs to be asked."""
+    with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
+        done = run("pay", "19.90", "--id", ID, "--url", server.url, env={"PROCESSORS": "default=http://x:1@0.1"})
+    assert done.stdout.splitlines()[-1] == "  fee         1.99 (10 %)"
+
+
+def test_a_replay_says_that_it_is_charged_once() -> None:
+    """The service says so in a header."""
+    with talking({POST: [document(202, {}, Idempotent_Replayed="true")], GET: [SETTLED]}) as server:
+        done = run("pay", "19.90", "--id", ID, "--url", server.url)
+    assert done.returncode == 0
+    assert "as it was before, and it is charged once" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("replies", "code", "part"),
+    [
+        ({POST: [ACCEPTED], GET: [REFUSED]}, 3, "refused and not charged: 422 no"),
+        ({POST: [problem(409, "amount_differs", "amount: is 5 there")]}, 4, "amount: is 5 there"),
+        ({POST: [ACCEPTED], GET: [WAITS]}, 5, f"look again with `tarifa payment {ID}`"),
+        ({POST: [ACCEPTED], GET: [AWAY]}, 6, "is accepted and will be charged once"),
+        ({POST: [AWAY]}, 6, f"repeat it with `tarifa pay 19.90 --id {ID}`"),
+        ({POST: [Reply(502, b"<html>\n<b>Bad Gateway</b>", "text/html")]}, 6, "502 <html> <b>Bad Gateway</b>"),
+        ({POST: [ACCEPTED], GET: [Reply(200, b"[]")]}, 6, "does not answer as Tarifa does"),
+    ],
+)
+def test_every_other_ending_has_its_exit_code_and_one_sentence(
+    replies: dict[str, list[Reply]], code: int, part: str
+) -> None:
+    """On stderr; with --json the document is on stdout all the same."""
+    with talking(replies) as server:
+        done = run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "0.5", "--json")
+    assert done.returncode == code
+    assert part in one_sentence(done.stderr)
+    assert json.loads(done.stdout)["correlationId"] == ID
+
+
+def test_a_payment_that_has_to_wait_says_so() -> None:
+    """Whoever watches knows that nothing hangs."""
+    with talking({POST: [ACCEPTED], GET: [WAITS]}) as server:
+        done = run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1.2s")
+    assert "  waiting     for a processor to settle it, up to 1.2 s in all" in done.stdout.splitlines()
+    assert done.returncode == 5
+
+
+def test_ctrl_c_says_how_to_look_again() -> None:
+    """The payment goes on without its watcher."""
+    with (
+        talking({POST: [ACCEPTED], GET: [WAITS]}) as server,
+        running("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1h") as process,
+    ):
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("  accepted"):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert f"`tarifa payment {ID}`" in one_sentence(said)
+
+
+def test_where_nothing_listens_the_sentence_says_what_to_do() -> None:
+    """Start it, then repeat the payment with its id."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    done = run("pay", "19.90", "--id", ID, "--url", url)
+    assert done.returncode == 6
+    said = one_sentence(done.stderr)
+    assert said.startswith(f"Nothing listens at {url}: start it with `tarifa up` or `make up`")
+    assert said.endswith(f"then repeat the payment with `tarifa pay 19.90 --id {ID}`.")
+
+
+def test_a_service_that_is_silent_is_not_waited_for_beyond_the_time_given() -> None:
+    """A connection that is taken and never answered ends as one that is away."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = run("pay", "19.90", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--wait", "0.5")
+    assert done.returncode == 6
+    assert "has not answered in time" in one_sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("19,90",), "The amount must be a number with at most two decimals, as 19.90, not '19,90'"),
+        (("0",), "The amount must be above 0"),
+        (("1", "--id", "7"), "An id is written as 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3, not '7'"),
+        (("1", "--wait", "soon"), "--wait must be a length of time"),
+        (("1", "--url", "localhost"), "--url or TARIFA_URL must be as"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_sends_nothing(arguments: tuple[str, ...], part: str) -> None:
+    """What was wrong, and how it is written."""
+    done = run("pay", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert part in one_sentence(done.stderr)
+
+
+def test_a_wrong_processors_variable_is_named_before_anything_is_paid() -> None:
+    """A payment is not the place to find that out afterwards."""
+    done = run("pay", "1", env={"PROCESSORS": "nonsense"})
+    assert done.returncode == 2
+    assert one_sentence(done.stderr) == "PROCESSORS has 'nonsense', which is not name=url@fee."

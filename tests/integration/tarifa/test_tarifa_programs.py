@@ -1,0 +1,68 @@
+"""The commands that become another program: its words, exit codes and signals, and no option of its own forgotten."""
+
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from sandbox.stack import Stack
+from tests.integration.tarifa.command_line import COMMAND, PATIENCE_S, TOP, environment, run
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("up", "sandbox.stack"),
+        ("rinha", "sandbox.rinha"),
+        ("chaos", "sandbox.chaos"),
+        ("audit", "services.audit"),
+    ],
+)
+def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> None:
+    """An option that a program gains must be known here too."""
+    theirs = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, check=True, cwd=TOP, env=environment(), text=True
+    )
+    ours = run(command, "--help")
+    assert ours.returncode == 0
+    assert set(FLAG.findall(theirs.stdout)) - set(FLAG.findall(ours.stdout)) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("up", "--dispatchers", "many"), 1, "DISPATCHERS must be a whole number of processes, not 'many'"),
+        (("up", "--processors", "nonsense"), 1, "PROCESSORS has 'nonsense'"),
+        (("rinha", "nothing"), 2, "There is no profile 'nothing'"),
+        (("rinha", "smoke", "--base-url", "http://pay.example"), 2, "http://pay.example is not on this machine"),
+        (("chaos", "--minutes", "many"), 2, "MINUTES must be a number of minutes"),
+        (("chaos", "--in-flight-max", "many"), 2, "IN_FLIGHT_MAX must be a whole number of calls"),
+        (("audit", "--last", "long"), 2, "argument --last: must be a length of time"),
+        (("audit", "--last", "1h", "--from", "2026-11-22"), 2, "--last is instead of --from and --to"),
+        (("audit", "--rate", "0"), 2, "argument --rate: must be above 0"),
+    ],
+)
+def test_the_programs_words_and_exit_codes_are_its_own(arguments: tuple[str, ...], code: int, part: str) -> None:
+    """Whatever is given reaches it, also from a folder where the checkout is not."""
+    done = run(*arguments)
+    assert done.returncode == code
+    assert part in done.stdout + done.stderr
+
+
+def test_up_runs_the_stack_and_ends_with_ctrl_c() -> None:
+    """The same process from the command to the stack: the signal reaches it, and its exit code comes back."""
+
+    class Up(Stack):
+        command = (*COMMAND, "up")
+
+    with Up(env=environment()) as stack:
+        done = run("pay", "19.90", "--url", stack.http_url)
+        assert done.returncode == 0, done.stderr
+        assert stack._process is not None
+        process = stack._process
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 0

@@ -1,0 +1,66 @@
+"""Documents of the service: typed, exact, and refused where they are something else."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from tarifa import documents
+from tarifa.documents import NotADocumentError, Processor
+from tests.unit.tarifa.samples import VITALS_TEXT
+
+ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+
+
+def test_amounts_are_the_digits_of_the_document() -> None:
+    """No double lies between: 0.1 is a tenth, and seventeen digits stay seventeen."""
+    payment = documents.payment_from(f'{{"correlationId":"{ID}","amount":0.1,"status":"accepted"}}'.encode())
+    assert payment.amount == Decimal("0.1")
+    totals = documents.summary_from(b'{"default":{"totalRequests":3,"totalAmount":123456789012345.67}}')
+    assert totals["default"].total_amount == Decimal("123456789012345.67")
+
+
+def test_a_settled_payment_is_read_whole() -> None:
+    """All that GET /payments/{id} may say."""
+    payment = documents.payment_from(
+        f'{{"correlationId":"{ID}","amount":19.9,"status":"settled","processor":"default",'
+        '"requestedAt":"2026-11-22T12:00:00.123Z","acceptedAt":"2026-11-22T12:00:00.100Z"}'.encode()
+    )
+    assert payment.processor == "default"
+    assert payment.requested_at == datetime(2026, 11, 22, 12, 0, 0, 123_000, tzinfo=UTC)
+    assert payment.detail is None
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"correlationId":"x"}', b'{"status":"lost"}', b"\xff\xff"])
+def test_what_is_no_payment_says_so(body: bytes) -> None:
+    """An error of our own, whatever came."""
+    with pytest.raises(NotADocumentError):
+        documents.payment_from(body)
+
+
+def test_vitals_are_read_in_the_agreed_shape() -> None:
+    """Every field of the agreed document arrives where a view looks for it."""
+    vitals = documents.vitals_from(VITALS_TEXT)
+    assert vitals.window_s == 10
+    assert vitals.payments == documents.Payments(1.0, 2.0, 123, 4, 0.5)
+    assert vitals.post == documents.Posts(1.5, 1.2, 3.4)
+    assert vitals.processors[0] == Processor(
+        *("default", Decimal("0.05"), "serving", 10, 3, 100, Decimal("1990.0"), 0.9, Decimal("99.5"), 10.0)
+    )
+    assert vitals.totals == documents.Sums(110, Decimal("2189.0"), Decimal("129.3"), Decimal("199.0"))
+    assert vitals.services[0].started_at == datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+    assert vitals.troubles == ("fallback is failing: others settle what is due",)
+
+
+def test_vitals_may_know_nothing() -> None:
+    """Unknown is null or left out, and what a later service adds is passed over."""
+    vitals = documents.vitals_from(
+        '{"at":"2026-11-22T12:00:00Z","payments":{"backlog":null},"processors":[{"name":"x","fee":null}],"new":1}'
+    )
+    assert vitals.payments.backlog is None
+    assert vitals.processors == (Processor("x"),)
+
+
+def test_one_line_keeps_every_digit() -> None:
+    """What is passed on to scripts says what the service said."""
+    assert documents.one_line('{\n "a": 0.10,\n "b": [1, 1e3, null]\n}') == '{"a":0.10,"b":[1,1E+3,null]}'

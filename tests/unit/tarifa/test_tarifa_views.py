@@ -1,0 +1,170 @@
+"""What is shown in a terminal."""
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from rich.console import Console, RenderableType
+
+from tarifa.answers import Accepted
+from tarifa.documents import Payment, Totals, vitals_from
+from tarifa.paying import Refused, Settled, Waiting
+from tarifa.periods import Period
+from tarifa.views import ending_line, payment_view, rows, settled_lines, step_line, summary_document, summary_view
+from tarifa.vitals_view import away_view, vitals_view
+from tests.unit.tarifa.samples import VITALS_TEXT
+
+ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+ACCEPTED_AT = datetime(2026, 11, 22, 12, 0, 0, 100_000, tzinfo=UTC)
+SETTLED = Payment(ID, Decimal("19.90"), "settled", "default", ACCEPTED_AT.replace(microsecond=112_000), ACCEPTED_AT)
+FEES = {"default": Decimal("0.05"), "fallback": Decimal("0.15")}
+TOTALS = {"default": Totals(2, Decimal("39.8")), "fallback": Totals(1, Decimal("0.1"))}
+
+
+def shown(view: RenderableType, width: int = 100) -> list[str]:
+    """Return the lines of a view, without the blanks at their ends."""
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False).print(view)
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def words(view: RenderableType) -> list[list[str]]:
+    """Return the words of each line."""
+    return [line.split() for line in shown(view)]
+
+
+def test_each_step_of_a_payment_is_a_line() -> None:
+    """A replay says that it is charged once, and a wait how long it may last."""
+    assert shown(step_line(Accepted(1.84, is_replay=False))) == ["  accepted    in 1.8 ms"]
+    assert "charged once" in shown(step_line(Accepted(1.84, is_replay=True)))[0]
+    assert shown(step_line(Waiting(30.0))) == ["  waiting     for a processor to settle it, up to 30 s in all"]
+
+
+def test_a_settlement_says_where_when_and_for_how_much() -> None:
+    """The fee has all its digits: of 19.90 five percent are 0.995."""
+    assert shown(ending_line(Settled(SETTLED, 14.21))) == ["  settled     at default after 14.2 ms"]
+    assert [shown(line) for line in settled_lines(SETTLED, FEES)] == [
+        ["  requestedAt 2026-11-22T12:00:00.112Z"],
+        ["  fee         0.995 (5 %)"],
+    ]
+
+
+def test_a_fee_that_nobody_names_is_not_shown() -> None:
+    """Neither guessed nor a zero."""
+    assert [shown(line) for line in settled_lines(SETTLED, {"other": Decimal(0)})] == [
+        ["  requestedAt 2026-11-22T12:00:00.112Z"]
+    ]
+
+
+def test_a_refusal_says_why() -> None:
+    """What a processor wrote is shown as it is, brackets and all."""
+    refused = Payment(ID, Decimal("19.90"), "refused", "default", detail="422 [bold]amount[/bold]")
+    assert shown(ending_line(Refused(refused, 20))) == [
+        "  refused     by default after 20.0 ms: 422 [bold]amount[/bold]"
+    ]
+
+
+def test_a_payments_life_leaves_out_what_is_unknown() -> None:
+    """An accepted payment has neither processor nor requestedAt yet."""
+    assert words(payment_view(Payment(ID, Decimal(5), "accepted", accepted_at=ACCEPTED_AT))) == [
+        ["payment", ID],
+        ["amount", "5.00"],
+        ["status", "accepted"],
+        ["acceptedAt", "2026-11-22T12:00:00.100Z"],
+    ]
+
+
+def test_a_settled_payments_life_says_how_long_it_took() -> None:
+    """Between being accepted and the stamp that the processor recorded."""
+    assert words(payment_view(SETTLED))[3:] == [
+        ["processor", "default"],
+        ["acceptedAt", "2026-11-22T12:00:00.100Z"],
+        ["requestedAt", "2026-11-22T12:00:00.112Z", "(12.0", "ms", "after", "it", "was", "accepted)"],
+    ]
+
+
+def test_a_summary_adds_up() -> None:
+    """Counts, amounts and fees of all processors are their sums."""
+    lines = [line for line in words(summary_view(rows(TOTALS, FEES), Period())) if line and line[0][0].isalpha()]
+    assert lines == [
+        ["settled", "at", "any", "time"],
+        ["processor", "payments", "amount", "fee", "fees"],
+        ["default", "2", "39.80", "5", "%", "1.99"],
+        ["fallback", "1", "0.10", "15", "%", "0.02"],
+        ["total", "3", "39.90", "2.00"],
+    ]
+
+
+def test_a_summary_without_fees_has_no_column_for_them() -> None:
+    """A column of dashes would say nothing."""
+    lines = [line for line in words(summary_view(rows(TOTALS, {}), Period())) if line and line[0][0].isalpha()]
+    assert lines[1:] == [
+        ["processor", "payments", "amount"],
+        ["default", "2", "39.80"],
+        ["fallback", "1", "0.10"],
+        ["total", "3", "39.90"],
+    ]
+
+
+def test_a_sum_of_fees_is_unknown_where_one_fee_is() -> None:
+    """Half a sum would be a wrong one."""
+    document = summary_document(rows(TOTALS, {"default": Decimal("0.05")}), Period(ACCEPTED_AT))
+    assert document == {
+        "from": "2026-11-22T12:00:00.100Z",
+        "to": None,
+        "processors": [
+            {
+                "name": "default",
+                "count": 2,
+                "amount": Decimal("39.8"),
+                "fee": Decimal("0.05"),
+                "fees": Decimal("1.99"),
+            },
+            {"name": "fallback", "count": 1, "amount": Decimal("0.1"), "fee": None, "fees": None},
+        ],
+        "total": {"count": 3, "amount": Decimal("39.9"), "fees": None},
+    }
+
+
+def test_vitals_show_everything_at_a_glance() -> None:
+    """Payments, processors with their money, services, troubles."""
+    lines = [" ".join(line) for line in words(vitals_view(vitals_from(VITALS_TEXT), "http://x"))]
+    assert lines[0] == "Tarifa at http://x 12:00:00 UTC, over the last 10 s"
+    assert "accepted 1.0/s settled 2.0/s backlog 4 oldest waits 0.5 s" in lines
+    assert "POST 1.5/s p50 1.2 ms p99 3.4 ms accepted in all 123" in lines
+    assert "default serving 10.0 ms 3 10.0/s" in lines
+    assert "fallback failing - 0 -" in lines
+    assert "default 100 90.0 % 1,990.00 5 % 99.50" in lines
+    assert "fallback 10 10.0 % 199.00 15 % 29.85" in lines
+    assert "total 110 2,189.00 129.30" in lines
+    assert "saved against the dearest processor alone 199.00" in lines
+    assert "ingress ingress-1 up ingress-2 silent for 5.0 s" in lines
+    assert "ledger ledger up" in lines
+    assert lines[-1] == "! fallback is failing: others settle what is due"
+
+
+def test_vitals_fit_into_a_terminal_of_eighty_columns() -> None:
+    """No name and no large sum is cut off or broken over two lines."""
+    large = VITALS_TEXT.replace('"settled": 100', '"settled": 98765432').replace("1990.0", "9876543210.98")
+    lines = shown(vitals_view(vitals_from(large), "http://x"), width=80)
+    assert len(lines) == len(shown(vitals_view(vitals_from(large), "http://x"), width=200))
+    assert "…" not in "".join(lines)
+
+
+def test_old_vitals_say_that_they_are_old() -> None:
+    """What was last known stays in sight while the service is away."""
+    lines = shown(vitals_view(vitals_from(VITALS_TEXT), "http://x", "Nothing listens there."))
+    assert lines[1] == "As it was then. Nothing listens there. Trying again, until Ctrl-C."
+
+
+def test_before_anything_was_heard_it_says_what_it_waits_for() -> None:
+    """And why, once that is known."""
+    assert shown(away_view("http://x", None))[-1] == "Waiting for the first vitals ..."
+    assert shown(away_view("http://x", "Nothing listens there."))[-1].startswith("Nothing listens there. Trying again")
+
+
+def test_nothing_known_is_shown_as_nothing_known() -> None:
+    """A service that just started sends a document without figures."""
+    lines = words(vitals_view(vitals_from('{"at": "2026-11-22T12:00:00Z", "processors": [{"name": "x"}]}'), "http://y"))
+    assert ["x", "unknown", "-", "-", "-"] in lines
+    assert ["x", "-", "-", "-", "-", "-"] in lines
