@@ -117,7 +117,7 @@ def _service(
     service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
-    env = {**shared, **(own or {})}
+    env = {**shared, "INSTANCE": name, **(own or {})}
     command = (sys.executable, "-m", f"services.{service}")
     return Part(name, command, env, ready=f"{service}.ready", grace_s=grace_s)
 
