@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import httpx
@@ -42,16 +42,23 @@ async def test_whichever_instance_tells_it_is_the_same_story(river: River) -> No
     assert first["payments"]["accepted"] == second["payments"]["accepted"] == 20
 
 
+def read_to_the_end(stream: httpx.Response) -> None:
+    """Read a stream until it ends; nginx, told to stop, cuts it, which a page takes for a reason to come back."""
+    with suppress(httpx.RemoteProtocolError):
+        for _ in stream.iter_lines():
+            pass
+
+
 def test_open_pages_do_not_hold_the_stop_of_the_stack_up() -> None:
-    """The streams end in order, and no part has to be killed for them."""
+    """The streams end, and no part has to be killed for them."""
     with Stack(env=ENVIRONMENT) as stack, ExitStack() as pages:
         http = pages.enter_context(httpx.Client(base_url=stack.http_url, timeout=PATIENCE_S))
         streams = [pages.enter_context(http.stream("GET", "/events")) for _ in range(3)]
-        ends = [threading.Thread(target=list, args=(stream.iter_lines(),)) for stream in streams]
+        ends = [threading.Thread(target=read_to_the_end, args=(stream,)) for stream in streams]
         for end in ends:
             end.start()
         assert stack.stop() == 0
         for end in ends:
             end.join(PATIENCE_S)
         assert not [end for end in ends if end.is_alive()]
-        assert [line for line in stack.log_lines if "SIGKILL" in line] == []
+        assert [line for line in stack.log_lines if "did not stop within" in line] == []

@@ -22,7 +22,7 @@ const FORMS = {
   ms: (n) => written(n < 100 ? 1 : 0)(n),
   money: written(2),
   percent: (n) => `${written(n * 100 % 1 ? 1 : 0)(n * 100)} %`,
-  span: (s) => s < 1 ? `${Math.round(s * 1000)} ms` : s < 60 ? `${written(1)(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`
+  span: (s) => s < 1 ? `${Math.round(s * 1000)} ms` : s < 60 ? `${written(s < 10 ? 1 : 0)(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`
     : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`,
 };
 const found = (document, path) => path.split(".").reduce((inner, name) => inner?.[name], document);
@@ -164,7 +164,7 @@ function showShare(card, processor) {
 }
 
 function showSince(row, { state, seenS, startedAt }, now) {
-  const heard = seenS === null ? "never heard of" : `heard of ${FORMS.span(seenS)} ago`;
+  const heard = seenS === null ? "never heard of" : `heard ${FORMS.span(Math.round(seenS))} ago`;
   const up = startedAt === null ? "answers" : `up for ${FORMS.span((Date.parse(now) - Date.parse(startedAt)) / 1000)}`;
   row.querySelector(".more").textContent = state === "up" ? up : heard;
 }
