@@ -131,7 +131,7 @@ def _service(
     port = options.metrics_ports.get(name)
     # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.
     measured = {"METRICS_LISTEN": f"{HOST}:{port}" if port else ""}
-    env = {**shared, **measured, **(own or {})}
+    env = {**shared, "INSTANCE": name, **measured, **(own or {})}
     command = (sys.executable, "-m", f"services.{service}")
     return Part(name, command, env, ready=f"{service}.ready", grace_s=grace_s)
 

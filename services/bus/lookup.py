@@ -91,6 +91,25 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many messages a stream holds, and when the oldest of them was stored; None where there is none."""
+
+    messages: int
+    oldest_at: datetime | None
+
+
+async def waiting(bus: Bus, stream: str) -> Waiting:
+    """Return what a work queue still holds, whoever has it in hand.
+
+    Raises:
+        ApiError, BusAwayError: as of the API.
+    """
+    state = (await api.call(bus, f"STREAM.INFO.{stream}"))["state"]
+    messages = int(state["messages"])
+    return Waiting(messages, _time(state["first_ts"]) if messages else None)
+
+
+@dataclass(frozen=True, slots=True)
 class ConsumerState:
     """The last sequence a durable delivered, and how many messages it has not delivered yet."""
 

@@ -3,17 +3,22 @@
 One reading for all three, so that no two services can want the same stream differently.
 """
 
+import os
+import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from services.bus.streams import StreamLimits
 from services.contracts.processor import Processor, processors_from_text
+from services.contracts.pulse import instance_from_text
 from services.contracts.setting import text_as, whole
 from services.contracts.tcp_address import PORT_MAX, TcpAddress, tcp_address
 
 PROCESSORS_DEFAULT = "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
 BYTES_PER_GIB = 1024**3
+HOST_CHARACTERS_MAX = 48  # of the host's name in a process's; with the process id it is well below what is allowed
 # Longer than two renewals by a healthy holder, short enough that a dead health poller is soon replaced.
 LEASE_S = 15
 
@@ -23,12 +28,14 @@ class BusSettings:
     """What all services share; ``processors`` are sorted by fee, the first is the home.
 
     ``metrics_listen``: where Prometheus may ask; None is nowhere.
+    ``instance`` is this process's name among those of its service, for operators: nothing is decided by it.
     """
 
     nats_url: str
     limits: StreamLimits
     processors: tuple[Processor, ...]
     metrics_listen: TcpAddress | None
+    instance: str
 
 
 def bus_settings(env: Mapping[str, str]) -> BusSettings:
@@ -49,6 +56,7 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
         ),
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
         metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),
+        instance=text_as(env, "INSTANCE", _name_of_process(), instance_from_text),
     )
 
 
@@ -68,3 +76,8 @@ def _nats_url(text: str) -> str:
     if parts.scheme not in {"nats", "tls"} or not parts.hostname or port == 0:
         raise ValueError(f"must be nats://host:port, not {text!r}")
     return text
+
+
+def _name_of_process() -> str:
+    host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:HOST_CHARACTERS_MAX]
+    return f"{host}-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""JSON Schemas of the events, generated from the code: ``python -m services.contracts.schema_files`` writes them."""
+"""JSON Schemas of events and pulses, from the code: ``python -m services.contracts.schema_files`` writes them."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from services.contracts.events import EVENTS
+from services.contracts.pulse import PULSES
 from services.contracts.summary import SummaryAnswered, SummaryAsked
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -14,7 +15,7 @@ FOLDER = Path(__file__).parent / "schemas"
 def schemas() -> dict[str, str]:
     """Return file names and their texts."""
     texts = {}
-    for kind in (*EVENTS, SummaryAsked, SummaryAnswered):
+    for kind in (*EVENTS, *PULSES, SummaryAsked, SummaryAnswered):
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
         texts[f"{kind.__name__}.json"] = json.dumps(schema, indent=2) + "\n"
     return texts

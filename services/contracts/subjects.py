@@ -16,6 +16,7 @@ SNAPSHOT_MANIFEST = "ledger.snapshots.manifest"
 CONDITION = "processors.condition"
 LEDGER_SUMMARY = "ledger.summary"
 DISPATCHER_STATE = "dispatcher.state"
+PULSES_ALL = "pulse.>"
 
 
 def accepted(payment_id: str) -> str:
@@ -49,3 +50,8 @@ def any_settlement(payment_id: str) -> str:
 def snapshot_chunk(generation: int, number: int) -> str:
     """Return the subject of a chunk of a ledger's snapshot."""
     return f"ledger.snapshots.chunk.{generation}.{number}"
+
+
+def pulse(service: str, instance: str) -> str:
+    """Return the subject on which an instance of a service says how it is."""
+    return f"pulse.{service}.{instance}"

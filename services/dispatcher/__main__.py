@@ -9,6 +9,7 @@ from dataclasses import asdict
 import orjson
 
 from services.bus.connection import Bus
+from services.bus.pulse import send_pulses
 from services.bus.service import serve
 from services.bus.streams import claim_home, ensure_dispatcher, ensure_streams
 from services.contracts import subjects
@@ -17,6 +18,7 @@ from services.dispatcher.adapters.health import HealthPoller, hear
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.payment_stream import PaymentStream
 from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.pulse import pulse_of
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.pump import Pump
@@ -100,8 +102,10 @@ async def _settle(
     service = await serve(bus, subjects.DISPATCHER, "Charges payments", {subjects.DISPATCHER_STATE: state})
     me = f"{socket.gethostname()}-{os.getpid()}"
     pollers = [HealthPoller(bus, name, api, clock, me) for name, api in processors.items()]
+    pulse = pulse_of(config.bus.instance, clock.stamp(), traffic=traffic, counts=settling.counts, clock=clock)
     async with asyncio.TaskGroup() as group:
         work = [queue.run(), stream.follow_bindings(), pump.run(), pump.keep_in_hand(config.ack_wait_s), bus.watch()]
+        work.append(send_pulses(bus, pulse))
         tasks = [group.create_task(coroutine) for coroutine in [*work, *(poller.run() for poller in pollers)]]
         log.info("dispatcher.ready", extra={"processors": names, "max_ack_pending": max_ack_pending})
         await stop.wait()

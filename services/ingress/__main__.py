@@ -3,15 +3,22 @@
 import asyncio
 import logging
 import os
-from datetime import UTC, datetime
+from functools import partial
 
+from services.bus.pulse import send_pulses
 from services.bus.streams import ensure_streams
+from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_server import HttpServer
+from services.ingress.adapters.hub import Hub
 from services.ingress.adapters.ledger_client import LedgerClient
 from services.ingress.adapters.metrics import of_ingress
+from services.ingress.adapters.page import add_page
 from services.ingress.adapters.payment_stream import JetStreamPayments
+from services.ingress.adapters.pulse import pulse_of
+from services.ingress.adapters.vital_signs import VitalSigns
 from services.ingress.core.meter import Meter
+from services.ingress.core.vitals import Vitals
 from services.ingress.flow import Ingress
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
@@ -31,6 +38,7 @@ async def ingress(stop: asyncio.Event) -> None:
 
 async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Event) -> None:
     """Serve until told to stop; NATS is closed only after the last answer."""
+    clock = SystemClock()
     limits = settings.bus.limits
     bus = await connected(settings.bus.nats_url, "ingress", stop)
     if bus is None:
@@ -42,20 +50,25 @@ async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Even
         story = Ingress(
             payments=payments,
             ledger=LedgerClient(bus),
-            clock=lambda: datetime.now(UTC),
+            clock=clock.stamp,
             amount_max=settings.amount_max,
         )
         names = [processor.name for processor in settings.bus.processors]
         meter = Meter()
         metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
         app = http_app(story, meter, processor_names=names, allow_purge=settings.allow_purge)
+        hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
+        add_page(app, hub)
+        pulse = pulse_of(settings.bus.instance, clock.stamp(), meter)
         server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
         log.info("ingress.ready", extra={"listen": str(settings.listen)})
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(bus.watch())
+            beside = [tasks.create_task(work) for work in (bus.watch(), send_pulses(bus, pulse), hub.run())]
             await stop.wait()
+            hub.close()  # open pages never end by themselves
             await server.stop()
-            watching.cancel()
+            for task in beside:
+                task.cancel()
     finally:
         await bus.close()
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from functools import partial
 
+from services.bus.pulse import send_pulses
 from services.bus.streams import ensure_streams
 from services.ledger.adapters.metrics import of_ledger, of_settlements
+from services.ledger.adapters.pulse import pulse_of
 from services.ledger.adapters.settlement_stream import SettlementStream
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.adapters.summary_endpoint import SummaryEndpoint
@@ -36,8 +39,10 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
         keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every)
         metrics.add(of_bus(bus), of_ledger(ledger), of_settlements(bus, settings.bus.limits.settlements_bytes_max))
         await SummaryEndpoint(ledger).serve(bus)
+        pulse = pulse_of(settings.bus.instance, datetime.now(UTC), ledger)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(bus.watch()), tasks.create_task(keeper.run())]
+            work = [bus.watch(), keeper.run(), send_pulses(bus, pulse)]
+            running = [tasks.create_task(coroutine) for coroutine in work]
             await stop.wait()
             for task in running:
                 task.cancel()

@@ -198,6 +198,13 @@ class Traffic:
         """Return what is believed of each processor."""
         return {name: lane.evidence.condition(now_ms) for name, lane in self._lanes.items()}
 
+    def oldest_wait_ms(self, now_ms: float) -> float:
+        """Return how long the oldest payment that is known of has waited, in hand or in the stream; 0 if none does."""
+        since_ms = [payment.accepted_ms for payment in self._by_id.values()]
+        if self.backlog and self.head_stored_ms:
+            since_ms.append(self.head_stored_ms)
+        return max(0.0, now_ms - min(since_ms, default=now_ms))
+
     def bound_waiting(self, processor: str) -> int:
         """Return how many bound payments wait to be sent there again."""
         return len(self._lanes[processor].bound)

@@ -9,8 +9,9 @@ import pytest
 from services.bus import api
 from services.bus.connection import Bus
 from services.bus.streams import StreamLimits
+from services.contracts.pulse import LedgerPulse, decode
 from tests.integration.ledger.ledger_process import LedgerProcess, publish, settled, state, totals
-from tests.nats_server import PATIENCE_S, NatsServer
+from tests.nats_server import PATIENCE_S, NatsServer, until
 
 
 async def asked(bus: Bus, subject: str, data: bytes = b"") -> dict[str, Any]:
@@ -30,6 +31,25 @@ async def test_ledger_is_a_micro_service(bus: Bus, ledger: LedgerProcess) -> Non
     stats = await asked(bus, "$SRV.STATS.ledger")
     requests = {endpoint["name"]: endpoint["num_requests"] for endpoint in stats["endpoints"]}
     assert requests == {"summary": 2, "state": 0}
+
+
+async def test_its_pulse_says_the_totals(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
+    """Once a second, the same that a summary of everything says."""
+    heard: list[LedgerPulse] = []
+    await bus.listen("pulse.ledger.*", lambda data: heard.append(ledger_pulse(data)))
+    await publish(bus, [settled(1), settled(2)])
+    await ledger.start_ready()
+    await until(lambda: heard and heard[-1].totals and sum(one.count for one in heard[-1].totals.values()) == 2)
+    said = {name: (one.count, one.cents) for name, one in (heard[-1].totals or {}).items()}
+    assert said == await totals(bus)
+    assert (heard[-1].conflicts, heard[-1].unreadable) == (0, 0)
+
+
+def ledger_pulse(data: bytes) -> LedgerPulse:
+    """Return a pulse of a ledger."""
+    pulse = decode(data)
+    assert isinstance(pulse, LedgerPulse)
+    return pulse
 
 
 async def test_plain_request_of_an_empty_object_is_answered(

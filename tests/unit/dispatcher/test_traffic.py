@@ -260,6 +260,17 @@ def end(hands: Traffic, call: tuple[InHand, str, int], how: str, now_ms: float) 
         hands.to_route_later(ended, now_ms, jitter=0.5)
 
 
+def test_the_oldest_wait_is_that_of_whatever_has_waited_longest() -> None:
+    """In hand or in the stream; nothing at all waits for no time."""
+    hands = traffic()
+    hands.head_stored_ms = NOW - 90_000  # of a payment that is in the stream no longer
+    assert hands.oldest_wait_ms(NOW) == 0.0
+    waiting(hands, payment(1, age_ms=300), payment(2, age_ms=200))
+    assert hands.oldest_wait_ms(NOW) == 300.0
+    hands.backlog, hands.head_stored_ms = 5, NOW - 2_000
+    assert hands.oldest_wait_ms(NOW) == 2_000.0
+
+
 @settings(max_examples=150, deadline=None)
 @given(steps=steps, in_flight_max=st.sampled_from([1, 3, 20]))
 def test_what_is_in_hand_never_exceeds_its_bound(steps: list[str], in_flight_max: int) -> None:

@@ -1,7 +1,10 @@
 """Settings of ingress: the defaults of the design, and a sentence for each wrong one."""
 
+import os
+
 import pytest
 
+from services.contracts.pulse import instance_from_text
 from services.contracts.setting import SettingError
 from services.contracts.tcp_address import TcpAddress
 from services.ingress.core.address import UnixAddress, address_from_text
@@ -31,6 +34,7 @@ def test_defaults_are_those_of_the_design() -> None:
         ("AMOUNT_MAX", "0"),
         ("AMOUNT_MAX", "10000000001"),
         ("ALLOW_PURGE", "yes"),
+        ("INSTANCE", "ingress.1"),
         ("INGRESS_LISTEN", "nowhere"),
     ],
 )
@@ -60,3 +64,11 @@ def test_text_that_is_no_address_is_refused(text: str) -> None:
     """A port must be one, and a socket's path absolute."""
     with pytest.raises(ValueError, match="host:port"):
         address_from_text(text)
+
+
+def test_an_instance_without_a_name_is_named_after_host_and_process() -> None:
+    """Two of them never share a name, whatever the host is called."""
+    name = ingress_settings({}).bus.instance
+    assert instance_from_text(name) == name
+    assert name.endswith(f"-{os.getpid()}")
+    assert ingress_settings({"INSTANCE": "ingress-1"}).bus.instance == "ingress-1"

@@ -136,3 +136,10 @@ def test_the_balancer_ends_its_worker_however_it_is_stopped() -> None:
     """Nginx finishes requests when stopped; as an orphan it is asked: SIGKILL would leave its worker."""
     balancer = part(planned(), "balancer")
     assert (balancer.stop_signal, balancer.orphan_signal) == (signal.SIGQUIT, signal.SIGTERM)
+
+
+def test_every_service_is_named_as_its_part() -> None:
+    """The operator's page names the instances so; what it names can be found among the logs and process ids."""
+    stages = planned(env={"DISPATCHERS": "2"})
+    for name in ("ledger", "dispatcher-1", "dispatcher-2", "ingress-1", "ingress-2"):
+        assert part(stages, name).env["INSTANCE"] == name

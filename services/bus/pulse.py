@@ -1,0 +1,27 @@
+"""Pulses: every instance says once a second how it is, whether anybody listens or not."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from services.bus.connection import Bus, BusAwayError
+from services.contracts import pulse as contract
+from services.contracts import subjects
+from services.contracts.pulse import Pulse
+
+PULSE_EVERY_S = 1.0
+PULSE_WITHIN_S = 0.05  # it may leave in one write with others: nobody waits for it
+
+log = logging.getLogger("tarifa.bus")
+
+
+async def send_pulses(bus: Bus, read: Callable[[], Pulse]) -> None:
+    """Send what ``read`` returns, until cancelled; one that cannot leave is not sent later, the next one says more."""
+    while True:
+        await asyncio.sleep(PULSE_EVERY_S)
+        pulse = read()
+        subject = subjects.pulse(contract.service_of(pulse), pulse.instance)
+        try:
+            bus.publish(subject, contract.encode(pulse), within_s=PULSE_WITHIN_S)
+        except BusAwayError as error:
+            log.debug("pulse.not_sent", extra={"error": str(error)})

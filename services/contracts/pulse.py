@@ -1,0 +1,126 @@
+"""What each instance of a service says of itself once a second, on ``pulse.<service>.<instance>``.
+
+Nobody needs to listen, and one that is lost is no harm: what is counted only grows from ``started_at`` on, so the next
+one says it too. Who wants the last seconds takes the difference of two.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, json
+
+from services.contracts.durations import BOUNDS_MS
+from services.contracts.events import Instant
+from services.contracts.summary import Totals
+
+INSTANCE_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+
+_BUCKETS = len(BOUNDS_MS) + 1
+
+Instance = Annotated[str, Meta(pattern=rf"^{INSTANCE_PATTERN}$(?!\n)", description="one token of a subject")]
+Count = Annotated[int, Meta(ge=0)]
+Took = Annotated[
+    tuple[Count, ...],
+    Meta(min_length=_BUCKETS, max_length=_BUCKETS, description="one number per bound of contracts.durations, and one"),
+]
+ConditionState = Literal["serving", "failing"]
+
+
+class IngressPulse(
+    Struct, frozen=True, tag_field="service", tag="ingress", rename="camel", forbid_unknown_fields=True, gc=False
+):
+    """``answers`` to POST /payments by result since the start, and the buckets of what they ``took``."""
+
+    instance: Instance
+    started_at: Instant
+    answers: dict[str, Count]
+    took: Took
+    v: Literal[1] = 1
+
+
+class ProcessorSeen(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, gc=False):
+    """What one dispatcher believes of a processor; ``latency_ms`` is null while nothing is known."""
+
+    condition: ConditionState
+    latency_ms: float | None
+    in_flight: Count
+    bound_waiting: Count
+
+
+class DispatcherPulse(
+    Struct, frozen=True, tag_field="service", tag="dispatcher", rename="camel", forbid_unknown_fields=True, gc=False
+):
+    """``backlog`` waits in the stream, ``in_hand`` in this process; ``counts`` of what became of payments."""
+
+    instance: Instance
+    started_at: Instant
+    backlog: Count
+    in_hand: Count
+    oldest_wait_s: float
+    processors: dict[str, ProcessorSeen]
+    counts: dict[str, Count]
+    v: Literal[1] = 1
+
+
+class LedgerPulse(
+    Struct, frozen=True, tag_field="service", tag="ledger", rename="camel", forbid_unknown_fields=True, gc=False
+):
+    """``totals`` of all that is in the book by processor, null while the book is not whole."""
+
+    instance: Instance
+    started_at: Instant
+    conflicts: Count
+    unreadable: Count
+    totals: dict[str, Totals] | None
+    v: Literal[1] = 1
+
+
+Pulse = IngressPulse | DispatcherPulse | LedgerPulse
+PULSES = (IngressPulse, DispatcherPulse, LedgerPulse)
+
+
+class NotAPulseError(ValueError):
+    """A message is not a pulse of a kind and version known here."""
+
+
+_encoder = json.Encoder()
+_decoder: json.Decoder[Pulse] = json.Decoder(Pulse)
+_INSTANCE = re.compile(INSTANCE_PATTERN)
+
+
+def encode(pulse: Pulse) -> bytes:
+    """Return the pulse as UTF-8 JSON."""
+    return _encoder.encode(pulse)
+
+
+def decode(data: bytes) -> Pulse:
+    """Read a message of ``pulse.>``.
+
+    Raises:
+        NotAPulseError: it is none.
+    """
+    try:
+        return _decoder.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise NotAPulseError(str(error)) from error
+
+
+def service_of(pulse: Pulse) -> str:
+    """Return the name of the service that it is of."""
+    return str(pulse.__struct_config__.tag)
+
+
+def settled_at(processor: str) -> str:
+    """Return under which name a dispatcher counts what it settled at a processor."""
+    return f"settled.{processor}"
+
+
+def instance_from_text(text: str) -> str:
+    """Read the name of an instance.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong.
+    """
+    if _INSTANCE.fullmatch(text) is None:
+        raise ValueError(f"must be 1 to 64 of A-Z, a-z, 0-9, _ and -, not {text!r}")
+    return text

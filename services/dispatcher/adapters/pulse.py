@@ -1,0 +1,43 @@
+"""What this dispatcher says of itself: what waits, what it believes of each processor, what became of payments."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from services.contracts.pulse import DispatcherPulse, ProcessorSeen
+from services.dispatcher.core.traffic import Traffic
+
+
+class Clock(Protocol):
+    """The clock of the calls."""
+
+    def now_ms(self) -> float:
+        """Return milliseconds of a clock that never goes back."""
+
+
+def pulse_of(
+    instance: str, started_at: datetime, *, traffic: Traffic, counts: Mapping[str, int], clock: Clock
+) -> Callable[[], DispatcherPulse]:
+    """Return what reads the traffic and the counts, which grow elsewhere."""
+
+    def read() -> DispatcherPulse:
+        now_ms = clock.now_ms()
+        return DispatcherPulse(
+            instance=instance,
+            started_at=started_at,
+            backlog=traffic.backlog,
+            in_hand=len(traffic.in_hand),
+            oldest_wait_s=round(traffic.oldest_wait_ms(now_ms) / 1000, 3),
+            processors={
+                name: ProcessorSeen(
+                    condition=condition.state,
+                    latency_ms=condition.latency_ms,
+                    in_flight=traffic.evidence(name).in_flight,
+                    bound_waiting=traffic.bound_waiting(name),
+                )
+                for name, condition in traffic.conditions(now_ms).items()
+            },
+            counts=dict(counts),
+        )
+
+    return read

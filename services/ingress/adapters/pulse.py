@@ -1,0 +1,16 @@
+"""What this instance says of itself."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from services.contracts.pulse import IngressPulse
+from services.ingress.core.meter import Meter
+
+
+def pulse_of(instance: str, started_at: datetime, meter: Meter) -> Callable[[], IngressPulse]:
+    """Return what reads the meter."""
+
+    def read() -> IngressPulse:
+        return IngressPulse(instance, started_at, dict(meter.answers), tuple(meter.took.counts))
+
+    return read

@@ -1,0 +1,58 @@
+"""Where vitals come from: the pulses of all instances, and the stream that payments wait in."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import waiting
+from services.bus.message import Message
+from services.contracts import subjects
+from services.contracts.pulse import NotAPulseError, Pulse, decode
+from services.ingress.core.vitals import Backlog
+
+ASK_TIMEOUT_S = 0.9  # less than the time from one question to the next
+
+log = logging.getLogger("tarifa.ingress")
+
+
+class VitalSigns:
+    """Heard and asked over the bus; ``now`` returns the UTC time."""
+
+    def __init__(self, bus: Bus, now: Callable[[], datetime]) -> None:
+        self._bus = bus
+        self._now = now
+
+    @asynccontextmanager
+    async def heard_by(self, heard: Callable[[Pulse], None]) -> AsyncIterator[None]:
+        """Have ``heard`` called for every pulse meanwhile; while NATS is away there is none."""
+
+        def receive(message: Message) -> None:
+            try:
+                pulse = decode(message.data)
+            except NotAPulseError as error:
+                log.warning("pulse.unreadable", extra={"subject": message.subject, "error": str(error)})
+                return
+            heard(pulse)
+
+        subscription = await self._bus.subscribe(subjects.PULSES_ALL, receive)
+        try:
+            yield
+        finally:
+            await self._bus.unsubscribe(subscription)
+
+    async def backlog(self) -> Backlog | None:
+        """Return what waits to be settled; None where NATS does not answer within ASK_TIMEOUT_S."""
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                found = await waiting(self._bus, subjects.PAYMENTS)
+        except (BusAwayError, ApiError, TimeoutError) as error:
+            log.debug("vitals.not_answered", extra={"error": repr(error)})
+            return None
+        if found.oldest_at is None:
+            return Backlog(found.messages, 0.0)
+        # The server's clock may be a little ahead of ours.
+        return Backlog(found.messages, max(0.0, (self._now() - found.oldest_at).total_seconds()))

@@ -1,0 +1,164 @@
+"""How the whole system is: pulses folded into one document. Values in, values out; the clock is passed in.
+
+Unknown is None and never a zero: what has not been heard of, or not for a while, is not claimed to stand still. Only
+the ledger's totals stay as they were last heard, since they are true of then; ``troubles`` says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from services.contracts.durations import quantile_ms
+from services.contracts.processor import Processor
+from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse, Pulse, service_of, settled_at
+from services.contracts.stamp import text_of
+from services.contracts.summary import Totals  # noqa: TC001  # no second block of imports for one annotation
+from services.ingress.core.charged import charged, rounded
+from services.ingress.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
+from services.ingress.core.troubles import Seen, troubles
+
+FORGOTTEN_AFTER_S = 600.0  # an instance that is not heard of so long was not meant to come back
+INSTANCES_MAX = 64
+SERVICES = ("ingress", "dispatcher", "ledger")
+NATS = "nats"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Payments that are accepted and not settled, by the stream itself, and how long the oldest has been there."""
+
+    payments: int
+    oldest_wait_s: float
+
+
+class Vitals:
+    """What was heard since ``begun_s``; ``processors`` are those of the settings, with their fees."""
+
+    def __init__(self, processors: Sequence[Processor], begun_s: float) -> None:
+        self._processors = processors
+        self._begun_s = begun_s
+        self._ingresses: dict[str, Life[IngressPulse]] = {}
+        self._dispatchers: dict[str, Life[DispatcherPulse]] = {}
+        self._ledgers: dict[str, Life[LedgerPulse]] = {}
+        self._totals: Mapping[str, Totals] | None = None
+        self._backlog: Backlog | None = None
+        self._nats_s: float | None = None  # when NATS last answered
+
+    def heard(self, pulse: Pulse, now_s: float) -> None:
+        """Take a pulse in."""
+        match pulse:
+            case IngressPulse():
+                _add(self._ingresses, pulse, now_s)
+            case DispatcherPulse():
+                _add(self._dispatchers, pulse, now_s)
+            case LedgerPulse():
+                _add(self._ledgers, pulse, now_s)
+                self._totals = self._totals if pulse.totals is None else pulse.totals
+            case never:
+                assert_never(never)
+
+    def answered(self, backlog: Backlog, now_s: float) -> None:
+        """Note that NATS answered, and what it said of the backlog."""
+        self._backlog = backlog
+        self._nats_s = now_s
+
+    def document(self, now_s: float, at: datetime) -> dict[str, Any]:
+        """Return all that is known now, as the page and the command line read it; ``at`` is the time in UTC."""
+        for lives in self._all():
+            _forget(lives, now_s)
+        processors, totals = charged(self._processors, up(self._dispatchers.values(), now_s), self._totals)
+        seen = self._seen(now_s)
+        ledgers = up(self._ledgers.values(), now_s)
+        return {
+            "at": _text(at),
+            "window_s": int(WINDOW_S),
+            "payments": self._payments(now_s),
+            "post": self._post(now_s),
+            "processors": processors,
+            "totals": totals,
+            "services": [_service(one) for one in seen],
+            "troubles": troubles(
+                seen,
+                failing=[one["name"] for one in processors if one["condition"] == "failing"],
+                serving=any(one["condition"] == "serving" for one in processors),
+                book_is_whole=not any(life.newest.totals is None for life in ledgers),
+                conflicts=max((life.newest.conflicts for life in ledgers), default=0),
+                unreadable=max((life.newest.unreadable for life in ledgers), default=0),
+            ),
+        }
+
+    def _payments(self, now_s: float) -> dict[str, float | None]:
+        # Only as long as NATS answers: how long something has waited grows, and must not seem to stand still.
+        backlog = self._backlog if self._nats_answers(now_s) else None
+        accepted = [life.newest.answers.get("accepted", 0) for life in self._ingresses.values()]
+        return {
+            "acceptedPerS": per_s(up(self._ingresses.values(), now_s), lambda pulse: pulse.answers.get("accepted", 0)),
+            "settledPerS": per_s(up(self._dispatchers.values(), now_s), self._settled),
+            "accepted": sum(accepted) if accepted else None,
+            "backlog": None if backlog is None else backlog.payments,
+            "oldestWaitS": None if backlog is None else rounded(backlog.oldest_wait_s),
+        }
+
+    def _post(self, now_s: float) -> dict[str, float | None]:
+        lives = up(self._ingresses.values(), now_s)
+        took = [sum(bucket) for bucket in zip(*(life.grown(lambda pulse: pulse.took) for life in lives), strict=True)]
+        return {
+            "perS": per_s(lives, lambda pulse: sum(pulse.took)),
+            "p50Ms": rounded(quantile_ms(took, 0.5)),
+            "p99Ms": rounded(quantile_ms(took, 0.99)),
+        }
+
+    def _settled(self, pulse: DispatcherPulse) -> int:
+        return sum(pulse.counts.get(settled_at(one.name), 0) for one in self._processors)
+
+    def _all(self) -> tuple[dict[str, Life[Any]], ...]:
+        return self._ingresses, self._dispatchers, self._ledgers
+
+    def _nats_answers(self, now_s: float) -> bool:
+        return self._nats_s is not None and now_s - self._nats_s <= SILENT_AFTER_S
+
+    def _seen(self, now_s: float) -> list[Seen]:
+        """Return every instance; a service that should have been heard of by now and was not, by its own name."""
+        waited_s = now_s - self._begun_s
+        found = [
+            Seen(service_of(life.newest), name, is_up=life.is_up(now_s), seen_s=now_s - life.heard_s, life=life)
+            for lives in self._all()
+            for name, life in sorted(lives.items())
+        ]
+        if waited_s > SILENT_AFTER_S:
+            known = {one.service for one in found}
+            found += [Seen(name, name, is_up=False, seen_s=None) for name in SERVICES if name not in known]
+        if self._nats_s is not None or waited_s > SILENT_AFTER_S:
+            seen_s = None if self._nats_s is None else now_s - self._nats_s
+            found.append(Seen(NATS, NATS, is_up=self._nats_answers(now_s), seen_s=seen_s))
+        return found
+
+
+def _add(lives: dict[str, Life[P]], pulse: P, now_s: float) -> None:
+    known = lives.get(pulse.instance)
+    if known is not None and known.started_at == pulse.started_at:
+        known.heard(pulse, now_s)
+        return
+    lives[pulse.instance] = Life(pulse, now_s)
+    if len(lives) > INSTANCES_MAX:
+        del lives[min(lives, key=lambda name: lives[name].heard_s)]
+
+
+def _forget(lives: dict[str, Life[P]], now_s: float) -> None:
+    for name in [name for name, life in lives.items() if now_s - life.heard_s > FORGOTTEN_AFTER_S]:
+        del lives[name]
+
+
+def _service(seen: Seen) -> dict[str, Any]:
+    return {
+        "service": seen.service,
+        "instance": seen.instance,
+        "state": "up" if seen.is_up else "silent",
+        "seenS": rounded(seen.seen_s),
+        "startedAt": None if seen.life is None else _text(seen.life.started_at),
+    }
+
+
+def _text(stamp: datetime) -> str:
+    return text_of(stamp.replace(microsecond=stamp.microsecond // 1000 * 1000))

@@ -1,0 +1,23 @@
+"""What the ledger says of itself: its totals, and whether the book is whole."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from services.contracts.pulse import LedgerPulse
+from services.ledger.adapters.summary_endpoint import Answering
+
+
+def pulse_of(instance: str, started_at: datetime, ledger: Answering) -> Callable[[], LedgerPulse]:
+    """Return what reads the ledger."""
+
+    def read() -> LedgerPulse:
+        state = ledger.state()
+        return LedgerPulse(
+            instance=instance,
+            started_at=started_at,
+            conflicts=state["conflicts"],
+            unreadable=state["unreadable"],
+            totals=ledger.summary(None, None),
+        )
+
+    return read

@@ -1,0 +1,106 @@
+"""A real Chromium that looks at the page as a person would, and keeps what it saw."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
+
+SCREENSHOTS = Path(__file__).parents[2] / ".run" / "screenshots"
+PATIENCE_MS = 60_000.0  # how long something that must happen may take on a busy machine
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+_QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+def chromium() -> Path:
+    """Return Chromium; a test without it is skipped, and fails where CI=true says that nothing may be missing."""
+    if found := shutil.which("chromium"):
+        return Path(found)
+    reason = "chromium is not installed (Debian: chromium)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Browser]:
+    """A browser."""
+    program = chromium()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(_QUIET))
+        yield browser
+        await browser.close()
+
+
+class Operator:
+    """Somebody who looks at the page; ``complaints`` are what the browser said of it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    @classmethod
+    @asynccontextmanager
+    async def looking(cls, browser: Browser, url: str, **how: Any) -> "AsyncIterator[Operator]":
+        """Open the page in a window of its own; ``how`` as Playwright's new_context, in light at a desk if unsaid."""
+        how = {"color_scheme": "light", "viewport": DESKTOP, "locale": "en-GB", **how}
+        context = await browser.new_context(**how)
+        operator = cls(await context.new_page())
+        operator.page.set_default_timeout(PATIENCE_MS)
+        await operator.page.goto(url)
+        yield operator
+        await context.close()
+
+    async def until_state(self, state: str) -> None:
+        """Wait until the page says that all is well, that there are troubles, or that it hears nothing."""
+        await expect(self.page.locator(f'html[data-state="{state}"]')).to_have_count(1, timeout=PATIENCE_MS)
+
+    async def until_trouble(self, text: str) -> None:
+        """Wait until the page names a trouble."""
+        await expect(self.page.locator("#troubles li").filter(has_text=text)).to_be_visible(timeout=PATIENCE_MS)
+
+    async def until_shown(self, path: str, text: str) -> None:
+        """Wait until a figure of the document is shown so."""
+        await expect(self.shown(path)).to_have_text(text, timeout=PATIENCE_MS)
+
+    def shown(self, path: str) -> Locator:
+        """Return where a figure of the document is shown."""
+        return self.page.locator(f'main > section [data-show$=" {path}"]')
+
+    def processor(self, name: str) -> Locator:
+        """Return a processor's card."""
+        return self.page.locator("#processors article").filter(has=self.page.get_by_text(name, exact=True))
+
+    def service(self, name: str) -> Locator:
+        """Return a service's row."""
+        return self.page.locator("#services li").filter(has=self.page.get_by_text(name, exact=True))
+
+    async def look_up(self, payment_id: str) -> Locator:
+        """Search for a payment; return where its life is told."""
+        await self.page.get_by_label("Its correlation id").fill(payment_id)
+        await self.page.get_by_role("button", name="Look up").click()
+        return self.page.locator("#life")
+
+    async def keep(self, name: str) -> Path:
+        """Keep what the whole page looks like now."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        await self.page.screenshot(path=path, full_page=True)
+        return path
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        # An answer of 404 is what a search for an unknown payment is meant to have.
+        wanted = re.search(r"status of 40[04]", message.text) and "/payments/" in message.location["url"]
+        if message.type in {"error", "warning"} and not wanted:
+            self.complaints.append(f"{message.text} ({message.location})")

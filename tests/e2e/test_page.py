@@ -1,0 +1,279 @@
+"""The operator's page in a real browser, on a real stack: it shows what the API says, and says what it cannot know."""
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.e2e.browser import PATIENCE_MS, PHONE, Operator, running
+from tests.e2e.river import River, new_id, until
+
+STEADY_PER_S = 30
+UNKNOWN = "\N{EN DASH}"
+SERVICES = ("ingress-1", "ingress-2", "dispatcher-1", "ledger", "nats")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A browser of the test's own."""
+    async with running() as one:
+        yield one
+
+
+@pytest.fixture
+async def operator(browser: Browser, river: River) -> AsyncIterator[Operator]:
+    """Somebody who has the page open, on which all is well; the browser must have had nothing to complain of."""
+    async with Operator.looking(browser, river.stack.http_url) as one:
+        await one.until_state("well")
+        yield one
+        assert one.complaints == []
+
+
+@pytest.fixture
+async def busy(river: River) -> AsyncIterator[None]:
+    """A steady load of payments meanwhile."""
+
+    async def load() -> None:
+        while True:
+            await river.pay(new_id(), 49.9)
+            await asyncio.sleep(1 / STEADY_PER_S)
+
+    task = asyncio.create_task(load())
+    yield
+    task.cancel()
+
+
+async def both_have_settled(river: River) -> list[str]:
+    """Have payments settled at both processors; return their ids."""
+    ids = await river.pay_many(40)
+    await river.until_settled(ids)
+    await river.set_processor("default", failing=True)
+    more = await river.pay_many(10)
+    await river.until_settled(more)
+    await river.set_processor("default", failing=False)
+    assert all(count["totalRequests"] for count in (await river.summary()).values())
+    return ids + more
+
+
+def written(amount: float) -> str:
+    """Return money as the page writes it."""
+    return f"{amount:,.2f}"
+
+
+async def test_what_is_shown_is_what_the_api_says(operator: Operator, river: River) -> None:
+    """To the payment and to the cent, by processor and in all."""
+    await both_have_settled(river)
+    summary = await river.summary()
+    settled = sum(one["totalRequests"] for one in summary.values())
+    cents = sum(round(one["totalAmount"] * 100) for one in summary.values())
+    fees = {"default": 5, "fallback": 15}
+    paid = {name: round(round(one["totalAmount"] * 100) * fees[name] / 100) for name, one in summary.items()}
+    await operator.until_shown("totals.settled", f"{settled:,.0f}")
+    await operator.until_shown("payments.accepted", f"{settled:,.0f}")
+    await operator.until_shown("payments.backlog", "0")
+    await operator.until_shown("totals.amount", written(cents / 100))
+    await operator.until_shown("totals.feesPaid", written(sum(paid.values()) / 100))
+    await operator.until_shown("totals.saved", written((round(cents * 15 / 100) - sum(paid.values())) / 100))
+    for name, one in summary.items():
+        card = operator.processor(name)
+        for path, text in (
+            ("whole settled", f"{one['totalRequests']:,.0f}"),
+            ("money amount", written(one["totalAmount"])),
+            ("money feesPaid", written(paid[name] / 100)),
+            ("percent fee", f"{fees[name]} %"),
+        ):
+            await expect(card.locator(f'[data-show="{path}"]')).to_have_text(text, timeout=PATIENCE_MS)
+    for name in SERVICES:
+        await expect(operator.service(name).locator(".chip")).to_have_text("up")
+
+
+@pytest.mark.usefixtures("busy")
+async def test_under_load_rates_times_and_plots_move(operator: Operator, browser: Browser, river: River) -> None:
+    """And the page is kept as it looks: at a desk and on a phone, by day and by night."""
+    await river.set_processor("fallback", delay_ms=20)
+    for path in ("payments.acceptedPerS", "payments.settledPerS", "post.p50Ms", "post.p99Ms"):
+        await expect(operator.shown(path).first).to_have_text(re.compile(r"[1-9]"), timeout=PATIENCE_MS)
+    plot = operator.page.get_by_role("img", name="Payments a second over the last")
+    told = re.compile(r"accepted now [\d.]*[1-9].*settled now [\d.]*[1-9]")
+    await expect(plot).to_have_attribute("aria-label", told, timeout=PATIENCE_MS)
+    async with (
+        Operator.looking(browser, river.stack.http_url, color_scheme="dark") as by_night,
+        Operator.looking(browser, river.stack.http_url, viewport=PHONE, device_scale_factor=2) as on_phone,
+        Operator.looking(browser, river.stack.http_url, viewport=PHONE, color_scheme="dark") as on_phone_by_night,
+    ):
+        await asyncio.sleep(6)  # for something to be seen in the plots; nothing is judged by it
+        everybody = {
+            "busy-light": operator,
+            "busy-dark": by_night,
+            "busy-phone-light": on_phone,
+            "busy-phone-dark": on_phone_by_night,
+        }
+        for name, one in everybody.items():
+            await one.keep(name)
+            assert await _overflow_px(one.page) <= 0
+            assert one.complaints == []
+
+
+async def _overflow_px(page: Page) -> int:
+    return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+async def test_a_payments_life_is_told(operator: Operator, river: River) -> None:
+    """Where and when it was settled; that it is not known; that it is no id."""
+    payment_id = (await both_have_settled(river))[0]
+    life = await operator.look_up(payment_id)
+    await expect(life.locator(".verdict")).to_have_text("Settled at default")
+    told = await river.payment(payment_id)
+    stamps = [await one.get_attribute("datetime") for one in await life.locator("time").all()]
+    assert stamps == [told["acceptedAt"], told["requestedAt"]]
+    await expect(life).to_contain_text("Amount 19.90")
+    await operator.keep("search")
+    await operator.look_up(new_id())
+    await expect(life.locator(".verdict")).to_have_text("No such payment")
+    await operator.look_up("4a7901b8")
+    await expect(life.locator(".verdict")).to_have_text("That is no id")
+
+
+async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(operator: Operator, river: River) -> None:
+    """The first stop of the tab key leads to the search, the focus is seen, and the address can be passed on."""
+    payment_id = (await river.pay_many(1))[0]
+    await river.until_settled([payment_id])
+    page = operator.page
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the search")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Its correlation id")).to_be_focused()
+    outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    await page.keyboard.type(payment_id)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#life .verdict")).to_have_text("Settled at default")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("button", name="Look up")).to_be_focused()
+    assert page.url.endswith(f"#{payment_id}")
+    await page.reload()
+    await expect(page.locator("#life .verdict")).to_have_text("Settled at default")
+
+
+async def test_a_screen_reader_finds_its_way(operator: Operator) -> None:
+    """Landmarks, one heading of the first order, named regions, and a text for every plot."""
+    page = operator.page
+    for role in ("banner", "main", "contentinfo", "search"):
+        await expect(page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Tarifa")
+    for name in ("Now", "The last minutes", "Processors", "Services", "One payment"):
+        await expect(page.get_by_role("region", name=name, exact=True)).to_have_count(1)
+    plots = page.locator("#plots figure > svg[role=img]")
+    assert await plots.count() == 4
+    for label in [await plot.get_attribute("aria-label") for plot in await plots.all()]:
+        assert label
+        assert "over the last" in label
+    await expect(page.get_by_role("status")).to_have_text("All is well")
+
+
+async def test_what_is_said_aloud_is_not_said_each_second(operator: Operator, river: River) -> None:
+    """A trouble that lasts counts its seconds for the eye alone."""
+    page = operator.page
+    river.stack.kill("ledger", signal.SIGSTOP)
+    try:
+        await operator.until_trouble("the ledger has not been heard of for")
+        await page.evaluate(
+            "window.said = 0; new MutationObserver(() => window.said++)"
+            ".observe(document.getElementById('said'), {childList: true, characterData: true, subtree: true})"
+        )
+        trouble = page.locator("#troubles li").first
+        before = await trouble.inner_text()
+        await expect(trouble).not_to_have_text(before, timeout=PATIENCE_MS)
+        assert await page.evaluate("window.said") == 0
+    finally:
+        river.stack.kill("ledger", signal.SIGCONT)
+    await operator.until_state("well")
+    assert await page.evaluate("window.said") > 0
+
+
+async def test_the_ledger_away_is_said_and_its_return_seen(operator: Operator, river: River) -> None:
+    """Totals stay as they were; payments go on."""
+    await river.until_settled(await river.pay_many(20))
+    before = int(sum(one["totalRequests"] for one in (await river.summary()).values()))
+    await operator.until_shown("totals.settled", f"{before:,}")
+    river.stack.kill("ledger", signal.SIGSTOP)
+    try:
+        await operator.until_trouble("totals are those of then")
+        await expect(operator.service("ledger").locator(".chip")).to_have_text("silent")
+        ids = await river.pay_many(5)
+        await river.until_settled(ids)
+        await expect(operator.shown("totals.settled")).to_have_text(f"{before:,}")
+        await operator.keep("outage-ledger")
+    finally:
+        river.stack.kill("ledger", signal.SIGCONT)
+    await operator.until_state("well")
+    await operator.until_shown("totals.settled", f"{before + 5:,}")
+
+
+async def test_the_dispatcher_away_is_said_and_a_payment_is_seen_to_wait_and_then_settle(
+    operator: Operator, river: River
+) -> None:
+    """The search follows it by itself."""
+    river.stack.kill("dispatcher-1", signal.SIGSTOP)
+    try:
+        await operator.until_trouble("dispatcher-1 has not been heard of")
+        payment_id = (await river.pay_many(3))[0]
+        await operator.until_shown("payments.backlog", "3")
+        await expect(operator.processor("default").locator(".chip")).to_have_text("unknown")
+        life = await operator.look_up(payment_id)
+        await expect(life.locator(".verdict")).to_have_text("Accepted, waits to be settled")
+        await operator.keep("outage-dispatcher")
+    finally:
+        river.stack.kill("dispatcher-1", signal.SIGCONT)
+    await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
+    await operator.until_state("well")
+    await operator.until_shown("payments.backlog", "0")
+
+
+async def test_nats_away_is_the_one_trouble_and_its_return_seen(operator: Operator, river: River) -> None:
+    """The page is not cut off: ingress goes on telling what it knows."""
+    river.stack.kill("nats", signal.SIGSTOP)
+    try:
+        await operator.until_trouble("NATS has not been heard of for")
+        await expect(operator.page.locator("#troubles li")).to_have_count(1)
+        await expect(operator.shown("payments.backlog")).to_have_text(UNKNOWN)
+        await operator.keep("outage-nats")
+    finally:
+        river.stack.kill("nats", signal.SIGCONT)
+    await operator.until_state("well")
+    await river.pay_until_accepted(new_id())
+
+
+async def test_a_failing_processor_is_seen(operator: Operator, river: River) -> None:
+    """Where the payments go then, too."""
+    await river.set_processor("default", failing=True)
+    await river.pay_many(10)
+    await operator.until_trouble("default is failing: others settle what is due")
+    await expect(operator.processor("default").locator(".chip")).to_have_text("failing")
+    await operator.keep("processor-failing")
+    await river.set_processor("default", failing=False)
+    await operator.until_state("well")
+
+
+async def test_ingress_away_is_said_and_the_page_comes_back_by_itself(browser: Browser, river: River) -> None:
+    """Both instances are frozen, then killed and started anew: no hand has to touch the page."""
+    stack = river.stack
+    async with Operator.looking(browser, stack.http_url) as operator:
+        await operator.until_state("well")
+        for name in ("ingress-1", "ingress-2"):
+            stack.kill(name, signal.SIGSTOP)
+        await operator.until_state("lost")
+        await expect(operator.page.locator("#state")).to_contain_text("trying again")
+        await operator.keep("outage-ingress")
+        died = {name: stack.kill(name) for name in ("ingress-1", "ingress-2")}
+        for name, pid in died.items():
+            stack.wait_restarted(name, pid)
+        await operator.until_state("well")
+
+    async def both_serve() -> bool:
+        return (await river.http.get("/readyz")).status_code == 200
+
+    await until(both_serve, "ingress serves again")

@@ -1,0 +1,74 @@
+"""Pulses: what was said is what is read, and nothing else is."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.contracts import subjects
+from services.contracts.durations import Durations
+from services.contracts.pulse import (
+    DispatcherPulse,
+    IngressPulse,
+    LedgerPulse,
+    NotAPulseError,
+    ProcessorSeen,
+    Pulse,
+    decode,
+    encode,
+    instance_from_text,
+    service_of,
+)
+from services.contracts.summary import Totals
+
+BEGAN = datetime(2025, 7, 15, 12, tzinfo=UTC)
+INGRESS = IngressPulse("ingress-1", BEGAN, {"accepted": 3}, tuple(Durations().counts))
+DISPATCHER = DispatcherPulse(
+    "dispatcher-1", BEGAN, 5, 2, 0.25, {"default": ProcessorSeen("serving", None, 2, 0)}, {"settled.default": 7}
+)
+LEDGER = LedgerPulse("ledger", BEGAN, 0, 0, {"default": Totals(7, 1393)})
+
+
+@pytest.mark.parametrize(
+    ("pulse", "subject"),
+    [
+        (INGRESS, "pulse.ingress.ingress-1"),
+        (DISPATCHER, "pulse.dispatcher.dispatcher-1"),
+        (LEDGER, "pulse.ledger.ledger"),
+    ],
+)
+def test_a_pulse_is_read_as_it_was_said(pulse: Pulse, subject: str) -> None:
+    """On a subject that says whose it is."""
+    assert decode(encode(pulse)) == pulse
+    assert subjects.pulse(service_of(pulse), pulse.instance) == subject
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'"service":"ingress"', b'"service":"audit"'),
+        (b'"instance":"ingress-1"', b'"instance":"a.b"'),
+        (b'"v":1', b'"v":2'),
+        (b'"took":[0,', b'"took":['),
+        (b'"accepted":3', b'"accepted":-3'),
+        (b'"v":1', b'"v":1,"mood":"good"'),
+        (b"}", b""),
+    ],
+)
+def test_what_is_no_pulse_is_refused(was: bytes, becomes: bytes) -> None:
+    """The types are closed: another service, a name that is no token, other buckets, an unknown field."""
+    said = encode(INGRESS)
+    assert was in said
+    with pytest.raises(NotAPulseError):
+        decode(said.replace(was, becomes))
+
+
+@pytest.mark.parametrize("text", ["", "a.b", "a b", "*", ">", "x" * 65, "ingress-1\n"])
+def test_a_name_that_is_no_token_of_a_subject_is_refused(text: str) -> None:
+    """A dot or a wildcard would make it another subject."""
+    with pytest.raises(ValueError, match="must be 1 to 64 of"):
+        instance_from_text(text)
+
+
+def test_a_name_is_read_as_it_is() -> None:
+    """Letters, digits, _ and -."""
+    assert instance_from_text("Ingress_1-b") == "Ingress_1-b"

@@ -1,0 +1,152 @@
+"""The hub: all pages are told the same, nobody is asked while no page is open, and a page that does not read goes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import orjson
+import pytest
+
+from services.contracts.pulse import Pulse
+from services.ingress.adapters import hub as hub_module
+from services.ingress.adapters.clock import SystemClock
+from services.ingress.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, Hub, Page
+from services.ingress.core.vitals import Backlog, Vitals
+from tests.nats_server import until
+from tests.unit.ingress.pulses import PROCESSORS, ingress
+
+
+class Signs:
+    """Signs that a test makes; ``heard`` is who listens now."""
+
+    def __init__(self) -> None:
+        self.heard: Callable[[Pulse], None] | None = None
+        self.asked = 0
+        self.listened = 0
+
+    @asynccontextmanager
+    async def heard_by(self, heard: Callable[[Pulse], None]) -> AsyncIterator[None]:
+        """Note who listens."""
+        self.heard = heard
+        self.listened += 1
+        yield
+        self.heard = None
+        await asyncio.sleep(0)  # as ending a subscription is no single step
+
+    async def backlog(self) -> Backlog | None:
+        """Answer at once."""
+        self.asked += 1
+        return Backlog(3, 0.5)
+
+
+class Running:
+    """A hub that runs, with seconds of a few milliseconds."""
+
+    def __init__(self) -> None:
+        self.signs = Signs()
+        self.hub = Hub(self.signs, partial(Vitals, PROCESSORS), SystemClock())
+        self.aborted: list[str] = []
+
+    def open(self, name: str = "page") -> Page:
+        """Open a page."""
+        page = self.hub.join(lambda: self.aborted.append(name))
+        assert page is not None
+        return page
+
+
+@pytest.fixture
+async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    """A running hub."""
+    monkeypatch.setattr(hub_module, "TELL_EVERY_S", 0.005)
+    one = Running()
+    task = asyncio.create_task(one.hub.run())
+    yield one
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def document(event: bytes) -> dict[str, Any]:
+    """Return what an event says."""
+    first, second, *rest = event.split(b"\n")
+    assert (first, rest) == (b"event: vitals", [b"", b""])
+    return dict(orjson.loads(second.removeprefix(b"data: ")))
+
+
+async def next_event(page: Page) -> bytes:
+    """Return the next event of a page."""
+    return await anext(page.events())
+
+
+async def test_while_no_page_is_open_nothing_is_listened_to_or_asked(running: Running) -> None:
+    """What nobody looks at costs nothing; and after the last page it is so again."""
+    await asyncio.sleep(0.02)
+    assert (running.signs.listened, running.signs.asked) == (0, 0)
+    page = running.open()
+    await next_event(page)
+    running.hub.leave(page)
+    await until(lambda: running.signs.heard is None)
+    asked = running.signs.asked
+    await asyncio.sleep(0.02)
+    assert (running.signs.listened, running.signs.asked) == (1, asked)
+
+
+async def test_every_page_is_told_what_was_heard(running: Running) -> None:
+    """The same bytes, made once."""
+    pages = [running.open(), running.open()]
+    await until(lambda: running.signs.heard is not None)
+    assert running.signs.heard is not None
+    running.signs.heard(ingress(7))
+    told = [await next_event(page) for page in pages]
+    while document(told[0])["payments"]["accepted"] is None:  # made before it was heard
+        told = [await next_event(page) for page in pages]
+    assert told[0] is told[1]
+    assert document(told[0])["payments"]["accepted"] == 7
+    assert document(told[0])["payments"]["backlog"] == 3
+
+
+async def test_a_page_that_opens_later_is_told_the_newest_at_once(running: Running) -> None:
+    """It need not wait for the next second."""
+    first = await next_event(running.open())
+    assert running.open()._events.get_nowait() is first
+
+
+async def test_a_page_opened_just_as_the_last_one_closes_is_told(running: Running) -> None:
+    """Whatever the moment, there is never a page that nobody tells."""
+    for _ in range(50):
+        page = running.open()
+        await next_event(page)
+        running.hub.leave(page)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await next_event(running.open())
+
+
+async def test_a_page_that_does_not_read_is_dropped_and_the_others_are_told_on(running: Running) -> None:
+    """Its buffer has a bound; what it has not read is not kept for it."""
+    slow, quick = running.open("slow"), running.open("quick")
+    for _ in range(EVENTS_WAITING_MAX + 1):
+        await next_event(quick)
+    await until(lambda: running.aborted == ["slow"])
+    assert slow._events.qsize() == EVENTS_WAITING_MAX
+    await next_event(quick)
+    assert running.aborted == ["slow"]
+
+
+async def test_pages_have_a_bound(running: Running) -> None:
+    """One more is refused, and welcome when another has left."""
+    pages = [running.open() for _ in range(PAGES_MAX)]
+    assert running.hub.join(lambda: None) is None
+    running.hub.leave(pages[0])
+    assert running.hub.join(lambda: None) is not None
+
+
+async def test_at_the_end_all_events_end_and_no_page_is_opened(running: Running) -> None:
+    """So that the service stops at once."""
+    page = running.open()
+    running.hub.close()
+    async with asyncio.timeout(5):
+        _ = [event async for event in page.events()]
+    assert running.hub.join(lambda: None) is None

@@ -1,0 +1,73 @@
+"""Rates come from differences within one life of one instance."""
+
+import pytest
+
+from services.contracts.pulse import IngressPulse
+from services.ingress.core.life import READINGS_MAX, SILENT_AFTER_S, Life, per_s
+from tests.unit.ingress.pulses import ingress
+
+
+def accepted(pulse: IngressPulse) -> int:
+    """Return what is counted here."""
+    return pulse.answers["accepted"]
+
+
+def lived(*counts: int) -> Life[IngressPulse]:
+    """Return a life heard of once a second."""
+    life = Life(ingress(counts[0]), 0.0)
+    for second, count in enumerate(counts[1:], start=1):
+        life.heard(ingress(count), float(second))
+    return life
+
+
+def test_one_pulse_is_no_rate() -> None:
+    """What was counted before the first pulse may have taken any time."""
+    assert lived(1_000_000).per_s(accepted) is None
+
+
+def test_two_pulses_at_nearly_the_same_time_are_no_rate() -> None:
+    """A burst after a pause of the connection says nothing about a second."""
+    life = lived(0)
+    life.heard(ingress(100), 0.001)
+    assert life.per_s(accepted) is None
+
+
+def test_a_rate_is_growth_by_time() -> None:
+    """Five a second."""
+    assert lived(100, 105, 110).per_s(accepted) == pytest.approx(5.0)
+
+
+def test_what_is_older_than_the_window_no_longer_counts() -> None:
+    """A burst is forgotten ten seconds later."""
+    life = lived(0, 1_000, *[1_000] * 12)
+    assert life.per_s(accepted) == 0.0
+    assert sum(life.grown(lambda pulse: [accepted(pulse)])) == 0
+
+
+def test_a_lost_pulse_changes_no_rate() -> None:
+    """The next one says what it would have said."""
+    life = Life(ingress(0), 0.0)
+    life.heard(ingress(30), 3.0)
+    assert life.per_s(accepted) == pytest.approx(10.0)
+
+
+def test_what_is_remembered_has_a_bound() -> None:
+    """However often somebody says that name."""
+    life = lived(0)
+    for number in range(1_000):
+        life.heard(ingress(number), number / 1_000)
+    assert len(life._readings) == READINGS_MAX
+
+
+def test_silence_has_a_limit() -> None:
+    """Late is not away."""
+    life = lived(0)
+    assert life.is_up(SILENT_AFTER_S)
+    assert not life.is_up(SILENT_AFTER_S + 0.001)
+
+
+def test_instances_add_up_and_unknown_ones_add_nothing() -> None:
+    """One that has just begun has no rate yet; none at all is unknown, not zero."""
+    assert per_s([lived(0, 5), lived(0, 7), lived(9)], accepted) == 12.0
+    assert per_s([lived(9)], accepted) is None
+    assert per_s([], accepted) is None

@@ -1,0 +1,254 @@
+"""The fold: pulses in, one document out. Unknown is None; no rate is negative; money is exact to the cent."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from services.contracts.processor import Processor
+from services.contracts.pulse import ProcessorSeen, Pulse
+from services.contracts.summary import Totals
+from services.ingress.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog, Vitals
+from tests.unit.ingress.pulses import AGAIN, PROCESSORS, dispatcher, ingress, ledger
+
+AT = datetime(2025, 7, 15, 12, 30, 0, 123_456, tzinfo=UTC)
+EMPTY = Backlog(0, 0.0)
+TOTALS = {"default": Totals(100, 199_000), "fallback": Totals(10, 19_900)}
+
+
+class Watched:
+    """Vitals with a clock of their own, which goes on by a second with each document."""
+
+    def __init__(self, processors: tuple[Processor, ...] = PROCESSORS) -> None:
+        self.now_s = 1_000.0
+        self.vitals = Vitals(processors, self.now_s)
+
+    def second(self, *pulses: Pulse, backlog: Backlog | None = EMPTY) -> dict[str, Any]:
+        """Let a second pass in which these were heard; return the document at its end."""
+        self.now_s += 1
+        for pulse in pulses:
+            self.vitals.heard(pulse, self.now_s)
+        if backlog is not None:
+            self.vitals.answered(backlog, self.now_s)
+        return self.vitals.document(self.now_s, AT)
+
+    def seconds(self, count: int, *pulses: Pulse, backlog: Backlog | None = EMPTY) -> dict[str, Any]:
+        """Let seconds pass, each with the same pulses."""
+        return [self.second(*pulses, backlog=backlog) for _ in range(count)][-1]
+
+
+def states(document: dict[str, Any]) -> dict[str, str]:
+    """Return how each instance is."""
+    return {one["instance"]: one["state"] for one in document["services"]}
+
+
+def test_before_anything_is_heard_all_is_unknown_and_nothing_is_wrong() -> None:
+    """A page that has just opened has not missed anybody yet."""
+    document = Watched().second(backlog=None)
+    assert document["at"] == "2025-07-15T12:30:00.123Z"
+    assert set(document["payments"].values()) == {None}
+    assert set(document["post"].values()) == {None}
+    assert set(document["totals"].values()) == {None}
+    unknown = ("latencyMs", "inFlight", "settledPerS", "settled", "amount", "share", "feesPaid")
+    known = {"name": "default", "fee": 0.05, "condition": "unknown"}
+    assert document["processors"][0] == known | dict.fromkeys(unknown)
+    assert (document["services"], document["troubles"]) == ([], [])
+
+
+def test_the_document_is_the_one_that_was_agreed_on() -> None:
+    """The command line reads it too: exactly these names."""
+    document = Watched().seconds(2, ingress(1), dispatcher(), ledger(TOTALS))
+    assert list(document) == [
+        *("at", "window_s", "payments", "post", "processors", "totals", "services", "troubles"),
+    ]
+    assert set(document["payments"]) == {"acceptedPerS", "settledPerS", "accepted", "backlog", "oldestWaitS"}
+    assert set(document["post"]) == {"perS", "p50Ms", "p99Ms"}
+    assert set(document["processors"][0]) == {
+        *("name", "fee", "condition", "latencyMs", "inFlight", "settled", "amount", "share", "feesPaid", "settledPerS"),
+    }
+    assert set(document["totals"]) == {"settled", "amount", "feesPaid", "saved"}
+    assert set(document["services"][0]) == {"service", "instance", "state", "seenS", "startedAt"}
+    assert orjson.loads(orjson.dumps(document)) == document
+
+
+def test_rates_are_those_of_all_instances_together() -> None:
+    """Two ingress instances and two dispatchers share the work."""
+    watched = Watched()
+    watched.second(ingress(10), ingress(0, instance="ingress-2"), dispatcher({"default": 5}))
+    document = watched.second(
+        *(ingress(14), ingress(3, instance="ingress-2")),
+        *(dispatcher({"default": 11, "fallback": 2}), dispatcher({"default": 1_000}, instance="dispatcher-2")),
+    )
+    assert document["payments"]["acceptedPerS"] == 7.0
+    assert document["payments"]["accepted"] == 17
+    assert document["payments"]["settledPerS"] == 8.0
+    assert [one["settledPerS"] for one in document["processors"]] == [6.0, 2.0]
+
+
+def test_a_restart_begins_anew_and_is_never_negative() -> None:
+    """The counts of the life before are not subtracted from those of the next."""
+    watched = Watched()
+    watched.second(ingress(1_000, *[5.0] * 1_000))
+    watched.second(ingress(1_100, *[5.0] * 1_100))
+    first = watched.second(ingress(2, 1.0, 1.0, started_at=AGAIN))
+    assert (first["payments"]["acceptedPerS"], first["post"]["p50Ms"]) == (None, None)
+    second = watched.second(ingress(5, *[1.0] * 5, started_at=AGAIN))
+    assert (second["payments"]["acceptedPerS"], second["payments"]["accepted"]) == (3.0, 5)
+    assert second["post"] == {"perS": 3.0, "p50Ms": 0.8, "p99Ms": 1.0}
+    assert [one["startedAt"] for one in second["services"] if one["service"] == "ingress"] == [
+        "2025-07-15T12:05:00.000Z"
+    ]
+
+
+def test_quantiles_are_of_the_window_and_of_all_instances() -> None:
+    """What took long before the window, or was answered otherwise than 202, is counted as it was."""
+    watched = Watched()
+    watched.second(ingress(1, 900.0), ingress(0, instance="ingress-2"))
+    document = watched.second(
+        ingress(1, 900.0, *[2.0] * 99, replayed=99), ingress(0, 45.0, instance="ingress-2", replayed=1)
+    )
+    assert document["post"]["perS"] == 100.0
+    assert 1.5 < document["post"]["p50Ms"] <= 2.0
+    assert document["post"]["p99Ms"] <= 2.0
+    assert document["payments"]["acceptedPerS"] == 0.0
+
+
+def test_who_is_silent_has_no_rate() -> None:
+    """An instance that was killed under load does not go on accepting in the figures."""
+    watched = Watched()
+    watched.second(ingress(0), ingress(0, instance="ingress-2"), dispatcher(), ledger(TOTALS))
+    watched.second(ingress(100), ingress(40, instance="ingress-2"), dispatcher(), ledger(TOTALS))
+    document = watched.seconds(4, ingress(100), dispatcher(), ledger(TOTALS))
+    assert states(document)["ingress-2"] == "silent"
+    assert document["payments"]["acceptedPerS"] == 20.0
+    assert document["troubles"] == ["ingress-2 has not been heard of for 4 s: the others go on"]
+    back = watched.second(ingress(100), ingress(1, instance="ingress-2", started_at=AGAIN), dispatcher())
+    assert (states(back)["ingress-2"], back["troubles"]) == ("up", [])
+
+
+def test_totals_stay_while_the_ledger_is_away_and_that_is_said() -> None:
+    """They were true then; a zero never was."""
+    watched = Watched()
+    before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
+    document = watched.seconds(5, ingress(0), dispatcher())
+    assert document["totals"] == before["totals"]
+    assert document["troubles"] == ["the ledger has not been heard of for 5 s: totals are those of then"]
+
+
+def test_a_book_that_is_not_whole_changes_no_total() -> None:
+    """A ledger that was started again reads for a while."""
+    watched = Watched()
+    before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
+    document = watched.second(ingress(0), dispatcher(), ledger(None))
+    assert document["totals"] == before["totals"]
+    assert document["troubles"] == ["the ledger is reading what was settled: totals are those of before"]
+
+
+def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
+    """The backlog is the stream's own and goes on growing."""
+    watched = Watched()
+    watched.second(ingress(0), dispatcher(), ledger(TOTALS))
+    document = watched.seconds(4, ingress(0), ledger(TOTALS), backlog=Backlog(7, 4.04))
+    assert [one["condition"] for one in document["processors"]] == ["unknown", "unknown"]
+    assert document["payments"]["settledPerS"] is None
+    assert (document["payments"]["backlog"], document["payments"]["oldestWaitS"]) == (7, 4.0)
+    assert document["troubles"] == ["dispatcher-1 has not been heard of for 4 s: payments are accepted and wait"]
+
+
+def test_without_nats_that_is_the_only_trouble_and_the_backlog_is_unknown() -> None:
+    """Nobody can be heard of then: naming each would be noise."""
+    watched = Watched()
+    watched.second(ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(3, 0.1))
+    document = watched.seconds(4, backlog=None)
+    assert set(states(document).values()) == {"silent"}
+    assert document["payments"]["backlog"] is None
+    assert document["troubles"] == [
+        "NATS has not been heard of for 4 s: nothing is accepted, and what is shown is of then"
+    ]
+    back = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
+    assert (set(states(back).values()), back["troubles"]) == ({"up"}, [])
+
+
+def test_who_was_never_heard_of_is_missed_after_a_while() -> None:
+    """A ledger that was never started is a trouble too."""
+    document = Watched().seconds(4, ingress(0), dispatcher())
+    assert {"service": "ledger", "instance": "ledger", "state": "silent", "seenS": None, "startedAt": None} in document[
+        "services"
+    ]
+    assert document["troubles"] == ["the ledger has not been heard of: totals are those of then"]
+
+
+def test_money_is_exact_and_saved_is_against_the_dearest() -> None:
+    """2,189.00 at 15 % would be 328.35; 99.50 and 29.85 were paid."""
+    document = Watched().second(ledger(TOTALS))
+    assert document["totals"] == {"settled": 110, "amount": 2189.0, "feesPaid": 129.35, "saved": 199.0}
+    assert [(one["amount"], one["feesPaid"], one["share"]) for one in document["processors"]] == [
+        (1990.0, 99.5, 0.9091),
+        (199.0, 29.85, 0.0909),
+    ]
+
+
+def test_money_is_never_a_sum_of_floats() -> None:
+    """Ten million payments of a cent under a fee that no double can hold."""
+    processors = (Processor("a", "http://a", Decimal("0.1")), Processor("b", "http://b", Decimal("0.3")))
+    watched = Watched(processors)
+    document = watched.second(ledger({"a": Totals(10**7, 10**7 + 1), "b": Totals(1, 3)}))
+    assert document["totals"] == {"settled": 10**7 + 1, "amount": 100000.04, "feesPaid": 10000.01, "saved": 20000.0}
+
+
+def test_nothing_settled_is_zero_money_and_no_share() -> None:
+    """There is no share of nothing."""
+    document = Watched().second(ledger({}))
+    assert document["totals"] == {"settled": 0, "amount": 0.0, "feesPaid": 0.0, "saved": 0.0}
+    assert [one["share"] for one in document["processors"]] == [None, None]
+
+
+def test_of_several_dispatchers_the_worst_view_is_shown() -> None:
+    """In flight adds up; one that believes in a failure may know it first."""
+    watched = Watched()
+    one = {"default": ProcessorSeen("serving", 5.0, 3, 0), "fallback": ProcessorSeen("serving", 7.04, 1, 0)}
+    other = {"default": ProcessorSeen("failing", 900.0, 4, 2), "fallback": ProcessorSeen("serving", None, 1, 0)}
+    document = watched.seconds(
+        2, ingress(0), dispatcher(seen=one), dispatcher(seen=other, instance="dispatcher-2"), ledger({})
+    )
+    shown = [(one["condition"], one["latencyMs"], one["inFlight"]) for one in document["processors"]]
+    assert shown == [("failing", 900.0, 7), ("serving", 7.0, 2)]
+    assert document["troubles"] == ["default is failing: others settle what is due"]
+
+
+def test_with_no_processor_serving_payments_wait() -> None:
+    """Both fail: nothing settles, nothing is lost."""
+    failing = dict.fromkeys(("default", "fallback"), ProcessorSeen("failing", None, 0, 0))
+    document = Watched().seconds(2, ingress(0), dispatcher(seen=failing), ledger({}))
+    assert document["troubles"] == ["default and fallback are failing: payments wait"]
+
+
+def test_contradictions_in_the_ledger_are_for_a_person_to_know() -> None:
+    """Perhaps somebody was charged twice."""
+    document = Watched().seconds(2, ingress(0), dispatcher(), ledger({}, conflicts=2, unreadable=1))
+    assert document["troubles"] == [
+        "settlements that contradict others: 2; run the audit",
+        "messages in SETTLEMENTS that cannot be read: 1; see the ledger's log",
+    ]
+
+
+def test_who_is_silent_for_long_is_forgotten() -> None:
+    """An instance under a name that does not come back is not missed for ever."""
+    watched = Watched()
+    watched.second(ingress(0, instance="gone"))
+    watched.now_s += FORGOTTEN_AFTER_S
+    assert list(states(watched.second(ingress(0), dispatcher(), ledger({})))) == [
+        *("ingress-1", "dispatcher-1", "ledger", "nats")
+    ]
+
+
+def test_names_have_a_bound() -> None:
+    """Whoever may publish pulses cannot have them all remembered; the one heard longest ago goes."""
+    watched = Watched()
+    for number in range(INSTANCES_MAX + 10):
+        watched.second(ingress(0, instance=f"i{number}"))
+    known = [one["instance"] for one in watched.second()["services"] if one["service"] == "ingress"]
+    assert len(known) == INSTANCES_MAX
+    assert f"i{INSTANCES_MAX + 9}" in known
+    assert "i0" not in known
