@@ -3,19 +3,15 @@
 import asyncio
 import logging
 import os
-import socket
-from dataclasses import asdict
-
-import orjson
 
 from services.bus.connection import Bus
-from services.bus.service import serve
+from services.bus.service import instance
 from services.bus.streams import claim_home, ensure_dispatcher, ensure_streams
-from services.contracts import subjects
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.health import HealthPoller, hear
 from services.dispatcher.adapters.payment_stream import PaymentStream
 from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.state_endpoint import StateEndpoint
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.pump import Pump
@@ -72,22 +68,8 @@ async def _settle(config: Settings, bus: Bus, transport: ProcessorTransport, sto
     queue = stream.open(settling.deliver, settling.read_mark, lambda: settling.seq_seen)
     await hear(bus, clock, frozenset(names), settling.heard)
 
-    async def state(_: bytes) -> bytes:
-        now_ms = clock.now_ms()
-        return orjson.dumps(
-            {
-                "conditions": {name: asdict(known) for name, known in traffic.conditions(now_ms).items()},
-                "inFlight": {name: traffic.evidence(name).in_flight for name in names},
-                "boundWaiting": {name: traffic.bound_waiting(name) for name in names},
-                "inHand": len(traffic.in_hand),
-                "backlog": traffic.backlog,
-                "counts": settling.counts,
-            }
-        )
-
-    service = await serve(bus, subjects.DISPATCHER, "Charges payments", {subjects.DISPATCHER_STATE: state})
-    me = f"{socket.gethostname()}-{os.getpid()}"
-    pollers = [HealthPoller(bus, name, api, clock, me) for name, api in processors.items()]
+    service = await StateEndpoint(names, traffic, settling.counts, clock).serve(bus)
+    pollers = [HealthPoller(bus, name, api, clock, instance()) for name, api in processors.items()]
     async with asyncio.TaskGroup() as group:
         work = [queue.run(), stream.follow_bindings(), pump.run(), pump.keep_in_hand(config.ack_wait_s), bus.watch()]
         tasks = [group.create_task(coroutine) for coroutine in [*work, *(poller.run() for poller in pollers)]]

@@ -6,12 +6,15 @@ from typing import Protocol
 import orjson
 
 from services.bus.connection import Bus
-from services.bus.service import Answer, CannotAnswerError, serve
+from services.bus.service import About, Answer, CannotAnswerError, schema_of, serve
 from services.contracts import subjects, summary
 from services.contracts.events import NotAnEventError
 from services.contracts.stamp import micros_of
 
 LEDGER_STATE = f"{subjects.LEDGER}.state"
+DESCRIPTION = "Counts each settlement once: what was charged where, to the cent"
+SUMMARY_IS = "Count and cents per processor of what was settled within a period, both ends inclusive; {} is everything"
+STATE_IS = "How far the ledger has read SETTLEMENTS, what it holds, and what it found wrong there; empty request"
 
 BAD_REQUEST = 400
 NOT_NOW = 503
@@ -34,9 +37,14 @@ class SummaryEndpoint:
         self._ledger = ledger
 
     async def serve(self, bus: Bus) -> None:
-        """Answer on the bus from now on."""
+        """Answer on the bus from now on; STATS tells the state too."""
         answers: dict[str, Answer] = {subjects.LEDGER_SUMMARY: self.summary, LEDGER_STATE: self.state}
-        await serve(bus, subjects.LEDGER, "What was charged where, to the cent", answers)
+        asked, answered = schema_of(summary.SummaryAsked), schema_of(summary.SummaryAnswered)
+        about = {
+            subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered),
+            LEDGER_STATE: About(STATE_IS, figures=self._ledger.state),
+        }
+        await serve(bus, subjects.LEDGER, DESCRIPTION, answers, about)
 
     async def summary(self, data: bytes) -> bytes:
         """Answer a SummaryAsked with a SummaryAnswered.
