@@ -5,6 +5,7 @@ Several dispatchers share the requests to ``dispatcher.state``, so one of them a
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from msgspec import Struct, json, to_builtins
@@ -17,10 +18,8 @@ from services.dispatcher.core.condition import Condition
 from services.dispatcher.core.traffic import Traffic
 
 DESCRIPTION = "Charges each stored payment exactly once, at the cheapest processor that still settles it in time"
-STATE_IS = (
-    "What the dispatcher that answers has in hand and believes. Several share these requests; nats req"
-    " '$SRV.STATS.dispatcher' '' --replies=0 asks them all"
-)
+STATE_IS = "What one has in hand and believes; $SRV.STATS asks all"
+LATENCY_DIGITS = 2  # of milliseconds
 
 
 class DispatcherState(Struct, rename="camel", frozen=True):
@@ -63,10 +62,16 @@ class StateEndpoint:
         traffic, names = self._traffic, self._names
         return DispatcherState(
             instance=instance(),
-            conditions=traffic.conditions(self._clock.now_ms()),
+            conditions={name: _rounded(known) for name, known in traffic.conditions(self._clock.now_ms()).items()},
             in_flight={name: traffic.evidence(name).in_flight for name in names},
             bound_waiting={name: traffic.bound_waiting(name) for name in names},
             in_hand=len(traffic.in_hand),
             backlog=traffic.backlog,
             counts=dict(self._counts),
         )
+
+
+def _rounded(known: Condition) -> Condition:
+    latencies = (known.latency_ms, known.base_latency_ms)
+    latency_ms, base_latency_ms = (None if ms is None else round(ms, LATENCY_DIGITS) for ms in latencies)
+    return replace(known, latency_ms=latency_ms, base_latency_ms=base_latency_ms)

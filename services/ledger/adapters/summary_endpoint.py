@@ -1,5 +1,6 @@
 """The micro service ``ledger``: answers from memory, at once, or says at once why it cannot."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,8 +14,8 @@ from services.contracts.stamp import micros_of
 
 LEDGER_STATE = f"{subjects.LEDGER}.state"
 DESCRIPTION = "Counts each settlement once: what was charged where, to the cent"
-SUMMARY_IS = "Count and cents per processor of what was settled within a period, both ends inclusive; {} is everything"
-STATE_IS = "How far the ledger has read SETTLEMENTS, what it holds, and what it found wrong there; empty request"
+SUMMARY_IS = "Count and cents per processor in a period; {} asks for all"
+STATE_IS = "How far it has read, what it holds, what was wrong there"
 
 BAD_REQUEST = 400
 NOT_NOW = 503
@@ -41,7 +42,7 @@ class SummaryEndpoint:
         answers: dict[str, Answer] = {subjects.LEDGER_SUMMARY: self.summary, LEDGER_STATE: self.state}
         asked, answered = schema_of(summary.SummaryAsked), schema_of(summary.SummaryAnswered)
         about = {
-            subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered),
+            subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered, self._reach),
             LEDGER_STATE: About(STATE_IS, figures=self._ledger.state),
         }
         await serve(bus, subjects.LEDGER, DESCRIPTION, answers, about)
@@ -61,6 +62,11 @@ class SummaryEndpoint:
     async def state(self, _data: bytes) -> bytes:
         """Answer with the state, whatever was asked."""
         return orjson.dumps(self._ledger.state())
+
+    def _reach(self) -> Mapping[str, object]:
+        """Return what a summary answered now would cover."""
+        state = self._ledger.state()
+        return {name: state[name] for name in ("appliedSeq", "caughtUp")}
 
 
 def _period(data: bytes) -> tuple[int | None, int | None]:
