@@ -4,7 +4,7 @@ PROFILE ?= preview
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: up test lint rinha rinha-floor chaos bench lock schemas clean
+.PHONY: up test lint rinha rinha-floor chaos fuzz bench lock schemas clean
 
 up: $(VENV)/installed
 	@$(RUN) -m sandbox.stack
@@ -29,6 +29,10 @@ rinha-floor: $(VENV)/installed
 # SEED, MINUTES, RATE, FAULTS, DISPATCHERS, IN_FLIGHT_MAX from the environment or as make's variables.
 chaos: $(VENV)/installed
 	@$(RUN) -m sandbox.chaos
+
+# Requests generated from /openapi.json, held against it; FUZZ_EXAMPLES per operation and kind, SEED, FUZZ_URL.
+fuzz: $(VENV)/installed
+	@$(RUN) -m sandbox.fuzz
 
 bench: $(VENV)/installed
 	@$(RUN) -m benchmarks

@@ -1,19 +1,30 @@
-"""A NATS micro service: seen by ``nats micro ls``, asked by ``nats req``."""
+"""A NATS micro service: seen by ``nats micro ls``, asked by ``nats req``.
+
+The server's own protocol (``$SRV.PING``, ``.INFO``, ``.STATS``) tells an operator who runs and where, what may be asked
+and how an answer is read, and beside each endpoint's counts the service's own figures.
+"""
 
 import logging
-from collections.abc import Awaitable, Callable
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
+import msgspec
+import orjson
 from nats.micro import add_service
 from nats.micro.request import Request, ServiceError
-from nats.micro.service import EndpointConfig, Service, ServiceConfig
+from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
 from services.bus.connection import Bus
+from services.bus.settings import name_of_process
 
 VERSION = "1.0.0"
 
 log = logging.getLogger("tarifa.bus")
 
 Answer = Callable[[bytes], Awaitable[bytes]]
+Served = Service
 
 
 class CannotAnswerError(Exception):
@@ -24,12 +35,66 @@ class CannotAnswerError(Exception):
         self.code = code
 
 
-async def serve(bus: Bus, name: str, description: str, endpoints: dict[str, Answer]) -> Service:
-    """Answer requests: subject -> bytes in, bytes out; CannotAnswerError becomes the service's error reply."""
-    service = await add_service(bus.client, ServiceConfig(name=name, version=VERSION, description=description))
+@dataclass(frozen=True, slots=True)
+class About:
+    """What INFO tells of an endpoint, and STATS adds to its counts.
+
+    ``asked`` and ``answered`` are JSON Schemas, empty where there is none; ``figures`` is what ``data`` of STATS is.
+    """
+
+    description: str
+    asked: str = ""
+    answered: str = ""
+    figures: Callable[[], Mapping[str, object]] | None = None
+
+    def metadata(self) -> dict[str, str]:
+        """Return it as the protocol has it: names and texts."""
+        told = {"description": self.description, "request_schema": self.asked, "response_schema": self.answered}
+        return {name: text for name, text in told.items() if text}
+
+
+_UNTOLD = About("")
+
+
+def schema_of(kind: type) -> str:
+    """Return the JSON Schema of a msgspec type, in one line."""
+    return orjson.dumps(msgspec.json.schema(kind)).decode()
+
+
+async def serve(
+    bus: Bus,
+    name: str,
+    description: str,
+    endpoints: Mapping[str, Answer],
+    about: Mapping[str, About] | None = None,
+    *,
+    instance: str = "",
+) -> Service:
+    """Answer requests: subject -> bytes in, bytes out; CannotAnswerError becomes the service's error reply.
+
+    ``about`` is by subject too; ``instance`` is this one's name, the process's if it has none. Several instances of one
+    name share its requests, and each answers PING, INFO, STATS.
+    """
+    told = {subject.rpartition(".")[2]: (about or {}).get(subject, _UNTOLD) for subject in endpoints}
+
+    def figures(stats: EndpointStats) -> Mapping[str, object] | None:
+        tell = told[stats.name].figures
+        return None if tell is None else tell()
+
+    config = ServiceConfig(
+        name=name,
+        version=VERSION,
+        description=description,
+        metadata={"instance": instance or name_of_process(), "host": socket.gethostname(), "pid": str(os.getpid())},
+        stats_handler=figures,
+    )
+    service = await add_service(bus.client, config)
     for subject, answer in endpoints.items():
         endpoint = subject.rpartition(".")[2]
-        await service.add_endpoint(EndpointConfig(name=endpoint, subject=subject, handler=_handler(subject, answer)))
+        handler = _handler(subject, answer)
+        await service.add_endpoint(
+            EndpointConfig(name=endpoint, subject=subject, handler=handler, metadata=told[endpoint].metadata())
+        )
     return service
 
 

@@ -56,7 +56,7 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
         ),
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
         metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),
-        instance=text_as(env, "INSTANCE", _name_of_process(), instance_from_text),
+        instance=text_as(env, "INSTANCE", name_of_process(), instance_from_text),
     )
 
 
@@ -78,6 +78,7 @@ def _nats_url(text: str) -> str:
     return text
 
 
-def _name_of_process() -> str:
+def name_of_process() -> str:
+    """Return what tells this process from all others of the system: host and process id, as one token of a subject."""
     host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:HOST_CHARACTERS_MAX]
     return f"{host}-{os.getpid()}"

@@ -16,7 +16,7 @@ SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
 SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and manifest too
 
 # Nothing stored depends on these, or only more is kept than before.
-SAFE_TO_UPDATE = frozenset({"max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
+SAFE_TO_UPDATE = frozenset({"description", "max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
 
 
 class StreamMismatchError(Exception):
@@ -42,6 +42,7 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.PAYMENTS,
+            "description": "accepted and not yet settled: its length is the backlog",
             "subjects": [subjects.PAYMENTS_ALL],
             "retention": "workqueue",  # an acked payment leaves: the length is the backlog
             "max_msgs": limits.backlog_max,
@@ -51,6 +52,7 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.SETTLEMENTS,
+            "description": "what was charged or refused, where and when; nothing leaves",
             "subjects": [subjects.SETTLEMENTS_ALL],
             "retention": "limits",
             "max_bytes": limits.settlements_bytes_max,
@@ -59,6 +61,7 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.LEDGER_SNAPSHOTS,
+            "description": "the ledger's book as of a settlement: saves it reading them all",
             "subjects": [subjects.SNAPSHOTS_ALL],
             "retention": "limits",
             "max_msgs_per_subject": 1,  # a manifest replaces the one before; half a snapshot is written over
@@ -66,10 +69,17 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
             "max_bytes": max(limits.settlements_bytes_max // SNAPSHOT_SHARE, SNAPSHOT_BYTES_LEAST),
             "max_age": 0,
         },
-        {**bucket, "name": f"KV_{subjects.BINDINGS}", "subjects": [f"$KV.{subjects.BINDINGS}.>"], "max_age": 0},
+        {
+            **bucket,
+            "name": f"KV_{subjects.BINDINGS}",
+            "description": "by payment: the processor it is bound to, where not the home",
+            "subjects": [f"$KV.{subjects.BINDINGS}.>"],
+            "max_age": 0,
+        },
         {
             **bucket,
             "name": f"KV_{subjects.LEASES}",
+            "description": "by processor: which dispatcher asks for its health",
             "subjects": [f"$KV.{subjects.LEASES}.>"],
             "max_age": limits.lease_s * SECOND_NS,  # a holder that does not renew has lost it
             "duplicate_window": limits.lease_s * SECOND_NS,  # the server wants it no longer than max_age

@@ -3,22 +3,18 @@
 import asyncio
 import logging
 import os
-import socket
-from dataclasses import asdict
-
-import orjson
 
 from services.bus.connection import Bus
 from services.bus.pulse import send_pulses
-from services.bus.service import serve
+from services.bus.settings import name_of_process
 from services.bus.streams import claim_home, ensure_dispatcher, ensure_streams
-from services.contracts import subjects
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.health import HealthPoller, hear
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.payment_stream import PaymentStream
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.pulse import pulse_of
+from services.dispatcher.adapters.state_endpoint import StateEndpoint
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.pump import Pump
@@ -86,23 +82,10 @@ async def _settle(
     queue = stream.open(settling.deliver, settling.read_mark, lambda: settling.seq_seen)
     await hear(bus, clock, frozenset(names), settling.heard)
 
-    async def state(_: bytes) -> bytes:
-        now_ms = clock.now_ms()
-        return orjson.dumps(
-            {
-                "conditions": {name: asdict(known) for name, known in traffic.conditions(now_ms).items()},
-                "inFlight": {name: traffic.evidence(name).in_flight for name in names},
-                "boundWaiting": {name: traffic.bound_waiting(name) for name in names},
-                "inHand": len(traffic.in_hand),
-                "backlog": traffic.backlog,
-                "counts": settling.counts,
-            }
-        )
-
-    service = await serve(bus, subjects.DISPATCHER, "Charges payments", {subjects.DISPATCHER_STATE: state})
-    me = f"{socket.gethostname()}-{os.getpid()}"
-    pollers = [HealthPoller(bus, name, api, clock, me) for name, api in processors.items()]
-    pulse = pulse_of(config.bus.instance, clock.stamp(), traffic=traffic, counts=settling.counts, clock=clock)
+    instance = config.bus.instance
+    service = await StateEndpoint(names, traffic, settling.counts, clock, instance).serve(bus)
+    pollers = [HealthPoller(bus, name, api, clock, name_of_process()) for name, api in processors.items()]
+    pulse = pulse_of(instance, clock.stamp(), traffic=traffic, counts=settling.counts, clock=clock)
     async with asyncio.TaskGroup() as group:
         work = [queue.run(), stream.follow_bindings(), pump.run(), pump.keep_in_hand(config.ack_wait_s), bus.watch()]
         work.append(send_pulses(bus, pulse))

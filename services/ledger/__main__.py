@@ -38,7 +38,7 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
         ledger = Ledger(Book(settings.processors), partial(SettlementStream, bus))
         keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every)
         metrics.add(of_bus(bus), of_ledger(ledger), of_settlements(bus, settings.bus.limits.settlements_bytes_max))
-        await SummaryEndpoint(ledger).serve(bus)
+        await SummaryEndpoint(ledger).serve(bus, settings.bus.instance)
         pulse = pulse_of(settings.bus.instance, datetime.now(UTC), ledger)
         async with asyncio.TaskGroup() as tasks:
             work = [bus.watch(), keeper.run(), send_pulses(bus, pulse)]

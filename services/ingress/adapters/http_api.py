@@ -9,6 +9,7 @@ from sanic.response import HTTPResponse
 
 from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
+from services.ingress.adapters.documents import add_documents
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter
@@ -64,6 +65,7 @@ def http_app(story: Story, meter: Meter, *, processor_names: Sequence[str], allo
     app.add_route(routes.post_purge, "/purge-payments", methods=["POST"])
     app.add_route(routes.get_health, "/healthz", methods=["GET"])
     app.add_route(routes.get_readiness, "/readyz", methods=["GET"])
+    add_documents(app)
     return app
 
 

@@ -1,17 +1,21 @@
 """The micro service ``ledger``: answers from memory, at once, or says at once why it cannot."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
 import orjson
 
 from services.bus.connection import Bus
-from services.bus.service import Answer, CannotAnswerError, serve
+from services.bus.service import About, Answer, CannotAnswerError, schema_of, serve
 from services.contracts import subjects, summary
 from services.contracts.events import NotAnEventError
 from services.contracts.stamp import micros_of
 
 LEDGER_STATE = f"{subjects.LEDGER}.state"
+DESCRIPTION = "Counts each settlement once: what was charged where, to the cent"
+SUMMARY_IS = "Count and cents per processor in a period; {} asks for all"
+STATE_IS = "How far it has read, what it holds, what was wrong there"
 
 BAD_REQUEST = 400
 NOT_NOW = 503
@@ -33,10 +37,15 @@ class SummaryEndpoint:
     def __init__(self, ledger: Answering) -> None:
         self._ledger = ledger
 
-    async def serve(self, bus: Bus) -> None:
-        """Answer on the bus from now on."""
+    async def serve(self, bus: Bus, instance: str) -> None:
+        """Answer on the bus from now on; STATS tells the state too."""
         answers: dict[str, Answer] = {subjects.LEDGER_SUMMARY: self.summary, LEDGER_STATE: self.state}
-        await serve(bus, subjects.LEDGER, "What was charged where, to the cent", answers)
+        asked, answered = schema_of(summary.SummaryAsked), schema_of(summary.SummaryAnswered)
+        about = {
+            subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered, self._reach),
+            LEDGER_STATE: About(STATE_IS, figures=self._ledger.state),
+        }
+        await serve(bus, subjects.LEDGER, DESCRIPTION, answers, about, instance=instance)
 
     async def summary(self, data: bytes) -> bytes:
         """Answer a SummaryAsked with a SummaryAnswered.
@@ -53,6 +62,11 @@ class SummaryEndpoint:
     async def state(self, _data: bytes) -> bytes:
         """Answer with the state, whatever was asked."""
         return orjson.dumps(self._ledger.state())
+
+    def _reach(self) -> Mapping[str, object]:
+        """Return what a summary answered now would cover."""
+        state = self._ledger.state()
+        return {name: state[name] for name in ("appliedSeq", "caughtUp")}
 
 
 def _period(data: bytes) -> tuple[int | None, int | None]:

@@ -1,0 +1,29 @@
+"""What makes a request wrong though each of its fields is right: no JSON Schema can say it, so it is mended here."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+CENTS = Decimal("0.01")
+
+
+def mended_query(query: dict[str, Any]) -> dict[str, Any]:
+    """Return the query with ``from`` not after ``to``."""
+    start, end = _moment(query.get("from")), _moment(query.get("to"))
+    if start is None or end is None or start <= end:
+        return query
+    return {**query, "from": query["to"], "to": query["from"]}
+
+
+def mended_body(body: Any) -> Any:
+    """Return the body with an amount of whole cents: 3 * 0.1 is a multiple of 0.01 to a schema, and no amount."""
+    if not isinstance(body, dict) or type(body.get("amount")) is not float:
+        return body
+    return {**body, "amount": float(max(CENTS, Decimal(str(body["amount"])).quantize(CENTS)))}
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

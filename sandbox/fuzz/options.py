@@ -1,0 +1,31 @@
+"""What ``make fuzz`` is told by its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.contracts.setting import whole
+
+EXAMPLES_DEFAULT = 400
+SEED_DEFAULT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``examples`` per operation and kind of request, right or wrong; ``url`` of a system that runs already."""
+
+    examples: int
+    seed: int
+    url: str
+
+
+def read(env: Mapping[str, str]) -> Options:
+    """Read them from the environment.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    return Options(
+        examples=whole(env, "FUZZ_EXAMPLES", EXAMPLES_DEFAULT, least=1, most=1_000_000, unit="requests"),
+        seed=whole(env, "SEED", SEED_DEFAULT, least=0, most=2**32 - 1, unit="a number"),
+        url=env.get("FUZZ_URL", "").rstrip("/"),
+    )

@@ -1,0 +1,50 @@
+"""What a run found: how often each operation was answered how, what was not as described, what was lost."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer that is not as described; ``text`` says why and how to repeat it."""
+
+    operation: str
+    title: str
+    text: str
+
+
+@dataclass(slots=True)
+class Report:
+    """``answers`` by operation and status; ``accepted`` are the ids answered 202, ``lost`` those not found again."""
+
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    accepted: set[str] = field(default_factory=set)
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were answered."""
+        return self.answers.total()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every answer was as described and nothing was lost."""
+        return not self.findings and not self.lost
+
+    def found(self, finding: Finding) -> None:
+        """Keep the first finding of its kind: the others say the same."""
+        self.findings.setdefault((finding.operation, finding.title), finding)
+
+    def lines(self) -> Iterator[str]:
+        """Return what is said of it, worst last."""
+        for operation in sorted({operation for operation, _ in self.answers}):
+            counts = sorted((status, count) for (name, status), count in self.answers.items() if name == operation)
+            yield f"{operation:28} {'  '.join(f'{status}: {count}' for status, count in counts)}"
+        yield f"{self.requests} requests; {len(self.accepted)} payments accepted, {len(self.lost)} of them lost"
+        for payment_id in self.lost:
+            yield f"LOST {payment_id}: answered 202, and not found"
+        for finding in self.findings.values():
+            yield f"\nNOT AS DESCRIBED: {finding.operation}: {finding.title}\n{finding.text}"
+        yield "passed" if self.passed else f"FAILED: {len(self.findings)} kinds of answers are not as described"

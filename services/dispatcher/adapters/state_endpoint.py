@@ -1,0 +1,81 @@
+"""The micro service ``dispatcher``: what this one has in hand, and what it believes of each processor.
+
+Several dispatchers share the requests to ``dispatcher.state``, so one of them answers, for itself. To
+``$SRV.STATS.dispatcher`` each answers, with the same figures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from msgspec import Struct, json, to_builtins
+
+from services.bus.connection import Bus
+from services.bus.service import About, Served, schema_of, serve
+from services.contracts import subjects
+from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.core.condition import Condition
+from services.dispatcher.core.traffic import Traffic
+
+DESCRIPTION = "Charges each stored payment exactly once, at the cheapest processor that still settles it in time"
+STATE_IS = "What one has in hand and believes; $SRV.STATS asks all"
+LATENCY_DIGITS = 2  # of milliseconds
+
+
+class DispatcherState(Struct, rename="camel", frozen=True):
+    """One dispatcher now: by processor what it believes and has under way; counts since its start."""
+
+    instance: str
+    conditions: dict[str, Condition]
+    in_flight: dict[str, int]
+    bound_waiting: dict[str, int]
+    in_hand: int
+    backlog: int
+    counts: dict[str, int]
+
+
+class StateEndpoint:
+    """``dispatcher.state``; ``counts`` is looked at anew for each answer."""
+
+    def __init__(
+        self, names: tuple[str, ...], traffic: Traffic, counts: Mapping[str, int], clock: SystemClock, instance: str
+    ) -> None:
+        self._names = names
+        self._traffic = traffic
+        self._counts = counts
+        self._clock = clock
+        self._instance = instance
+
+    async def serve(self, bus: Bus) -> Served:
+        """Answer on the bus from now on."""
+        about = About(STATE_IS, answered=schema_of(DispatcherState), figures=self.figures)
+        asked = {subjects.DISPATCHER_STATE: self.state}
+        described = {subjects.DISPATCHER_STATE: about}
+        return await serve(bus, subjects.DISPATCHER, DESCRIPTION, asked, described, instance=self._instance)
+
+    async def state(self, _data: bytes) -> bytes:
+        """Answer with the state, whatever was asked."""
+        return json.encode(self._now())
+
+    def figures(self) -> Mapping[str, Any]:
+        """Return the state as STATS tells it."""
+        told: dict[str, Any] = to_builtins(self._now())
+        return told
+
+    def _now(self) -> DispatcherState:
+        traffic, names = self._traffic, self._names
+        return DispatcherState(
+            instance=self._instance,
+            conditions={name: _rounded(known) for name, known in traffic.conditions(self._clock.now_ms()).items()},
+            in_flight={name: traffic.evidence(name).in_flight for name in names},
+            bound_waiting={name: traffic.bound_waiting(name) for name in names},
+            in_hand=len(traffic.in_hand),
+            backlog=traffic.backlog,
+            counts=dict(self._counts),
+        )
+
+
+def _rounded(known: Condition) -> Condition:
+    latencies = (known.latency_ms, known.base_latency_ms)
+    latency_ms, base_latency_ms = (None if ms is None else round(ms, LATENCY_DIGITS) for ms in latencies)
+    return replace(known, latency_ms=latency_ms, base_latency_ms=base_latency_ms)

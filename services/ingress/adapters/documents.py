@@ -1,0 +1,66 @@
+"""The API's description for programs, and the page that shows it to people: files of this package, read once."""
+
+from collections.abc import Callable, Coroutine
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sanic import Request, Sanic
+from sanic.response import HTTPResponse
+
+FOLDER = Path(__file__).parents[1] / "api"
+_TAG_CHARACTERS = 16
+
+# The page shows a description that anybody may read, and needs nothing from elsewhere: neither may anything come in.
+CONTENT_SECURITY_POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+class Document(NamedTuple):
+    """A file of ``api/`` and the path at which it is read."""
+
+    path: str
+    file: str
+    content_type: str
+
+
+DOCUMENTS = (
+    Document("/openapi.json", "openapi.json", "application/json"),
+    Document("/docs", "docs.html", "text/html; charset=utf-8"),
+    Document("/docs.css", "docs.css", "text/css; charset=utf-8"),
+    Document("/docs.js", "docs.js", "text/javascript; charset=utf-8"),
+)
+
+
+def add_documents(app: Sanic[Any, Any]) -> None:
+    """Have the application serve the documents.
+
+    Raises:
+        OSError: a file is missing; the package is not whole.
+    """
+    for document in DOCUMENTS:
+        body = (FOLDER / document.file).read_bytes()
+        name = document.file.replace(".", "_")
+        app.add_route(_serving(body, document.content_type), document.path, methods=["GET", "HEAD"], name=name)
+
+
+def _serving(body: bytes, content_type: str) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
+    headers = {
+        # Asked about each time, and answered without the body while it is the same: an upgrade shows at once.
+        "ETag": f'"{sha256(body).hexdigest()[:_TAG_CHARACTERS]}"',
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "X-Content-Type-Options": "nosniff",
+    }
+
+    async def serve(request: Request) -> HTTPResponse:
+        if _knows(request, headers["ETag"]):
+            return HTTPResponse(None, 304, headers)
+        return HTTPResponse(body, 200, headers, content_type)
+
+    return serve
+
+
+def _knows(request: Request, tag: str) -> bool:
+    # A cache on the way may have made the tag a weak one, which for this purpose is the same (RFC 9110, 13.1.2).
+    texts = ",".join(request.headers.getall("if-none-match", [])).split(",")
+    return any(text.strip().removeprefix("W/") in {tag, "*"} for text in texts)

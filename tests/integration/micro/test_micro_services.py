@@ -1,0 +1,188 @@
+"""Ledger and dispatchers as NATS shows them: the protocol of micro services, spoken over a plain socket.
+
+Everything that ``nats micro ls / info / stats`` and ``nats req`` print is in these answers.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from sandbox.nats_wire import Message, Wire
+from sandbox.stack import Stack
+from tests.e2e.river import River, until
+
+DISPATCHERS = 2
+ID_IN_ERROR = '{"\\r\\nNats-Service-Error-Code: 200\\r\\n": 1}'
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack with two dispatchers."""
+    with Stack(env={"DISPATCHERS": str(DISPATCHERS)}) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def wire(stack: Stack) -> AsyncIterator[Wire]:
+    """A plain connection to its NATS."""
+    connected = await Wire.connect("127.0.0.1", stack.ports["nats"])
+    yield connected
+    await connected.close()
+
+
+@pytest_asyncio.fixture
+async def river(stack: Stack) -> AsyncIterator[River]:
+    """A client of the stack."""
+    async with httpx.AsyncClient(base_url=stack.http_url, timeout=30, trust_env=False) as http:
+        yield River(stack, http)
+
+
+async def all_answers(wire: Wire, subject: str, count: int) -> list[dict[str, Any]]:
+    """Return so many answers to one question."""
+    found: list[dict[str, Any]] = []
+    async with contextlib.aclosing(wire.answers(subject, b"")) as answers:
+        async for message in answers:
+            found.append(json.loads(message.data))
+            if len(found) == count:
+                break
+    return found
+
+
+async def one(wire: Wire, subject: str) -> dict[str, Any]:
+    """Return the answer of the only one."""
+    return (await all_answers(wire, subject, 1))[0]
+
+
+def error_of(message: Message) -> tuple[str, str]:
+    """Return code and text of an error."""
+    return message.headers["Nats-Service-Error-Code"], message.headers["Nats-Service-Error"]
+
+
+async def test_a_ping_finds_the_ledger_and_each_dispatcher(stack: Stack, wire: Wire) -> None:
+    """An id for each process, and where it runs: the process ids are those of the stack's parts."""
+    found = await all_answers(wire, "$SRV.PING", 1 + DISPATCHERS)
+    assert sorted(service["name"] for service in found) == ["dispatcher", "dispatcher", "ledger"]
+    assert len({service["id"] for service in found}) == 1 + DISPATCHERS
+    pids = {int(service["metadata"]["pid"]) for service in found}
+    assert pids == {stack.pid(part) for part in ("ledger", "dispatcher-1", "dispatcher-2")}
+    for service in found:
+        assert service["type"] == "io.nats.micro.v1.ping_response"
+        told = service["metadata"]
+        assert told["instance"] == f"{told['host']}-{told['pid']}"
+
+
+async def test_one_instance_can_be_asked_by_its_id(wire: Wire) -> None:
+    """Also where several share a name."""
+    for service in await all_answers(wire, "$SRV.PING.dispatcher", DISPATCHERS):
+        again = await one(wire, f"$SRV.INFO.dispatcher.{service['id']}")
+        assert (again["id"], again["metadata"]) == (service["id"], service["metadata"])
+
+
+@pytest.mark.parametrize("name", ["ledger", "dispatcher"])
+async def test_info_says_what_may_be_asked_and_what_comes_back(wire: Wire, name: str) -> None:
+    """Descriptions in words, and JSON Schemas where there is one."""
+    info = await one(wire, f"$SRV.INFO.{name}")
+    assert info["type"] == "io.nats.micro.v1.info_response"
+    assert len(info["description"].split()) > 5
+    for endpoint in info["endpoints"]:
+        assert endpoint["subject"] == f"{name}.{endpoint['name']}"
+        assert len(endpoint["metadata"]["description"].split()) > 5
+        for key in {"request_schema", "response_schema"} & set(endpoint["metadata"]):
+            assert "$defs" in json.loads(endpoint["metadata"][key])
+    described = {endpoint["name"]: set(endpoint["metadata"]) for endpoint in info["endpoints"]}
+    assert described.get("summary", {"request_schema", "response_schema"}) >= {"request_schema", "response_schema"}
+
+
+async def test_stats_count_requests_and_errors_and_time(wire: Wire) -> None:
+    """Per endpoint, with the last error in words."""
+    before = await one(wire, "$SRV.STATS.ledger")
+    await wire.ask("ledger.summary", b"{}")
+    await wire.ask("ledger.summary", b'{"from": 7}')
+    after = await one(wire, "$SRV.STATS.ledger")
+    was, now = before["endpoints"][0], after["endpoints"][0]
+    assert now["name"] == "summary"
+    assert now["num_requests"] - was["num_requests"] >= 2  # ingress's own health is asked too
+    assert now["num_errors"] - was["num_errors"] == 1
+    assert now["last_error"].startswith("400:not a SummaryAsked: ")
+    assert now["processing_time"] > was["processing_time"] >= 0
+    assert now["average_processing_time"] == now["processing_time"] // now["num_requests"]
+
+
+async def test_stats_tell_the_services_own_figures(wire: Wire, river: River) -> None:
+    """What an operator asks first, of every instance at once: a question to dispatcher.state reaches only one."""
+    await river.pay_many(20)
+
+    async def at_rest() -> bool:
+        state = json.loads((await wire.ask("ledger.state")).data)
+        dispatchers = await all_answers(wire, "$SRV.STATS.dispatcher", DISPATCHERS)
+        in_hand = sum(service["endpoints"][0]["data"]["inHand"] for service in dispatchers)
+        return bool(state["entries"] == 20 and in_hand == 0)
+
+    await until(at_rest, "all is settled and counted")
+    state = json.loads((await wire.ask("ledger.state")).data)
+    assert (state["appliedSeq"], state["conflicts"], state["caughtUp"]) == (20, 0, True)
+    summary, told = (await one(wire, "$SRV.STATS.ledger"))["endpoints"]
+    assert told["data"] == state
+    assert summary["data"] == {"appliedSeq": 20, "caughtUp": True}
+    dispatchers = await all_answers(wire, "$SRV.STATS.dispatcher", DISPATCHERS)
+    for service in dispatchers:
+        figures = service["endpoints"][0]["data"]
+        assert figures["instance"] == service["metadata"]["instance"]
+        assert set(figures["conditions"]) == set(figures["inFlight"]) == {"default", "fallback"}
+        assert figures["conditions"]["default"]["state"] == "serving"
+        assert (figures["inHand"], figures["backlog"]) == (0, 0)
+    answer = json.loads((await wire.ask("dispatcher.state")).data)
+    assert answer["instance"] in {service["metadata"]["instance"] for service in dispatchers}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"{",
+        b"[]",
+        b'{"from": 7}',
+        b'{"from": "yesterday"}',
+        b'{"unknown": 1}',
+        b"\xff\xfe",
+        b"[" * 60_000,  # a message has at most 64 KiB (nats.conf)
+        ID_IN_ERROR.encode(),
+        b'{"\\ud800": 1}',
+        b'{"from": "2025-07-16T00:00:00Z", "to": "2025-07-15T00:00:00Z"}',
+    ],
+)
+async def test_a_wrong_question_is_400_with_its_reason_in_the_headers(wire: Wire, asked: bytes) -> None:
+    """As of every NATS micro service; what was asked cannot write headers of its own."""
+    code, text = error_of(await wire.ask("ledger.summary", asked))
+    assert code == "400"
+    assert text
+
+
+async def test_a_dispatcher_that_ends_is_no_longer_found(stack: Stack, wire: Wire) -> None:
+    """The other one answers for itself; the one that is started again has an id of its own."""
+    before = {service["id"] for service in await all_answers(wire, "$SRV.PING.dispatcher", DISPATCHERS)}
+    died = stack.kill("dispatcher-2")
+    stack.wait_restarted("dispatcher-2", died)
+    async with asyncio.timeout(60):
+        while True:
+            pids = await pings_within(wire, "$SRV.PING.dispatcher", 0.5)
+            if len(pids) == DISPATCHERS:
+                break
+    assert died not in pids.values()
+    assert len(before & set(pids)) == 1
+
+
+async def pings_within(wire: Wire, subject: str, within_s: float) -> dict[str, int]:
+    """Return the process ids by id of whoever answers within a while."""
+    found: dict[str, int] = {}
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s), contextlib.aclosing(wire.answers(subject, b"")) as answers:
+            async for message in answers:
+                service = json.loads(message.data)
+                found[service["id"]] = int(service["metadata"]["pid"])
+    return found

@@ -1,0 +1,119 @@
+"""The description against the code: every route and method, and every slug that an answer can have."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sanic import Sanic
+
+from services.ingress.adapters.documents import DOCUMENTS, FOLDER
+from services.ingress.adapters.http_answers import _SLUGS
+from services.ingress.adapters.http_api import http_app
+from services.ingress.core.meter import Meter
+
+ROOT = Path(__file__).parents[3]
+INGRESS = ROOT / "services" / "ingress"
+OPENAPI: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
+
+# What the page at /docs is made of: no call of the API.
+PARTS_OF_THE_PAGE = {"/docs.css", "/docs.js"}
+# By the name of what is called: which argument is the slug.
+SLUG_ARGUMENTS = {"Rejected": 1, "TryLater": 0, "error": 1, "_bad": 0}
+
+
+class NoStory:
+    """Routes are only looked at: nothing is told."""
+
+
+def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """Return the application's methods and paths, as the description writes them."""
+    monkeypatch.setattr(Sanic, "_app_registry", {})  # another test of this process may have one of that name
+    app = http_app(NoStory(), Meter(), processor_names=[], allow_purge=False)  # type: ignore[arg-type]
+    return {
+        (method.lower(), "/" + re.sub(r"<(?:\w+_)?(\w+)(?::\w+)?>", r"{\1}", route.path))
+        for route in app.router.routes
+        for method in route.methods
+    }
+
+
+def slugs_of_the_code() -> set[str]:
+    """Return every slug that a call in ingress names, Sanic's own errors' among them."""
+    found = {*_SLUGS.values(), "bad_request"}
+    for path in INGRESS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                found |= slug_of(node)
+    return found
+
+
+def slug_of(call: ast.Call) -> set[str]:
+    """Return the slug that a call names, if it does."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    place = SLUG_ARGUMENTS.get(name)
+    if place is None or len(call.args) <= place:
+        return set()
+    argument = call.args[place]
+    is_slug = isinstance(argument, ast.Constant) and re.fullmatch("[a-z_]+", str(argument.value))
+    return {str(argument.value)} if is_slug and isinstance(argument, ast.Constant) else set()
+
+
+def slugs_of_the_balancer() -> set[tuple[str, str]]:
+    """Return statuses and slugs that nginx.conf answers with."""
+    return set(re.findall(r'return (\d+) \'\{"error": "(\w+)"', (ROOT / "nginx.conf").read_text()))
+
+
+def described_slugs() -> dict[str, set[str]]:
+    """Return the slugs of each response by its name in the description."""
+    responses = OPENAPI["components"]["responses"]
+    schemas = {name: said["content"]["application/json"]["schema"] for name, said in responses.items()}
+    return {name: set(schema["allOf"][1]["properties"]["error"]["enum"]) for name, schema in schemas.items()}
+
+
+def test_every_route_is_described_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route without a description, or the other way round, is a lie to whoever reads it."""
+    described = {(method, path) for path, methods in OPENAPI["paths"].items() for method in methods}
+    assert {route for route in routes(monkeypatch) if route[1] not in PARTS_OF_THE_PAGE} == described
+
+
+def test_every_slug_is_described_and_no_other() -> None:
+    """Programs go by the slug: the enums are those that the code and the balancer can say."""
+    said = slugs_of_the_code() | {slug for _, slug in slugs_of_the_balancer()}
+    assert set().union(*described_slugs().values()) == said
+
+
+def test_the_balancers_errors_are_described_for_every_call() -> None:
+    """Whatever nginx answers by itself, it may answer to any call."""
+    by_name = described_slugs()
+    for methods in OPENAPI["paths"].values():
+        for operation in methods.values():
+            for status, slug in slugs_of_the_balancer() - {("404", "no_such_route")}:
+                name = operation["responses"][status]["$ref"].rpartition("/")[2]
+                assert slug in by_name[name], (operation["operationId"], status)
+
+
+def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
+    """A component that nobody refers to describes nothing."""
+    text = json.dumps(OPENAPI)
+    used = set(re.findall(r'"\$ref": "#/components/(\w+/\w+)"', text))
+    there = {f"{kind}/{name}" for kind, named in OPENAPI["components"].items() for name in named}
+    assert used == there
+
+
+def test_every_example_of_an_error_has_a_slug_of_its_own() -> None:
+    """An example that the schema refuses teaches the wrong thing."""
+    slugs = described_slugs()
+    for name, said in OPENAPI["components"]["responses"].items():
+        assert said["content"]["application/json"]["example"]["error"] in slugs[name]
+
+
+def test_the_page_asks_for_nothing_from_elsewhere() -> None:
+    """No address of another host, no script or style within the page: its content security policy allows neither."""
+    for document in DOCUMENTS:
+        text = (FOLDER / document.file).read_text()
+        assert not re.search(r"https?://", text), document.file
+    page = (FOLDER / "docs.html").read_text()
+    assert not re.search(r"<style|style=|<script(?![^>]* src=\"/)|\son\w+=", page)
+    assert {document.file for document in DOCUMENTS} == {path.name for path in FOLDER.iterdir()}

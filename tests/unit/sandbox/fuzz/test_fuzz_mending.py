@@ -1,0 +1,42 @@
+"""What a schema cannot say is mended, and nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.fuzz.mending import mended_body, mended_query
+from services.contracts.money import cents_of
+
+EARLY, LATE = "2025-07-15T12:00:00Z", "2025-07-15T13:00:00+00:30"
+
+
+@pytest.mark.parametrize(
+    ("query", "mended"),
+    [
+        ({"from": LATE, "to": EARLY}, {"from": EARLY, "to": LATE}),
+        ({"from": EARLY, "to": LATE}, {"from": EARLY, "to": LATE}),
+        ({"from": EARLY, "to": EARLY}, {"from": EARLY, "to": EARLY}),
+        ({"from": LATE}, {"from": LATE}),
+        ({"from": "garbage", "to": EARLY, "other": 1}, {"from": "garbage", "to": EARLY, "other": 1}),
+        ({}, {}),
+    ],
+)
+def test_a_period_that_ends_before_it_begins_is_turned_round(query: dict[str, str], mended: dict[str, str]) -> None:
+    """By the moments and not by the texts."""
+    assert mended_query(query) == mended
+
+
+@given(st.floats(min_value=0, max_value=1e9, exclude_min=True))
+def test_every_amount_in_bounds_becomes_one_of_whole_cents(amount: float) -> None:
+    """At least a cent; what is none to ingress is none here."""
+    body = mended_body({"amount": amount, "x": 1})
+    assert isinstance(body, dict)
+    assert cents_of(body["amount"]) is not None
+    assert body["amount"] > 0
+    assert abs(body["amount"] - amount) <= 0.01
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"amount": 19}, {"amount": "1.234"}, {"amount": True}])
+def test_what_has_no_fraction_stays_as_it_is(body: object) -> None:
+    """Also what is no payment at all."""
+    assert mended_body(body) == body
