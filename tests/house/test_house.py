@@ -13,7 +13,7 @@ from services.contracts.schema_files import FOLDER, schemas
 
 ROOT = Path(services.__file__).parents[1]
 PROGRAMS = Path(sys.executable).parent
-OURS = ("services", "sandbox", "tests")
+OURS = ("services", "sandbox", "tarifa", "tests")
 VAGUE = {"utils", "util", "common", "helpers", "helper", "shared", "misc"}
 MODULES = sorted(module.name for module in pkgutil.walk_packages(services.__path__, "services."))
 SOCKETS = """
