@@ -15,6 +15,7 @@ const html = document.documentElement;
 
 const UNKNOWN = "–";
 const written = (digits) => (n) => n.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const short = (n) => n.toLocaleString("en", { notation: n < 10_000 ? "standard" : "compact" });  // beside an axis
 const FORMS = {
   text: String,
   whole: written(0),
@@ -83,7 +84,7 @@ class Plot {
       ...this.bands(x, top, bottom),
       ...[0, most / 2, most].flatMap((value) => [
         drawn("path", { class: "grid", d: `M${left} ${y(value)}H${width - 6}` }),
-        drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toLocaleString("en")),
+        drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, short(value)),
       ]),
       drawn("text", { x: left, y: height - 3 }, span < 120_000 ? `${Math.round(span / 1000)} s ago`
         : `${written(span % 60_000 ? 1 : 0)(span / 60_000)} min ago`),
