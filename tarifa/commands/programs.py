@@ -73,6 +73,7 @@ def up(
     http: Annotated[Word, typer.Option(metavar="PORT", help="Port for clients (9999).")] = None,
     nats: Annotated[Word, typer.Option(metavar="PORT", help="Port of nats-server (4222).")] = None,
     monitor: Annotated[Word, typer.Option(metavar="PORT", help="Port of its monitoring (8222).")] = None,
+    metrics: Annotated[Word, typer.Option(metavar="PORT", help="First port for Prometheus (9101); 0: none.")] = None,
     default: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor default (8001).")] = None,
     fallback: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor fallback (8002).")] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Folder for stores and process ids (.run).")] = None,
@@ -84,7 +85,8 @@ def up(
     ] = False,
 ) -> None:
     """Run the whole system here, in the foreground, until Ctrl-C; it says ready when it is."""
-    ports = {"--http": http, "--nats": nats, "--monitor": monitor, "--default": default, "--fallback": fallback}
+    ports = {"--http": http, "--nats": nats, "--monitor": monitor, "--metrics": metrics}
+    ports |= {"--default": default, "--fallback": fallback}
     flags = {"--run-dir": run_dir, "--no-nginx": no_nginx, "--stop-with-stdin": stop_with_stdin}
     settings = {"DISPATCHERS": dispatchers, "PROCESSORS": processors, "KEEP": "1" if keep else None, "LIMITS": limits}
     _become("sandbox.stack", _flags({**ports, **flags}), settings)

@@ -1,6 +1,6 @@
-"""The API's description for programs, and the page that shows it to people: files of this package, read once."""
+"""Files of this package, read once and served: the API's description with its page, and the operator's page."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +11,18 @@ from sanic.response import HTTPResponse
 FOLDER = Path(__file__).parents[1] / "api"
 _TAG_CHARACTERS = 16
 
-# The page shows a description that anybody may read, and needs nothing from elsewhere: neither may anything come in.
-CONTENT_SECURITY_POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# Nothing from elsewhere, nothing inline, in nobody's frame: what is shown came from here, and so did what shows it.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",  # asked about each time, and not sent while it is the same: an upgrade shows at once
+}
 
 
 class Document(NamedTuple):
-    """A file of ``api/`` and the path at which it is read."""
+    """A file and the path at which it is read."""
 
     path: str
     file: str
@@ -31,26 +37,20 @@ DOCUMENTS = (
 )
 
 
-def add_documents(app: Sanic[Any, Any]) -> None:
-    """Have the application serve the documents.
+def add_documents(app: Sanic[Any, Any], folder: Path = FOLDER, documents: Sequence[Document] = DOCUMENTS) -> None:
+    """Have the application serve the documents of a folder.
 
     Raises:
         OSError: a file is missing; the package is not whole.
     """
-    for document in DOCUMENTS:
-        body = (FOLDER / document.file).read_bytes()
+    for document in documents:
+        body = (folder / document.file).read_bytes()
         name = document.file.replace(".", "_")
         app.add_route(_serving(body, document.content_type), document.path, methods=["GET", "HEAD"], name=name)
 
 
 def _serving(body: bytes, content_type: str) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
-    headers = {
-        # Asked about each time, and answered without the body while it is the same: an upgrade shows at once.
-        "ETag": f'"{sha256(body).hexdigest()[:_TAG_CHARACTERS]}"',
-        "Cache-Control": "no-cache",
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {**HEADERS, "ETag": f'"{sha256(body).hexdigest()[:_TAG_CHARACTERS]}"'}
 
     async def serve(request: Request) -> HTTPResponse:
         if _knows(request, headers["ETag"]):

@@ -12,14 +12,15 @@ from sanic import Sanic
 from services.ingress.adapters.documents import DOCUMENTS, FOLDER
 from services.ingress.adapters.http_answers import _SLUGS
 from services.ingress.adapters.http_api import http_app
+from services.ingress.adapters.page import add_page
 from services.ingress.core.meter import Meter
 
 ROOT = Path(__file__).parents[3]
 INGRESS = ROOT / "services" / "ingress"
 OPENAPI: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
 
-# What the page at /docs is made of: no call of the API.
-PARTS_OF_THE_PAGE = {"/docs.css", "/docs.js"}
+# What the pages are made of: no calls of the API.
+PARTS_OF_PAGES = {"/docs.css", "/docs.js", "/page.css", "/page.js", "/page.svg"}
 # By the name of what is called: which argument is the slug.
 SLUG_ARGUMENTS = {"Rejected": 1, "TryLater": 0, "error": 1, "_bad": 0}
 
@@ -32,6 +33,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     """Return the application's methods and paths, as the description writes them."""
     monkeypatch.setattr(Sanic, "_app_registry", {})  # another test of this process may have one of that name
     app = http_app(NoStory(), Meter(), processor_names=[], allow_purge=False)  # type: ignore[arg-type]
+    add_page(app, NoStory())  # type: ignore[arg-type]
     return {
         (method.lower(), "/" + re.sub(r"<(?:\w+_)?(\w+)(?::\w+)?>", r"{\1}", route.path))
         for route in app.router.routes
@@ -75,7 +77,7 @@ def described_slugs() -> dict[str, set[str]]:
 def test_every_route_is_described_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """A route without a description, or the other way round, is a lie to whoever reads it."""
     described = {(method, path) for path, methods in OPENAPI["paths"].items() for method in methods}
-    assert {route for route in routes(monkeypatch) if route[1] not in PARTS_OF_THE_PAGE} == described
+    assert {route for route in routes(monkeypatch) if route[1] not in PARTS_OF_PAGES} == described
 
 
 def test_every_slug_is_described_and_no_other() -> None:
