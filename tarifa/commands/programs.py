@@ -64,6 +64,7 @@ LimitsOption = Annotated[
 
 def up(
     *,
+    ingresses: Annotated[Word, typer.Option(metavar="N", help="How many take payments in (2).")] = None,
     dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many share the work (1).")] = None,
     processors: Annotated[Word, typer.Option(metavar="LIST", help="name=url@fee,...: start none of its own.")] = None,
     keep: Annotated[
@@ -88,7 +89,13 @@ def up(
     ports = {"--http": http, "--nats": nats, "--monitor": monitor, "--metrics": metrics}
     ports |= {"--default": default, "--fallback": fallback}
     flags = {"--run-dir": run_dir, "--no-nginx": no_nginx, "--stop-with-stdin": stop_with_stdin}
-    settings = {"DISPATCHERS": dispatchers, "PROCESSORS": processors, "KEEP": "1" if keep else None, "LIMITS": limits}
+    settings = {
+        "INGRESSES": ingresses,
+        "DISPATCHERS": dispatchers,
+        "PROCESSORS": processors,
+        "KEEP": "1" if keep else None,
+        "LIMITS": limits,
+    }
     _become("sandbox.stack", _flags({**ports, **flags}), settings)
 
 

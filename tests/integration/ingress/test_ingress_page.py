@@ -3,9 +3,11 @@
 import httpx
 import pytest
 
-from services.ingress.adapters.page import FILES
+from services.ingress.adapters.page import DOCUMENTS
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.nats_server import PATIENCE_S
+
+FILES = {document.path: document.content_type for document in DOCUMENTS}
 
 
 def ask(ingress: IngressProcess, method: str, path: str, **headers: str) -> httpx.Response:
@@ -19,7 +21,7 @@ def test_every_file_is_served_with_its_type_and_nothing_from_elsewhere_allowed(
 ) -> None:
     """A page that shows money runs no script and sends nothing to anybody but what came from here."""
     answer = ask(shared_ingress, "GET", path)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, FILES[path][1])
+    assert (answer.status_code, answer.headers["content-type"]) == (200, FILES[path])
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'self';")
     assert "unsafe" not in policy
