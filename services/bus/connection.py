@@ -235,7 +235,8 @@ class Bus:
         self._error_away = "" if self._nc.is_connected else text
 
     async def _on_disconnected(self) -> None:
-        log.warning("bus.disconnected")
+        # Closing is no event that an operator acts on.
+        log.log(logging.DEBUG if self._closing else logging.WARNING, "bus.disconnected")
         self._nc.depart()  # nowhere: nothing is sent later, behind its caller's back
         for token in tuple(self._asked):  # whoever was asked answers another connection, if at all
             self._give_up(token, "the connection ended before the answer")
