@@ -94,6 +94,17 @@ async def test_nats_away_is_told_and_so_is_its_return(nats_server: NatsServer, h
         await until_told(documents, nats="up", ingress="up")
 
 
+async def test_a_page_opened_while_nats_is_away_is_told_and_lives_on(
+    nats_server: NatsServer, http: httpx.AsyncClient
+) -> None:
+    """That is when operators open it: it must not be the end of the instance that is asked."""
+    nats_server.kill()
+    async with opened(http) as documents:
+        await until_told(documents, nats="silent", ingress="silent")
+        nats_server.start()
+        await until_told(documents, nats="up", ingress="up")
+
+
 async def test_a_frozen_nats_is_told_too(nats_server: NatsServer, http: httpx.AsyncClient) -> None:
     """Its connection stays open and says nothing: only a question that is not answered shows it."""
     async with opened(http) as documents:
