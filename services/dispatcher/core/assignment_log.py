@@ -1,0 +1,82 @@
+"""What one dispatcher has read of ASSIGNMENTS: the views of all payments in it, and which messages may be deleted.
+
+Pure state: messages go in by ``read``, in the order of the stream. As short as what is in hand or in doubt: a payment
+that is known to be settled, from a PubAck or a fresh look-up and from nothing else, is forgotten by ``settled``, and a
+message all of whose payments are settled may be deleted from the stream.
+"""
+
+from collections.abc import Iterator
+
+from services.contracts.assignments import Assignment, AssignmentReleased, GenerationClosed, Line, TurnAssigned
+from services.dispatcher.core.ownership import View, after_release, next_view
+
+
+class AssignmentLog:
+    """The log as far as it was read: ``read_to`` is the sequence of the last message."""
+
+    def __init__(self) -> None:
+        self._views: dict[str, View] = {}
+        self._messages: dict[int, set[str]] = {}  # by sequence: ids not known to be settled
+        self._by_id: dict[str, list[int]] = {}  # the messages that name an id
+        self.closed: set[str] = set()
+        self.read_to = 0
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def view(self, payment_id: str) -> View | None:
+        """Return what the valid lines say of a payment; None: there is none."""
+        return self._views.get(payment_id)
+
+    def after(self, payment_id: str) -> int:
+        """Return what the next line of a payment must follow."""
+        view = self._views.get(payment_id)
+        return 0 if view is None else view.last
+
+    def views(self) -> Iterator[tuple[str, View]]:
+        """Yield every payment with a valid line."""
+        yield from tuple(self._views.items())
+
+    def known(self, payment_id: str) -> bool:
+        """Return whether any line names it, be it void."""
+        return payment_id in self._by_id
+
+    def ids(self) -> list[str]:
+        """Return every payment that a line names, valid or not, oldest line first."""
+        return list(self._by_id)
+
+    def read(self, message: Assignment, at: int) -> tuple[bool, ...]:
+        """Take in the message at a sequence; return for each of its lines whether it is valid."""
+        self.read_to = at
+        match message:
+            case TurnAssigned(owner, _, lines):
+                return tuple([self._line(line, at, owner) for line in lines])
+            case AssignmentReleased():
+                return (self._next(message.id, after_release(self._views.get(message.id), message, at), at),)
+            case GenerationClosed(generation):
+                self.closed.add(generation)
+                return ()
+
+    def settled(self, payment_id: str) -> list[int]:
+        """Forget a payment that is settled or refused; return the messages that may be deleted now."""
+        self._views.pop(payment_id, None)
+        done = []
+        for at in self._by_id.pop(payment_id, ()):
+            left = self._messages[at]
+            left.discard(payment_id)
+            if not left:
+                del self._messages[at]
+                done.append(at)
+        return done
+
+    def _line(self, line: Line, at: int, owner: str) -> bool:
+        return self._next(line.id, next_view(self._views.get(line.id), line, at, owner, self.closed), at)
+
+    def _next(self, payment_id: str, view: View | None, at: int) -> bool:
+        self._messages.setdefault(at, set()).add(payment_id)
+        messages = self._by_id.setdefault(payment_id, [])
+        if at not in messages:
+            messages.append(at)
+        if view is not None:
+            self._views[payment_id] = view
+        return view is not None
