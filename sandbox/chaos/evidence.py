@@ -23,7 +23,7 @@ AT_ONCE = 16
 ANSWERED_WITHIN_S = 20.0
 POLL_S = 0.25
 _MICROS_LENGTH = len("2025-07-15T12:00:00.000000")  # the server writes nanoseconds
-_STREAMS = ("PAYMENTS", "SETTLEMENTS", "KV_bindings")
+_STREAMS = ("PAYMENTS", "SETTLEMENTS", "ASSIGNMENTS")
 
 
 @dataclass(frozen=True, slots=True)

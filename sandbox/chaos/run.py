@@ -174,7 +174,7 @@ class Run:
 
     @property
     def _moves(self) -> tuple[int, int]:
-        return self._world.bindings.moves, self._world.bindings.take_overs
+        return self._world.lines.moves, self._world.lines.take_overs
 
     def _parts(self) -> dict[str, str]:
         by_part: dict[str, Counter[str]] = {}

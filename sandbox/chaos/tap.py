@@ -5,38 +5,43 @@ import time
 from typing import TextIO
 
 from sandbox.nats_wire import Message, Wire, WireError
+from services.contracts.assignments import TurnAssigned, decode_assignment
 
-_BINDINGS = "$KV.bindings."
-_SUBJECTS = ("payments.accepted.>", "settlements.>", f"{_BINDINGS}>")
+_ASSIGNMENTS = "assignments."
+_SUBJECTS = ("payments.accepted.>", "settlements.>", f"{_ASSIGNMENTS}>")
 AGAIN_AFTER_S = 0.1
 
 
-class Bindings:
-    """What was written about who may charge a payment: another processor is a move, the same one a take-over."""
+class Lines:
+    """What was written about who may send a payment where: another processor is a move, the same one a take-over."""
 
-    def __init__(self, home: str) -> None:
-        self._home = home
-        self._bound: dict[str, str] = {}
+    def __init__(self) -> None:
+        self._assigned: dict[str, str] = {}
         self.moves = 0
         self.take_overs = 0
 
-    def written(self, payment_id: str, processor: str) -> None:
-        """Take an entry in."""
-        if self._bound.get(payment_id, self._home) == processor:
-            self.take_overs += 1
-        else:
-            self.moves += 1
-        self._bound[payment_id] = processor
+    def written(self, data: bytes) -> None:
+        """Take a message of ASSIGNMENTS in."""
+        message = decode_assignment(data)
+        for line in message.lines if isinstance(message, TurnAssigned) else ():
+            before = self._assigned.pop(line.id, None)
+            if line.kind != "send":
+                continue
+            if before == line.generation:
+                self.take_overs += 1
+            elif before is not None:
+                self.moves += 1
+            self._assigned[line.id] = line.generation
 
 
 class Tap:
     """Writes every message with its time to a file; deaf while nats is away, which makes its counts the least."""
 
-    def __init__(self, host: str, port: int, out: TextIO, bindings: Bindings) -> None:
+    def __init__(self, host: str, port: int, out: TextIO, lines: Lines) -> None:
         self._host = host
         self._port = port
         self._out = out
-        self._bindings = bindings
+        self._lines = lines
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -55,5 +60,5 @@ class Tap:
 
     def _hear(self, message: Message) -> None:
         self._out.write(f"{time.time():.3f} {message.subject} {message.data.decode(errors='replace')}\n")
-        if message.subject.startswith(_BINDINGS):
-            self._bindings.written(message.subject.removeprefix(_BINDINGS), message.data.decode())
+        if message.subject.startswith(_ASSIGNMENTS):
+            self._lines.written(message.data)

@@ -12,7 +12,7 @@ import httpx
 
 from sandbox.chaos.options import Options
 from sandbox.chaos.processors import HOST, SimulatedProcessor
-from sandbox.chaos.tap import Bindings, Tap
+from sandbox.chaos.tap import Lines, Tap
 from sandbox.nats_wire import Wire, WireError, api
 from sandbox.stack import Stack, ports
 from sandbox.stack.console import Console
@@ -20,7 +20,6 @@ from sandbox.stack.errors import StackError
 
 INGRESSES = ("ingress-1", "ingress-2")
 FEES = {"default": "0.05", "fallback": "0.15"}
-HOME = "default"
 CALL_TIMEOUT_S = 1.5
 ACK_WAIT_S = 3
 SETTLE_WITHIN_S = 2
@@ -42,7 +41,7 @@ class World:
         self.services = ("nats", "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.log = folder / "stack.log"
         self.stack = Stack(folder / "stack", self._environment(options), log_file=self.log)
-        self.bindings = Bindings(HOME)
+        self.lines = Lines()
 
     def _environment(self, options: Options) -> dict[str, str]:
         processors = (f"{each.name}={each.proxy.url}@{each.fee}" for each in self.processors.values())
@@ -119,7 +118,7 @@ async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
                 tasks.append(asyncio.create_task(processor.tend()))
             await _until_processors_serve(made)
             await asyncio.to_thread(made.stack.start)
-            tasks.append(asyncio.create_task(Tap(HOST, made.stack.ports["nats"], said, made.bindings).run()))
+            tasks.append(asyncio.create_task(Tap(HOST, made.stack.ports["nats"], said, made.lines).run()))
             yield made
         finally:
             for task in tasks:

@@ -29,7 +29,7 @@ async def release() -> int:
         processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
         names = tuple(processors)
         is_released = await Releasing(
-            records=PaymentRecords(bus, cheapest=names[0]),
+            records=PaymentRecords(bus),
             asking=Asking(processors, Pace(RATE_DEFAULT, now_s=time.monotonic, sleep=asyncio.sleep), asyncio.sleep),
             operator=operator(settings.accepted_id),
             processors=names,

@@ -12,7 +12,9 @@ from services.contracts import subjects
 
 SECOND_NS = 1_000_000_000
 PULLS_WAITING_MAX = 4_096  # a pull may ask for one message only, so there may be as many as payments in flight
+ACK_PENDING_MAX = 50_000  # in all hands, and given back to come again later: a bound that is never to be met
 SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
+ASSIGNMENTS_BYTES_MAX = 256 * 1024**2  # a million payments in hand or in doubt
 SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and manifest too
 
 # Nothing stored depends on these, or only more is kept than before.
@@ -70,10 +72,19 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
             "max_age": 0,
         },
         {
+            **common,
+            "name": subjects.ASSIGNMENTS,
+            "description": "who may send which payment where; as long as what is in hand or in doubt",
+            "subjects": [subjects.ASSIGNMENTS_ALL],
+            "retention": "limits",
+            "max_bytes": ASSIGNMENTS_BYTES_MAX,  # full: nothing new is sent, and what is under way makes room
+            "max_age": 0,  # a line goes when its payments are settled, never because it is old
+        },
+        {
             **bucket,
-            "name": f"KV_{subjects.BINDINGS}",
-            "description": "by payment: the processor it is bound to, where not the home",
-            "subjects": [f"$KV.{subjects.BINDINGS}.>"],
+            "name": f"KV_{subjects.PROCESSORS}",
+            "description": "by processor: URL, fee, and the generation that lines in ASSIGNMENTS name",
+            "subjects": [f"$KV.{subjects.PROCESSORS}.>"],
             "max_age": 0,
         },
         {
@@ -126,10 +137,11 @@ def _plain(value: Any) -> Any:
     return None if value in (0, -1, False, None) else value
 
 
-async def ensure_dispatcher(bus: Bus, *, max_ack_pending: int, ack_wait_s: int) -> int:
-    """Make or update the durable consumer that all dispatchers share; return its max_ack_pending.
+async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
+    """Make or update the durable consumer that all dispatchers share. Its state decides nothing: it may be lost.
 
-    The number is only ever raised: the mark that tells fresh from suspect rests on its having been at most this.
+    Raises:
+        ApiError, BusAwayError: as of the API.
     """
     path = f"{subjects.PAYMENTS}.{subjects.DISPATCHER}"
     try:
@@ -138,7 +150,6 @@ async def ensure_dispatcher(bus: Bus, *, max_ack_pending: int, ack_wait_s: int) 
         if error.code not in api.NOT_FOUND:
             raise
         found = {}
-    most = max(max_ack_pending, int(found.get("max_ack_pending", 0)))
     config = {
         "durable_name": subjects.DISPATCHER,
         "name": subjects.DISPATCHER,
@@ -146,30 +157,9 @@ async def ensure_dispatcher(bus: Bus, *, max_ack_pending: int, ack_wait_s: int) 
         "deliver_policy": "all",
         "replay_policy": "instant",
         "max_deliver": -1,
-        "max_ack_pending": most,
+        "max_ack_pending": ACK_PENDING_MAX,
         "ack_wait": ack_wait_s * SECOND_NS,
         "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),  # of a consumer that exists it cannot be changed
     }
     if any(_plain(found.get(field)) != _plain(value) for field, value in config.items()):
         await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})
-    return most
-
-
-async def claim_home(bus: Bus, home: str) -> None:
-    """Write the home processor into the metadata of PAYMENTS; it may change only while the queue is empty.
-
-    Raises:
-        StreamMismatchError: payments wait that may have been sent to another home.
-    """
-    info = await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}")
-    config = info["config"]
-    written = config.get("metadata", {}).get("home")
-    if written == home:
-        return
-    if written is not None and info["state"]["messages"] > 0:
-        raise StreamMismatchError(
-            f"PROCESSORS makes {home!r} the home, but {info['state']['messages']} payments wait whose home is "
-            f"{written!r}; start with that one as the cheapest until PAYMENTS is empty"
-        )
-    config["metadata"] = {**config.get("metadata", {}), "home": home}
-    await api.call(bus, f"STREAM.UPDATE.{subjects.PAYMENTS}", config)

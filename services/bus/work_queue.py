@@ -31,7 +31,10 @@ log = logging.getLogger("tarifa.bus")
 
 
 class Delivery(NamedTuple):
-    """One message in hand. ``pending``: how many wait behind it. ``handle`` is what an ack is sent to."""
+    """One message in hand. ``pending``: how many wait behind it. ``handle`` is what an ack is sent to.
+
+    ``stored_ns``: when the server stored it, in nanoseconds since 1970.
+    """
 
     seq: int
     num_delivered: int
@@ -39,6 +42,7 @@ class Delivery(NamedTuple):
     data: bytes
     subject: str
     handle: str
+    stored_ns: int = 0
 
 
 def delivery_of(message: Message) -> Delivery:
@@ -48,7 +52,15 @@ def delivery_of(message: Message) -> Delivery:
         ValueError: it is not a JetStream delivery.
     """
     numbers = ack_numbers(message)
-    return Delivery(numbers.seq, numbers.num_delivered, numbers.pending, message.data, message.subject, message.reply)
+    return Delivery(
+        numbers.seq,
+        numbers.num_delivered,
+        numbers.pending,
+        message.data,
+        message.subject,
+        message.reply,
+        numbers.time_ns,
+    )
 
 
 class AckNumbers(NamedTuple):

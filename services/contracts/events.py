@@ -53,7 +53,7 @@ class PaymentRefused(Struct, frozen=True, tag_field="type", tag="PaymentRefused"
 class PaymentReleased(Struct, frozen=True, tag_field="type", tag="PaymentReleased", rename="camel", gc=False):
     """An operator has the payment sent to another processor, though attempts at the one before may still be booked.
 
-    Says what was decided; the entry in the bindings bucket, written after it, is what dispatchers go by.
+    Says what was decided, and stays; the line in ASSIGNMENTS, written after it, is what dispatchers go by.
     """
 
     id: Id

@@ -50,7 +50,10 @@ class ProcessorSeen(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
 class DispatcherPulse(
     Struct, frozen=True, tag_field="service", tag="dispatcher", rename="camel", forbid_unknown_fields=True, gc=False
 ):
-    """``backlog`` waits in the stream, ``in_hand`` in this process; ``counts`` of what became of payments."""
+    """``backlog`` waits in the stream, ``in_hand`` in this process; ``counts`` of what became of payments.
+
+    ``owner`` is what its lines in ASSIGNMENTS name this process.
+    """
 
     instance: Instance
     started_at: Instant
@@ -59,6 +62,7 @@ class DispatcherPulse(
     oldest_wait_s: float
     processors: dict[str, ProcessorSeen]
     counts: dict[str, Count]
+    owner: str = ""
     v: Literal[1] = 1
 
 

@@ -2,26 +2,37 @@
 
 PAYMENTS = "PAYMENTS"
 SETTLEMENTS = "SETTLEMENTS"
+ASSIGNMENTS = "ASSIGNMENTS"
 LEDGER_SNAPSHOTS = "LEDGER_SNAPSHOTS"
-BINDINGS = "bindings"
+BINDINGS = "bindings"  # of stores before ASSIGNMENTS; read once, to be migrated
 LEASES = "leases"
+PROCESSORS = "processors"
 DISPATCHER = "dispatcher"
 LEDGER = "ledger"
 
 PAYMENTS_ALL = "payments.accepted.>"
 SETTLEMENTS_ALL = "settlements.>"
+ASSIGNMENTS_ALL = "assignments.>"
+RELEASED = "assignments.released"
+GENERATION_CLOSED = "assignments.closed"
 CLEARED = "settlements.cleared"
 SNAPSHOTS_ALL = "ledger.snapshots.>"
 SNAPSHOT_MANIFEST = "ledger.snapshots.manifest"
 CONDITION = "processors.condition"
 LEDGER_SUMMARY = "ledger.summary"
 DISPATCHER_STATE = "dispatcher.state"
+DISPATCHER_PAYMENT = "dispatcher.payment"
 PULSES_ALL = "pulse.>"
 
 
 def accepted(payment_id: str) -> str:
     """Return the subject of a payment's PaymentAccepted."""
     return f"payments.accepted.{payment_id}"
+
+
+def assigned(instance: str) -> str:
+    """Return the subject of what a dispatcher assigns."""
+    return f"assignments.{instance}"
 
 
 def settled(processor: str, payment_id: str) -> str:

@@ -10,18 +10,12 @@ from services.dispatcher.core.route import Rules
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``dispatchers_max``: as many may share the work; the mark and max_ack_pending rest on it."""
+    """``rules`` are the router's; ``ack_wait_s`` is how long a delivery may be silent."""
 
     bus: BusSettings
     rules: Rules
     call_timeout_s: float
     ack_wait_s: int
-    dispatchers_max: int
-
-    @property
-    def max_ack_pending(self) -> int:
-        """What all dispatchers together can have in hand."""
-        return self.dispatchers_max * len(self.bus.processors) * self.rules.in_flight_max
 
 
 def settings(env: Mapping[str, str]) -> Settings:
@@ -41,7 +35,6 @@ def settings(env: Mapping[str, str]) -> Settings:
         ),
         call_timeout_s=seconds(env, "CALL_TIMEOUT_S", 10, least=0.05, most=600),
         ack_wait_s=_ack_wait_s(env),
-        dispatchers_max=whole(env, "DISPATCHERS", 2, least=1, most=64, unit="dispatchers"),
     )
 
 

@@ -1,13 +1,14 @@
-"""One payment in PAYMENTS, SETTLEMENTS and the bindings bucket, and the two writes of a release."""
+"""One payment in PAYMENTS, SETTLEMENTS and (by what the dispatchers read) ASSIGNMENTS; the two writes of a release."""
 
-from services.audit.core.releasing import Bound
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
+import asyncio
+
+from services.audit.core.releasing import Bound, Waiting
+from services.bus.connection import Bus, BusAwayError, NobodyAnswersError
 from services.bus.lookup import last_for
-from services.bus.publish import Conflict, Stored, store
-from services.contracts import subjects
+from services.bus.publish import Stored, store
+from services.contracts import holding, subjects
+from services.contracts.assignments import AssignmentReleased, encode_assignment
 from services.contracts.events import (
-    PaymentAccepted,
     PaymentRefused,
     PaymentReleased,
     PaymentSettled,
@@ -15,21 +16,24 @@ from services.contracts.events import (
     decode_settlement,
     encode,
 )
+from services.contracts.holding import HoldingAsked
 
-_BUCKET = f"KV_{subjects.BINDINGS}"
+ASK_WITHIN_S = 1.0  # a dispatcher that has it in hand answers at once, another one a tenth of a second later
+READ_WITHIN_S = 10.0
+LOOK_EVERY_S = 0.1
+UNASSIGNED = Bound("", 0, in_doubt=False)
 
 
 class PaymentRecords:
-    """Keeps the port ``Records`` of Releasing; ``cheapest`` is the home where no dispatcher has ever written one."""
+    """Keeps the port ``Records`` of Releasing."""
 
-    def __init__(self, bus: Bus, *, cheapest: str) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._cheapest = cheapest
 
-    async def accepted(self, payment_id: str) -> PaymentAccepted | None:
+    async def accepted(self, payment_id: str) -> Waiting | None:
         """Return it as it waits in PAYMENTS."""
         found = await last_for(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
-        return None if found is None else decode_accepted(found.data)
+        return None if found is None else Waiting(decode_accepted(found.data), found.seq)
 
     async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Return its newest settlement."""
@@ -38,9 +42,18 @@ class PaymentRecords:
         return event if isinstance(event, PaymentSettled | PaymentRefused) else None
 
     async def bound(self, payment_id: str) -> Bound:
-        """Return the processor of its entry, or the home."""
-        found = await last_for(self._bus, _BUCKET, _key(payment_id))
-        return Bound(await self._home(), 0) if found is None else Bound(found.data.decode(), found.seq)
+        """Return what the dispatchers read in ASSIGNMENTS of it."""
+        asked = holding.encode(HoldingAsked(payment_id))
+        try:
+            answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, asked, ASK_WITHIN_S)
+        except NobodyAnswersError:
+            raise BusAwayError("no dispatcher runs, and they read what a payment is assigned to; start one") from None
+        except BusAwayError:
+            if not self._bus.is_connected:
+                raise
+            return UNASSIGNED  # they hear every question, and answer what they know of
+        known = holding.decode_holding(answer.data)
+        return Bound(known.processor if known.owner else "", known.line, in_doubt=known.in_doubt)
 
     async def write_down(self, event: PaymentReleased) -> None:
         """Store the event."""
@@ -48,22 +61,18 @@ class PaymentRecords:
         if not isinstance(result, Stored):
             raise BusAwayError(f"the release could not be written down, and nothing was released: {result}")
 
-    async def bind(self, payment_id: str, processor: str, revision: int) -> bool:
-        """Write its entry by compare-and-set."""
-        result = await store(self._bus, _BUCKET, _key(payment_id), processor.encode(), expected_last=revision)
-        match result:
-            case Stored():
-                return True
-            case Conflict():
-                return False
-            case _:
-                raise BusAwayError(f"not known whether it was released; run this again to see: {result}")
-
-    async def _home(self) -> str:
-        # As the dispatchers wrote it: it may have been cheapest only while these payments were accepted.
-        info = await api.call(self._bus, f"STREAM.INFO.{subjects.PAYMENTS}")
-        return str(info["config"].get("metadata", {}).get("home", self._cheapest))
-
-
-def _key(payment_id: str) -> str:
-    return f"$KV.{subjects.BINDINGS}.{payment_id}"
+    async def release(self, event: PaymentReleased, seq: int, line: int) -> bool:
+        """Write the line, and return whether it counts, by what a dispatcher has read."""
+        message = AssignmentReleased(event.id, seq, line, event.to_processor, event.reason, event.released_at)
+        result = await store(self._bus, subjects.ASSIGNMENTS, subjects.RELEASED, encode_assignment(message))
+        if not isinstance(result, Stored):
+            raise BusAwayError(f"not known whether it was released; run this again to see: {result}")
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                while (known := await self.bound(event.id)).line < result.seq:
+                    if known.line != line:
+                        return False
+                    await asyncio.sleep(LOOK_EVERY_S)
+        except TimeoutError:
+            raise BusAwayError("not known whether it was released: no dispatcher has read it yet; look again") from None
+        return True

@@ -6,6 +6,7 @@ while an attempt at the first may still be booked. So it is refused wherever som
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.audit.core.answer import Answer, Charged, Unreadable
 from services.audit.core.words import accepted_words, answer_words, settlement_words
@@ -14,21 +15,30 @@ from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSe
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The one processor that a payment may be sent to; ``revision`` of its entry, 0: none, the home is meant."""
+    """The one processor that a payment is assigned to, or empty; ``line`` of ASSIGNMENTS that a release must follow."""
 
     processor: str
-    revision: int
+    line: int
+    in_doubt: bool = True
+
+
+class Waiting(NamedTuple):
+    """A payment as PAYMENTS holds it, at a sequence."""
+
+    event: PaymentAccepted
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that is known of one payment."""
+    """All that is known of one payment; ``seq`` in PAYMENTS, 0 where it does not have it."""
 
     payment_id: str
     accepted: PaymentAccepted | None
     settlement: PaymentSettled | PaymentRefused | None
     bound: Bound
     answers: Mapping[str, Answer]
+    seq: int = 0
 
 
 def known_lines(sight: Sight) -> Iterator[str]:
@@ -36,8 +46,9 @@ def known_lines(sight: Sight) -> Iterator[str]:
     yield f"payment    {sight.payment_id}"
     yield f"PAYMENTS   {'does not have it' if sight.accepted is None else accepted_words(sight.accepted)}"
     yield f"settlement {'none' if sight.settlement is None else settlement_words(sight.settlement)}"
-    entry = f"revision {sight.bound.revision}" if sight.bound.revision else "no entry: the home"
-    yield f"bound to   {sight.bound.processor} ({entry})"
+    bound = sight.bound
+    doubt = ", in doubt" if bound.in_doubt else ", its dispatcher knows what became of each attempt"
+    yield f"assigned   {f'to {bound.processor} (line {bound.line}{doubt})' if bound.processor else 'to no processor'}"
     for words in answer_words(sight.answers):
         yield f"processor  {words}"
 
@@ -50,8 +61,10 @@ def refusal(sight: Sight, to: str, processors: Collection[str]) -> str | None:
         return "It is settled or refused already: there is nothing to release."
     if sight.accepted is None:
         return "There is no such payment: it was never accepted, or has left PAYMENTS."
+    if not sight.bound.processor:
+        return "It is assigned to no processor: a dispatcher will send it where it is settled."
     if to == sight.bound.processor:
-        return f"It is bound to {to} already."
+        return f"It is assigned to {to} already."
     for name, answer in sight.answers.items():
         if isinstance(answer, Charged):
             return _charged(sight, name)
@@ -74,8 +87,8 @@ def risk(sight: Sight, to: str) -> str:
 
 def _charged(sight: Sight, name: str) -> str:
     if name == sight.bound.processor:
-        return f"{name} has charged it, and it is bound there: a dispatcher will settle it there by itself."
+        return f"{name} has charged it, and it is assigned there: a dispatcher will settle it there by itself."
     return (
-        f"{name} has charged it, but it is bound to {sight.bound.processor}: sent anywhere else it would be charged "
+        f"{name} has charged it, but it is assigned to {sight.bound.processor}: sent anywhere else it would be charged "
         f"twice, and if {sight.bound.processor} has booked it too it is already. Have it looked into."
     )

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Protocol
 
 from services.audit.core.answer import Answer
-from services.audit.core.releasing import Bound, Sight, known_lines, refusal, risk
-from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
+from services.audit.core.releasing import Bound, Sight, Waiting, known_lines, refusal, risk
+from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled
 
 CONFLICT = (
-    "Not released: its entry in the bindings bucket was changed at this moment, by a dispatcher or another operator. "
+    "Not released: a dispatcher or another operator was first, and its line in ASSIGNMENTS is no longer the last one. "
     "Look at it again."
 )
 RELEASED = (
@@ -23,7 +23,7 @@ RELEASED = (
 class Records(Protocol):
     """What the streams say of one payment. Each may raise BusAwayError: not known, or in doubt."""
 
-    async def accepted(self, payment_id: str) -> PaymentAccepted | None:
+    async def accepted(self, payment_id: str) -> Waiting | None:
         """Return it as it waits in PAYMENTS."""
 
     async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
@@ -35,8 +35,8 @@ class Records(Protocol):
     async def write_down(self, event: PaymentReleased) -> None:
         """Store the event; a second one is harmless."""
 
-    async def bind(self, payment_id: str, processor: str, revision: int) -> bool:
-        """Write its entry if that still has the revision (0: if there is none); return whether it did."""
+    async def release(self, event: PaymentReleased, seq: int, line: int) -> bool:
+        """Write the line that releases it, after ``line``; return whether it counts."""
 
 
 class Asking(Protocol):
@@ -91,21 +91,22 @@ class Releasing:
         return await self._do(sight, to, reason)
 
     async def _do(self, sight: Sight, to: str, reason: str) -> bool:
-        await self._records.write_down(
-            PaymentReleased(sight.payment_id, sight.bound.processor, to, reason, self._now())
-        )
-        # By the revision that the operator saw: what a dispatcher has changed since is not what was judged.
-        done = await self._records.bind(sight.payment_id, to, sight.bound.revision)
+        event = PaymentReleased(sight.payment_id, sight.bound.processor, to, reason, self._now())
+        await self._records.write_down(event)
+        # After the line that the operator saw: what a dispatcher has written since is not what was judged.
+        done = await self._records.release(event, sight.seq, sight.bound.line)
         self._operator.tell(RELEASED.format(to=to) if done else CONFLICT)
         return done
 
     async def _look(self, payment_id: str) -> Sight:
-        # The binding first: what is read after it can only be newer than the revision. PAYMENTS before SETTLEMENTS,
-        # because a settlement is stored before the payment leaves.
+        # The line first: what is read after it can only be newer. PAYMENTS before SETTLEMENTS, because a settlement is
+        # stored before the payment leaves.
         bound = await self._records.bound(payment_id)
         accepted = await self._records.accepted(payment_id)
         settlement = await self._records.settlement(payment_id)
-        return Sight(payment_id, accepted, settlement, bound, await self._asking.ask(payment_id))
+        answers = await self._asking.ask(payment_id)
+        event, seq = (None, 0) if accepted is None else accepted
+        return Sight(payment_id, event, settlement, bound, answers, seq)
 
     def _is_refused(self, sight: Sight, to: str) -> bool:
         why = refusal(sight, to, self._processors)

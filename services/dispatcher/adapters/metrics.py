@@ -18,11 +18,13 @@ from services.dispatcher.core.traffic import InHand, Traffic
 
 # What the flow counts by one word.
 _HAPPENED = {
-    "moved": ("tarifa_payments_moved_total", "Fresh payments bound to a dearer processor than the one before."),
-    "move_conflict": ("tarifa_payments_move_conflicts_total", "Moves that another dispatcher was quicker to prevent."),
+    "moved": ("tarifa_payments_moved_total", "Payments not booked at one processor and assigned to another at once."),
     "redelivered": ("tarifa_payments_redelivered_total", "Deliveries of payments that were in hand already."),
     "taken_over": ("tarifa_payments_taken_over_total", "Payments that may have been in other hands before."),
-    "bound_anew": ("tarifa_payments_bound_anew_total", "Payments that another dispatcher took over, or an operator."),
+    "not_mine": ("tarifa_payments_not_mine_total", "Lines that did not count: another dispatcher's did, or a release."),
+    "refused_in_doubt": ("tarifa_payments_refused_in_doubt_total", "Refusals of payments that may be charged already."),
+    "assigned_elsewhere": ("tarifa_payments_assigned_elsewhere_total", "Deliveries assigned to no processor of ours."),
+    "unreadable": ("tarifa_payments_unreadable_total", "Deliveries of PAYMENTS that are no payment."),
     "let_go": ("tarifa_payments_let_go_total", "Deliveries given back, as NATS was away or another was quicker."),
     "already_settled": ("tarifa_payments_already_settled_total", "Deliveries of payments that were settled already."),
     "amount_differs": ("tarifa_payments_amount_differs_total", "Payments charged with another amount than accepted."),
@@ -133,8 +135,8 @@ def _believed(traffic: Traffic, now_ms: float) -> Iterator[Metric]:
 
 
 def _is_bound_to(payment: InHand, name: str) -> bool:
-    return payment.binding.processor == name and not payment.binding.may_move
+    return payment.processor == name and payment.in_doubt
 
 
 def _oldest_s(payments: Sequence[InHand], now_ms: float) -> float:
-    return max((now_ms - payment.accepted_ms for payment in payments), default=0.0) / 1000
+    return max((now_ms - payment.since_ms for payment in payments), default=0.0) / 1000

@@ -16,7 +16,7 @@ class Clock(Protocol):
 
 
 def pulse_of(
-    instance: str, started_at: datetime, *, traffic: Traffic, counts: Mapping[str, int], clock: Clock
+    instance: str, owner: str, started_at: datetime, *, traffic: Traffic, counts: Mapping[str, int], clock: Clock
 ) -> Callable[[], DispatcherPulse]:
     """Return what reads the traffic and the counts, which grow elsewhere."""
 
@@ -24,6 +24,7 @@ def pulse_of(
         now_ms = clock.now_ms()
         return DispatcherPulse(
             instance=instance,
+            owner=owner,
             started_at=started_at,
             backlog=traffic.backlog,
             in_hand=len(traffic.in_hand),

@@ -100,6 +100,12 @@ class Evidence:
         if (at_once or self._failures >= FAILURES_TO_CLOSE) and self._failing_since_ms is None:
             self._failing_since_ms = now_ms
 
+    def broken(self, now_ms: float) -> None:
+        """Note that the processor refuses whatever it gets: no payment will get through there."""
+        self._failed_ms = max(self._failed_ms, now_ms)
+        if self._failing_since_ms is None:
+            self._failing_since_ms = now_ms
+
     def withdrawn(self, token: int) -> None:
         """Note that a call was not made after all, or that nothing can be told of it: it says nothing."""
         self._under_way.pop(token, None)

@@ -13,7 +13,6 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from services.contracts.money import Cents
-from services.dispatcher.core.binding import Binding
 from services.dispatcher.core.condition import Condition, Evidence
 from services.dispatcher.core.pace import Pace, in_flight_limit
 from services.dispatcher.core.route import HoldFor, Rules, SendTo, View, appetite, route
@@ -26,17 +25,28 @@ ASSUMED_LATENCY_MS = 100.0  # of a processor of which nothing is known yet
 
 @dataclass(slots=True, eq=False)
 class InHand:
-    """One payment in hand: what it is, where it may go, and how to ack it."""
+    """One payment in hand: what it is, where it may go, and how to ack it.
+
+    Args:
+        since_ms: when it began to wait, on the clock of the calls.
+        seq: in PAYMENTS; ``handles`` are the ack handles by sequence, more than one where its id was accepted again.
+        line: the sequence in ASSIGNMENTS of this process's own line; 0: it has none.
+        processor: the only one that it may be sent to; empty while it may be routed to any.
+        generation: of that line.
+        in_doubt: it was in other hands, or an attempt ended Unknown: it stays where it is until that one tells.
+    """
 
     id: str
     amount_cents: Cents
     accepted_at: datetime
-    accepted_ms: float  # accepted_at on the clock of the calls
+    since_ms: float
     seq: int
-    handle: str
-    binding: Binding
+    handles: dict[int, str]
+    line: int = 0
+    processor: str = ""
+    generation: str = ""
+    in_doubt: bool = False
     attempts: int = 0
-    moves: int = 0
     call: tuple[str, int] | None = None  # the latest one's processor and token
 
 
@@ -46,7 +56,7 @@ class Start:
 
     payment: InHand
     processor: str
-    canary: bool
+    canary: bool = False
 
 
 class Head(NamedTuple):
@@ -62,6 +72,7 @@ class _Lane:
 
     name: str
     evidence: Evidence = field(default_factory=Evidence)
+    unclaimed: int = 0  # assigned there by processes that are gone, and not in hand yet
     bound: list[tuple[float, int, InHand]] = field(default_factory=list)  # heap by due time
     condition: Condition = field(default_factory=lambda: Condition("serving", None, None))
 
@@ -129,7 +140,16 @@ class Traffic:
     def to_resend(self, payment: InHand, now_ms: float, jitter: float) -> None:
         """Let a bound payment be sent again to its processor after a backoff."""
         due_ms = now_ms + (backoff_ms(payment.attempts, jitter) if payment.attempts else 0.0)
-        heappush(self._lanes[payment.binding.processor].bound, (due_ms, payment.seq, payment))
+        heappush(self._lanes[payment.processor].bound, (due_ms, payment.seq, payment))
+
+    def has_room_at(self, processor: str) -> bool:
+        """Return whether one more payment in doubt may wait in hand for that processor: a bulkhead for the others."""
+        lane = self._lanes[processor]
+        return lane.evidence.in_flight + len(lane.bound) < self._rules.in_flight_max
+
+    def note_unclaimed(self, processor: str, count: int) -> None:
+        """Note how many are assigned there by processes that are gone: they will need its slots."""
+        self._lanes[processor].unclaimed = count
 
     # ---- who may start
 
@@ -151,11 +171,22 @@ class Traffic:
         del self._ready[:sent]
         return starts
 
+    def elsewhere(self, payment: InHand, tried: str, now_ms: float) -> Start | None:
+        """Return the start of a payment that was not booked where it was tried, if it may go to another one now."""
+        if self._pace.wait_ms(now_ms) > 0:
+            return None
+        views = self._views(now_ms)
+        match route(views, now_ms - payment.since_ms, self.backlog + len(self._ready), self._rules):
+            case SendTo(name) if name != tried:
+                return self._start(payment, next(view for view in views if view.name == name), canary=False)
+            case _:
+                return None
+
     def _resends(self, views: list[View], now_ms: float) -> list[Start]:
         starts = []
         for view in views:
             lane = self._lanes[view.name]
-            room = view.free + len(lane.bound)  # bound ones hold their slots already
+            room = view.free + len(lane.bound) + lane.unclaimed  # bound ones hold their slots already
             while lane.bound and lane.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
                 canary = not view.serves
                 if not (view.canary_due if canary else room > 0):
@@ -169,7 +200,7 @@ class Traffic:
     def _routed(self, payment: InHand, views: list[View], queue: int, now_ms: float) -> Start | None:
         if self._pace.wait_ms(now_ms) > 0:
             return None
-        match route(views, now_ms - payment.accepted_ms, queue, self._rules):
+        match route(views, now_ms - payment.since_ms, queue, self._rules):
             case HoldFor():
                 return None
             case SendTo(name, canary):
@@ -200,7 +231,7 @@ class Traffic:
 
     def oldest_wait_ms(self, now_ms: float) -> float:
         """Return how long the oldest payment that is known of has waited, in hand or in the stream; 0 if none does."""
-        since_ms = [payment.accepted_ms for payment in self._by_id.values()]
+        since_ms = [payment.since_ms for payment in self._by_id.values()]
         if self.backlog and self.head_stored_ms:
             since_ms.append(self.head_stored_ms)
         return max(0.0, now_ms - min(since_ms, default=now_ms))
@@ -224,7 +255,7 @@ class Traffic:
             name=lane.name,
             serves=serves,
             slow=(condition.latency_ms or 0.0) > rules.slow_call_ms,
-            free=limit - evidence.in_flight - len(lane.bound),
+            free=limit - evidence.in_flight - len(lane.bound) - lane.unclaimed,
             canary_due=evidence.canary_due(now_ms, serving=serves) and evidence.in_flight < rules.in_flight_max,
             per_s=rules.in_flight_max * 1000 / latency_ms,
         )

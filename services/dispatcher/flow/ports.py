@@ -1,20 +1,22 @@
 """What the flow needs of the world. Adapters keep these; tests have fakes of them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from services.contracts.assignments import TurnAssigned
 from services.contracts.events import PaymentRefused, PaymentSettled
-from services.dispatcher.core.binding import BoundTo
 from services.dispatcher.core.outcome import Lookup, Outcome
+from services.dispatcher.core.traffic import Head
 
 
 class Delivery(Protocol):
-    """One message of PAYMENTS."""
+    """One message of PAYMENTS. How often it was delivered decides nothing, and is not here."""
 
     @property
     def seq(self) -> int: ...  # noqa: D102
     @property
-    def num_delivered(self) -> int: ...  # noqa: D102
+    def stored_ns(self) -> int: ...  # noqa: D102
     @property
     def pending(self) -> int: ...  # noqa: D102
     @property
@@ -33,23 +35,41 @@ class Queue(Protocol):
         """Give it back, to come again after a while."""
 
 
-class Records(Protocol):
-    """What dispatchers write and look up. Each may raise BusAwayError: let the delivery go, it will come again."""
+class Source(Protocol):
+    """Where payments come from."""
 
-    async def find_settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
-        """Return what SETTLEMENTS has of the payment, the newest of it; None if it has nothing."""
+    @property
+    def outstanding(self) -> int:
+        """Payments asked for that have not come."""
 
-    async def find_binding(self, payment_id: str) -> BoundTo | None:
-        """Return the payment's entry in the bindings bucket."""
+    def pull(self, count: int) -> None:
+        """Ask for so many: those that wait, or the next one to come; does nothing while NATS is away."""
 
-    async def bind(self, payment_id: str, processor: str, revision: int) -> int | None:
-        """Write the entry if it still has that revision (0: if there is none); return the new one, None if not."""
+    async def head(self, now_ms: float, now_micros: int) -> Head:
+        """Read what waits; may raise AwayError. The two nows are one moment, on the clock of calls and in UTC."""
+
+    async def in_progress(self, handle: str) -> None:
+        """Start the delivery's ack_wait anew."""
+
+
+class Settlements(Protocol):
+    """SETTLEMENTS."""
+
+    async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
+        """Return what is stored of these payments now; those of which nothing is are missing. May raise AwayError."""
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
         """Store a settlement; return whether it is stored now. False: repeat, a second identical one is harmless."""
 
-    def has_binding(self, payment_id: str) -> bool:
-        """Return whether an entry was seen in the bindings bucket, without asking."""
+
+class Assignments(Protocol):
+    """The stream ASSIGNMENTS, as far as it is written; what is in it comes by reading."""
+
+    async def publish(self, message: TurnAssigned) -> bool:
+        """Store a message; return whether it is known to be stored. False: it may be, or may yet, be there."""
+
+    async def delete(self, at: int) -> None:
+        """Delete a message all of whose payments are settled. Never raises: one that stays costs room, not money."""
 
 
 class Processor(Protocol):

@@ -6,12 +6,12 @@ Fetches no more than can be in flight: what waits, waits in the stream.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol, assert_never
+from typing import assert_never
 
-from services.bus.connection import BusAwayError
 from services.contracts.stamp import micros_of
-from services.dispatcher.core.traffic import Head, Start, Traffic
-from services.dispatcher.flow.ports import Clock
+from services.dispatcher.core.away import AwayError
+from services.dispatcher.core.traffic import Start, Traffic
+from services.dispatcher.flow.ports import Clock, Source
 
 TICK_BUSY_S = 0.02
 TICK_IDLE_S = 0.1
@@ -24,40 +24,19 @@ REST_WITH_BACKLOG_MS = 15.0
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Source(Protocol):
-    """Where payments come from."""
-
-    @property
-    def outstanding(self) -> int:
-        """Payments asked for that have not come."""
-
-    def pull(self, count: int) -> None:
-        """Ask for so many: those that wait, or the next one to come; does nothing while NATS is away."""
-
-    async def head(self, now_ms: float, now_micros: int) -> Head:
-        """Read what waits; may raise BusAwayError. The two nows are one moment, on the clock of calls and in UTC."""
-
-    async def in_progress(self, handle: str) -> None:
-        """Start the delivery's ack_wait anew."""
-
-
 class Pump:
     """Starts calls through ``start`` and fetches through ``source``, as ``traffic`` allows."""
 
-    def __init__(self, traffic: Traffic, source: Source, clock: Clock) -> None:
+    def __init__(self, traffic: Traffic, source: Source, clock: Clock, start: Callable[[Start], None]) -> None:
         self._traffic = traffic
         self._source = source
         self._clock = clock
-        self._start: Callable[[Start], None] | None = None
+        self._start = start
         self._turn_is_due = False
         self._is_asking = False
         self._rests_until_ms = 0.0
         self._stopped = False
         self._told: dict[str, str] = {}  # by processor, the state of which the log knows
-
-    def begin(self, start: Callable[[Start], None]) -> None:
-        """Begin to start calls."""
-        self._start = start
 
     def kick(self) -> None:
         """Something changed: have a turn in this tick of the loop, one for all that changed in it."""
@@ -88,7 +67,8 @@ class Pump:
             before = set(self._traffic.in_hand)
             await asyncio.sleep(ack_wait_s / 3)
             for payment in [held for held in self._traffic.in_hand.values() if held.id in before]:
-                await self._source.in_progress(payment.handle)
+                for handle in payment.handles.values():
+                    await self._source.in_progress(handle)
 
     def _tell_conditions(self, now_ms: float) -> None:
         for name, condition in self._traffic.conditions(now_ms).items():
@@ -106,7 +86,7 @@ class Pump:
     async def _look(self) -> None:
         try:
             head = await self._source.head(self._clock.now_ms(), micros_of(self._clock.stamp()))
-        except BusAwayError as error:
+        except AwayError as error:
             log.debug("pump.head_unknown", extra={"error": str(error)})
             return
         self._traffic.backlog = head.backlog
@@ -114,7 +94,7 @@ class Pump:
 
     def _turn(self) -> None:
         self._turn_is_due = False
-        if self._stopped or self._start is None:
+        if self._stopped:
             return
         now_ms = self._clock.now_ms()
         for start in self._traffic.starts(now_ms):

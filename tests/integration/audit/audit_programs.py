@@ -9,7 +9,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import uuid4
@@ -20,6 +20,7 @@ from services.bus.connection import Bus
 from services.bus.lookup import last_for
 from services.bus.publish import Stored, store
 from services.contracts import subjects
+from services.contracts.assignments import Line, TurnAssigned, encode_assignment
 from services.contracts.events import (
     PaymentAccepted,
     PaymentRefused,
@@ -30,7 +31,9 @@ from services.contracts.events import (
 )
 from services.contracts.money import Cents, amount_of
 from services.contracts.stamp import text_of
-from tests.nats_server import PATIENCE_S
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.ownership import View
+from tests.nats_server import PATIENCE_S, until
 
 AT = datetime(2026, 11, 22, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -92,6 +95,7 @@ class House:
     bus: Bus
     nats_url: str
     processors: dict[str, RunningProcessor]
+    log: AssignmentLog = field(default_factory=AssignmentLog)  # as the dispatcher reads it that answers the commands
 
     @property
     def default(self) -> RunningProcessor:
@@ -133,14 +137,17 @@ class House:
         await stored(self.bus, subjects.SETTLEMENTS, subjects.refused(processor, payment_id), encode(event))
         return payment_id
 
-    async def bind(self, payment_id: str, processor: str) -> int:
-        """Write a binding by hand, and return its revision."""
-        return await stored(self.bus, "KV_bindings", f"$KV.bindings.{payment_id}", processor.encode())
+    async def assign(self, payment_id: str, processor: str) -> int:
+        """Write a line by hand, as a dispatcher that is gone; return its sequence. Once more, and it is a take-over."""
+        line = Line(payment_id, 1, f"{processor}/1", after=self.log.after(payment_id))
+        message = encode_assignment(TurnAssigned("dispatcher-9/gone", 1, (line,)))
+        at = await stored(self.bus, subjects.ASSIGNMENTS, subjects.assigned("dispatcher-9"), message)
+        await until(lambda: self.log.read_to >= at, "the line is read")
+        return at
 
-    async def bound_to(self, payment_id: str) -> str | None:
-        """Return what the bindings bucket has."""
-        found = await last_for(self.bus, "KV_bindings", f"$KV.bindings.{payment_id}")
-        return None if found is None else found.data.decode()
+    def view(self, payment_id: str) -> View | None:
+        """Return what the log says of a payment."""
+        return self.log.view(payment_id)
 
     async def release_event(self, payment_id: str) -> PaymentReleased | None:
         """Return what SETTLEMENTS has of a release."""

@@ -1,19 +1,33 @@
-"""A house to audit: our streams, two real processors, nothing in any of them."""
+"""A house to audit: our streams, two real processors, nothing in any of them, and who reads ASSIGNMENTS."""
 
-from collections.abc import Iterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 
 from services.bus.connection import Bus
 from services.bus.streams import StreamLimits
+from services.dispatcher.adapters.assignment_stream import AssignmentStream, read_up
+from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
+from services.dispatcher.core.traffic import Traffic
 from tests.integration.audit.audit_programs import House, RunningProcessor
 from tests.nats_server import NatsServer
+from tests.unit.dispatcher.fakes import RULES
 
 
-@pytest.fixture
-def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Iterator[House]:
-    """A nats-server with our streams, and two processors."""
+@pytest_asyncio.fixture
+async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> AsyncIterator[House]:
+    """A nats-server with our streams, two processors, and the reading half of a dispatcher."""
     processors = {name: RunningProcessor() for name in ("default", "fallback")}
-    yield House(bus, nats_server.url, processors)
+    there = House(bus, nats_server.url, processors)
+    following = AssignmentStream(bus, "dispatcher-1").follower(there.log.read)
+    reading = asyncio.create_task(following.run())
+    await read_up(following)
+    await PaymentEndpoint(bus, there.log, Traffic(tuple(processors), RULES)).listen()
+    yield there
+    reading.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await reading
     for processor in processors.values():
         processor.kill()

@@ -43,7 +43,7 @@ async def test_what_a_dispatcher_settled_is_clean(house: House) -> None:
     for cents in range(1, 51):
         payment_id = await house.accept(cents=cents, at=datetime.now(UTC))
         if cents % 2:
-            await house.bind(payment_id, "fallback")
+            await house.assign(payment_id, "fallback")
     dispatcher = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.dispatcher", env=house.env, stderr=DEVNULL
     )

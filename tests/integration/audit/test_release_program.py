@@ -2,8 +2,8 @@
 
 from services.bus.lookup import last_for
 from services.contracts import subjects
-from services.dispatcher.adapters.bindings import Bindings
-from services.dispatcher.core.binding import BoundTo
+from services.contracts.assignments import Line
+from services.dispatcher.core.ownership import next_view
 from tests.integration.audit.audit_programs import AtTerminal, Ended, House
 
 RELEASE = "services.audit.release"
@@ -14,7 +14,7 @@ TO_FALLBACK = ("--to", "fallback", "--reason", "default is gone for good")
 async def stuck(house: House) -> str:
     """Return the id of a payment that is bound to a processor which will never answer."""
     payment_id = await house.accept()
-    await house.bind(payment_id, "default")
+    await house.assign(payment_id, "default")
     house.default.kill()
     return payment_id
 
@@ -24,13 +24,20 @@ async def by_option(house: House, payment_id: str, to: str = "fallback") -> Ende
     return await house.run(RELEASE, payment_id, "--to", to, "--reason", "default is gone for good", OPTION, payment_id)
 
 
-async def nothing_written(house: House, payment_id: str, bound: str | None = None) -> bool:
-    """Return whether neither event nor entry was written."""
-    return await house.release_event(payment_id) is None and await house.bound_to(payment_id) == bound
+async def nothing_written(house: House, payment_id: str, assigned: str | None = None) -> bool:
+    """Return whether neither event nor line was written."""
+    view = house.view(payment_id)
+    return await house.release_event(payment_id) is None and (view and view.generation) == assigned
+
+
+def released_to(house: House, payment_id: str) -> str | None:
+    """Return where the log says that it was released to."""
+    view = house.view(payment_id)
+    return view.released_to if view else None
 
 
 async def test_released_by_option(house: House) -> None:
-    """The event is stored, then the entry says the other processor, as the dispatcher reads it."""
+    """The event is stored, then the log says the other processor, as a dispatcher reads it."""
     payment_id = await stuck(house)
     ended = await by_option(house, payment_id)
     assert ended.status == 0, ended
@@ -40,32 +47,37 @@ async def test_released_by_option(house: House) -> None:
     assert event is not None
     assert (event.from_processor, event.to_processor) == ("default", "fallback")
     assert event.reason == "default is gone for good"
-    found = await Bindings(house.bus).find(payment_id)
-    assert found is not None
-    assert found.processor == "fallback"
+    assert released_to(house, payment_id) == "fallback"
     pattern = subjects.any_settlement(payment_id)
     assert await last_for(house.bus, subjects.SETTLEMENTS, pattern) is None, "a release is no settlement"
 
 
-async def test_released_without_an_entry(house: House) -> None:
-    """Then it was the home, by what the dispatchers wrote or by the fees."""
+async def test_what_nobody_was_assigned_is_not_released(house: House) -> None:
+    """It waits in the stream, and goes where it is settled."""
     payment_id = await house.accept()
     ended = await by_option(house, payment_id)
-    assert ended.status == 0, ended
-    assert "default (no entry: the home)" in ended.out
-    assert await house.bound_to(payment_id) == "fallback"
+    assert ended.status == 1, ended
+    assert "assigned to no processor" in ended.out
+    assert await nothing_written(house, payment_id)
 
 
-async def test_a_holder_from_before_can_no_longer_move_it(house: House) -> None:
-    """The entry has another revision than any dispatcher knows."""
-    payment_id = await house.accept()
-    revision = await house.bind(payment_id, "default")
+async def test_no_dispatcher_no_release(house: House) -> None:
+    """They read what a payment is assigned to: without one nothing is known, and nothing is written."""
+    payment_id = await stuck(house)
+    await house.bus.close()
+    ended = await by_option(house, payment_id)
+    assert ended.status == 3, ended
+    assert "no dispatcher runs" in ended.err
+
+
+async def test_a_holder_from_before_has_lost_it(house: House) -> None:
+    """What it would write after its own line is void for every reader."""
+    payment_id = await stuck(house)
+    before = house.view(payment_id)
+    assert before is not None
     assert (await by_option(house, payment_id)).status == 0
-    bindings = Bindings(house.bus)
-    assert await bindings.write(payment_id, "default", revision) is None
-    assert await bindings.write(payment_id, "default", 0) is None
-    found = await bindings.find(payment_id)
-    assert found == BoundTo("fallback", revision + 1)
+    late = next_view(house.view(payment_id), Line(payment_id, 1, "default/1", before.last), 99, before.owner, set())
+    assert late is None
 
 
 async def test_released_by_a_person(house: House) -> None:
@@ -75,10 +87,10 @@ async def test_released_by_a_person(house: House) -> None:
         await terminal.until("(yes/no)")
         terminal.type("yes")
         await terminal.until("last 12 characters")
-        assert await nothing_written(house, payment_id, "default")
+        assert await nothing_written(house, payment_id, "default/1")
         terminal.type(payment_id[-12:])
         assert await terminal.status() == 0
-    assert await house.bound_to(payment_id) == "fallback"
+    assert released_to(house, payment_id) == "fallback"
 
 
 async def test_a_person_who_does_not_mean_it(house: House) -> None:
@@ -99,27 +111,27 @@ async def test_a_person_who_does_not_mean_it(house: House) -> None:
         await terminal.until("(yes/no)")
         terminal.press_ctrl_c()
         assert await terminal.status() == 3
-    assert await nothing_written(house, payment_id, "default")
+    assert await nothing_written(house, payment_id, "default/1")
 
 
 async def test_changed_by_a_dispatcher_meanwhile(house: House) -> None:
-    """By compare-and-set on what the operator saw; what was attempted stays written down."""
+    """The line must follow what the operator saw; what was attempted stays written down."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
         await terminal.until("(yes/no)")
-        await house.bind(payment_id, "default")  # taken over
+        await house.assign(payment_id, "default")  # taken over
         terminal.type("yes")
         await terminal.until("last 12 characters")
         terminal.type(payment_id[-12:])
         assert await terminal.status() == 1
         await terminal.until("Look at it again.")
-    assert await house.bound_to(payment_id) == "default"
+    assert released_to(house, payment_id) == ""
     assert await house.release_event(payment_id) is not None
 
 
 async def test_settled_meanwhile(house: House) -> None:
     """While the operator was reading, it has come to an end by itself."""
-    payment_id = await house.accept()
+    payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
         await terminal.until("(yes/no)")
         await house.settle("default", payment_id)
@@ -128,7 +140,7 @@ async def test_settled_meanwhile(house: House) -> None:
         terminal.type(payment_id[-12:])
         assert await terminal.status() == 1
         await terminal.until("settled or refused already")
-    assert await nothing_written(house, payment_id)
+    assert await nothing_written(house, payment_id, "default/1")
 
 
 async def test_no_terminal_and_no_option(house: House) -> None:
@@ -138,13 +150,15 @@ async def test_no_terminal_and_no_option(house: House) -> None:
     assert ended.status == 1
     assert f"{OPTION} {payment_id}" in ended.out
     assert "at default: unanswered" in ended.out
-    assert await nothing_written(house, payment_id, "default")
+    assert await nothing_written(house, payment_id, "default/1")
 
 
 async def test_refused_where_nothing_needs_releasing(house: House) -> None:
     """Each with its reason, the option notwithstanding; nothing is written."""
     settled, refused = await house.settle("default"), await house.refuse("default")
     at_home, elsewhere, waiting = await house.accept(), await house.accept(), await house.accept()
+    for assigned in (at_home, elsewhere, waiting):
+        await house.assign(assigned, "default")
     house.default.book(at_home)
     house.fallback.book(elsewhere)
     unknown = "00000000-0000-4000-8000-000000000000"
@@ -153,7 +167,7 @@ async def test_refused_where_nothing_needs_releasing(house: House) -> None:
         (refused, "fallback", "settled or refused already"),
         (unknown, "fallback", "no such payment"),
         (waiting, "third", "third is not in PROCESSORS"),
-        (waiting, "default", "bound to default already"),
+        (waiting, "default", "assigned to default already"),
         (at_home, "fallback", "a dispatcher will settle it there"),
         (elsewhere, "fallback", "would be charged twice"),
     ]:
@@ -161,7 +175,7 @@ async def test_refused_where_nothing_needs_releasing(house: House) -> None:
         assert ended.status == 1, ended
         assert why in ended.out
         assert "WHAT THIS RISKS" not in ended.out
-        assert await nothing_written(house, payment_id)
+        assert await house.release_event(payment_id) is None
 
 
 async def test_the_option_must_name_the_payment(house: House) -> None:
@@ -175,6 +189,7 @@ async def test_the_option_must_name_the_payment(house: House) -> None:
 async def test_a_released_payment_charged_twice_is_found_by_an_audit(house: House) -> None:
     """What the operator risked came true: the audit names it, with the release beside it."""
     payment_id = await house.accept()
+    await house.assign(payment_id, "default")
     assert (await by_option(house, payment_id)).status == 0
     house.default.book(payment_id)
     house.fallback.book(payment_id)

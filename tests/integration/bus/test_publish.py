@@ -55,18 +55,18 @@ async def test_expected_last_zero_conflicts_while_the_subject_waits_in_the_queue
 
 async def test_expected_last_compares_and_sets(bus: Bus, streams: StreamLimits) -> None:
     """Who knows the newest revision writes; whoever does not conflicts, and nothing is stored."""
-    subject = "$KV.bindings.p1"
-    assert await store(bus, "KV_bindings", subject, b"a", expected_last=0) == Stored(1)
-    assert await store(bus, "KV_bindings", subject, b"b", expected_last=1) == Stored(2)
-    assert await store(bus, "KV_bindings", subject, b"c", expected_last=1) == Conflict()
-    assert await store(bus, "KV_bindings", subject, b"c", expected_last=0) == Conflict()
-    assert (await stream_state(bus, "KV_bindings")).last_seq == 2
+    subject = "$KV.processors.p1"
+    assert await store(bus, "KV_processors", subject, b"a", expected_last=0) == Stored(1)
+    assert await store(bus, "KV_processors", subject, b"b", expected_last=1) == Stored(2)
+    assert await store(bus, "KV_processors", subject, b"c", expected_last=1) == Conflict()
+    assert await store(bus, "KV_processors", subject, b"c", expected_last=0) == Conflict()
+    assert (await stream_state(bus, "KV_processors")).last_seq == 2
 
 
 async def test_one_of_many_compare_and_sets_wins(bus: Bus, streams: StreamLimits) -> None:
     """A race has one winner."""
-    subject = "$KV.bindings.p1"
-    results = await asyncio.gather(*(store(bus, "KV_bindings", subject, b"a", expected_last=0) for _ in range(20)))
+    subject = "$KV.processors.p1"
+    results = await asyncio.gather(*(store(bus, "KV_processors", subject, b"a", expected_last=0) for _ in range(20)))
     assert sorted(map(repr, results)) == ["Conflict()"] * 19 + ["Stored(seq=1)"]
 
 

@@ -13,7 +13,6 @@ from services.bus.publish import Full, Stored, store
 from services.bus.streams import (
     StreamLimits,
     StreamMismatchError,
-    claim_home,
     ensure_dispatcher,
     ensure_streams,
     wanted,
@@ -67,33 +66,30 @@ async def test_ensure_streams_at_once_with_different_limits(bus: Bus, connect: C
     assert (await config_of(bus, "PAYMENTS"))["max_msgs"] in {each.backlog_max for each in limits}
 
 
-async def test_a_stream_created_and_claimed_meanwhile_is_no_error(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between looking and creating another service may have created the stream and written the home into it."""
+async def test_a_stream_created_meanwhile_is_no_error(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking and creating another service may have created the stream, with other limits."""
     call = api.call
     blind = ["STREAM.INFO.PAYMENTS"]
 
     async def call_that_looks_too_early(bus: Bus, subject: str, request: dict[str, Any] | None = None) -> Any:
         if subject in blind:
             blind.remove(subject)
-            await ensure_streams(bus, LIMITS)
-            await claim_home(bus, "default")
+            await ensure_streams(bus, replace(LIMITS, backlog_max=7))
             raise api.ApiError(10059, "stream not found")
         return await call(bus, subject, request)
 
     monkeypatch.setattr(api, "call", call_that_looks_too_early)
     await ensure_streams(bus, LIMITS)
-    assert (await config_of(bus, "PAYMENTS"))["metadata"]["home"] == "default"
+    assert (await config_of(bus, "PAYMENTS"))["max_msgs"] == LIMITS.backlog_max
 
 
 async def test_limits_are_updated_where_safe(bus: Bus, streams: StreamLimits) -> None:
-    """An operator changes a limit by its setting; the home that is written in the metadata stays."""
-    await claim_home(bus, "default")
+    """An operator changes a limit by its setting."""
     changed = StreamLimits(backlog_max=7, idempotency_window_s=60, settlements_bytes_max=1 << 20, lease_s=5)
     await ensure_streams(bus, changed)
     payments = await config_of(bus, "PAYMENTS")
     assert payments["max_msgs"] == 7
     assert payments["duplicate_window"] == 60 * 10**9
-    assert payments["metadata"]["home"] == "default"
     assert (await config_of(bus, "SETTLEMENTS"))["max_bytes"] == 1 << 20
     assert (await config_of(bus, "KV_leases"))["max_age"] == 5 * 10**9
 
@@ -119,7 +115,7 @@ async def test_a_lowered_limit_drops_nothing_that_is_stored(bus: Bus, streams: S
         ("PAYMENTS", "storage", "memory"),
         ("PAYMENTS", "subjects", ["payments.accepted.>", "others.>"]),
         ("SETTLEMENTS", "discard", "old"),
-        ("KV_bindings", "max_msgs_per_subject", 5),
+        ("KV_processors", "max_msgs_per_subject", 5),
     ],
 )
 async def test_a_mismatch_that_is_not_safe_to_change_names_stream_and_field(
@@ -141,18 +137,13 @@ async def test_an_expiry_set_by_hand_is_taken_off_payments(bus: Bus, streams: St
     assert (await config_of(bus, "PAYMENTS")).get("max_age", 0) == 0
 
 
-async def test_streams_and_home_survive_a_killed_server(
-    nats_server: NatsServer, bus: Bus, streams: StreamLimits
-) -> None:
+async def test_streams_survive_a_killed_server(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> None:
     """What was made is on disk."""
-    await claim_home(bus, "default")
     await accept(bus, "p1")
     nats_server.restart()
     await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
     await ensure_streams(bus, streams)
     assert (await stream_state(bus, "PAYMENTS")).messages == 1
-    with pytest.raises(StreamMismatchError):
-        await claim_home(bus, "fallback")
 
 
 async def consumer_config(bus: Bus) -> dict[str, Any]:
@@ -161,19 +152,10 @@ async def consumer_config(bus: Bus) -> dict[str, Any]:
     return config
 
 
-async def test_max_ack_pending_is_only_raised(bus: Bus, streams: StreamLimits) -> None:
-    """The mark rests on its having been at most what is returned."""
-    assert await ensure_dispatcher(bus, max_ack_pending=100, ack_wait_s=30) == 100
-    assert await ensure_dispatcher(bus, max_ack_pending=50, ack_wait_s=30) == 100
-    assert (await consumer_config(bus))["max_ack_pending"] == 100
-    assert await ensure_dispatcher(bus, max_ack_pending=200, ack_wait_s=30) == 200
-    assert (await consumer_config(bus))["max_ack_pending"] == 200
-
-
 async def test_ack_wait_follows_its_setting(bus: Bus, streams: StreamLimits) -> None:
     """An operator changes it by starting the dispatcher with another value."""
-    await ensure_dispatcher(bus, max_ack_pending=100, ack_wait_s=30)
-    await ensure_dispatcher(bus, max_ack_pending=100, ack_wait_s=60)
+    await ensure_dispatcher(bus, ack_wait_s=30)
+    await ensure_dispatcher(bus, ack_wait_s=60)
     assert (await consumer_config(bus))["ack_wait"] == 60 * 10**9
 
 
@@ -182,8 +164,8 @@ async def test_ensure_dispatcher_at_once_from_several_connections(
 ) -> None:
     """All dispatchers may start at the same moment."""
     buses = [bus] + [await connect() for _ in range(4)]
-    most = await asyncio.gather(*(ensure_dispatcher(each, max_ack_pending=100, ack_wait_s=30) for each in buses))
-    assert most == [100] * 5
+    await asyncio.gather(*(ensure_dispatcher(each, ack_wait_s=30) for each in buses))
+    assert (await consumer_config(bus))["max_deliver"] == -1
 
 
 async def test_a_consumer_with_fewer_pulls_waiting_is_kept(bus: Bus, streams: StreamLimits) -> None:
@@ -191,36 +173,5 @@ async def test_a_consumer_with_fewer_pulls_waiting_is_kept(bus: Bus, streams: St
     config = {"durable_name": "dispatcher", "name": "dispatcher", "ack_policy": "explicit", "max_waiting": 512}
     request = {"stream_name": "PAYMENTS", "config": config}
     await api.call(bus, "CONSUMER.CREATE.PAYMENTS.dispatcher", request)
-    await ensure_dispatcher(bus, max_ack_pending=5000, ack_wait_s=30)
+    await ensure_dispatcher(bus, ack_wait_s=30)
     assert (await consumer_config(bus))["max_waiting"] == 512
-
-
-async def test_the_home_is_claimed_once_and_again(bus: Bus, streams: StreamLimits) -> None:
-    """Every dispatcher claims it at its start."""
-    await claim_home(bus, "default")
-    await accept(bus, "p1")
-    await claim_home(bus, "default")
-    assert (await config_of(bus, "PAYMENTS"))["metadata"]["home"] == "default"
-
-
-async def test_another_home_is_refused_while_payments_wait(bus: Bus, streams: StreamLimits) -> None:
-    """Those may have been sent to the home that is written; the sentence names both and says what to do."""
-    await claim_home(bus, "default")
-    await accept(bus, "p1")
-    with pytest.raises(StreamMismatchError, match=r"'fallback' the home, but 1 payments wait .* 'default'"):
-        await claim_home(bus, "fallback")
-    assert (await config_of(bus, "PAYMENTS"))["metadata"]["home"] == "default"
-
-
-async def test_another_home_is_taken_when_the_queue_is_empty(bus: Bus, streams: StreamLimits) -> None:
-    """No payment can have been sent anywhere."""
-    await claim_home(bus, "default")
-    await claim_home(bus, "fallback")
-    assert (await config_of(bus, "PAYMENTS"))["metadata"]["home"] == "fallback"
-
-
-async def test_the_first_home_is_taken_though_payments_wait(bus: Bus, streams: StreamLimits) -> None:
-    """Ingress may have stored payments before any dispatcher ran."""
-    await accept(bus, "p1")
-    await claim_home(bus, "default")
-    assert (await config_of(bus, "PAYMENTS"))["metadata"]["home"] == "default"

@@ -64,7 +64,7 @@ Employ = Callable[[Bus], Worker]
 @pytest_asyncio.fixture
 async def employ(bus: Bus, streams: StreamLimits, begin: Begin) -> AsyncIterator[Employ]:
     """Starts a worker on a connection."""
-    await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=ACK_WAIT_S)
+    await ensure_dispatcher(bus, ack_wait_s=ACK_WAIT_S)
 
     def start(bus: Bus) -> Worker:
         worker = Worker(bus)
@@ -152,7 +152,7 @@ async def test_a_pull_where_nothing_waits_waits_for_the_first(bus: Bus, worker: 
 
 async def test_acks_leave_together_before_the_next_pull(bus: Bus, worker: Worker) -> None:
     """An ack waits for company, but never lets a pull go first: the server might think that too much is in hand."""
-    await ensure_dispatcher(bus, max_ack_pending=2, ack_wait_s=ACK_WAIT_S)
+    await ensure_dispatcher(bus, ack_wait_s=ACK_WAIT_S)
     await accept(bus, 1, 2, 3, 4)
     for came in (2, 4):
         worker.queue.pull(2)
@@ -260,7 +260,7 @@ async def test_a_flood_is_worked_off_across_kills_of_the_server(
     nats_server: NatsServer, bus: Bus, worker: Worker, begin: Begin, connect: Connect
 ) -> None:
     """The queue survives kill -9 in the middle, resumes by itself, and loses nothing."""
-    await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=2)
+    await ensure_dispatcher(bus, ack_wait_s=2)
     begin(worker.pump(20))
     filling = begin(accept(await connect(), *range(600)))
     for share in (100, 300):
@@ -330,7 +330,7 @@ async def test_nak_gives_it_back_to_come_again_after_the_delay(bus: Bus, worker:
 
 async def test_in_progress_starts_the_wait_anew(bus: Bus, worker: Worker, begin: Begin) -> None:
     """Who keeps saying so keeps the payment; the one beside it comes again."""
-    await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=2)
+    await ensure_dispatcher(bus, ack_wait_s=2)
     await accept(bus, 1, 2)
     worker.queue.pull(10)
     held, left = await worker.came(2)
@@ -357,7 +357,7 @@ async def test_a_deleted_consumer_is_noticed(
     await api.call(bus, "CONSUMER.DELETE.PAYMENTS.dispatcher")
     worker.queue.pull(5)
     await until(lambda: "work_queue.consumer_gone" in caplog.messages, "the log")
-    await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=ACK_WAIT_S)
+    await ensure_dispatcher(bus, ack_wait_s=ACK_WAIT_S)
     await until(lambda: worker.events == ["prepared"] * 2 and worker.queue.is_open, "the queue to open anew")
     worker.queue.pull(1)
     await accept(bus, 1)
@@ -425,7 +425,7 @@ async def test_what_a_dead_worker_held_comes_to_another(
     bus: Bus, employ: Employ, connect: Connect, begin: Begin
 ) -> None:
     """After ack_wait, and it says that it was delivered before."""
-    await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=1)
+    await ensure_dispatcher(bus, ack_wait_s=1)
     dying = await connect()
     first, second = employ(dying), employ(bus)
     await until(lambda: first.queue.is_open and second.queue.is_open, "the queues to open")
@@ -539,7 +539,7 @@ async def test_a_delivery_with_a_header_named_status_is_a_delivery(bus: Bus) -> 
 def test_delivery_of_reads_every_form_of_ack_subject(reply: str) -> None:
     """With and without domain and account."""
     came = Message("payments.accepted.1", reply, b"x")
-    assert delivery_of(came) == Delivery(22, 1, 5, b"x", "payments.accepted.1", reply)
+    assert delivery_of(came) == Delivery(22, 1, 5, b"x", "payments.accepted.1", reply, 1795346266733712768)
     assert ack_numbers(came).consumer_seq == 333
 
 

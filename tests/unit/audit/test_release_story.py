@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
-from services.audit.core.releasing import Bound, Sight, refusal, risk
+from services.audit.core.releasing import Bound, Sight, Waiting, refusal, risk
 from services.audit.flow.releasing import CONFLICT, Releasing
 from services.bus.connection import BusAwayError
 from services.contracts import subjects
@@ -38,16 +38,16 @@ class World:
     done: list[object] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    async def accepted(self, payment_id: str) -> PaymentAccepted | None:
+    async def accepted(self, payment_id: str) -> Waiting | None:
         """PAYMENTS."""
-        return self.waits
+        return None if self.waits is None else Waiting(self.waits, 5)
 
     async def settlement_of(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """SETTLEMENTS."""
         return self.settlement
 
     async def bound(self, payment_id: str) -> Bound:
-        """The bindings bucket."""
+        """What a dispatcher reads in ASSIGNMENTS."""
         return self.bound_to
 
     async def write_down(self, event: PaymentReleased) -> None:
@@ -56,10 +56,10 @@ class World:
             raise BusAwayError("full")
         self.done.append(event)
 
-    async def bind(self, payment_id: str, processor: str, revision: int) -> bool:
-        """The bindings bucket, by compare-and-set."""
-        self.done.append((payment_id, processor, revision))
-        return revision == self.bound_to.revision
+    async def release_line(self, event: PaymentReleased, seq: int, line: int) -> bool:
+        """ASSIGNMENTS: a line counts if it follows the last one."""
+        self.done.append((event.to_processor, seq, line))
+        return line == self.bound_to.line
 
     async def ask(self, payment_id: str) -> dict[str, Answer]:
         """The processors."""
@@ -86,7 +86,7 @@ class World:
 class _Records:
     def __init__(self, world: World) -> None:
         self.accepted, self.settlement, self.bound = world.accepted, world.settlement_of, world.bound
-        self.write_down, self.bind = world.write_down, world.bind
+        self.write_down, self.release = world.write_down, world.release_line
 
 
 EVENT = PaymentReleased(ID, "default", "fallback", "default is gone", AT)
@@ -96,14 +96,15 @@ async def test_written_down_first_and_then_done() -> None:
     """What happened is written down, whatever fails in between."""
     world = World()
     assert await world.release()
-    assert world.done == ["asked", EVENT, (ID, "fallback", 7)]
+    assert world.done == ["asked", EVENT, ("fallback", 5, 7)]
 
 
-async def test_a_payment_without_entry_is_released_by_creating_one() -> None:
-    """Revision 0: there must be none."""
-    world = World(bound_to=Bound("default", 0))
-    assert await world.release()
-    assert world.done[-1] == (ID, "fallback", 0)
+async def test_a_payment_that_nobody_was_assigned_is_not_released() -> None:
+    """It waits, and a dispatcher will send it where it is settled."""
+    world = World(bound_to=Bound("", 0, in_doubt=False))
+    assert not await world.release()
+    assert world.done == []
+    assert "assigned to no processor" in world.told[-1]
 
 
 async def test_the_operator_sees_everything_before_the_question() -> None:
@@ -111,7 +112,13 @@ async def test_the_operator_sees_everything_before_the_question() -> None:
     world = World(says_yes=False)
     assert not await world.release()
     text = "\n".join(world.told)
-    for fact in (ID, "accepted 19.90", "default (revision 7)", "at default: unanswered", "at fallback: not charged"):
+    for fact in (
+        ID,
+        "accepted 19.90",
+        "to default (line 7, in doubt)",
+        "at default: unanswered",
+        "at fallback: not charged",
+    ):
         assert fact in text
     assert "customer has paid twice" in text
     assert world.done == ["asked"]
@@ -127,15 +134,15 @@ async def test_settled_while_the_operator_was_reading() -> None:
 
 
 async def test_a_conflict_releases_nothing() -> None:
-    """By the revision that the operator saw; the event tells what was attempted."""
+    """After the line that the operator saw; the event tells what was attempted."""
     world = World(bound_meanwhile=Bound("default", 9))
     assert not await world.release()
-    assert world.done == ["asked", EVENT, (ID, "fallback", 7)]
+    assert world.done == ["asked", EVENT, ("fallback", 5, 7)]
     assert world.told[-1] == CONFLICT
 
 
 async def test_what_cannot_be_written_down_is_not_done() -> None:
-    """A full SETTLEMENTS leaves the binding as it is."""
+    """A full SETTLEMENTS leaves the payment where it is."""
     world = World(is_writable=False)
     with pytest.raises(BusAwayError):
         await world.release()
@@ -146,7 +153,7 @@ async def test_what_cannot_be_written_down_is_not_done() -> None:
     ("world", "to", "why"),
     [
         (World(), "third", "third is not in PROCESSORS, which has default, fallback."),
-        (World(), "default", "It is bound to default already."),
+        (World(), "default", "It is assigned to default already."),
         (World(settlement=settled("default")), "fallback", "settled or refused already"),
         (World(settlement=refused("default")), "fallback", "settled or refused already"),
         (World(waits=None), "fallback", "no such payment"),

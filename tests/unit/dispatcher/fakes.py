@@ -5,29 +5,38 @@ Each fake does what it is told and notes what it was asked, in one common list: 
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from services.bus.connection import BusAwayError
+from services.contracts.assignments import Assignment, Line, TurnAssigned
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
 from services.contracts.money import Cents
-from services.dispatcher.core.binding import BoundTo
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.away import AwayError
 from services.dispatcher.core.outcome import Absent, Booked, Lookup, Outcome
 from services.dispatcher.core.route import Rules
+from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import InHand, Start, Traffic
+from services.dispatcher.flow.assigning import Assigning
+from services.dispatcher.flow.attempting import Attempting
 from services.dispatcher.flow.settling import Settling
+from services.dispatcher.flow.stories import Stories
+from services.dispatcher.flow.taking import Taking
 
 RULES = Rules(
     settle_within_ms=10_000, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=256
 )
 HOME, DEAR = "home", "dear"
+GENERATIONS = {HOME: "home/1", DEAR: "dear/1"}
+ME, OTHER = "dispatcher-1/me", "dispatcher-2/other"
 ID = "00000000-0000-4000-8000-000000000001"
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
 BOOKED = Booked(recorded=None)
 SETTLED = PaymentSettled(
     id=ID, amount_cents=Cents(1990), processor=DEAR, requested_at=NOON, accepted_at=NOON, payment_seq=1
 )
-TURNS = 12  # of the loop: more than any story here takes from one wait to the next
+TURNS = 24  # of the loop: more than any story here takes from one wait to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Delivered:
     """A message of PAYMENTS."""
 
     seq: int = 1
-    num_delivered: int = 1
+    stored_ns: int = 1 << 62
     handle: str = "handle"
     data: bytes = encode(PaymentAccepted(ID, Cents(1990), NOON))
     pending: int = 0
@@ -83,45 +92,26 @@ class FakeQueue:
 
 
 @dataclass(slots=True)
-class FakeRecords:
-    """Bindings with revisions, and SETTLEMENTS; ``away`` names what NATS does not answer."""
+class FakeSettlements:
+    """SETTLEMENTS; ``away``: it does not answer look-ups for so many times."""
 
     noted: list[str]
-    bindings: dict[str, BoundTo] = field(default_factory=dict)
     settled: dict[str, PaymentSettled | PaymentRefused] = field(default_factory=dict)
     events: list[PaymentSettled | PaymentRefused] = field(default_factory=list)
-    away: set[str] = field(default_factory=set)
-    overtaken_by: str | None = None  # somebody else writes the binding right before us
+    away: int = 0
     stores_failing: int = 0
-    revision: int = 10
 
-    def has_binding(self, payment_id: str) -> bool:
-        """Return whether there is an entry."""
-        return payment_id in self.bindings
-
-    async def find_settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+    async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
         """Note it, and answer."""
-        self._asked("find_settlement")
-        return self.settled.get(payment_id)
-
-    async def find_binding(self, payment_id: str) -> BoundTo | None:
-        """Note it, and answer."""
-        self._asked("find_binding")
-        return self.bindings.get(payment_id)
-
-    async def bind(self, payment_id: str, processor: str, revision: int) -> int | None:
-        """Write by compare-and-set."""
-        self._asked(f"bind {processor}")
-        if self.overtaken_by is not None:
-            self._write(payment_id, self.overtaken_by)
-        known = self.bindings.get(payment_id)
-        if (known.revision if known else 0) != revision:
-            return None
-        return self._write(payment_id, processor)
+        self.noted.append("find")
+        if self.away:
+            self.away -= 1
+            raise AwayError("find")
+        return {each: self.settled[each] for each in payment_ids if each in self.settled}
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
         """Store, unless it is to fail some more times."""
-        self._asked(f"store {event.processor}")
+        self.noted.append(f"store {event.processor}")
         if self.stores_failing:
             self.stores_failing -= 1
             return False
@@ -129,15 +119,54 @@ class FakeRecords:
         self.settled[event.id] = event
         return True
 
-    def _asked(self, what: str) -> None:
-        self.noted.append(what)
-        if what.partition(" ")[0] in self.away:
-            raise BusAwayError(what)
 
-    def _write(self, payment_id: str, processor: str) -> int:
-        self.revision += 1
-        self.bindings[payment_id] = BoundTo(processor, self.revision)
-        return self.revision
+@dataclass(slots=True)
+class FakeAssignments:
+    """ASSIGNMENTS: what is stored is read at once, by ``read``, unless ``unread`` keeps it.
+
+    ``losing``: so many messages are not stored; ``deaf``: so many are, and their PubAck is lost.
+    """
+
+    noted: list[str]
+    read: Callable[[Assignment, int], None]
+    last_seq: int = 0
+    losing: int = 0
+    deaf: int = 0
+    unread: list[tuple[Assignment, int]] | None = None
+    published: list[TurnAssigned] = field(default_factory=list)
+    deleted: list[int] = field(default_factory=list)
+
+    async def publish(self, message: TurnAssigned) -> bool:
+        """Note its lines, and store it, or not."""
+        self.published.append(message)
+        self.noted += [f"{line.kind} {line.generation}" for line in message.lines] or ["mark"]
+        if self.losing:
+            self.losing -= 1
+            return False
+        self.write(message)
+        if self.deaf:
+            self.deaf -= 1
+            return False
+        return True
+
+    def write(self, message: Assignment) -> int:
+        """Store what anybody wrote; return its sequence."""
+        self.last_seq += 1
+        if self.unread is not None:
+            self.unread.append((message, self.last_seq))
+        else:
+            self.read(message, self.last_seq)
+        return self.last_seq
+
+    def catch_up(self) -> None:
+        """Have read what was kept, and keep nothing more."""
+        kept, self.unread = self.unread or [], None
+        for message, at in kept:
+            self.read(message, at)
+
+    async def delete(self, at: int) -> None:
+        """Note it."""
+        self.deleted.append(at)
 
 
 @dataclass(slots=True)
@@ -171,25 +200,71 @@ class FakeProcessor:
 
 
 class Dispatcher:
-    """Settling with fakes around it. Payments are routed by the tests themselves, by name, or by the real traffic."""
+    """The flow with fakes around it. Payments are routed by the tests themselves, by name, or by the real traffic."""
 
     def __init__(self) -> None:
         self.noted: list[str] = []
         self.clock = FakeClock()
         self.traffic = Traffic((HOME, DEAR), RULES)
+        self.tally = Tally((HOME, DEAR))
         self.queue = FakeQueue(self.noted)
-        self.records = FakeRecords(self.noted)
+        self.settlements = FakeSettlements(self.noted)
+        self.assignments = FakeAssignments(self.noted, self._read)
         self.home = FakeProcessor(HOME, self.noted, self.clock)
         self.dear = FakeProcessor(DEAR, self.noted, self.clock)
-        self.settling = Settling(
-            home=HOME,
-            traffic=self.traffic,
-            queue=self.queue,
-            records=self.records,
-            processors={HOME: self.home, DEAR: self.dear},
+        self.log = AssignmentLog()
+        self.alive: set[str] = set()
+        self.stories = Stories(self.traffic, self.tally)
+        self.assigning = Assigning(
+            owner=ME,
+            log_read=self.log,
+            assignments=self.assignments,
+            settlements=self.settlements,
             clock=self.clock,
-            on_change=lambda: None,
         )
+        self.settling = Settling(
+            traffic=self.traffic,
+            tally=self.tally,
+            queue=self.queue,
+            settlements=self.settlements,
+            assigning=self.assigning,
+            clock=self.clock,
+        )
+        self.attempting = Attempting(
+            traffic=self.traffic,
+            tally=self.tally,
+            log_read=self.log,
+            generations=GENERATIONS,
+            processors={HOME: self.home, DEAR: self.dear},
+            assigning=self.assigning,
+            settling=self.settling,
+            stories=self.stories,
+            clock=self.clock,
+        )
+        self.taking = Taking(
+            owner=ME,
+            log_read=self.log,
+            generations=GENERATIONS,
+            traffic=self.traffic,
+            tally=self.tally,
+            queue=self.queue,
+            settling=self.settling,
+            stories=self.stories,
+            clock=self.clock,
+            is_alive=self.alive.__contains__,
+            turn=lambda: None,
+        )
+
+    def _read(self, message: Assignment, at: int) -> None:
+        self.assigning.read(message, at)
+
+    def others(self, *lines: Line, owner: str = OTHER) -> int:
+        """Have another process write lines in one message; return its sequence."""
+        return self.assignments.write(TurnAssigned(owner, 1, lines))
+
+    def inherited(self, processor: str = HOME, payment_id: str = ID, seq: int = 1) -> int:
+        """Have the payment assigned by a process that is gone; return the sequence of its line."""
+        return self.others(Line(payment_id, seq, GENERATIONS[processor]))
 
     @property
     def payment(self) -> InHand:
@@ -198,7 +273,7 @@ class Dispatcher:
 
     async def deliver(self, **what: object) -> None:
         """Deliver a message, and let come of it what comes without another call."""
-        self.settling.deliver(Delivered(**what))  # type: ignore[arg-type]
+        self.taking.deliver(Delivered(**what))  # type: ignore[arg-type]
         await settle_down()
 
     async def routed_to(self, processor: str) -> None:
@@ -207,7 +282,7 @@ class Dispatcher:
         self.traffic._ready.clear()
         self.traffic._later.clear()
         payment.attempts += 1
-        self.settling.start(Start(payment, processor, canary=False))
+        self.attempting.start(Start(payment, processor))
         await settle_down()
 
     async def time_passes(self, ms: float = 10_000) -> list[str]:
@@ -215,7 +290,7 @@ class Dispatcher:
         self.clock.ms += ms
         starts = self.traffic.starts(self.clock.now_ms())
         for start in starts:
-            self.settling.start(start)
+            self.attempting.start(start)
         await settle_down()
         return [start.processor for start in starts]
 

@@ -16,7 +16,6 @@ from heapq import heappop, heappush
 from sandbox.rinha.profile import PROCESSORS, Behaviour, Profile
 from services.contracts.money import Cents
 from services.contracts.stamp import EPOCH
-from services.dispatcher.core.binding import fresh
 from services.dispatcher.core.condition import Health
 from services.dispatcher.core.route import Rules
 from services.dispatcher.core.traffic import InHand, Start, Traffic
@@ -128,7 +127,7 @@ class Simulation:
             return
         self._seq += 1
         self.figures.accepted += 1
-        payment = InHand(str(self._seq), Cents(1), EPOCH, self._now, self._seq, "", fresh(PROCESSORS[0]))
+        payment = InHand(str(self._seq), Cents(1), EPOCH, self._now, self._seq, {})
         self._stream.append(payment)
         self._hand_over()
         self._at(self._now + self._profile.as_json["sleep_s"] * 1000 + PAY_TOOK_MS, self._pay)
@@ -159,7 +158,7 @@ class Simulation:
 
     def _look(self) -> None:
         self._traffic.backlog = len(self._stream)
-        self._traffic.head_stored_ms = self._stream[0].accepted_ms if self._stream else self._now
+        self._traffic.head_stored_ms = self._stream[0].since_ms if self._stream else self._now
         self._at(self._now + LOOK_EVERY_MS, self._look)
 
     def _turn(self) -> None:
@@ -178,7 +177,7 @@ class Simulation:
             payment = self._stream.popleft()
             self._outstanding -= 1
             self._traffic.backlog = len(self._stream)
-            self._traffic.head_stored_ms = payment.accepted_ms
+            self._traffic.head_stored_ms = payment.since_ms
             self._traffic.take(payment)
             self._traffic.to_route(payment)
             self._changed()
@@ -187,9 +186,8 @@ class Simulation:
         payment, name = start.payment, start.processor
         evidence = self._traffic.evidence(name)
         token = evidence.sent(self._now)
-        if payment.binding.processor != name:
+        if payment.processor not in {"", name}:
             self.figures.moves += 1
-            payment.binding = fresh(name)
         self.figures.in_flight_max[name] = max(self.figures.in_flight_max[name], evidence.in_flight)
         sent_ms = self._now
 
@@ -203,7 +201,7 @@ class Simulation:
             self.figures.settled[name] += 1
             self.figures.settled_in.setdefault(int(self._now / 1000), Counter())[name] += 1
             self.figures.slow += self._now - sent_ms > QUICK_MS
-            self.figures.waited_ms_max = max(self.figures.waited_ms_max, self._now - payment.accepted_ms)
+            self.figures.waited_ms_max = max(self.figures.waited_ms_max, self._now - payment.since_ms)
             self._changed()
 
         def failed() -> None:

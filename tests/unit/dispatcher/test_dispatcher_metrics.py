@@ -4,13 +4,14 @@ from decimal import Decimal
 
 import pytest
 
+from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents
 from services.contracts.processor import Processor
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.core.condition import FAILURES_TO_CLOSE
-from services.dispatcher.core.outcome import Found, NotBooked, Unknown
+from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
 from tests.scraped import Scraped, told
-from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, NOON, Dispatcher, settle_down
+from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
 
 PROCESSORS = (Processor(HOME, "http://home", Decimal("0.05")), Processor(DEAR, "http://dear", Decimal("0.15")))
 
@@ -23,7 +24,7 @@ def dispatcher() -> Dispatcher:
 
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
-    return await told(of_dispatcher(dispatcher.settling.tally, dispatcher.traffic, PROCESSORS, dispatcher.clock))
+    return await told(of_dispatcher(dispatcher.tally, dispatcher.traffic, PROCESSORS, dispatcher.clock))
 
 
 async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher) -> None:
@@ -63,7 +64,7 @@ async def test_an_unknown_outcome_binds_its_payment_until_it_is_booked(dispatche
     assert bound.value("tarifa_bound_payments", processor=DEAR) == 0
     assert bound.value("tarifa_bound_oldest_seconds", processor=HOME) == pytest.approx(1.01)
     dispatcher.home.outcomes.append(BOOKED)
-    dispatcher.home.lookups.append(Found(Cents(1990), NOON))
+    dispatcher.home.lookups.extend([Absent(), Found(Cents(1990), NOON)])
     assert await dispatcher.time_passes() == [HOME]
     await settle_down()
     free = await read(dispatcher)
@@ -72,16 +73,21 @@ async def test_an_unknown_outcome_binds_its_payment_until_it_is_booked(dispatche
     assert free.value("tarifa_call_outcomes_total", processor=HOME, outcome="booked") == 1
 
 
-async def test_a_fresh_payment_is_not_bound_and_its_move_is_counted(dispatcher: Dispatcher) -> None:
+async def test_a_first_hand_payment_is_not_in_doubt_and_its_move_is_counted(dispatcher: Dispatcher) -> None:
     """What may still move is nobody's worry; in hand it has an age."""
-    await dispatcher.deliver()
+    dispatcher.clock.ms += 60_000
+    dispatcher.close_home()
+    await dispatcher.deliver(data=encode(PaymentAccepted(ID, Cents(1990), dispatcher.clock.stamp())))
     dispatcher.clock.ms += 2_000
     waiting = await read(dispatcher)
     assert waiting.total("tarifa_bound_payments") == 0
     assert waiting.value("tarifa_in_hand_payments") == 1
     assert waiting.value("tarifa_in_hand_oldest_seconds") == 2
+    dispatcher.clock.ms += 60_000
+    dispatcher.close_home()
+    dispatcher.home.outcomes.append(NotBooked("500"))
     dispatcher.dear.outcomes.append(BOOKED)
-    await dispatcher.routed_to(DEAR)
+    await dispatcher.routed_to(HOME)
     moved = await read(dispatcher)
     assert moved.value("tarifa_payments_moved_total") == 1
     assert moved.value("tarifa_settlements_stored_total", processor=DEAR, kind="settled") == 1
@@ -89,6 +95,7 @@ async def test_a_fresh_payment_is_not_bound_and_its_move_is_counted(dispatcher: 
 
 async def test_a_processor_that_fails_is_told_as_not_serving(dispatcher: Dispatcher) -> None:
     """After so many failures in a row the condition is failing, and each is an outcome."""
+    dispatcher.traffic.evidence(DEAR).sent(dispatcher.clock.ms)
     await dispatcher.deliver()
     for _ in range(FAILURES_TO_CLOSE):
         dispatcher.home.outcomes.append(NotBooked("500"))

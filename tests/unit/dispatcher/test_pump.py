@@ -37,8 +37,7 @@ class Pumping:
         self.clock = FakeClock()
         self.source = FakeSource()
         self.traffic = Traffic((HOME, DEAR), RULES)
-        self.pump = Pump(self.traffic, self.source, self.clock)
-        self.pump.begin(lambda start: None)
+        self.pump = Pump(self.traffic, self.source, self.clock, lambda start: None)
 
     async def turn(self) -> list[int]:
         """Have a turn, and return what has been asked for so far."""

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contracts.money import Cents
-from services.dispatcher.core.binding import after_unknown, fresh
 from services.dispatcher.core.condition import CANARY_EVERY_MS, Health
 from services.dispatcher.core.pace import IN_FLIGHT_FIRST
 from services.dispatcher.core.traffic import RESEND_FIRST_MS, RESEND_MAX_MS, InHand, Traffic, backoff_ms
@@ -19,9 +18,10 @@ NOW = 1_000_000.0
 
 def payment(seq: int, *, age_ms: float = 0, bound: bool = False) -> InHand:
     """Return a payment in hand, as it was delivered."""
-    binding = after_unknown(fresh(HOME)) if bound else fresh(HOME)
     accepted_at = NOON - timedelta(milliseconds=age_ms)
-    return InHand(str(seq), Cents(1990), accepted_at, NOW - age_ms, seq, f"handle {seq}", binding)
+    processor = HOME if bound else ""
+    handles = {seq: f"handle {seq}"}
+    return InHand(str(seq), Cents(1990), accepted_at, NOW - age_ms, seq, handles, processor=processor, in_doubt=bound)
 
 
 def traffic(in_flight_max: int = 256) -> Traffic:
@@ -253,8 +253,8 @@ def end(hands: Traffic, call: tuple[InHand, str, int], how: str, now_ms: float) 
         hands.let_go(ended)
         return
     hands.evidence(name).failed(token, now_ms)
-    if how == "unknown" or not ended.binding.may_move:
-        ended.binding = replace(after_unknown(ended.binding), processor=name)
+    if how == "unknown" or ended.in_doubt:
+        ended.in_doubt, ended.processor = True, name
         hands.to_resend(ended, now_ms, jitter=0.5)
     else:
         hands.to_route_later(ended, now_ms, jitter=0.5)

@@ -1,17 +1,25 @@
-"""What is written about bindings: which is a move, and which a take-over."""
+"""What is written in ASSIGNMENTS: which line is a move, and which a take-over."""
 
-from sandbox.chaos.tap import Bindings
+from sandbox.chaos.tap import Lines
 from sandbox.nats_wire import _message
+from services.contracts.assignments import Kind, Line, TurnAssigned, encode_assignment
+
+A, B = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
+
+
+def said(payment_id: str, generation: str, kind: Kind = "send") -> bytes:
+    """Return a message with one line."""
+    return encode_assignment(TurnAssigned("dispatcher-1/x", 1, (Line(payment_id, 1, generation, kind=kind),)))
 
 
 def test_another_processor_is_a_move_and_the_same_one_a_take_over() -> None:
-    """A payment is at the home before anything is written."""
-    bindings = Bindings("default")
-    bindings.written("a", "default")
-    bindings.written("b", "fallback")
-    bindings.written("b", "fallback")
-    bindings.written("b", "default")
-    assert (bindings.moves, bindings.take_overs) == (2, 2)
+    """The first line is neither, nor is one after the payment was returned."""
+    lines = Lines()
+    for payment_id, generation in ((A, "default/1"), (A, "default/1"), (B, "default/1"), (B, "fallback/1")):
+        lines.written(said(payment_id, generation))
+    lines.written(said(B, "fallback/1", "returned"))
+    lines.written(said(B, "default/1"))
+    assert (lines.moves, lines.take_overs) == (1, 1)
 
 
 def test_a_message_of_the_bus_is_read_with_its_headers() -> None:

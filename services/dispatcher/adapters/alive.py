@@ -1,0 +1,50 @@
+"""Which other dispatcher processes have been heard of lately, by their pulses.
+
+Politeness and no more: whoever is wrong about it only makes a payment inherited for nothing.
+"""
+
+import logging
+from typing import Protocol
+
+from services.bus.connection import Bus
+from services.contracts import pulse as contract
+from services.contracts import subjects
+from services.contracts.pulse import DispatcherPulse, NotAPulseError
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+class Clock(Protocol):
+    """The clock of the calls."""
+
+    def now_ms(self) -> float:
+        """Return milliseconds of a clock that never goes back."""
+
+
+class Alive:
+    """The owners heard of within ``for_s``."""
+
+    def __init__(self, clock: Clock, for_s: float) -> None:
+        self._clock = clock
+        self._for_ms = for_s * 1000
+        self._heard_ms: dict[str, float] = {}
+
+    async def listen(self, bus: Bus) -> None:
+        """Hear the pulses of all dispatchers from now on."""
+        await bus.listen(subjects.pulse(subjects.DISPATCHER, "*"), self.heard)
+
+    def heard(self, data: bytes) -> None:
+        """Note a pulse."""
+        try:
+            pulse = contract.decode(data)
+        except NotAPulseError as error:
+            log.warning("pulse.unreadable", extra={"error": str(error)})
+            return
+        now_ms = self._clock.now_ms()
+        if isinstance(pulse, DispatcherPulse):
+            self._heard_ms[pulse.owner] = now_ms
+        self._heard_ms = {owner: at for owner, at in self._heard_ms.items() if now_ms - at <= self._for_ms}
+
+    def __contains__(self, owner: object) -> bool:
+        at = self._heard_ms.get(str(owner))
+        return at is not None and self._clock.now_ms() - at <= self._for_ms

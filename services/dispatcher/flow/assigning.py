@@ -1,0 +1,209 @@
+"""Assign, then look, then send: no payment is sent before its line is read in ASSIGNMENTS and SETTLEMENTS was asked.
+
+All that is asked for within one turn of the loop becomes one message. A PubAck that did not come proves nothing, so the
+very same message is published until it is read; only what is read counts. A payment that has its line already and is to
+be sent again takes part with no line: the message, be it empty, shows how far the log must have been read.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.contracts.assignments import Assignment, Kind, Line, TurnAssigned
+from services.contracts.events import PaymentRefused, PaymentSettled
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.away import AwayError
+from services.dispatcher.core.ownership import is_owned
+from services.dispatcher.core.traffic import InHand
+from services.dispatcher.flow.ports import Assignments, Clock, Settlements
+from services.telling import Trouble
+
+LINES_MAX = 200  # of one message: about 30 KB of the 64 that the server takes
+AGAIN_FIRST_MS = 200.0
+AGAIN_MAX_MS = 5_000.0
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """Its line, or the one that it had, is the last valid one; SETTLEMENTS, asked after that, has nothing."""
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It is settled or refused already."""
+
+    event: PaymentSettled | PaymentRefused
+
+
+@dataclass(frozen=True, slots=True)
+class NotMine:
+    """Its line is void: somebody else was first, or it was released, or that generation is closed. Let go of it."""
+
+
+Answer = Mine | Settled | NotMine
+
+
+@dataclass(slots=True)
+class _Request:
+    payment: InHand
+    line: Line | None
+    answer: asyncio.Future[Answer]
+
+
+@dataclass(slots=True)
+class _Read:
+    """A message of ours as it was read for the first time."""
+
+    at: int
+    valid: tuple[bool, ...]
+
+
+class Assigning:
+    """Writes this process's lines and knows when they count.
+
+    Args:
+        owner: this process, as its lines name it.
+        log_read: the log as far as it was read.
+        assignments, settlements: the streams.
+        clock: for waits.
+    """
+
+    def __init__(
+        self, *, owner: str, log_read: AssignmentLog, assignments: Assignments, settlements: Settlements, clock: Clock
+    ) -> None:
+        self.owner = owner
+        self._log = log_read
+        self._assignments = assignments
+        self._settlements = settlements
+        self._clock = clock
+        self._requests: list[_Request] = []
+        self._turn = 0
+        self._reading: dict[int, asyncio.Future[_Read]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._not_stored = Trouble(log, "assignments.not_stored")
+        self._not_found = Trouble(log, "settlements.not_asked")
+
+    async def may_send(self, payment: InHand, generation: str) -> Answer:
+        """Return whether a payment may be sent to a generation now, writing its line there if it has none."""
+        has_line = payment.line and payment.generation == generation
+        return await self._ask(payment, None if has_line else self._line(payment, generation, "send"))
+
+    async def give_back(self, payment: InHand) -> bool:
+        """Say that a first-hand payment belongs to nobody again; return whether that counts."""
+        return isinstance(await self._ask(payment, self._line(payment, payment.generation, "returned")), Mine)
+
+    async def refuse(self, payment: InHand, detail: str) -> bool:
+        """Say that a first-hand payment was refused for good; return whether that counts: then it is to be recorded."""
+        line = self._line(payment, payment.generation, "refused", detail)
+        return isinstance(await self._ask(payment, line), Mine)
+
+    def read(self, message: Assignment, at: int) -> None:
+        """Take in the next message of the log, whoever wrote it."""
+        valid = self._log.read(message, at)
+        if isinstance(message, TurnAssigned) and message.owner == self.owner:
+            reading = self._reading.pop(message.turn, None)
+            if reading is not None and not reading.done():
+                reading.set_result(_Read(at, valid))
+
+    def forget(self, payment_id: str) -> None:
+        """Forget the lines of a payment that is known to be settled, and delete the messages that are done by it."""
+        for at in self._log.settled(payment_id):
+            self._begin(self._assignments.delete(at))
+
+    def _line(self, payment: InHand, generation: str, kind: Kind, detail: str = "") -> Line:
+        return Line(payment.id, payment.seq, generation, self._log.after(payment.id), kind, detail)
+
+    async def _ask(self, payment: InHand, line: Line | None) -> Answer:
+        request = _Request(payment, line, asyncio.get_running_loop().create_future())
+        self._requests.append(request)
+        if len(self._requests) == 1:
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        elif len(self._requests) == LINES_MAX:
+            self._end_turn()
+        return await request.answer
+
+    def _end_turn(self) -> None:
+        requests, self._requests = self._requests, []
+        if requests:
+            self._begin(self._carry(requests))
+
+    async def _carry(self, requests: list[_Request]) -> None:
+        try:
+            await self._answer(requests)
+        except BaseException as error:
+            for request in requests:
+                if not request.answer.done():
+                    request.answer.set_exception(error)
+            raise
+
+    async def _answer(self, requests: list[_Request]) -> None:
+        read = await self._assign(tuple([request.line for request in requests if request.line is not None]))
+        valid = iter(read.valid)
+        asking: list[tuple[_Request, int]] = []
+        for request in requests:
+            if request.line is None:
+                asking.append((request, request.payment.line))
+            elif not next(valid):
+                request.answer.set_result(NotMine())
+            elif request.line.kind == "send":
+                asking.append((request, read.at))
+            else:
+                request.answer.set_result(Mine(read.at))
+        found = await self._look_up([request.payment.id for request, _ in asking])
+        for request, at in asking:
+            if (event := found.get(request.payment.id)) is not None:
+                request.answer.set_result(Settled(event))
+            elif is_owned(self._log.view(request.payment.id), self.owner, at):
+                request.answer.set_result(Mine(at))
+            else:
+                request.answer.set_result(NotMine())
+
+    async def _assign(self, lines: tuple[Line, ...]) -> _Read:
+        """Publish one message until it is read."""
+        self._turn += 1
+        message = TurnAssigned(self.owner, self._turn, lines)
+        reading: asyncio.Future[_Read] = asyncio.get_running_loop().create_future()
+        self._reading[message.turn] = reading
+        wait_ms = AGAIN_FIRST_MS
+        while not reading.done():
+            if await self._assignments.publish(message):
+                self._not_stored.over()
+                break
+            self._not_stored.tell("the message is published again until it is read", turn=message.turn)
+            await self._clock.sleep_ms(wait_ms)
+            wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
+        read = await reading
+        if not lines:
+            await self._assignments.delete(read.at)  # it names no payment: it was read, and that was its use
+        return read
+
+    async def _look_up(self, ids: Sequence[str]) -> dict[str, PaymentSettled | PaymentRefused]:
+        """Ask for as long as it takes: a line without a look-up after it is no leave to send."""
+        wait_ms = AGAIN_FIRST_MS
+        while ids:
+            try:
+                found = dict(await self._settlements.find(ids))
+            except AwayError as error:
+                self._not_found.tell(str(error))
+                await self._clock.sleep_ms(wait_ms)
+                wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
+            else:
+                self._not_found.over()
+                return found
+        return {}
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("assigning.failed", exc_info=error)

@@ -1,0 +1,222 @@
+"""The story of one attempt: assigned, looked up, asked about if in doubt, sent; and what its outcome means.
+
+Booked: it is settled. NotBooked and first-hand: it goes to another processor now, by a line that moves it, or back to
+those that wait, by a line that returns it. Unknown: it is in doubt and stays with this processor, which is asked before
+each further attempt. Refused: provisional, until the processor is seen to book others.
+
+The rules are in ``core``: ``ownership`` where it may go, ``route`` where it goes, ``outcome`` what came of it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.outcome import Booked, Found, NotBooked, Outcome, Refused, Unknown
+from services.dispatcher.core.ownership import is_first_hand, may_move
+from services.dispatcher.core.refusals import Refusals
+from services.dispatcher.core.tally import Tally
+from services.dispatcher.core.traffic import InHand, Start, Traffic
+from services.dispatcher.flow.assigning import Assigning, Mine, NotMine, Settled
+from services.dispatcher.flow.ports import Clock, Processor
+from services.dispatcher.flow.settling import Settling
+from services.dispatcher.flow.stories import Stories
+from services.telling import Gathered
+
+AGAIN_AFTER_S = 1.0
+GIVE_BACK_WITHIN_S = 3.0  # where the log cannot be written now, what is in hand will be inherited instead
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+class Attempting:
+    """Makes the attempts that the traffic allows; ``turn`` of the traffic follows each that ends, by the pump."""
+
+    def __init__(
+        self,
+        *,
+        traffic: Traffic,
+        tally: Tally,
+        log_read: AssignmentLog,
+        generations: Mapping[str, str],
+        processors: Mapping[str, Processor],
+        assigning: Assigning,
+        settling: Settling,
+        stories: Stories,
+        clock: Clock,
+    ) -> None:
+        self._traffic = traffic
+        self._tally = tally
+        self._log = log_read
+        self._generations = generations
+        self._processors = processors
+        self._assigning = assigning
+        self._settling = settling
+        self._stories = stories
+        self._clock = clock
+        self._refusals = {name: Refusals() for name in processors}
+        self._gathered = Gathered(log)
+
+    def start(self, start: Start) -> None:
+        """Start a call that the traffic allows now."""
+        token = self._traffic.evidence(start.processor).sent(self._clock.now_ms())
+        start.payment.call = (start.processor, token)
+        self._stories.begin(self._attempt(start.payment, start.processor, token), start.payment)
+
+    async def finish(self, within_s: float) -> None:
+        """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile."""
+        await self._stories.finish(within_s)
+        returning = [payment for payment in self._traffic.in_hand.values() if payment.line and self._may_move(payment)]
+        if returning:
+            giving_back = [asyncio.ensure_future(self._assigning.give_back(payment)) for payment in returning]
+            await asyncio.wait(giving_back, timeout=GIVE_BACK_WITHIN_S)
+        for payment in tuple(self._traffic.in_hand.values()):
+            await self._settling.let_go(payment, 0)
+
+    async def _attempt(self, payment: InHand, processor: str, token: int) -> None:
+        evidence = self._traffic.evidence(processor)
+        if not await self._may_be_sent(payment, processor):
+            evidence.withdrawn(token)
+            return
+        if payment.in_doubt and isinstance(found := await self._processors[processor].look_up(payment.id), Found):
+            evidence.withdrawn(token)  # a look-up has neither the delay nor the failures of a payment
+            await self._settling.booked(payment, processor, found)
+            return
+        evidence.withdrawn(token)  # what it waited for until here says nothing of the processor
+        requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
+        token = evidence.sent(begun_ms)
+        payment.call = (processor, token)
+        outcome = await self._processors[processor].charge(payment.id, payment.amount_cents, requested_at)
+        now_ms = self._clock.now_ms()
+        self._tally.ended(processor, outcome, now_ms - begun_ms)
+        self._note(outcome, processor, token, now_ms)
+        self._stories.changed()
+        match outcome:
+            case Booked(recorded):
+                self._settle_refused(processor, now_ms)
+                if recorded is None and payment.in_doubt:
+                    await self._booked_some_time(payment, processor)
+                else:
+                    await self._settling.booked(
+                        payment, processor, recorded or self._settling.recorded(payment, requested_at)
+                    )
+            case NotBooked(detail):
+                log.debug("payment.not_booked", extra={"id": payment.id, "processor": processor, "detail": detail})
+                await self._not_booked(payment, processor)
+            case Refused(detail):
+                await self._refused(payment, processor, detail)
+            case Unknown(detail):
+                self._unknown(payment, processor, detail)
+            case _:
+                assert_never(outcome)
+
+    def _note(self, outcome: Outcome, processor: str, token: int, now_ms: float) -> None:
+        """Take what came of a call as evidence about the processor."""
+        evidence = self._traffic.evidence(processor)
+        match outcome:
+            case Booked():
+                evidence.answered(token, now_ms)
+            case NotBooked(_, misconfigured):
+                evidence.failed(token, now_ms, at_once=misconfigured)
+                self._tally.happened("not_booked")
+            case Refused():
+                evidence.withdrawn(token)  # whether it serves, or refuses everything, others will show
+            case Unknown():
+                evidence.failed(token, now_ms)
+
+    async def _may_be_sent(self, payment: InHand, processor: str) -> bool:
+        moves = bool(payment.line) and payment.processor != processor
+        before = self._log.view(payment.id)
+        if before is not None and before.released_to not in {"", processor}:
+            await self._settling.let_go(payment, AGAIN_AFTER_S)  # it comes again, for the one that the operator named
+            return False
+        match await self._assigning.may_send(payment, self._generations[processor]):
+            case Mine(at):
+                view = self._log.view(payment.id)
+                if view is None or not is_first_hand(view, self._assigning.owner):
+                    if not payment.line:
+                        self._tally.happened("taken_over")
+                    payment.in_doubt = True
+                payment.line, payment.processor, payment.generation = at, processor, self._generations[processor]
+                if moves:
+                    self._tally.happened("moved")
+                return True
+            case Settled(event):
+                await self._settling.already_settled(payment, event)
+                return False
+            case NotMine():
+                self._tally.happened("not_mine")
+                await self._settling.let_go(payment, AGAIN_AFTER_S)
+                return False
+            case never:
+                assert_never(never)
+
+    async def _booked_some_time(self, payment: InHand, processor: str) -> None:
+        """A 2xx after an attempt of which nothing is known: that one may be what was booked; only its record says."""
+        found = await self._processors[processor].look_up(payment.id)
+        if isinstance(found, Found):
+            await self._settling.booked(payment, processor, found)
+        else:
+            self._unknown(payment, processor, "booked, but the processor's record of it could not be read")
+
+    async def _not_booked(self, payment: InHand, processor: str) -> None:
+        if not self._may_move(payment):
+            self._resend(payment)
+            return
+        start = self._traffic.elsewhere(payment, processor, self._clock.now_ms())
+        if start is not None:
+            self.start(start)
+        elif await self._assigning.give_back(payment):
+            payment.line, payment.processor, payment.generation = 0, "", ""
+            self._traffic.to_route_later(payment, self._clock.now_ms(), self._clock.jitter())
+        else:
+            await self._settling.let_go(payment, AGAIN_AFTER_S)
+
+    async def _refused(self, payment: InHand, processor: str, detail: str) -> None:
+        if not self._may_move(payment):
+            # Another attempt may have charged all the same: only a booking ends this, or an operator.
+            self._gathered.tell(logging.ERROR, "payment.refused_in_doubt", processor, id=payment.id, detail=detail)
+            self._tally.happened("refused_in_doubt")
+            self._resend(payment)
+            return
+        refusals = self._refusals[processor]
+        match refusals.refused(payment.id, detail, self._clock.now_ms()):
+            case "counts":
+                await self._refuse(payment, processor, detail)
+            case "waits":
+                pass
+            case "misconfigured":
+                self._traffic.evidence(processor).broken(self._clock.now_ms())
+                self._gathered.tell(logging.ERROR, "processor.refuses_everything", processor, detail=detail)
+                waiting, refusals.waiting = refusals.waiting, {}
+                for other in self._in_hand(waiting):
+                    self._stories.begin(self._not_booked(other, processor), other)
+
+    def _settle_refused(self, processor: str, now_ms: float) -> None:
+        """The processor books: what it refused lately is the payments' fault."""
+        counting = self._refusals[processor].booked(now_ms)
+        for payment in self._in_hand(counting):
+            self._stories.begin(self._refuse(payment, processor, counting[payment.id]), payment)
+
+    async def _refuse(self, payment: InHand, processor: str, detail: str) -> None:
+        if await self._assigning.refuse(payment, detail):
+            await self._settling.record_refusal(payment, processor, detail)
+        else:
+            await self._settling.let_go(payment, AGAIN_AFTER_S)
+
+    def _in_hand(self, ids: Iterable[str]) -> list[InHand]:
+        return [payment for each in ids if (payment := self._traffic.in_hand.get(each)) is not None]
+
+    def _unknown(self, payment: InHand, processor: str, detail: str) -> None:
+        self._tally.happened("unknown")
+        self._gathered.tell(logging.WARNING, "payment.unknown", processor, id=payment.id, detail=detail)
+        payment.in_doubt = True
+        self._resend(payment)
+
+    def _resend(self, payment: InHand) -> None:
+        self._traffic.to_resend(payment, self._clock.now_ms(), self._clock.jitter())
+
+    def _may_move(self, payment: InHand) -> bool:
+        view = self._log.view(payment.id)
+        return may_move(view, self._assigning.owner, payment.line, in_doubt=payment.in_doubt)

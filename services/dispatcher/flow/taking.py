@@ -1,0 +1,151 @@
+"""Deliveries taken in hand. What the log says of a payment decides what may become of it, never how it was delivered.
+
+Nobody's: it waits to be routed. Somebody's: it is inherited, for ever, and goes only where its last line says; but
+while its owner has been heard of, it is given back, for that one may have it in hand. Released: for the processor that
+the operator named.
+"""
+
+import logging
+from collections.abc import Callable
+
+from services.contracts.assignments import processor_of
+from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
+from services.contracts.stamp import micros_of
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.ownership import View
+from services.dispatcher.core.tally import Tally
+from services.dispatcher.core.traffic import InHand, Traffic
+from services.dispatcher.flow.ports import Clock, Delivery, Queue
+from services.dispatcher.flow.settling import Settling
+from services.dispatcher.flow.stories import Stories
+from services.telling import Gathered
+
+AGAIN_AFTER_S = 1.0
+UNREADABLE_AGAIN_AFTER_S = 60.0
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+class Taking:
+    """Takes deliveries in hand.
+
+    Args:
+        owner: this process, as its lines name it.
+        generations: by name of each processor the generation that charges now.
+        is_alive: whether another process, named so in its lines, has been heard of lately.
+        turn: called when something might start.
+    """
+
+    def __init__(
+        self,
+        *,
+        owner: str,
+        log_read: AssignmentLog,
+        generations: dict[str, str],
+        traffic: Traffic,
+        tally: Tally,
+        queue: Queue,
+        settling: Settling,
+        stories: Stories,
+        clock: Clock,
+        is_alive: Callable[[str], bool],
+        turn: Callable[[], None],
+    ) -> None:
+        self._owner = owner
+        self._log = log_read
+        self._generations = generations
+        self._traffic = traffic
+        self._tally = tally
+        self._queue = queue
+        self._settling = settling
+        self._stories = stories
+        self._clock = clock
+        self._is_alive = is_alive
+        self._turn = turn
+        self._gathered = Gathered(log)
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Give back at once what is delivered from here on."""
+        self._is_stopping = True
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Take a delivery in hand. One of a payment that is in hand already only adds an ack handle."""
+        if self._is_stopping:
+            self._give_back(delivery.handle, 0)
+            return
+        try:
+            event = decode_accepted(delivery.data)
+        except NotAnEventError as error:
+            self._gathered.tell(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error))
+            self._tally.happened("unreadable")
+            self._give_back(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
+            return
+        self._traffic.backlog = delivery.pending
+        known = self._traffic.in_hand.get(event.id)
+        if known is not None:
+            # Also under another sequence: two of one id are one payment, and both leave when it is settled.
+            known.handles[delivery.seq] = delivery.handle
+            self._tally.happened("redelivered")
+            return
+        self._take(event, delivery)
+
+    def _take(self, event: PaymentAccepted, delivery: Delivery) -> None:
+        view = self._log.view(event.id)
+        payment = InHand(
+            id=event.id,
+            amount_cents=event.amount_cents,
+            accepted_at=event.accepted_at,
+            since_ms=self._since_ms(event, delivery),
+            seq=delivery.seq,
+            handles={delivery.seq: delivery.handle},
+        )
+        if view is None or (view.state == "free" and not view.released_to):
+            self._traffic.take(payment)
+            self._traffic.head_stored_ms = payment.since_ms  # what waits behind it is not older
+            self._traffic.to_route(payment)
+            self._turn()
+        elif view.state == "free":
+            self._bind(payment, view.released_to, delivery.handle)
+        elif view.state == "refused":
+            self._traffic.take(payment)
+            self._stories.begin(
+                self._settling.record_refusal(payment, processor_of(view.generation), view.detail), payment
+            )
+        else:
+            self._inherit(payment, view, delivery.handle)
+
+    def _inherit(self, payment: InHand, view: View, handle: str) -> None:
+        name = processor_of(view.generation)
+        if view.owner != self._owner and self._is_alive(view.owner):
+            self._give_back(handle, AGAIN_AFTER_S)
+            return
+        if self._generations.get(name) != view.generation:
+            self._gathered.tell(logging.ERROR, "payment.assigned_elsewhere", name, id=payment.id, to=view.generation)
+            self._tally.happened("assigned_elsewhere")
+            self._give_back(handle, UNREADABLE_AGAIN_AFTER_S)
+            return
+        payment.in_doubt = True
+        self._bind(payment, name, handle)
+
+    def _bind(self, payment: InHand, processor: str, handle: str) -> None:
+        """Have it wait for one processor; beyond what may wait for that one, it waits in the stream."""
+        if processor not in self._generations or not self._traffic.has_room_at(processor):
+            self._give_back(handle, AGAIN_AFTER_S)
+            return
+        payment.processor = processor
+        self._traffic.take(payment)
+        self._traffic.to_resend(payment, self._clock.now_ms(), self._clock.jitter())
+        self._turn()
+
+    def _give_back(self, handle: str, delay_s: float) -> None:
+        self._stories.begin(self._queue.nak(handle, delay_s))
+
+    def _since_ms(self, event: PaymentAccepted, delivery: Delivery) -> float:
+        """Return since when it waits: the earliest of accepted, stored and seen here.
+
+        Another machine's clock can shorten a wait, not lengthen it.
+        """
+        now_ms, now_us = self._clock.now_ms(), micros_of(self._clock.stamp())
+        first_us = min(micros_of(event.accepted_at), delivery.stored_ns // 1000, now_us)
+        return now_ms - (now_us - first_us) / 1000

@@ -1,0 +1,68 @@
+"""Lines of payments that are in nobody's hands here: settled elsewhere, they are forgotten; else they are counted.
+
+Another dispatcher's payments are seen here only as lines; whether they are settled is asked of SETTLEMENTS, in batches,
+and of nothing else: a line is never forgotten because it looks old or superseded. What is left, and belongs to a
+process that is gone, will need its processor's slots.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.away import AwayError
+from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.flow.assigning import Assigning
+from services.dispatcher.flow.ports import Settlements
+
+EVERY_S = 2.0
+IDS_AT_ONCE = 500
+
+
+class Tidying:
+    """Keeps the log that was read as short as what is in hand or in doubt."""
+
+    def __init__(
+        self,
+        *,
+        log_read: AssignmentLog,
+        traffic: Traffic,
+        assigning: Assigning,
+        settlements: Settlements,
+        generations: Mapping[str, str],
+        is_alive: Callable[[str], bool],
+    ) -> None:
+        self._log = log_read
+        self._traffic = traffic
+        self._assigning = assigning
+        self._settlements = settlements
+        self._generations = generations
+        self._is_alive = is_alive
+        self._seen_before: set[str] = set()
+
+    async def run(self) -> None:
+        """Tidy until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self.tidy()
+
+    async def tidy(self) -> None:
+        """Look up, once, what was there the last time already and is not in hand; count what nobody has."""
+        there = [each for each in self._log.ids() if each not in self._traffic.in_hand]
+        asked = [each for each in there if each in self._seen_before][:IDS_AT_ONCE]
+        self._seen_before = set(there)
+        if asked:
+            try:
+                found = await self._settlements.find(asked)
+            except AwayError:
+                return  # the next time
+            for payment_id in found:
+                if payment_id not in self._traffic.in_hand:
+                    self._assigning.forget(payment_id)
+        unclaimed = Counter(
+            view.generation
+            for payment_id, view in self._log.views()
+            if view.state == "assigned" and payment_id not in self._traffic.in_hand and not self._is_alive(view.owner)
+        )
+        for name, generation in self._generations.items():
+            self._traffic.note_unclaimed(name, unclaimed[generation])
