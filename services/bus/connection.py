@@ -48,6 +48,7 @@ class Bus:
     def __init__(self) -> None:
         self._nc = RoutedClient()
         self._asked: dict[str, asyncio.Future[Message]] = {}  # by the last token of the subject for the answer
+        self._came: dict[str, list[Message]] = {}  # by the same: what came so far, where several messages may come
         self._asked_count = 0
         self._inbox = ""
         self._listeners: list[Callable[[], None]] = []
@@ -124,8 +125,37 @@ class Bus:
         Raises:
             BusAwayError: not connected, nobody answers that subject, no answer in time, or the connection ended before.
         """
+        return await self._end_of(self._new_token(), subject, data, timeout_s, headers=headers, within_s=within_s)
+
+    async def request_many(self, subject: str, data: bytes, timeout_s: float) -> tuple[list[Message], Message]:
+        """Send; return the messages of the answer, and the one that ends them: the first with a status.
+
+        Raises:
+            BusAwayError: as of request; what came before is forgotten, for without its end it may be a part.
+        """
+        token = self._new_token()
+        came: list[Message] = []
+        self._came[token] = came
+        try:
+            end = await self._end_of(token, subject, data, timeout_s)
+        finally:
+            del self._came[token]
+        return came, end
+
+    def _new_token(self) -> str:
         self._asked_count += 1
-        token = str(self._asked_count)
+        return str(self._asked_count)
+
+    async def _end_of(
+        self,
+        token: str,
+        subject: str,
+        data: bytes,
+        timeout_s: float,
+        *,
+        headers: Mapping[str, str] | None = None,
+        within_s: float = 0,
+    ) -> Message:
         self.publish(subject, data, f"{self._inbox}.{token}", headers, within_s)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Message] = loop.create_future()
@@ -141,7 +171,12 @@ class Bus:
         return message
 
     def _answered(self, message: Message) -> None:
-        answer = self._asked.pop(message.subject.rpartition(".")[2], None)
+        token = message.subject.rpartition(".")[2]
+        came = self._came.get(token)
+        if came is not None and "Status" not in message.headers:
+            came.append(message)
+            return
+        answer = self._asked.pop(token, None)
         if answer is not None and not answer.done():
             answer.set_result(message)
 

@@ -1,6 +1,6 @@
 """Looking a message up by its subject: Direct Get, 0.2-0.3 ms, no index of ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,10 @@ from services.bus.message import Message
 
 _LOOKUP_TIMEOUT_S = 2.0
 _NOT_FOUND = "404"
+_END = "204"
+_NONE_OF_THEM = "No Results"  # the other 404 of a batch: a message was deleted while it was read
+_SUBJECTS_MAX = 50  # of one request: from there on the server spends the same on a subject
+_MESSAGES_MAX = 1_024  # the most that the server gives at once; each subject may have wildcards
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,32 @@ async def last_for(bus: Bus, stream: str, subject: str) -> StoredMessage | None:
         BusAwayError: no answer; it may be there or not.
     """
     return await _get(bus, stream, {"last_by_subj": subject})
+
+
+async def last_for_each(bus: Bus, stream: str, subjects: Sequence[str]) -> list[StoredMessage]:
+    """Return the newest message of every subject that is there, by sequence; those asked for may have wildcards.
+
+    Many subjects are asked for in several requests, one after another: each is answered as of its own moment.
+
+    Raises:
+        BusAwayError: no complete answer; any of them may be there or not.
+    """
+    found: dict[int, StoredMessage] = {}
+    for begin in range(0, len(subjects), _SUBJECTS_MAX):
+        some = await _last_of_some(bus, stream, subjects[begin : begin + _SUBJECTS_MAX])
+        found |= {stored.seq: stored for stored in some}
+    return [found[seq] for seq in sorted(found)]
+
+
+async def _last_of_some(bus: Bus, stream: str, subjects: Sequence[str]) -> list[StoredMessage]:
+    request = orjson.dumps({"multi_last": subjects, "batch": _MESSAGES_MAX})
+    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, _LOOKUP_TIMEOUT_S)
+    status, description = end.headers.get("Status"), end.headers.get("Description")
+    if status == _NOT_FOUND and description == _NONE_OF_THEM and not messages:
+        return []
+    if status != _END or end.headers.get("Nats-Num-Pending") != "0":
+        raise BusAwayError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
+    return [_stored(message, message.headers) for message in messages]
 
 
 async def first_from(bus: Bus, stream: str, seq: int, subject: str) -> StoredMessage | None:

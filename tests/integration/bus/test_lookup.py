@@ -1,15 +1,17 @@
 """Looking messages up by their subject."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.bus import api
+from services.bus import api, lookup
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import _time, consumer_state, first_from, last_for, stream_state
+from services.bus.lookup import _time, consumer_state, first_from, last_for, last_for_each, stream_state
+from services.bus.message import Message
 from services.bus.publish import store
 from services.bus.streams import StreamLimits, ensure_dispatcher
-from tests.nats_server import NatsServer, until
+from tests.nats_server import PATIENCE_S, NatsServer, until
 
 
 async def settle(bus: Bus, *tokens: str) -> None:
@@ -54,6 +56,108 @@ async def test_a_message_without_data_is_found(bus: Bus, streams: StreamLimits) 
     found = await last_for(bus, "SETTLEMENTS", "settlements.cleared")
     assert found is not None
     assert found.data == b""
+
+
+async def test_last_for_each_gives_the_newest_of_every_subject_that_is_there(bus: Bus, streams: StreamLimits) -> None:
+    """Several may match one subject, and a subject asked for twice is one."""
+    await settle(bus, "settled", "default", "p1")
+    await settle(bus, "settled", "default", "p1")
+    await settle(bus, "settled", "fallback", "p1")
+    await settle(bus, "refused", "default", "p2")
+    await settle(bus, "settled", "default", "p3")
+    asked = [f"settlements.*.*.{payment_id}" for payment_id in ("p2", "p1", "none", "p2")]
+    found = await last_for_each(bus, "SETTLEMENTS", asked)
+    assert [(stored.seq, stored.subject) for stored in found] == [
+        (2, "settlements.settled.default.p1"),
+        (3, "settlements.settled.fallback.p1"),
+        (4, "settlements.refused.default.p2"),
+    ]
+    assert [stored.data for stored in found] == [stored.subject.encode() for stored in found]
+
+
+async def test_last_for_each_is_empty_where_none_is_there(bus: Bus, streams: StreamLimits) -> None:
+    """Not there is an answer, be the stream empty or full of others; nothing asked for is nothing found."""
+    assert await last_for_each(bus, "SETTLEMENTS", ["settlements.*.*.p1", "settlements.*.*.p2"]) == []
+    await settle(bus, "settled", "default", "p3")
+    assert await last_for_each(bus, "SETTLEMENTS", ["settlements.*.*.p1", "settlements.*.*.p2"]) == []
+    assert await last_for_each(bus, "SETTLEMENTS", []) == []
+
+
+async def test_last_for_each_takes_any_number_at_once(bus: Bus, streams: StreamLimits) -> None:
+    """More than one request may ask for, and from many callers side by side: nobody gets another's answer."""
+    for number in range(230):
+        await settle(bus, "settled", "default", f"p{number}")
+    everything = [f"settlements.*.*.p{number}" for number in range(230)]
+    some = [everything[number : number + 7] for number in range(0, 70, 7)]
+    before = len(bus.client._subs)
+    found, *others = await asyncio.gather(*(last_for_each(bus, "SETTLEMENTS", asked) for asked in [everything, *some]))
+    assert [stored.seq for stored in found] == list(range(1, 231))
+    assert [[stored.seq for stored in other] for other in others] == [
+        list(range(number + 1, number + 8)) for number in range(0, 70, 7)
+    ]
+    assert len(bus.client._subs) == before
+    assert not bus._came
+
+
+async def test_last_for_each_fails_where_too_many_are_there(bus: Bus, streams: StreamLimits) -> None:
+    """A part of the answer is none: the server refuses, or says how many are still to come."""
+    for number in range(4):
+        await settle(bus, "settled", "default", f"p{number}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup, "_MESSAGES_MAX", 3)
+        with pytest.raises(BusAwayError, match="incomplete answer: 3 messages"):
+            await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])
+    await asyncio.gather(*(settle(bus, "settled", "default", f"p{number}") for number in range(4, 1030)))
+    with pytest.raises(BusAwayError, match="Too Many Results"):
+        await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])
+
+
+@pytest.mark.parametrize(
+    ("end", "messages"),
+    [
+        ("404 No Results", 1),
+        ("404 Message Not Found", 0),
+        ("408 Bad Request", 0),
+        ("204 EOB", 1),
+    ],
+)
+async def test_last_for_each_fails_where_the_answer_may_be_a_part(bus: Bus, end: str, messages: int) -> None:
+    """Only a 204 that says that nothing is left, or a 404 of the whole request, ends an answer."""
+    head = f"NATS/1.0 {end}\r\n\r\n".encode()
+    found = b"NATS/1.0\r\nNats-Sequence: 1\r\nNats-Subject: s\r\nNats-Time-Stamp: 2026-11-22T11:17:46Z\r\n\r\n"
+
+    def answer(asked: Message) -> None:
+        for _ in range(messages):
+            bus._answered(Message(asked.reply, "", b"x", found))
+        bus._answered(Message(asked.reply, "", b"", head))
+
+    await bus.subscribe("$JS.API.DIRECT.GET.NONE", answer)
+    with pytest.raises(BusAwayError, match="incomplete"):
+        await last_for_each(bus, "NONE", ["s"])
+
+
+async def test_last_for_each_fails_where_no_answer_comes(
+    nats_server: NatsServer, bus: Bus, streams: StreamLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No stream, no end, no server: they may be there or not; what comes late belongs to nobody."""
+    with pytest.raises(BusAwayError, match="nobody answers"):
+        await last_for_each(bus, "NONE", ["s"])
+    await settle(bus, "settled", "default", "p1")
+    monkeypatch.setattr(lookup, "_LOOKUP_TIMEOUT_S", 0.1)
+    nats_server.freeze()
+    with pytest.raises(BusAwayError, match="no answer within"):
+        await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])
+    nats_server.thaw()
+    await bus.round_trip(PATIENCE_S)
+    monkeypatch.setattr(lookup, "_LOOKUP_TIMEOUT_S", PATIENCE_S)
+    assert len(await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])) == 1
+    nats_server.freeze()
+    asking = asyncio.create_task(last_for_each(bus, "SETTLEMENTS", ["settlements.>"]))
+    await asyncio.sleep(0)
+    nats_server.kill()
+    with pytest.raises(BusAwayError):
+        await asyncio.wait_for(asking, PATIENCE_S)
+    assert not bus._came
 
 
 async def test_first_from_walks_a_subject(bus: Bus, streams: StreamLimits) -> None:
