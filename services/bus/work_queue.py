@@ -80,7 +80,9 @@ class WorkQueue:
     Args:
         bus: the connection.
         stream: the stream's name.
-        durable: the consumer's name; it must exist.
+        durable: the consumer's name.
+        ensure: makes the consumer where it is missing, for it may be deleted or lost in a crash at any time; awaited in
+            each opening before ``prepare``, and tried again as that is.
         prepare: awaited after each (re)connect before the first pull; BusAwayError or ApiError has it tried again.
         deliver: called for each message, in order; must not block.
         acks_repeated: so many of the last acks are sent again after a reconnect, because a killed server may have
@@ -93,6 +95,7 @@ class WorkQueue:
         stream: str,
         durable: str,
         *,
+        ensure: Callable[[], Awaitable[None]],
         prepare: Callable[[], Awaitable[None]],
         deliver: Callable[[Delivery], None],
         acks_repeated: int,
@@ -100,11 +103,13 @@ class WorkQueue:
         self._bus = bus
         self._stream = stream
         self._durable = durable
+        self._ensure = ensure
         self._prepare = prepare
         self._deliver = deliver
         self._acked: deque[str] = deque(maxlen=acks_repeated)
         self._pulls: Pulls | None = None
         self._generation = -1
+        self._consumer_gone = False
         self._reconnected = asyncio.Event()
         bus.on_reconnect(self._on_reconnect)
 
@@ -172,6 +177,10 @@ class WorkQueue:
 
     async def _open(self) -> Subscription:
         generation = self._bus.generation
+        await self._ensure()
+        if self._consumer_gone:
+            log.warning("work_queue.consumer_made_again", extra={"stream": self._stream, "consumer": self._durable})
+            self._consumer_gone = False
         await self._prepare()
         for handle in tuple(self._acked):
             self._bus.publish(handle, b"+ACK")
@@ -209,6 +218,7 @@ class WorkQueue:
         pulls.forget_if_expired()
         if pulls.consumer_gone:
             log.error("work_queue.consumer_gone")
+            self._consumer_gone = True
         return pulls.consumer_gone
 
     def _on_reconnect(self) -> None:

@@ -66,7 +66,7 @@ async def _settle(
     max_ack_pending = await ensure_dispatcher(bus, max_ack_pending=config.max_ack_pending, ack_wait_s=config.ack_wait_s)
     clock = SystemClock()
     traffic = Traffic(names, config.rules)
-    stream = PaymentStream(bus, max_ack_pending=max_ack_pending)
+    stream = PaymentStream(bus, max_ack_pending=max_ack_pending, ack_wait_s=config.ack_wait_s)
     pump = Pump(traffic, stream, clock)
     settling = Settling(
         home=names[0],

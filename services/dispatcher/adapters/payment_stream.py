@@ -7,6 +7,7 @@ from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import consumer_state, first_from, last_for, stream_state
 from services.bus.publish import Stored, store
+from services.bus.streams import ensure_dispatcher
 from services.bus.tail import tail
 from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts import subjects
@@ -36,11 +37,13 @@ class PaymentStream:
     Args:
         bus: the connection.
         max_ack_pending: of the durable consumer, as it really is.
+        ack_wait_s: of the durable consumer, should it have to be made again.
     """
 
-    def __init__(self, bus: Bus, *, max_ack_pending: int) -> None:
+    def __init__(self, bus: Bus, *, max_ack_pending: int, ack_wait_s: int) -> None:
         self._bus = bus
         self._max_ack_pending = max_ack_pending
+        self._ack_wait_s = ack_wait_s
         self._bindings = Bindings(bus)
         self._queue: WorkQueue | None = None
         self._settlements_are_stored = True
@@ -50,6 +53,9 @@ class PaymentStream:
     ) -> WorkQueue:
         """Return the queue that calls ``deliver``; before each connection's first pull the mark is read and set."""
 
+        async def ensure() -> None:
+            await ensure_dispatcher(self._bus, max_ack_pending=self._max_ack_pending, ack_wait_s=self._ack_wait_s)
+
         async def prepare() -> None:
             await self._bindings.caught_up()
             set_mark(await self._mark(seq_seen()))
@@ -58,6 +64,7 @@ class PaymentStream:
             self._bus,
             subjects.PAYMENTS,
             subjects.DISPATCHER,
+            ensure=ensure,
             prepare=prepare,
             deliver=deliver,
             acks_repeated=self._max_ack_pending,

@@ -1,6 +1,7 @@
 """Deliveries of a durable consumer: bounded, prepared for, acked, whatever happens to the server meanwhile."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 
@@ -30,8 +31,21 @@ class Worker:
         self.may_prepare = asyncio.Event()
         self.may_prepare.set()
         self.queue = WorkQueue(
-            bus, "PAYMENTS", "dispatcher", prepare=self.prepare, deliver=self.events.append, acks_repeated=100
+            bus,
+            "PAYMENTS",
+            "dispatcher",
+            ensure=self.ensure,
+            prepare=self.prepare,
+            deliver=self.events.append,
+            acks_repeated=100,
         )
+
+    async def ensure(self) -> None:
+        """Make the consumer where it is missing; one that a test has changed stays."""
+        try:
+            await consumer_state(self.bus, "PAYMENTS", "dispatcher")
+        except api.ApiError:
+            await ensure_dispatcher(self.bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=ACK_WAIT_S)
 
     async def prepare(self) -> None:
         """Nothing is delivered before this has ended."""
@@ -91,6 +105,10 @@ async def accept(bus: Bus, *ids: int) -> None:
                     break
                 case _:
                     await asyncio.sleep(0.05)
+
+
+async def nothing() -> None:
+    """Ensure nothing."""
 
 
 async def backlog(bus: Bus) -> int:
@@ -213,7 +231,9 @@ async def test_prepare_that_fails_is_tried_again(
         if failures:
             raise failures.pop()
 
-    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", prepare=prepare, deliver=lambda _: None, acks_repeated=1)
+    queue = WorkQueue(
+        bus, "PAYMENTS", "dispatcher", ensure=nothing, prepare=prepare, deliver=lambda _: None, acks_repeated=1
+    )
     begin(queue.run())
     await until(lambda: queue.is_open, "the queue to open")
     assert not failures
@@ -225,7 +245,9 @@ async def test_a_bug_in_prepare_ends_run(bus: Bus, employ: Employ) -> None:
     async def prepare() -> None:
         raise ZeroDivisionError
 
-    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", prepare=prepare, deliver=lambda _: None, acks_repeated=1)
+    queue = WorkQueue(
+        bus, "PAYMENTS", "dispatcher", ensure=nothing, prepare=prepare, deliver=lambda _: None, acks_repeated=1
+    )
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(queue.run(), PATIENCE_S)
 
@@ -348,20 +370,38 @@ async def test_in_progress_starts_the_wait_anew(bus: Bus, worker: Worker, begin:
 
 
 @pytest.mark.parametrize("asked", [5, 0], ids=["while_asked", "while_idle"])
-async def test_a_deleted_consumer_is_noticed(
-    bus: Bus, worker: Worker, caplog: pytest.LogCaptureFixture, asked: int
+async def test_a_deleted_consumer_is_made_again(
+    bus: Bus, worker: Worker, begin: Begin, caplog: pytest.LogCaptureFixture, asked: int
 ) -> None:
-    """It is said in the log; prepare runs again, and the queue goes on with the consumer made anew."""
+    """Payments go on within seconds, prepared for anew, and the log says what happened, once."""
     worker.queue.pull(asked)
     await bus.round_trip(PATIENCE_S)
     await api.call(bus, "CONSUMER.DELETE.PAYMENTS.dispatcher")
-    worker.queue.pull(5)
-    await until(lambda: "work_queue.consumer_gone" in caplog.messages, "the log")
-    await ensure_dispatcher(bus, max_ack_pending=MAX_ACK_PENDING, ack_wait_s=ACK_WAIT_S)
-    await until(lambda: worker.events == ["prepared"] * 2 and worker.queue.is_open, "the queue to open anew")
-    worker.queue.pull(1)
+    began = asyncio.get_running_loop().time()
+    begin(worker.pump(5))
+    await accept(bus, 1, 2)
+    await worker.came(2)
+    assert asyncio.get_running_loop().time() - began < pulls.PULL_EXPIRES_S / 2
+    await until_backlog(bus, 0)
+    assert worker.events[:2] == ["prepared"] * 2
+    said = [line for line in caplog.messages if line.startswith("work_queue.consumer")]
+    assert said == ["work_queue.consumer_gone", "work_queue.consumer_made_again"]
+
+
+async def test_a_consumer_lost_in_a_crash_is_made_again(
+    nats_server: NatsServer, bus: Bus, worker: Worker, begin: Begin
+) -> None:
+    """The reconnect finds it missing; what was not acked comes again."""
+    begin(worker.pump(5))
     await accept(bus, 1)
-    await worker.came(1)
+    await until_backlog(bus, 0)
+    nats_server.kill()
+    shutil.rmtree(nats_server.folder / "store/jetstream/$G/streams/PAYMENTS/obs/dispatcher")
+    nats_server.start()
+    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await accept(bus, 2)
+    await worker.came(2)
+    await until_backlog(bus, 0)
 
 
 async def test_a_deleted_stream_is_noticed(bus: Bus, worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
@@ -450,7 +490,7 @@ async def test_a_bug_in_deliver_does_not_stop_the_queue(bus: Bus, employ: Employ
     async def prepare() -> None:
         pass
 
-    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", prepare=prepare, deliver=deliver, acks_repeated=1)
+    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", ensure=nothing, prepare=prepare, deliver=deliver, acks_repeated=1)
     begin(queue.run())
     await until(lambda: queue.is_open, "the queue to open")
     await accept(bus, 1, 2)
