@@ -3,6 +3,7 @@
 Reasons of the settings are in the README ("How to look into the streams") and beside each line here.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and 
 
 # Nothing stored depends on these, or only more is kept than before.
 SAFE_TO_UPDATE = frozenset({"description", "max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
+
+log = logging.getLogger("tarifa.bus")
 
 
 class StreamMismatchError(Exception):
@@ -130,6 +133,9 @@ async def ensure_dispatcher(bus: Bus, *, max_ack_pending: int, ack_wait_s: int) 
     """Make or update the durable consumer that all dispatchers share; return its max_ack_pending.
 
     The number is only ever raised: the mark that tells fresh from suspect rests on its having been at most this.
+
+    Where its file on the server is damaged it is made without one: no request has the server let go of such a file, and
+    what the consumer remembers may be lost.
     """
     path = f"{subjects.PAYMENTS}.{subjects.DISPATCHER}"
     try:
@@ -148,11 +154,25 @@ async def ensure_dispatcher(bus: Bus, *, max_ack_pending: int, ack_wait_s: int) 
         "max_deliver": -1,
         "max_ack_pending": most,
         "ack_wait": ack_wait_s * SECOND_NS,
-        "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),  # of a consumer that exists it cannot be changed
+        # Of a consumer that exists these cannot be changed.
+        "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),
+        "mem_storage": found.get("mem_storage", False),
     }
-    if any(_plain(found.get(field)) != _plain(value) for field, value in config.items()):
-        await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})
+    if all(_plain(found.get(field)) == _plain(value) for field, value in config.items()):
+        return most
+    try:
+        await _create_consumer(bus, path, config)
+    except api.ApiError as error:
+        # Not only where the file is damaged: another dispatcher may have found that and been quicker.
+        if found or error.code != api.CONSUMER_NOT_MADE:
+            raise
+        await _create_consumer(bus, path, {**config, "mem_storage": True})
+        log.error("dispatcher.consumer_without_file", extra={"error": str(error)})  # noqa: TRY400  # no bug of ours
     return most
+
+
+async def _create_consumer(bus: Bus, path: str, config: dict[str, Any]) -> None:
+    await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})
 
 
 async def claim_home(bus: Bus, home: str) -> None:
