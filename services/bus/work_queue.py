@@ -20,6 +20,7 @@ from services.telling import Trouble
 
 PREPARE_AGAIN_AFTER_S = 0.5
 EXPIRY_CHECK_EVERY_S = 1.0
+HEARTBEAT_S = 5.0
 # Acks wait for company. It saves the server more than their reading: a work queue whose last message is acked begins a
 # new file, and one that is acked a little later is seldom empty. What a crash leaves unacked is found settled.
 ACK_WITHIN_S = 0.05
@@ -185,7 +186,7 @@ class WorkQueue:
         for handle in tuple(self._acked):
             self._bus.publish(handle, b"+ACK")
         inbox = self._bus.client.new_inbox()
-        pulls = Pulls(self._bus, self._stream, self._durable, inbox)
+        pulls = Pulls(self._bus, self._stream, self._durable, inbox, heartbeat_s=HEARTBEAT_S)
 
         def on_message(message: Message) -> None:
             if pulls.is_status(message):
@@ -215,11 +216,13 @@ class WorkQueue:
     def _is_over(self, pulls: Pulls | None) -> bool:
         if pulls is None or self._bus.generation != self._generation:
             return True
-        pulls.forget_if_expired()
+        pulls.forget_if_overdue()
+        if pulls.is_silent:
+            log.warning("work_queue.silent")
         if pulls.consumer_gone:
             log.error("work_queue.consumer_gone")
             self._consumer_gone = True
-        return pulls.consumer_gone
+        return pulls.consumer_gone or pulls.is_silent
 
     def _on_reconnect(self) -> None:
         self._pulls = None

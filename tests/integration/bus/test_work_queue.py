@@ -415,6 +415,7 @@ async def test_a_deleted_stream_is_noticed(bus: Bus, worker: Worker, caplog: pyt
 async def test_expired_pulls_can_be_asked_again(bus: Bus, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server says how many will not come, so that they are asked for again."""
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.2)
+    worker.queue._pulls._heartbeat_s = 0.05
     await accept(bus, 1)
     worker.queue.pull(5)
     await worker.came(1)
@@ -518,20 +519,69 @@ async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.
     """Where the server's word was lost they are forgotten at the second look after their time, not at the first."""
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.05)
     monkeypatch.setattr(pulls, "_EXPIRY_GRACE_S", 0.05)
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(5)
-    asked.forget_if_expired()
+    asked.forget_if_overdue()
     assert asked.outstanding == 5
     await asyncio.sleep(0.2)
-    asked.forget_if_expired()
+    asked.forget_if_overdue()
     assert asked.outstanding == 5  # the first look after a freeze comes before the socket has been read
-    asked.forget_if_expired()
+    asked.forget_if_overdue()
     assert asked.outstanding == 0
+
+
+async def test_heartbeats_that_are_missed_are_noticed(bus: Bus) -> None:
+    """At the second look after two of them, long before the requests would expire; not while any word comes."""
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=0.05)
+    await asyncio.sleep(0.2)
+    asked.ask(5)
+    asked.forget_if_overdue()
+    asked.forget_if_overdue()
+    assert (asked.outstanding, asked.is_silent) == (5, False)  # nothing was to be said before it was asked
+    await asyncio.sleep(0.2)
+    asked.forget_if_overdue()
+    assert asked.is_status(message("100 Idle Heartbeat"))
+    asked.forget_if_overdue()
+    assert (asked.outstanding, asked.is_silent) == (5, False)
+    await asyncio.sleep(0.2)
+    asked.forget_if_overdue()
+    asked.forget_if_overdue()
+    assert (asked.outstanding, asked.is_silent) == (0, True)
+
+
+async def test_a_silent_queue_is_opened_anew(
+    bus: Bus, employ: Employ, begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A consumer whose node died says nothing; what is asked of the next one is answered."""
+    monkeypatch.setattr(work_queue, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(work_queue, "EXPIRY_CHECK_EVERY_S", 0.1)
+    worker = employ(bus)
+    await until(lambda: worker.queue.is_open, "the queue to open")
+    await bus.listen("silence", lambda _: None)
+    worker.queue._pulls._subject = "silence"
+    await accept(bus, 1)
+    begin(worker.pump(5))
+    await worker.came(1)
+    assert worker.events[:2] == ["prepared"] * 2
+    assert caplog.messages.count("work_queue.silent") == 1
+
+
+async def test_an_idle_queue_is_not_silent(bus: Bus, employ: Employ, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server says that it is there while nothing waits."""
+    monkeypatch.setattr(work_queue, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(work_queue, "EXPIRY_CHECK_EVERY_S", 0.3)
+    worker = employ(bus)
+    await until(lambda: worker.queue.is_open, "the queue to open")
+    worker.queue.pull(5)
+    await asyncio.sleep(2.5)
+    assert (worker.events, worker.queue.outstanding) == (["prepared"], 5)
+    await accept(bus, 1)
+    await worker.came(1)
 
 
 async def test_one_request_asks_for_no_more_than_its_bound(bus: Bus) -> None:
     """A bound on everything."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(1_000_000)
     assert asked.outstanding == 1_000
 
@@ -554,7 +604,7 @@ def message(status: str = "", reply: str = "", subject: str = "inbox.1.4") -> Me
 )
 async def test_what_a_status_says_of_the_requests(bus: Bus, status: str, outstanding: int, *, gone: bool) -> None:
     """Ten asked for; a status is no delivery, and changes what is still to come."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(10)
     assert asked.is_status(message(status))
     assert (asked.outstanding, asked.consumer_gone) == (outstanding, gone)
@@ -562,7 +612,7 @@ async def test_what_a_status_says_of_the_requests(bus: Bus, status: str, outstan
 
 async def test_a_delivery_with_a_header_named_status_is_a_delivery(bus: Bus) -> None:
     """Only what has no ack subject is the server speaking."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(10)
     assert not asked.is_status(message("409", reply="$JS.ACK.PAYMENTS.d.1.2.3.4.5"))
     assert asked.outstanding == 9
