@@ -18,6 +18,7 @@ from services.telling import Trouble
 BATCH = 500
 OPEN_AGAIN_AFTER_S = 0.5
 CHECK_EVERY_S = 1.0
+HEARTBEAT_S = 1.0  # who answers from what was read must know soon that it hears no more
 CONSUMER_IDLE_MAX_S = 60
 
 log = logging.getLogger("tarifa.bus")
@@ -43,8 +44,8 @@ class _Opening:
 class Follower:
     """Reads ``subject`` of ``stream`` into ``apply``, in the order of the stream, without gaps.
 
-    A reconnect, a deleted consumer or a message out of order has it begin again after the last one applied.
-    ``apply`` must not block; an exception from it is a bug and ends ``run``.
+    A reconnect, a consumer that is deleted or silent, or a message out of order has it begin again after the last one
+    applied, and not be caught up until then. ``apply`` must not block; an exception from it is a bug and ends ``run``.
     """
 
     def __init__(self, bus: Bus, stream: str, subject: str, apply: Callable[[Delivery], None]) -> None:
@@ -93,6 +94,8 @@ class Follower:
                 await self._bus.unsubscribe(subscription)
             if self._failed is not None:
                 raise self._failed
+            if opening.pulls.is_silent:
+                log.warning("follow.silent", extra={"stream": self._stream, "after": self.applied_seq})
             if opening.pulls.consumer_gone:
                 log.warning("follow.consumer_gone", extra={"stream": self._stream, "after": self.applied_seq})
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
@@ -120,7 +123,7 @@ class Follower:
                 },
             },
         )
-        pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox())
+        pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=HEARTBEAT_S)
         # Not by the stream's last sequence: a message that is of another subject or was purged never comes.
         opening = _Opening(name, pulls, behind=int(created["num_pending"]))
         self._check_caught_up(opening)
@@ -160,7 +163,7 @@ class Follower:
             self._caught_up.set()
 
     def _top_up(self, pulls: Pulls) -> None:
-        if pulls.consumer_gone:
+        if pulls.consumer_gone or pulls.is_silent:
             self._again.set()
         elif pulls.outstanding <= BATCH // 2:
             try:
@@ -173,7 +176,7 @@ class Follower:
             try:
                 await asyncio.wait_for(self._again.wait(), CHECK_EVERY_S)
             except TimeoutError:
-                opening.pulls.forget_if_expired()
+                opening.pulls.forget_if_overdue()
                 self._top_up(opening.pulls)
                 await self._look_how_far(opening)
                 continue

@@ -13,6 +13,7 @@ from services.bus.message import Message
 
 PULL_EXPIRES_S = 20.0
 _EXPIRY_GRACE_S = 2.0
+_HEARTBEATS_MISSED_MAX = 2
 _BATCH_MAX = 1_000  # of one request; more is asked for as these arrive
 _REFUSED_PAUSE_S = 0.1  # who asks anew whenever something is missing must not ask a refusing server in a circle
 
@@ -25,17 +26,24 @@ log = logging.getLogger("tarifa.bus")
 
 
 class Pulls:
-    """The pull requests of one consumer; their answers come to ``<inbox>.>``."""
+    """The pull requests of one consumer; their answers come to ``<inbox>.>``.
 
-    def __init__(self, bus: Bus, stream: str, consumer: str, inbox: str) -> None:
+    While something is outstanding the server says every ``heartbeat_s`` that it is there. Nobody does so for a consumer
+    whose node died: it ``is_silent``.
+    """
+
+    def __init__(self, bus: Bus, stream: str, consumer: str, inbox: str, *, heartbeat_s: float) -> None:
         self._bus = bus
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self.inbox = inbox
         self._token = 0
         self._latest_deadline_s = 0.0
+        self._heartbeat_s = heartbeat_s
+        self._heard_s = 0.0
         self._overdue = False
         self.outstanding = 0
         self.consumer_gone = False
+        self.is_silent = False
 
     def ask(self, count: int, *, only_what_waits: bool = False) -> None:
         """Ask for that many messages more; ``only_what_waits``: for those that are there, or else for the next one.
@@ -51,9 +59,13 @@ class Pulls:
         self._token += 1
         # With both, no_wait and expires, the server waits for a first message if there is none, and then ends it.
         words = {"batch": count, "expires": int(PULL_EXPIRES_S * 1e9)} | ({"no_wait": True} if only_what_waits else {})
+        words["idle_heartbeat"] = int(self._heartbeat_s * 1e9)  # the server wants it below half of the other
         request = orjson.dumps(words)
+        now_s = asyncio.get_running_loop().time()
+        if not self.outstanding:
+            self._heard_s = now_s  # until now there was nothing to say
         self.outstanding += count
-        self._latest_deadline_s = asyncio.get_running_loop().time() + PULL_EXPIRES_S + _EXPIRY_GRACE_S
+        self._latest_deadline_s = now_s + PULL_EXPIRES_S + _EXPIRY_GRACE_S
         try:
             # The count in the inbox tells, when the server refuses the request, how many will not come.
             self._bus.publish(self._subject, request, f"{self.inbox}.{self._token}.{count}")
@@ -63,6 +75,7 @@ class Pulls:
 
     def is_status(self, message: Message) -> bool:
         """Take note of a message; return whether it was the server speaking of a request rather than a delivery."""
+        self._heard_s = asyncio.get_running_loop().time()
         if message.reply or "Status" not in message.headers:
             self.outstanding = max(0, self.outstanding - 1)
             return False
@@ -85,16 +98,19 @@ class Pulls:
             self._forget(int(pending))
         return True
 
-    def forget_if_expired(self) -> None:
-        """Forget requests whose end the server never told, once the last of them must have ended.
+    def forget_if_overdue(self) -> None:
+        """Forget requests whose end the server never told, once the last must have ended or heartbeats were missed.
 
         To be called now and then; only the second call in a row forgets. After this process was frozen, the first comes
         before what the server said meanwhile has been read.
         """
-        if not self.outstanding or asyncio.get_running_loop().time() <= self._latest_deadline_s:
+        now_s = asyncio.get_running_loop().time()
+        is_silent = now_s > self._heard_s + _HEARTBEATS_MISSED_MAX * self._heartbeat_s
+        if not self.outstanding or (now_s <= self._latest_deadline_s and not is_silent):
             self._overdue = False
         elif self._overdue:
             self.outstanding = 0
+            self.is_silent = is_silent
         else:
             self._overdue = True
 

@@ -3,6 +3,7 @@
 Reasons of the settings are in the README ("How to look into the streams") and beside each line here.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and 
 
 # Nothing stored depends on these, or only more is kept than before.
 SAFE_TO_UPDATE = frozenset({"description", "max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
+
+log = logging.getLogger("tarifa.bus")
 
 
 class StreamMismatchError(Exception):
@@ -140,6 +143,8 @@ def _plain(value: Any) -> Any:
 async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
     """Make or update the durable consumer that all dispatchers share. Its state decides nothing: it may be lost.
 
+    Where its file on the server is damaged it is made without one: no request has the server let go of such a file.
+
     Raises:
         ApiError, BusAwayError: as of the API.
     """
@@ -159,7 +164,21 @@ async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
         "max_deliver": -1,
         "max_ack_pending": ACK_PENDING_MAX,
         "ack_wait": ack_wait_s * SECOND_NS,
-        "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),  # of a consumer that exists it cannot be changed
+        # Of a consumer that exists these cannot be changed.
+        "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),
+        "mem_storage": found.get("mem_storage", False),
     }
-    if any(_plain(found.get(field)) != _plain(value) for field, value in config.items()):
-        await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})
+    if all(_plain(found.get(field)) == _plain(value) for field, value in config.items()):
+        return
+    try:
+        await _create_consumer(bus, path, config)
+    except api.ApiError as error:
+        # Not only where the file is damaged: another dispatcher may have found that and been quicker.
+        if found or error.code != api.CONSUMER_NOT_MADE:
+            raise
+        await _create_consumer(bus, path, {**config, "mem_storage": True})
+        log.error("dispatcher.consumer_without_file", extra={"error": str(error)})  # noqa: TRY400  # no bug of ours
+
+
+async def _create_consumer(bus: Bus, path: str, config: dict[str, Any]) -> None:
+    await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})

@@ -20,6 +20,7 @@ from services.telling import Trouble
 
 PREPARE_AGAIN_AFTER_S = 0.5
 EXPIRY_CHECK_EVERY_S = 1.0
+HEARTBEAT_S = 5.0
 # Acks wait for company. It saves the server more than their reading: a work queue whose last message is acked begins a
 # new file, and one that is acked a little later is seldom empty. What a crash leaves unacked is found settled.
 ACK_WITHIN_S = 0.05
@@ -92,7 +93,9 @@ class WorkQueue:
     Args:
         bus: the connection.
         stream: the stream's name.
-        durable: the consumer's name; it must exist.
+        durable: the consumer's name.
+        ensure: makes the consumer where it is missing, for it may be deleted or lost in a crash at any time; awaited in
+            each opening before ``prepare``, and tried again as that is.
         prepare: awaited after each (re)connect before the first pull; BusAwayError or ApiError has it tried again.
         deliver: called for each message, in order; must not block.
         acks_repeated: so many of the last acks are sent again after a reconnect, because a killed server may have
@@ -105,6 +108,7 @@ class WorkQueue:
         stream: str,
         durable: str,
         *,
+        ensure: Callable[[], Awaitable[None]],
         prepare: Callable[[], Awaitable[None]],
         deliver: Callable[[Delivery], None],
         acks_repeated: int,
@@ -112,11 +116,13 @@ class WorkQueue:
         self._bus = bus
         self._stream = stream
         self._durable = durable
+        self._ensure = ensure
         self._prepare = prepare
         self._deliver = deliver
         self._acked: deque[str] = deque(maxlen=acks_repeated)
         self._pulls: Pulls | None = None
         self._generation = -1
+        self._consumer_gone = False
         self._reconnected = asyncio.Event()
         bus.on_reconnect(self._on_reconnect)
 
@@ -184,11 +190,15 @@ class WorkQueue:
 
     async def _open(self) -> Subscription:
         generation = self._bus.generation
+        await self._ensure()
+        if self._consumer_gone:
+            log.warning("work_queue.consumer_made_again", extra={"stream": self._stream, "consumer": self._durable})
+            self._consumer_gone = False
         await self._prepare()
         for handle in tuple(self._acked):
             self._bus.publish(handle, b"+ACK")
         inbox = self._bus.client.new_inbox()
-        pulls = Pulls(self._bus, self._stream, self._durable, inbox)
+        pulls = Pulls(self._bus, self._stream, self._durable, inbox, heartbeat_s=HEARTBEAT_S)
 
         def on_message(message: Message) -> None:
             if pulls.is_status(message):
@@ -218,10 +228,13 @@ class WorkQueue:
     def _is_over(self, pulls: Pulls | None) -> bool:
         if pulls is None or self._bus.generation != self._generation:
             return True
-        pulls.forget_if_expired()
+        pulls.forget_if_overdue()
+        if pulls.is_silent:
+            log.warning("work_queue.silent")
         if pulls.consumer_gone:
             log.error("work_queue.consumer_gone")
-        return pulls.consumer_gone
+            self._consumer_gone = True
+        return pulls.consumer_gone or pulls.is_silent
 
     def _on_reconnect(self) -> None:
         self._pulls = None

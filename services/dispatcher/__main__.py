@@ -85,7 +85,11 @@ async def _settle(
     clock, tally, log_read = SystemClock(), Tally(names), AssignmentLog()
     alive = Alive(clock, config.ack_wait_s)
     traffic = Traffic(names, config.rules)
-    stream, assignments, settlements = PaymentStream(bus), AssignmentStream(bus, instance), SettlementRecords(bus)
+    stream, assignments, settlements = (
+        PaymentStream(bus, ack_wait_s=config.ack_wait_s),
+        AssignmentStream(bus, instance),
+        SettlementRecords(bus),
+    )
     stories = Stories(traffic, tally)
     assigning = Assigning(owner=owner, log_read=log_read, assignments=assignments, settlements=settlements, clock=clock)
     settling = Settling(

@@ -1,10 +1,12 @@
 """PAYMENTS as the dispatcher uses it; keeps the flow's ports Queue and Source."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import consumer_state, first_from
+from services.bus.streams import ensure_dispatcher
 from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts import subjects
 from services.contracts.stamp import micros_of
@@ -15,10 +17,11 @@ ACKS_REPEATED = 4_096  # more than are acked between two writes of the consumer'
 
 
 class PaymentStream:
-    """Keeps the flow's ports Queue and Source."""
+    """Keeps the flow's ports Queue and Source; ``ack_wait_s`` is of the durable consumer, should it be made again."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, *, ack_wait_s: int) -> None:
         self._bus = bus
+        self._ack_wait_s = ack_wait_s
         self._queue: WorkQueue | None = None
 
     def open(self, deliver: Callable[[Delivery], None], prepare: Callable[[], Awaitable[None]]) -> WorkQueue:
@@ -27,6 +30,7 @@ class PaymentStream:
             self._bus,
             subjects.PAYMENTS,
             subjects.DISPATCHER,
+            ensure=partial(ensure_dispatcher, self._bus, ack_wait_s=self._ack_wait_s),
             prepare=prepare,
             deliver=deliver,
             acks_repeated=ACKS_REPEATED,

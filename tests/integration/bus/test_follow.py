@@ -12,7 +12,7 @@ from services.bus.follow import Follower, StreamWentBackError
 from services.bus.lookup import stream_state
 from services.bus.message import Message
 from services.bus.publish import Stored, store
-from services.bus.pulls import Pulls
+from services.bus.pulls import PULL_EXPIRES_S, Pulls
 from services.bus.streams import StreamLimits, ensure_streams
 from services.bus.work_queue import Delivery
 from tests.integration.bus.conftest import Begin, Connect
@@ -237,6 +237,48 @@ async def test_a_deleted_consumer_is_replaced(
     await until(lambda: reader.seqs == [1, 2], "the next one")
     await reader.caught_up()
     assert len(await consumers(bus)) == 1
+
+
+async def test_a_silent_consumer_is_replaced(
+    bus: Bus, streams: StreamLimits, begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One whose node died says nothing: within seconds the follower no longer says that it has read all."""
+    monkeypatch.setattr(follow, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(follow, "CHECK_EVERY_S", 0.2)
+    ask = Pulls.ask
+
+    def ask_of_one_that_is_silent(self: Pulls, count: int) -> None:
+        self._subject = "silence"
+        ask(self, count)
+
+    await bus.listen("silence", lambda _: None)
+    reader = Reader(bus)
+    with monkeypatch.context() as patch:
+        patch.setattr(Pulls, "ask", ask_of_one_that_is_silent)
+        begin(reader.follower.run())
+        await reader.caught_up()
+        await settle(bus, 1)
+        began = asyncio.get_running_loop().time()
+        await until(lambda: "follow.silent" in caplog.messages, "the log")
+        assert not reader.follower.is_caught_up
+        assert asyncio.get_running_loop().time() - began < PULL_EXPIRES_S / 2
+    await until(lambda: reader.seqs == [1], "what was stored meanwhile")
+    await reader.caught_up()
+
+
+async def test_an_idle_follower_stays_caught_up(
+    bus: Bus, streams: StreamLimits, begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server says that it is there while nothing is stored."""
+    monkeypatch.setattr(follow, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(follow, "CHECK_EVERY_S", 0.3)
+    reader = Reader(bus)
+    begin(reader.follower.run())
+    await reader.caught_up()
+    await asyncio.sleep(2.5)
+    assert reader.follower.is_caught_up
+    assert len(await consumers(bus)) == 1
+    assert "follow.silent" not in caplog.messages
 
 
 async def more_than(bus: Bus, number: int) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from services.bus import api
 from services.bus.connection import Bus
-from services.bus.lookup import stream_state
+from services.bus.lookup import consumer_state, stream_state
 from services.bus.publish import Full, Stored, store
 from services.bus.streams import (
     StreamLimits,
@@ -21,6 +21,7 @@ from tests.conftest import LIMITS
 from tests.integration.bus.conftest import Connect
 from tests.nats_server import NatsServer, until
 
+CONSUMER_FOLDER = "store/jetstream/$G/streams/PAYMENTS/obs/dispatcher"
 NAMES = [config["name"] for config in wanted(LIMITS)]
 
 
@@ -175,3 +176,46 @@ async def test_a_consumer_with_fewer_pulls_waiting_is_kept(bus: Bus, streams: St
     await api.call(bus, "CONSUMER.CREATE.PAYMENTS.dispatcher", request)
     await ensure_dispatcher(bus, ack_wait_s=30)
     assert (await consumer_config(bus))["max_waiting"] == 512
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [("o.dat", bytes(19)), ("o.dat", b"\x16\x02" + b"\xff" * 40), ("o.dat", b""), ("meta.inf", bytes(300))],
+    ids=["state_zeroed", "state_unreadable", "state_empty", "settings_zeroed"],
+)
+async def test_a_damaged_consumer_is_made_anew(
+    nats_server: NatsServer, bus: Bus, streams: StreamLimits, connect: Connect, damage: tuple[str, bytes]
+) -> None:
+    """Whatever is in its files after a crash, dispatchers start, all at once, and after the next crash again."""
+    await ensure_dispatcher(bus, ack_wait_s=30)
+    await accept(bus, "p1")
+    for crashes in (1, 2):
+        nats_server.kill()
+        name, what = damage
+        (nats_server.folder / CONSUMER_FOLDER / name).write_bytes(what)
+        nats_server.start()
+        await until(lambda crashes=crashes: bus.generation == crashes and bus.is_connected, "the reconnect")
+        buses = [bus] + [await connect() for _ in range(4)]
+        await asyncio.gather(*(ensure_dispatcher(each, ack_wait_s=30) for each in buses))
+        assert (await consumer_state(bus, "PAYMENTS", "dispatcher")).pending == 1
+        await ensure_dispatcher(bus, ack_wait_s=60)
+        assert (await consumer_config(bus))["ack_wait"] == 60 * 10**9
+    assert (await stream_state(bus, "PAYMENTS")).messages == 1
+
+
+async def test_a_damaged_consumer_is_told(
+    nats_server: NatsServer, bus: Bus, streams: StreamLimits, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a crash, by who makes it without its file; one that is whole keeps it, and says nothing."""
+    await ensure_dispatcher(bus, ack_wait_s=30)
+    nats_server.restart()
+    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await ensure_dispatcher(bus, ack_wait_s=30)
+    assert "dispatcher.consumer_without_file" not in caplog.messages
+    nats_server.kill()
+    (nats_server.folder / CONSUMER_FOLDER / "o.dat").write_bytes(bytes(19))
+    nats_server.start()
+    await until(lambda: bus.generation == 2 and bus.is_connected, "the reconnect")
+    for _ in range(2):
+        await ensure_dispatcher(bus, ack_wait_s=30)
+    assert caplog.messages.count("dispatcher.consumer_without_file") == 1

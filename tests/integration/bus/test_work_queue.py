@@ -1,6 +1,7 @@
 """Deliveries of a durable consumer: bounded, prepared for, acked, whatever happens to the server meanwhile."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 
@@ -30,8 +31,21 @@ class Worker:
         self.may_prepare = asyncio.Event()
         self.may_prepare.set()
         self.queue = WorkQueue(
-            bus, "PAYMENTS", "dispatcher", prepare=self.prepare, deliver=self.events.append, acks_repeated=100
+            bus,
+            "PAYMENTS",
+            "dispatcher",
+            ensure=self.ensure,
+            prepare=self.prepare,
+            deliver=self.events.append,
+            acks_repeated=100,
         )
+
+    async def ensure(self) -> None:
+        """Make the consumer where it is missing; one that a test has changed stays."""
+        try:
+            await consumer_state(self.bus, "PAYMENTS", "dispatcher")
+        except api.ApiError:
+            await ensure_dispatcher(self.bus, ack_wait_s=ACK_WAIT_S)
 
     async def prepare(self) -> None:
         """Nothing is delivered before this has ended."""
@@ -91,6 +105,10 @@ async def accept(bus: Bus, *ids: int) -> None:
                     break
                 case _:
                     await asyncio.sleep(0.05)
+
+
+async def nothing() -> None:
+    """Ensure nothing."""
 
 
 async def backlog(bus: Bus) -> int:
@@ -213,7 +231,9 @@ async def test_prepare_that_fails_is_tried_again(
         if failures:
             raise failures.pop()
 
-    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", prepare=prepare, deliver=lambda _: None, acks_repeated=1)
+    queue = WorkQueue(
+        bus, "PAYMENTS", "dispatcher", ensure=nothing, prepare=prepare, deliver=lambda _: None, acks_repeated=1
+    )
     begin(queue.run())
     await until(lambda: queue.is_open, "the queue to open")
     assert not failures
@@ -225,7 +245,9 @@ async def test_a_bug_in_prepare_ends_run(bus: Bus, employ: Employ) -> None:
     async def prepare() -> None:
         raise ZeroDivisionError
 
-    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", prepare=prepare, deliver=lambda _: None, acks_repeated=1)
+    queue = WorkQueue(
+        bus, "PAYMENTS", "dispatcher", ensure=nothing, prepare=prepare, deliver=lambda _: None, acks_repeated=1
+    )
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(queue.run(), PATIENCE_S)
 
@@ -348,20 +370,38 @@ async def test_in_progress_starts_the_wait_anew(bus: Bus, worker: Worker, begin:
 
 
 @pytest.mark.parametrize("asked", [5, 0], ids=["while_asked", "while_idle"])
-async def test_a_deleted_consumer_is_noticed(
-    bus: Bus, worker: Worker, caplog: pytest.LogCaptureFixture, asked: int
+async def test_a_deleted_consumer_is_made_again(
+    bus: Bus, worker: Worker, begin: Begin, caplog: pytest.LogCaptureFixture, asked: int
 ) -> None:
-    """It is said in the log; prepare runs again, and the queue goes on with the consumer made anew."""
+    """Payments go on within seconds, prepared for anew, and the log says what happened, once."""
     worker.queue.pull(asked)
     await bus.round_trip(PATIENCE_S)
     await api.call(bus, "CONSUMER.DELETE.PAYMENTS.dispatcher")
-    worker.queue.pull(5)
-    await until(lambda: "work_queue.consumer_gone" in caplog.messages, "the log")
-    await ensure_dispatcher(bus, ack_wait_s=ACK_WAIT_S)
-    await until(lambda: worker.events == ["prepared"] * 2 and worker.queue.is_open, "the queue to open anew")
-    worker.queue.pull(1)
+    began = asyncio.get_running_loop().time()
+    begin(worker.pump(5))
+    await accept(bus, 1, 2)
+    await worker.came(2)
+    assert asyncio.get_running_loop().time() - began < pulls.PULL_EXPIRES_S / 2
+    await until_backlog(bus, 0)
+    assert worker.events[:2] == ["prepared"] * 2
+    said = [line for line in caplog.messages if line.startswith("work_queue.consumer")]
+    assert said == ["work_queue.consumer_gone", "work_queue.consumer_made_again"]
+
+
+async def test_a_consumer_lost_in_a_crash_is_made_again(
+    nats_server: NatsServer, bus: Bus, worker: Worker, begin: Begin
+) -> None:
+    """The reconnect finds it missing; what was not acked comes again."""
+    begin(worker.pump(5))
     await accept(bus, 1)
-    await worker.came(1)
+    await until_backlog(bus, 0)
+    nats_server.kill()
+    shutil.rmtree(nats_server.folder / "store/jetstream/$G/streams/PAYMENTS/obs/dispatcher")
+    nats_server.start()
+    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await accept(bus, 2)
+    await worker.came(2)
+    await until_backlog(bus, 0)
 
 
 async def test_a_deleted_stream_is_noticed(bus: Bus, worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
@@ -375,6 +415,7 @@ async def test_a_deleted_stream_is_noticed(bus: Bus, worker: Worker, caplog: pyt
 async def test_expired_pulls_can_be_asked_again(bus: Bus, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server says how many will not come, so that they are asked for again."""
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.2)
+    worker.queue._pulls._heartbeat_s = 0.05
     await accept(bus, 1)
     worker.queue.pull(5)
     await worker.came(1)
@@ -450,7 +491,7 @@ async def test_a_bug_in_deliver_does_not_stop_the_queue(bus: Bus, employ: Employ
     async def prepare() -> None:
         pass
 
-    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", prepare=prepare, deliver=deliver, acks_repeated=1)
+    queue = WorkQueue(bus, "PAYMENTS", "dispatcher", ensure=nothing, prepare=prepare, deliver=deliver, acks_repeated=1)
     begin(queue.run())
     await until(lambda: queue.is_open, "the queue to open")
     await accept(bus, 1, 2)
@@ -478,20 +519,69 @@ async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.
     """Where the server's word was lost they are forgotten at the second look after their time, not at the first."""
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.05)
     monkeypatch.setattr(pulls, "_EXPIRY_GRACE_S", 0.05)
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(5)
-    asked.forget_if_expired()
+    asked.forget_if_overdue()
     assert asked.outstanding == 5
     await asyncio.sleep(0.2)
-    asked.forget_if_expired()
+    asked.forget_if_overdue()
     assert asked.outstanding == 5  # the first look after a freeze comes before the socket has been read
-    asked.forget_if_expired()
+    asked.forget_if_overdue()
     assert asked.outstanding == 0
+
+
+async def test_heartbeats_that_are_missed_are_noticed(bus: Bus) -> None:
+    """At the second look after two of them, long before the requests would expire; not while any word comes."""
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=0.05)
+    await asyncio.sleep(0.2)
+    asked.ask(5)
+    asked.forget_if_overdue()
+    asked.forget_if_overdue()
+    assert (asked.outstanding, asked.is_silent) == (5, False)  # nothing was to be said before it was asked
+    await asyncio.sleep(0.2)
+    asked.forget_if_overdue()
+    assert asked.is_status(message("100 Idle Heartbeat"))
+    asked.forget_if_overdue()
+    assert (asked.outstanding, asked.is_silent) == (5, False)
+    await asyncio.sleep(0.2)
+    asked.forget_if_overdue()
+    asked.forget_if_overdue()
+    assert (asked.outstanding, asked.is_silent) == (0, True)
+
+
+async def test_a_silent_queue_is_opened_anew(
+    bus: Bus, employ: Employ, begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A consumer whose node died says nothing; what is asked of the next one is answered."""
+    monkeypatch.setattr(work_queue, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(work_queue, "EXPIRY_CHECK_EVERY_S", 0.1)
+    worker = employ(bus)
+    await until(lambda: worker.queue.is_open, "the queue to open")
+    await bus.listen("silence", lambda _: None)
+    worker.queue._pulls._subject = "silence"
+    await accept(bus, 1)
+    begin(worker.pump(5))
+    await worker.came(1)
+    assert worker.events[:2] == ["prepared"] * 2
+    assert caplog.messages.count("work_queue.silent") == 1
+
+
+async def test_an_idle_queue_is_not_silent(bus: Bus, employ: Employ, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server says that it is there while nothing waits."""
+    monkeypatch.setattr(work_queue, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(work_queue, "EXPIRY_CHECK_EVERY_S", 0.3)
+    worker = employ(bus)
+    await until(lambda: worker.queue.is_open, "the queue to open")
+    worker.queue.pull(5)
+    await asyncio.sleep(2.5)
+    assert (worker.events, worker.queue.outstanding) == (["prepared"], 5)
+    await accept(bus, 1)
+    await worker.came(1)
 
 
 async def test_one_request_asks_for_no_more_than_its_bound(bus: Bus) -> None:
     """A bound on everything."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(1_000_000)
     assert asked.outstanding == 1_000
 
@@ -514,7 +604,7 @@ def message(status: str = "", reply: str = "", subject: str = "inbox.1.4") -> Me
 )
 async def test_what_a_status_says_of_the_requests(bus: Bus, status: str, outstanding: int, *, gone: bool) -> None:
     """Ten asked for; a status is no delivery, and changes what is still to come."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(10)
     assert asked.is_status(message(status))
     assert (asked.outstanding, asked.consumer_gone) == (outstanding, gone)
@@ -522,7 +612,7 @@ async def test_what_a_status_says_of_the_requests(bus: Bus, status: str, outstan
 
 async def test_a_delivery_with_a_header_named_status_is_a_delivery(bus: Bus) -> None:
     """Only what has no ack subject is the server speaking."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears")
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "nobody.hears", heartbeat_s=60)
     asked.ask(10)
     assert not asked.is_status(message("409", reply="$JS.ACK.PAYMENTS.d.1.2.3.4.5"))
     assert asked.outstanding == 9
