@@ -1,7 +1,7 @@
 """One processor over HTTP: whatever it does, or fails to do, comes back as a value and is never better than it was.
 
-A payment counts as not sent only where the transport says `httpx.ConnectError`, and as booked only by a complete 2xx
-or by the processor's own record of it.
+A payment counts as not sent only where the transport says `httpx.ConnectError` or `httpx.ConnectTimeout`, and as booked
+only by a complete 2xx or by the processor's own record of it.
 """
 
 from dataclasses import dataclass
@@ -139,7 +139,7 @@ class ProcessorApi:
         )
         try:
             status, body = await self._exchange(self._request("POST", self._payments, self._call_limits, content))
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return NotSent(_told(error))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(_told(error))
@@ -156,7 +156,7 @@ class ProcessorApi:
         """Return status and complete body.
 
         Raises:
-            httpx.ConnectError: nothing was sent.
+            httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
             Exception: any other: there is no complete answer.
         """
         # Not through httpx.AsyncClient: redirects, cookies and auth are not wanted, and its layers cost more than

@@ -5,7 +5,7 @@
 | 2xx, complete | Booked |
 | 422, and GET gives it | Booked, as GET says |
 | 429; 500 or 503 and then GET = 404 | NotBooked |
-| a refused connection | NotBooked |
+| a refused connection, an unresolved name, a connect that timed out | NotBooked |
 | 400, 413, 415; 422 that does not say "already exists" and then GET = 404 | Refused |
 | 3xx, other 4xx | NotBooked, and the processor is misconfigured |
 | everything else | Unknown |
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The connection was refused: by the exception's type, not one byte of the request left."""
+    """No connection came about: by the exception's type, not one byte of the request left."""
 
     detail: str
 

@@ -15,6 +15,7 @@ from tests.integration.dispatcher.misbehaving import (
     answer,
     closes,
     dribbles,
+    full_listener,
     hangs,
     record,
     resets,
@@ -119,6 +120,14 @@ async def test_refused_connection_is_not_booked(api_for: ApiFor) -> None:
     with socket.socket() as bound_but_deaf:
         bound_but_deaf.bind(("127.0.0.1", 0))
         outcome = await api_for(f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}").charge(ID, 1990, NOW)
+    assert isinstance(outcome, NotBooked)
+    assert not outcome.misconfigured
+
+
+async def test_connect_that_times_out_is_not_booked(api_for: ApiFor) -> None:
+    """Where no connection came about in time, nothing was sent either."""
+    with full_listener() as url:
+        outcome = await api_for(url, SHORT_S).charge(ID, 1990, NOW)
     assert isinstance(outcome, NotBooked)
     assert not outcome.misconfigured
 
