@@ -35,7 +35,6 @@ HEALTH_MS_MAX: Final = 3_600_000
 _DETAIL_CHARS_MAX: Final = 200
 _OK: Final = 200
 _NOT_FOUND: Final = 404
-_ALREADY_EXISTS: Final = b"already exists"
 _JSON: Final = (b"Content-Type", b"application/json")
 
 
@@ -143,7 +142,7 @@ class ProcessorApi:
             return NotSent(_told(error))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(_told(error))
-        return Answer(status, _detail(status, body), already_exists=_ALREADY_EXISTS in body.lower())
+        return Answer(status, _detail(status, body))
 
     def _request(
         self, method: str, url: httpx.URL, limits: dict[str, dict[str, float | None]], content: bytes = b""

@@ -3,13 +3,14 @@
 | what came back of the POST | outcome |
 |---|---|
 | 2xx, complete | Booked |
-| 422, and GET gives it | Booked, as GET says |
+| 409 or 422, and GET gives it | Booked, as GET says |
 | 429; 500 or 503 and then GET = 404 | NotBooked |
 | a refused connection, an unresolved name, a connect that timed out | NotBooked |
-| 400, 413, 415; 422 that does not say "already exists" and then GET = 404 | Refused |
+| 400, 413, 415; 409 or 422 and then GET = 404 | Refused |
 | 3xx, other 4xx | NotBooked, and the processor is misconfigured |
-| everything else | Unknown |
+| everything else, and every row above whose GET is not answered | Unknown |
 
+What a processor's message says decides nothing: it is a text, and GET is a fact.
 An outcome speaks for its own attempt only. Whoever doubts says Unknown: a wrong NotBooked charges twice.
 """
 
@@ -23,11 +24,10 @@ from services.contracts.money import Cents
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete HTTP answer to the POST; ``already_exists``: its message says that the id is booked there."""
+    """A complete HTTP answer to the POST."""
 
     status: int
     detail: str
-    already_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ ASK_PROCESSOR = AskProcessor()
 
 _SUCCESS = range(200, 300)
 _HANDLER_ANSWERED = frozenset({500, 503})
-_NOT_PROCESSABLE = 422
+_BOOKED_OR_REFUSED = frozenset({409, 422})
 _TOO_MANY = 429
 _TURNED_DOWN = frozenset({400, 413, 415})
 _MISCONFIGURED = range(300, 500)
@@ -127,7 +127,7 @@ def outcome_of(reply: Reply) -> Outcome | AskProcessor:
             return Unknown(detail)
         case Answer(status) if status in _SUCCESS:
             return Booked(recorded=None)
-        case Answer(status) if status in _HANDLER_ANSWERED or status == _NOT_PROCESSABLE:
+        case Answer(status) if status in _HANDLER_ANSWERED or status in _BOOKED_OR_REFUSED:
             return ASK_PROCESSOR
         case Answer(status, detail) if status == _TOO_MANY:
             return NotBooked(detail)
@@ -146,9 +146,7 @@ def outcome_after_lookup(reply: Answer, lookup: Lookup) -> Outcome:
             return Booked(recorded=lookup)
         case Absent() if reply.status in _HANDLER_ANSWERED:
             return NotBooked(reply.detail)
-        case Absent() if not reply.already_exists:
-            return Refused(reply.detail)
         case Absent():
-            return Unknown(f"{reply.detail}, but GET = 404")
+            return Refused(reply.detail)
         case LookupFailed(detail):
             return Unknown(f"{reply.detail}, and GET: {detail}")

@@ -29,6 +29,7 @@ NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
 RECORDED = Booked(Found(1990, datetime(2025, 7, 15, 12, 34, 56, tzinfo=UTC)))
 
 CHUNKED_AND_CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+CONFLICT = says(409, b'{"message":"duplicate"}')
 EXISTS = says(422, b'{"message":"CorrelationId already exists"}')
 INVALID = says(422, b'{"message":"amount is not acceptable"}')
 
@@ -156,7 +157,7 @@ async def test_redirect_is_not_followed(status: int, misbehaving_server: Serve, 
     assert elsewhere.connections == 0
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 409])
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 410])
 async def test_other_4xx_is_misconfigured(status: int, misbehaving_server: Serve, api_for: ApiFor) -> None:
     """An address that is not a processor's has charged nothing and never will."""
     server = await misbehaving_server(says(status))
@@ -185,7 +186,11 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize("post", [says(500), says(503), EXISTS, INVALID], ids=["500", "503", "exists", "other 422"])
+@pytest.mark.parametrize(
+    "post",
+    [says(500), says(503), CONFLICT, EXISTS, INVALID],
+    ids=["500", "503", "409", "exists", "other 422"],
+)
 class TestLookUpDecides:
     """Where a reply leaves it open, GET of the id says what became of the payment."""
 
@@ -211,12 +216,13 @@ class TestLookUpDecides:
 
 
 @pytest.mark.parametrize(
-    ("post", "expected"), [(says(500), NotBooked), (says(503), NotBooked), (EXISTS, Unknown), (INVALID, Refused)]
+    ("post", "expected"),
+    [(says(500), NotBooked), (says(503), NotBooked), (CONFLICT, Refused), (EXISTS, Refused), (INVALID, Refused)],
 )
 async def test_absent_means_what_the_reply_made_of_it(
     post: Script, expected: type, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """Not there: after a 5xx not booked, after a refusal refused, after "already exists" a contradiction."""
+    """Not there: after a 5xx not booked, after a refusal refused, whatever it said in words."""
     server = await misbehaving_server(post, says(404))
     outcome = await api_for(server.url).charge(ID, 1990, NOW)
     assert isinstance(outcome, expected)

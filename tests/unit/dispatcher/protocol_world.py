@@ -238,7 +238,7 @@ class World:
             return failures[how]
         book = self.books[processor]
         if payment_id in book:
-            return Answer(422, "already exists", already_exists=True)
+            return Answer(422, "already exists")
         book[payment_id] = Found(Cents(cents), requested_at)
         return Answer(500, "500") if how == "500 booked" else Answer(200, "booked")
 
