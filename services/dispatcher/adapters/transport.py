@@ -137,7 +137,7 @@ async def _connected(origin: _Origin, ends_at_s: float, request: httpx.Request) 
             _, connection = await loop.create_connection(Connection, origin.host, origin.port, ssl=tls)
     except TimeoutError as error:  # ours, or the system's own
         raise httpx.ConnectTimeout("not connected in time", request=request) from error
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter: a name that no resolver can be asked about
         raise httpx.ConnectError(f"{type(error).__name__}: {error}", request=request) from error
     return connection
 

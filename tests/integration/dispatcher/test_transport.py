@@ -51,6 +51,13 @@ async def test_refused_connection_is_a_connect_error(client: httpx.AsyncClient) 
             await client.post(f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}")
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", f"{'a' * 64}.invalid"])
+async def test_name_that_cannot_be_resolved_is_a_connect_error(host: str, client: httpx.AsyncClient) -> None:
+    """Nor is anything sent where there is no address, be it for want of a name that could be asked about."""
+    with pytest.raises(httpx.ConnectError):
+        await client.post(f"http://{host}:80")
+
+
 async def test_connect_that_times_out_is_a_connect_timeout(client: httpx.AsyncClient) -> None:
     """The other one: the time ran out before there was anything to write to."""
     with full_listener() as url, pytest.raises(httpx.ConnectTimeout):
