@@ -76,11 +76,19 @@ class ProcessorApi:
         transport: sends the requests; its pool may serve several processors and is closed by whoever made it.
         call_timeout_s: for one request; `charge` may make two.
         health_timeout_s: for the health call, which processors hold back rather than refuse when asked too often.
+        speaks_for_itself: whether a 503 is the processor's own; False where a gateway before it may say it.
     """
 
     def __init__(
-        self, url: str, transport: httpx.AsyncBaseTransport, *, call_timeout_s: float, health_timeout_s: float
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        call_timeout_s: float,
+        health_timeout_s: float,
+        speaks_for_itself: bool = True,
     ) -> None:
+        self._speaks_for_itself = speaks_for_itself
         self._transport = transport
         self._payments = httpx.URL(f"{url}/payments")
         self._health = httpx.URL(f"{url}/payments/service-health")
@@ -101,7 +109,8 @@ class ProcessorApi:
         outcome = outcome_of(reply)
         if isinstance(outcome, AskProcessor):
             answer = cast("Answer", reply)  # without an answer there is nothing to ask about
-            return outcome_after_lookup(answer, await self.look_up(payment_id))
+            lookup = await self.look_up(payment_id)
+            return outcome_after_lookup(answer, lookup, speaks_for_itself=self._speaks_for_itself)
         return outcome
 
     async def look_up(self, payment_id: str) -> Lookup:

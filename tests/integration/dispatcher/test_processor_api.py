@@ -4,10 +4,13 @@ import json
 import socket
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
+from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked, Refused, Unknown
 from tests.integration.dispatcher.misbehaving import (
+    PATIENT_S,
     SHORT_S,
     ApiFor,
     Script,
@@ -227,6 +230,18 @@ async def test_absent_means_what_the_reply_made_of_it(
     outcome = await api_for(server.url).charge(ID, 1990, NOW)
     assert isinstance(outcome, expected)
     assert not is_misconfigured(outcome)
+
+
+async def test_503_of_a_gateway_is_unknown_where_get_does_not_find_it(
+    misbehaving_server: Serve, transport: httpx.AsyncBaseTransport
+) -> None:
+    """The client of a processor that does not speak for itself knows it."""
+    server = await misbehaving_server(says(503), says(404))
+    api = ProcessorApi(
+        server.url, transport, call_timeout_s=PATIENT_S, health_timeout_s=PATIENT_S, speaks_for_itself=False
+    )
+    assert isinstance(await api.charge(ID, 1990, NOW), Unknown)
+    assert [one.method for one in server.seen] == ["POST", "GET"]
 
 
 @pytest.mark.parametrize("amount", ["19.9", "19.90", "1.99e1"])

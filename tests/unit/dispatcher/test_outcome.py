@@ -97,3 +97,21 @@ def test_status_in_no_row_is_unknown(status: int) -> None:
 def test_look_up_decides(reply: Answer, lookup: Lookup, expected: Outcome) -> None:
     """What GET says, together with the reply that led to it."""
     assert outcome_after_lookup(reply, lookup) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "lookup", "expected"),
+    [
+        (503, Absent(), Unknown("503 said, perhaps a gateway's")),
+        (503, FOUND, Booked(FOUND)),
+        (503, FAILED, Unknown("503 said, and GET: silence")),
+        (500, Absent(), NotBooked("500 said")),
+        (409, Absent(), Refused("409 said")),
+        (422, Absent(), Refused("422 said")),
+    ],
+)
+def test_503_behind_a_gateway_leaves_open_whether_the_handler_still_runs(
+    status: int, lookup: Lookup, expected: Outcome
+) -> None:
+    """What GET does not find may yet be booked by it; the other replies are the handler's own wherever it stands."""
+    assert outcome_after_lookup(row(status), lookup, speaks_for_itself=False) == expected
