@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,18 @@ def processors_from_text(text: str) -> tuple[Processor, ...]:
     names = [processor.name for processor in processors]
     if len(set(names)) != len(names):
         raise ValueError("names a processor twice")
+    servers: dict[str, str] = {}
+    for processor in processors:
+        other = servers.setdefault(_server(processor.url), processor.name)
+        if other != processor.name:
+            raise ValueError(f"has one url for {other} and {processor.name}: {processor.url}")
     return by_fee(processors)
+
+
+def _server(url: str) -> str:
+    """Return what two spellings of one url have in common; paths keep their case, as servers do."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or DEFAULT_PORTS[parts.scheme]}{parts.path.rstrip('/')}"
 
 
 def _processor(part: str) -> Processor:
@@ -45,9 +57,7 @@ def _processor(part: str) -> Processor:
         raise ValueError(f"has {part!r}, which is not name=url@fee")
     if not NAME.fullmatch(name):
         raise ValueError(f"has the name {name!r}; use 1 to 32 of a-z, 0-9, _ and -")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError(f"has the url {url!r} for {name}; write http://host:port")
+    _check_url(name, url)
     try:
         fee = Decimal(fee_text)
     except InvalidOperation:
@@ -55,3 +65,23 @@ def _processor(part: str) -> Processor:
     if not (fee.is_finite() and 0 <= fee < 1):
         raise ValueError(f"has the fee {fee_text} for {name}; it must be at least 0 and below 1")
     return Processor(name, url.rstrip("/"), fee)
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that hold no IPv6 address
+        raise ValueError(f"has the url {url!r} for {name}; write http://host:port") from None
+    if "@" in parts.netloc:
+        # Not repeated here: what is refused is logged.
+        raise ValueError(f"has credentials in the url for {name}; leave them out, they are not sent")
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or any(sign.isspace() for sign in url):
+        raise ValueError(f"has the url {url!r} for {name}; write http://host:port")
+    if "?" in url or "#" in url:
+        raise ValueError(f"has the url {url!r} for {name}; leave out what begins with ? or #")
+    try:
+        port = parts.port
+    except ValueError:  # not a number, or above the last
+        port = 0
+    if port == 0:
+        raise ValueError(f"has the url {url!r} for {name}; its port must be 1 to 65535")

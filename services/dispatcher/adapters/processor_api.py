@@ -1,7 +1,7 @@
 """One processor over HTTP: whatever it does, or fails to do, comes back as a value and is never better than it was.
 
-A payment counts as not sent only where the transport says `httpx.ConnectError`, and as booked only by a complete 2xx
-or by the processor's own record of it.
+A payment counts as not sent only where the transport says `httpx.ConnectError` or `httpx.ConnectTimeout`, and as booked
+only by a complete 2xx or by the processor's own record of it.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,6 @@ HEALTH_MS_MAX: Final = 3_600_000
 _DETAIL_CHARS_MAX: Final = 200
 _OK: Final = 200
 _NOT_FOUND: Final = 404
-_ALREADY_EXISTS: Final = b"already exists"
 _JSON: Final = (b"Content-Type", b"application/json")
 
 
@@ -77,11 +76,19 @@ class ProcessorApi:
         transport: sends the requests; its pool may serve several processors and is closed by whoever made it.
         call_timeout_s: for one request; `charge` may make two.
         health_timeout_s: for the health call, which processors hold back rather than refuse when asked too often.
+        speaks_for_itself: whether a 503 is the processor's own; False where a gateway before it may say it.
     """
 
     def __init__(
-        self, url: str, transport: httpx.AsyncBaseTransport, *, call_timeout_s: float, health_timeout_s: float
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        call_timeout_s: float,
+        health_timeout_s: float,
+        speaks_for_itself: bool = True,
     ) -> None:
+        self._speaks_for_itself = speaks_for_itself
         self._transport = transport
         self._payments = httpx.URL(f"{url}/payments")
         self._health = httpx.URL(f"{url}/payments/service-health")
@@ -102,7 +109,8 @@ class ProcessorApi:
         outcome = outcome_of(reply)
         if isinstance(outcome, AskProcessor):
             answer = cast("Answer", reply)  # without an answer there is nothing to ask about
-            return outcome_after_lookup(answer, await self.look_up(payment_id))
+            lookup = await self.look_up(payment_id)
+            return outcome_after_lookup(answer, lookup, speaks_for_itself=self._speaks_for_itself)
         return outcome
 
     async def look_up(self, payment_id: str) -> Lookup:
@@ -139,11 +147,11 @@ class ProcessorApi:
         )
         try:
             status, body = await self._exchange(self._request("POST", self._payments, self._call_limits, content))
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return NotSent(_told(error))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(_told(error))
-        return Answer(status, _detail(status, body), already_exists=_ALREADY_EXISTS in body.lower())
+        return Answer(status, _detail(status, body))
 
     def _request(
         self, method: str, url: httpx.URL, limits: dict[str, dict[str, float | None]], content: bytes = b""
@@ -156,7 +164,7 @@ class ProcessorApi:
         """Return status and complete body.
 
         Raises:
-            httpx.ConnectError: nothing was sent.
+            httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
             Exception: any other: there is no complete answer.
         """
         # Not through httpx.AsyncClient: redirects, cookies and auth are not wanted, and its layers cost more than

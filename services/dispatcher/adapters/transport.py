@@ -1,6 +1,7 @@
-"""httpx's API over connections of our own, at a fraction of the CPU: ``httpx.ConnectError``: not one byte was sent.
+"""httpx's API over connections of our own, at a fraction of the CPU.
 
-Whatever else goes wrong, known or not, is raised as an httpx exception that leaves open whether the request arrived.
+``httpx.ConnectError`` and ``httpx.ConnectTimeout``: not one byte of the request was sent. Whatever else goes wrong,
+known or not, is raised as an httpx exception that leaves open whether the request arrived.
 An answer is handed out complete or not at all. What a caller must be able to rely on, and why it holds:
 
 - One call is one request on the wire: nothing here repeats, and redirects are not followed.
@@ -52,16 +53,22 @@ class ProcessorTransport(httpx.AsyncBaseTransport):
         """Send the request once and return the complete answer.
 
         Raises:
-            httpx.ConnectError: no connection came about and nothing was sent; whatever was asked did not happen.
+            httpx.ConnectError, httpx.ConnectTimeout: no connection came about, or not in time, and nothing was sent;
+                whatever was asked did not happen.
             httpx.ReadTimeout, httpx.ReadError: no complete answer; it may have happened.
         """
         timeout_s = request.extensions.get("timeout", {}).get("read") or self._timeout_s
         wire = _on_the_wire(request, await request.aread())
+        ends_at_s = asyncio.get_running_loop().time() + timeout_s
+        origin = _origin(request.url)
+        # Two waits with one end: which of them was cut short tells whether anything can have been sent.
+        connection = self._take_idle(origin) or await _connected(origin, ends_at_s, request)
         try:
-            async with asyncio.timeout(timeout_s):
-                answer = await self._ask(_origin(request.url), wire, request)
+            async with asyncio.timeout_at(ends_at_s):
+                answer = await self._ask(connection, wire, request)
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no answer within {timeout_s:g} s", request=request) from error
+        self._put_idle(origin, connection)
         return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
 
     async def aclose(self) -> None:
@@ -72,16 +79,10 @@ class ProcessorTransport(httpx.AsyncBaseTransport):
             connection.abort()
         self._idle.clear()
 
-    async def _ask(self, origin: _Origin, wire: bytes, request: httpx.Request) -> Answer:
-        connection = self._take_idle(origin)
-        if connection is None:
-            try:
-                connection = await _connected(origin)
-            except OSError as error:
-                raise httpx.ConnectError(f"{type(error).__name__}: {error}", request=request) from error
+    async def _ask(self, connection: Connection, wire: bytes, request: httpx.Request) -> Answer:
         self._in_use.add(connection)
         try:
-            answer = await connection.ask(wire)
+            return await connection.ask(wire)
         except BrokenAnswerError as error:
             raise httpx.ReadError(str(error), request=request) from error
         except BaseException:  # timed out or cancelled: what still comes is nobody's
@@ -89,8 +90,6 @@ class ProcessorTransport(httpx.AsyncBaseTransport):
             raise
         finally:
             self._in_use.discard(connection)
-        self._put_idle(origin, connection)
-        return answer
 
     def _take_idle(self, origin: _Origin) -> Connection | None:
         idle = self._idle[origin]
@@ -130,9 +129,16 @@ def _origin(url: httpx.URL) -> _Origin:
     return _Origin(url.host, url.port or (443 if is_tls else 80), is_tls)
 
 
-async def _connected(origin: _Origin) -> Connection:
+async def _connected(origin: _Origin, ends_at_s: float, request: httpx.Request) -> Connection:
+    loop = asyncio.get_running_loop()
     tls = _tls() if origin.is_tls else None
-    _, connection = await asyncio.get_running_loop().create_connection(Connection, origin.host, origin.port, ssl=tls)
+    try:
+        async with asyncio.timeout_at(ends_at_s):
+            _, connection = await loop.create_connection(Connection, origin.host, origin.port, ssl=tls)
+    except TimeoutError as error:  # ours, or the system's own
+        raise httpx.ConnectTimeout("not connected in time", request=request) from error
+    except (OSError, UnicodeError) as error:  # the latter: a name that no resolver can be asked about
+        raise httpx.ConnectError(f"{type(error).__name__}: {error}", request=request) from error
     return connection
 
 

@@ -3,13 +3,15 @@
 | what came back of the POST | outcome |
 |---|---|
 | 2xx, complete | Booked |
-| 422, and GET gives it | Booked, as GET says |
-| 429; 500 or 503 and then GET = 404 | NotBooked |
-| a refused connection | NotBooked |
-| 400, 413, 415; 422 that does not say "already exists" and then GET = 404 | Refused |
+| 409, 422, 500 or 503, and GET gives it | Booked, as GET says |
+| 429; 500 and then GET = 404; 503 likewise, of a processor that speaks for itself | NotBooked |
+| a refused connection, an unresolved name, a connect that timed out | NotBooked |
+| 400, 413, 415; 409 or 422 and then GET = 404 | Refused |
 | 3xx, other 4xx | NotBooked, and the processor is misconfigured |
-| everything else | Unknown |
+| everything else, and every row above whose GET is not answered | Unknown |
 
+A 500 comes from the handler, which has then ended: nothing of it is still running. A 503 may come from a gateway that
+has given up on a handler that has not. What a message says decides nothing: it is a text, and GET is a fact.
 An outcome speaks for its own attempt only. Whoever doubts says Unknown: a wrong NotBooked charges twice.
 """
 
@@ -23,16 +25,15 @@ from services.contracts.money import Cents
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete HTTP answer to the POST; ``already_exists``: its message says that the id is booked there."""
+    """A complete HTTP answer to the POST."""
 
     status: int
     detail: str
-    already_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The connection was refused: by the exception's type, not one byte of the request left."""
+    """No connection came about: by the exception's type, not one byte of the request left."""
 
     detail: str
 
@@ -111,8 +112,10 @@ class AskProcessor:
 ASK_PROCESSOR = AskProcessor()
 
 _SUCCESS = range(200, 300)
-_HANDLER_ANSWERED = frozenset({500, 503})
-_NOT_PROCESSABLE = 422
+_HANDLER_FAILED = 500
+_UNAVAILABLE = 503
+_BOOKED_OR_REFUSED = frozenset({409, 422})
+_ASKED_ABOUT = _BOOKED_OR_REFUSED | {_HANDLER_FAILED, _UNAVAILABLE}
 _TOO_MANY = 429
 _TURNED_DOWN = frozenset({400, 413, 415})
 _MISCONFIGURED = range(300, 500)
@@ -127,7 +130,7 @@ def outcome_of(reply: Reply) -> Outcome | AskProcessor:
             return Unknown(detail)
         case Answer(status) if status in _SUCCESS:
             return Booked(recorded=None)
-        case Answer(status) if status in _HANDLER_ANSWERED or status == _NOT_PROCESSABLE:
+        case Answer(status) if status in _ASKED_ABOUT:
             return ASK_PROCESSOR
         case Answer(status, detail) if status == _TOO_MANY:
             return NotBooked(detail)
@@ -139,16 +142,22 @@ def outcome_of(reply: Reply) -> Outcome | AskProcessor:
             return Unknown(detail)
 
 
-def outcome_after_lookup(reply: Answer, lookup: Lookup) -> Outcome:
-    """Return what a POST's reply means together with the look-up that followed it."""
+def outcome_after_lookup(reply: Answer, lookup: Lookup, *, speaks_for_itself: bool = True) -> Outcome:
+    """Return what a POST's reply means together with the look-up that followed it.
+
+    Args:
+        reply: one of those that `outcome_of` has asked about.
+        lookup: what GET said.
+        speaks_for_itself: whether a 503 is this processor's own and not a gateway's before it.
+    """
     match lookup:
         case Found():
             return Booked(recorded=lookup)
-        case Absent() if reply.status in _HANDLER_ANSWERED:
-            return NotBooked(reply.detail)
-        case Absent() if not reply.already_exists:
+        case Absent() if reply.status in _BOOKED_OR_REFUSED:
             return Refused(reply.detail)
+        case Absent() if reply.status == _HANDLER_FAILED or speaks_for_itself:
+            return NotBooked(reply.detail)
         case Absent():
-            return Unknown(f"{reply.detail}, but GET = 404")
+            return Unknown(f"{reply.detail}, perhaps a gateway's")
         case LookupFailed(detail):
             return Unknown(f"{reply.detail}, and GET: {detail}")

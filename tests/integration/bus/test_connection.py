@@ -366,3 +366,17 @@ async def test_close_ends_while_the_server_is_away(nats_server: NatsServer, bus:
     nats_server.kill()
     await until(lambda: not bus.is_connected, "the loss")
     await asyncio.wait_for(bus.close(), PATIENCE_S)
+
+
+def test_close_ends_quietly_though_the_server_died_under_a_new_subscription(nats_server: NatsServer) -> None:
+    """In the services' own loop: the client writes what it still owes to a connection that no longer is one."""
+
+    async def story() -> None:
+        bus = await Bus.connect(nats_server.url, "test")
+        nats_server.kill()
+        await until(lambda: not bus.is_connected, "the loss")
+        await bus.subscribe("subject", lambda _: None)
+        await asyncio.wait_for(bus.close(), PATIENCE_S)
+        assert not bus.is_connected
+
+    uvloop.run(story())

@@ -8,8 +8,8 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from services.dispatcher.adapters.processor_api import ProcessorApi
@@ -119,6 +119,14 @@ def dribbles(data: bytes) -> Script:
             await asyncio.sleep(0)
 
     return script
+
+
+@contextmanager
+def full_listener() -> Iterator[str]:
+    """Give the URL of a listener whose queue is full: to it a connect is neither refused nor ever done."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, socket.socket() as only_one_that_fits:
+        only_one_that_fits.connect(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @dataclass

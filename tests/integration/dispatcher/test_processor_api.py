@@ -4,10 +4,13 @@ import json
 import socket
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
+from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked, Refused, Unknown
 from tests.integration.dispatcher.misbehaving import (
+    PATIENT_S,
     SHORT_S,
     ApiFor,
     Script,
@@ -15,6 +18,7 @@ from tests.integration.dispatcher.misbehaving import (
     answer,
     closes,
     dribbles,
+    full_listener,
     hangs,
     record,
     resets,
@@ -28,6 +32,7 @@ NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
 RECORDED = Booked(Found(1990, datetime(2025, 7, 15, 12, 34, 56, tzinfo=UTC)))
 
 CHUNKED_AND_CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+CONFLICT = says(409, b'{"message":"duplicate"}')
 EXISTS = says(422, b'{"message":"CorrelationId already exists"}')
 INVALID = says(422, b'{"message":"amount is not acceptable"}')
 
@@ -123,6 +128,14 @@ async def test_refused_connection_is_not_booked(api_for: ApiFor) -> None:
     assert not outcome.misconfigured
 
 
+async def test_connect_that_times_out_is_not_booked(api_for: ApiFor) -> None:
+    """Where no connection came about in time, nothing was sent either."""
+    with full_listener() as url:
+        outcome = await api_for(url, SHORT_S).charge(ID, 1990, NOW)
+    assert isinstance(outcome, NotBooked)
+    assert not outcome.misconfigured
+
+
 async def test_429_is_not_booked(misbehaving_server: Serve, api_for: ApiFor) -> None:
     """A processor that is too busy has not taken the payment, and nothing is wrong with its address."""
     server = await misbehaving_server(says(429, b"", "Retry-After: 1"))
@@ -147,7 +160,7 @@ async def test_redirect_is_not_followed(status: int, misbehaving_server: Serve, 
     assert elsewhere.connections == 0
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 409])
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 410])
 async def test_other_4xx_is_misconfigured(status: int, misbehaving_server: Serve, api_for: ApiFor) -> None:
     """An address that is not a processor's has charged nothing and never will."""
     server = await misbehaving_server(says(status))
@@ -176,7 +189,11 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize("post", [says(500), says(503), EXISTS, INVALID], ids=["500", "503", "exists", "other 422"])
+@pytest.mark.parametrize(
+    "post",
+    [says(500), says(503), CONFLICT, EXISTS, INVALID],
+    ids=["500", "503", "409", "exists", "other 422"],
+)
 class TestLookUpDecides:
     """Where a reply leaves it open, GET of the id says what became of the payment."""
 
@@ -202,16 +219,29 @@ class TestLookUpDecides:
 
 
 @pytest.mark.parametrize(
-    ("post", "expected"), [(says(500), NotBooked), (says(503), NotBooked), (EXISTS, Unknown), (INVALID, Refused)]
+    ("post", "expected"),
+    [(says(500), NotBooked), (says(503), NotBooked), (CONFLICT, Refused), (EXISTS, Refused), (INVALID, Refused)],
 )
 async def test_absent_means_what_the_reply_made_of_it(
     post: Script, expected: type, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """Not there: after a 5xx not booked, after a refusal refused, after "already exists" a contradiction."""
+    """Not there: after a 5xx not booked, after a refusal refused, whatever it said in words."""
     server = await misbehaving_server(post, says(404))
     outcome = await api_for(server.url).charge(ID, 1990, NOW)
     assert isinstance(outcome, expected)
     assert not is_misconfigured(outcome)
+
+
+async def test_503_of_a_gateway_is_unknown_where_get_does_not_find_it(
+    misbehaving_server: Serve, transport: httpx.AsyncBaseTransport
+) -> None:
+    """The client of a processor that does not speak for itself knows it."""
+    server = await misbehaving_server(says(503), says(404))
+    api = ProcessorApi(
+        server.url, transport, call_timeout_s=PATIENT_S, health_timeout_s=PATIENT_S, speaks_for_itself=False
+    )
+    assert isinstance(await api.charge(ID, 1990, NOW), Unknown)
+    assert [one.method for one in server.seen] == ["POST", "GET"]
 
 
 @pytest.mark.parametrize("amount", ["19.9", "19.90", "1.99e1"])

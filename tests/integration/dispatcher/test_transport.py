@@ -16,6 +16,7 @@ from tests.integration.dispatcher.misbehaving import (
     Serve,
     answer,
     closes,
+    full_listener,
     hangs,
     resets,
     says,
@@ -43,11 +44,34 @@ async def test_httpx_client_works_over_it(client: httpx.AsyncClient, misbehaving
 
 
 async def test_refused_connection_is_a_connect_error(client: httpx.AsyncClient) -> None:
-    """The one exception that says that nothing was sent."""
+    """One of the two exceptions that say that nothing was sent."""
     with socket.socket() as bound_but_deaf:
         bound_but_deaf.bind(("127.0.0.1", 0))
         with pytest.raises(httpx.ConnectError):
             await client.post(f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}")
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", f"{'a' * 64}.invalid"])
+async def test_name_that_cannot_be_resolved_is_a_connect_error(host: str, client: httpx.AsyncClient) -> None:
+    """Nor is anything sent where there is no address, be it for want of a name that could be asked about."""
+    with pytest.raises(httpx.ConnectError):
+        await client.post(f"http://{host}:80")
+
+
+async def test_connect_that_times_out_is_a_connect_timeout(client: httpx.AsyncClient) -> None:
+    """The other one: the time ran out before there was anything to write to."""
+    with full_listener() as url, pytest.raises(httpx.ConnectTimeout):
+        await client.post(url, timeout=SHORT_S)
+
+
+async def test_tls_handshake_that_times_out_is_a_connect_timeout(
+    client: httpx.AsyncClient, misbehaving_server: Serve
+) -> None:
+    """What has left by then is the handshake's and nothing of the request."""
+    server = await misbehaving_server(at_once=hangs)
+    with pytest.raises(httpx.ConnectTimeout):
+        await client.post(server.url.replace("http:", "https:"), timeout=SHORT_S)
+    assert server.post_count == 0
 
 
 @pytest.mark.parametrize(

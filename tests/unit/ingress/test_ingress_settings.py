@@ -28,6 +28,7 @@ def test_defaults_are_those_of_the_design() -> None:
         ("NATS_URL", "nats://localhost:port"),
         ("NATS_URL", "http://localhost:4222"),
         ("PROCESSORS", "default=http://127.0.0.1:8001"),
+        ("PROCESSORS", "default=http://127.0.0.1:99999@0.05"),
         ("IDEMPOTENCY_WINDOW_S", "0"),
         ("BACKLOG_MAX", "-1"),
         ("SETTLEMENTS_BYTES_MAX", "1"),
