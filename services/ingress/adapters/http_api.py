@@ -112,7 +112,9 @@ class _Routes:
         answer = await self._story.summary(query.getlist("from", []), query.getlist("to", []))
         if isinstance(answer, Rejected | TryLater):
             return say.negative(answer)
-        return say.ok({name: say.totals(answer.get(name, NO_TOTALS)) for name in self._processor_names})
+        # Those of the settings first, and all that the book has: what was charged does not vanish with a setting.
+        names = dict.fromkeys((*self._processor_names, *sorted(answer)))
+        return say.ok({name: say.totals(answer.get(name, NO_TOTALS)) for name in names})
 
     async def post_purge(self, _request: Request) -> HTTPResponse:
         if not self._allow_purge:

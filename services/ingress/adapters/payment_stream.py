@@ -14,6 +14,7 @@ from services.bus.publish import Stored as BusStored
 from services.contracts import subjects
 from services.contracts.durations import Durations
 from services.contracts.events import (
+    NotAnEventError,
     PaymentAccepted,
     PaymentRefused,
     PaymentReleased,
@@ -100,7 +101,10 @@ class JetStreamPayments:
             return _away(error)
         if found is None:
             return Missing()
-        event = decode_accepted(found.data)
+        try:
+            event = decode_accepted(found.data)
+        except NotAnEventError as error:
+            return self._unreadable(subjects.PAYMENTS, found.seq, error)
         return Standing(event.id, "accepted", event.amount_cents, event.accepted_at)
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
@@ -109,12 +113,26 @@ class JetStreamPayments:
             found = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
         except BusAwayError as error:
             return _away(error)
-        return Missing() if found is None else _standing(decode_settlement(found.data))
+        if found is None:
+            return Missing()
+        try:
+            return _standing(decode_settlement(found.data))
+        except NotAnEventError as error:
+            return self._unreadable(subjects.SETTLEMENTS, found.seq, error)
 
     async def clear(self, at: datetime) -> Stored | TryLater:
         """Store ``settlements.cleared``; stored twice it clears twice, which is no harm."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
         return _STORED if isinstance(result, BusStored) else TryLater("not_cleared", f"not stored: {result}")
+
+    def _unreadable(self, stream: str, seq: int, error: NotAnEventError) -> TryLater:
+        """What is stored under the id is no event: nobody can say what it was, and only a person can end that."""
+        self._gathered.tell(logging.ERROR, "payment.unreadable", stream=stream, seq=seq, error=str(error))
+        return TryLater(
+            "unreadable",
+            f"message {seq} of {stream}, stored under this id, cannot be read; an operator must look at it "
+            f"(nats stream get {stream} {seq})",
+        )
 
     def _may_have_forgotten(self) -> None:
         self._forgotten_until_s = self._now_s() + self._window.total_seconds()

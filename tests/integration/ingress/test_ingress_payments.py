@@ -1,9 +1,11 @@
 """2xx means stored, once: what becomes of a payment and of its repetitions, with a real server and a real process."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 
 from services.bus import api
 from services.bus.connection import Bus
@@ -151,6 +153,26 @@ async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> 
             "acceptedAt": "2025-07-15T12:34:56.000Z",
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("stream", "subject"),
+    [(subjects.PAYMENTS, subjects.accepted), (subjects.SETTLEMENTS, lambda each: subjects.settled("default", each))],
+)
+async def test_what_cannot_be_read_is_named_and_is_no_bug(
+    bus: Bus, http: httpx.AsyncClient, stream: str, subject: Callable[[str], str]
+) -> None:
+    """Neither a payment nor none: the answer names the stream and the message, and what a person must do."""
+    payment_id = new_id()
+    stored = await store(bus, stream, subject(payment_id), b"{}", message_id=payment_id)
+    assert isinstance(stored, Stored)
+    answers = [await http.get(f"/payments/{payment_id}")]
+    if stream == subjects.PAYMENTS:
+        answers.append(await http.post("/payments", json=payment(payment_id, 19.90)))
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.json()["error"] == "unreadable"
+        assert f"nats stream get {stream} {stored.seq}" in answer.json()["detail"]
 
 
 async def test_status_of_a_refused_payment_has_the_reason(bus: Bus, http: httpx.AsyncClient) -> None:

@@ -33,12 +33,22 @@ async def test_summary_has_the_shape_of_the_challenge(ledger: LedgerStandIn, htt
 
 
 async def test_processor_without_settlements_has_zeros(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
-    """There is one key per processor of PROCESSORS, whatever the ledger knows."""
+    """There is one key per processor of PROCESSORS, though the ledger knows of none."""
     ledger.totals = {}
     assert (await http.get("/payments-summary")).json() == {
         "default": {"totalRequests": 0, "totalAmount": 0.0},
         "fallback": {"totalRequests": 0, "totalAmount": 0.0},
     }
+
+
+async def test_what_was_charged_at_a_processor_does_not_vanish_with_its_setting(
+    ledger: LedgerStandIn, http: httpx.AsyncClient
+) -> None:
+    """Taken out of PROCESSORS, it still is in every summary, after those that are configured."""
+    ledger.totals = {"abroad": Totals(100, 199_000), "default": Totals(1, 5)}
+    answer = (await http.get("/payments-summary")).json()
+    assert list(answer) == ["default", "fallback", "abroad"]
+    assert answer["abroad"] == {"totalRequests": 100, "totalAmount": 1990.0}
 
 
 async def test_period_reaches_the_ledger_to_the_microsecond(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
