@@ -1,4 +1,4 @@
-"""What may happen around the dispatchers: the bus, the processors, the operator, a process more, a store that goes back."""
+"""What may happen around the dispatchers: bus, processors, operator, a process more, a store that goes back."""
 
 from tests.model.world import (
     AT_RISK,
@@ -6,8 +6,8 @@ from tests.model.world import (
     NO,
     OF_BEFORE,
     OPERATOR,
-    ORDINARY,
     YES,
+    Flight,
     Job,
     Left,
     Line,
@@ -33,14 +33,9 @@ def outside_steps(world: World, without: str) -> Steps:
 
 
 def _bus(world: World, without: str) -> Steps:
-    for line in world.net:
-        if len(world.log) < world.left.log:
+    if len(world.log) < world.left.log:
+        for line in world.net:
             yield f"'{line.kind}' of {line.owner} for {name(line.to)} is stored", _stored(world, line, without)
-        if not any(job.published == line for job in world.jobs):
-            yield "a line is under way no longer", world._replace(net=world.net - {line})
-    if not world.queued and world.left.again:
-        left = world.left._replace(again=world.left.again - 1)
-        yield "the ack is forgotten, or the id accepted again", world._replace(queued=True, left=left)
 
 
 def _stored(world: World, line: Line, without: str) -> World:
@@ -57,30 +52,40 @@ def _with_risk(world: World) -> World:
     """
     return world._replace(
         jobs=tuple([job._replace(at_risk=job.phase != "idle") for job in world.jobs]),
-        flights=tuple(sorted([(to, who, AT_RISK) for to, who, _ in world.flights])),
+        flights=frozenset([flight._replace(tag=AT_RISK) for flight in world.flights]),
         booked=(min(world.booked[0], EXCUSED), min(world.booked[1], EXCUSED)),
     )
 
 
 def _processors(world: World) -> Steps:
-    for flight in set(world.flights):
-        to, who, tag = flight
-        flights = list(world.flights)
-        flights.remove(flight)
-        booked = world.booked[to] or (EXCUSED if tag == AT_RISK else YES)
-        failed = world._replace(flights=tuple(flights))
-        done = failed._replace(booked=(booked, world.booked[1]) if to == 0 else (world.booked[0], booked))
-        yield f"{name(to)} books, nobody hears", done
-        if world.booked[to] == NO:
-            yield f"{name(to)} fails, nobody hears", failed
-        for k, job in enumerate(world.jobs):
-            if who == job.name and job.phase == "waits" and job.to == to:
-                yield f"{name(to)} books, {who} hears", put(done, k, job._replace(phase="booked"))
-                if world.booked[to] == NO:
-                    yield f"{name(to)} says no, {who} hears", put(failed, k, job._replace(phase="not booked"))
-                    if world.left.refusals:
-                        refused = failed._replace(left=world.left._replace(refusals=world.left.refusals - 1))
-                        yield f"{name(to)} refuses, {who} hears", put(refused, k, job._replace(phase="was refused"))
+    for flight in world.flights:
+        over = world._replace(flights=world.flights - {flight})
+        done = _book(over, flight)
+        if flight.who:
+            yield from _answers(world, over, done, flight)
+        else:
+            yield f"{name(flight.to)} books, nobody hears", done
+            if flight.tag == OF_BEFORE:  # only of these does anybody ask whether they are over
+                yield f"{name(flight.to)} fails, nobody hears", over
+
+
+def _answers(world: World, over: World, done: World, flight: Flight) -> Steps:
+    k, job = next((k, job) for k, job in enumerate(world.jobs) if job.name == flight.who)
+    to = name(flight.to)
+    yield f"{to} books, {job.name} hears", put(done, k, job._replace(phase="booked"))
+    if world.booked[flight.to] == NO:
+        yield f"{to} says no, {job.name} hears", put(over, k, job._replace(phase="not booked"))
+        if world.left.refusals:
+            left = world.left._replace(refusals=world.left.refusals - 1)
+            yield f"{to} refuses, {job.name} hears", put(over, k, job._replace(phase="was refused"), left=left)
+
+
+def _book(over: World, flight: Flight) -> World:
+    """One more under way there changes nothing then: it has the id already."""
+    to = flight.to
+    booked = over.booked[to] or (EXCUSED if flight.tag == AT_RISK else YES)
+    both = (booked, over.booked[1]) if to == 0 else (over.booked[0], booked)
+    return over._replace(booked=both, flights=frozenset([f for f in over.flights if f.who or f.to != to]))
 
 
 def _operator(world: World, without: str) -> Steps:
@@ -113,9 +118,8 @@ def _gone_back(world: World, length: int, left: Left) -> World:
     return world._replace(
         jobs=tuple([job._replace(met=False) for job in world.jobs]),
         log=tuple([line._replace(gone=False) for line in world.log[:length]]),
-        flights=tuple(sorted([(to, who, OF_BEFORE if tag == ORDINARY else tag) for to, who, tag in world.flights])),
+        flights=frozenset([flight._replace(tag=OF_BEFORE) for flight in world.flights]),
         settled=None,
-        queued=True,
         went_back=True,
         left=left,
     )

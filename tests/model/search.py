@@ -25,8 +25,8 @@ class Found(NamedTuple):
     depth: int
     seconds: float
     complete: bool
-    violation: str
-    story: tuple[str, ...]
+    violation: str = ""
+    story: tuple[str, ...] = ()
 
 
 def steps(world: World, without: str) -> Steps:
@@ -49,12 +49,14 @@ def explore(left: Left, without: str = "", states_max: int = 10**9, seconds_max:
                     came_from[after] = world
                     if wrong := violation(after):
                         story = _story(came_from, after, without)
-                        return Found(len(came_from), depth + 1, monotonic() - began, False, wrong, story)
+                        return Found(
+                            len(came_from), depth + 1, monotonic() - began, complete=False, violation=wrong, story=story
+                        )
                     following.append(after)
             if len(came_from) > states_max or monotonic() - began > seconds_max:
-                return Found(len(came_from), depth, monotonic() - began, False, "", ())
+                return Found(len(came_from), depth, monotonic() - began, complete=False)
         level, depth = following, depth + bool(following)
-    return Found(len(came_from), depth, monotonic() - began, True, "", ())
+    return Found(len(came_from), depth, monotonic() - began, complete=True)
 
 
 def _story(came_from: dict[World, World | None], end: World, without: str) -> tuple[str, ...]:

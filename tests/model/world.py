@@ -1,9 +1,15 @@
-"""The state of a small world of one payment, and what a reader concludes of a line: by the dispatcher's own functions."""
+"""The state of a small world of one payment, and what a reader concludes of a line: by the dispatcher's own functions.
+
+Kept small so that all of it can be searched. A payment may be delivered at any time, to anybody and again: an ack
+forgotten, or the id accepted anew, is no more than that, so there is no queue. A line once published may be stored at
+any time and again, or never: there are no PubAcks. A POST of which nobody hears any more may be booked at any time, or
+never.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 from services.contracts import assignments
 from services.contracts.assignments import AssignmentReleased
@@ -78,12 +84,21 @@ class Job(NamedTuple):
     met: bool = True
 
 
-class Left(NamedTuple):
-    """How often each may still happen: what bounds the world, with the length of the log."""
+class Flight(NamedTuple):
+    """POSTs under way: those of which ``who`` waits for the answer, or, without a name, all that nobody waits for."""
 
-    log: int = 3
-    crashes: int = 1
-    again: int = 1  # the ack is forgotten, or the id accepted again
+    to: int
+    who: str
+    tag: int = ORDINARY
+
+
+class Left(NamedTuple):
+    """How often each may still happen: what bounds the world."""
+
+    log: int = 3  # how long it may be; all others count down
+    lines: int = 3  # published
+    crashes: int = 0
+    drops: int = 0  # by an exception, in a process that lives on
     late: int = 0
     releases: int = 0
     closes: int = 0
@@ -99,10 +114,9 @@ class World(NamedTuple):
     left: Left
     log: tuple[Line, ...] = ()
     net: frozenset[Line] = frozenset()
-    flights: tuple[tuple[int, str, int], ...] = ()  # processor, who waits, ORDINARY or AT_RISK or OF_BEFORE
+    flights: frozenset[Flight] = frozenset()
     booked: tuple[int, int] = (NO, NO)
     settled: int | None = None
-    queued: bool = True
     went_back: bool = False
 
 
@@ -170,15 +184,23 @@ def name(to: int) -> str:
     return "AB"[to]
 
 
-def put(world: World, k: int, job: Job, **changes: object) -> World:
+def put(world: World, k: int, job: Job, **changes: Any) -> World:
     """Return the world with another job, and with what else changes."""
     jobs = (*world.jobs[:k], job, *world.jobs[k + 1 :])
-    return cast("World", world._replace(jobs=jobs, **changes))  # type: ignore[arg-type]
+    return world._replace(jobs=jobs, **changes)
 
 
 def let_go(job: Job) -> Job:
     """Return a job that has nothing in hand; it keeps what it has read."""
     return Job(job.name, read=job.read, view=job.view, met=job.met)
+
+
+def nobody_waits(world: World, who: str) -> World:
+    """Return the world when that process waits for no answer any more; the POSTs are under way all the same."""
+    if not any(flight.who == who for flight in world.flights):
+        return world
+    flights = [f._replace(who="") if f.who == who else f for f in world.flights]
+    return world._replace(flights=frozenset([f for f in flights if f.who or not world.booked[f.to]]))
 
 
 def gone(log: tuple[Line, ...], read: int) -> tuple[Line, ...]:
@@ -195,7 +217,7 @@ def violation(world: World) -> str:
     """Return what must never be, or nothing."""
     if world.booked == (YES, YES):
         return "CHARGED TWICE"
-    if world.settled in (0, 1) and not world.booked[cast("int", world.settled)]:
+    if world.settled in (0, 1) and not world.booked[world.settled]:
         return "RECORDED BUT NOT CHARGED"
     if world.settled == REFUSED and YES in world.booked:
         return "REFUSED AND CHARGED"
