@@ -17,8 +17,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.without:
         for rule in VARIANTS if asked.without == "each" else [asked.without]:
-            for world in asked.worlds or [CATCHES[rule]]:
-                _say(f"{world}, {VARIANTS[rule]}", explore(WORLDS[world], rule, seconds_max=asked.seconds))
+            for left in [WORLDS[world] for world in asked.worlds] or [CATCHES[rule]]:
+                _say(f"{rule} ({VARIANTS[rule]})", explore(left, rule, seconds_max=asked.seconds))
         return 0
     wrong = 0
     for world in asked.worlds or WORLDS:

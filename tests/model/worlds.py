@@ -1,4 +1,4 @@
-"""The worlds that are searched, and which of them finds what when a rule is taken out."""
+"""The worlds that are searched, and in which one each rule that is taken out is missed."""
 
 from tests.model.world import Left
 
@@ -17,18 +17,19 @@ WORLDS = {
     "back": Left(log=2, lines=2, back=1),
 }
 
+# The smallest that shows it.
 CATCHES = {
-    "look_first": "crash",
-    "no_look": "crash",
-    "no_after": "copies",
-    "first_line_is_enough": "drop",
-    "delete_before_store": "crash",
-    "unknown_may_move": "crash",
-    "sends_on": "crash",
-    "new_decision": "crash",
-    "drop_is_first_hand": "drop",
-    "second_start": "crash",
-    "stale_look_up": "crash",
-    "release_deleted": "release",
-    "no_doubt": "back",
+    "look_first": Left(log=2, lines=2),
+    "no_look": Left(log=2, lines=2),
+    "no_after": WORLDS["drop"],
+    "first_line_is_enough": WORLDS["drop"],
+    "delete_before_store": Left(log=2, lines=2),
+    "unknown_may_move": Left(log=2, lines=2),
+    "sends_on": Left(log=2, lines=2),
+    "new_decision": Left(log=3, lines=3),
+    "drop_is_first_hand": Left(log=2, lines=2, drops=1),
+    "second_start": Left(log=2, lines=2),
+    "stale_look_up": Left(log=2, lines=2),
+    "release_deleted": WORLDS["release"],
+    "no_doubt": Left(log=1, lines=2, back=1),
 }
