@@ -1,0 +1,180 @@
+"""Rules 3, 7 and 9 of the settlement protocol over a whole log: who owns what, and which messages may go."""
+
+from datetime import UTC, datetime
+
+from services.contracts.assignments import (
+    Assignment,
+    AssignmentReleased,
+    GenerationClosed,
+    Kind,
+    Line,
+    TurnAssigned,
+)
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.ownership import NOBODY, View
+
+A, B = "default/1", "fallback/1"
+ME, OTHER = "d1/1f", "d2/2e"
+ONE, TWO, THREE = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
+
+
+def line(payment_id: str, after: int = 0, generation: str = A, kind: Kind = "send") -> Line:
+    """Give one line of a turn."""
+    return Line(payment_id, 1, generation, after, kind)
+
+
+def turn(*lines: Line, owner: str = ME) -> TurnAssigned:
+    """Give what a process assigns in a turn."""
+    return TurnAssigned(owner, 1, lines)
+
+
+def release(payment_id: str, after: int) -> AssignmentReleased:
+    """Give an operator's release to the fallback."""
+    return AssignmentReleased(payment_id, 1, after, "fallback", "it is lost", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def read(*messages: Assignment) -> AssignmentLog:
+    """Give a log that has read the messages at sequences from 1 on."""
+    log = AssignmentLog()
+    for at, message in enumerate(messages, start=1):
+        log.read(message, at)
+    return log
+
+
+def test_empty_log_knows_nothing() -> None:
+    """The first line of a payment follows 0."""
+    log = AssignmentLog()
+    assert (len(log), log.read_to, log.view(ONE), log.after(ONE), log.known(ONE)) == (0, 0, None, 0, False)
+
+
+def test_each_line_of_a_turn_is_judged_by_itself() -> None:
+    """One void line voids nothing else of its message."""
+    log = read(turn(line(ONE)))
+    assert log.read(turn(line(ONE), line(TWO), owner=OTHER), 2) == (False, True)
+    assert log.view(ONE) == View(1, ME, A, ME)
+    assert log.view(TWO) == View(2, OTHER, A, OTHER)
+
+
+def test_next_line_follows_the_last_valid_one() -> None:
+    """Void lines are not followed."""
+    log = read(turn(line(ONE)), turn(line(ONE), owner=OTHER))
+    assert log.after(ONE) == 1
+    assert log.read(turn(line(ONE, after=1), owner=OTHER), 3) == (True,)
+    assert log.after(ONE) == 3
+
+
+def test_message_stored_twice_changes_nothing() -> None:
+    """Its second copy is void, line by line, also after a move."""
+    move = turn(line(ONE, after=1, generation=B))
+    log = read(turn(line(ONE), line(TWO)), move)
+    before = list(log.views())
+    assert log.read(turn(line(ONE), line(TWO)), 3) == (False, False)
+    assert log.read(move, 4) == (False,)
+    assert list(log.views()) == before
+
+
+def test_two_readers_of_one_log_agree() -> None:
+    """Whoever reads the same messages has the same views."""
+    messages = (
+        turn(line(ONE), line(TWO)),
+        turn(line(ONE, after=1), owner=OTHER),
+        turn(line(ONE, after=1, generation=B)),
+        turn(line(TWO, after=1, generation=B)),
+        release(ONE, 2),
+        GenerationClosed(A),
+        turn(line(ONE, after=5, generation=A), owner=OTHER),
+        turn(line(ONE, after=5, generation=B)),
+    )
+    assert dict(read(*messages).views()) == {ONE: View(8, ME, B, ME), TWO: View(4, ME, B, ME)}
+    assert dict(read(*messages).views()) == dict(read(*messages).views())
+
+
+def test_reader_that_joins_late_counts_what_it_never_saw_as_a_take_over() -> None:
+    """The line before was deleted, which only a settled payment's is."""
+    log = AssignmentLog()
+    assert log.read(turn(line(ONE, after=3)), 7) == (True,)
+    assert log.view(ONE) == View(7, ME, A, NOBODY)
+
+
+def test_sign_of_life_names_no_payment() -> None:
+    """It only shows how far the log was read."""
+    log = AssignmentLog()
+    assert log.read(turn(), 4) == ()
+    assert (log.read_to, len(log)) == (4, 0)
+
+
+def test_closed_generation_takes_nothing_from_there_on() -> None:
+    """What was assigned before stays, and can be taken over."""
+    log = read(turn(line(ONE)), GenerationClosed(A))
+    assert log.closed == {A}
+    assert log.read(turn(line(TWO), line(ONE, after=1), owner=OTHER), 3) == (False, True)
+
+
+def test_release_is_followed_by_the_next_line() -> None:
+    """The payment belongs to nobody in between, and what does not follow the release is void."""
+    log = read(turn(line(ONE)))
+    assert log.read(release(ONE, 1), 2) == (True,)
+    assert log.view(ONE) == View(2, NOBODY, A, NOBODY, "free", released_to="fallback")
+    assert log.read(turn(line(ONE, after=1)), 3) == (False,)
+    assert log.read(turn(line(ONE, after=2, generation=B), owner=OTHER), 4) == (True,)
+
+
+def test_release_of_what_was_taken_meanwhile_is_void() -> None:
+    """The operator decided on an older view."""
+    log = read(turn(line(ONE)), turn(line(ONE, after=1), owner=OTHER))
+    assert log.read(release(ONE, 1), 3) == (False,)
+    assert log.view(ONE) == View(2, OTHER, A, NOBODY)
+
+
+def test_message_may_go_when_all_its_payments_are_settled() -> None:
+    """Not before, and each message once."""
+    log = read(turn(line(ONE), line(TWO)), turn(line(THREE)))
+    assert log.settled(ONE) == []
+    assert log.settled(TWO) == [1]
+    assert log.settled(TWO) == []
+    assert log.settled(THREE) == [2]
+
+
+def test_void_old_or_superseded_message_stays_until_its_payment_is_settled() -> None:
+    """The release too: whoever has not read it yet must read it."""
+    log = read(
+        turn(line(ONE)),
+        turn(line(ONE), owner=OTHER),
+        turn(line(ONE, after=1, generation=B)),
+        release(ONE, 3),
+        turn(line(TWO)),
+    )
+    assert log.settled(TWO) == [5]
+    assert log.settled(ONE) == [1, 2, 3, 4]
+
+
+def test_what_is_settled_takes_no_memory() -> None:
+    """As long as what is in hand or in doubt, and not as what ever was."""
+    log = read(turn(line(ONE), line(TWO)))
+    log.settled(ONE)
+    assert (len(log), log.known(ONE), log.view(ONE), log.ids()) == (1, False, None, [TWO])
+    log.settled(TWO)
+    assert (len(log), log._messages, log._by_id, log._views) == (0, {}, {}, {})
+
+
+def test_message_with_one_payment_twice_goes_once() -> None:
+    """Two sequences of one id are one payment."""
+    log = AssignmentLog()
+    assert log.read(turn(line(ONE), line(ONE)), 1) == (True, False)
+    assert log.settled(ONE) == [1]
+
+
+def test_void_line_makes_a_payment_known_without_a_view() -> None:
+    """So it is looked up one day, and its message deleted."""
+    log = read(turn(line(ONE, kind="returned")))
+    assert (log.known(ONE), log.view(ONE), log.ids()) == (True, None, [ONE])
+    assert log.settled(ONE) == [1]
+
+
+def test_line_that_comes_after_its_payment_was_settled_is_kept_to_be_looked_up() -> None:
+    """A late copy makes the payment known again; only a fresh look-up lets it go."""
+    log = read(turn(line(ONE)))
+    log.settled(ONE)
+    log.read(turn(line(ONE)), 2)
+    assert log.ids() == [ONE]
+    assert log.settled(ONE) == [2]
