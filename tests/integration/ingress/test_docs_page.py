@@ -58,6 +58,16 @@ def test_every_call_is_on_the_page_with_all_its_answers(page: Page) -> None:
     assert page.get_by_role("status").inner_text() == ""
 
 
+def test_what_is_inside_a_field_is_described_too(page: Page) -> None:
+    """What an accepted payment waits for is an object of its own, and may be null."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    text = page.get_by_role("region", name="GET /payments/{id}", exact=True).inner_text()
+    for field in ("waitingFor", "processor", "since", "attempts", "inDoubt"):
+        assert field in text
+    assert "object or null" in text
+    assert "string or null; date-time" in text
+
+
 def test_nothing_is_wider_than_a_phone(page: Page) -> None:
     """With all answers unfolded, the page scrolls down and never sideways."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rich.console import Console, RenderableType
 
 from tarifa.answers import Accepted
-from tarifa.documents import Payment, Totals, vitals_from
+from tarifa.documents import Payment, Totals, WaitingFor, vitals_from
 from tarifa.paying import Refused, Settled, Waiting
 from tarifa.periods import Period
 from tarifa.views import ending_line, payment_view, rows, settled_lines, step_line, summary_document, summary_view
@@ -71,7 +71,22 @@ def test_a_payments_life_leaves_out_what_is_unknown() -> None:
         ["amount", "5.00"],
         ["status", "accepted"],
         ["acceptedAt", "2026-11-22T12:00:00.100Z"],
+        ["waits", "for", "a", "dispatcher:", "none", "has", "it", "in", "hand,", "or", "none", "says", "so"],
     ]
+
+
+def test_an_accepted_payment_says_what_it_waits_for() -> None:
+    """In words: where, since when, after how many calls, and what doubt means."""
+    on = WaitingFor("default", ACCEPTED_AT, 3, in_doubt=True)
+    assert [
+        " ".join(line) for line in words(payment_view(Payment(ID, Decimal(5), "accepted", waiting_for=on)))[3:]
+    ] == [
+        "waits for default, since 2026-11-22T12:00:00.100Z",
+        "attempts 3",
+        "in doubt default may have charged it already: it stays there until that is known",
+    ]
+    anywhere = Payment(ID, Decimal(5), "accepted", waiting_for=WaitingFor())
+    assert words(payment_view(anywhere))[3:] == [["waits", "for", "any", "processor", "that", "serves"]]
 
 
 def test_a_settled_payments_life_says_how_long_it_took() -> None:
