@@ -1,15 +1,20 @@
-"""What a payment costs: CPU of each service per accepted payment, at a steady rate, with no limits.
+"""What a payment costs: CPU of each service per accepted payment and the time of its POST, at a steady rate.
 
 ``python -m benchmarks.payment_cost [payments a second]``. The whole stack as ``make up`` starts it, a client that pays
-at even distances and waits for no payment before the next, and two well processors. What a payment costs
+at even distances and waits for no payment before the next, and two well processors; no limits. What a payment costs
 falls as the rate rises, for one wake-up then serves several; it rises where others use the machine too.
+
+The store is new, so the server remembers every id and none is looked up. ``IDEMPOTENCY_WINDOW_S=1`` shows what a payment
+costs in a store that is older than the window.
 """
 # a console program speaks to its console
 
 import asyncio
+import statistics
 import sys
 import time
 import uuid
+from collections.abc import Iterable
 
 from sandbox.chaos.client import Client, NoAnswerError
 from sandbox.stack import Stack
@@ -32,30 +37,40 @@ def run(rates: tuple[int, ...] = RATES) -> None:
 async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
     http = Client(HOST, stack.ports["http"])
     services = sorted(cpu_s_by_service(stack.run_dir))  # without nginx where it is not installed
-    print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in (*services, "all, us")))
+    columns = (*services, "all, us", "p50, ms", "p99, ms")
+    print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in columns))
     for rate in rates:
-        await _settled(http, await _offer(http, rate, WARM_S))
+        await _settled(http, list(await _offer(http, rate, WARM_S)))
         before = cpu_s_by_service(stack.run_dir)
         accepted = await _offer(http, rate, LENGTH_S)
-        await _settled(http, accepted)
+        await _settled(http, list(accepted))
         after = cpu_s_by_service(stack.run_dir)
         each = [(after[name] - before[name]) / len(accepted) * 1e6 for name in services]
-        print(f"{rate:>10}  " + "  ".join(f"{us:>10.0f}" for us in (*each, sum(each))), flush=True)
+        figures = [f"{us:>10.0f}" for us in (*each, sum(each))]
+        figures += [f"{_percentile(accepted.values(), part):>10.2f}" for part in (50, 99)]
+        print(f"{rate:>10}  " + "  ".join(figures), flush=True)
     http.close()
 
 
-async def _offer(http: Client, rate: int, length_s: float) -> list[str]:
-    ids = [str(uuid.uuid4()) for _ in range(int(rate * length_s))]
+async def _offer(http: Client, rate: int, length_s: float) -> dict[str, float]:
+    """Pay; return how many ms each POST took, by id, in the order of the payments."""
+    took_ms = {str(uuid.uuid4()): 0.0 for _ in range(int(rate * length_s))}
     begin_s = time.monotonic()
 
     async def pay(number: int, payment_id: str) -> None:
         await asyncio.sleep(max(0.0, begin_s + number / rate - time.monotonic()))
+        sent_s = time.monotonic()
         answer = await http.post("/payments", {"correlationId": payment_id, "amount": 19.9}, timeout_s=TIMEOUT_S)
+        took_ms[payment_id] = (time.monotonic() - sent_s) * 1000
         if answer.status != 202:  # noqa: PLR2004
             raise RuntimeError(f"not accepted: {answer.status} {answer.body!r}")
 
-    await asyncio.gather(*(pay(number, payment_id) for number, payment_id in enumerate(ids)))
-    return ids
+    await asyncio.gather(*(pay(number, payment_id) for number, payment_id in enumerate(took_ms)))
+    return took_ms
+
+
+def _percentile(values: Iterable[float], part: int) -> float:
+    return statistics.quantiles(values, n=100)[part - 1]
 
 
 async def _settled(http: Client, ids: list[str]) -> None:
