@@ -148,17 +148,17 @@ class Ingress:
         match await self._payments.store(payment):
             case Stored():
                 return Accepted(payment.correlation_id)
-            case Known():
-                return await self._answer_again(payment)
+            case Known(original):
+                return await self._answer_again(payment, original)
             case TryLater() as later:
                 return later
             case never:
                 assert_never(never)
 
-    async def _answer_again(self, payment: Payment) -> Replayed | AmountDiffers | TryLater:
+    async def _answer_again(self, payment: Payment, original: Standing | None) -> Replayed | AmountDiffers | TryLater:
         # Accepted first: while it waits there nothing else exists. Once more at the end: it may have raced in.
         looks = (self._payments.accepted, self._payments.settlement, self._payments.accepted)
-        match await _first(payment.correlation_id, *looks):
+        match original or await _first(payment.correlation_id, *looks):
             case Standing() as original if original.amount_cents == payment.amount_cents:
                 return Replayed(original)
             case Standing() as original:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import perf_counter
 from typing import assert_never
 
@@ -40,24 +40,26 @@ _KNOWN = Known()
 class JetStreamPayments:
     """PAYMENTS and SETTLEMENTS behind one port; ``backlog_max`` is what PAYMENTS may hold.
 
-    A server that is started again has forgotten the ids of acked payments, though their window has not passed. So for
-    one window after every reconnect, and after our own start where payments were stored before, an id is looked up in
-    SETTLEMENTS before it is stored; at all other times the server remembers.
+    The server remembers an id for one window, and forgets those of acked payments when it is started again. So an id is
+    looked up in SETTLEMENTS before it is stored, unless the server certainly remembers them all: where nothing had ever
+    been stored at our start, for one window from then, on the connection of then.
     """
 
     def __init__(self, bus: Bus, *, backlog_max: int, window_s: int) -> None:
         self._bus = bus
         self._backlog_max = backlog_max
-        self._window = timedelta(seconds=window_s)
-        self._forgotten_until_s = 0.0
+        self._window_s = window_s
+        self._looks_from_s = 0.0  # on the clock of the loop
         self._generation = bus.generation
         self._gathered = Gathered(log)
         self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
     async def open(self) -> None:
         """Find out whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
-        if (await stream_state(self._bus, subjects.PAYMENTS)).last_seq > 0:
-            self._may_have_forgotten()
+        now_s = self._now_s()
+        states = [await stream_state(self._bus, stream) for stream in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
+        if not any(state.last_seq for state in states):
+            self._looks_from_s = now_s + self._window_s
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
         """Store it unless its id is known.
@@ -66,15 +68,14 @@ class JetStreamPayments:
         after the window. The expected sequence keeps an id from being in the queue twice, whatever was forgotten.
         """
         payment_id = payment.correlation_id
-        if self._bus.generation != self._generation:  # to be told of it would be later than the first request can be
-            self._generation = self._bus.generation
-            self._may_have_forgotten()
-        if self._now_s() < self._forgotten_until_s:
-            settled = await self.settlement(payment_id)
-            if isinstance(settled, TryLater):
-                return settled
-            if isinstance(settled, Standing) and payment.accepted_at - settled.accepted_at < self._window:
-                return _KNOWN
+        if self._server_may_have_forgotten():
+            match await self.settlement(payment_id):
+                case Standing() as settled:
+                    return Known(settled)
+                case TryLater() as later:
+                    return later
+                case Missing():
+                    pass
         data = encode(PaymentAccepted(payment_id, payment.amount_cents, payment.accepted_at))
         subject = subjects.accepted(payment_id)
         begun_s = perf_counter()
@@ -134,8 +135,9 @@ class JetStreamPayments:
             f"(nats stream get {stream} {seq})",
         )
 
-    def _may_have_forgotten(self) -> None:
-        self._forgotten_until_s = self._now_s() + self._window.total_seconds()
+    def _server_may_have_forgotten(self) -> bool:
+        # A generation of the connection, and not a listener: to be told would be later than the first request can be.
+        return self._bus.generation != self._generation or self._now_s() >= self._looks_from_s
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()

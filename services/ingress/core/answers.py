@@ -19,7 +19,9 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The stream has stored this id before, and nothing now."""
+    """The id was stored before, and nothing is now; ``original`` where that was found at once."""
+
+    original: "Standing | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,15 @@ async def test_known_id_is_answered_from_its_original(finds: list[Found], answer
     assert ports.looks == ["accepted", "settlement", "accepted"][:looks]
 
 
+async def test_known_id_whose_settlement_was_found_is_looked_up_no_more() -> None:
+    """What was charged is the original, also where an acceptance of another amount waits by some accident."""
+    ports = Ports(Known(SETTLED))
+    assert await _ingress(ports).accept(BODY) == Replayed(SETTLED)
+    other = replace(SETTLED, amount_cents=Cents(1))
+    assert await _ingress(Ports(Known(other))).accept(BODY) == AmountDiffers(other)
+    assert ports.looks == []
+
+
 async def test_known_id_of_another_amount_differs() -> None:
     """The original's amount decides, be it accepted or settled."""
     original = Standing(ID, "settled", Cents(1), NOW)
