@@ -1,33 +1,17 @@
 """The page at /docs, in a real browser: drawn from /openapi.json, on a phone, in the dark, and by keyboard."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from services.ingress.adapters.documents import FOLDER
 from tests.integration.ingress.ingress_process import IngressProcess
 
 OPENAPI: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
 PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; without it the tests are skipped, and fail where CI=true says that nothing may be missing."""
-    program = shutil.which("chromium")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

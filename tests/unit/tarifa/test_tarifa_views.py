@@ -178,6 +178,16 @@ def test_before_anything_was_heard_it_says_what_it_waits_for() -> None:
     assert shown(away_view("http://x", "Nothing listens there."))[-1].startswith("Nothing listens there. Trying again")
 
 
+def test_of_a_processor_that_is_not_configured_the_fee_is_unknown() -> None:
+    """What was charged there is shown; what that cost, there and in all, is not known."""
+    gone = '{"name": "gone", "fee": null, "condition": "unknown", "settled": 7, "amount": 9.5, "feesPaid": null}'
+    text = '{"at": "2026-11-22T12:00:00Z", "processors": [%s], "totals": {"settled": 7, "amount": 9.5, "saved": null}}'
+    lines = words(vitals_view(vitals_from(text % gone), "http://y"))
+    assert ["gone", "7", "-", "9.50", "-", "-"] in lines
+    assert ["total", "7", "9.50", "-"] in lines
+    assert ["saved", "against", "the", "dearest", "processor", "alone", "-"] in lines
+
+
 def test_nothing_known_is_shown_as_nothing_known() -> None:
     """A service that just started sends a document without figures."""
     lines = words(vitals_view(vitals_from('{"at": "2026-11-22T12:00:00Z", "processors": [{"name": "x"}]}'), "http://y"))
