@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.contracts.assignments import Assignment, Kind, Line, TurnAssigned
+from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.away import AwayError
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
-from services.dispatcher.core.traffic import InHand
 from services.dispatcher.flow.ports import Assignments, Clock, Settlements
 from services.telling import Trouble
 

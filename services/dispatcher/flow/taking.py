@@ -12,9 +12,10 @@ from services.contracts.assignments import processor_of
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
 from services.contracts.stamp import micros_of
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import View
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import InHand, Traffic
+from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.ports import Clock, Delivery, Queue
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.stories import Stories
@@ -31,7 +32,6 @@ class Taking:
 
     Args:
         owner: this process, as its lines name it.
-        generations: by name of each processor the generation that charges now.
         is_alive: whether another process, named so in its lines, has been heard of lately.
         turn: called when something might start.
     """
@@ -41,7 +41,6 @@ class Taking:
         *,
         owner: str,
         log_read: AssignmentLog,
-        generations: dict[str, str],
         traffic: Traffic,
         tally: Tally,
         queue: Queue,
@@ -53,7 +52,6 @@ class Taking:
     ) -> None:
         self._owner = owner
         self._log = log_read
-        self._generations = generations
         self._traffic = traffic
         self._tally = tally
         self._queue = queue
@@ -106,7 +104,7 @@ class Taking:
             self._traffic.to_route(payment)
             self._turn()
         elif view.state == "free":
-            self._bind(payment, view.released_to, delivery.handle)
+            self._bind(payment, self._traffic.taking(view.released_to), delivery.handle)
         elif view.state == "refused":
             self._traffic.take(payment)
             self._stories.begin(
@@ -116,24 +114,24 @@ class Taking:
             self._inherit(payment, view, delivery.handle)
 
     def _inherit(self, payment: InHand, view: View, handle: str) -> None:
-        name = processor_of(view.generation)
         if view.owner != self._owner and self._is_alive(view.owner):
             self._give_back(handle, AGAIN_AFTER_S)
             return
-        if self._generations.get(name) != view.generation:
+        if view.generation not in self._traffic.generations:
+            name = processor_of(view.generation)
             self._gathered.tell(logging.ERROR, "payment.assigned_elsewhere", name, id=payment.id, to=view.generation)
             self._tally.happened("assigned_elsewhere")
             self._give_back(handle, UNREADABLE_AGAIN_AFTER_S)
             return
         payment.in_doubt = True
-        self._bind(payment, name, handle)
+        self._bind(payment, view.generation, handle)
 
-    def _bind(self, payment: InHand, processor: str, handle: str) -> None:
+    def _bind(self, payment: InHand, generation: str | None, handle: str) -> None:
         """Have it wait for one processor; beyond what may wait for that one, it waits in the stream."""
-        if processor not in self._generations or not self._traffic.has_room_at(processor):
+        if generation is None or not self._traffic.has_room_at(generation):
             self._give_back(handle, AGAIN_AFTER_S)
             return
-        payment.processor = processor
+        payment.generation = generation
         self._traffic.take(payment)
         self._traffic.to_resend(payment, self._clock.now_ms(), self._clock.jitter())
         self._turn()
