@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import orjson
 import uvloop
 
+from services.bus.cluster import LoneReplicaError
 from services.bus.connection import Bus, BusDeafError
 from services.bus.streams import StreamMismatchError
 from services.contracts.setting import SettingError
@@ -42,14 +43,14 @@ class JsonLines(logging.Formatter):
 def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run a service until SIGTERM or SIGINT sets the event and the story has come to its end.
 
-    Exits with 2 where a setting or a stream is not as it must be, 3 where the connection to NATS is deaf.
+    Exits with 2 where a setting, a stream or the server is not as it must be, 3 where the connection to NATS is deaf.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
     try:
         uvloop.run(_until_stopped(story))
-    except* (SettingError, StreamMismatchError) as group:
+    except* (SettingError, StreamMismatchError, LoneReplicaError) as group:
         for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
         sys.exit(EXIT_SETTING)
@@ -59,13 +60,23 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 
 
 async def connected(url: str, name: str, stop: asyncio.Event) -> Bus | None:
-    """Return a connected bus, or None if told to stop first: NATS may be long in coming."""
+    """Return a connected bus, or None if told to stop first: NATS may be long in coming.
+
+    Raises:
+        LoneReplicaError: the server may not hold the streams.
+    """
     connecting = asyncio.create_task(Bus.connect(url, name))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if connecting.done():
-        return connecting.result()
+        bus = connecting.result()
+        try:
+            bus.check_server()
+        except LoneReplicaError:
+            await bus.close()
+            raise
+        return bus
     connecting.cancel()
     return None
 
