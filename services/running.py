@@ -16,9 +16,11 @@ from services.bus.cluster import LoneReplicaError
 from services.bus.connection import Bus, BusDeafError
 from services.bus.streams import StreamMismatchError
 from services.contracts.setting import SettingError
+from services.records.doubt import StoreWentBackError
 
 EXIT_SETTING = 2
 EXIT_DEAF = 3
+EXIT_WENT_BACK = 4
 
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -43,7 +45,8 @@ class JsonLines(logging.Formatter):
 def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run a service until SIGTERM or SIGINT sets the event and the story has come to its end.
 
-    Exits with 2 where a setting, a stream or the server is not as it must be, 3 where the connection to NATS is deaf.
+    Exits with 2 where a setting, a stream or the server is not as it must be, 3 where the connection to NATS is deaf,
+    4 where the store knows less than the process did: started again, it reads from the start.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
@@ -54,6 +57,9 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
         sys.exit(EXIT_SETTING)
+    except* StoreWentBackError as group:
+        logging.getLogger("tarifa").critical("store.went_back", extra={"error": str(next(_leaves(group)))})
+        sys.exit(EXIT_WENT_BACK)
     except* BusDeafError as group:
         logging.getLogger("tarifa").critical("bus.deaf", extra={"error": str(next(_leaves(group)))})
         sys.exit(EXIT_DEAF)

@@ -135,6 +135,7 @@ def _service(
     service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
+    shared["SYNC"] = options.sync
     port = options.metrics_ports.get(name)
     # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.
     measured = {"METRICS_LISTEN": f"{HOST}:{port}" if port else ""}

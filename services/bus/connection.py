@@ -96,6 +96,11 @@ class Bus:
         """How often the connection has been made anew; what was read in another generation may be out of date."""
         return self._nc.stats["reconnects"]
 
+    @property
+    def server_id(self) -> str:
+        """Which process of nats-server it is connected to, or was last: each has an id of its own."""
+        return str(self._nc._server_info.get("server_id", ""))  # noqa: SLF001  # the client does not show it
+
     def check_server(self) -> None:
         """Make sure that the server connected to may hold the streams.
 

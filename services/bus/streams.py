@@ -126,8 +126,10 @@ async def _ensure(bus: Bus, config: dict[str, Any]) -> None:
     except api.ApiError as error:
         if error.code not in api.NOT_FOUND:
             raise
+        # Nothing can have been lost of a stream that this very process of the server has had from its beginning.
+        begun = {"metadata": {"server": bus.server_id}} if name == subjects.PAYMENTS else {}
         try:
-            await api.call(bus, f"STREAM.CREATE.{name}", config)
+            await api.call(bus, f"STREAM.CREATE.{name}", config | begun)
         except api.ApiError as refused:
             # Another service created it at the same moment, and then wrote the home into it, or has other limits.
             if refused.code != api.EXISTS_DIFFERENTLY:

@@ -4,28 +4,27 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Sequence
-from functools import partial
 
-from services.bus.connection import Bus
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.follow import StreamWentBackError
 from services.bus.pulse import send_pulses
 from services.bus.settings import name_of_process
 from services.bus.streams import ensure_dispatcher, ensure_streams
-from services.contracts.roster import Place
 from services.dispatcher.adapters.alive import Alive
+from services.dispatcher.adapters.charging import Charging
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.health import HealthPollers, hear
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.migration import migrate
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.payment_stream import PaymentStream
-from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.pulse import pulse_of
 from services.dispatcher.adapters.roster import Roster
 from services.dispatcher.adapters.state_endpoint import StateEndpoint
+from services.dispatcher.adapters.store_watch import StoreWatch
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.condition import Health
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dispatching
@@ -33,11 +32,12 @@ from services.dispatcher.settings import Settings, settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
 from services.records.assignments import AssignmentStream, read_up
+from services.records.doubt import StoreWentBackError, mark_doubtful
 from services.records.settlements import SettlementRecords
 from services.running import connected, run
 
-HEALTH_TIMEOUT_S = 2.0
 STOP_MARGIN_S = 2.0
+MARK_AGAIN_AFTER_S = 0.5
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -58,6 +58,9 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
     transport = ProcessorTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
     try:
         await _settle(config, bus, transport, metrics, stop)
+    except* (StreamWentBackError, StoreWentBackError) as group:
+        await _mark(bus, SystemClock(), stop)
+        raise StoreWentBackError(str(group.exceptions[0])) from group
     finally:
         await transport.aclose()
         await bus.close()
@@ -75,24 +78,23 @@ async def _settle(
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
     stream, assignments = PaymentStream(bus, ack_wait_s=config.ack_wait_s), AssignmentStream(bus, instance)
     pollers = HealthPollers(bus, clock, name_of_process())
-    processors: dict[str, ProcessorApi] = {}
-
-    def charge_at(places: Sequence[Place]) -> None:
-        for place in places:
-            known = processors.get(place.generation)
-            if known is None or known.url != place.url:
-                processors[place.generation] = ProcessorApi(
-                    place.url, transport, call_timeout_s=config.call_timeout_s, health_timeout_s=HEALTH_TIMEOUT_S
-                )
-        taking = [place.generation for place in places if place.state == "open"]
-        traffic.charge_at(taking, [place.generation for place in places if place.state != "open"])
-        tally.begin(place.name for place in places)
-        pollers.poll({place.name: processors[place.generation] for place in places if place.state != "closing"})
-
-    roster = Roster(bus, assignments, log_read, charge_at)
+    charging = Charging(
+        transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers
+    )
+    roster = Roster(bus, assignments, log_read, charging.charge_at)
     await roster.seed(config.bus.processors)
     await migrate(bus, roster.places)
 
+    settlements = SettlementRecords(bus)
+    watch = StoreWatch(
+        bus,
+        is_synced=config.is_synced,
+        books_within_s=config.books_within_s,
+        clock=clock,
+        lines_read=lambda: log_read.read_to,
+        settlements_to=lambda: settlements.last_seq,
+        payments_to=lambda: flow.taking.seq_seen,
+    )
     flow = Dispatching(
         owner=owner,
         traffic=traffic,
@@ -100,43 +102,54 @@ async def _settle(
         log_read=log_read,
         queue=stream,
         source=stream,
-        settlements=SettlementRecords(bus),
+        settlements=settlements,
         assignments=assignments,
-        processors=processors,
+        processors=charging.processors,
+        store=watch,
         clock=clock,
         is_alive=alive.__contains__,
     )
-    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, lambda: roster.places, clock))
+    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, lambda: charging.places, clock))
     following = assignments.follower(flow.assigning.read)
-    queue = stream.open(flow.taking.deliver, partial(read_up, following))
 
-    def heard(processor: str, health: Health) -> None:
-        for place in roster.places:
-            if place.name == processor and place.state != "closing":
-                traffic.evidence(place.generation).heard(health)
-        flow.pump.kick()
+    async def prepare() -> None:
+        await watch.meet()
+        await read_up(following)
 
-    await hear(bus, clock, heard)
+    queue = stream.open(flow.taking.deliver, prepare)
+
+    await hear(bus, clock, charging.heard)
     await alive.listen(bus)
     await PaymentEndpoint(bus, log_read, traffic).listen()
     service = await StateEndpoint(traffic, tally.counts, clock, instance).serve(bus)
     pulse = pulse_of(instance, owner, clock.stamp(), traffic=traffic, counts=tally.counts, clock=clock)
+    work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
+    work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
+    work += [bus.watch(), send_pulses(bus, pulse)]
     async with asyncio.TaskGroup() as group:
-        work = [
-            queue.run(),
-            following.run(),
-            flow.tidying.run(),
-            flow.pump.run(),
-            flow.pump.keep_in_hand(config.ack_wait_s),
-        ]
-        work += [roster.run(), roster.tend(), pollers.run(), bus.watch(), send_pulses(bus, pulse)]
         tasks = [group.create_task(coroutine) for coroutine in work]
         log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})
-        await stop.wait()
+        try:
+            await stop.wait()
+        except asyncio.CancelledError:  # one of them failed: whatever is under way ends first
+            await flow.abandon(config.call_timeout_s * 2 + STOP_MARGIN_S)
+            raise
         await flow.stop(config.call_timeout_s * 2 + STOP_MARGIN_S)
         await service.stop()
         for task in tasks:
             task.cancel()
+
+
+async def _mark(bus: Bus, clock: SystemClock, stop: asyncio.Event) -> None:
+    """Mark what waits as doubtful, for as long as it takes: nothing is sent before."""
+    while not stop.is_set():
+        try:
+            await mark_doubtful(bus, clock.stamp())
+        except (BusAwayError, ApiError) as error:
+            log.warning("store.not_marked", extra={"error": str(error)})
+            await asyncio.sleep(MARK_AGAIN_AFTER_S)
+        else:
+            return
 
 
 if __name__ == "__main__":

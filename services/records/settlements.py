@@ -29,6 +29,7 @@ class SettlementRecords:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._are_stored = True
+        self.last_seq = 0  # the largest sequence that a PubAck gave
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
         """Return what is stored of these payments now; of two of one payment a booking, else the newer one."""
@@ -57,6 +58,8 @@ class SettlementRecords:
         subject = kind(event.processor, event.id)
         result = await store(self._bus, subjects.SETTLEMENTS, subject, encode(event), within_s=STORE_WITHIN_S)
         is_stored = isinstance(result, Stored)
+        if isinstance(result, Stored):
+            self.last_seq = max(self.last_seq, result.seq)
         if is_stored != self._are_stored:
             # Said when it begins and when it ends; every payment in hand tries again in between.
             level = logging.INFO if is_stored else logging.ERROR

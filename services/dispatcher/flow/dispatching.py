@@ -11,6 +11,7 @@ from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.attempting import Attempting
+from services.dispatcher.flow.clearing import Clearing, Store
 from services.dispatcher.flow.ports import Assignments, Clock, Processor, Queue, Settlements, Source
 from services.dispatcher.flow.pump import Pump
 from services.dispatcher.flow.settling import Settling
@@ -27,6 +28,7 @@ class Dispatching:
         traffic, tally, log_read: its state.
         queue, source, settlements, assignments: the streams.
         processors: by generation; may change meanwhile.
+        store: whether it went back in time.
         clock: time and chance.
         is_alive: whether another process, named as in its lines, has been heard of lately.
     """
@@ -43,6 +45,7 @@ class Dispatching:
         settlements: Settlements,
         assignments: Assignments,
         processors: Mapping[str, Processor],
+        store: Store,
         clock: Clock,
         is_alive: Callable[[str], bool],
     ) -> None:
@@ -68,6 +71,7 @@ class Dispatching:
             stories=self.stories,
             clock=clock,
         )
+        self.clearing = Clearing(store=store, processors=processors, settling=self.settling, tally=tally)
         self.pump = Pump(traffic, source, clock, self.attempting.start)
         self.stories.on_end(self.pump.kick)
         self.taking = Taking(
@@ -77,6 +81,8 @@ class Dispatching:
             tally=tally,
             queue=queue,
             settling=self.settling,
+            clearing=self.clearing,
+            store=store,
             stories=self.stories,
             clock=clock,
             is_alive=is_alive,
@@ -95,3 +101,10 @@ class Dispatching:
         self.pump.stop()
         self.taking.stop()
         await self.attempting.finish(within_s)
+
+    async def abandon(self, within_s: float) -> None:
+        """Start nothing more, and let the calls under way end: what is known of the log is worth nothing any more."""
+        self.pump.stop()
+        self.taking.stop()
+        self.assigning.abandon()
+        await self.stories.finish(within_s)

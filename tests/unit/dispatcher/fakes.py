@@ -14,6 +14,7 @@ from services.contracts.away import AwayError
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
 from services.contracts.money import Cents
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.dispatcher.core.in_hand import Head, InHand, Start
 from services.dispatcher.core.outcome import Absent, Booked, Lookup, Outcome
 from services.dispatcher.core.route import Rules
@@ -87,6 +88,18 @@ class FakeQueue:
     async def nak(self, handle: str, delay_s: float) -> None:
         """Note it; the delay does not matter, but that there is one."""
         self.noted.append(f"nak {handle}{'' if delay_s else ' at once'}")
+
+
+@dataclass(slots=True)
+class FakeStore:
+    """What is doubtful, and how long absence does not count yet."""
+
+    doubt: Doubt = NO_DOUBT
+    counts_in_ms: float = 0.0
+
+    def absence_counts_in_ms(self) -> float:
+        """Return it."""
+        return self.counts_in_ms
 
 
 class FakeSource:
@@ -232,6 +245,7 @@ class Dispatcher:
         self.dear = FakeProcessor(DEAR, self.noted, self.clock)
         self.log = AssignmentLog()
         self.alive: set[str] = set()
+        self.store = FakeStore()
         flow = Dispatching(
             owner=ME,
             traffic=self.traffic,
@@ -242,6 +256,7 @@ class Dispatcher:
             settlements=self.settlements,
             assignments=self.assignments,
             processors={AT_HOME: self.home, AT_DEAR: self.dear},
+            store=self.store,
             clock=self.clock,
             is_alive=self.alive.__contains__,
         )
