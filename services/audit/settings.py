@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from services.audit.core.period import Period, time_from_text
 from services.bus.settings import BusSettings, bus_settings
@@ -49,6 +50,15 @@ class ProcessorsSettings:
     name: str | None
     url: str
     as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """What is to be done with which folder."""
+
+    nats_url: str
+    command: Literal["save", "restore"]
+    folder: Path
 
 
 def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime) -> AuditSettings:
@@ -119,6 +129,23 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     given = parser.parse_args(arguments)
     name, url = (given.name, given.to) if given.command else (None, "")
     return ProcessorsSettings(bus_settings(env).nats_url, name, url, given.json)
+
+
+def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit.backup",
+        description="Saves the streams of a running system into a folder, or restores them into an empty server.",
+        epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished.",
+    )
+    parser.add_argument("command", choices=("save", "restore"))
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new one, or that of a backup")
+    given = parser.parse_args(arguments)
+    return BackupSettings(bus_settings(env).nats_url, given.command, given.folder)
 
 
 def _url(text: str) -> str:

@@ -55,6 +55,23 @@ PROCESSORS_EXAMPLES = """Examples:
 NATS_URL is read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told."""
 
+BACKUP_EXAMPLES = """Examples:
+  tarifa backup /var/backups/tarifa-2026-11-26
+  tarifa backup before-the-upgrade
+
+NATS_URL is read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
+
+RESTORE_EXAMPLES = """Examples:
+  tarifa restore /var/backups/tarifa-2026-11-26
+  tarifa restore before-the-upgrade
+
+The server alone, with nothing in its store:
+  .venv/bin/nats-server -c .run/nats/nats.conf
+
+NATS_URL is read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
+
 Word = str | None
 Switch = bool
 
@@ -163,6 +180,16 @@ def processors(
 ) -> None:
     """List who charges, or say that a processor is the same one at another address."""
     _become("services.audit.processors", [*_flags({"--json": as_json}), *(words or []), *_flags({"--to": to})], {})
+
+
+def backup(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")]) -> None:
+    """Save the streams of the running system into a folder, without stopping anything."""
+    _become("services.audit.backup", ["save", str(folder.absolute())], {})
+
+
+def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What backup has saved.")]) -> None:
+    """Restore a backup into an empty nats-server, to which no service is connected."""
+    _become("services.audit.backup", ["restore", str(folder.absolute())], {})
 
 
 def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:
