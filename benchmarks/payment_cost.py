@@ -4,8 +4,8 @@
 at even distances and waits for no payment before the next, and two well processors; no limits. What a payment costs
 falls as the rate rises, for one wake-up then serves several; it rises where others use the machine too.
 
-The store is new, so the server remembers every id and none is looked up. ``IDEMPOTENCY_WINDOW_S=1`` shows what a payment
-costs in a store that is older than the window.
+The store is new, so the server remembers every id and none is looked up. ``IDEMPOTENCY_WINDOW_S=1`` shows what a
+payment costs in a store that is older than the window.
 """
 # a console program speaks to its console
 
@@ -40,40 +40,42 @@ async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
     columns = (*services, "all, us", "p50, ms", "p99, ms")
     print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in columns))
     for rate in rates:
-        await _settled(http, list(await _offer(http, rate, WARM_S)))
+        await settled(http, list(await offer(http, rate, WARM_S)))
         before = cpu_s_by_service(stack.run_dir)
-        accepted = await _offer(http, rate, LENGTH_S)
-        await _settled(http, list(accepted))
+        took_s = await offer(http, rate, LENGTH_S)
+        await settled(http, list(took_s))
         after = cpu_s_by_service(stack.run_dir)
-        each = [(after[name] - before[name]) / len(accepted) * 1e6 for name in services]
+        each = [(after[name] - before[name]) / len(took_s) * 1e6 for name in services]
         figures = [f"{us:>10.0f}" for us in (*each, sum(each))]
-        figures += [f"{_percentile(accepted.values(), part):>10.2f}" for part in (50, 99)]
+        figures += [f"{percentile_ms(took_s.values(), part):>10.2f}" for part in (50, 99)]
         print(f"{rate:>10}  " + "  ".join(figures), flush=True)
     http.close()
 
 
-async def _offer(http: Client, rate: int, length_s: float) -> dict[str, float]:
-    """Pay; return how many ms each POST took, by id, in the order of the payments."""
-    took_ms = {str(uuid.uuid4()): 0.0 for _ in range(int(rate * length_s))}
+async def offer(http: Client, rate: int, length_s: float) -> dict[str, float]:
+    """Pay at even distances; return the seconds that each id's answer took, in the order of the payments."""
+    ids = [str(uuid.uuid4()) for _ in range(int(rate * length_s))]
     begin_s = time.monotonic()
+    took_s = dict.fromkeys(ids, 0.0)
 
     async def pay(number: int, payment_id: str) -> None:
         await asyncio.sleep(max(0.0, begin_s + number / rate - time.monotonic()))
         sent_s = time.monotonic()
         answer = await http.post("/payments", {"correlationId": payment_id, "amount": 19.9}, timeout_s=TIMEOUT_S)
-        took_ms[payment_id] = (time.monotonic() - sent_s) * 1000
+        took_s[payment_id] = time.monotonic() - sent_s
         if answer.status != 202:  # noqa: PLR2004
             raise RuntimeError(f"not accepted: {answer.status} {answer.body!r}")
 
-    await asyncio.gather(*(pay(number, payment_id) for number, payment_id in enumerate(took_ms)))
-    return took_ms
+    await asyncio.gather(*(pay(number, payment_id) for number, payment_id in enumerate(ids)))
+    return took_s
 
 
-def _percentile(values: Iterable[float], part: int) -> float:
-    return statistics.quantiles(values, n=100)[part - 1]
+def percentile_ms(took_s: Iterable[float], part: int) -> float:
+    """Return within how many ms so many of a hundred were answered."""
+    return statistics.quantiles(took_s, n=100)[part - 1] * 1000
 
 
-async def _settled(http: Client, ids: list[str]) -> None:
+async def settled(http: Client, ids: list[str]) -> None:
     """Wait for the last ones; those before them were fetched earlier."""
     deadline_s = time.monotonic() + SETTLED_WITHIN_S
     for payment_id in ids[-20:]:

@@ -51,7 +51,7 @@ class PaymentEndpoint:
             return None
         return Holding(
             id=payment_id,
-            processor=payment.processor if payment else _assigned_to(view),
+            processor=processor_of(payment.generation) if payment else _assigned_to(view),
             line=0 if view is None else view.last,
             owner="" if view is None else view.owner,
             attempts=payment.attempts if payment else 0,

@@ -18,11 +18,12 @@ from services.contracts import holding, subjects
 from services.contracts.assignments import Assignment, AssignmentReleased, Kind, Line, TurnAssigned, encode_assignment
 from services.contracts.holding import Holding, HoldingAsked
 from services.contracts.money import Cents
-from services.dispatcher.adapters.assignment_stream import AssignmentStream, read_up
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.payment_endpoint import BY_LOG_AFTER_S, PaymentEndpoint
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.traffic import InHand, Traffic
+from services.dispatcher.core.in_hand import InHand
+from services.dispatcher.core.traffic import Traffic
+from services.records.assignments import AssignmentStream, read_up
 from tests.nats_server import until
 from tests.unit.dispatcher.fakes import RULES
 
@@ -36,7 +37,7 @@ class Asked:
 
     bus: Bus
     log: AssignmentLog = field(default_factory=AssignmentLog)
-    traffic: Traffic = field(default_factory=lambda: Traffic(("default", "fallback"), RULES))
+    traffic: Traffic = field(default_factory=lambda: Traffic(("default/1", "fallback/1"), RULES))
 
     async def ask(self, payment_id: str) -> Holding | None:
         """Return the first answer; None: nobody knows of it."""
@@ -91,7 +92,7 @@ async def test_what_is_assigned_has_been_so_since_its_line_was_stored(asked: Ask
     payment_id = str(uuid4())
     payment = asked.take(payment_id, waited_s=60)
     line = await asked.assign(payment_id, ME)
-    payment.processor, payment.line, payment.attempts, payment.in_doubt = "default", line, 3, True
+    payment.generation, payment.line, payment.attempts, payment.in_doubt = "default/1", line, 3, True
     known = await asked.ask(payment_id)
     since = await asked.stored_at(line)
     assert known == Holding(payment_id, "default", line, ME, attempts=3, in_doubt=True, since=since)
