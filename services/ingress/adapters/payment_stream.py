@@ -8,25 +8,17 @@ from typing import assert_never
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for, stream_state
+from services.bus.lookup import stream_state
 from services.bus.publish import Away, Conflict, Duplicate, Full, store
 from services.bus.publish import Stored as BusStored
 from services.contracts import subjects
+from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.durations import Durations
-from services.contracts.events import (
-    NotAnEventError,
-    PaymentAccepted,
-    PaymentRefused,
-    PaymentReleased,
-    PaymentSettled,
-    Settlement,
-    SettlementsCleared,
-    decode_accepted,
-    decode_settlement,
-    encode,
-)
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
+from services.records.payments import PaymentRecords
+from services.records.settlements import SettlementRecords
 from services.telling import Gathered
 
 TROUBLE_TIMEOUT_S = 1.0
@@ -51,6 +43,8 @@ class JetStreamPayments:
         self._window_s = window_s
         self._looks_from_s = 0.0  # on the clock of the loop
         self._generation = bus.generation
+        self._accepted = PaymentRecords(bus)
+        self._settlements = SettlementRecords(bus)
         self._gathered = Gathered(log)
         self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
@@ -97,43 +91,34 @@ class JetStreamPayments:
     async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in PAYMENTS."""
         try:
-            found = await last_for(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
-        except BusAwayError as error:
-            return _away(error)
+            found = await self._accepted.find(payment_id)
+        except AwayError as error:
+            return self._not_known(error)
         if found is None:
             return Missing()
-        try:
-            event = decode_accepted(found.data)
-        except NotAnEventError as error:
-            return self._unreadable(subjects.PAYMENTS, found.seq, error)
+        event = found.event
         return Standing(event.id, "accepted", event.amount_cents, event.accepted_at)
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in SETTLEMENTS, whichever processor it was."""
         try:
-            found = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
-        except BusAwayError as error:
-            return _away(error)
-        if found is None:
-            return Missing()
-        try:
-            return _standing(decode_settlement(found.data))
-        except NotAnEventError as error:
-            return self._unreadable(subjects.SETTLEMENTS, found.seq, error)
+            found = await self._settlements.newest(payment_id)
+        except AwayError as error:
+            return self._not_known(error)
+        return Missing() if found is None else _standing(found)
 
     async def clear(self, at: datetime) -> Stored | TryLater:
         """Store ``settlements.cleared``; stored twice it clears twice, which is no harm."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
         return _STORED if isinstance(result, BusStored) else TryLater("not_cleared", f"not stored: {result}")
 
-    def _unreadable(self, stream: str, seq: int, error: NotAnEventError) -> TryLater:
-        """What is stored under the id is no event: nobody can say what it was, and only a person can end that."""
-        self._gathered.tell(logging.ERROR, "payment.unreadable", stream=stream, seq=seq, error=str(error))
-        return TryLater(
-            "unreadable",
-            f"message {seq} of {stream}, stored under this id, cannot be read; an operator must look at it "
-            f"(nats stream get {stream} {seq})",
-        )
+    def _not_known(self, error: AwayError) -> TryLater:
+        if isinstance(error, UnreadableRecordError):
+            self._gathered.tell(
+                logging.ERROR, "payment.unreadable", stream=error.stream, seq=error.seq, error=str(error)
+            )
+            return TryLater("unreadable", f"what is stored under this id: {error}")
+        return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")
 
     def _server_may_have_forgotten(self) -> bool:
         # A generation of the connection, and not a listener: to be told would be later than the first request can be.
@@ -155,7 +140,7 @@ class JetStreamPayments:
         return None
 
 
-def _standing(event: Settlement) -> Standing | Missing:
+def _standing(event: PaymentSettled | PaymentRefused) -> Standing:
     match event:
         case PaymentSettled():
             return Standing(
@@ -175,11 +160,5 @@ def _standing(event: Settlement) -> Standing | Missing:
                 processor=event.processor,
                 detail=event.detail,
             )
-        case SettlementsCleared() | PaymentReleased():
-            return Missing()  # of other subjects; neither says that a payment is settled
         case never:
             assert_never(never)
-
-
-def _away(error: BusAwayError) -> TryLater:
-    return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")
