@@ -93,7 +93,16 @@ async def test_a_processor_taken_out_keeps_what_it_charged_and_what_it_may_have_
             await river.until_settled([fresh])
             summary = await river.summary()
             assert {name: totals["totalRequests"] for name, totals in summary.items()} == {"home": 1, "abroad": 20}
-            assert (await river.payment(doubtful))["status"] == "accepted"
+            waits = await river.payment(doubtful)
+            assert (waits["status"], waits["waitingFor"]["processor"]) == ("accepted", "abroad")
+
+            async def is_shown() -> bool:
+                vitals = await river.vitals()
+                shown = {one["name"]: (one["fee"], one["settled"], one["leftBehind"]) for one in vitals["processors"]}
+                is_listed = shown == {"home": (0.05, 1, 0), "abroad": (None, 20, 1)}
+                return is_listed and "assigned to abroad/1, which charges no more" in " ".join(vitals["troubles"])
+
+            await until(is_shown, "the page lists it, and says that a payment waits for it")
             abroad.answers = True
             await river.until_settled([doubtful])
             assert (await river.summary())["abroad"]["totalRequests"] == 21

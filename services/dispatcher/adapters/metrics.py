@@ -46,7 +46,13 @@ class Clock(Protocol):
         """Return milliseconds of a clock that never goes back."""
 
 
-def of_dispatcher(tally: Tally, traffic: Traffic, places: Callable[[], Sequence[Place]], clock: Clock) -> Source:
+def of_dispatcher(
+    tally: Tally,
+    traffic: Traffic,
+    places: Callable[[], Sequence[Place]],
+    left_behind: Callable[[], Mapping[str, int]],
+    clock: Clock,
+) -> Source:
     """Return the source for one dispatcher; ``places`` are those that charge now."""
 
     async def tell() -> Iterable[Metric]:
@@ -58,7 +64,8 @@ def of_dispatcher(tally: Tally, traffic: Traffic, places: Callable[[], Sequence[
             {place.name: float(place.fee) for place in places()},
         )
         seen = traffic.seen(now_ms)
-        return (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees)
+        left = _left_behind(left_behind(), tally.processors)
+        return (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees, left)
 
     return tell
 
@@ -135,6 +142,18 @@ def _believed(seen: Mapping[str, Seen]) -> Iterator[Metric]:
         "tarifa_processor_latency_seconds",
         "The latency that routing reckons with; 0 while nothing is known.",
         {name: latency_s for name, (_, latency_s) in conditions.items()},
+    )
+
+
+def _left_behind(by_generation: Mapping[str, int], names: Sequence[str]) -> Metric:
+    counts = dict.fromkeys(names, 0)
+    for generation, count in by_generation.items():
+        counts[processor_of(generation)] = counts.get(processor_of(generation), 0) + count
+    return gauges_by(
+        "processor",
+        "tarifa_left_behind_payments",
+        "Payments assigned to a processor, or a URL of it, that charges no more; every dispatcher tells all.",
+        counts,
     )
 
 

@@ -1,13 +1,15 @@
 """What was charged where, at which fee, and what that saved. Money is whole cents until it is said.
 
-Processors are those of the settings, and behind them whatever else the book knows: what was charged does not vanish
-with a setting. The fee of such a one is not known, and so neither is what was paid or saved in all.
+Processors are those of the settings, and behind them whatever else the book or the log of assignments knows: what was
+charged, or may have been, does not vanish with a setting. The fee of such a one is not known, and so neither is what
+was paid or saved in all.
 """
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from services.contracts.assignments import processor_of
 from services.contracts.money import amount_of
 from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, settled_at
@@ -26,9 +28,13 @@ class Charging(NamedTuple):
     fee: Decimal | None
 
 
-def strangers(processors: Sequence[Processor], totals: Mapping[str, Totals] | None) -> list[str]:
-    """Return the processors that the book knows and the settings do not."""
-    return sorted((totals or {}).keys() - {one.name for one in processors})
+def left_behind(dispatchers: Dispatchers) -> dict[str, int]:
+    """Return what is assigned to generations that charge no more. Each dispatcher says all that it has read."""
+    found: dict[str, int] = {}
+    for life in dispatchers:
+        for generation, count in life.newest.left_behind.items():
+            found[generation] = max(count, found.get(generation, 0))
+    return found
 
 
 def charged(
@@ -36,7 +42,8 @@ def charged(
 ) -> tuple[list[dict[str, Any]], dict[str, float | None]]:
     """Return the processors, and the totals of them all; fees are rounded to whole cents for each processor."""
     known = [Charging(one.name, one.fee) for one in processors]
-    known += [Charging(name, None) for name in strangers(processors, totals)]
+    others = {*(totals or {}), *map(processor_of, left_behind(dispatchers))}
+    known += [Charging(name, None) for name in sorted(others - {one.name for one in processors})]
     if totals is None:
         unknown = dict.fromkeys(("settled", "amount", "feesPaid", "saved"))
         return [_seen(one, dispatchers) | _booked(one, None, 0) for one in known], unknown
@@ -63,6 +70,7 @@ def _seen(processor: Charging, dispatchers: Dispatchers) -> dict[str, Any]:
     views = [life.newest.processors[name] for life in dispatchers if name in life.newest.processors]
     latencies = [view.latency_ms for view in views if view.latency_ms is not None]
     conditions = {view.condition for view in views}
+    left = [count for generation, count in left_behind(dispatchers).items() if processor_of(generation) == name]
     return {
         "name": name,
         "fee": None if processor.fee is None else float(processor.fee),
@@ -70,6 +78,7 @@ def _seen(processor: Charging, dispatchers: Dispatchers) -> dict[str, Any]:
         "condition": "failing" if "failing" in conditions else "serving" if conditions else "unknown",
         "latencyMs": rounded(max(latencies, default=None)),
         "inFlight": sum(view.in_flight for view in views) if views else None,
+        "leftBehind": sum(left) if dispatchers else None,
         "settledPerS": per_s(dispatchers, lambda pulse: pulse.counts.get(settled_at(name), 0)),
     }
 

@@ -1,6 +1,6 @@
 """What an operator should know first, one sentence each: what is wrong, since when, and what it means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ def troubles(
     conflicts: int,
     unreadable: int,
     lately: AbstractSet[Happening],
-    strangers: Sequence[str],
+    left_behind: Mapping[str, int],
 ) -> list[str]:
     """Return the sentences, the gravest first. Without NATS nobody can be heard of: that is then the only one."""
     away = [one for one in seen if not one.is_up]
@@ -54,12 +54,16 @@ def troubles(
         said.append(f"settlements that contradict others: {conflicts}; run the audit")
     if unreadable:
         said.append(f"messages in SETTLEMENTS that cannot be read: {unreadable}; see the ledger's log")
-    return said + _for_a_person(lately, strangers)
+    return said + _for_a_person(lately, left_behind)
 
 
-def _for_a_person(lately: AbstractSet[Happening], strangers: Sequence[str]) -> list[str]:
-    """Return what a dispatcher meets again and again until somebody does something about it."""
-    said = []
+def _for_a_person(lately: AbstractSet[Happening], left_behind: Mapping[str, int]) -> list[str]:
+    """Return what goes on until somebody does something about it; most ends by itself if a processor comes back."""
+    said = [
+        f"payments assigned to {generation}, which charges no more (another URL, or not configured): {count}; they are "
+        "settled if it answers; if it never will, audit and release them"
+        for generation, count in sorted(left_behind.items())
+    ]
     if "unreadable" in lately:
         said.append(
             "PAYMENTS has messages that cannot be read, which are not charged, and whose ids are answered 503: the "
@@ -67,10 +71,9 @@ def _for_a_person(lately: AbstractSet[Happening], strangers: Sequence[str]) -> l
             "and remove what is no payment (nats stream rmm PAYMENTS SEQ)"
         )
     if "assigned_elsewhere" in lately:
-        names = f" (with settlements and not configured: {' and '.join(strangers)})" if strangers else ""
         said.append(
-            f"payments are assigned to a processor, or to a URL of one, that is not configured{names}, and wait: the "
-            "dispatcher's log names them (payment.assigned_elsewhere); configure it again, or release them"
+            "payments are assigned to a processor whose URL is not known any more, and wait: the dispatcher's log "
+            "names them (payment.assigned_elsewhere); audit and release them"
         )
     if "refused_in_doubt" in lately:
         said.append(

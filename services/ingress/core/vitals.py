@@ -14,7 +14,7 @@ from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse, Pulse, service_of, settled_at
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals  # noqa: TC001  # no second block of imports for one annotation
-from services.ingress.core.charged import charged, rounded, strangers
+from services.ingress.core.charged import charged, left_behind, rounded
 from services.ingress.core.lately import Lately
 from services.ingress.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
 from services.ingress.core.troubles import Seen, troubles
@@ -70,7 +70,8 @@ class Vitals:
         """Return all that is known now, as the page and the command line read it; ``at`` is the time in UTC."""
         for lives in self._all():
             _forget(lives, now_s)
-        processors, totals = charged(self._processors, up(self._dispatchers.values(), now_s), self._totals)
+        dispatchers = up(self._dispatchers.values(), now_s)
+        processors, totals = charged(self._processors, dispatchers, self._totals)
         seen = self._seen(now_s)
         ledgers = up(self._ledgers.values(), now_s)
         return {
@@ -89,7 +90,7 @@ class Vitals:
                 conflicts=max((life.newest.conflicts for life in ledgers), default=0),
                 unreadable=max((life.newest.unreadable for life in ledgers), default=0),
                 lately=self._lately.happened(now_s),
-                strangers=strangers(self._processors, self._totals),
+                left_behind=left_behind(dispatchers),
             ),
         }
 

@@ -38,12 +38,14 @@ def dispatcher(
     seen: Mapping[str, ProcessorSeen] | None = None,
     instance: str = "dispatcher-1",
     started_at: datetime = BEGAN,
+    left_behind: Mapping[str, int] | None = None,
     **happened: int,
 ) -> DispatcherPulse:
     """Return a pulse of a dispatcher that has settled so many, by processor, and counted what else ``happened``."""
     counts = {f"settled.{name}": count for name, count in (settled or {}).items()} | happened
     known = {"default": ProcessorSeen("serving", 12.34, 3, 0), "fallback": ProcessorSeen("serving", None, 0, 0)}
-    return DispatcherPulse(instance, started_at, 0, 0, 0.0, dict(seen or known), counts)
+    processors, left = dict(seen or known), dict(left_behind or {})
+    return DispatcherPulse(instance, started_at, 0, 0, 0.0, processors, counts, left_behind=left)
 
 
 def ledger(totals: Mapping[str, Totals] | None, conflicts: int = 0, unreadable: int = 0) -> LedgerPulse:

@@ -26,7 +26,7 @@ def test_before_anything_is_heard_all_is_unknown_and_nothing_is_wrong() -> None:
     assert set(document["payments"].values()) == {None}
     assert set(document["post"].values()) == {None}
     assert set(document["totals"].values()) == {None}
-    unknown = ("latencyMs", "inFlight", "settledPerS", "settled", "amount", "share", "feesPaid")
+    unknown = ("latencyMs", "inFlight", "leftBehind", "settledPerS", "settled", "amount", "share", "feesPaid")
     known = {"name": "default", "fee": 0.05, "condition": "unknown"}
     assert document["processors"][0] == known | dict.fromkeys(unknown)
     assert (document["services"], document["troubles"]) == ([], [])
@@ -41,7 +41,8 @@ def test_the_document_is_the_one_that_was_agreed_on() -> None:
     assert set(document["payments"]) == {"acceptedPerS", "settledPerS", "accepted", "backlog", "oldestWaitS"}
     assert set(document["post"]) == {"perS", "p50Ms", "p99Ms"}
     assert set(document["processors"][0]) == {
-        *("name", "fee", "condition", "latencyMs", "inFlight", "settled", "amount", "share", "feesPaid", "settledPerS"),
+        *("name", "fee", "condition", "latencyMs", "inFlight", "leftBehind"),
+        *("settled", "amount", "share", "feesPaid", "settledPerS"),
     }
     assert set(document["totals"]) == {"settled", "amount", "feesPaid", "saved"}
     assert set(document["services"][0]) == {"service", "instance", "state", "seenS", "startedAt"}
@@ -214,7 +215,15 @@ def test_a_processor_that_is_not_configured_any_more_does_not_vanish() -> None:
     totals = TOTALS | {"gone": Totals(90, 100_000)}
     document = Watched().seconds(2, ingress(0), dispatcher({"gone": 3}), ledger(totals))
     unknown = dict.fromkeys(("fee", "latencyMs", "inFlight", "feesPaid"))
-    known = {"name": "gone", "condition": "unknown", "settled": 90, "amount": 1000.0, "share": 0.45, "settledPerS": 0.0}
+    known = {
+        "name": "gone",
+        "condition": "unknown",
+        "leftBehind": 0,
+        "settled": 90,
+        "amount": 1000.0,
+        "share": 0.45,
+        "settledPerS": 0.0,
+    }
     assert document["processors"][2] == unknown | known
     assert [one["share"] for one in document["processors"]] == [0.5, 0.05, 0.45]
     assert document["totals"] == {"settled": 200, "amount": 3189.0, "feesPaid": None, "saved": None}
@@ -241,7 +250,7 @@ def test_what_is_settled_counts_wherever_it_is() -> None:
 
 WORDS = {
     "unreadable": "look at each (nats stream get PAYMENTS SEQ), and remove what is no payment (nats stream rmm",
-    "assigned_elsewhere": "a processor, or to a URL of one, that is not configured, and wait",
+    "assigned_elsewhere": "a processor whose URL is not known any more, and wait",
     "refused_in_doubt": "refused by the processor that may have charged them before, and wait there in doubt",
 }
 
@@ -269,14 +278,22 @@ def test_a_page_that_has_just_opened_says_what_was_counted_before() -> None:
     assert len(watched.second(*others, dispatcher(unreadable=1, started_at=AGAIN))["troubles"]) == 1
 
 
-def test_who_is_not_configured_is_named_only_where_payments_are_assigned_elsewhere() -> None:
-    """Settlements at a processor that was taken out are history; payments that are assigned to it are not."""
+def test_what_is_assigned_where_nobody_charges_any_more_is_listed_and_a_trouble() -> None:
+    """Settlements at a processor that was taken out are history; payments that wait for it are not."""
     watched = Watched()
     others = (ingress(0), ledger({"gone": Totals(100, 199_000), "default": Totals(1, 1)}))
     assert watched.second(*others, dispatcher())["troubles"] == []
-    (trouble,) = watched.second(*others, dispatcher(assigned_elsewhere=20))["troubles"]
-    assert "(with settlements and not configured: gone)" in trouble
-    assert "release them" in trouble
+    left = {"default/1": 2, "other/1": 20}
+    two = dispatcher(left_behind=left), dispatcher(instance="dispatcher-2", left_behind=left | {"other/1": 19})
+    document = watched.second(*others, *two)
+    of_default, of_other = document["troubles"]
+    assert "assigned to default/1, which charges no more (another URL, or not configured): 2;" in of_default
+    assert "assigned to other/1, which charges no more (another URL, or not configured): 20;" in of_other
+    assert "audit and release them" in of_other
+    listed = {one["name"]: (one["fee"], one["leftBehind"], one["settled"]) for one in document["processors"]}
+    assert listed == {"default": (0.05, 2, 1), "fallback": (0.15, 0, 0), "gone": (None, 0, 100), "other": (None, 20, 0)}
+    watched.seconds(9, *others)
+    assert {one["leftBehind"] for one in watched.second(*others)["processors"]} == {None}
 
 
 def test_who_is_silent_for_long_is_forgotten() -> None:
