@@ -21,6 +21,8 @@ class WaitingFor(Struct, frozen=True, rename="camel"):
     since: datetime | None = None
     attempts: int = 0
     in_doubt: bool = False
+    dispatcher: str | None = None
+    released: bool = False
 
 
 class Payment(Struct, frozen=True, rename="camel"):

@@ -151,6 +151,10 @@ def _waiting(waiting_for: WaitingFor | None) -> Iterator[tuple[str, str]]:
         return
     since = f", since {text_of(waiting_for.since)}" if waiting_for.since else ""
     yield "waits for", f"{waiting_for.processor or 'any processor that serves'}{since}"
+    if waiting_for.dispatcher:
+        yield "assigned to", waiting_for.dispatcher
+    if waiting_for.released:
+        yield "released", "by an operator, from where it was before"
     if waiting_for.attempts:
         yield "attempts", figures.count(waiting_for.attempts)
     if waiting_for.in_doubt:

@@ -143,6 +143,7 @@ async def test_what_a_payment_waits_for_is_told(operator: Operator, river: River
     payment_id = (await river.pay_many(1))[0]
     life = await operator.look_up(payment_id)
     await expect(life).to_contain_text("Waits for default since", timeout=PATIENCE_MS)
+    await expect(life).to_contain_text("Assigned to dispatcher-1")
     await expect(life).to_contain_text("1 call made so far")
     await river.until_settled([payment_id])
     await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)

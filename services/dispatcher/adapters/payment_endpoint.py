@@ -57,6 +57,7 @@ class PaymentEndpoint:
             attempts=payment.attempts if payment else 0,
             in_doubt=payment.in_doubt if payment else _is_in_doubt(view),
             since=self._stamp(payment.since_ms) if payment else None,
+            released=view is not None and view.state == "free" and view.released_to != "",
         )
 
     def _asked(self, message: Message) -> None:

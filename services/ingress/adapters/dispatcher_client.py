@@ -4,6 +4,7 @@ import logging
 
 from services.bus.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
+from services.contracts.assignments import instance_of
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import HoldingAsked
 from services.ingress.core.answers import WaitingFor
@@ -33,4 +34,11 @@ class DispatcherClient:
         except NotAnEventError as error:
             log.warning("dispatcher.unreadable", extra={"error": str(error)})
             return None
-        return WaitingFor(known.processor or None, known.since, known.attempts, in_doubt=known.in_doubt)
+        return WaitingFor(
+            known.processor or None,
+            known.since,
+            known.attempts,
+            in_doubt=known.in_doubt,
+            dispatcher=instance_of(known.owner) or None,
+            released=known.released,
+        )

@@ -150,6 +150,8 @@ def _waiting_for(found: WaitingFor | None) -> dict[str, object] | None:
         "since": found.since and text_of(found.since),
         "attempts": found.attempts,
         "inDoubt": found.in_doubt,
+        "dispatcher": found.dispatcher,
+        "released": found.released,
     }
 
 

@@ -41,12 +41,16 @@ class WaitingFor:
         since: when it was assigned there, or else when it began to wait; None where the dispatcher does not know.
         attempts: calls of the dispatcher that has it in hand.
         in_doubt: one of them, or an earlier one, may have been booked: it stays there until that processor tells.
+        dispatcher: the instance that may send it, by the log; None: it is nobody's.
+        released: an operator had it released to that processor, and nobody has it since.
     """
 
     processor: str | None
     since: datetime | None
     attempts: int
     in_doubt: bool
+    dispatcher: str | None = None
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)

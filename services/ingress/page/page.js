@@ -251,10 +251,12 @@ const VERDICTS = {
 const calls = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`;
 function waiting(on) {
   if (!on) return ["In no dispatcher's hands yet"];
-  const { processor, since, attempts, inDoubt } = on;
+  const { processor, since, attempts, inDoubt, dispatcher, released } = on;
   return [
     processor ? `Waits for ${processor}` : "Waits for the first processor that serves",
     ...(since === null ? [] : [" since ", when(since)]),
+    ...(dispatcher ? [made("div", { class: "more" }, `Assigned to ${dispatcher}`)] : []),
+    ...(released ? [made("div", { class: "more" }, "Released by an operator from where it was before")] : []),
     ...(attempts ? [made("div", { class: "more" }, `${calls(attempts)} made so far`)] : []),
     ...(inDoubt ? [made("div", { class: "more" }, `${processor ?? "One"} may have charged it already: it stays there until that is known`)] : []),
   ];

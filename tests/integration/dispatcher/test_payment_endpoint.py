@@ -136,7 +136,7 @@ async def test_what_was_released_waits_for_the_one_that_the_operator_named(asked
     line = await asked.assign(payment_id, GONE)
     line = await asked.write(AssignmentReleased(payment_id, 1, line, "fallback", "a test", datetime.now(UTC)))
     known = await asked.ask(payment_id)
-    assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False)
+    assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False, released=True)
 
 
 async def test_of_what_is_not_known_nothing_is_said(asked: Asked) -> None:

@@ -46,7 +46,7 @@ def test_what_is_inside_a_field_is_described_too(page: Page) -> None:
     """What an accepted payment waits for is an object of its own, and may be null."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     text = page.get_by_role("region", name="GET /payments/{id}", exact=True).inner_text()
-    for field in ("waitingFor", "processor", "since", "attempts", "inDoubt"):
+    for field in ("waitingFor", "processor", "since", "attempts", "inDoubt", "dispatcher", "released"):
         assert field in text
     assert "object or null" in text
     assert "string or null; date-time" in text

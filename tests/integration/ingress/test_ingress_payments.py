@@ -165,11 +165,18 @@ async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> 
     [
         (
             Holding("", "default", 7, "dispatcher-1/1", attempts=3, in_doubt=True, since=ACCEPTED_AT),
-            {"processor": "default", "since": "2025-07-15T12:34:56.000Z", "attempts": 3, "inDoubt": True},
+            {"processor": "default", "since": "2025-07-15T12:34:56.000Z", "attempts": 3, "inDoubt": True}
+            | {"dispatcher": "dispatcher-1", "released": False},
         ),
         (
             Holding("", "", 0, "", attempts=0, in_doubt=False, since=None),
-            {"processor": None, "since": None, "attempts": 0, "inDoubt": False},
+            {"processor": None, "since": None, "attempts": 0, "inDoubt": False}
+            | {"dispatcher": None, "released": False},
+        ),
+        (
+            Holding("", "fallback", 8, "", attempts=0, in_doubt=False, since=None, released=True),
+            {"processor": "fallback", "since": None, "attempts": 0, "inDoubt": False}
+            | {"dispatcher": None, "released": True},
         ),
     ],
 )

@@ -77,13 +77,19 @@ def test_a_payments_life_leaves_out_what_is_unknown() -> None:
 
 def test_an_accepted_payment_says_what_it_waits_for() -> None:
     """In words: where, since when, after how many calls, and what doubt means."""
-    on = WaitingFor("default", ACCEPTED_AT, 3, in_doubt=True)
+    on = WaitingFor("default", ACCEPTED_AT, 3, in_doubt=True, dispatcher="dispatcher-1")
     assert [
         " ".join(line) for line in words(payment_view(Payment(ID, Decimal(5), "accepted", waiting_for=on)))[3:]
     ] == [
         "waits for default, since 2026-11-22T12:00:00.100Z",
+        "assigned to dispatcher-1",
         "attempts 3",
         "in doubt default may have charged it already: it stays there until that is known",
+    ]
+    released = Payment(ID, Decimal(5), "accepted", waiting_for=WaitingFor("fallback", released=True))
+    assert [" ".join(line) for line in words(payment_view(released))[3:]] == [
+        "waits for fallback",
+        "released by an operator, from where it was before",
     ]
     anywhere = Payment(ID, Decimal(5), "accepted", waiting_for=WaitingFor())
     assert words(payment_view(anywhere))[3:] == [["waits", "for", "any", "processor", "that", "serves"]]
