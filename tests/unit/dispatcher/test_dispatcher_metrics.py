@@ -29,7 +29,14 @@ async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
     left = {"gone/1": 3, "gone/2": 2, "home/1": 1}
     return await told(
-        of_dispatcher(dispatcher.tally, dispatcher.traffic, lambda: PLACES, lambda: left, dispatcher.clock)
+        of_dispatcher(
+            dispatcher.tally,
+            dispatcher.traffic,
+            places=lambda: PLACES,
+            left_behind=lambda: left,
+            waiting=dispatcher.waiting,
+            clock=dispatcher.clock,
+        )
     )
 
 
@@ -124,6 +131,9 @@ async def test_the_oldest_of_the_backlog_has_an_age_only_while_there_is_one(disp
     dispatcher.traffic.head_stored_ms = dispatcher.clock.now_ms() - 4_000
     assert (await read(dispatcher)).value("tarifa_backlog_oldest_seconds") == 0
     dispatcher.traffic.backlog = 12
+    dispatcher.waits = 15
     scraped = await read(dispatcher)
     assert scraped.value("tarifa_backlog_oldest_seconds") == 4
-    assert scraped.value("tarifa_backlog_payments") == 12
+    assert scraped.value("tarifa_backlog_payments") == 15, "the stream's own length"
+    dispatcher.waits = None
+    assert (await read(dispatcher)).names.isdisjoint({"tarifa_backlog_payments"})
