@@ -88,6 +88,21 @@ def test_one_canary_starts_at_a_closed_processor() -> None:
     assert start_all(hands, later + CANARY_EVERY_MS) == [(2, HOME, True)]
 
 
+def test_a_canary_that_was_not_booked_is_not_the_next_one_too() -> None:
+    """A call may last until another canary is due: one past its deadline goes to the dearer one then."""
+    hands = traffic()
+    close(hands, HOME)
+    old = payment(1, age_ms=10_000)
+    waiting(hands, old)
+    due = NOW + CANARY_EVERY_MS
+    (start,) = hands.starts(due)
+    assert (start.generation, start.canary) == (HOME, True)
+    hands.evidence(HOME).failed(hands.evidence(HOME).sent(due), due + CANARY_EVERY_MS)
+    moved = hands.elsewhere(old, HOME, due + CANARY_EVERY_MS)
+    assert moved is not None
+    assert moved.generation == DEAR
+
+
 def test_a_payment_past_its_deadline_goes_to_the_dearer_one() -> None:
     """A younger one is held for the cheapest; each is treated by its own age."""
     hands = traffic()
