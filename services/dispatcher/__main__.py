@@ -71,12 +71,16 @@ async def _settle(
 ) -> None:
     instance = config.bus.instance
     owner = f"{instance}/{secrets.token_hex(8)}"
-    await ensure_streams(bus, config.bus.limits)
-    await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
+
+    async def ensure() -> None:
+        await ensure_streams(bus, config.bus.limits)
+        await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
+
+    await ensure()
 
     clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
-    stream, assignments = PaymentStream(bus, ack_wait_s=config.ack_wait_s), AssignmentStream(bus, instance)
+    stream, assignments = PaymentStream(bus), AssignmentStream(bus, instance)
     pollers = HealthPollers(bus, clock, name_of_process())
     charging = Charging(
         transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers
@@ -109,14 +113,14 @@ async def _settle(
         clock=clock,
         is_alive=alive.__contains__,
     )
-    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, lambda: charging.places, clock))
+    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, lambda: charging.places, stream.waiting, clock))
     following = assignments.follower(flow.assigning.read)
 
     async def prepare() -> None:
         await watch.meet()
         await read_up(following)
 
-    queue = stream.open(flow.taking.deliver, prepare)
+    queue = stream.open(flow.taking.deliver, ensure, prepare)
 
     await hear(bus, clock, charging.heard)
     await alive.listen(bus)

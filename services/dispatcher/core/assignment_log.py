@@ -19,6 +19,7 @@ class AssignmentLog:
         self._messages: dict[int, set[str]] = {}  # by sequence: ids not known to be settled
         self._by_id: dict[str, list[int]] = {}  # the messages that name an id
         self.closed: set[str] = set()
+        self.marks: dict[int, str] = {}  # by sequence: owners of messages without lines, which others still wait for
         self.read_to = 0
 
     def __len__(self) -> int:
@@ -50,6 +51,8 @@ class AssignmentLog:
         self.read_to = at
         match message:
             case TurnAssigned(owner, _, lines):
+                if not lines:
+                    self.marks[at] = owner
                 return tuple([self._line(line, at, owner) for line in lines])
             case AssignmentReleased():
                 return (self._next(message.id, after_release(self._views.get(message.id), message, at), at),)

@@ -27,7 +27,9 @@ def dispatcher() -> Dispatcher:
 
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
-    return await told(of_dispatcher(dispatcher.tally, dispatcher.traffic, lambda: PLACES, dispatcher.clock))
+    return await told(
+        of_dispatcher(dispatcher.tally, dispatcher.traffic, lambda: PLACES, dispatcher.waiting, dispatcher.clock)
+    )
 
 
 async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher) -> None:
@@ -114,6 +116,9 @@ async def test_the_oldest_of_the_backlog_has_an_age_only_while_there_is_one(disp
     dispatcher.traffic.head_stored_ms = dispatcher.clock.now_ms() - 4_000
     assert (await read(dispatcher)).value("tarifa_backlog_oldest_seconds") == 0
     dispatcher.traffic.backlog = 12
+    dispatcher.waits = 15
     scraped = await read(dispatcher)
     assert scraped.value("tarifa_backlog_oldest_seconds") == 4
-    assert scraped.value("tarifa_backlog_payments") == 12
+    assert scraped.value("tarifa_backlog_payments") == 15, "the stream's own length"
+    dispatcher.waits = None
+    assert (await read(dispatcher)).names.isdisjoint({"tarifa_backlog_payments"})
