@@ -164,7 +164,7 @@ class Traffic:
         starts = []
         for name, view in views.items():
             lane = self._lanes[name]
-            room = view.free + len(lane.bound) + lane.unclaimed  # bound ones hold their slots already
+            room = view.free + len(lane.bound) + lane.reserved  # bound ones hold their slots already
             while lane.bound and lane.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
                 canary = not view.serves
                 if not (view.canary_due if canary else room > 0):

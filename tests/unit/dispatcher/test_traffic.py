@@ -146,6 +146,17 @@ def test_bound_payments_hold_their_slots() -> None:
     assert hands.seen(NOW)[DEAR].bound_waiting == 0
 
 
+@pytest.mark.parametrize("in_flight_max", [1, 16, 256])
+def test_payments_of_the_dead_leave_slots_for_those_with_which_they_come(in_flight_max: int) -> None:
+    """However many they are: they have their slots only once they are fetched, and others are fetched with them."""
+    hands = traffic(in_flight_max)
+    hands.note_unclaimed(HOME, 1_000)
+    wanted = hands.appetite(NOW)
+    assert wanted > 0
+    waiting(hands, *(payment(seq) for seq in range(1, wanted + 1)))
+    assert [processor for _, processor, _ in start_all(hands)] == [HOME] * wanted
+
+
 def test_a_bound_payment_starts_in_the_slot_that_it_holds() -> None:
     """A full processor does not keep it out, nor does it take another payment's slot."""
     hands = traffic(in_flight_max=16)
