@@ -15,7 +15,7 @@ from services.dispatcher.core.condition import Condition, Evidence
 from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.lane import Lane
 from services.dispatcher.core.pace import Pace
-from services.dispatcher.core.route import HoldFor, Rules, SendTo, View, appetite, route
+from services.dispatcher.core.route import Rules, SendTo, View, appetite, route
 
 ROUTE_AGAIN_MAX_MS = 400.0  # short: it only lets another payment be the next canary
 RESEND_FIRST_MS = 200.0
@@ -179,7 +179,7 @@ class Traffic:
         if self._pace.wait_ms(now_ms) > 0:
             return None
         match route(views, now_ms - payment.since_ms, queue, self._rules):
-            case HoldFor():
+            case None:
                 return None
             case SendTo(name, canary):
                 view = next(view for view in views if view.name == name)
@@ -190,7 +190,7 @@ class Traffic:
         view.free -= 1
         view.canary_due = view.canary_due and not canary
         payment.attempts += 1
-        return Start(payment, view.name, canary)
+        return Start(payment, view.name)
 
     # ---- how many more to fetch
 
