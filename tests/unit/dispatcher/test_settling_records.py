@@ -155,7 +155,7 @@ async def test_a_refusal_is_provisional_until_the_processor_books_another_paymen
 async def test_a_processor_that_refuses_everything_is_misconfigured_and_nothing_is_refused(
     dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Five provisional refusals: it fails, and all five were not booked and may go elsewhere, as the next may at once."""
+    """Five provisional refusals: it fails, and all five were not booked and may go elsewhere, and so may the next."""
     for number in range(1, 7):
         payment_id = f"{ID[:-1]}{number}"
         dispatcher.home.outcomes.append(Refused("400"))
