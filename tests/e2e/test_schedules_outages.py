@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sandbox import nats_wire
 from sandbox.stack import Stack
+from sandbox.stack.ports import HOST
 from services.bus.connection import Bus
 from services.bus.publish import Stored, store
 from services.contracts import subjects
+from services.contracts.assignments import TurnAssigned, decode_assignment
 from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents
 from services.dispatcher.core.condition import CANARIES_MAX
@@ -27,7 +30,7 @@ AGES_BY_PROCESSOR = "tarifa_bound_oldest_seconds"
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A running stack that is measured."""
-    with Stack(env=ENVIRONMENT, metrics=True) as running:
+    with Stack(env=ENVIRONMENT | {"SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "2"}, metrics=True) as running:
         yield running
 
 
@@ -66,9 +69,9 @@ async def test_fallback_goes_on_settling_though_a_part_is_started_again_in_the_o
     async with outage(river):
         async with paying(river) as accepted:
             await until_fallback_settles(river, accepted)
-            await until_more(accepted, 60)
+            await until_more(accepted, 30)
             await restart(river, part, number)
-            await until_more(accepted, 60)
+            await until_more(accepted, 30)
 
         async def all_but_those_under_way() -> bool:
             return len(await unsettled(river, accepted)) <= bound_max
@@ -77,6 +80,29 @@ async def test_fallback_goes_on_settling_though_a_part_is_started_again_in_the_o
         await river.until_settled(await river.pay_many(20))
     await river.until_settled(accepted)
     await river.assert_charged_once(accepted)
+
+
+async def assigned(river: River) -> set[str]:
+    """Return every payment that a line of the log names: what each dispatcher remembers."""
+    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"])
+    try:
+        messages = [decode_assignment(message.data) for message in await nats_wire.stored(wire, subjects.ASSIGNMENTS)]
+    finally:
+        await wire.close()
+    return {line.id for message in messages if isinstance(message, TurnAssigned) for line in message.lines}
+
+
+async def test_payments_that_were_moved_are_remembered_by_nobody_once_they_are_settled(river: River) -> None:
+    """However many: the log that every dispatcher knows by heart is as short as what is in hand or in doubt."""
+    async with outage(river):
+        ids = await river.pay_many(100)
+        await river.until_settled(ids)
+    await river.assert_charged_once(ids)
+
+    async def nothing_is_left() -> bool:
+        return not await assigned(river)
+
+    await until(nothing_is_left, "no line names a payment")
 
 
 async def stored(stack: Stack, accepted_at: datetime) -> str:
