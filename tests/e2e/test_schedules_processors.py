@@ -64,7 +64,7 @@ async def test_a_processor_that_does_not_take_a_connection_has_nothing_in_doubt(
 
 async def test_a_409_to_a_payment_whose_first_answer_was_lost_settles_it(tmp_path: Path) -> None:
     """What an answer of 409 means the processor is asked by GET, and then it is sent nothing more."""
-    count = 12
+    count = 4
     default = Scripted(knows=b"409 Conflict", lost=count, unasked=count)  # so that it is sent again, and says 409
     fallback = Scripted()
     async with two(default, fallback) as processors, flowing(tmp_path / "run", PROCESSORS=processors) as river:
