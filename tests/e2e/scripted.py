@@ -34,6 +34,7 @@ class Scripted:
     booked: dict[str, bytes] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
     gets: list[str] = field(default_factory=list)
+    _is_back: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cents(self) -> int:
         """Return the sum of all that it booked."""
@@ -49,13 +50,25 @@ class Scripted:
             method, path = head.split(b" ", 2)[:2]
             answer = self._answer(method, path.decode(), await reader.readexactly(length))
             if answer is None:
-                await reader.read()  # until the caller has gone
+                await self._hang(reader)
             writer.write(answer or b"")
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
+
+    def come_back(self) -> None:
+        """Work well from now on; whoever still waits for an answer sees the connection closed."""
+        self.way, self.looks_up = "well", True
+        self._is_back.set()
+
+    async def _hang(self, reader: asyncio.StreamReader) -> None:
+        """Say nothing until the caller has gone, or this processor comes back."""
+        waits = [asyncio.ensure_future(reader.read()), asyncio.ensure_future(self._is_back.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
 
     def _answer(self, method: bytes, path: str, body: bytes) -> bytes | None:
         """Return what is said; nothing at all: the connection is closed, None: it stays open."""
