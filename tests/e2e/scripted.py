@@ -22,6 +22,7 @@ class Scripted:
         way: what it does with a payment that it is sent. Silent: the connection stays open and nothing comes.
         knows: the status that a payment gets which it has booked already.
         lost: how many first answers to a booking it loses; it closes the connection instead.
+        fails: how many payments it fails before it does as told.
         unasked: how many look-ups it answers with 500.
         looks_up: whether a look-up is answered at all.
     """
@@ -30,6 +31,7 @@ class Scripted:
     knows: bytes = b"422 Unprocessable Entity"
     lost: int = 0
     unasked: int = 0
+    fails: int = 0
     looks_up: bool = True
     booked: dict[str, bytes] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
@@ -80,6 +82,9 @@ class Scripted:
             return self._look_up(path.rpartition("/")[2])
         payment_id = orjson.loads(body)["correlationId"]
         self.posts.append(payment_id)
+        if self.fails:
+            self.fails -= 1
+            return _http(b"500 Internal Server Error", b"")
         match self.way:
             case "failing":
                 return _http(b"500 Internal Server Error", b"")
