@@ -15,7 +15,8 @@ from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dispatching
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, Delivered, FakeSource, FakeStore
-from tests.unit.dispatcher.random_world import BrokenError, World, here
+from tests.unit.dispatcher.random_time import here
+from tests.unit.dispatcher.random_world import BrokenError, World
 
 # Any age may go to the dear processor, so that what goes wrong in a move does so in few steps.
 RULES = Rules(settle_within_ms=0, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=64)
@@ -143,7 +144,7 @@ class Process:
         self._begin(self.flow.tidying.tidy())
 
     def stop(self, within_s: float) -> None:
-        """Stop in order; how long it waits for the calls under way is the test's to say: no real time passes."""
+        """Stop in order, within so many seconds of the world's."""
         if self.stopping is None:
             self.stopping = self._begin(self.flow.stop(within_s))
 

@@ -5,11 +5,10 @@ publishes, of a look-up, of a settlement, of a POST. The words are the test's to
 """
 
 import asyncio
-import contextvars
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from services.contracts.assignments import Assignment, TurnAssigned
@@ -27,55 +26,23 @@ from services.dispatcher.core.outcome import (
     Refused,
     Unknown,
 )
-from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, NOON
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME
+from tests.unit.dispatcher.random_time import Clock, Loop
 
 TURNS_MAX = 2_000  # of the loop, until nothing moves: more, and something turns for ever
 
-Published = Literal["stored", "stored unheard", "lost", "late"]
-Asked = Literal["away", "slow"]
-Stored = Literal["not stored", "stored unheard"]
+Mishap = tuple[str, str]  # where, and what
+MISHAPS: tuple[Mishap, ...] = (
+    *[("publish", what) for what in ("stored unheard", "lost", "late")],
+    *[("find", what) for what in ("away", "slow")],
+    *[("store", what) for what in ("not stored", "stored unheard")],
+)
 Ending = Literal["books", "refuses the connection", "fails", "books silently", "is silent", "refuses", "breaks"]
 Mood = Ending | Literal["slow"]
-
-here: contextvars.ContextVar["set[asyncio.Task[object]]"] = contextvars.ContextVar("here")
 
 
 class BrokenError(Exception):
     """A bug within a story, on purpose."""
-
-
-class Clock:
-    """Stands still until the test lets time pass; only then whoever sleeps goes on."""
-
-    def __init__(self) -> None:
-        self.ms = 1_000_000.0
-        self._sleeping: list[tuple[float, asyncio.Future[None]]] = []
-
-    def now_ms(self) -> float:
-        """Return the time of the calls."""
-        return self.ms
-
-    def stamp(self) -> datetime:
-        """Return UTC, in step with the time of the calls."""
-        return NOON + timedelta(milliseconds=self.ms - 1_000_000)
-
-    def jitter(self) -> float:
-        """Return what chance always gives here."""
-        return 0.5
-
-    async def sleep_ms(self, ms: float) -> None:
-        """Wait until so much time was let pass."""
-        waking = asyncio.get_running_loop().create_future()
-        self._sleeping.append((self.ms + ms, waking))
-        await waking
-
-    def let_pass(self, ms: float) -> None:
-        """Let time pass."""
-        self.ms += ms
-        due = [waking for at, waking in self._sleeping if at <= self.ms and not waking.done()]
-        self._sleeping = [(at, waking) for at, waking in self._sleeping if at > self.ms and not waking.done()]
-        for waking in due:
-            waking.set_result(None)
 
 
 @dataclass(slots=True, eq=False)
@@ -153,9 +120,8 @@ class World:
     """All that dispatchers share. ``readers`` are told when something was stored in the log."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.SelectorEventLoop()
-        self.loop.set_task_factory(_task)  # type: ignore[arg-type]
         self.clock = Clock()
+        self.loop = Loop(self.clock)
         self.processors = {AT_HOME: Processor(HOME), AT_DEAR: Processor(DEAR)}
         self.log: list[Assignment | None] = []  # None: deleted
         self.late: list[TurnAssigned] = []
@@ -164,9 +130,7 @@ class World:
         self.conflicts: list[str] = []
         self.acked: set[str] = set()
         self.alive: set[str] = set()
-        self.publishing: deque[Published] = deque()
-        self.asking: deque[Asked] = deque()
-        self.storing: deque[Stored] = deque()
+        self.mishaps: defaultdict[str, deque[str]] = defaultdict(deque)  # of the next publish, find, store
         self.held: list[asyncio.Future[None]] = []  # look-ups whose answer is on its way
 
     def write(self, message: Assignment) -> int:
@@ -178,17 +142,12 @@ class World:
 
     async def publish(self, message: TurnAssigned) -> bool:
         """Store it, or not, or later; return whether its author hears so."""
-        match self.publishing.popleft() if self.publishing else "stored":
-            case "stored":
-                self.write(message)
-                return True
-            case "stored unheard":
-                self.write(message)
-            case "late":
-                self.late.append(message)
-            case "lost":
-                pass
-        return False
+        mishap = self._mishap("publish")
+        if mishap == "late":
+            self.late.append(message)
+        elif mishap != "lost":
+            self.write(message)
+        return not mishap
 
     async def delete(self, at: int) -> None:
         """Delete a message of which every payment must be in SETTLEMENTS by now."""
@@ -200,7 +159,7 @@ class World:
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
         """Answer at once; or at once, but the answer takes its time; or not at all."""
-        how = self.asking.popleft() if self.asking else ""
+        how = self._mishap("find")
         if how == "away":
             raise AwayError("find")
         found = {each: self.settled[each] for each in payment_ids if each in self.settled}
@@ -211,7 +170,7 @@ class World:
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
         """Store a settlement, or not; note one that contradicts another."""
-        how = self.storing.popleft() if self.storing else ""
+        how = self._mishap("store")
         if how == "not stored":
             return False
         before = self.settled.setdefault(event.id, event)
@@ -219,28 +178,21 @@ class World:
             self.conflicts.append(f"{before} and then {event}")
         return not how
 
+    def _mishap(self, where: str) -> str:
+        return self.mishaps[where].popleft() if self.mishaps[where] else ""
+
     def settle_down(self) -> None:
         """Let every story go on until it waits for something that will not come by itself."""
         self.loop.run_until_complete(self._until_still())
 
     async def _until_still(self) -> None:
         for _ in range(TURNS_MAX):
+            await asyncio.sleep(0)  # timers that are due come in, too
             if not self.loop._ready:  # type: ignore[attr-defined]
                 return
-            await asyncio.sleep(0)
         raise AssertionError("something turns for ever")
 
 
 def _said(event: PaymentSettled | PaymentRefused) -> tuple[object, ...]:
     stamp = event.requested_at if isinstance(event, PaymentSettled) else None
     return type(event), event.processor, event.amount_cents, stamp
-
-
-def _task(loop: asyncio.AbstractEventLoop, work, **how):  # noqa: ANN001, ANN003, ANN202
-    """Make a task that is known to the dispatcher within which it began, so that it dies with it."""
-    task = asyncio.Task(work, loop=loop, **how)
-    tasks = here.get(None)
-    if tasks is not None:
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    return task
