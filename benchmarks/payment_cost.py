@@ -11,10 +11,12 @@ import sys
 import time
 import uuid
 
+from benchmarks.measured import settle_counts
 from sandbox.chaos.client import Client, NoAnswerError
 from sandbox.stack import Stack
 from sandbox.stack.ports import HOST
 from sandbox.stack.usage import cpu_s_by_service
+from services.contracts.durations import quantile_ms
 
 RATES = (100, 300, 600)
 LENGTH_S = 15.0
@@ -25,7 +27,7 @@ TIMEOUT_S = 10.0
 
 def run(rates: tuple[int, ...] = RATES) -> None:
     """Measure at some rates, one after the other."""
-    with Stack() as stack:
+    with Stack(metrics=True) as stack:
         asyncio.run(_measure(stack, rates))
 
 
@@ -35,12 +37,17 @@ async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
     print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in (*services, "all, us")))
     for rate in rates:
         await settled(http, list(await offer(http, rate, WARM_S)))
-        before = cpu_s_by_service(stack.run_dir)
+        before, settled_before = cpu_s_by_service(stack.run_dir), await settle_counts(stack, "dispatcher-1")
         accepted = list(await offer(http, rate, LENGTH_S))
         await settled(http, accepted)
         after = cpu_s_by_service(stack.run_dir)
         each = [(after[name] - before[name]) / len(accepted) * 1e6 for name in services]
         print(f"{rate:>10}  " + "  ".join(f"{us:>10.0f}" for us in (*each, sum(each))), flush=True)
+        now_settled = await settle_counts(stack, "dispatcher-1")
+        took = [count - old for count, old in zip(now_settled, settled_before, strict=True)]
+        print(
+            f"{'':>10}  settled within {quantile_ms(took, 0.5) or 0:.1f} ms p50, {quantile_ms(took, 0.99) or 0:.1f} ms p99"
+        )
     http.close()
 
 
