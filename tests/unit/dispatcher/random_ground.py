@@ -45,7 +45,7 @@ class Ground(RuleBasedStateMachine):
     @invariant()
     def settled_is_what_was_booked(self) -> None:
         """SETTLEMENTS say what the books say, and never two things of one payment."""
-        assert not self.world.conflicts, "settled in two ways"
+        assert not self.world.wrongs, self.world.wrongs
         books = {each.name: each.book for each in self.world.processors.values()}
         for payment_id, event in self.world.settled.items():
             if isinstance(event, PaymentSettled):

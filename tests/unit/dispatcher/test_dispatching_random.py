@@ -169,8 +169,8 @@ class Dispatchers(Ground):
 
 TestDispatchers = Dispatchers.TestCase
 TestDispatchers.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
+    max_examples=400,
+    stateful_step_count=50,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
