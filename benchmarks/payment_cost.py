@@ -1,8 +1,9 @@
-"""What a payment costs: CPU of each service per accepted payment and the time of its POST, at a steady rate.
+"""What a payment costs: CPU of each service per accepted payment and how long its POST and its settling take.
 
 ``python -m benchmarks.payment_cost [payments a second]``. The whole stack as ``make up`` starts it, a client that pays
 at even distances and waits for no payment before the next, and two well processors; no limits. What a payment costs
 falls as the rate rises, for one wake-up then serves several; it rises where others use the machine too.
+``settled``: the ms from acceptance to the settlement stored, p50 and p99, by the dispatcher's own histogram.
 
 The store is new, so the server remembers every id and none is looked up. ``IDEMPOTENCY_WINDOW_S=1`` shows what a
 payment costs in a store that is older than the window.
@@ -16,38 +17,43 @@ import time
 import uuid
 from collections.abc import Iterable
 
+from benchmarks.measured import settle_counts
 from sandbox.chaos.client import Client, NoAnswerError
 from sandbox.stack import Stack
 from sandbox.stack.ports import HOST
 from sandbox.stack.usage import cpu_s_by_service
+from services.contracts.durations import quantile_ms
 
 RATES = (100, 300, 600)
 LENGTH_S = 15.0
 WARM_S = 3.0
 SETTLED_WITHIN_S = 60.0
 TIMEOUT_S = 10.0
+DISPATCHER = "dispatcher-1"
 
 
 def run(rates: tuple[int, ...] = RATES) -> None:
     """Measure at some rates, one after the other."""
-    with Stack() as stack:
+    with Stack(metrics=True) as stack:
         asyncio.run(_measure(stack, rates))
 
 
 async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
     http = Client(HOST, stack.ports["http"])
     services = sorted(cpu_s_by_service(stack.run_dir))  # without nginx where it is not installed
-    columns = (*services, "all, us", "p50, ms", "p99, ms")
+    columns = (*services, "all, us", "p50, ms", "p99, ms", "settled 50", "settled 99")
     print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in columns))
     for rate in rates:
         await settled(http, list(await offer(http, rate, WARM_S)))
-        before = cpu_s_by_service(stack.run_dir)
+        before, settles_before = cpu_s_by_service(stack.run_dir), await settle_counts(stack, DISPATCHER)
         took_s = await offer(http, rate, LENGTH_S)
         await settled(http, list(took_s))
-        after = cpu_s_by_service(stack.run_dir)
+        after, settles = cpu_s_by_service(stack.run_dir), await settle_counts(stack, DISPATCHER)
         each = [(after[name] - before[name]) / len(took_s) * 1e6 for name in services]
         figures = [f"{us:>10.0f}" for us in (*each, sum(each))]
         figures += [f"{percentile_ms(took_s.values(), part):>10.2f}" for part in (50, 99)]
+        took = [count - old for count, old in zip(settles, settles_before, strict=True)]
+        figures += [f"{quantile_ms(took, share) or 0:>10.0f}" for share in (0.5, 0.99)]
         print(f"{rate:>10}  " + "  ".join(figures), flush=True)
     http.close()
 

@@ -119,7 +119,7 @@ async def have_wait(stack: Stack, count: int, dispatchers: int) -> None:
 
 async def store(stack: Stack, seconds: int) -> Rate:
     """Have wrk pay, and count what the stream holds afterwards."""
-    before, cpu_s = await _messages(stack, "PAYMENTS"), _cpu_s(stack)
+    before, cpu_s = await messages(stack, "PAYMENTS"), _cpu_s(stack)
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_PAY), stack.http_url]
     process = await asyncio.create_subprocess_exec(
         *command, env={**os.environ, "RUN": str(int(time.time()))}, stdout=subprocess.PIPE
@@ -128,29 +128,30 @@ async def store(stack: Stack, seconds: int) -> Rate:
     rate, refused = _RATE.search(said), _REFUSED.search(said)
     if rate is None or refused is None or int(refused[1]):
         raise RuntimeError(f"wrk's payments were not all accepted:\n{said}")
-    stored = await _messages(stack, "PAYMENTS") - before
+    stored = await messages(stack, "PAYMENTS") - before
     # wrk's own rate leaves out what it sent and did not wait for; the stream has the word, wrk the clock.
     return Rate(min(stored / seconds, float(rate[1])), (_cpu_s(stack) - cpu_s) / stored * 1e6)
 
 
 async def settle(stack: Stack, dispatchers: int) -> Rate:
     """Let the dispatchers go on, and measure until all is settled or SETTLE_S have passed."""
-    before, cpu_s, begin_s = await _messages(stack, "SETTLEMENTS"), _cpu_s(stack), time.monotonic()
+    before, cpu_s, begin_s = await messages(stack, "SETTLEMENTS"), _cpu_s(stack), time.monotonic()
     for number in range(1, dispatchers + 1):
         stack.kill(f"dispatcher-{number}", signal.SIGCONT)
-    while await _messages(stack, "PAYMENTS") and time.monotonic() - begin_s < SETTLE_S:  # noqa: ASYNC110
+    while await messages(stack, "PAYMENTS") and time.monotonic() - begin_s < SETTLE_S:  # noqa: ASYNC110
         await asyncio.sleep(LOOK_EVERY_S)  # the server has no event for it
-    took_s, settled = time.monotonic() - begin_s, await _messages(stack, "SETTLEMENTS") - before
+    took_s, settled = time.monotonic() - begin_s, await messages(stack, "SETTLEMENTS") - before
     return Rate(settled / took_s, (_cpu_s(stack) - cpu_s) / settled * 1e6)
 
 
 async def _until_settled(stack: Stack) -> None:
     async with asyncio.timeout(SETTLE_WITHIN_S):
-        while await _messages(stack, "PAYMENTS"):  # noqa: ASYNC110
+        while await messages(stack, "PAYMENTS"):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _messages(stack: Stack, stream: str) -> int:
+async def messages(stack: Stack, stream: str) -> int:
+    """Return how many messages a stream holds."""
     wire = await Wire.connect(HOST, stack.ports["nats"])
     try:
         info = await api(wire, f"STREAM.INFO.{stream}")

@@ -1,8 +1,10 @@
 """Assign, then look, then send: no payment is sent before its line is read in ASSIGNMENTS and SETTLEMENTS was asked.
 
-All that is asked for within one turn of the loop becomes one message. A PubAck that did not come proves nothing, so the
-very same message is published until it is read; only what is read counts. A payment that has its line already and is to
-be sent again takes part with no line: the message, be it empty, shows how far the log must have been read.
+All that is asked for within one turn of the loop becomes one message. A PubAck that did not come proves nothing; one
+that came does not keep others from deleting the message before it is read here, settled or taken for a dead process's.
+So the very same message is published until it is read, and only what is read counts. A payment that has its line
+already and is to be sent again takes part with no line: the message, be it empty, shows how far the log must have been
+read.
 """
 
 import asyncio
@@ -23,6 +25,7 @@ from services.telling import Trouble
 LINES_MAX = 200  # of one message: about 30 KB of the 64 that the server takes
 AGAIN_FIRST_MS = 200.0
 AGAIN_MAX_MS = 5_000.0
+READ_WITHIN_S = 5.0
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -54,6 +57,11 @@ class _Request:
     payment: InHand
     line: Line | None
     answer: asyncio.Future[Answer]
+
+    @property
+    def refuses(self) -> bool:
+        """Whether its line says that the payment was refused for good: valid, it stays so whatever comes behind it."""
+        return self.line is not None and self.line.kind == "refused"
 
 
 @dataclass(slots=True)
@@ -175,7 +183,8 @@ class Assigning:
                 asking.append((request, request.payment.line))
             elif not next(valid):
                 _answer(request, NotMine())
-            elif request.line.kind == "send":
+            elif request.line.kind == "send" or request.refuses:
+                # A refusal too: others may have settled it, and deleted their lines before they were read here.
                 asking.append((request, read.at))
             else:
                 _answer(request, Mine(read.at))
@@ -183,7 +192,7 @@ class Assigning:
         for request, at in asking:
             if (event := found.get(request.payment.id)) is not None:
                 _answer(request, Settled(event))
-            elif is_owned(self._log.view(request.payment.id), self.owner, at):
+            elif request.refuses or is_owned(self._log.view(request.payment.id), self.owner, at):
                 _answer(request, Mine(at))
             else:
                 _answer(request, NotMine())
@@ -198,11 +207,12 @@ class Assigning:
         while not reading.done():
             if await self._assignments.publish(message):
                 self._not_stored.over()
-                break
+                await asyncio.wait((reading,), timeout=READ_WITHIN_S)
+                continue
             self._not_stored.tell("the message is published again until it is read", turn=message.turn)
             await self._clock.sleep_ms(wait_ms)
             wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
-        read = await reading
+        read = reading.result()
         if not lines:
             await self._drop(read.at)  # it names no payment: it was read, and that was its use
         return read

@@ -66,13 +66,19 @@ class Attempting:
         self._stories.begin(self._attempt(start.payment, start.generation, token), start.payment)
 
     async def finish(self, within_s: float) -> None:
-        """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile."""
+        """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile.
+
+        What is still under way then may be booked, or is and its settlement is not stored yet: it is not given back,
+        and comes again as one that was in other hands.
+        """
         await self._stories.finish(within_s)
-        returning = [payment for payment in self._traffic.in_hand.values() if payment.line and self._may_move(payment)]
+        under_way = self._stories.payments()
+        idle = [payment for payment in self._traffic.in_hand.values() if payment not in under_way]
+        returning = [payment for payment in idle if payment.line and self._may_move(payment)]
         if returning:
             giving_back = [asyncio.ensure_future(self._assigning.give_back(payment)) for payment in returning]
             await asyncio.wait(giving_back, timeout=GIVE_BACK_WITHIN_S)
-        for payment in tuple(self._traffic.in_hand.values()):
+        for payment in idle:
             await self._settling.let_go(payment, 0)
 
     async def _attempt(self, payment: InHand, generation: str, token: int) -> None:

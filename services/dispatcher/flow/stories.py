@@ -18,7 +18,7 @@ class Stories:
     def __init__(self, traffic: Traffic, tally: Tally) -> None:
         self._traffic = traffic
         self._tally = tally
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], InHand | None] = {}
         self._turn: Callable[[], None] = lambda: None
 
     def on_end(self, turn: Callable[[], None]) -> None:
@@ -32,8 +32,12 @@ class Stories:
     def begin(self, story: Coroutine[Any, Any, None], payment: InHand | None = None) -> None:
         """Begin one, about a payment in hand if it has one."""
         task = asyncio.get_running_loop().create_task(story)
-        self._tasks.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, payment))
+        self._tasks[task] = payment
+        task.add_done_callback(self._ended)
+
+    def payments(self) -> set[InHand]:
+        """Return the payments in hand about which one is under way."""
+        return {payment for payment in self._tasks.values() if payment is not None}
 
     async def finish(self, within_s: float) -> None:
         """Wait until all have ended, those too that these begin."""
@@ -42,8 +46,8 @@ class Stories:
         while self._tasks and (left_s := until_s - loop.time()) > 0:
             await asyncio.wait(self._tasks, timeout=left_s)
 
-    def _ended(self, task: asyncio.Task[None], payment: InHand | None) -> None:
-        self._tasks.discard(task)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        payment = self._tasks.pop(task)
         self._turn()
         if task.cancelled() or task.exception() is None:
             return

@@ -137,7 +137,7 @@ async def test_a_refusal_is_a_line_in_the_log_then_a_settlement_then_an_ack(disp
     await dispatcher.routed_to(HOME)
     expected = PaymentRefused(ID, Cents(1990), HOME, detail="400", accepted_at=NOON, payment_seq=4)
     assert dispatcher.settlements.events == [expected]
-    assert dispatcher.noted[2:] == ["charge home", "refused home/1", "store home", "ack handle"]
+    assert dispatcher.noted[2:] == ["charge home", "refused home/1", "find", "store home", "ack handle"]
 
 
 async def test_a_refusal_is_provisional_until_the_processor_books_another_payment(dispatcher: Dispatcher) -> None:
