@@ -1,6 +1,7 @@
 """`make chaos`: try to break the promise "charged exactly once, counted exactly once, whatever breaks".
 
-Exit code 0: nothing lost, doubled or differing, and nothing left in the queue. 1: something was. 2: it could not run.
+Exit code 0: nothing lost, doubled or differing, nothing left in the queue, and settling never stood still. 1: one of
+these. 2: it could not run.
 """
 
 import asyncio

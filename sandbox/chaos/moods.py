@@ -15,7 +15,8 @@ FAULTS_AT_ONCE_MAX = 6
 
 _BESIDE_CHARGES = {Call.LOOK_UP: "look_up_", Call.HEALTH: "health_"}
 _FAULTS = {call: [fault for fault in Fault if fault.startswith(start)] for call, start in _BESIDE_CHARGES.items()}
-_FAULTS[Call.CHARGE] = [fault for fault in Fault if not fault.startswith(tuple(_BESIDE_CHARGES.values()))]
+CHARGE_FAULTS = [fault for fault in Fault if not fault.startswith(tuple(_BESIDE_CHARGES.values()))]
+_FAULTS[Call.CHARGE] = CHARGE_FAULTS
 
 
 def happens(dice: Random, share: float) -> bool:

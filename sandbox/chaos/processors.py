@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from sandbox.chaos.audit import Charge, read_charges
-from sandbox.chaos.proxy import FaultProxy
+from sandbox.chaos.moods import CHARGE_FAULTS, SHARE_USUAL
+from sandbox.chaos.proxy import FaultProxy, Mode
 from sandbox.stack.console import Console
 from sandbox.stack.keeper import Keeper
 from sandbox.stack.plan import Part
@@ -25,6 +26,8 @@ ADMIN_TIMEOUT_S = 1.0
 BOOKS_TIMEOUT_S = 60.0
 CALM: dict[str, Any] = {"rates": {}}
 WELL = {"delay_ms": 0, "is_failing": False}
+# A processor that is slower, or in a worse mood than usual, is not expected to keep the river flowing.
+DELAY_MS_MAX = 1_000
 
 
 class SimulatedProcessor:
@@ -44,6 +47,7 @@ class SimulatedProcessor:
         self._profile = WELL
         self._told_pid = 0  # the process that knows what is wanted
         self._down_until_s = 0.0
+        self._is_frozen = False
         self._done_by_pid: dict[int, dict[str, int]] = {}
         journal = folder / f"{self.part}.journal"
         command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port))
@@ -60,6 +64,19 @@ class SimulatedProcessor:
     def is_as_wanted(self) -> bool:
         """Whether it runs and has been told what is wanted now."""
         return self.serves and self._told_pid == self._pid
+
+    @property
+    def takes_payments(self) -> bool:
+        """Whether it is wanted to book and to answer most payments, and the network lets it."""
+        rates, profile = self._mood["rates"], self._profile
+        return (
+            self.is_as_wanted
+            and not self._is_frozen
+            and not profile["is_failing"]
+            and profile["delay_ms"] <= DELAY_MS_MAX
+            and sum(rate for fault, rate in rates.items() if fault in CHARGE_FAULTS) <= SHARE_USUAL[1]
+            and self.proxy.mode is Mode.PASS_THROUGH
+        )
 
     @property
     def done(self) -> Counter[str]:
@@ -86,6 +103,7 @@ class SimulatedProcessor:
         if not self._keeper.runs:
             raise ProcessLookupError(self.part)
         self._down_until_s = time.monotonic() + down_s
+        self._is_frozen = number is signal.SIGSTOP
         os.kill(self._pid, number)
 
     def want(self, *, mood: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> None:

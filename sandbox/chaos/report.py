@@ -36,13 +36,15 @@ class Figures:
     slowest_s: float
     charged: Mapping[str, int]
     alarms: Mapping[str, int]
+    longest_standstill_s: float
+    standstill_s: int  # by so much the longest one was too long
     queue_length: int | None
     verdicts: Mapping[str, int]
 
     @property
     def has_passed(self) -> bool:
-        """Whether nothing was lost, doubled or differing, and nothing is left in the queue."""
-        return self.queue_length == 0 and not any(self.verdicts.values())
+        """Whether nothing was lost, doubled or differing, nothing is left in the queue, and it never stood still."""
+        return self.queue_length == 0 and not any(self.verdicts.values()) and not self.standstill_s
 
 
 def verdicts(findings: Iterable[Finding]) -> dict[str, int]:
@@ -84,10 +86,12 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "how these ended", _listed(figures.unknown_ends)
     yield "moves / take-overs", f"{figures.moves:,} / {figures.take_overs:,}"
     yield "longest time to settle", f"{figures.slowest_s:.1f} s"
+    yield "longest standstill", f"{figures.longest_standstill_s:.1f} s"
     yield "charged", _listed(figures.charged)
     yield "errors in the logs", _listed(figures.alarms)
     yield "left in PAYMENTS", "not known" if figures.queue_length is None else f"{figures.queue_length:,}"
-    yield "lost, doubled, differing", ", ".join(f"{count:,}" for count in figures.verdicts.values())
+    verdicts = [f"{count:,}" for count in figures.verdicts.values()]
+    yield "lost, doubled, differing, standstill", ", ".join([*verdicts, f"{figures.standstill_s:,} s"])
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import orjson
 
-from sandbox.chaos import report, story
+from sandbox.chaos import report, standstill, story
 from sandbox.chaos.actions import Actions
 from sandbox.chaos.client import Client
 from sandbox.chaos.evidence import Evidence, gather
@@ -19,6 +22,7 @@ from sandbox.chaos.planner import Group, Kind, Setting, plan
 from sandbox.chaos.processors import HOST
 from sandbox.chaos.progress import Progress
 from sandbox.chaos.report import Figures
+from sandbox.chaos.standstill import Standstill
 from sandbox.chaos.summaries import Summaries
 from sandbox.chaos.world import ACK_WAIT_S, CALL_TIMEOUT_S, World, world
 from sandbox.nats_wire import WireError
@@ -47,17 +51,15 @@ class Run:
             hangs_up=Group.CLIENT in options.groups,
         )
         self._summaries = Summaries(self._http, there.processors, Random(f"{options.seed}/summaries"))
+        self._standstill = Standstill()
 
     async def carry_out(self) -> bool:
         """Run to the end and return whether it passed; raises StackError if the stack gave up."""
-        asking = asyncio.create_task(self._summaries.run())
-        try:
-            await self._storm()
-            await self._calm()
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-        await self._until_empty()
+        async with _meanwhile(standstill.watch(self._world, self._standstill)):
+            async with _meanwhile(self._summaries.run()):
+                await self._storm()
+                await self._calm()
+            await self._until_empty()
         queue_length = await self._world.backlog()
         self._progress.show("audit", "reading books, streams, summaries and statuses")
         evidence = await gather(self._world, self._load, self._summaries, Random(f"{self._options.seed}/audit"))
@@ -168,6 +170,8 @@ class Run:
             slowest_s=evidence.slowest_s,
             charged=Counter(booked.values()),
             alarms=evidence.alarms,
+            longest_standstill_s=self._standstill.longest_s,
+            standstill_s=self._standstill.beyond_s,
             queue_length=queue_length,
             verdicts=report.verdicts(evidence.findings),
         )
@@ -182,6 +186,17 @@ class Run:
             if done.act.kind in {Kind.KILL, Kind.RESTART, Kind.FREEZE}:
                 by_part.setdefault(done.act.target, Counter())[done.act.kind.value] += 1
         return {part: f"{hits['kill']}/{hits['restart']}/{hits['freeze']}" for part, hits in by_part.items()}
+
+
+@asynccontextmanager
+async def _meanwhile(watching: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+    """Have something go on until the end of the block."""
+    task = asyncio.create_task(watching)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _end(booked_at: str | None, processor: str) -> str:

@@ -12,6 +12,7 @@ import httpx
 
 from sandbox.chaos.options import Options
 from sandbox.chaos.processors import HOST, SimulatedProcessor
+from sandbox.chaos.standstill import Sight
 from sandbox.chaos.tap import Lines, Tap
 from sandbox.nats_wire import Wire, WireError, api
 from sandbox.stack import Stack, ports
@@ -25,6 +26,7 @@ ACK_WAIT_S = 3
 SETTLE_WITHIN_S = 2
 STARTED_WITHIN_S = 30.0
 POLL_S = 0.2
+_SIGHT = ("PAYMENTS", "SETTLEMENTS")
 
 
 class World:
@@ -83,13 +85,24 @@ class World:
         """Requests that processors hold back and will still handle."""
         return sum(processor.held for processor in self.processors.values())
 
-    async def backlog(self) -> int | None:
-        """Return how many payments wait in PAYMENTS; None while nats does not say."""
+    @property
+    def serves(self) -> bool:
+        """Whether at least one processor takes payments."""
+        return any(processor.takes_payments for processor in self.processors.values())
+
+    async def sight(self) -> Sight | None:
+        """Return what PAYMENTS and SETTLEMENTS hold; None while nats does not say."""
         try:
             async with self.wire() as wire:
-                return int((await api(wire, "STREAM.INFO.PAYMENTS"))["state"]["messages"])
+                held = [(await api(wire, f"STREAM.INFO.{name}"))["state"]["messages"] for name in _SIGHT]
         except WireError:
             return None
+        return Sight(*map(int, held))
+
+    async def backlog(self) -> int | None:
+        """Return how many payments wait in PAYMENTS; None while nats does not say."""
+        sight = await self.sight()
+        return None if sight is None else sight.waiting
 
     async def all_serve(self) -> bool:
         """Whether every part runs and a payment would be accepted, counted and charged."""

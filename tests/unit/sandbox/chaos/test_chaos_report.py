@@ -27,6 +27,8 @@ GOOD = Figures(
     slowest_s=1.5,
     charged={"default": 10},
     alarms={},
+    longest_standstill_s=1.0,
+    standstill_s=0,
     queue_length=0,
     verdicts={"lost": 0, "doubled": 0, "differing": 0},
 )
@@ -49,8 +51,13 @@ def test_a_queue_that_is_not_known_to_be_empty_is_a_failure(length: int | None) 
     assert not replace(GOOD, queue_length=length).has_passed
 
 
+def test_a_standstill_is_a_failure() -> None:
+    """Payments that wait while a processor serves are not settled in time, even if they are settled in the end."""
+    assert not replace(GOOD, standstill_s=1).has_passed
+
+
 def test_the_table_shows_something_for_every_figure() -> None:
     """No row is empty, and nothing is left out."""
     shown = dict(rows(GOOD))
     assert all(shown.values())
-    assert len(shown) >= len(fields(GOOD)) - 6
+    assert len(shown) >= len(fields(GOOD)) - 7
