@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 
 from sandbox.chaos.audit import Charge, read_charges
 from sandbox.chaos.moods import CHARGE_FAULTS, SHARE_USUAL
@@ -50,8 +51,10 @@ class SimulatedProcessor:
         self._is_frozen = False
         self._done_by_pid: dict[int, dict[str, int]] = {}
         journal = folder / f"{self.part}.journal"
-        command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port))
-        part = Part(self.part, (*command, "--fee", fee, "--journal", str(journal)), ready="listening on")
+        self._first_mood = folder / f"{self.part}.faults"
+        command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port), "--fee", fee)
+        kept = ("--journal", str(journal), "--faults", str(self._first_mood))
+        part = Part(self.part, (*command, *kept), ready="listening on")
         self._keeper = Keeper(part, folder, console)
         self._pid_file = folder / f"{self.part}.pid"
 
@@ -92,6 +95,7 @@ class SimulatedProcessor:
 
     def start(self) -> None:
         """Start the process."""
+        self._write_first_mood()
         self._keeper.start()
 
     def stop(self) -> None:
@@ -110,7 +114,14 @@ class SimulatedProcessor:
         """Have it behave like this from now on."""
         self._mood = mood if mood is not None else self._mood
         self._profile = profile if profile is not None else self._profile
+        self._write_first_mood()
         self._told_pid = 0
+
+    def _write_first_mood(self) -> None:
+        """Have it begin in this mood: between its start and the first admin call it would be calm."""
+        unfinished = self._first_mood.with_suffix(".new")
+        unfinished.write_bytes(orjson.dumps(self._mood))
+        unfinished.replace(self._first_mood)
 
     async def tend(self) -> None:
         """Keep it alive and told, and its counts noted, until cancelled."""

@@ -101,6 +101,6 @@ def test_a_mood_is_what_a_processor_takes() -> None:
 
 
 def test_every_fault_of_a_processor_is_in_some_mood() -> None:
-    """None is forgotten."""
+    """None is forgotten, but for the one by which a processor that books others may have a payment refused for good."""
     dice = Random(7)  # noqa: S311  # not cryptography
-    assert {name for _ in range(200) for name in random_mood(dice)["rates"]} == {fault.value for fault in Fault}
+    assert {name for _ in range(200) for name in random_mood(dice)["rates"]} == set(Fault) - {Fault.BAD_REQUEST}
