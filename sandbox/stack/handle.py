@@ -18,6 +18,7 @@ from typing import Self
 from sandbox.stack import metered, ports
 from sandbox.stack.errors import StackError
 from sandbox.stack.ports import HOST
+from sandbox.stack.run_dir import write_env
 
 _TOP = Path(__file__).parents[2]
 _PORT_FLAGS = ("http", "nats", "monitor", "default", "fallback")
@@ -167,6 +168,10 @@ class Stack:
         pid = self.pid(part)
         os.killpg(pid, number)
         return pid
+
+    def reconfigure(self, part: str, env: Mapping[str, str]) -> None:
+        """Have a part see other settings than the rest from its next start on; none: the same ones again."""
+        write_env(self.run_dir, part, env)
 
     def wait_restarted(self, part: str, died: int, within_s: float = 30.0) -> int:
         """Wait until a part runs again under another process id than ``died``, and return the new one.
