@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sandbox.chaos.planner import Act, Kind
+from sandbox.chaos.acts import Act, Kind
+from sandbox.chaos.apart import Apart
 from sandbox.chaos.processors import CALM, WELL
+from sandbox.chaos.spells import Spells
 from sandbox.chaos.world import World
 from sandbox.nats_wire import WireError, api
 
@@ -43,8 +45,10 @@ class Done:
 class Actions:
     """Faults under way and done."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, apart: Apart) -> None:
         self._world = world
+        self._apart = apart
+        self.spells = Spells(world)
         self.done: list[Done] = []
         self.skipped: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
@@ -60,6 +64,12 @@ class Actions:
             Kind.HOLD_BACK: self._hold_back,
             Kind.PAYMENTS_FULL: self._fill,
             Kind.SETTLEMENTS_FULL: self._fill,
+            Kind.OUTAGE: self.spells.outage,
+            Kind.SLOWER: self.spells.cast,
+            Kind.REFUSAL: self.spells.cast,
+            Kind.RELEASE: self.spells.release,
+            Kind.CLOCKS: self._clocks,
+            Kind.RECONFIGURE: self._reconfigure,
         }
 
     @property
@@ -85,6 +95,7 @@ class Actions:
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 self._world.signal(part, signal.SIGCONT)
         for processor in self._world.processors.values():
+            processor.let_be()
             processor.want(mood=CALM, profile=WELL)
             await processor.proxy.pass_through()
         for kind in _LIMITS:
@@ -125,6 +136,23 @@ class Actions:
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             self._world.signal(act.target, signal.SIGCONT)
         return ""
+
+    async def _reconfigure(self, act: Act) -> str:
+        """Have a dispatcher run for a while with the fees the other way round."""
+        stack = self._world.stack
+        stack.reconfigure(act.target, self._world.fees_reversed)
+        try:
+            await self._signal(act, signal.SIGTERM)
+            await asyncio.sleep(act.lasts_s)
+        finally:
+            stack.reconfigure(act.target, {})
+        await self._signal(act, signal.SIGTERM)
+        return ""
+
+    # Clients.
+
+    async def _clocks(self, act: Act) -> str:
+        return await self._apart.store(act.detail["apart_s"], act.lasts_s, act.detail["per_s"])
 
     # Processors.
 

@@ -76,7 +76,7 @@ class Load:
 
     async def _client(self) -> None:
         dice = self._dice
-        offer = Offer(_new_id(dice), dice.randint(1, 100_000), bad=happens(dice, BAD))
+        offer = Offer(new_id(dice), dice.randint(1, 100_000), bad=happens(dice, BAD))
         self.offers[offer.id] = offer
         if offer.bad:
             await self._post(offer, Asked.BAD, {"amount": dice.choice((0, -1, 1.001, "1", None, 1e15))})
@@ -161,6 +161,7 @@ class Load:
             self.counts[f"harness: {error!r}"] += 1
 
 
-def _new_id(dice: Random) -> str:
+def new_id(dice: Random) -> str:
+    """Return an id that no other payment has."""
     digits = f"{dice.getrandbits(128):032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

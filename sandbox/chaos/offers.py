@@ -31,11 +31,15 @@ class Reply:
 
 @dataclass(slots=True)
 class Offer:
-    """One payment as its client knows it. ``bad``: it can only be refused, and must never be charged."""
+    """One payment as its client knows it.
+
+    ``bad``: it can only be refused, and must never be charged. ``apart_s``: so far ahead is the clock that accepts it.
+    """
 
     id: str
     cents: int
     bad: bool = False
+    apart_s: float = 0.0
     sent: int = 0
     accepted_s: float | None = None
     story: list[tuple[float, str]] = field(default_factory=list)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.chaos.planner import Group
+from sandbox.chaos.acts import Group
 from services.contracts.setting import text_as, whole
 
 # All that is bounded by it (offers in memory, books read at the end) stays small, and no run is forgotten for a day.

@@ -46,6 +46,7 @@ class SimulatedProcessor:
         self._http = http
         self._mood = CALM
         self._profile = WELL
+        self._over: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._told_pid = 0  # the process that knows what is wanted
         self._down_until_s = 0.0
         self._is_frozen = False
@@ -71,13 +72,13 @@ class SimulatedProcessor:
     @property
     def takes_payments(self) -> bool:
         """Whether it is wanted to book and to answer most payments, and the network lets it."""
-        rates, profile = self._mood["rates"], self._profile
+        mood, profile = self._wanted
         return (
             self.is_as_wanted
             and not self._is_frozen
             and not profile["is_failing"]
             and profile["delay_ms"] <= DELAY_MS_MAX
-            and sum(rate for fault, rate in rates.items() if fault in CHARGE_FAULTS) <= SHARE_USUAL[1]
+            and sum(rate for fault, rate in mood["rates"].items() if fault in CHARGE_FAULTS) <= SHARE_USUAL[1]
             and self.proxy.mode is Mode.PASS_THROUGH
         )
 
@@ -114,13 +115,30 @@ class SimulatedProcessor:
         """Have it behave like this from now on."""
         self._mood = mood if mood is not None else self._mood
         self._profile = profile if profile is not None else self._profile
+        self._wants_anew()
+
+    def overrule(self, *, mood: dict[str, Any] | None, profile: dict[str, Any] | None) -> None:
+        """Have it behave like this and not otherwise, whatever else is wanted, until it is let be."""
+        self._over = (mood or CALM, profile or WELL)
+        self._wants_anew()
+
+    def let_be(self) -> None:
+        """Overrule it no longer."""
+        self._over = None
+        self._wants_anew()
+
+    @property
+    def _wanted(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._over or (self._mood, self._profile)
+
+    def _wants_anew(self) -> None:
         self._write_first_mood()
         self._told_pid = 0
 
     def _write_first_mood(self) -> None:
         """Have it begin in this mood: between its start and the first admin call it would be calm."""
         unfinished = self._first_mood.with_suffix(".new")
-        unfinished.write_bytes(orjson.dumps(self._mood))
+        unfinished.write_bytes(orjson.dumps(self._wanted[0]))
         unfinished.replace(self._first_mood)
 
     async def tend(self) -> None:
@@ -134,12 +152,12 @@ class SimulatedProcessor:
             await asyncio.sleep(TEND_EVERY_S)
 
     async def _tell_and_note(self) -> None:
-        pid, mood, profile = self._pid, self._mood, self._profile
+        pid, (mood, profile) = self._pid, self._wanted
         if self._told_pid != pid:
             await self._put("configurations/delay", {"delay": profile["delay_ms"]})
             await self._put("configurations/failure", {"failure": profile["is_failing"]})
             await self._put("faults", mood)
-            if (mood, profile) == (self._mood, self._profile):  # nothing else was wanted meanwhile
+            if (mood, profile) == self._wanted:  # nothing else was wanted meanwhile
                 self._told_pid = pid
         answer = await self._http.get(f"{self._url}/faults", headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
         report = answer.raise_for_status().json()

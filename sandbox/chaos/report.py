@@ -35,6 +35,8 @@ class Figures:
     take_overs: int
     slowest_s: float
     charged: Mapping[str, int]
+    released: int
+    charged_as_announced: int  # a second time, after a release that told of this risk
     alarms: Mapping[str, int]
     longest_standstill_s: float
     standstill_s: int  # by so much the longest one was too long
@@ -88,6 +90,7 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "longest time to settle", f"{figures.slowest_s:.1f} s"
     yield "longest standstill", f"{figures.longest_standstill_s:.1f} s"
     yield "charged", _listed(figures.charged)
+    yield "released / charged again by it", f"{figures.released:,} / {figures.charged_as_announced:,}"
     yield "errors in the logs", _listed(figures.alarms)
     yield "left in PAYMENTS", "not known" if figures.queue_length is None else f"{figures.queue_length:,}"
     verdicts = [f"{count:,}" for count in figures.verdicts.values()]

@@ -14,11 +14,13 @@ import orjson
 
 from sandbox.chaos import report, standstill, story
 from sandbox.chaos.actions import Actions
+from sandbox.chaos.acts import Group, Kind, Setting
+from sandbox.chaos.apart import Apart
 from sandbox.chaos.client import Client
 from sandbox.chaos.evidence import Evidence, gather
 from sandbox.chaos.load import Load
 from sandbox.chaos.options import Options
-from sandbox.chaos.planner import Group, Kind, Setting, plan
+from sandbox.chaos.planner import plan
 from sandbox.chaos.processors import HOST
 from sandbox.chaos.progress import Progress
 from sandbox.chaos.report import Figures
@@ -43,13 +45,14 @@ class Run:
         self._world = there
         self._progress = progress
         self._load_s = options.minutes * 60
-        self._actions = Actions(there)
         self._http = Client(HOST, there.stack.ports["http"])
         self._load = Load(
             self._http,
             Random(f"{options.seed}/load"),
             hangs_up=Group.CLIENT in options.groups,
         )
+        apart = Apart(there, self._load.offers, Random(f"{options.seed}/apart"))
+        self._actions = Actions(there, apart)
         self._summaries = Summaries(self._http, there.processors, Random(f"{options.seed}/summaries"))
         self._standstill = Standstill()
 
@@ -62,7 +65,8 @@ class Run:
             await self._until_empty()
         queue_length = await self._world.backlog()
         self._progress.show("audit", "reading books, streams, summaries and statuses")
-        evidence = await gather(self._world, self._load, self._summaries, Random(f"{self._options.seed}/audit"))
+        dice = Random(f"{self._options.seed}/audit")
+        evidence = await gather(self._world, self._load, self._summaries, self._actions, dice)
         self._http.close()
         return self._conclude(evidence, queue_length)
 
@@ -125,7 +129,13 @@ class Run:
 
     def _conclude(self, evidence: Evidence, queue_length: int | None) -> bool:
         figures = self._figures(evidence, queue_length)
-        document = {"figures": figures, "passed": figures.has_passed, "findings": evidence.findings}
+        releases = self._actions.spells.releases
+        document = {
+            "figures": figures,
+            "passed": figures.has_passed,
+            "findings": evidence.findings,
+            "releases": releases,
+        }
         folder = self._world.folder
         (folder / "result.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         report.show(figures, evidence.findings)
@@ -169,6 +179,8 @@ class Run:
             take_overs=self._moves[1],
             slowest_s=evidence.slowest_s,
             charged=Counter(booked.values()),
+            released=sum(release.is_done for release in self._actions.spells.releases),
+            charged_as_announced=len(evidence.second_charges),
             alarms=evidence.alarms,
             longest_standstill_s=self._standstill.longest_s,
             standstill_s=self._standstill.beyond_s,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -42,13 +42,13 @@ class World:
         self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
         self.services = ("nats", "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.log = folder / "stack.log"
-        self.stack = Stack(folder / "stack", self._environment(options), log_file=self.log)
+        self.environment = self._environment(options)
+        self.stack = Stack(folder / "stack", self.environment, log_file=self.log)
         self.lines = Lines()
 
     def _environment(self, options: Options) -> dict[str, str]:
-        processors = (f"{each.name}={each.proxy.url}@{each.fee}" for each in self.processors.values())
         return {
-            "PROCESSORS": ",".join(processors),
+            "PROCESSORS": self._setting([each.fee for each in self.processors.values()]),
             "INGRESSES": str(len(INGRESSES)),
             "DISPATCHERS": str(options.dispatchers),
             "IN_FLIGHT_MAX": options.in_flight_max,
@@ -59,6 +59,15 @@ class World:
             "NATS_URL": "",
             "KEEP": "",
         }
+
+    @property
+    def fees_reversed(self) -> dict[str, str]:
+        """The environment of a part that is to see the fees the other way round."""
+        return {"PROCESSORS": self._setting([each.fee for each in reversed(self.processors.values())])}
+
+    def _setting(self, fees: Iterable[str]) -> str:
+        pairs = zip(self.processors.values(), fees, strict=True)
+        return ",".join(f"{each.name}={each.proxy.url}@{fee}" for each, fee in pairs)
 
     def signal(self, part: str, number: signal.Signals, down_s: float = 0.0) -> None:
         """Send a signal to a part.

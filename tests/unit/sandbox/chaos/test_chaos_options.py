@@ -2,8 +2,8 @@
 
 import pytest
 
+from sandbox.chaos.acts import Group
 from sandbox.chaos.options import read
-from sandbox.chaos.planner import Group
 from services.contracts.setting import SettingError
 
 

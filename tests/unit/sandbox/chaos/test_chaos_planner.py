@@ -6,8 +6,10 @@ from random import Random
 import orjson
 import pytest
 
+from sandbox.chaos.acts import Act, Group, Kind, Setting
 from sandbox.chaos.moods import random_mood
-from sandbox.chaos.planner import DEATHS_MAX, REST_S, WINDOW_S, Act, Group, Kind, Setting, plan
+from sandbox.chaos.planner import plan
+from sandbox.chaos.victims import DEATHS_MAX, REST_S, WINDOW_S
 from sandbox.processor.faults import Fault, Plan, read_plan
 
 ALL = frozenset(Group)
@@ -28,6 +30,11 @@ def hits(acts: tuple[Act, ...], part: str) -> list[Act]:
     return [act for act in acts if act.target == part and act.kind in HITS]
 
 
+def is_reconfigured(act: Act, part: str) -> bool:
+    """Whether the part is started with other settings at the beginning, and without them at the end."""
+    return act.kind is Kind.RECONFIGURE and act.target == part
+
+
 def test_the_same_seed_gives_the_same_faults_and_another_one_others() -> None:
     """A run can be repeated."""
     assert plan(7, setting(), ALL) == plan(7, setting(), ALL)
@@ -40,6 +47,7 @@ def test_no_part_dies_more_often_than_its_supervisor_bears(seed: int) -> None:
     acts = plan(seed, setting(), ALL)
     for part in (*SERVICES, *PROCESSORS):
         deaths = [act.at_s for act in hits(acts, part) if act.kind in DEADLY]
+        deaths += [end_s for act in acts if is_reconfigured(act, part) for end_s in (act.at_s, act.at_s + act.lasts_s)]
         for death in deaths:
             assert sum(death <= other < death + WINDOW_S for other in deaths) <= DEATHS_MAX
 
@@ -70,7 +78,7 @@ def test_faults_come_in_order_and_are_over_when_the_load_ends(seed: int) -> None
     assert all(act.at_s >= 0 and act.at_s + act.lasts_s <= 60 for act in acts)
 
 
-@pytest.mark.parametrize("group", [Group.PROCESSOR, Group.PROFILE, Group.NETWORK, Group.FULL])
+@pytest.mark.parametrize("group", [Group.PROCESSOR, Group.PROFILE, Group.NETWORK, Group.FULL, Group.CLOCKS])
 def test_leaving_a_group_out_changes_nothing_for_the_others(group: Group) -> None:
     """Each group has dice of its own."""
     alone = plan(7, setting(), frozenset({group}))
