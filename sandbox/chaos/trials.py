@@ -15,7 +15,7 @@ from sandbox.chaos.victims import Victims
 
 FIRST_S = (4.0, 9.0)
 BETWEEN_S = (4.0, 10.0)
-CHEAPEST = 0.7  # the first processor is the one on which most depends
+CHEAPEST = 0.85  # the first processor is the one on which most depends, and while it serves the other has nothing to do
 OUTAGE_S = (20.0, 30.0)
 HIT_AFTER_S = (3.0, 7.0)
 HIT_AGAIN = 0.5
