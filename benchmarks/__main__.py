@@ -4,12 +4,13 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import http_calls, ledger_book, ledger_restart, payment_cost, scale
+from benchmarks import http_calls, ledger_book, ledger_restart, payment_cost, scale, sync
 
 PARTS: dict[str, Callable[[], None]] = {
     "http_calls": http_calls.run,
     "payment_cost": payment_cost.run,
     "scale": scale.run,
+    "sync": sync.run,
     "ledger_book": ledger_book.run,
     "ledger_restart": ledger_restart.run,
 }

@@ -23,6 +23,7 @@ from services.contracts.stamp import stamp_from_micros
 from services.contracts.summary import SummaryAsked, decode_answered, encode
 
 EVERY = 10_000  # the setting's default
+SYNC = "2m"  # a million settlements, each synced, would be minutes of the disk and nothing of the ledger
 PROCESSORS = "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
 ASK_TIMEOUT_S = 30.0
 LOOK_EVERY_S = 0.005
@@ -33,7 +34,7 @@ PATIENCE_S = 300.0
 def nats_server(folder: Path) -> Iterator[str]:
     """Run a server as the stack does, on a free port; the URL is that of a server that may not listen yet."""
     port, monitor_port = free(2)
-    conf = write_conf(folder / "nats", port=port, monitor_port=monitor_port)
+    conf = write_conf(folder / "nats", port=port, monitor_port=monitor_port, sync=SYNC)
     with (folder / "nats.log").open("wb") as log, subprocess.Popen([binary(), "-c", conf], stderr=log) as process:
         try:
             yield f"nats://127.0.0.1:{port}"

@@ -34,31 +34,35 @@ async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
     services = sorted(cpu_s_by_service(stack.run_dir))  # without nginx where it is not installed
     print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in (*services, "all, us")))
     for rate in rates:
-        await _settled(http, await _offer(http, rate, WARM_S))
+        await settled(http, list(await offer(http, rate, WARM_S)))
         before = cpu_s_by_service(stack.run_dir)
-        accepted = await _offer(http, rate, LENGTH_S)
-        await _settled(http, accepted)
+        accepted = list(await offer(http, rate, LENGTH_S))
+        await settled(http, accepted)
         after = cpu_s_by_service(stack.run_dir)
         each = [(after[name] - before[name]) / len(accepted) * 1e6 for name in services]
         print(f"{rate:>10}  " + "  ".join(f"{us:>10.0f}" for us in (*each, sum(each))), flush=True)
     http.close()
 
 
-async def _offer(http: Client, rate: int, length_s: float) -> list[str]:
+async def offer(http: Client, rate: int, length_s: float) -> dict[str, float]:
+    """Pay at even distances; return the seconds that each id's answer took, in the order of the payments."""
     ids = [str(uuid.uuid4()) for _ in range(int(rate * length_s))]
     begin_s = time.monotonic()
+    took_s = dict.fromkeys(ids, 0.0)
 
     async def pay(number: int, payment_id: str) -> None:
         await asyncio.sleep(max(0.0, begin_s + number / rate - time.monotonic()))
+        sent_s = time.monotonic()
         answer = await http.post("/payments", {"correlationId": payment_id, "amount": 19.9}, timeout_s=TIMEOUT_S)
+        took_s[payment_id] = time.monotonic() - sent_s
         if answer.status != 202:  # noqa: PLR2004
             raise RuntimeError(f"not accepted: {answer.status} {answer.body!r}")
 
     await asyncio.gather(*(pay(number, payment_id) for number, payment_id in enumerate(ids)))
-    return ids
+    return took_s
 
 
-async def _settled(http: Client, ids: list[str]) -> None:
+async def settled(http: Client, ids: list[str]) -> None:
     """Wait for the last ones; those before them were fetched earlier."""
     deadline_s = time.monotonic() + SETTLED_WITHIN_S
     for payment_id in ids[-20:]:

@@ -76,7 +76,7 @@ def run() -> None:
 def _stored_with(ingresses: int) -> Rate:
     with Stack(env={**ENV, "INGRESSES": str(ingresses)}) as stack:
         stack.kill("dispatcher-1", signal.SIGSTOP)
-        rate = asyncio.run(_store(stack, STORE_S))
+        rate = asyncio.run(store(stack, STORE_S))
         stack.kill("dispatcher-1", signal.SIGCONT)
     print(f"{ingresses} ingress: {rate.per_s:>9,.0f} stored/s, {rate.cpu_us:,.0f} us each", flush=True)
     return rate
@@ -85,9 +85,9 @@ def _stored_with(ingresses: int) -> Rate:
 async def _settled_with(dispatchers: int) -> Rate:
     with Stack(env={**ENV, "DISPATCHERS": str(dispatchers)}) as stack:
         at_rest = memory_mib_by_service(stack.run_dir)
-        await _fill(stack, BACKLOG, dispatchers)
+        await have_wait(stack, BACKLOG, dispatchers)
         waiting = memory_mib_by_service(stack.run_dir)
-        rate = await _settle(stack, dispatchers)
+        rate = await settle(stack, dispatchers)
         print(f"{dispatchers} dispatcher: {rate.per_s:>6,.0f} settled/s, {rate.cpu_us:,.0f} us each", flush=True)
         if dispatchers == 1:
             await _until_settled(stack)
@@ -97,10 +97,10 @@ async def _settled_with(dispatchers: int) -> Rate:
 
 async def _with_backlog(count: int) -> tuple[Rate, Rate]:
     with Stack(env=ENV) as stack:
-        await _fill(stack, count, 1)
-        settled = await _settle(stack, 1)
-        await _fill(stack, min(count, 2 * BACKLOG), 1)  # about as many as were settled
-        stored = await _store(stack, STORE_WITH_BACKLOG_S)
+        await have_wait(stack, count, 1)
+        settled = await settle(stack, 1)
+        await have_wait(stack, min(count, 2 * BACKLOG), 1)  # about as many as were settled
+        stored = await store(stack, STORE_WITH_BACKLOG_S)
         stack.kill("dispatcher-1", signal.SIGCONT)
     print(
         f"backlog {count:>9,}: stored {stored.per_s:,.0f}/s, {stored.cpu_us:,.0f} us each; "
@@ -110,14 +110,14 @@ async def _with_backlog(count: int) -> tuple[Rate, Rate]:
     return stored, settled
 
 
-async def _fill(stack: Stack, count: int, dispatchers: int) -> None:
+async def have_wait(stack: Stack, count: int, dispatchers: int) -> None:
     """Have so many wait: stored as ingress stores them, while no dispatcher takes them."""
     for number in range(1, dispatchers + 1):
         stack.kill(f"dispatcher-{number}", signal.SIGSTOP)
     await fill(stack.nats_url, count)
 
 
-async def _store(stack: Stack, seconds: int) -> Rate:
+async def store(stack: Stack, seconds: int) -> Rate:
     """Have wrk pay, and count what the stream holds afterwards."""
     before, cpu_s = await _messages(stack, "PAYMENTS"), _cpu_s(stack)
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_PAY), stack.http_url]
@@ -133,7 +133,7 @@ async def _store(stack: Stack, seconds: int) -> Rate:
     return Rate(min(stored / seconds, float(rate[1])), (_cpu_s(stack) - cpu_s) / stored * 1e6)
 
 
-async def _settle(stack: Stack, dispatchers: int) -> Rate:
+async def settle(stack: Stack, dispatchers: int) -> Rate:
     """Let the dispatchers go on, and measure until all is settled or SETTLE_S have passed."""
     before, cpu_s, begin_s = await _messages(stack, "SETTLEMENTS"), _cpu_s(stack), time.monotonic()
     for number in range(1, dispatchers + 1):

@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 import orjson
 import uvloop
 
+from services.bus.cluster import LoneReplicaError
 from services.bus.connection import Bus, BusDeafError
 from services.bus.streams import StreamMismatchError
 from services.contracts.setting import SettingError
+from services.records.doubt import StoreWentBackError
 
 EXIT_SETTING = 2
 EXIT_DEAF = 3
+EXIT_WENT_BACK = 4
 
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -42,30 +45,44 @@ class JsonLines(logging.Formatter):
 def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run a service until SIGTERM or SIGINT sets the event and the story has come to its end.
 
-    Exits with 2 where a setting or a stream is not as it must be, 3 where the connection to NATS is deaf.
+    Exits with 2 where a setting, a stream or the server is not as it must be, 3 where the connection to NATS is deaf,
+    4 where the store knows less than the process did: started again, it reads from the start.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
     try:
         uvloop.run(_until_stopped(story))
-    except* (SettingError, StreamMismatchError) as group:
+    except* (SettingError, StreamMismatchError, LoneReplicaError) as group:
         for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
         sys.exit(EXIT_SETTING)
+    except* StoreWentBackError as group:
+        logging.getLogger("tarifa").critical("store.went_back", extra={"error": str(next(_leaves(group)))})
+        sys.exit(EXIT_WENT_BACK)
     except* BusDeafError as group:
         logging.getLogger("tarifa").critical("bus.deaf", extra={"error": str(next(_leaves(group)))})
         sys.exit(EXIT_DEAF)
 
 
 async def connected(url: str, name: str, stop: asyncio.Event) -> Bus | None:
-    """Return a connected bus, or None if told to stop first: NATS may be long in coming."""
+    """Return a connected bus, or None if told to stop first: NATS may be long in coming.
+
+    Raises:
+        LoneReplicaError: the server may not hold the streams.
+    """
     connecting = asyncio.create_task(Bus.connect(url, name))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if connecting.done():
-        return connecting.result()
+        bus = connecting.result()
+        try:
+            bus.check_server()
+        except LoneReplicaError:
+            await bus.close()
+            raise
+        return bus
     connecting.cancel()
     return None
 

@@ -35,6 +35,9 @@ app.command("up", epilog=programs.UP_EXAMPLES, rich_help_panel=RUN)(programs.up)
 app.command("rinha", epilog=programs.RINHA_EXAMPLES, rich_help_panel=RUN)(programs.rinha)
 app.command("chaos", epilog=programs.CHAOS_EXAMPLES, rich_help_panel=RUN)(programs.chaos)
 app.command("audit", epilog=programs.AUDIT_EXAMPLES, rich_help_panel=RUN)(programs.audit)
+app.command("processors", epilog=programs.PROCESSORS_EXAMPLES, rich_help_panel=RUN)(programs.processors)
+app.command("backup", epilog=programs.BACKUP_EXAMPLES, rich_help_panel=RUN)(programs.backup)
+app.command("restore", epilog=programs.RESTORE_EXAMPLES, rich_help_panel=RUN)(programs.restore)
 
 
 def main() -> None:

@@ -173,6 +173,34 @@ class Stack:
         """Have a part see other settings than the rest from its next start on; none: the same ones again."""
         write_env(self.run_dir, part, env)
 
+    def copy_store(self, to: Path) -> None:
+        """Copy the store of nats-server at one moment, frozen meanwhile; raises as `put_store_back`."""
+        self.kill("nats", signal.SIGSTOP)
+        try:
+            shutil.copytree(self._store, to)
+        finally:
+            self.kill("nats", signal.SIGCONT)
+
+    def put_store_back(self, copy: Path) -> int:
+        """Kill nats-server, and have it start again on the copy, as after a power cut; return who was killed.
+
+        Raises:
+            FileNotFoundError, ProcessLookupError: it is not running at this moment.
+        """
+        assert self._process is not None  # noqa: S101  # the stack runs
+        self._process.send_signal(signal.SIGSTOP)  # or it would start it again before the copy is in its place
+        try:
+            died = self.kill("nats", signal.SIGKILL)
+            shutil.rmtree(self._store)
+            shutil.copytree(copy, self._store)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+        return died
+
+    @property
+    def _store(self) -> Path:
+        return self.run_dir / "nats" / "jetstream"
+
     def wait_restarted(self, part: str, died: int, within_s: float = 30.0) -> int:
         """Wait until a part runs again under another process id than ``died``, and return the new one.
 

@@ -1,6 +1,7 @@
 """What was asked of the stack: flags say where it runs, the environment says what it runs."""
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,11 @@ OWN_PROCESSORS = ("default", "fallback")
 _INGRESSES = 2  # as in docker-compose.yml
 _INGRESSES_MAX = 16
 _DISPATCHERS_MAX = 16
+SYNC_ALWAYS = "always"
+_SYNC_OF_COMPOSE = "2m"  # as in deploy/where.conf
+_SYNC = re.compile(r"([1-9]\d*)(ms|s|m)")
+_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000}
+_SYNC_MAX_MS = 60 * _UNITS_MS["m"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Options:
     fees: tuple[str, str]  # as OWN_PROCESSORS
     processors_given: str  # PROCESSORS, or empty: processors of its own
     nats_url_given: str
+    sync: str  # SYNC_ALWAYS or a duration, as nats-server reads it
     ingresses: int
     dispatchers: int
     keep: bool
@@ -78,6 +85,9 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     ingresses = setting.whole(env, "INGRESSES", _INGRESSES, least=1, most=_INGRESSES_MAX, unit="processes")
     if limits and ingresses != _INGRESSES:
         raise setting.SettingError(f"INGRESSES must be {_INGRESSES} under the limits of docker-compose.yml")
+    sync = setting.text_as(env, "SYNC", _SYNC_OF_COMPOSE if limits else SYNC_ALWAYS, sync_from_text)
+    if limits and sync != _SYNC_OF_COMPOSE:
+        raise setting.SettingError(f"SYNC must be {_SYNC_OF_COMPOSE} under the limits of docker-compose.yml")
     return Options(
         http_port=flags.http,
         nats_port=flags.nats,
@@ -90,6 +100,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         fees=setting.text_as(env, "SANDBOX_FEES", "0.05,0.15", fees_from_text),
         processors_given=env.get("PROCESSORS", "").strip(),
         nats_url_given=env.get("NATS_URL", "").strip(),
+        sync=sync,
         ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),
         keep=setting.flag(env, "KEEP"),
@@ -116,6 +127,19 @@ def fees_from_text(text: str) -> tuple[str, str]:
         if not usable:
             raise ValueError(f"has the fee {fee!r}; write a share of the amount, as 0.05")
     return fees[0], fees[1]
+
+
+def sync_from_text(text: str) -> str:
+    """Read how often nats-server syncs its streams to the disk.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong.
+    """
+    found = _SYNC.fullmatch(text)
+    # nats-server takes more, also 0s and -2m, and then syncs as it likes.
+    if text != SYNC_ALWAYS and (found is None or int(found[1]) * _UNITS_MS[found[2]] > _SYNC_MAX_MS):
+        raise ValueError(f"must be {SYNC_ALWAYS}, or a duration of 1ms to 60m, as 100ms or 2m, not {text!r}")
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.stack import balancer, nats, run_dir
-from sandbox.stack.options import OWN_PROCESSORS, Options
+from sandbox.stack.options import OWN_PROCESSORS, SYNC_ALWAYS, Options
 from sandbox.stack.ports import HOST
 
 
@@ -66,6 +66,7 @@ def places(options: Options, nginx: Path | None) -> list[str]:
     return [
         f"http       {options.http_url} ({door} {' and '.join(ingresses(options))})",
         f"nats       nats://{HOST}:{options.nats_port}, monitoring http://{HOST}:{options.monitor_port}{elsewhere}",
+        f"sync       {_synced(options)}",
         f"processors {processors}{given}",
         *_measured(options),
         f"folder     {options.run_dir}",
@@ -76,6 +77,12 @@ def places(options: Options, nginx: Path | None) -> list[str]:
 def ingresses(options: Options) -> tuple[str, ...]:
     """Return the names of the ingress instances."""
     return tuple(f"ingress-{number}" for number in range(1, options.ingresses + 1))
+
+
+def _synced(options: Options) -> str:
+    if options.sync == SYNC_ALWAYS:
+        return "each message before its PubAck (SYNC=always): a power cut loses nothing that was acknowledged"
+    return f"every {options.sync} (SYNC={options.sync}): a power cut may lose what came since the last one"
 
 
 def _measured(options: Options) -> list[str]:
@@ -128,6 +135,7 @@ def _service(
     service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
+    shared["SYNC"] = options.sync
     port = options.metrics_ports.get(name)
     # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.
     measured = {"METRICS_LISTEN": f"{HOST}:{port}" if port else ""}

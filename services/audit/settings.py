@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from services.audit.core.period import Period, time_from_text
 from services.bus.settings import BusSettings, bus_settings
+from services.contracts.processor import check_url
 from services.contracts.stamp import stamp_from_text
 
 RATE_DEFAULT = 50.0
@@ -38,6 +40,25 @@ class ReleaseSettings:
     to: str
     reason: str
     accepted_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorsSettings:
+    """``name`` is to be moved to ``url``; None: the processors are listed."""
+
+    nats_url: str
+    name: str | None
+    url: str
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """What is to be done with which folder."""
+
+    nats_url: str
+    command: Literal["save", "restore"]
+    folder: Path
 
 
 def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime) -> AuditSettings:
@@ -87,6 +108,49 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     if given.accepted_id not in {None, given.payment_id}:
         parser.error(f"{option} names another payment")
     return ReleaseSettings(bus_settings(env), given.payment_id, given.to, given.reason, given.accepted_id)
+
+
+def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ProcessorsSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit.processors",
+        description="Lists the processors, each generation with its fee, state and URL; or moves one.",
+        epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told.",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    move = commands.add_parser("move", help="say that a processor is the same one at another address")
+    move.add_argument("name", metavar="NAME")
+    move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as http://host:port")
+    given = parser.parse_args(arguments)
+    name, url = (given.name, given.to) if given.command else (None, "")
+    return ProcessorsSettings(bus_settings(env).nats_url, name, url, given.json)
+
+
+def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit.backup",
+        description="Saves the streams of a running system into a folder, or restores them into an empty server.",
+        epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished.",
+    )
+    parser.add_argument("command", choices=("save", "restore"))
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new one, or that of a backup")
+    given = parser.parse_args(arguments)
+    return BackupSettings(bus_settings(env).nats_url, given.command, given.folder)
+
+
+def _url(text: str) -> str:
+    check_url("it", text)
+    return text.rstrip("/")
 
 
 def _argument(read: Callable[[str], T], sentence: str = "") -> Callable[[str], T]:

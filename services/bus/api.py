@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from services.bus.connection import Bus, BusAwayError
+from services.bus.message import Message
 
 API_TIMEOUT_S = 5.0
 
@@ -32,7 +33,18 @@ async def call(bus: Bus, subject: str, request: dict[str, Any] | None = None) ->
         ApiError: JetStream says no.
         BusAwayError: no answer, or none that can be read.
     """
-    message = await bus.request(f"$JS.API.{subject}", orjson.dumps(request) if request else b"", API_TIMEOUT_S)
+    return read_answer(
+        await bus.request(f"$JS.API.{subject}", orjson.dumps(request) if request else b"", API_TIMEOUT_S), subject
+    )
+
+
+def read_answer(message: Message, subject: str) -> dict[str, Any]:
+    """Read an answer of the API, wherever it was asked for.
+
+    Raises:
+        ApiError: JetStream says no.
+        BusAwayError: it cannot be read.
+    """
     try:
         answer: dict[str, Any] = orjson.loads(message.data)
     except orjson.JSONDecodeError as error:

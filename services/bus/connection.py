@@ -14,6 +14,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from services.bus.client import RoutedClient
+from services.bus.cluster import LoneReplicaError, refuse_lone_replica
 from services.bus.inlet import Receiver
 from services.bus.message import Message
 
@@ -53,6 +54,7 @@ class Bus:
         self._inbox = ""
         self._listeners: list[Callable[[], None]] = []
         self._closing = False
+        self._refused = asyncio.Event()  # what it came back to is no server for these streams; `watch` says why
         self._error_away = ""
 
     @classmethod
@@ -93,6 +95,19 @@ class Bus:
     def generation(self) -> int:
         """How often the connection has been made anew; what was read in another generation may be out of date."""
         return self._nc.stats["reconnects"]
+
+    @property
+    def server_id(self) -> str:
+        """Which process of nats-server it is connected to, or was last: each has an id of its own."""
+        return str(self._nc._server_info.get("server_id", ""))  # noqa: SLF001  # the client does not show it
+
+    def check_server(self) -> None:
+        """Make sure that the server connected to may hold the streams.
+
+        Raises:
+            LoneReplicaError: it may not.
+        """
+        refuse_lone_replica(self._nc._server_info)  # noqa: SLF001  # the client shows the version, and no more of it
 
     def on_reconnect(self, call: Callable[[], None]) -> None:
         """Have ``call`` called after every reconnect."""
@@ -223,10 +238,14 @@ class Bus:
         Raises:
             BusDeafError: connected without a working round trip, twice in a row; or the client has given up, as it
                 does when the server sends a protocol error.
+            LoneReplicaError: at once after a reconnect to a server that may not hold the streams.
         """
         failures = 0
         while True:
-            await asyncio.sleep(ROUND_TRIP_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_TRIP_EVERY_S):
+                    await self._refused.wait()
+                self.check_server()
             if not self._nc.is_connected:
                 failures = 0
                 if self._nc.is_closed and not self._closing:
@@ -280,6 +299,12 @@ class Bus:
 
     async def _on_reconnected(self) -> None:
         log.warning("bus.reconnected")
+        try:
+            self.check_server()
+        except LoneReplicaError:
+            self._refused.set()
+            return  # nobody is to begin anew here
+        self._refused.clear()
         for call in self._listeners:
             try:
                 call()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from services.bus.streams import StreamLimits
+from services.bus.streams import REPLICAS, StreamLimits
 from services.contracts.processor import Processor, processors_from_text
 from services.contracts.pulse import instance_from_text
 from services.contracts.setting import text_as, whole
@@ -53,6 +53,7 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
                 env, "SETTLEMENTS_BYTES_MAX", 2 * BYTES_PER_GIB, least=1024**2, most=1024 * BYTES_PER_GIB, unit="bytes"
             ),
             lease_s=LEASE_S,
+            replicas=text_as(env, "NATS_REPLICAS", str(REPLICAS), _replicas),
         ),
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
         metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),
@@ -65,6 +66,12 @@ def _metrics_listen(text: str) -> TcpAddress | None:
     if text and address is None:
         raise ValueError(f"must be host:port with a port of 1 to {PORT_MAX}, or empty for no metrics, not {text!r}")
     return address
+
+
+def _replicas(text: str) -> int:
+    if text != str(REPLICAS):
+        raise ValueError(f"must be {REPLICAS}, not {text!r}: streams with more replicas are not supported yet")
+    return REPLICAS
 
 
 def _nats_url(text: str) -> str:

@@ -13,6 +13,7 @@ from services.contracts import subjects
 
 SECOND_NS = 1_000_000_000
 PULLS_WAITING_MAX = 4_096  # a pull may ask for one message only, so there may be as many as payments in flight
+REPLICAS = 1  # all that is supported; `cluster` refuses the servers for which it is too few
 ACK_PENDING_MAX = 50_000  # in all hands, and given back to come again later: a bound that is never to be met
 SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
 ASSIGNMENTS_BYTES_MAX = 256 * 1024**2  # a million payments in hand or in doubt
@@ -30,17 +31,23 @@ class StreamMismatchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """What operators may set: messages in PAYMENTS, seconds of its deduplication, bytes of SETTLEMENTS."""
+    """What operators may set: messages in PAYMENTS, seconds of its deduplication, bytes of SETTLEMENTS, replicas."""
 
     backlog_max: int
     idempotency_window_s: int
     settlements_bytes_max: int
     lease_s: int
+    replicas: int = REPLICAS
 
 
 def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
     """Return the configuration of every stream, in the words of the JetStream API."""
-    common: dict[str, Any] = {"storage": "file", "num_replicas": 1, "allow_direct": True, "discard": "new"}
+    common: dict[str, Any] = {
+        "storage": "file",
+        "num_replicas": limits.replicas,
+        "allow_direct": True,
+        "discard": "new",
+    }
     bucket: dict[str, Any] = {**common, "retention": "limits", "max_msgs_per_subject": 1}
     bucket |= {"allow_rollup_hdrs": True, "deny_delete": True}  # what the nats CLI expects of a key-value bucket
     return [
@@ -119,8 +126,10 @@ async def _ensure(bus: Bus, config: dict[str, Any]) -> None:
     except api.ApiError as error:
         if error.code not in api.NOT_FOUND:
             raise
+        # Nothing can have been lost of a stream that this very process of the server has had from its beginning.
+        begun = {"metadata": {"server": bus.server_id}} if name == subjects.PAYMENTS else {}
         try:
-            await api.call(bus, f"STREAM.CREATE.{name}", config)
+            await api.call(bus, f"STREAM.CREATE.{name}", config | begun)
         except api.ApiError as refused:
             # Another service created it at the same moment, and then wrote the home into it, or has other limits.
             if refused.code != api.EXISTS_DIFFERENTLY:

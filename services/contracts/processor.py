@@ -38,14 +38,14 @@ def processors_from_text(text: str) -> tuple[Processor, ...]:
         raise ValueError("names a processor twice")
     servers: dict[str, str] = {}
     for processor in processors:
-        other = servers.setdefault(_server(processor.url), processor.name)
+        other = servers.setdefault(address_of(processor.url), processor.name)
         if other != processor.name:
             raise ValueError(f"has one url for {other} and {processor.name}: {processor.url}")
     return by_fee(processors)
 
 
-def _server(url: str) -> str:
-    """Return what two spellings of one url have in common; paths keep their case, as servers do."""
+def address_of(url: str) -> str:
+    """Return what all spellings of one url have in common; paths keep their case, as servers do."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or DEFAULT_PORTS[parts.scheme]}{parts.path.rstrip('/')}"
 
@@ -57,7 +57,7 @@ def _processor(part: str) -> Processor:
         raise ValueError(f"has {part!r}, which is not name=url@fee")
     if not NAME.fullmatch(name):
         raise ValueError(f"has the name {name!r}; use 1 to 32 of a-z, 0-9, _ and -")
-    _check_url(name, url)
+    check_url(name, url)
     try:
         fee = Decimal(fee_text)
     except InvalidOperation:
@@ -67,7 +67,12 @@ def _processor(part: str) -> Processor:
     return Processor(name, url.rstrip("/"), fee)
 
 
-def _check_url(name: str, url: str) -> None:
+def check_url(name: str, url: str) -> None:
+    """Check the base URL of a processor.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:  # brackets that hold no IPv6 address

@@ -4,43 +4,40 @@ import asyncio
 import logging
 import os
 import secrets
-from functools import partial
 
-from services.bus.connection import Bus
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.follow import StreamWentBackError
 from services.bus.pulse import send_pulses
 from services.bus.settings import name_of_process
 from services.bus.streams import ensure_dispatcher, ensure_streams
 from services.dispatcher.adapters.alive import Alive
-from services.dispatcher.adapters.assignment_stream import AssignmentStream, SettlementRecords, read_up
+from services.dispatcher.adapters.charging import Charging
 from services.dispatcher.adapters.clock import SystemClock
-from services.dispatcher.adapters.generations import generations
-from services.dispatcher.adapters.health import HealthPoller, hear
+from services.dispatcher.adapters.health import HealthPollers, hear
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.migration import migrate
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.payment_stream import PaymentStream
-from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.pulse import pulse_of
+from services.dispatcher.adapters.roster import Roster
 from services.dispatcher.adapters.state_endpoint import StateEndpoint
+from services.dispatcher.adapters.store_watch import StoreWatch
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.condition import Health
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.assigning import Assigning
-from services.dispatcher.flow.attempting import Attempting
-from services.dispatcher.flow.pump import Pump
-from services.dispatcher.flow.settling import Settling
-from services.dispatcher.flow.stories import Stories
-from services.dispatcher.flow.taking import Taking
-from services.dispatcher.flow.tidying import Tidying
+from services.dispatcher.flow.dispatching import Dispatching
 from services.dispatcher.settings import Settings, settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
+from services.records.assignments import AssignmentStream, read_up
+from services.records.doubt import StoreWentBackError, mark_doubtful
+from services.records.settlements import SettlementRecords
 from services.running import connected, run
 
-HEALTH_TIMEOUT_S = 2.0
 STOP_MARGIN_S = 2.0
+MARK_AGAIN_AFTER_S = 0.5
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -61,6 +58,9 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
     transport = ProcessorTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
     try:
         await _settle(config, bus, transport, metrics, stop)
+    except* (StreamWentBackError, StoreWentBackError) as group:
+        await _mark(bus, SystemClock(), stop)
+        raise StoreWentBackError(str(group.exceptions[0])) from group
     finally:
         await transport.aclose()
         await bus.close()
@@ -69,92 +69,87 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
 async def _settle(
     config: Settings, bus: Bus, transport: ProcessorTransport, metrics: Metrics, stop: asyncio.Event
 ) -> None:
-    processors = {
-        processor.name: ProcessorApi(
-            processor.url, transport, call_timeout_s=config.call_timeout_s, health_timeout_s=HEALTH_TIMEOUT_S
-        )
-        for processor in config.bus.processors
-    }
-    names, instance = tuple(processors), config.bus.instance
+    instance = config.bus.instance
     owner = f"{instance}/{secrets.token_hex(8)}"
     await ensure_streams(bus, config.bus.limits)
-    generation_of = await generations(bus, config.bus.processors)
-    await migrate(bus, generation_of)
     await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
 
-    clock, tally, log_read = SystemClock(), Tally(names), AssignmentLog()
-    alive = Alive(clock, config.ack_wait_s)
-    traffic = Traffic(names, config.rules)
-    stream, assignments, settlements = (
-        PaymentStream(bus, ack_wait_s=config.ack_wait_s),
-        AssignmentStream(bus, instance),
-        SettlementRecords(bus),
+    clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
+    traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
+    stream, assignments = PaymentStream(bus, ack_wait_s=config.ack_wait_s), AssignmentStream(bus, instance)
+    pollers = HealthPollers(bus, clock, name_of_process())
+    charging = Charging(
+        transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers
     )
-    stories = Stories(traffic, tally)
-    assigning = Assigning(owner=owner, log_read=log_read, assignments=assignments, settlements=settlements, clock=clock)
-    settling = Settling(
-        traffic=traffic, tally=tally, queue=stream, settlements=settlements, assigning=assigning, clock=clock
-    )
-    attempting = Attempting(
-        traffic=traffic,
-        tally=tally,
-        log_read=log_read,
-        generations=generation_of,
-        processors=processors,
-        assigning=assigning,
-        settling=settling,
-        stories=stories,
+    roster = Roster(bus, assignments, log_read, charging.charge_at)
+    await roster.seed(config.bus.processors)
+    await migrate(bus, roster.places)
+
+    settlements = SettlementRecords(bus)
+    watch = StoreWatch(
+        bus,
+        is_synced=config.is_synced,
+        books_within_s=config.books_within_s,
         clock=clock,
+        lines_read=lambda: log_read.read_to,
+        settlements_to=lambda: settlements.last_seq,
+        payments_to=lambda: flow.taking.seq_seen,
     )
-    pump = Pump(traffic, stream, clock, attempting.start)
-    stories.on_end(pump.kick)
-    taking = Taking(
+    flow = Dispatching(
         owner=owner,
-        log_read=log_read,
-        generations=generation_of,
         traffic=traffic,
         tally=tally,
+        log_read=log_read,
         queue=stream,
-        settling=settling,
-        stories=stories,
+        source=stream,
+        settlements=settlements,
+        assignments=assignments,
+        processors=charging.processors,
+        store=watch,
         clock=clock,
         is_alive=alive.__contains__,
-        turn=pump.kick,
     )
-    tidying = Tidying(
-        log_read=log_read,
-        traffic=traffic,
-        assigning=assigning,
-        settlements=settlements,
-        generations=generation_of,
-        is_alive=lambda other: other == owner or other in alive,
-    )
-    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, config.bus.processors, clock))
-    following = assignments.follower(assigning.read)
-    queue = stream.open(taking.deliver, partial(read_up, following))
+    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, lambda: charging.places, clock))
+    following = assignments.follower(flow.assigning.read)
 
-    def heard(processor: str, health: Health) -> None:
-        traffic.evidence(processor).heard(health)
-        pump.kick()
+    async def prepare() -> None:
+        await watch.meet()
+        await read_up(following)
 
-    await hear(bus, clock, frozenset(names), heard)
+    queue = stream.open(flow.taking.deliver, prepare)
+
+    await hear(bus, clock, charging.heard)
     await alive.listen(bus)
     await PaymentEndpoint(bus, log_read, traffic).listen()
-    service = await StateEndpoint(names, traffic, tally.counts, clock, instance).serve(bus)
-    pollers = [HealthPoller(bus, name, api, clock, name_of_process()) for name, api in processors.items()]
+    service = await StateEndpoint(traffic, tally.counts, clock, instance).serve(bus)
     pulse = pulse_of(instance, owner, clock.stamp(), traffic=traffic, counts=tally.counts, clock=clock)
+    work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
+    work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
+    work += [bus.watch(), send_pulses(bus, pulse)]
     async with asyncio.TaskGroup() as group:
-        work = [queue.run(), following.run(), tidying.run(), pump.run(), pump.keep_in_hand(config.ack_wait_s)]
-        work += [bus.watch(), send_pulses(bus, pulse), *(poller.run() for poller in pollers)]
         tasks = [group.create_task(coroutine) for coroutine in work]
-        log.info("dispatcher.ready", extra={"processors": names, "owner": owner})
-        await stop.wait()
-        pump.stop()
-        taking.stop()
-        await attempting.finish(config.call_timeout_s * 2 + STOP_MARGIN_S)
+        log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})
+        try:
+            await stop.wait()
+        except asyncio.CancelledError:  # one of them failed: whatever is under way ends first
+            await flow.abandon(config.call_timeout_s * 2 + STOP_MARGIN_S)
+            raise
+        await flow.stop(config.call_timeout_s * 2 + STOP_MARGIN_S)
         await service.stop()
         for task in tasks:
             task.cancel()
+
+
+async def _mark(bus: Bus, clock: SystemClock, stop: asyncio.Event) -> None:
+    """Mark what waits as doubtful, for as long as it takes: nothing is sent before."""
+    while not stop.is_set():
+        try:
+            await mark_doubtful(bus, clock.stamp())
+        except (BusAwayError, ApiError) as error:
+            log.warning("store.not_marked", extra={"error": str(error)})
+            await asyncio.sleep(MARK_AGAIN_AFTER_S)
+        else:
+            return
 
 
 if __name__ == "__main__":

@@ -10,12 +10,17 @@ from services.dispatcher.core.route import Rules
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``rules`` are the router's; ``ack_wait_s`` is how long a delivery may be silent."""
+    """``rules`` are the router's; ``ack_wait_s`` is how long a delivery may be silent.
+
+    ``is_synced``: nats-server syncs each message before its PubAck; ``books_within_s``: how long a POST may take.
+    """
 
     bus: BusSettings
     rules: Rules
     call_timeout_s: float
     ack_wait_s: int
+    is_synced: bool
+    books_within_s: float
 
 
 def settings(env: Mapping[str, str]) -> Settings:
@@ -24,6 +29,7 @@ def settings(env: Mapping[str, str]) -> Settings:
     Raises:
         SettingError: names the variable that is wrong.
     """
+    call_timeout_s = seconds(env, "CALL_TIMEOUT_S", 10, least=0.05, most=600)
     return Settings(
         bus=bus_settings(env),
         rules=Rules(
@@ -33,8 +39,11 @@ def settings(env: Mapping[str, str]) -> Settings:
             calls_per_s_max=whole(env, "CALLS_PER_S_MAX", 1000, least=1, most=100_000, unit="calls a second"),
             in_flight_max=whole(env, "IN_FLIGHT_MAX", 256, least=1, most=10_000, unit="calls"),
         ),
-        call_timeout_s=seconds(env, "CALL_TIMEOUT_S", 10, least=0.05, most=600),
+        call_timeout_s=call_timeout_s,
         ack_wait_s=_ack_wait_s(env),
+        # Unset, it may lose what it acknowledged: then more is asked than needed, and nothing is charged twice.
+        is_synced=env.get("SYNC", "").strip() == "always",
+        books_within_s=seconds(env, "BOOKS_WITHIN_S", 60, least=call_timeout_s, most=86_400),
     )
 
 

@@ -1,4 +1,4 @@
-"""The commands that become another program of the checkout: up, rinha, chaos, audit.
+"""The commands that become another program of the checkout: up, rinha, chaos, audit, processors.
 
 The very programs that make runs, under this process's id: what they print, their exit codes and what Ctrl-C does to
 them are their own. They run in the checkout, as make has them; a folder is one of where the user is.
@@ -46,6 +46,31 @@ AUDIT_EXAMPLES = """Examples:
 
 NATS_URL and PROCESSORS are read from the environment.
 Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
+
+PROCESSORS_EXAMPLES = """Examples:
+  tarifa processors
+  tarifa processors --json
+  tarifa processors move default --to http://10.0.0.7:8080
+
+NATS_URL is read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told."""
+
+BACKUP_EXAMPLES = """Examples:
+  tarifa backup /var/backups/tarifa-2026-11-26
+  tarifa backup before-the-upgrade
+
+NATS_URL is read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
+
+RESTORE_EXAMPLES = """Examples:
+  tarifa restore /var/backups/tarifa-2026-11-26
+  tarifa restore before-the-upgrade
+
+The server alone, with nothing in its store:
+  .venv/bin/nats-server -c .run/nats/nats.conf
+
+NATS_URL is read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
 
 Word = str | None
 Switch = bool
@@ -145,6 +170,26 @@ def audit(
     """Ask every processor for every payment of a period, and name each difference."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}
     _become("services.audit", _flags(flags), {})
+
+
+def processors(
+    *,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[move NAME]", help="Nothing: list them.")] = None,
+    to: Annotated[Word, typer.Option("--to", metavar="URL", help="With move: where it is now.")] = None,
+    as_json: Annotated[Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line.")] = False,
+) -> None:
+    """List who charges, or say that a processor is the same one at another address."""
+    _become("services.audit.processors", [*_flags({"--json": as_json}), *(words or []), *_flags({"--to": to})], {})
+
+
+def backup(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")]) -> None:
+    """Save the streams of the running system into a folder, without stopping anything."""
+    _become("services.audit.backup", ["save", str(folder.absolute())], {})
+
+
+def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What backup has saved.")]) -> None:
+    """Restore a backup into an empty nats-server, to which no service is connected."""
+    _become("services.audit.backup", ["restore", str(folder.absolute())], {})
 
 
 def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:

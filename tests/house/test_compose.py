@@ -167,6 +167,12 @@ def test_the_streams_outlive_their_container() -> None:
     assert BACKEND["volumes"]["streams"] == {}
 
 
+def test_the_limits_sync_as_the_compose_file_does() -> None:
+    """LIMITS=compose imitates the file: also in how often NATS syncs to the disk."""
+    sync = options.read([], {"LIMITS": "compose"}).sync
+    assert f'SYNC: "{sync}"' in (ROOT / mounted("nats")["/etc/tarifa/where.conf"]).read_text().splitlines()
+
+
 def test_the_sandboxs_processors_stand_where_the_official_ones_would() -> None:
     """Their names on the network, their ports on the host, their network's own name."""
     services = PROCESSORS["services"]

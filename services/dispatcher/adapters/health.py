@@ -6,7 +6,7 @@ A processor answers one health call in 5 s for all callers together, so a lease 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -91,8 +91,38 @@ class HealthPoller:
                 self._bus.publish(subjects.CONDITION, _encoder.encode(said))
 
 
-async def hear(bus: Bus, clock: Clock, names: frozenset[str], heard: Callable[[str, Health], None]) -> None:
-    """Have ``heard`` called for every health reply of the processors in ``names``, by whichever poller."""
+class HealthPollers:
+    """One poller for each processor that charges now."""
+
+    def __init__(self, bus: Bus, clock: Clock, me: str) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._me = me
+        self._asked: dict[str, Asks] = {}
+        self._changed = asyncio.Event()
+
+    def poll(self, asked: Mapping[str, Asks]) -> None:
+        """Have these polled from now on, by name, and no others."""
+        if asked != self._asked:
+            self._asked = dict(asked)
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            self._changed.clear()
+            async with asyncio.TaskGroup() as group:
+                polling = [
+                    group.create_task(HealthPoller(self._bus, name, api, self._clock, self._me).run())
+                    for name, api in self._asked.items()
+                ]
+                await self._changed.wait()
+                for task in polling:
+                    task.cancel()
+
+
+async def hear(bus: Bus, clock: Clock, heard: Callable[[str, Health], None]) -> None:
+    """Have ``heard`` called for every health reply of a processor, by whichever poller."""
 
     def on_reply(data: bytes) -> None:
         try:
@@ -100,8 +130,7 @@ async def hear(bus: Bus, clock: Clock, names: frozenset[str], heard: Callable[[s
         except msgspec.MsgspecError as error:
             log.warning("health.unreadable", extra={"error": str(error)})
             return
-        if said.processor in names:
-            age_ms = max(0.0, (micros_of(clock.stamp()) - micros_of(said.asked_at)) / 1000)
-            heard(said.processor, Health(clock.now_ms() - age_ms, said.failing, said.min_response_ms))
+        age_ms = max(0.0, (micros_of(clock.stamp()) - micros_of(said.asked_at)) / 1000)
+        heard(said.processor, Health(clock.now_ms() - age_ms, said.failing, said.min_response_ms))
 
     await bus.listen(subjects.CONDITION, on_reply)

@@ -1,8 +1,9 @@
 """What the dispatcher tells Prometheus: what it counted, and what it has in hand and believes at this moment."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from services.contracts.assignments import processor_of
 from services.contracts.metrics import (
     Metric,
     Numbers,
@@ -12,9 +13,10 @@ from services.contracts.metrics import (
     gauges_by,
     histograms_by,
 )
-from services.contracts.processor import Processor
+from services.contracts.roster import Place
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import InHand, Traffic
+from services.dispatcher.core.traffic import Seen, Traffic
 
 # What the flow counts by one word.
 _HAPPENED = {
@@ -24,6 +26,9 @@ _HAPPENED = {
     "not_mine": ("tarifa_payments_not_mine_total", "Lines that did not count: another dispatcher's did, or a release."),
     "refused_in_doubt": ("tarifa_payments_refused_in_doubt_total", "Refusals of payments that may be charged already."),
     "assigned_elsewhere": ("tarifa_payments_assigned_elsewhere_total", "Deliveries assigned to no processor of ours."),
+    "found_booked": ("tarifa_payments_found_booked_total", "Doubtful payments that a processor turned out to have."),
+    "cleared": ("tarifa_payments_cleared_total", "Doubtful payments that no processor has."),
+    "doubtful": ("tarifa_payments_doubtful_total", "Doubtful payments given back, as a processor did not answer."),
     "unreadable": ("tarifa_payments_unreadable_total", "Deliveries of PAYMENTS that are no payment."),
     "let_go": ("tarifa_payments_let_go_total", "Deliveries given back, as NATS was away or another was quicker."),
     "already_settled": ("tarifa_payments_already_settled_total", "Deliveries of payments that were settled already."),
@@ -41,19 +46,19 @@ class Clock(Protocol):
         """Return milliseconds of a clock that never goes back."""
 
 
-def of_dispatcher(tally: Tally, traffic: Traffic, processors: Sequence[Processor], clock: Clock) -> Source:
-    """Return the source for one dispatcher."""
-    fees = gauges_by(
-        "processor",
-        "tarifa_processor_fee_ratio",
-        "The fee, as a share of the amount.",
-        {processor.name: float(processor.fee) for processor in processors},
-    )
-    names = tuple(processor.name for processor in processors)
+def of_dispatcher(tally: Tally, traffic: Traffic, places: Callable[[], Sequence[Place]], clock: Clock) -> Source:
+    """Return the source for one dispatcher; ``places`` are those that charge now."""
 
     async def tell() -> Iterable[Metric]:
         now_ms = clock.now_ms()
-        return (*_counted(tally, names), *_in_hand(traffic, names, now_ms), *_believed(traffic, now_ms), fees)
+        fees = gauges_by(
+            "processor",
+            "tarifa_processor_fee_ratio",
+            "The fee, as a share of the amount.",
+            {place.name: float(place.fee) for place in places()},
+        )
+        seen = traffic.seen(now_ms)
+        return (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees)
 
     return tell
 
@@ -87,9 +92,9 @@ def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
     )
 
 
-def _in_hand(traffic: Traffic, names: Sequence[str], now_ms: float) -> Iterator[Metric]:
+def _in_hand(traffic: Traffic, seen: Mapping[str, Seen], now_ms: float) -> Iterator[Metric]:
     in_hand = tuple(traffic.in_hand.values())
-    bound = {name: [payment for payment in in_hand if _is_bound_to(payment, name)] for name in names}
+    bound = {name: [payment for payment in in_hand if _is_bound_to(payment, name)] for name in seen}
     yield gauge("tarifa_backlog_payments", "Payments in PAYMENTS that no dispatcher has in hand.", traffic.backlog)
     head_age_s = (now_ms - traffic.head_stored_ms) / 1000 if traffic.backlog and traffic.head_stored_ms else 0.0
     yield gauge("tarifa_backlog_oldest_seconds", "The age of the oldest of those.", max(0.0, head_age_s))
@@ -111,14 +116,13 @@ def _in_hand(traffic: Traffic, names: Sequence[str], now_ms: float) -> Iterator[
         "processor",
         "tarifa_calls_in_flight",
         "Calls under way.",
-        {name: traffic.evidence(name).in_flight for name in names},
+        {name: one.in_flight for name, one in seen.items()},
     )
 
 
-def _believed(traffic: Traffic, now_ms: float) -> Iterator[Metric]:
+def _believed(seen: Mapping[str, Seen]) -> Iterator[Metric]:
     conditions: Mapping[str, tuple[bool, float]] = {
-        name: (condition.state == "serving", (condition.latency_ms or 0.0) / 1000)
-        for name, condition in traffic.conditions(now_ms).items()
+        name: (one.condition.state == "serving", (one.condition.latency_ms or 0.0) / 1000) for name, one in seen.items()
     }
     yield gauges_by(
         "processor",
@@ -135,7 +139,7 @@ def _believed(traffic: Traffic, now_ms: float) -> Iterator[Metric]:
 
 
 def _is_bound_to(payment: InHand, name: str) -> bool:
-    return payment.processor == name and payment.in_doubt
+    return processor_of(payment.generation) == name and payment.in_doubt
 
 
 def _oldest_s(payments: Sequence[InHand], now_ms: float) -> float:

@@ -41,7 +41,7 @@ class PaymentEndpoint:
             return None
         return Holding(
             id=payment_id,
-            processor=payment.processor if payment else processor_of(view.generation) if view else "",
+            processor=processor_of(payment.generation if payment else view.generation if view else ""),
             line=0 if view is None else view.last,
             owner="" if view is None else view.owner,
             attempts=payment.attempts if payment else 0,

@@ -9,9 +9,9 @@ from services.bus.lookup import consumer_state, first_from
 from services.bus.streams import ensure_dispatcher
 from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts import subjects
+from services.contracts.away import AwayError
 from services.contracts.stamp import micros_of
-from services.dispatcher.core.away import AwayError
-from services.dispatcher.core.traffic import Head
+from services.dispatcher.core.in_hand import Head
 
 ACKS_REPEATED = 4_096  # more than are acked between two writes of the consumer's state
 

@@ -89,6 +89,7 @@ class ProcessorApi:
         speaks_for_itself: bool = True,
     ) -> None:
         self._speaks_for_itself = speaks_for_itself
+        self.url = url
         self._transport = transport
         self._payments = httpx.URL(f"{url}/payments")
         self._health = httpx.URL(f"{url}/payments/service-health")

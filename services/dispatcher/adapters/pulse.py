@@ -31,12 +31,12 @@ def pulse_of(
             oldest_wait_s=round(traffic.oldest_wait_ms(now_ms) / 1000, 3),
             processors={
                 name: ProcessorSeen(
-                    condition=condition.state,
-                    latency_ms=condition.latency_ms,
-                    in_flight=traffic.evidence(name).in_flight,
-                    bound_waiting=traffic.bound_waiting(name),
+                    condition=seen.condition.state,
+                    latency_ms=seen.condition.latency_ms,
+                    in_flight=seen.in_flight,
+                    bound_waiting=seen.bound_waiting,
                 )
-                for name, condition in traffic.conditions(now_ms).items()
+                for name, seen in traffic.seen(now_ms).items()
             },
             counts=dict(counts),
         )

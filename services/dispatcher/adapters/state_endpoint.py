@@ -37,10 +37,7 @@ class DispatcherState(Struct, rename="camel", frozen=True):
 class StateEndpoint:
     """``dispatcher.state``; ``counts`` is looked at anew for each answer."""
 
-    def __init__(
-        self, names: tuple[str, ...], traffic: Traffic, counts: Mapping[str, int], clock: SystemClock, instance: str
-    ) -> None:
-        self._names = names
+    def __init__(self, traffic: Traffic, counts: Mapping[str, int], clock: SystemClock, instance: str) -> None:
         self._traffic = traffic
         self._counts = counts
         self._clock = clock
@@ -63,12 +60,13 @@ class StateEndpoint:
         return told
 
     def _now(self) -> DispatcherState:
-        traffic, names = self._traffic, self._names
+        traffic = self._traffic
+        seen = traffic.seen(self._clock.now_ms())
         return DispatcherState(
             instance=self._instance,
-            conditions={name: _rounded(known) for name, known in traffic.conditions(self._clock.now_ms()).items()},
-            in_flight={name: traffic.evidence(name).in_flight for name in names},
-            bound_waiting={name: traffic.bound_waiting(name) for name in names},
+            conditions={name: _rounded(one.condition) for name, one in seen.items()},
+            in_flight={name: one.in_flight for name, one in seen.items()},
+            bound_waiting={name: one.bound_waiting for name, one in seen.items()},
             in_hand=len(traffic.in_hand),
             backlog=traffic.backlog,
             counts=dict(self._counts),

@@ -21,11 +21,23 @@ class Tally:
     """
 
     def __init__(self, processors: Iterable[str]) -> None:
-        names = tuple(processors)
         self.counts: dict[str, int] = {}
-        self.outcomes: dict[tuple[str, ...], int] = {(name, kind): 0 for name in names for kind in OUTCOMES.values()}
-        self.call_took = {name: Durations() for name in names}
-        self.settle_took = {name: Durations() for name in names}
+        self.outcomes: dict[tuple[str, ...], int] = {}
+        self.call_took: dict[str, Durations] = {}
+        self.settle_took: dict[str, Durations] = {}
+        self.begin(processors)
+
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """The names of all that were counted for."""
+        return tuple(self.call_took)
+
+    def begin(self, processors: Iterable[str]) -> None:
+        """Count for these too, from zero where it is the first time."""
+        for name in processors:
+            if name not in self.call_took:
+                self.outcomes |= {(name, kind): 0 for kind in OUTCOMES.values()}
+                self.call_took[name], self.settle_took[name] = Durations(), Durations()
 
     def happened(self, what: str) -> None:
         """Count it."""

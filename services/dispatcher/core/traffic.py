@@ -5,15 +5,14 @@ Values in, values out, with the time passed in: each ``next_start`` names one pa
 """
 
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from heapq import heappop, heappush
 from operator import attrgetter
-from typing import NamedTuple
 
-from services.contracts.money import Cents
+from services.contracts.assignments import processor_of
 from services.dispatcher.core.condition import Condition, Evidence
+from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.pace import Pace, in_flight_limit
 from services.dispatcher.core.route import HoldFor, Rules, SendTo, View, appetite, route
 
@@ -23,81 +22,61 @@ RESEND_MAX_MS = 5_000.0
 ASSUMED_LATENCY_MS = 100.0  # of a processor of which nothing is known yet
 
 
-@dataclass(slots=True, eq=False)
-class InHand:
-    """One payment in hand: what it is, where it may go, and how to ack it.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A processor as this dispatcher sees it, over all its generations; the condition is of the one that takes."""
 
-    Args:
-        since_ms: when it began to wait, on the clock of the calls.
-        seq: in PAYMENTS; ``handles`` are the ack handles by sequence, more than one where its id was accepted again.
-        line: the sequence in ASSIGNMENTS of this process's own line; 0: it has none.
-        processor: the only one that it may be sent to; empty while it may be routed to any.
-        generation: of that line.
-        in_doubt: it was in other hands, or an attempt ended Unknown: it stays where it is until that one tells.
-    """
-
-    id: str
-    amount_cents: Cents
-    accepted_at: datetime
-    since_ms: float
-    seq: int
-    handles: dict[int, str]
-    line: int = 0
-    processor: str = ""
-    generation: str = ""
-    in_doubt: bool = False
-    attempts: int = 0
-    call: tuple[str, int] | None = None  # the latest one's processor and token
-
-
-@dataclass(slots=True)
-class Start:
-    """Start a call for this payment at this processor."""
-
-    payment: InHand
-    processor: str
-    canary: bool = False
-
-
-class Head(NamedTuple):
-    """What waits in the stream: how many payments, and when the oldest was stored (ms, on the clock of the calls)."""
-
-    backlog: int
-    stored_ms: float
+    condition: Condition
+    in_flight: int
+    bound_waiting: int
 
 
 @dataclass(slots=True)
 class _Lane:
-    """One processor: evidence, and the bound payments that wait to be sent there again."""
+    """One generation of a processor: evidence, and the bound payments that wait to be sent there again."""
 
     name: str
+    takes: bool = True  # payments that it does not have already
     evidence: Evidence = field(default_factory=Evidence)
     unclaimed: int = 0  # assigned there by processes that are gone, and not in hand yet
     bound: list[tuple[float, int, InHand]] = field(default_factory=list)  # heap by due time
     condition: Condition = field(default_factory=lambda: Condition("serving", None, None))
 
 
-_by_seq = attrgetter("seq")
+_oldest_first = attrgetter("since_ms", "seq")  # where the oldest must wait, so must all behind it
 
 
 class Traffic:
     """The state of one dispatcher's hands.
 
     Args:
-        names: of the processors, cheapest first; the first is the home.
+        generations: of the processors that charge, cheapest first.
         rules: the settings that decide.
     """
 
-    def __init__(self, names: tuple[str, ...], rules: Rules) -> None:
+    def __init__(self, generations: Sequence[str], rules: Rules) -> None:
         self._rules = rules
-        self._lanes = {name: _Lane(name) for name in names}
+        self._lanes: dict[str, _Lane] = {}
         self._pace = Pace(rules.calls_per_s_max)
         self._ready: list[InHand] = []  # to be routed now, oldest first
         self._later: list[tuple[float, int, InHand]] = []  # to be routed again from a time on; heap
         self._by_id: dict[str, InHand] = {}
-        self.in_hand_max = rules.in_flight_max * len(names)
+        self.in_hand_max = 0
         self.backlog = 0  # waiting in the stream
         self.head_stored_ms = 0.0  # when the oldest of those was stored
+        self.charge_at(generations)
+
+    def charge_at(self, taking: Sequence[str], others: Sequence[str] = ()) -> None:
+        """Set the generations that take payments, cheapest first, and others that only see through what they have.
+
+        One that is neither any more is kept for as long as something of it is in hand.
+        """
+        left = [key for key, lane in self._lanes.items() if lane.bound or lane.evidence.in_flight]
+        known = dict.fromkeys((*taking, *others, *left))
+        self._lanes = {key: self._lanes.get(key) or _Lane(key) for key in known}
+        for key, lane in self._lanes.items():
+            lane.takes = key in taking
+        self.in_hand_max = self._rules.in_flight_max * max(1, len(self._lanes))
 
     # ---- what is in hand
 
@@ -111,9 +90,14 @@ class Traffic:
         """Payments in hand that wait to be routed."""
         return len(self._ready) + len(self._later)
 
-    def evidence(self, processor: str) -> Evidence:
-        """Return the evidence about a processor, to add to it."""
-        return self._lanes[processor].evidence
+    @property
+    def generations(self) -> tuple[str, ...]:
+        """Every generation of a processor that may be sent to."""
+        return tuple(self._lanes)
+
+    def evidence(self, generation: str) -> Evidence:
+        """Return the evidence about a generation, to add to it."""
+        return self._lanes[generation].evidence
 
     def take(self, payment: InHand) -> None:
         """Take a payment in hand, without letting it start yet."""
@@ -131,7 +115,7 @@ class Traffic:
 
     def to_route(self, payment: InHand) -> None:
         """Let a payment be routed now."""
-        insort(self._ready, payment, key=_by_seq)
+        insort(self._ready, payment, key=_oldest_first)
 
     def to_route_later(self, payment: InHand, now_ms: float, jitter: float) -> None:
         """Let a payment be routed again after a backoff, so that another one may be the next canary."""
@@ -140,16 +124,16 @@ class Traffic:
     def to_resend(self, payment: InHand, now_ms: float, jitter: float) -> None:
         """Let a bound payment be sent again to its processor after a backoff."""
         due_ms = now_ms + (backoff_ms(payment.attempts, jitter) if payment.attempts else 0.0)
-        heappush(self._lanes[payment.processor].bound, (due_ms, payment.seq, payment))
+        heappush(self._lanes[payment.generation].bound, (due_ms, payment.seq, payment))
 
-    def has_room_at(self, processor: str) -> bool:
-        """Return whether one more payment in doubt may wait in hand for that processor: a bulkhead for the others."""
-        lane = self._lanes[processor]
+    def has_room_at(self, generation: str) -> bool:
+        """Return whether one more payment in doubt may wait in hand for that one: a bulkhead for the others."""
+        lane = self._lanes[generation]
         return lane.evidence.in_flight + len(lane.bound) < self._rules.in_flight_max
 
-    def note_unclaimed(self, processor: str, count: int) -> None:
+    def note_unclaimed(self, generation: str, count: int) -> None:
         """Note how many are assigned there by processes that are gone: they will need its slots."""
-        self._lanes[processor].unclaimed = count
+        self._lanes[generation].unclaimed = count
 
     # ---- who may start
 
@@ -159,8 +143,9 @@ class Traffic:
             return []
         while self._later and self._later[0][0] <= now_ms:
             self.to_route(heappop(self._later)[2])
-        views = self._views(now_ms)
-        starts = self._resends(views, now_ms)
+        all_views = {name: self._view(lane, now_ms) for name, lane in self._lanes.items()}
+        starts = self._resends(all_views, now_ms)
+        views = [all_views[name] for name, lane in self._lanes.items() if lane.takes]
         sent = 0
         for payment in self._ready:
             start = self._routed(payment, views, self.backlog + len(self._ready) - sent, now_ms)
@@ -182,10 +167,10 @@ class Traffic:
             case _:
                 return None
 
-    def _resends(self, views: list[View], now_ms: float) -> list[Start]:
+    def _resends(self, views: Mapping[str, View], now_ms: float) -> list[Start]:
         starts = []
-        for view in views:
-            lane = self._lanes[view.name]
+        for name, view in views.items():
+            lane = self._lanes[name]
             room = view.free + len(lane.bound) + lane.unclaimed  # bound ones hold their slots already
             while lane.bound and lane.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
                 canary = not view.serves
@@ -225,9 +210,25 @@ class Traffic:
         wanted = appetite(self._views(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
         return max(0, min(wanted - len(self._ready), room))
 
+    def taking(self, processor: str) -> str | None:
+        """Return the generation of a processor that takes payments now; None: none does."""
+        return next((key for key, lane in self._lanes.items() if lane.takes and processor_of(key) == processor), None)
+
     def conditions(self, now_ms: float) -> dict[str, Condition]:
-        """Return what is believed of each processor."""
-        return {name: lane.evidence.condition(now_ms) for name, lane in self._lanes.items()}
+        """Return what is believed of each generation."""
+        return {key: lane.evidence.condition(now_ms) for key, lane in self._lanes.items()}
+
+    def seen(self, now_ms: float) -> dict[str, Seen]:
+        """Return every processor by its name, the cheapest that takes payments first."""
+        found: dict[str, Seen] = {}
+        for key, lane in self._lanes.items():
+            known = found.get(processor_of(key))
+            found[processor_of(key)] = Seen(
+                lane.evidence.condition(now_ms) if known is None else known.condition,
+                lane.evidence.in_flight + (known.in_flight if known else 0),
+                len(lane.bound) + (known.bound_waiting if known else 0),
+            )
+        return found
 
     def oldest_wait_ms(self, now_ms: float) -> float:
         """Return how long the oldest payment that is known of has waited, in hand or in the stream; 0 if none does."""
@@ -236,12 +237,8 @@ class Traffic:
             since_ms.append(self.head_stored_ms)
         return max(0.0, now_ms - min(since_ms, default=now_ms))
 
-    def bound_waiting(self, processor: str) -> int:
-        """Return how many bound payments wait to be sent there again."""
-        return len(self._lanes[processor].bound)
-
     def _views(self, now_ms: float) -> list[View]:
-        return [self._view(lane, now_ms) for lane in self._lanes.values()]
+        return [self._view(lane, now_ms) for lane in self._lanes.values() if lane.takes]
 
     def _view(self, lane: _Lane, now_ms: float) -> View:
         rules, evidence = self._rules, lane.evidence

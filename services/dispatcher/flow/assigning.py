@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.contracts.assignments import Assignment, Kind, Line, TurnAssigned
+from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.away import AwayError
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
-from services.dispatcher.core.traffic import InHand
 from services.dispatcher.flow.ports import Assignments, Clock, Settlements
 from services.telling import Trouble
 
@@ -49,7 +49,7 @@ class NotMine:
 Answer = Mine | Settled | NotMine
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Request:
     payment: InHand
     line: Line | None
@@ -82,7 +82,9 @@ class Assigning:
         self._assignments = assignments
         self._settlements = settlements
         self._clock = clock
-        self._requests: list[_Request] = []
+        self._requests: list[_Request] = []  # of this turn of the loop
+        self._waiting: set[_Request] = set()
+        self._is_abandoned = False
         self._turn = 0
         self._reading: dict[int, asyncio.Future[_Read]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,6 +113,13 @@ class Assigning:
             if reading is not None and not reading.done():
                 reading.set_result(_Read(at, valid))
 
+    def abandon(self) -> None:
+        """Answer whoever waits, and whoever asks from here on, that nothing is theirs: the log is read no more."""
+        self._is_abandoned = True
+        for request in tuple(self._waiting):
+            if not request.answer.done():
+                request.answer.set_result(NotMine())
+
     def forget(self, payment_id: str) -> None:
         """Forget the lines of a payment that is known to be settled, and delete the messages that are done by it."""
         for at in self._log.settled(payment_id):
@@ -121,6 +130,10 @@ class Assigning:
 
     async def _ask(self, payment: InHand, line: Line | None) -> Answer:
         request = _Request(payment, line, asyncio.get_running_loop().create_future())
+        if self._is_abandoned:
+            return NotMine()
+        self._waiting.add(request)
+        request.answer.add_done_callback(lambda _: self._waiting.discard(request))
         self._requests.append(request)
         if len(self._requests) == 1:
             asyncio.get_running_loop().call_soon(self._end_turn)
@@ -150,19 +163,19 @@ class Assigning:
             if request.line is None:
                 asking.append((request, request.payment.line))
             elif not next(valid):
-                request.answer.set_result(NotMine())
+                _answer(request, NotMine())
             elif request.line.kind == "send":
                 asking.append((request, read.at))
             else:
-                request.answer.set_result(Mine(read.at))
+                _answer(request, Mine(read.at))
         found = await self._look_up([request.payment.id for request, _ in asking])
         for request, at in asking:
             if (event := found.get(request.payment.id)) is not None:
-                request.answer.set_result(Settled(event))
+                _answer(request, Settled(event))
             elif is_owned(self._log.view(request.payment.id), self.owner, at):
-                request.answer.set_result(Mine(at))
+                _answer(request, Mine(at))
             else:
-                request.answer.set_result(NotMine())
+                _answer(request, NotMine())
 
     async def _assign(self, lines: tuple[Line, ...]) -> _Read:
         """Publish one message until it is read."""
@@ -207,3 +220,8 @@ class Assigning:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.critical("assigning.failed", exc_info=error)
+
+
+def _answer(request: _Request, answer: Answer) -> None:
+    if not request.answer.done():
+        request.answer.set_result(answer)

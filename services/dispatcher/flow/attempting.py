@@ -9,15 +9,18 @@ The rules are in ``core``: ``ownership`` where it may go, ``route`` where it goe
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
+from services.contracts.assignments import processor_of
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.outcome import Booked, Found, NotBooked, Outcome, Refused, Unknown
 from services.dispatcher.core.ownership import is_first_hand, may_move
 from services.dispatcher.core.refusals import Refusals
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import InHand, Start, Traffic
+from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning, Mine, NotMine, Settled
 from services.dispatcher.flow.ports import Clock, Processor
 from services.dispatcher.flow.settling import Settling
@@ -31,7 +34,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class Attempting:
-    """Makes the attempts that the traffic allows; ``turn`` of the traffic follows each that ends, by the pump."""
+    """Makes the attempts that the traffic allows; ``processors`` are by generation, and may change meanwhile."""
 
     def __init__(
         self,
@@ -39,7 +42,6 @@ class Attempting:
         traffic: Traffic,
         tally: Tally,
         log_read: AssignmentLog,
-        generations: Mapping[str, str],
         processors: Mapping[str, Processor],
         assigning: Assigning,
         settling: Settling,
@@ -49,20 +51,19 @@ class Attempting:
         self._traffic = traffic
         self._tally = tally
         self._log = log_read
-        self._generations = generations
         self._processors = processors
         self._assigning = assigning
         self._settling = settling
         self._stories = stories
         self._clock = clock
-        self._refusals = {name: Refusals() for name in processors}
+        self._refusals: defaultdict[str, Refusals] = defaultdict(Refusals)
         self._gathered = Gathered(log)
 
     def start(self, start: Start) -> None:
         """Start a call that the traffic allows now."""
-        token = self._traffic.evidence(start.processor).sent(self._clock.now_ms())
-        start.payment.call = (start.processor, token)
-        self._stories.begin(self._attempt(start.payment, start.processor, token), start.payment)
+        token = self._traffic.evidence(start.generation).sent(self._clock.now_ms())
+        start.payment.call = (start.generation, token)
+        self._stories.begin(self._attempt(start.payment, start.generation, token), start.payment)
 
     async def finish(self, within_s: float) -> None:
         """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile."""
@@ -74,46 +75,46 @@ class Attempting:
         for payment in tuple(self._traffic.in_hand.values()):
             await self._settling.let_go(payment, 0)
 
-    async def _attempt(self, payment: InHand, processor: str, token: int) -> None:
-        evidence = self._traffic.evidence(processor)
-        if not await self._may_be_sent(payment, processor):
+    async def _attempt(self, payment: InHand, generation: str, token: int) -> None:
+        evidence, processor = self._traffic.evidence(generation), processor_of(generation)
+        if not await self._may_be_sent(payment, generation):
             evidence.withdrawn(token)
             return
-        if payment.in_doubt and isinstance(found := await self._processors[processor].look_up(payment.id), Found):
+        if payment.in_doubt and isinstance(found := await self._processors[generation].look_up(payment.id), Found):
             evidence.withdrawn(token)  # a look-up has neither the delay nor the failures of a payment
             await self._settling.booked(payment, processor, found)
             return
         evidence.withdrawn(token)  # what it waited for until here says nothing of the processor
         requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
         token = evidence.sent(begun_ms)
-        payment.call = (processor, token)
-        outcome = await self._processors[processor].charge(payment.id, payment.amount_cents, requested_at)
+        payment.call = (generation, token)
+        outcome = await self._processors[generation].charge(payment.id, payment.amount_cents, requested_at)
         now_ms = self._clock.now_ms()
         self._tally.ended(processor, outcome, now_ms - begun_ms)
-        self._note(outcome, processor, token, now_ms)
+        self._note(outcome, generation, token, now_ms)
         self._stories.changed()
         match outcome:
             case Booked(recorded):
-                self._settle_refused(processor, now_ms)
+                self._settle_refused(generation, now_ms)
                 if recorded is None and payment.in_doubt:
-                    await self._booked_some_time(payment, processor)
+                    await self._booked_some_time(payment, generation)
                 else:
                     await self._settling.booked(
                         payment, processor, recorded or self._settling.recorded(payment, requested_at)
                     )
             case NotBooked(detail):
                 log.debug("payment.not_booked", extra={"id": payment.id, "processor": processor, "detail": detail})
-                await self._not_booked(payment, processor)
+                await self._not_booked(payment, generation)
             case Refused(detail):
-                await self._refused(payment, processor, detail)
+                await self._refused(payment, generation, detail)
             case Unknown(detail):
-                self._unknown(payment, processor, detail)
+                self._unknown(payment, generation, detail)
             case _:
                 assert_never(outcome)
 
-    def _note(self, outcome: Outcome, processor: str, token: int, now_ms: float) -> None:
+    def _note(self, outcome: Outcome, generation: str, token: int, now_ms: float) -> None:
         """Take what came of a call as evidence about the processor."""
-        evidence = self._traffic.evidence(processor)
+        evidence = self._traffic.evidence(generation)
         match outcome:
             case Booked():
                 evidence.answered(token, now_ms)
@@ -125,20 +126,20 @@ class Attempting:
             case Unknown():
                 evidence.failed(token, now_ms)
 
-    async def _may_be_sent(self, payment: InHand, processor: str) -> bool:
-        moves = bool(payment.line) and payment.processor != processor
+    async def _may_be_sent(self, payment: InHand, generation: str) -> bool:
+        moves = bool(payment.line) and payment.generation != generation
         before = self._log.view(payment.id)
-        if before is not None and before.released_to not in {"", processor}:
+        if before is not None and before.released_to not in {"", processor_of(generation)}:
             await self._settling.let_go(payment, AGAIN_AFTER_S)  # it comes again, for the one that the operator named
             return False
-        match await self._assigning.may_send(payment, self._generations[processor]):
+        match await self._assigning.may_send(payment, generation):
             case Mine(at):
                 view = self._log.view(payment.id)
                 if view is None or not is_first_hand(view, self._assigning.owner):
                     if not payment.line:
                         self._tally.happened("taken_over")
                     payment.in_doubt = True
-                payment.line, payment.processor, payment.generation = at, processor, self._generations[processor]
+                payment.line, payment.generation = at, generation
                 if moves:
                     self._tally.happened("moved")
                 return True
@@ -152,65 +153,68 @@ class Attempting:
             case never:
                 assert_never(never)
 
-    async def _booked_some_time(self, payment: InHand, processor: str) -> None:
+    async def _booked_some_time(self, payment: InHand, generation: str) -> None:
         """A 2xx after an attempt of which nothing is known: that one may be what was booked; only its record says."""
-        found = await self._processors[processor].look_up(payment.id)
+        found = await self._processors[generation].look_up(payment.id)
         if isinstance(found, Found):
-            await self._settling.booked(payment, processor, found)
+            await self._settling.booked(payment, processor_of(generation), found)
         else:
-            self._unknown(payment, processor, "booked, but the processor's record of it could not be read")
+            self._unknown(payment, generation, "booked, but the processor's record of it could not be read")
 
-    async def _not_booked(self, payment: InHand, processor: str) -> None:
+    async def _not_booked(self, payment: InHand, generation: str) -> None:
         if not self._may_move(payment):
             self._resend(payment)
             return
-        start = self._traffic.elsewhere(payment, processor, self._clock.now_ms())
+        start = self._traffic.elsewhere(payment, generation, self._clock.now_ms())
         if start is not None:
             self.start(start)
         elif await self._assigning.give_back(payment):
-            payment.line, payment.processor, payment.generation = 0, "", ""
+            payment.line, payment.generation = 0, ""
             self._traffic.to_route_later(payment, self._clock.now_ms(), self._clock.jitter())
         else:
             await self._settling.let_go(payment, AGAIN_AFTER_S)
 
-    async def _refused(self, payment: InHand, processor: str, detail: str) -> None:
+    async def _refused(self, payment: InHand, generation: str, detail: str) -> None:
         if not self._may_move(payment):
             # Another attempt may have charged all the same: only a booking ends this, or an operator.
-            self._gathered.tell(logging.ERROR, "payment.refused_in_doubt", processor, id=payment.id, detail=detail)
+            name = processor_of(generation)
+            self._gathered.tell(logging.ERROR, "payment.refused_in_doubt", name, id=payment.id, detail=detail)
             self._tally.happened("refused_in_doubt")
             self._resend(payment)
             return
-        refusals = self._refusals[processor]
+        refusals = self._refusals[generation]
         match refusals.refused(payment.id, detail, self._clock.now_ms()):
             case "counts":
-                await self._refuse(payment, processor, detail)
+                await self._refuse(payment, generation, detail)
             case "waits":
                 pass
             case "misconfigured":
-                self._traffic.evidence(processor).broken(self._clock.now_ms())
-                self._gathered.tell(logging.ERROR, "processor.refuses_everything", processor, detail=detail)
+                self._traffic.evidence(generation).broken(self._clock.now_ms())
+                self._gathered.tell(
+                    logging.ERROR, "processor.refuses_everything", processor_of(generation), detail=detail
+                )
                 waiting, refusals.waiting = refusals.waiting, {}
                 for other in self._in_hand(waiting):
-                    self._stories.begin(self._not_booked(other, processor), other)
+                    self._stories.begin(self._not_booked(other, generation), other)
 
-    def _settle_refused(self, processor: str, now_ms: float) -> None:
+    def _settle_refused(self, generation: str, now_ms: float) -> None:
         """The processor books: what it refused lately is the payments' fault."""
-        counting = self._refusals[processor].booked(now_ms)
+        counting = self._refusals[generation].booked(now_ms)
         for payment in self._in_hand(counting):
-            self._stories.begin(self._refuse(payment, processor, counting[payment.id]), payment)
+            self._stories.begin(self._refuse(payment, generation, counting[payment.id]), payment)
 
-    async def _refuse(self, payment: InHand, processor: str, detail: str) -> None:
+    async def _refuse(self, payment: InHand, generation: str, detail: str) -> None:
         if await self._assigning.refuse(payment, detail):
-            await self._settling.record_refusal(payment, processor, detail)
+            await self._settling.record_refusal(payment, processor_of(generation), detail)
         else:
             await self._settling.let_go(payment, AGAIN_AFTER_S)
 
     def _in_hand(self, ids: Iterable[str]) -> list[InHand]:
         return [payment for each in ids if (payment := self._traffic.in_hand.get(each)) is not None]
 
-    def _unknown(self, payment: InHand, processor: str, detail: str) -> None:
+    def _unknown(self, payment: InHand, generation: str, detail: str) -> None:
         self._tally.happened("unknown")
-        self._gathered.tell(logging.WARNING, "payment.unknown", processor, id=payment.id, detail=detail)
+        self._gathered.tell(logging.WARNING, "payment.unknown", processor_of(generation), id=payment.id, detail=detail)
         payment.in_doubt = True
         self._resend(payment)
 

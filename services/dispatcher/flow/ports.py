@@ -6,8 +6,8 @@ from typing import Protocol
 
 from services.contracts.assignments import TurnAssigned
 from services.contracts.events import PaymentRefused, PaymentSettled
+from services.dispatcher.core.in_hand import Head
 from services.dispatcher.core.outcome import Lookup, Outcome
-from services.dispatcher.core.traffic import Head
 
 
 class Delivery(Protocol):

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Callable
 from typing import assert_never
 
+from services.contracts.away import AwayError
 from services.contracts.stamp import micros_of
-from services.dispatcher.core.away import AwayError
-from services.dispatcher.core.traffic import Start, Traffic
+from services.dispatcher.core.in_hand import Start
+from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.ports import Clock, Source
 
 TICK_BUSY_S = 0.02
@@ -71,7 +72,8 @@ class Pump:
                     await self._source.in_progress(handle)
 
     def _tell_conditions(self, now_ms: float) -> None:
-        for name, condition in self._traffic.conditions(now_ms).items():
+        for name, seen in self._traffic.seen(now_ms).items():
+            condition = seen.condition
             if condition.state == self._told.get(name, "serving"):
                 continue
             self._told[name] = condition.state

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Found
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import InHand, Traffic, backoff_ms
+from services.dispatcher.core.traffic import Traffic, backoff_ms
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Queue, Settlements
 from services.telling import Gathered

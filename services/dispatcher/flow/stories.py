@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import InHand, Traffic
+from services.dispatcher.core.traffic import Traffic
 
 log = logging.getLogger("tarifa.dispatcher")
 

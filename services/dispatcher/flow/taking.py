@@ -2,7 +2,7 @@
 
 Nobody's: it waits to be routed. Somebody's: it is inherited, for ever, and goes only where its last line says; but
 while its owner has been heard of, it is given back, for that one may have it in hand. Released: for the processor that
-the operator named.
+the operator named. Doubtful, since the store went back in time: every processor is asked first.
 """
 
 import logging
@@ -12,9 +12,12 @@ from services.contracts.assignments import processor_of
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
 from services.contracts.stamp import micros_of
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.doubt import is_doubtful
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import View
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import InHand, Traffic
+from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.flow.clearing import Clearing, Store
 from services.dispatcher.flow.ports import Clock, Delivery, Queue
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.stories import Stories
@@ -31,7 +34,7 @@ class Taking:
 
     Args:
         owner: this process, as its lines name it.
-        generations: by name of each processor the generation that charges now.
+        store: whether it went back in time.
         is_alive: whether another process, named so in its lines, has been heard of lately.
         turn: called when something might start.
     """
@@ -41,11 +44,12 @@ class Taking:
         *,
         owner: str,
         log_read: AssignmentLog,
-        generations: dict[str, str],
         traffic: Traffic,
         tally: Tally,
         queue: Queue,
         settling: Settling,
+        clearing: Clearing,
+        store: Store,
         stories: Stories,
         clock: Clock,
         is_alive: Callable[[str], bool],
@@ -53,17 +57,19 @@ class Taking:
     ) -> None:
         self._owner = owner
         self._log = log_read
-        self._generations = generations
         self._traffic = traffic
         self._tally = tally
         self._queue = queue
         self._settling = settling
+        self._clearing = clearing
+        self._store = store
         self._stories = stories
         self._clock = clock
         self._is_alive = is_alive
         self._turn = turn
         self._gathered = Gathered(log)
         self._is_stopping = False
+        self.seq_seen = 0  # the largest sequence of PAYMENTS that was delivered here
 
     def stop(self) -> None:
         """Give back at once what is delivered from here on."""
@@ -81,6 +87,7 @@ class Taking:
             self._tally.happened("unreadable")
             self._give_back(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
             return
+        self.seq_seen = max(self.seq_seen, delivery.seq)
         self._traffic.backlog = delivery.pending
         known = self._traffic.in_hand.get(event.id)
         if known is not None:
@@ -91,7 +98,6 @@ class Taking:
         self._take(event, delivery)
 
     def _take(self, event: PaymentAccepted, delivery: Delivery) -> None:
-        view = self._log.view(event.id)
         payment = InHand(
             id=event.id,
             amount_cents=event.amount_cents,
@@ -100,43 +106,60 @@ class Taking:
             seq=delivery.seq,
             handles={delivery.seq: delivery.handle},
         )
+        view = self._log.view(event.id)
+        if is_doubtful(self._store.doubt, delivery.seq, view):
+            self._traffic.take(payment)
+            self._stories.begin(self._clear(payment), payment)
+        else:
+            self._sort(payment, view)
+
+    async def _clear(self, payment: InHand) -> None:
+        """The store went back in time: nobody here knows whether it was charged, and where."""
+        if await self._clearing.is_ordinary(payment):
+            self._traffic.let_go(payment)
+            self._sort(payment, self._log.view(payment.id))
+
+    def _sort(self, payment: InHand, view: View | None) -> None:
         if view is None or (view.state == "free" and not view.released_to):
             self._traffic.take(payment)
             self._traffic.head_stored_ms = payment.since_ms  # what waits behind it is not older
             self._traffic.to_route(payment)
             self._turn()
         elif view.state == "free":
-            self._bind(payment, view.released_to, delivery.handle)
+            self._bind(payment, self._traffic.taking(view.released_to))
         elif view.state == "refused":
             self._traffic.take(payment)
-            self._stories.begin(
-                self._settling.record_refusal(payment, processor_of(view.generation), view.detail), payment
-            )
+            processor = processor_of(view.generation)
+            self._stories.begin(self._settling.record_refusal(payment, processor, view.detail), payment)
         else:
-            self._inherit(payment, view, delivery.handle)
+            self._inherit(payment, view)
 
-    def _inherit(self, payment: InHand, view: View, handle: str) -> None:
-        name = processor_of(view.generation)
+    def _inherit(self, payment: InHand, view: View) -> None:
         if view.owner != self._owner and self._is_alive(view.owner):
-            self._give_back(handle, AGAIN_AFTER_S)
+            self._give_all_back(payment, AGAIN_AFTER_S)
             return
-        if self._generations.get(name) != view.generation:
+        if view.generation not in self._traffic.generations:
+            name = processor_of(view.generation)
             self._gathered.tell(logging.ERROR, "payment.assigned_elsewhere", name, id=payment.id, to=view.generation)
             self._tally.happened("assigned_elsewhere")
-            self._give_back(handle, UNREADABLE_AGAIN_AFTER_S)
+            self._give_all_back(payment, UNREADABLE_AGAIN_AFTER_S)
             return
         payment.in_doubt = True
-        self._bind(payment, name, handle)
+        self._bind(payment, view.generation)
 
-    def _bind(self, payment: InHand, processor: str, handle: str) -> None:
+    def _bind(self, payment: InHand, generation: str | None) -> None:
         """Have it wait for one processor; beyond what may wait for that one, it waits in the stream."""
-        if processor not in self._generations or not self._traffic.has_room_at(processor):
-            self._give_back(handle, AGAIN_AFTER_S)
+        if generation is None or not self._traffic.has_room_at(generation):
+            self._give_all_back(payment, AGAIN_AFTER_S)
             return
-        payment.processor = processor
+        payment.generation = generation
         self._traffic.take(payment)
         self._traffic.to_resend(payment, self._clock.now_ms(), self._clock.jitter())
         self._turn()
+
+    def _give_all_back(self, payment: InHand, delay_s: float) -> None:
+        for handle in payment.handles.values():
+            self._give_back(handle, delay_s)
 
     def _give_back(self, handle: str, delay_s: float) -> None:
         self._stories.begin(self._queue.nak(handle, delay_s))

@@ -7,10 +7,10 @@ process that is gone, will need its processor's slots.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from services.contracts.away import AwayError
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.away import AwayError
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Settlements
@@ -29,14 +29,12 @@ class Tidying:
         traffic: Traffic,
         assigning: Assigning,
         settlements: Settlements,
-        generations: Mapping[str, str],
         is_alive: Callable[[str], bool],
     ) -> None:
         self._log = log_read
         self._traffic = traffic
         self._assigning = assigning
         self._settlements = settlements
-        self._generations = generations
         self._is_alive = is_alive
         self._seen_before: set[str] = set()
 
@@ -64,5 +62,5 @@ class Tidying:
             for payment_id, view in self._log.views()
             if view.state == "assigned" and payment_id not in self._traffic.in_hand and not self._is_alive(view.owner)
         )
-        for name, generation in self._generations.items():
-            self._traffic.note_unclaimed(name, unclaimed[generation])
+        for generation in self._traffic.generations:
+            self._traffic.note_unclaimed(generation, unclaimed[generation])

@@ -112,7 +112,7 @@ class House:
         """What the commands are told."""
         urls = {name: processor.url for name, processor in self.processors.items()}
         processors = f"default={urls['default']}@0.05,fallback={urls['fallback']}@0.15"
-        return os.environ | {"NATS_URL": self.nats_url, "PROCESSORS": processors}
+        return os.environ | {"NATS_URL": self.nats_url, "PROCESSORS": processors, "SYNC": "always"}
 
     async def accept(self, payment_id: str = "", cents: int = 1990, at: datetime = AT) -> str:
         """Have a payment wait, and return its id."""

@@ -8,9 +8,9 @@ import pytest_asyncio
 
 from services.bus.connection import Bus
 from services.bus.streams import StreamLimits
-from services.dispatcher.adapters.assignment_stream import AssignmentStream, read_up
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.core.traffic import Traffic
+from services.records.assignments import AssignmentStream, read_up
 from tests.integration.audit.audit_programs import House, RunningProcessor
 from tests.nats_server import NatsServer
 from tests.unit.dispatcher.fakes import RULES

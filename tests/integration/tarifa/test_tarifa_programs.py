@@ -20,6 +20,7 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
         ("rinha", "sandbox.rinha"),
         ("chaos", "sandbox.chaos"),
         ("audit", "services.audit"),
+        ("processors", "services.audit.processors"),
     ],
 )
 def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> None:
@@ -44,6 +45,8 @@ def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> Non
         (("audit", "--last", "long"), 2, "argument --last: must be a length of time"),
         (("audit", "--last", "1h", "--from", "2026-11-22"), 2, "--last is instead of --from and --to"),
         (("audit", "--rate", "0"), 2, "argument --rate: must be above 0"),
+        (("processors", "move", "default", "--to", "ftp://x"), 2, "write http://host:port"),
+        (("processors", "move", "default"), 2, "the following arguments are required: --to"),
     ],
 )
 def test_the_programs_words_and_exit_codes_are_its_own(arguments: tuple[str, ...], code: int, part: str) -> None:

@@ -9,26 +9,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from services.contracts.assignments import Assignment, Line, TurnAssigned
+from services.contracts.assignments import Assignment, Line, TurnAssigned, processor_of
+from services.contracts.away import AwayError
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
 from services.contracts.money import Cents
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.away import AwayError
+from services.dispatcher.core.doubt import NO_DOUBT, Doubt
+from services.dispatcher.core.in_hand import Head, InHand, Start
 from services.dispatcher.core.outcome import Absent, Booked, Lookup, Outcome
 from services.dispatcher.core.route import Rules
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import InHand, Start, Traffic
-from services.dispatcher.flow.assigning import Assigning
-from services.dispatcher.flow.attempting import Attempting
-from services.dispatcher.flow.settling import Settling
-from services.dispatcher.flow.stories import Stories
-from services.dispatcher.flow.taking import Taking
+from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.flow.dispatching import Dispatching
 
 RULES = Rules(
     settle_within_ms=10_000, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=256
 )
 HOME, DEAR = "home", "dear"
-GENERATIONS = {HOME: "home/1", DEAR: "dear/1"}
+AT_HOME, AT_DEAR = "home/1", "dear/1"
+GENERATIONS = {HOME: AT_HOME, DEAR: AT_DEAR}
 ME, OTHER = "dispatcher-1/me", "dispatcher-2/other"
 ID = "00000000-0000-4000-8000-000000000001"
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
@@ -89,6 +88,38 @@ class FakeQueue:
     async def nak(self, handle: str, delay_s: float) -> None:
         """Note it; the delay does not matter, but that there is one."""
         self.noted.append(f"nak {handle}{'' if delay_s else ' at once'}")
+
+
+@dataclass(slots=True)
+class FakeStore:
+    """What is doubtful, and how long absence does not count yet."""
+
+    doubt: Doubt = NO_DOUBT
+    counts_in_ms: float = 0.0
+
+    def absence_counts_in_ms(self) -> float:
+        """Return it."""
+        return self.counts_in_ms
+
+
+class FakeSource:
+    """Notes what it was asked for; what is outstanding is for the test to say."""
+
+    def __init__(self) -> None:
+        self.outstanding = 0
+        self.asked: list[int] = []
+
+    def pull(self, count: int) -> None:
+        """Note it."""
+        self.asked.append(count)
+        self.outstanding = count
+
+    async def head(self, now_ms: float, now_micros: int) -> Head:
+        """Nothing waits."""
+        return Head(0, now_ms)
+
+    async def in_progress(self, handle: str) -> None:
+        """Nothing is in hand."""
 
 
 @dataclass(slots=True)
@@ -205,7 +236,7 @@ class Dispatcher:
     def __init__(self) -> None:
         self.noted: list[str] = []
         self.clock = FakeClock()
-        self.traffic = Traffic((HOME, DEAR), RULES)
+        self.traffic = Traffic((AT_HOME, AT_DEAR), RULES)
         self.tally = Tally((HOME, DEAR))
         self.queue = FakeQueue(self.noted)
         self.settlements = FakeSettlements(self.noted)
@@ -214,46 +245,25 @@ class Dispatcher:
         self.dear = FakeProcessor(DEAR, self.noted, self.clock)
         self.log = AssignmentLog()
         self.alive: set[str] = set()
-        self.stories = Stories(self.traffic, self.tally)
-        self.assigning = Assigning(
+        self.store = FakeStore()
+        flow = Dispatching(
             owner=ME,
+            traffic=self.traffic,
+            tally=self.tally,
             log_read=self.log,
+            queue=self.queue,
+            source=FakeSource(),
+            settlements=self.settlements,
             assignments=self.assignments,
-            settlements=self.settlements,
-            clock=self.clock,
-        )
-        self.settling = Settling(
-            traffic=self.traffic,
-            tally=self.tally,
-            queue=self.queue,
-            settlements=self.settlements,
-            assigning=self.assigning,
-            clock=self.clock,
-        )
-        self.attempting = Attempting(
-            traffic=self.traffic,
-            tally=self.tally,
-            log_read=self.log,
-            generations=GENERATIONS,
-            processors={HOME: self.home, DEAR: self.dear},
-            assigning=self.assigning,
-            settling=self.settling,
-            stories=self.stories,
-            clock=self.clock,
-        )
-        self.taking = Taking(
-            owner=ME,
-            log_read=self.log,
-            generations=GENERATIONS,
-            traffic=self.traffic,
-            tally=self.tally,
-            queue=self.queue,
-            settling=self.settling,
-            stories=self.stories,
+            processors={AT_HOME: self.home, AT_DEAR: self.dear},
+            store=self.store,
             clock=self.clock,
             is_alive=self.alive.__contains__,
-            turn=lambda: None,
         )
+        flow.pump.stop()  # turns are the tests' own
+        self.flow = flow
+        self.stories, self.assigning, self.settling = flow.stories, flow.assigning, flow.settling
+        self.attempting, self.taking, self.tidying = flow.attempting, flow.taking, flow.tidying
 
     def _read(self, message: Assignment, at: int) -> None:
         self.assigning.read(message, at)
@@ -282,7 +292,7 @@ class Dispatcher:
         self.traffic._ready.clear()
         self.traffic._later.clear()
         payment.attempts += 1
-        self.attempting.start(Start(payment, processor))
+        self.attempting.start(Start(payment, GENERATIONS[processor]))
         await settle_down()
 
     async def time_passes(self, ms: float = 10_000) -> list[str]:
@@ -292,11 +302,11 @@ class Dispatcher:
         for start in starts:
             self.attempting.start(start)
         await settle_down()
-        return [start.processor for start in starts]
+        return [processor_of(start.generation) for start in starts]
 
     def close_home(self) -> None:
         """Let the home processor fail, with no canary due: what may move now moves, once it is old enough."""
-        evidence, now_ms = self.traffic.evidence(HOME), self.clock.now_ms()
+        evidence, now_ms = self.traffic.evidence(AT_HOME), self.clock.now_ms()
         for token in [evidence.sent(now_ms) for _ in range(3)]:
             evidence.failed(token, now_ms)
 

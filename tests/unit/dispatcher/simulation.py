@@ -17,8 +17,9 @@ from sandbox.rinha.profile import PROCESSORS, Behaviour, Profile
 from services.contracts.money import Cents
 from services.contracts.stamp import EPOCH
 from services.dispatcher.core.condition import Health
+from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.route import Rules
-from services.dispatcher.core.traffic import InHand, Start, Traffic
+from services.dispatcher.core.traffic import Traffic
 
 RULES = Rules(
     settle_within_ms=10_000, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=256
@@ -183,10 +184,10 @@ class Simulation:
             self._changed()
 
     def _start(self, start: Start) -> None:
-        payment, name = start.payment, start.processor
+        payment, name = start.payment, start.generation
         evidence = self._traffic.evidence(name)
         token = evidence.sent(self._now)
-        if payment.processor not in {"", name}:
+        if payment.generation not in {"", name}:
             self.figures.moves += 1
         self.figures.in_flight_max[name] = max(self.figures.in_flight_max[name], evidence.in_flight)
         sent_ms = self._now

@@ -6,14 +6,17 @@ import pytest
 
 from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents
-from services.contracts.processor import Processor
+from services.contracts.roster import Place
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.core.condition import FAILURES_TO_CLOSE
 from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
 from tests.scraped import Scraped, told
-from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
+from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
 
-PROCESSORS = (Processor(HOME, "http://home", Decimal("0.05")), Processor(DEAR, "http://dear", Decimal("0.15")))
+PLACES = (
+    Place("home/1", HOME, "http://home", Decimal("0.05"), "open"),
+    Place("dear/1", DEAR, "http://dear", Decimal("0.15"), "open"),
+)
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def dispatcher() -> Dispatcher:
 
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
-    return await told(of_dispatcher(dispatcher.tally, dispatcher.traffic, PROCESSORS, dispatcher.clock))
+    return await told(of_dispatcher(dispatcher.tally, dispatcher.traffic, lambda: PLACES, dispatcher.clock))
 
 
 async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher) -> None:
@@ -95,7 +98,7 @@ async def test_a_first_hand_payment_is_not_in_doubt_and_its_move_is_counted(disp
 
 async def test_a_processor_that_fails_is_told_as_not_serving(dispatcher: Dispatcher) -> None:
     """After so many failures in a row the condition is failing, and each is an outcome."""
-    dispatcher.traffic.evidence(DEAR).sent(dispatcher.clock.ms)
+    dispatcher.traffic.evidence(AT_DEAR).sent(dispatcher.clock.ms)
     await dispatcher.deliver()
     for _ in range(FAILURES_TO_CLOSE):
         dispatcher.home.outcomes.append(NotBooked("500"))

@@ -4,30 +4,10 @@ import asyncio
 
 import pytest
 
-from services.dispatcher.core.traffic import Head, Traffic
+from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow import pump as pump_module
 from services.dispatcher.flow.pump import Pump
-from tests.unit.dispatcher.fakes import DEAR, HOME, RULES, FakeClock
-
-
-class FakeSource:
-    """Notes what it was asked for; what is outstanding is for the test to say."""
-
-    def __init__(self) -> None:
-        self.outstanding = 0
-        self.asked: list[int] = []
-
-    def pull(self, count: int) -> None:
-        """Note it."""
-        self.asked.append(count)
-        self.outstanding = count
-
-    async def head(self, now_ms: float, now_micros: int) -> Head:
-        """Nothing waits."""
-        return Head(0, now_ms)
-
-    async def in_progress(self, handle: str) -> None:
-        """Nothing is in hand."""
+from tests.unit.dispatcher.fakes import DEAR, HOME, RULES, FakeClock, FakeSource
 
 
 class Pumping:

@@ -6,7 +6,20 @@ import pytest
 
 from services.contracts.assignments import AssignmentReleased, GenerationClosed, Line
 from services.dispatcher.core.outcome import NotBooked, Unknown
-from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, ME, NOON, OTHER, SETTLED, Dispatcher, settle_down
+from tests.unit.dispatcher.fakes import (
+    AT_DEAR,
+    AT_HOME,
+    BOOKED,
+    DEAR,
+    HOME,
+    ID,
+    ME,
+    NOON,
+    OTHER,
+    SETTLED,
+    Dispatcher,
+    settle_down,
+)
 
 NOT_BOOKED = NotBooked("500")
 UNKNOWN = Unknown("no answer")
@@ -90,7 +103,7 @@ async def test_a_void_line_lets_the_payment_go(dispatcher: Dispatcher) -> None:
     await settle_down()
     assert dispatcher.noted == ["send home/1", "nak handle"]
     assert not dispatcher.traffic.in_hand
-    assert dispatcher.traffic.evidence(HOME).in_flight == 0
+    assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0
 
 
 async def test_a_payment_found_settled_is_acked_and_not_sent(dispatcher: Dispatcher) -> None:
@@ -116,8 +129,8 @@ async def test_a_payment_not_booked_goes_back_to_those_that_wait(dispatcher: Dis
     """It belongs to nobody again, so that a restart in an outage inherits no queue."""
     dispatcher.home.outcomes.append(NOT_BOOKED)
     await dispatcher.deliver()
-    for token in [dispatcher.traffic.evidence(DEAR).sent(0) for _ in range(3)]:
-        dispatcher.traffic.evidence(DEAR).failed(token, dispatcher.clock.ms, at_once=True)
+    for token in [dispatcher.traffic.evidence(AT_DEAR).sent(0) for _ in range(3)]:
+        dispatcher.traffic.evidence(AT_DEAR).failed(token, dispatcher.clock.ms, at_once=True)
     await dispatcher.routed_to(HOME)
     assert dispatcher.noted == ["send home/1", "find", "charge home", "returned home/1"]
     view = dispatcher.log.view(ID)
@@ -172,7 +185,7 @@ async def test_one_unknown_among_many_attempts_binds(dispatcher: Dispatcher) -> 
     await dispatcher.routed_to(HOME)
     for _ in range(2):
         assert await dispatcher.time_passes(60_000) == [HOME]
-    assert dispatcher.traffic.bound_waiting(HOME) == 1
+    assert dispatcher.traffic.seen(dispatcher.clock.ms)[HOME].bound_waiting == 1
     assert not dispatcher.dear.stamps
 
 
@@ -275,4 +288,4 @@ async def test_an_own_payment_that_was_lost_track_of_is_inherited(dispatcher: Di
     dispatcher.others(Line(ID, 1, "home/1"), owner=ME)
     await dispatcher.deliver()
     assert dispatcher.payment.in_doubt
-    assert dispatcher.payment.processor == HOME
+    assert dispatcher.payment.generation == AT_HOME

@@ -7,9 +7,9 @@ import pytest
 
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
 from services.contracts.money import Cents
+from services.dispatcher.core.in_hand import Start
 from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked, Refused, Unknown
-from services.dispatcher.core.traffic import Start
-from tests.unit.dispatcher.fakes import BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
 
 EARLIER = NOON - timedelta(seconds=30)
 RECORDED = Found(Cents(1990), EARLIER)
@@ -39,7 +39,7 @@ async def test_a_settlement_says_what_was_charged_where_and_when(dispatcher: Dis
 
 async def test_each_attempt_has_its_own_stamp(dispatcher: Dispatcher) -> None:
     """After definite outcomes only, the stamp of the attempt that was booked is recorded, with no look-up."""
-    dispatcher.traffic.evidence(DEAR).broken(dispatcher.clock.ms)
+    dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
     dispatcher.home.outcomes.extend([NotBooked("500"), NotBooked("500"), BOOKED])
     await dispatcher.deliver()
     for _ in range(3):
@@ -126,7 +126,7 @@ async def test_a_settlement_is_stored_before_the_ack_and_for_as_long_as_it_takes
 
 def books(dispatcher: Dispatcher) -> None:
     """Let the home processor have booked another payment a moment ago."""
-    dispatcher.attempting._refusals[HOME].booked(dispatcher.clock.ms)
+    dispatcher.attempting._refusals[AT_HOME].booked(dispatcher.clock.ms)
 
 
 async def test_a_refusal_is_a_line_in_the_log_then_a_settlement_then_an_ack(dispatcher: Dispatcher) -> None:
@@ -147,7 +147,7 @@ async def test_a_refusal_is_provisional_until_the_processor_books_another_paymen
     await dispatcher.routed_to(HOME)
     assert not dispatcher.settlements.events
     assert await dispatcher.time_passes(60_000) == []
-    dispatcher.attempting._settle_refused(HOME, dispatcher.clock.ms)
+    dispatcher.attempting._settle_refused(AT_HOME, dispatcher.clock.ms)
     await settle_down()
     assert [type(event) for event in dispatcher.settlements.events] == [PaymentRefused]
 
@@ -165,9 +165,9 @@ async def test_a_processor_that_refuses_everything_is_misconfigured_and_nothing_
         payment = dispatcher.traffic.in_hand[payment_id]
         dispatcher.traffic._ready.clear()
         dispatcher.clock.ms += 20_000
-        dispatcher.attempting.start(Start(payment, HOME))
+        dispatcher.attempting.start(Start(payment, AT_HOME))
         await settle_down()
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[HOME].state == "failing"
+    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
     assert {event.processor for event in dispatcher.settlements.events} == {DEAR}
     assert len(dispatcher.settlements.events) == 5
     assert "processor.refuses_everything" in caplog.messages
@@ -189,25 +189,25 @@ async def test_a_refusal_of_a_payment_in_doubt_is_not_final(dispatcher: Dispatch
 
 async def test_outcomes_are_evidence(dispatcher: Dispatcher) -> None:
     """Three failures in a row close the processor, one booking opens it."""
-    dispatcher.traffic.evidence(DEAR).broken(dispatcher.clock.ms)
+    dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
     dispatcher.home.outcomes.extend([NotBooked("500"), NotBooked("500"), Unknown("reset"), BOOKED])
     dispatcher.home.lookups.extend([Absent(), RECORDED])
     await dispatcher.deliver()
     for _ in range(3):
         await dispatcher.routed_to(HOME)
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[HOME].state == "failing"
+    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
     await dispatcher.time_passes()
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[HOME].state == "serving"
-    assert dispatcher.traffic.evidence(HOME).in_flight == 0
+    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "serving"
+    assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0
 
 
 async def test_a_misconfigured_processor_closes_at_once(dispatcher: Dispatcher) -> None:
     """No payment will get through there."""
-    dispatcher.traffic.evidence(DEAR).broken(dispatcher.clock.ms)
+    dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
     dispatcher.home.outcomes.append(NotBooked("404", misconfigured=True))
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[HOME].state == "failing"
+    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
 
 
 async def test_a_bug_in_a_story_lets_the_payment_go_unacked(
@@ -219,11 +219,11 @@ async def test_a_bug_in_a_story_lets_the_payment_go_unacked(
     await dispatcher.routed_to(DEAR)
     assert dispatcher.noted == ["send dear/1", "find", "charge dear"]
     assert not dispatcher.traffic.in_hand
-    assert dispatcher.traffic.evidence(DEAR).in_flight == 0
+    assert dispatcher.traffic.evidence(AT_DEAR).in_flight == 0
     assert [record.levelname for record in caplog.records] == ["CRITICAL"]
     await dispatcher.deliver()
     assert dispatcher.payment.in_doubt
-    assert dispatcher.payment.processor == DEAR
+    assert dispatcher.payment.generation == AT_DEAR
 
 
 async def test_nothing_of_a_story_is_left_when_it_ends(dispatcher: Dispatcher) -> None:
@@ -234,4 +234,4 @@ async def test_nothing_of_a_story_is_left_when_it_ends(dispatcher: Dispatcher) -
     await asyncio.sleep(0)
     assert not dispatcher.stories._tasks
     assert not dispatcher.traffic.in_hand
-    assert dispatcher.traffic.evidence(HOME).in_flight == 0
+    assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0

@@ -5,9 +5,7 @@ import pytest
 from services.contracts.assignments import Line
 from services.contracts.money import Cents
 from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked
-from services.dispatcher.core.ownership import NOBODY
-from services.dispatcher.flow.tidying import Tidying
-from tests.unit.dispatcher.fakes import DEAR, GENERATIONS, HOME, ID, ME, NOON, OTHER, SETTLED, Dispatcher
+from tests.unit.dispatcher.fakes import AT_HOME, DEAR, HOME, ID, ME, NOON, OTHER, SETTLED, Dispatcher
 
 RECORDED = Found(Cents(1990), NOON)
 
@@ -109,7 +107,7 @@ async def test_beyond_what_may_wait_for_one_processor_payments_wait_in_the_strea
     """A bulkhead: a dead processor's payments fill no other's slots."""
     dispatcher.inherited()
     for number in range(256):
-        dispatcher.traffic.evidence(HOME).sent(float(number))
+        dispatcher.traffic.evidence(AT_HOME).sent(float(number))
     await dispatcher.deliver()
     assert dispatcher.noted == ["nak handle"]
     assert not dispatcher.traffic.in_hand
@@ -120,19 +118,12 @@ async def test_what_another_settled_is_forgotten_and_what_nobody_has_is_counted(
     other_id = ID.replace("1", "2")
     dispatcher.others(Line(ID, 1, "home/1"), Line(other_id, 2, "home/1"))
     dispatcher.settlements.settled[ID] = SETTLED
-    tidying = Tidying(
-        log_read=dispatcher.log,
-        traffic=dispatcher.traffic,
-        assigning=dispatcher.assigning,
-        settlements=dispatcher.settlements,
-        generations=GENERATIONS,
-        is_alive=lambda owner: owner == NOBODY,
-    )
+    tidying = dispatcher.tidying
     await tidying.tidy()
     assert dispatcher.noted == []
-    assert dispatcher.traffic._lanes[HOME].unclaimed == 2
+    assert dispatcher.traffic._lanes[AT_HOME].unclaimed == 2
     await tidying.tidy()
     assert dispatcher.log.view(ID) is None
     assert dispatcher.log.view(other_id) is not None
-    assert dispatcher.traffic._lanes[HOME].unclaimed == 1
+    assert dispatcher.traffic._lanes[AT_HOME].unclaimed == 1
     assert not dispatcher.assignments.deleted, "the message still names a payment that is not settled"

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from services.contracts.money import Cents
 from services.dispatcher.core.condition import CANARY_EVERY_MS, Health
+from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.pace import IN_FLIGHT_FIRST
-from services.dispatcher.core.traffic import RESEND_FIRST_MS, RESEND_MAX_MS, InHand, Traffic, backoff_ms
+from services.dispatcher.core.traffic import RESEND_FIRST_MS, RESEND_MAX_MS, Traffic, backoff_ms
 from tests.unit.dispatcher.fakes import DEAR, HOME, NOON, RULES
 
 NOW = 1_000_000.0
@@ -21,7 +22,7 @@ def payment(seq: int, *, age_ms: float = 0, bound: bool = False) -> InHand:
     accepted_at = NOON - timedelta(milliseconds=age_ms)
     processor = HOME if bound else ""
     handles = {seq: f"handle {seq}"}
-    return InHand(str(seq), Cents(1990), accepted_at, NOW - age_ms, seq, handles, processor=processor, in_doubt=bound)
+    return InHand(str(seq), Cents(1990), accepted_at, NOW - age_ms, seq, handles, generation=processor, in_doubt=bound)
 
 
 def traffic(in_flight_max: int = 256) -> Traffic:
@@ -40,8 +41,8 @@ def start_all(hands: Traffic, now_ms: float = NOW) -> list[tuple[int, str, bool]
     """Start what starts now, counted as the flow counts it; return sequence, processor, canary of each."""
     started = []
     for start in hands.starts(now_ms):
-        hands.evidence(start.processor).sent(now_ms)
-        started.append((start.payment.seq, start.processor, start.canary))
+        hands.evidence(start.generation).sent(now_ms)
+        started.append((start.payment.seq, start.generation, start.canary))
     return started
 
 
@@ -126,8 +127,8 @@ def test_bound_payments_hold_their_slots() -> None:
     waiting(hands, *(payment(seq) for seq in range(100, 110)))
     assert start_all(hands) == [(100, HOME, False), (101, HOME, False)]
     assert hands.appetite(NOW) == 0
-    assert hands.bound_waiting(HOME) == 14
-    assert hands.bound_waiting(DEAR) == 0
+    assert hands.seen(NOW)[HOME].bound_waiting == 14
+    assert hands.seen(NOW)[DEAR].bound_waiting == 0
 
 
 def test_a_bound_payment_starts_in_the_slot_that_it_holds() -> None:
@@ -254,7 +255,7 @@ def end(hands: Traffic, call: tuple[InHand, str, int], how: str, now_ms: float) 
         return
     hands.evidence(name).failed(token, now_ms)
     if how == "unknown" or ended.in_doubt:
-        ended.in_doubt, ended.processor = True, name
+        ended.in_doubt, ended.generation = True, name
         hands.to_resend(ended, now_ms, jitter=0.5)
     else:
         hands.to_route_later(ended, now_ms, jitter=0.5)
@@ -286,8 +287,8 @@ def test_what_is_in_hand_never_exceeds_its_bound(steps: list[str], in_flight_max
                     waiting(hands, payment(seq, age_ms=NOW - now_ms + 8_000))
             case "start":
                 for start in hands.starts(now_ms):
-                    token = hands.evidence(start.processor).sent(now_ms)
-                    under_way.append((start.payment, start.processor, token))
+                    token = hands.evidence(start.generation).sent(now_ms)
+                    under_way.append((start.payment, start.generation, token))
             case "wait":
                 now_ms += 3_000
             case "well":

@@ -13,6 +13,7 @@ def test_defaults_are_those_that_outsiders_hold_on_to() -> None:
     assert wanted.nats_url == "nats://127.0.0.1:4222"
     assert wanted.processors == "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
     assert (wanted.monitor_port, wanted.dispatchers, wanted.keep) == (8222, 1, False)
+    assert wanted.sync == "always"
     assert wanted.run_dir.name == ".run"
     assert wanted.run_dir.is_absolute()
 
@@ -42,6 +43,14 @@ def test_given_processors_and_nats_are_handed_through() -> None:
         ("SANDBOX_FEES", "0.05"),
         ("SANDBOX_FEES", "0.05,1"),
         ("SANDBOX_FEES", "0.05,cheap"),
+        ("SYNC", "never"),
+        ("SYNC", "Always"),
+        ("SYNC", "5"),
+        ("SYNC", "0s"),
+        ("SYNC", "-2m"),
+        ("SYNC", "1m30s"),
+        ("SYNC", "61m"),
+        ("SYNC", "2h"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
@@ -54,6 +63,20 @@ def test_the_limits_are_those_of_two_ingress_instances() -> None:
     """A third would have no share of its own in docker-compose.yml."""
     with pytest.raises(SettingError, match=r"^INGRESSES "):
         options.read([], {"LIMITS": "compose", "INGRESSES": "3"})
+
+
+@pytest.mark.parametrize("text", ["always", "2m", "100ms", "1ms", "30s", "60m"])
+def test_the_server_syncs_as_it_is_told(text: str) -> None:
+    """Before each PubAck, or as often as a duration says."""
+    assert options.read([], {"SYNC": f" {text} "}).sync == text
+
+
+def test_the_limits_come_with_the_sync_of_the_compose_file() -> None:
+    """What is measured under the limits is what is handed in; another wish is refused rather than overruled."""
+    assert options.read([], {"LIMITS": "compose"}).sync == "2m"
+    assert options.read([], {"LIMITS": "compose", "SYNC": "2m"}).sync == "2m"
+    with pytest.raises(SettingError, match=r"^SYNC must be 2m "):
+        options.read([], {"LIMITS": "compose", "SYNC": "always"})
 
 
 @pytest.mark.parametrize(("given", "read"), [("", "INFO"), ("WARNING", "INFO"), ("debug", "DEBUG")])

@@ -4,6 +4,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from sandbox.stack import options, plan
 from sandbox.stack.plan import Part, Stages
 
@@ -104,6 +106,15 @@ def test_without_metrics_no_service_inherits_an_address() -> None:
     stages = planned(["--metrics", "0"], {"METRICS_LISTEN": "127.0.0.1:1"})
     assert {part(stages, name).env["METRICS_LISTEN"] for name in ("ledger", "dispatcher-1", "ingress-1")} == {""}
     assert not [line for line in plan.places(options.read(["--metrics", "0"], {}), NGINX) if line.startswith("metrics")]
+
+
+@pytest.mark.parametrize(
+    ("sync", "line"),
+    [("always", "sync       each message before its PubAck (SYNC=always)"), ("100ms", "sync       every 100ms (SYNC=")],
+)
+def test_the_printed_lines_say_what_a_power_cut_may_lose(sync: str, line: str) -> None:
+    """Who starts it need not know the server's words."""
+    assert line in "\n".join(plan.places(options.read([], {"SYNC": sync}), NGINX))
 
 
 def test_behind_nginx_every_instance_has_a_socket_of_its_own() -> None:

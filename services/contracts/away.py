@@ -1,4 +1,4 @@
-"""The one way in which the streams fail their readers."""
+"""The one way in which what is stored fails its readers."""
 
 
 class AwayError(Exception):

@@ -1,0 +1,138 @@
+"""The streams saved into a folder while they are used, and made again from it in an empty server."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.audit.adapters.progress import Bar, Lines
+from services.audit.core.manifest import (
+    MANIFEST,
+    ORDER,
+    Manifest,
+    SavedStream,
+    decode_manifest,
+    encode_manifest,
+    file_of,
+    marked,
+)
+from services.bus import api
+from services.bus.connection import Bus
+from services.bus.lookup import stream_state
+from services.bus.snapshot import restore_stream, save_stream
+from services.contracts import subjects
+from services.contracts.stamp import text_of
+
+LISTEN_S = 2.5  # every instance of a service sends a pulse once a second
+
+
+class RefusedError(Exception):
+    """It must not be done here and now; the text says why."""
+
+
+async def save_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
+    """Save all that must outlive the server into a new folder, which appears when it is whole.
+
+    Raises:
+        RefusedError: the folder is there already.
+        ApiError, BusAwayError: it did not come whole.
+    """
+    if folder.exists():  # noqa: ASYNC240  # nothing else runs in this program
+        raise RefusedError(f"{folder} is there already; name a folder that is not")
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    unfinished.mkdir(parents=True)
+    saved_at = text_of(_now())
+    streams = [await _save(bus, stream, unfinished, shown) for stream in ORDER]
+    manifest = Manifest(saved_at, tuple(streams))
+    (unfinished / MANIFEST).write_bytes(encode_manifest(manifest))
+    unfinished.rename(folder)
+    return manifest
+
+
+async def _save(bus: Bus, stream: str, folder: Path, shown: Bar | Lines) -> SavedStream:
+    shown.begin(f"saving {stream}", (await stream_state(bus, stream)).size_bytes)
+    path = folder / file_of(stream)
+    told = await save_stream(bus, stream, path, _summed(shown))
+    return SavedStream(stream, path.name, _digest(path), told["config"], told["state"])
+
+
+async def restore_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
+    """Make the streams again; what waits in them is doubtful.
+
+    Raises:
+        RefusedError: there is no whole backup, services run on this server, or it holds something already.
+        ApiError, BusAwayError: it is not whole; delete what is there and repeat.
+    """
+    manifest = _read(folder)
+    await _must_be_alone(bus)
+    await _must_be_empty(bus, manifest)
+    by_name = {saved.name: saved for saved in manifest.streams}
+    lines_to = int(by_name[subjects.ASSIGNMENTS].state["last_seq"])
+    # PAYMENTS last, with its mark in it from the first moment: before it is there nobody can send what waits.
+    for stream in reversed(ORDER):
+        saved = by_name[stream]
+        path = folder / saved.file
+        shown.begin(f"restoring {stream}", path.stat().st_size)
+        config = saved.config
+        if stream == subjects.PAYMENTS:
+            config = marked(config, saved.state, lines_to, text_of(_now()))
+        await restore_stream(bus, config, saved.state, path, _summed(shown))
+    return manifest
+
+
+def _summed(shown: Bar | Lines) -> Callable[[int], None]:
+    done = 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        shown.at(done)
+
+    return add
+
+
+def _read(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise RefusedError(f"{folder} holds no backup: there is no {MANIFEST}")
+    manifest = decode_manifest(path.read_bytes())
+    if {saved.name for saved in manifest.streams} != set(ORDER):
+        raise RefusedError(f"{path} does not name the streams {', '.join(ORDER)}")
+    for saved in manifest.streams:
+        file = folder / saved.file
+        if not file.is_file() or _digest(file) != saved.sha256:
+            raise RefusedError(f"{file} is missing or damaged")
+    return manifest
+
+
+async def _must_be_alone(bus: Bus) -> None:
+    """A service that goes on with what it knew of before would contradict what is restored."""
+    heard: list[bytes] = []
+    await bus.listen(subjects.PULSES_ALL, heard.append)
+    await asyncio.sleep(LISTEN_S)
+    if heard:
+        raise RefusedError("services run on this server; stop all of them first")
+
+
+async def _must_be_empty(bus: Bus, manifest: Manifest) -> None:
+    for saved in manifest.streams:
+        try:
+            state = await stream_state(bus, saved.name)
+        except api.ApiError as error:
+            if error.code not in api.NOT_FOUND:
+                raise
+            continue
+        if state.last_seq:
+            raise RefusedError(f"the stream {saved.name} is there and holds something; restore into an empty server")
+        await api.call(bus, f"STREAM.DELETE.{saved.name}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _now() -> datetime:
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

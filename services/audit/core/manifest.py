@@ -1,0 +1,75 @@
+"""What a backup holds, and in which order its streams are saved. Pure.
+
+PAYMENTS first and SETTLEMENTS last: whoever settles a payment stores the settlement before the payment leaves the
+queue, and before its lines leave the log. So what is no longer in the copy of PAYMENTS, or of ASSIGNMENTS, is in the
+copy of SETTLEMENTS. What was accepted or sent after the copy is not in it: restored, what waits in it is doubtful.
+"""
+
+from typing import Any
+
+from msgspec import Struct, json
+
+from services.contracts import subjects
+from services.contracts.events import NotAnEventError
+
+ORDER = (subjects.PAYMENTS, f"KV_{subjects.PROCESSORS}", subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
+MANIFEST = "backup.json"
+DOUBTFUL = (
+    "What waits is doubtful: dispatchers ask every processor about it, and send what none has no earlier than\n"
+    "BOOKS_WITHIN_S after they have started. What was accepted after the backup is in no stream: audit it."
+)
+
+
+class SavedStream(Struct, frozen=True, rename="camel"):
+    """One stream: as the server describes it, the file beside the manifest, and that file's SHA-256."""
+
+    name: str
+    file: str
+    sha256: str
+    config: dict[str, Any]
+    state: dict[str, Any]
+
+
+class Manifest(Struct, frozen=True, rename="camel"):
+    """A whole backup; ``saved_at`` is when it began, in UTC."""
+
+    saved_at: str
+    streams: tuple[SavedStream, ...]
+    v: int = 1
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return it as UTF-8 JSON, for people to read too."""
+    return json.format(json.encode(manifest), indent=2)
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Read it.
+
+    Raises:
+        NotAnEventError: it is none.
+    """
+    try:
+        return json.decode(data, type=Manifest)
+    except (ValueError, RecursionError) as error:
+        raise NotAnEventError(f"{MANIFEST} is no manifest of a backup: {error}") from error
+
+
+def file_of(stream: str) -> str:
+    """Return the name of a stream's file."""
+    return f"{stream}.tar.s2"
+
+
+def marked(config: dict[str, Any], state: dict[str, Any], lines_to: int, at: str) -> dict[str, Any]:
+    """Return the configuration of PAYMENTS that says that all which waits in it is doubtful from this moment on."""
+    marks = {
+        "doubtful_payments_to": str(state["last_seq"]),
+        "doubtful_lines_to": str(lines_to),
+        "doubtful_since": at,
+    }
+    return {**config, "metadata": {**config.get("metadata", {}), **marks}}
+
+
+def counts(manifest: Manifest) -> str:
+    """Return in words how much is in it."""
+    return ", ".join(f"{saved.state['messages']} in {saved.name}" for saved in manifest.streams)

@@ -1,0 +1,44 @@
+"""The roster of processors in words and as documents."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.contracts.processor import address_of
+from services.contracts.roster import Entries, Place, places
+
+STATES = {"open": "takes payments", "paused": "paused: nothing new", "closing": "closed: sees through what it has"}
+MOVED = "{name} is now called at {url}; running dispatchers follow within a second."
+MEANS = (
+    "You say that it is the same processor, with the same payments, at another address. If it is another one, then\n"
+    "payments in doubt are charged there again, and the customer has paid twice. For another one, start with its URL\n"
+    "in PROCESSORS instead."
+)
+
+
+def lines(entries: Entries) -> Iterator[str]:
+    """Yield one line for each place, the cheapest that takes payments first."""
+    for place in places(entries):
+        yield f"{place.generation:<24} {float(place.fee):<8.2%} {STATES[place.state]:<34} {place.url}"
+
+
+def documents(entries: Entries) -> Iterator[dict[str, Any]]:
+    """Yield the same for programs; the fee is a share of the amount."""
+    for place in places(entries):
+        yield {
+            "name": place.name,
+            "generation": place.generation,
+            "state": place.state,
+            "fee": float(place.fee),
+            "url": place.url,
+        }
+
+
+def refusal(entries: Entries, name: str, url: str) -> str | None:
+    """Return why a processor must not be moved to a URL, or None if it may."""
+    known: list[Place] = [place for place in places(entries) if place.state != "closing"]
+    if name not in {place.name for place in known}:
+        return f"there is no processor {name}; there are {', '.join(place.name for place in known) or 'none'}"
+    for place in known:
+        if place.name != name and address_of(place.url) == address_of(url):
+            return f"{url} is where {place.name} is"
+    return None

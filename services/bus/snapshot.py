@@ -1,0 +1,71 @@
+"""A stream saved to a file while it is used, and made again from that file: the server's own snapshots."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from services.bus import api
+from services.bus.connection import Bus, BusAwayError
+from services.bus.message import Message
+
+CHUNK_BYTES = 32 * 1024  # below the server's max_payload, since the chunks go back the same way
+SILENCE_MAX_S = 30.0
+WAITING_CHUNKS_MAX = 64  # the server sends no more than it has had acknowledged, and some
+
+Progress = Callable[[int], None]
+
+
+async def save_stream(bus: Bus, stream: str, path: Path, progress: Progress) -> dict[str, Any]:
+    """Write a stream as it is at one moment into a file; return its ``config`` and ``state`` then.
+
+    Its consumers are left out. ``progress`` is told the bytes that each chunk added.
+
+    Raises:
+        BusAwayError: it did not come whole; the file is of no use.
+        ApiError: JetStream says no, as where there is no such stream.
+    """
+    inbox = bus.client.new_inbox()
+    chunks: asyncio.Queue[Message] = asyncio.Queue(WAITING_CHUNKS_MAX * 4)
+    subscription = await bus.subscribe(inbox, chunks.put_nowait)
+    try:
+        request = {"deliver_subject": inbox, "no_consumers": True, "chunk_size": CHUNK_BYTES}
+        info = await api.call(bus, f"STREAM.SNAPSHOT.{stream}", request)
+        with path.open("xb") as file:
+            while (chunk := await _next(chunks, stream)).data:
+                file.write(chunk.data)
+                progress(len(chunk.data))
+                if chunk.reply:  # the last one asks for none
+                    bus.publish(chunk.reply, b"")
+        status = chunk.headers.get("Status", "204")
+        if status not in {"204", "200"}:
+            raise BusAwayError(f"the snapshot of {stream} broke off: {status} {chunk.headers.get('Description', '')}")
+    finally:
+        await bus.unsubscribe(subscription)
+    return {"config": info["config"], "state": info["state"]}
+
+
+async def _next(chunks: "asyncio.Queue[Message]", stream: str) -> Message:
+    try:
+        return await asyncio.wait_for(chunks.get(), SILENCE_MAX_S)
+    except TimeoutError:
+        raise BusAwayError(f"the snapshot of {stream}: nothing more came for {SILENCE_MAX_S:g} s") from None
+
+
+async def restore_stream(
+    bus: Bus, config: dict[str, Any], state: dict[str, Any], path: Path, progress: Progress
+) -> None:
+    """Make a stream again from a file of `save_stream`; there must be none of that name.
+
+    Raises:
+        BusAwayError: not known whether it is there, whole or at all; delete it and repeat.
+        ApiError: JetStream says no.
+    """
+    name = config["name"]
+    begun = await api.call(bus, f"STREAM.RESTORE.{name}", {"config": config, "state": state})
+    subject = str(begun["deliver_subject"])
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            await bus.request(subject, chunk, SILENCE_MAX_S)
+            progress(len(chunk))
+    api.read_answer(await bus.request(subject, b"", SILENCE_MAX_S), f"STREAM.RESTORE.{name}")

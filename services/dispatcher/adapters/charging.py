@@ -1,0 +1,61 @@
+"""The processors that charge now, by generation: called, routed to, counted and polled as the roster says."""
+
+from collections.abc import Sequence
+
+import httpx
+
+from services.contracts.roster import Place
+from services.dispatcher.adapters.health import HealthPollers
+from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.core.condition import Health
+from services.dispatcher.core.tally import Tally
+from services.dispatcher.core.traffic import Traffic
+
+HEALTH_TIMEOUT_S = 2.0
+
+
+class Charging:
+    """``processors`` by generation change in place, whenever the roster does."""
+
+    def __init__(
+        self,
+        *,
+        transport: httpx.AsyncBaseTransport,
+        call_timeout_s: float,
+        traffic: Traffic,
+        tally: Tally,
+        pollers: HealthPollers,
+    ) -> None:
+        self._transport = transport
+        self._call_timeout_s = call_timeout_s
+        self._traffic = traffic
+        self._tally = tally
+        self._pollers = pollers
+        self.processors: dict[str, ProcessorApi] = {}
+        self.places: tuple[Place, ...] = ()
+
+    def charge_at(self, places: Sequence[Place]) -> None:
+        """Charge at these from now on; a generation that is gone is kept for as long as something of it is in hand."""
+        self.places = tuple(places)
+        taking = [place.generation for place in places if place.state == "open"]
+        self._traffic.charge_at(taking, [place.generation for place in places if place.state != "open"])
+        self._tally.begin(place.name for place in places)
+        for generation in self.processors.keys() - set(self._traffic.generations):
+            del self.processors[generation]
+        for place in places:
+            known = self.processors.get(place.generation)
+            if known is None or known.url != place.url:
+                self.processors[place.generation] = self._api(place.url)
+        current = [place for place in places if place.state != "closing"]
+        self._pollers.poll({place.name: self.processors[place.generation] for place in current})
+
+    def heard(self, processor: str, health: Health) -> None:
+        """Note a health reply, one's own or another dispatcher's."""
+        for place in self.places:
+            if place.name == processor and place.state != "closing":
+                self._traffic.evidence(place.generation).heard(health)
+
+    def _api(self, url: str) -> ProcessorApi:
+        return ProcessorApi(
+            url, self._transport, call_timeout_s=self._call_timeout_s, health_timeout_s=HEALTH_TIMEOUT_S
+        )

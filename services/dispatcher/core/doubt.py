@@ -1,0 +1,51 @@
+"""A store that went back in time can know less than the processors do: what waits in it is doubtful.
+
+A doubtful payment is asked about at *every* processor before its first line: found, it is booked there; absent
+everywhere, asked after ``BOOKS_WITHIN_S`` from when the last dispatcher of before has met the store, it is ordinary.
+This is the one rule with a clock: it rests on no POST being under way longer than that, and no dispatcher frozen longer
+between look-up and POST.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
+from services.dispatcher.core.ownership import View
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is doubtful in the store.
+
+    Args:
+        payments_to: the last sequence of PAYMENTS that was there when the store was found to have gone back.
+        lines_to: the last sequence of ASSIGNMENTS then; a payment with a newer valid line has been asked about.
+        since: when the last dispatcher met the store, as text; only told apart, never reckoned with.
+    """
+
+    payments_to: int = 0
+    lines_to: int = 0
+    since: str = ""
+
+
+NO_DOUBT = Doubt()
+
+
+def is_doubtful(doubt: Doubt, seq: int, view: View | None) -> bool:
+    """Return whether every processor must be asked before a payment gets its next line here."""
+    return seq <= doubt.payments_to and (view is None or view.last <= doubt.lines_to)
+
+
+def concluded(answers: Iterable[tuple[str, Lookup]]) -> tuple[str, Found] | Literal["absent", "unanswered"]:
+    """Return what the answers of all generations come to: where it was found first, or whether it is absent at all."""
+    result: Literal["absent", "unanswered"] = "absent"
+    for generation, answer in answers:
+        match answer:
+            case Found():
+                return generation, answer
+            case LookupFailed():
+                result = "unanswered"
+            case Absent():
+                pass
+    return result

@@ -1,0 +1,71 @@
+"""A doubtful payment is asked about at every processor before it gets a line: found, it is booked there.
+
+Absent everywhere counts only once no POST of before can be under way any more; until then, and while one processor does
+not answer, it is given back and comes again: it never blocks what is behind it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from services.contracts.assignments import processor_of
+from services.dispatcher.core.doubt import Doubt, concluded
+from services.dispatcher.core.in_hand import InHand
+from services.dispatcher.core.tally import Tally
+from services.dispatcher.flow.ports import Processor
+from services.dispatcher.flow.settling import Settling
+from services.telling import Gathered
+
+AT_ONCE = 16
+AGAIN_AFTER_S = 5.0  # a processor did not answer
+AGAIN_MARGIN_S = 0.5
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+class Store(Protocol):
+    """What is known of the store's going back."""
+
+    @property
+    def doubt(self) -> Doubt:
+        """What is doubtful in it."""
+
+    def absence_counts_in_ms(self) -> float:
+        """Return how long until a processor's "not there" counts; 0: it counts now."""
+
+
+class Clearing:
+    """Asks about doubtful payments; ``processors`` are all, by generation."""
+
+    def __init__(self, *, store: Store, processors: Mapping[str, Processor], settling: Settling, tally: Tally) -> None:
+        self._store = store
+        self._processors = processors
+        self._settling = settling
+        self._tally = tally
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._gathered = Gathered(log)
+
+    async def is_ordinary(self, payment: InHand) -> bool:
+        """Ask about a payment in hand; return whether it may be sent like any other. If not, it is not in hand."""
+        counts_in_s = self._store.absence_counts_in_ms() / 1000
+        async with self._slots:
+            answers = [
+                (generation, await processor.look_up(payment.id)) for generation, processor in self._processors.items()
+            ]
+        match concluded(answers):
+            case (generation, found):
+                self._gathered.tell(logging.WARNING, "payment.found_booked", processor_of(generation), id=payment.id)
+                self._tally.happened("found_booked")
+                await self._settling.booked(payment, processor_of(generation), found)
+                return False
+            case "absent" if counts_in_s == 0:
+                self._tally.happened("cleared")
+                return True
+            case "absent":
+                await self._settling.let_go(payment, counts_in_s + AGAIN_MARGIN_S)
+            case "unanswered":
+                self._gathered.tell(logging.WARNING, "payment.doubtful", id=payment.id)
+                self._tally.happened("doubtful")
+                await self._settling.let_go(payment, max(AGAIN_AFTER_S, counts_in_s))
+        return False

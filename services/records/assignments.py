@@ -1,0 +1,93 @@
+"""ASSIGNMENTS, written and read: a message is published until somebody has read it, and read in the stream's order."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.delete import delete_message
+from services.bus.follow import Follower
+from services.bus.publish import Stored, store
+from services.bus.work_queue import Delivery
+from services.contracts import subjects
+from services.contracts.assignments import (
+    Assignment,
+    GenerationClosed,
+    TurnAssigned,
+    decode_assignment,
+    encode_assignment,
+)
+from services.contracts.events import NotAnEventError
+
+READ_UP_WITHIN_S = 10.0
+READ_UP_LOOK_EVERY_S = 0.02
+
+log = logging.getLogger("tarifa.records")
+
+
+class UnreadableAssignmentError(Exception):
+    """A message of ASSIGNMENTS is of no version known here: what it assigns is not known, so nothing may be sent."""
+
+
+class AssignmentStream:
+    """One writer of the stream; ``instance`` names its subject."""
+
+    def __init__(self, bus: Bus, instance: str) -> None:
+        self._bus = bus
+        self._subject = subjects.assigned(instance)
+
+    async def publish(self, message: TurnAssigned) -> bool:
+        """Store a message; return whether it is known to be stored."""
+        result = await store(self._bus, subjects.ASSIGNMENTS, self._subject, encode_assignment(message))
+        if not isinstance(result, Stored):
+            log.debug("assignments.in_doubt", extra={"turn": message.turn, "result": str(result)})
+        return isinstance(result, Stored)
+
+    async def close_generation(self, generation: str) -> None:
+        """Have a generation of a processor take nothing new; once more does no harm.
+
+        Raises:
+            BusAwayError: not known whether it is stored; repeat it.
+        """
+        message = encode_assignment(GenerationClosed(generation))
+        result = await store(self._bus, subjects.ASSIGNMENTS, subjects.GENERATION_CLOSED, message)
+        if not isinstance(result, Stored):
+            raise BusAwayError(f"{generation} could not be closed: {result}")
+
+    async def delete(self, at: int) -> None:
+        """Delete a message; one that cannot be deleted now stays."""
+        try:
+            await delete_message(self._bus, subjects.ASSIGNMENTS, at)
+        except (BusAwayError, ApiError) as error:
+            log.debug("assignments.not_deleted", extra={"at": at, "error": str(error)})
+
+    def follower(self, read: Callable[[Assignment, int], None]) -> Follower:
+        """Return what reads the log in its order, from its beginning, into ``read``."""
+
+        def apply(delivery: Delivery) -> None:
+            try:
+                message = decode_assignment(delivery.data)
+            except NotAnEventError as error:
+                raise UnreadableAssignmentError(
+                    f"message {delivery.seq} of ASSIGNMENTS cannot be read ({error}): another version wrote it, or "
+                    f"somebody by hand; look at it, and only if it is none of a dispatcher: "
+                    f"nats stream rmm ASSIGNMENTS {delivery.seq}"
+                ) from error
+            read(message, delivery.seq)
+
+        return Follower(self._bus, subjects.ASSIGNMENTS, subjects.ASSIGNMENTS_ALL, apply)
+
+
+async def read_up(following: Follower) -> None:
+    """Wait until the log is read as far as it was when this connection began.
+
+    Raises:
+        BusAwayError: it was not within READ_UP_WITHIN_S.
+    """
+    try:
+        async with asyncio.timeout(READ_UP_WITHIN_S):
+            while not following.is_caught_up:  # noqa: ASYNC110  # two conditions of the follower, and the connection's
+                await asyncio.sleep(READ_UP_LOOK_EVERY_S)
+    except TimeoutError:
+        raise BusAwayError("ASSIGNMENTS is not read to its end yet") from None

@@ -1,0 +1,82 @@
+"""How far what waits is doubtful, in the metadata of PAYMENTS: written when the store went back in time.
+
+It lies in the store itself, so that a copy of it says so too; and it names the server process that was met last, since
+one that does not sync each message may have lost what it acknowledged before.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from services.bus import api
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import stream_state
+from services.contracts import subjects
+from services.contracts.stamp import text_of
+
+PAYMENTS_TO = "doubtful_payments_to"
+LINES_TO = "doubtful_lines_to"
+SINCE = "doubtful_since"
+SERVER = "server"
+WRITE_TRIES_MAX = 10
+AGAIN_AFTER_S = 0.05
+
+log = logging.getLogger("tarifa.records")
+
+Marks = Mapping[str, str]
+
+
+class StoreWentBackError(Exception):
+    """The store knows less than this process does: its view is worth nothing. Start again, and read from the start."""
+
+
+async def read_marks(bus: Bus) -> Marks:
+    """Return the metadata of PAYMENTS.
+
+    Raises:
+        ApiError, BusAwayError: as of the API.
+    """
+    info = await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}")
+    return {str(name): str(text) for name, text in info["config"].get("metadata", {}).items()}
+
+
+async def mark_doubtful(bus: Bus, at: datetime) -> Marks:
+    """Have all that waits now be doubtful from this moment on; return the metadata as it is then.
+
+    Raises:
+        ApiError, BusAwayError: as of the API; repeat it before anything is sent.
+    """
+    payments_to = (await stream_state(bus, subjects.PAYMENTS)).last_seq
+    lines_to = (await stream_state(bus, subjects.ASSIGNMENTS)).last_seq
+    known = await read_marks(bus)
+    marks = {
+        PAYMENTS_TO: str(max(payments_to, int(known.get(PAYMENTS_TO, "0")))),
+        LINES_TO: str(max(lines_to, int(known.get(LINES_TO, "0")))),
+        SINCE: text_of(at),
+        SERVER: bus.server_id,
+    }
+    log.warning("store.doubtful", extra={"payments_to": marks[PAYMENTS_TO], "lines_to": marks[LINES_TO]})
+    return await _write(bus, marks)
+
+
+async def note_server(bus: Bus) -> Marks:
+    """Write which server process was met; nothing waits that could be doubtful.
+
+    Raises:
+        ApiError, BusAwayError: as of the API.
+    """
+    return await _write(bus, {SERVER: bus.server_id})
+
+
+async def _write(bus: Bus, marks: Marks) -> Marks:
+    # Others write the configuration of the stream too: what was written is read back.
+    for _ in range(WRITE_TRIES_MAX):
+        config = (await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}"))["config"]
+        written = {**config.get("metadata", {}), **marks}
+        await api.call(bus, f"STREAM.UPDATE.{subjects.PAYMENTS}", {**config, "metadata": written})
+        found = await read_marks(bus)
+        if all(found.get(name) == text for name, text in marks.items()):
+            return found
+        await asyncio.sleep(AGAIN_AFTER_S)
+    raise BusAwayError("the metadata of PAYMENTS is being changed by others")

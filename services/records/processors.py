@@ -1,0 +1,95 @@
+"""The bucket ``processors``: who charges. Written by compare-and-set, so that no change is lost to another."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.follow import Follower
+from services.bus.lookup import last_for_each
+from services.bus.publish import Conflict, Stored, store
+from services.bus.work_queue import Delivery
+from services.contracts import subjects
+from services.contracts.events import NotAnEventError
+from services.contracts.roster import ProcessorEntry, decode_entry, encode_entry
+
+_STREAM = f"KV_{subjects.PROCESSORS}"
+_PREFIX = f"$KV.{subjects.PROCESSORS}."
+CHANGE_TRIES_MAX = 20
+AGAIN_AFTER_S = 0.05
+
+
+class StoredEntry(NamedTuple):
+    """An entry and the revision by which it may be written anew."""
+
+    entry: ProcessorEntry
+    revision: int
+
+
+class ProcessorBucket:
+    """All processors by name."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def read(self) -> dict[str, StoredEntry]:
+        """Return every entry as it is now.
+
+        Raises:
+            BusAwayError: the bucket does not answer, or holds what cannot be read.
+        """
+        try:
+            messages = await last_for_each(self._bus, _STREAM, [f"{_PREFIX}>"])
+        except ApiError as error:
+            raise BusAwayError(str(error)) from error
+        return {_name(each.subject): StoredEntry(_entry(each.subject, each.data), each.seq) for each in messages}
+
+    async def change(
+        self, name: str, change: Callable[[ProcessorEntry | None], ProcessorEntry | None]
+    ) -> ProcessorEntry | None:
+        """Write what ``change`` makes of the entry that is there, None leaves it; return what is there then.
+
+        Raises:
+            BusAwayError: not known whether it is written; try again.
+        """
+        for _ in range(CHANGE_TRIES_MAX):
+            found = (await self.read()).get(name)
+            known = None if found is None else found.entry
+            wanted = change(known)
+            if wanted is None or wanted == known:
+                return known
+            revision = 0 if found is None else found.revision
+            result = await store(self._bus, _STREAM, f"{_PREFIX}{name}", encode_entry(wanted), expected_last=revision)
+            if isinstance(result, Stored):
+                return wanted
+            if not isinstance(result, Conflict):
+                raise BusAwayError(f"the processor {name} could not be written: {result}")
+            await asyncio.sleep(AGAIN_AFTER_S)
+        raise BusAwayError(f"the processor {name} is being changed by others")
+
+    def follower(self, changed: Callable[[str, ProcessorEntry], None]) -> Follower:
+        """Return what tells every entry, and each one that is written from then on."""
+
+        def apply(delivery: Delivery) -> None:
+            changed(_name(delivery.subject), _entry(delivery.subject, delivery.data))
+
+        return Follower(self._bus, _STREAM, f"{_PREFIX}>", apply)
+
+
+def entries_of(stored: Mapping[str, StoredEntry]) -> dict[str, ProcessorEntry]:
+    """Return the entries without their revisions."""
+    return {name: each.entry for name, each in stored.items()}
+
+
+def _name(subject: str) -> str:
+    return subject.removeprefix(_PREFIX)
+
+
+def _entry(subject: str, data: bytes) -> ProcessorEntry:
+    try:
+        return decode_entry(data)
+    except NotAnEventError as error:
+        raise BusAwayError(
+            f"the entry of {_name(subject)} in the bucket {subjects.PROCESSORS} cannot be read: {error}"
+        ) from error

@@ -1,0 +1,70 @@
+"""SETTLEMENTS, looked up by payment and written."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import last_for_each
+from services.bus.publish import Stored, store
+from services.contracts import subjects
+from services.contracts.away import AwayError
+from services.contracts.events import (
+    NotAnEventError,
+    PaymentRefused,
+    PaymentSettled,
+    decode_settlement,
+    encode,
+)
+
+# No client waits for a settlement; several in one write wake the server once.
+STORE_WITHIN_S = 0.01
+
+log = logging.getLogger("tarifa.records")
+
+
+class SettlementRecords:
+    """What was booked or refused."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._are_stored = True
+        self.last_seq = 0  # the largest sequence that a PubAck gave
+
+    async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
+        """Return what is stored of these payments now; of two of one payment a booking, else the newer one."""
+        try:
+            messages = await last_for_each(
+                self._bus, subjects.SETTLEMENTS, [subjects.any_settlement(each) for each in payment_ids]
+            )
+        except (BusAwayError, ApiError) as error:
+            raise AwayError(str(error)) from error
+        found: dict[str, PaymentSettled | PaymentRefused] = {}
+        for message in sorted(messages, key=lambda each: each.seq):
+            try:
+                event = decode_settlement(message.data)
+            except NotAnEventError as error:
+                log.error("settlement.unreadable", extra={"seq": message.seq, "error": str(error)})  # noqa: TRY400
+                raise AwayError(f"settlement {message.seq} cannot be read: {error}") from error
+            if not isinstance(event, PaymentSettled | PaymentRefused):
+                raise AwayError(f"settlement {message.seq} is a {type(event).__name__}, which its subject denies")
+            if isinstance(event, PaymentSettled) or event.id not in found:
+                found[event.id] = event
+        return found
+
+    async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
+        """Store a settlement; return whether it is stored now."""
+        kind = subjects.settled if isinstance(event, PaymentSettled) else subjects.refused
+        subject = kind(event.processor, event.id)
+        result = await store(self._bus, subjects.SETTLEMENTS, subject, encode(event), within_s=STORE_WITHIN_S)
+        is_stored = isinstance(result, Stored)
+        if isinstance(result, Stored):
+            self.last_seq = max(self.last_seq, result.seq)
+        if is_stored != self._are_stored:
+            # Said when it begins and when it ends; every payment in hand tries again in between.
+            level = logging.INFO if is_stored else logging.ERROR
+            log.log(
+                level, "settlements.stored" if is_stored else "settlements.not_stored", extra={"result": str(result)}
+            )
+            self._are_stored = is_stored
+        return is_stored

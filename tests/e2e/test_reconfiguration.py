@@ -1,0 +1,115 @@
+"""Settings change under payments in doubt: they stay with the processor that may have charged them, at its old URL."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from sandbox.stack import Stack
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.doubtful import Doubtful, serving
+from tests.e2e.river import PATIENCE_S, River, new_id, until
+
+
+@asynccontextmanager
+async def river_with(folder: Path, processors: str) -> AsyncIterator[River]:
+    """A stack on this folder's stores, which charges there."""
+    env = ENVIRONMENT | {"PROCESSORS": processors, "SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "2", "KEEP": "1"}
+    stack = Stack(folder, env=env)
+    await asyncio.to_thread(stack.start)
+    try:
+        async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
+            yield River(stack, http)
+    finally:
+        await asyncio.to_thread(stack.stop)
+
+
+async def in_doubt_at(river: River, processor: Doubtful) -> str:
+    """Accept a payment that the processor booked without a word."""
+    payment_id, posts = new_id(), processor.posts
+    await river.pay_until_accepted(payment_id)
+    await until(lambda: asyncio.sleep(0, processor.posts > posts), "it was sent")
+    return payment_id
+
+
+async def listed(river: River) -> list[dict[str, str]]:
+    """Return what the command ``tarifa processors`` tells."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.audit.processors", "--json"),
+        env={**os.environ, "NATS_URL": river.stack.nats_url},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0
+    return [json.loads(line) for line in said.splitlines()]
+
+
+async def test_another_url_under_the_same_name_charges_nobody_at_both(tmp_path: Path) -> None:
+    """New payments go to the new one; what is in doubt stays at the old URL, and is settled there when it answers."""
+    old, new, fallback = Doubtful(), Doubtful(), Doubtful()
+    new.answers = fallback.answers = True
+    async with serving(old) as old_url, serving(new) as new_url, serving(fallback) as dear_url:
+        dear = f"fallback={dear_url}@0.15"
+        async with river_with(tmp_path, f"default={old_url}@0.05,{dear}") as river:
+            doubtful = await in_doubt_at(river, old)
+        async with river_with(tmp_path, f"default={new_url}@0.05,{dear}") as river:
+            fresh = new_id()
+            await river.pay_until_accepted(fresh)
+            await river.until_settled([fresh])
+            assert list(new.booked) == [fresh]
+            states = {place["generation"]: (place["state"], place["url"]) for place in await listed(river)}
+            assert states["default/2"] == ("open", new_url)
+            assert states["default/1"] == ("closing", old_url)
+            old.answers = True
+            await river.until_settled([doubtful])
+            assert (await river.payment(doubtful))["processor"] == "default"
+            assert doubtful not in new.booked | fallback.booked
+            assert (await river.summary())["default"]["totalRequests"] == 2
+
+            async def is_done() -> bool:
+                return {place["generation"] for place in await listed(river)} == {"default/2", "fallback/1"}
+
+            await until(is_done, "the old generation is forgotten")
+
+
+async def test_a_processor_taken_out_keeps_what_it_charged_and_what_it_may_have_charged(tmp_path: Path) -> None:
+    """Its payments stay in every summary, and those in doubt are settled there when it answers."""
+    abroad, home = Doubtful(), Doubtful()
+    abroad.answers = home.answers = True
+    async with serving(abroad) as abroad_url, serving(home) as home_url:
+        async with river_with(tmp_path, f"abroad={abroad_url}@0.01,home={home_url}@0.05") as river:
+            settled = await river.pay_many(20)
+            await river.until_settled(settled)
+            abroad.answers = False
+            doubtful = await in_doubt_at(river, abroad)
+        async with river_with(tmp_path, f"home={home_url}@0.05") as river:
+            fresh = new_id()
+            await river.pay_until_accepted(fresh)
+            await river.until_settled([fresh])
+            summary = await river.summary()
+            assert {name: totals["totalRequests"] for name, totals in summary.items()} == {"home": 1, "abroad": 20}
+            assert (await river.payment(doubtful))["status"] == "accepted"
+            abroad.answers = True
+            await river.until_settled([doubtful])
+            assert (await river.summary())["abroad"]["totalRequests"] == 21
+            assert list(home.booked) == [fresh]
+
+
+async def test_fees_the_other_way_round_apply_at_once_and_charge_nobody_again(tmp_path: Path) -> None:
+    """What is cheapest now gets what is new; what was settled before stays where it was."""
+    one, two = Doubtful(), Doubtful()
+    one.answers = two.answers = True
+    async with serving(one) as one_url, serving(two) as two_url:
+        async with river_with(tmp_path, f"one={one_url}@0.05,two={two_url}@0.15") as river:
+            before = await river.pay_many(5)
+            await river.until_settled(before)
+        async with river_with(tmp_path, f"one={one_url}@0.15,two={two_url}@0.05") as river:
+            after = await river.pay_many(5)
+            await river.until_settled(after)
+        assert set(one.booked) == set(before)
+        assert set(two.booked) == set(after)

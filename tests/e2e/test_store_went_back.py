@@ -1,0 +1,92 @@
+"""The store of nats-server goes back in time (a power cut, a copy put back): nobody is charged twice for it.
+
+The schedule: payments wait for the cheap processor, which fails; a copy of the store is taken; they are settled at the
+dear one; the cheap one is well again; the copy is put back. What the store knows then is that they wait.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.stack import Stack
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.river import PATIENCE_S, River, new_id
+
+BOOKS_WITHIN_S = 6
+ENV = ENVIRONMENT | {
+    "SETTLE_WITHIN_S": "5",
+    "CALL_TIMEOUT_S": "2",
+    "ACK_WAIT_S": "2",
+    "BOOKS_WITHIN_S": str(BOOKS_WITHIN_S),
+}
+
+
+@asynccontextmanager
+async def river_with(folder: Path, **env: str) -> AsyncIterator[River]:
+    """A stack on this folder's stores."""
+    stack = Stack(folder, env=ENV | env)
+    await asyncio.to_thread(stack.start)
+    try:
+        async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
+            yield River(stack, http)
+    finally:
+        await asyncio.to_thread(stack.stop)
+
+
+async def copied_and_settled_since(river: River, copy: Path) -> list[str]:
+    """Have payments wait, copy the store, and let them be settled at fallback."""
+    await river.set_processor("default", failing=True)
+    ids = await river.pay_many(20)
+    await asyncio.to_thread(river.stack.copy_store, copy)
+    await river.until_settled(ids)
+    assert all(found == ["fallback"] for found in (await river.where(ids)).values())
+    await river.set_processor("default", failing=False)
+    return ids
+
+
+@pytest.mark.parametrize("sync", ["always", "2m"])
+async def test_a_store_that_went_back_under_running_dispatchers_charges_nobody_twice(tmp_path: Path, sync: str) -> None:
+    """They have read more than it has: all that waits is asked about everywhere, and settled where it was booked."""
+    async with river_with(tmp_path / "stack", SYNC=sync, DISPATCHERS="2") as river:
+        ids = await copied_and_settled_since(river, tmp_path / "copy")
+        died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
+        river.stack.wait_restarted("nats", died)
+        fresh = new_id()
+        await river.pay_until_accepted(fresh)
+        await river.until_settled([*ids, fresh])
+        await river.assert_charged_once([*ids, fresh])
+        assert all(found == ["fallback"] for found in (await river.where(ids)).values())
+
+
+async def test_without_always_another_server_process_is_enough_to_doubt(tmp_path: Path) -> None:
+    """Every dispatcher dies with it, so that nobody has read more: what waits is doubtful all the same."""
+    async with river_with(tmp_path / "stack", SYNC="2m") as river:
+        ids = await copied_and_settled_since(river, tmp_path / "copy")
+        dispatcher = river.stack.kill("dispatcher-1", signal.SIGSTOP)
+        died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
+        river.stack.kill("dispatcher-1", signal.SIGKILL)
+        river.stack.wait_restarted("nats", died)
+        river.stack.wait_restarted("dispatcher-1", dispatcher)
+        await river.until_settled(ids)
+        await river.assert_charged_once(ids)
+
+
+async def test_a_killed_server_that_lost_nothing_costs_a_wait_and_no_payment(tmp_path: Path) -> None:
+    """What waits is asked about, found nowhere, and sent after the wait; what comes since is not kept waiting."""
+    async with river_with(tmp_path, SYNC="2m") as river:
+        for name in ("default", "fallback"):
+            await river.set_processor(name, failing=True)
+        waiting = await river.pay_many(10)
+        died = river.stack.kill("nats", signal.SIGKILL)
+        river.stack.wait_restarted("nats", died)
+        for name in ("default", "fallback"):
+            await river.set_processor(name, failing=False)
+        fresh = await river.pay_many(3)
+        await river.until_settled(fresh)
+        await river.until_settled(waiting)
+        await river.assert_charged_once([*waiting, *fresh])
