@@ -132,9 +132,8 @@ class Stack:
             ready = False
         if not ready:
             self.stop()
-            raise StackError(
-                "the stack did not become ready:\n" + "\n".join(list(self.log_lines)[-_LINES_IN_AN_ERROR:])
-            )
+            last = "\n".join(list(self.log_lines)[-_LINES_IN_AN_ERROR:])
+            raise StackError(f"the stack did not become ready:\n{last}")
 
     def stop(self) -> int:
         """Stop all in order and return the exit code; harmless if it ended already."""
@@ -174,7 +173,7 @@ class Stack:
         write_env(self.run_dir, part, env)
 
     def copy_store(self, to: Path) -> None:
-        """Copy the store of nats-server at one moment, frozen meanwhile; raises as `put_store_back`."""
+        """Copy the store of a frozen nats-server; raises as `put_store_back`."""
         self.kill("nats", signal.SIGSTOP)
         try:
             shutil.copytree(self._store, to)
@@ -185,7 +184,7 @@ class Stack:
         """Kill nats-server, and have it start again on the copy, as after a power cut; return who was killed.
 
         Raises:
-            FileNotFoundError, ProcessLookupError: it is not running at this moment.
+            FileNotFoundError, ProcessLookupError: it is not running.
         """
         assert self._process is not None  # noqa: S101  # the stack runs
         self._process.send_signal(signal.SIGSTOP)  # or it would start it again before the copy is in its place
