@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from sandbox.chaos.acts import Act, Kind
 from sandbox.chaos.apart import Apart
+from sandbox.chaos.load import Load
 from sandbox.chaos.processors import CALM, WELL
 from sandbox.chaos.spells import Spells
+from sandbox.chaos.upheavals import Upheavals
 from sandbox.chaos.world import World
 from sandbox.nats_wire import WireError, api
 
-# What is found down is waited for a little: a part that has just been started again.
-RUNNING_WITHIN_S = 2.0
-POLL_S = 0.1
 # A stream is full again whenever it was emptied a little, or a service has written its own limit back.
 FULL_AGAIN_EVERY_S = 0.5
 _LIMITS = {
@@ -45,10 +44,11 @@ class Done:
 class Actions:
     """Faults under way and done."""
 
-    def __init__(self, world: World, apart: Apart) -> None:
+    def __init__(self, world: World, load: Load, apart: Apart) -> None:
         self._world = world
         self._apart = apart
         self.spells = Spells(world)
+        self.upheavals = Upheavals(world, load)
         self.done: list[Done] = []
         self.skipped: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
@@ -69,7 +69,10 @@ class Actions:
             Kind.REFUSAL: self.spells.cast,
             Kind.RELEASE: self.spells.release,
             Kind.CLOCKS: self._clocks,
-            Kind.RECONFIGURE: self._reconfigure,
+            Kind.RECONFIGURE: self.upheavals.reconfigure,
+            Kind.MOVE: self.upheavals.move,
+            Kind.REPLACE: self.upheavals.replace,
+            Kind.STORE_BACK: self.upheavals.put_store_back,
         }
 
     @property
@@ -94,7 +97,7 @@ class Actions:
         for part in (*self._world.services, *self._world.processors):
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 self._world.signal(part, signal.SIGCONT)
-        for processor in self._world.processors.values():
+        for processor in self._world.everybody:
             processor.let_be()
             processor.want(mood=CALM, profile=WELL)
             await processor.proxy.pass_through()
@@ -113,40 +116,16 @@ class Actions:
 
     # Processes.
 
-    async def _signal(self, act: Act, number: signal.Signals) -> None:
-        deadline_s = time.monotonic() + RUNNING_WITHIN_S
-        while True:
-            try:
-                self._world.signal(act.target, number, act.lasts_s)
-            except (ProcessLookupError, FileNotFoundError):
-                if time.monotonic() > deadline_s:
-                    raise
-                await asyncio.sleep(POLL_S)
-            else:
-                return
-
     async def _end(self, act: Act) -> str:
-        await self._signal(act, _SIGNALS[act.kind])
+        await self._world.hit(act.target, _SIGNALS[act.kind], act.lasts_s)
         await asyncio.sleep(act.lasts_s)
         return ""
 
     async def _freeze(self, act: Act) -> str:
-        await self._signal(act, signal.SIGSTOP)
+        await self._world.hit(act.target, signal.SIGSTOP, act.lasts_s)
         await asyncio.sleep(act.lasts_s)
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             self._world.signal(act.target, signal.SIGCONT)
-        return ""
-
-    async def _reconfigure(self, act: Act) -> str:
-        """Have a dispatcher run for a while with the fees the other way round."""
-        stack = self._world.stack
-        stack.reconfigure(act.target, self._world.fees_reversed)
-        try:
-            await self._signal(act, signal.SIGTERM)
-            await asyncio.sleep(act.lasts_s)
-        finally:
-            stack.reconfigure(act.target, {})
-        await self._signal(act, signal.SIGTERM)
         return ""
 
     # Clients.

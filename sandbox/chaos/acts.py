@@ -23,6 +23,11 @@ class Group(StrEnum):
     RELEASE = "release"  # an operator takes payments in doubt from a processor that never books them
     CLOCKS = "clocks"  # payments are stored by an ingress whose clock is wrong
     RECONFIGURE = "reconfigure"  # a dispatcher runs for a while with the fees the other way round
+    MOVE = "move"  # a processor gets another address, or another one takes its name
+
+
+# Long, and each with a question of its own; see `trials` and `changes`.
+NEW = frozenset({Group.OUTAGE, Group.SLOWER, Group.REFUSAL, Group.RELEASE, Group.CLOCKS, Group.RECONFIGURE, Group.MOVE})
 
 
 class Kind(StrEnum):
@@ -45,6 +50,12 @@ class Kind(StrEnum):
     RELEASE = "release"
     CLOCKS = "clocks"
     RECONFIGURE = "reconfigure"
+    MOVE = "move"
+    REPLACE = "replace"
+    STORE_BACK = "store_back"
+
+
+REPLACED_MAX = 3  # in one run; each one that was replaced goes on running, for what it may still have to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +78,9 @@ class Setting:
     processors: Sequence[str]
     ack_wait_s: float
     call_timeout_s: float
+    store_goes_back: bool = False
+
+    @property
+    def dispatchers(self) -> list[str]:
+        """Those of the services."""
+        return [part for part in self.services if part.startswith("dispatcher")]

@@ -74,6 +74,11 @@ class Load:
         for task in self._tasks:
             task.cancel()
 
+    def give_up_since(self, copied_s: float) -> None:
+        """Have no client repeat what it has sent by now, unless it was accepted before that time."""
+        for offer in self.offers.values():
+            offer.given_up |= offer.sent > 0 and (offer.accepted_s is None or offer.accepted_s > copied_s)
+
     async def _client(self) -> None:
         dice = self._dice
         offer = Offer(new_id(dice), dice.randint(1, 100_000), bad=happens(dice, BAD))
@@ -111,6 +116,8 @@ class Load:
             await asyncio.sleep(1)
 
     async def _post(self, offer: Offer, asked: Asked, other: dict[str, Any] | None = None) -> bool:
+        if offer.given_up:
+            return True
         shouts = happens(self._dice, SHOUTED)
         fields = {"correlationId": offer.id.upper() if shouts else offer.id, "amount": offer.cents / 100} | (
             other or {}

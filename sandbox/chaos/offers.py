@@ -42,6 +42,7 @@ class Offer:
     apart_s: float = 0.0
     sent: int = 0
     accepted_s: float | None = None
+    given_up: bool = False  # it is not sent again, whatever was answered
     story: list[tuple[float, str]] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)  # every different settlement that it was shown
     wrongs: list[str] = field(default_factory=list)

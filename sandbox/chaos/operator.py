@@ -1,4 +1,4 @@
-"""An operator: looks for payments in doubt, and releases one with the command that the README gives."""
+"""An operator: releases payments in doubt, and moves processors, with the commands that the README gives."""
 
 import asyncio
 import contextlib
@@ -35,9 +35,20 @@ async def in_doubt_at(world: World, processor: str) -> AsyncGenerator[str, None]
 
 async def release(world: World, payment_id: str, bound_to: str, to: str) -> Release:
     """Run the command, and return what it said."""
+    accepted = ("--i-accept-the-risk-of-a-double-charge", payment_id)
+    code, text = await _command(world, "release", payment_id, "--to", to, "--reason", "chaos", *accepted)
+    return Release(payment_id, bound_to, to, code=code, announced=_RISK in text, said=text)
+
+
+async def move(world: World, name: str, url: str) -> bool:
+    """Run the command that says where a processor is now; return whether it is done."""
+    code, _ = await _command(world, "processors", "move", name, "--to", url)
+    return code == 0
+
+
+async def _command(world: World, module: str, *arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.audit.release", payment_id, "--to", to, "--reason", "chaos"),
-        *("--i-accept-the-risk-of-a-double-charge", payment_id),
+        *(sys.executable, "-m", f"services.audit.{module}", *arguments),
         cwd=_TOP,
         env={**os.environ, **world.environment, "NATS_URL": world.stack.nats_url},
         stdout=asyncio.subprocess.PIPE,
@@ -52,5 +63,4 @@ async def release(world: World, payment_id: str, bound_to: str, to: str) -> Rele
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-    text = said.decode(errors="replace")
-    return Release(payment_id, bound_to, to, code=process.returncode or 0, announced=_RISK in text, said=text)
+    return process.returncode or 0, said.decode(errors="replace")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
-from sandbox.chaos import trials
+from sandbox.chaos import changes, trials
 from sandbox.chaos.acts import Act, Group, Kind, Setting
 from sandbox.chaos.moods import happens, random_mood
 from sandbox.chaos.victims import Victims
@@ -24,10 +24,13 @@ FREEZE_MORE_S = 4.0  # at most so much longer than ack_wait
 def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ...]:
     """Return all faults in the order of their times; all are over when the load ends."""
     victims = Victims((*setting.services, *setting.processors), longest_s=setting.ack_wait_s + FREEZE_MORE_S)
-    # The trials first: what they are to hit at their moment must not be lying down already.
-    acts = [*trials.of_processors(Random(f"{seed}/trial"), setting, groups, victims)]
+    acts = [*changes.stores_back(Random(f"{seed}/store"), setting, victims)] if setting.store_goes_back else []
+    # Then the trials: what they are to hit at their moment must not be lying down already.
+    acts += [*trials.of_processors(Random(f"{seed}/trial"), setting, groups, victims)]
     if Group.RECONFIGURE in groups:
-        acts += trials.reconfigurations(Random(f"{seed}/reconfigure"), setting, victims)
+        acts += changes.reconfigurations(Random(f"{seed}/reconfigure"), setting, victims)
+    if Group.MOVE in groups:
+        acts += changes.moves(Random(f"{seed}/move"), setting, victims)
     if Group.CLOCKS in groups:
         acts += trials.clocks(Random(f"{seed}/clocks"), setting)
     acts += _process_acts(Random(f"{seed}/process"), setting, groups, victims)
@@ -40,7 +43,7 @@ def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ..
             acts += _network(Random(f"{seed}/network/{name}"), name, setting)
     if Group.FULL in groups:
         acts += _full(Random(f"{seed}/full"), setting)
-    within = [act for act in acts if act.at_s + act.lasts_s <= setting.length_s]
+    within = [act for act in changes.apart_from_copies(acts) if act.at_s + act.lasts_s <= setting.length_s]
     return tuple(sorted(within, key=lambda act: (act.at_s, act.target, act.kind)))
 
 

@@ -32,15 +32,30 @@ DELAY_MS_MAX = 1_000
 
 
 class SimulatedProcessor:
-    """One processor: what it is wanted to do wrong survives its restarts, and so does what it has done."""
+    """One processor: what it is wanted to do wrong survives its restarts, and so does what it has done.
+
+    ``number`` tells those of one name apart: the first, and those that took its name later. ``seed_url`` is where
+    settings have it, wherever it has moved since.
+    """
 
     def __init__(
-        self, name: str, *, port: int, fee: str, folder: Path, console: Console, http: httpx.AsyncClient
+        self,
+        name: str,
+        *,
+        port: int,
+        fee: str,
+        folder: Path,
+        console: Console,
+        http: httpx.AsyncClient,
+        number: int = 1,
     ) -> None:
         self.name = name
-        self.part = f"processor-{name}"
+        self.part = f"processor-{name}" if number == 1 else f"processor-{name}-{number}"
         self.fee = fee
         self.proxy = FaultProxy(port)
+        self.seed_url = self.proxy.url
+        self._port = port
+        self._left: list[FaultProxy] = []
         self.held = 0
         self._url = f"http://{HOST}:{port}/admin"
         self._http = http
@@ -83,6 +98,14 @@ class SimulatedProcessor:
         )
 
     @property
+    def network(self) -> Counter[str]:
+        """What happened on all its addresses."""
+        total: Counter[str] = Counter()
+        for proxy in (self.proxy, *self._left):
+            total.update({name: getattr(proxy.counts, name) for name in proxy.counts.__slots__})
+        return total
+
+    @property
     def done(self) -> Counter[str]:
         """How often it has done which fault, in all its lives."""
         total: Counter[str] = Counter()
@@ -98,10 +121,6 @@ class SimulatedProcessor:
         """Start the process."""
         self._write_first_mood()
         self._keeper.start()
-
-    def stop(self) -> None:
-        """End the process."""
-        self._keeper.kill()
 
     def signal(self, number: signal.Signals, down_s: float) -> None:
         """Send a signal; if it dies of it, it stays down for a while. Raises ProcessLookupError if it does not run."""
@@ -140,6 +159,26 @@ class SimulatedProcessor:
         unfinished = self._first_mood.with_suffix(".new")
         unfinished.write_bytes(orjson.dumps(self._wanted[0]))
         unfinished.replace(self._first_mood)
+
+    async def another_address(self) -> FaultProxy:
+        """Have it be found at one more address; all is as usual there."""
+        proxy = FaultProxy(self._port)
+        self._left.append(proxy)
+        await proxy.start()
+        return proxy
+
+    async def leave_for(self, proxy: FaultProxy) -> None:
+        """Be found at that other address only, and have faults of the network happen there."""
+        before, self.proxy = self.proxy, proxy
+        self._left = [before, *(each for each in self._left if each is not proxy)]
+        await before.refuse()
+        await before.reset()
+
+    async def close(self) -> None:
+        """End the process, and be found nowhere."""
+        self._keeper.kill()
+        for proxy in (self.proxy, *self._left):
+            await proxy.close()
 
     async def tend(self) -> None:
         """Keep it alive and told, and its counts noted, until cancelled."""

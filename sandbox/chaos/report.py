@@ -37,6 +37,8 @@ class Figures:
     charged: Mapping[str, int]
     released: int
     charged_as_announced: int  # a second time, after a release that told of this risk
+    lacked_lost: int  # accepted since a copy that was put back, and at no processor
+    lacked_charged: int  # booked since, and in no stream
     alarms: Mapping[str, int]
     longest_standstill_s: float
     standstill_s: int  # by so much the longest one was too long
@@ -91,6 +93,7 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "longest standstill", f"{figures.longest_standstill_s:.1f} s"
     yield "charged", _listed(figures.charged)
     yield "released / charged again by it", f"{figures.released:,} / {figures.charged_as_announced:,}"
+    yield "not in the copy: lost / charged", f"{figures.lacked_lost:,} / {figures.lacked_charged:,}"
     yield "errors in the logs", _listed(figures.alarms)
     yield "left in PAYMENTS", "not known" if figures.queue_length is None else f"{figures.queue_length:,}"
     verdicts = [f"{count:,}" for count in figures.verdicts.values()]

@@ -52,8 +52,10 @@ class Run:
             hangs_up=Group.CLIENT in options.groups,
         )
         apart = Apart(there, self._load.offers, Random(f"{options.seed}/apart"))
-        self._actions = Actions(there, apart)
-        self._summaries = Summaries(self._http, there.processors, Random(f"{options.seed}/summaries"))
+        self._actions = Actions(there, self._load, apart)
+        self._summaries = Summaries(
+            self._http, tuple(there.processors), there.totals, Random(f"{options.seed}/summaries")
+        )
         self._standstill = Standstill()
 
     async def carry_out(self) -> bool:
@@ -73,7 +75,12 @@ class Run:
     async def _storm(self) -> None:
         there = self._world
         setting = Setting(
-            self._load_s, there.services, tuple(there.processors), ack_wait_s=ACK_WAIT_S, call_timeout_s=CALL_TIMEOUT_S
+            self._load_s,
+            there.services,
+            tuple(there.processors),
+            ack_wait_s=ACK_WAIT_S,
+            call_timeout_s=CALL_TIMEOUT_S,
+            store_goes_back=self._options.store_goes_back,
         )
         acts = plan(self._options.seed, setting, self._options.groups)
         begin_s = time.monotonic()
@@ -135,6 +142,7 @@ class Run:
             "passed": figures.has_passed,
             "findings": evidence.findings,
             "releases": releases,
+            "not in the copy": evidence.lacked,
         }
         folder = self._world.folder
         (folder / "result.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -154,10 +162,9 @@ class Run:
         in_doubt = [offer for offer in offers if offer.accepted_s is None and not offer.bad]
         network: Counter[str] = Counter()
         faults: Counter[str] = Counter()
-        for processor in there.processors.values():
+        for processor in there.everybody:
             faults.update(processor.done)
-            counts = processor.proxy.counts
-            network.update({name: getattr(counts, name) for name in counts.__slots__})
+            network.update(processor.network)
         unknown_at = {outcome.id: outcome.processor for outcome in evidence.unknown}
         return Figures(
             repeat=self._options.repeat,
@@ -181,6 +188,8 @@ class Run:
             charged=Counter(booked.values()),
             released=sum(release.is_done for release in self._actions.spells.releases),
             charged_as_announced=len(evidence.second_charges),
+            lacked_lost=len(evidence.lacked.lost),
+            lacked_charged=len(evidence.lacked.charged),
             alarms=evidence.alarms,
             longest_standstill_s=self._standstill.longest_s,
             standstill_s=self._standstill.beyond_s,

@@ -35,12 +35,13 @@ class Spells:
 
     async def outage(self, act: Act) -> str:
         """The same, and return for how long after the first hit another processor served: payments go on there."""
-        others = [each for name, each in self._world.processors.items() if name != act.target]
+        processors, tried = self._world.processors, self._world.processors[act.target]
         served_s, begun_s, last_s = 0.0, time.monotonic(), time.monotonic()
         async with self._overruled(act):
             while (now_s := time.monotonic()) < begun_s + act.lasts_s:
-                is_after_hit = now_s - begun_s > act.detail["hit_after_s"]
-                served_s += (now_s - last_s) * (is_after_hit and any(each.takes_payments for each in others))
+                is_asked = now_s - begun_s > act.detail["hit_after_s"] and processors[act.target] is tried
+                others = (each for each in processors.values() if each.name != act.target)
+                served_s += (now_s - last_s) * (is_asked and any(each.takes_payments for each in others))
                 last_s = now_s
                 await asyncio.sleep(LOOK_EVERY_S)
         return f"{served_s:.1f}"

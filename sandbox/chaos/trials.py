@@ -1,8 +1,7 @@
 """Long faults with a question of their own: does the rest go on, and is it right when the fault is over?
 
 The trials of processors follow each other, one at a time: while one processor is tried, the other may be expected to
-carry on. They come round like a deck of cards, so that even a short run has seen several kinds. A trial that needs more
-of the services, as another URL or a store put back from a copy, becomes one more kind here and one handler in `spells`.
+carry on. They come round like a deck of cards, so that even a short run has seen several kinds.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +24,6 @@ SLOWER_S = (8.0, 14.0)
 SLOWER_THAN_TIMEOUT = 1.2
 REFUSAL_S = (8.0, 14.0)
 RELEASE_S = (18.0, 24.0)
-RECONFIGURE_S = (8.0, 14.0)
-RECONFIGURE_EVERY_S = (20.0, 35.0)
 CLOCKS_S = (6.0, 12.0)
 CLOCKS_EVERY_S = (15.0, 30.0)
 APART_S = (60.0, -3600.0)  # ahead, as after a wrong summer time behind
@@ -58,20 +55,6 @@ def of_processors(dice: Random, setting: Setting, groups: frozenset[Group], vict
         at_s += lasts_s + dice.uniform(*BETWEEN_S)
 
 
-def reconfigurations(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give restarts of a dispatcher with other settings, each with the restart that takes them back."""
-    dispatchers = _dispatchers(setting)
-    at_s = dice.uniform(*BETWEEN_S)
-    while at_s < setting.length_s:
-        lasts_s = dice.uniform(*RECONFIGURE_S)
-        target = victims.choose(dice, at_s, deaths=2, among=dispatchers)
-        if target is not None and target == victims.choose(dice, at_s + lasts_s, deaths=2, among=(target,)):
-            for death_s in (at_s, at_s + lasts_s):
-                victims.take(target, death_s, dies=True)
-            yield Act(at_s, Kind.RECONFIGURE, target, lasts_s)
-        at_s += lasts_s + dice.uniform(*RECONFIGURE_EVERY_S)
-
-
 def clocks(dice: Random, setting: Setting) -> Iterator[Act]:
     """Give times in which an ingress with a wrong clock accepts payments too."""
     at_s = dice.uniform(*BETWEEN_S)
@@ -89,14 +72,10 @@ def _hits(dice: Random, outage_s: float, setting: Setting, victims: Victims) -> 
     for after_s in times_s:
         at_s = outage_s + after_s
         kind = Kind.KILL if happens(dice, KILLED) else Kind.RESTART
-        target = victims.choose(dice, at_s, deaths=1, among=("nats", *_dispatchers(setting)))
+        target = victims.choose(dice, at_s, deaths=1, among=("nats", *setting.dispatchers))
         if target is not None:
             victims.take(target, at_s, dies=True)
             yield Act(at_s, kind, target)
-
-
-def _dispatchers(setting: Setting) -> list[str]:
-    return [part for part in setting.services if part.startswith("dispatcher")]
 
 
 def _outage(dice: Random, _: Setting) -> Mapping[str, Any]:

@@ -67,7 +67,7 @@ def test_ten_minutes_have_sixty_kills_and_freezes_and_every_kind_of_fault(seed: 
     """A long run is worth its time, whatever its seed."""
     acts = plan(seed, setting(), ALL)
     assert sum(act.kind in (Kind.KILL, Kind.FREEZE) for act in acts) >= 60
-    assert {act.kind for act in acts} == set(Kind)
+    assert {act.kind for act in acts} == set(Kind) - {Kind.STORE_BACK}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

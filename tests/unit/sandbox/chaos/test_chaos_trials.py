@@ -6,15 +6,12 @@ from random import Random
 import orjson
 import pytest
 
-from sandbox.chaos.acts import Act, Group, Kind, Setting
+from sandbox.chaos.acts import NEW, Act, Group, Kind, Setting
 from sandbox.chaos.planner import plan
 from sandbox.chaos.victims import DEATHS_MAX, REST_S, Victims
 from sandbox.processor.faults import Plan, read_plan
 
 TRIALS = (Kind.OUTAGE, Kind.SLOWER, Kind.REFUSAL, Kind.RELEASE)
-NEW = frozenset(
-    {Group.OUTAGE, Group.SLOWER, Group.REFUSAL, Group.RELEASE, Group.CLOCKS, Group.RECONFIGURE},
-)
 OLD = frozenset(Group) - NEW
 SEEDS = range(20)
 CALL_TIMEOUT_S = 1.5
