@@ -27,10 +27,10 @@ def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ..
     acts = [*changes.stores_back(Random(f"{seed}/store"), setting, victims)] if setting.store_goes_back else []
     # Then the trials: what they are to hit at their moment must not be lying down already.
     acts += [*trials.of_processors(Random(f"{seed}/trial"), setting, groups, victims)]
-    if Group.RECONFIGURE in groups:
-        acts += changes.reconfigurations(Random(f"{seed}/reconfigure"), setting, victims)
     if Group.MOVE in groups:
         acts += changes.moves(Random(f"{seed}/move"), setting, victims)
+    if Group.RECONFIGURE in groups:
+        acts += changes.reconfigurations(Random(f"{seed}/reconfigure"), setting, victims)
     if Group.CLOCKS in groups:
         acts += trials.clocks(Random(f"{seed}/clocks"), setting)
     acts += _process_acts(Random(f"{seed}/process"), setting, groups, victims)
