@@ -21,7 +21,7 @@ CHEAPEST = 0.85
 BACK_FIRST_S = (10.0, 18.0)
 BACK_EVERY_S = (35.0, 55.0)
 COPY_AGE_S = (6.0, 14.0)
-# From so long before the store goes back until so long after it, no dispatcher is hit: one that has read more than the
+# From so long before the store goes back until so long after it, no reader is hit: one that has read more than the
 # store has must live to notice, unless nats-server is told not to sync each message.
 NOTICED_BEFORE_S = 1.0
 NOTICED_AFTER_S = 6.0
@@ -68,7 +68,7 @@ def stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Ac
         lasts_s = dice.uniform(*COPY_AGE_S)
         victims.take("nats", at_s, dies=False)
         victims.take("nats", at_s + lasts_s, dies=True)
-        for part in setting.dispatchers:  # each starts again when it has noticed
+        for part in ("ledger", *setting.dispatchers):  # each starts again when it has noticed
             victims.take(part, at_s + lasts_s - NOTICED_BEFORE_S, NOTICED_BEFORE_S + NOTICED_AFTER_S, dies=True)
         yield Act(at_s, Kind.STORE_BACK, "nats", lasts_s)
         at_s += lasts_s + dice.uniform(*BACK_EVERY_S)
