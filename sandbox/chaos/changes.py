@@ -21,6 +21,8 @@ CHEAPEST = 0.85
 BACK_FIRST_S = (10.0, 18.0)
 BACK_EVERY_S = (35.0, 55.0)
 COPY_AGE_S = (6.0, 14.0)
+# Before the load ends: what is doubtful waits so long, and where nothing else comes it would look like a standstill.
+BACK_BEFORE_END_S = 45.0
 # From so long before the store goes back until so long after it, no reader is hit: one that has read more than the
 # store has must live to notice, unless nats-server is told not to sync each message.
 NOTICED_BEFORE_S = 1.0
@@ -64,8 +66,7 @@ def moves(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
 def stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
     """Give copies of the store, each put back a while later; to be planned before anything else is."""
     at_s = dice.uniform(*BACK_FIRST_S)
-    while at_s < setting.length_s:
-        lasts_s = dice.uniform(*COPY_AGE_S)
+    while at_s + (lasts_s := dice.uniform(*COPY_AGE_S)) < setting.length_s - BACK_BEFORE_END_S:
         victims.take("nats", at_s, dies=False)
         victims.take("nats", at_s + lasts_s, dies=True)
         for part in ("ledger", *setting.dispatchers):  # each starts again when it has noticed
