@@ -14,6 +14,7 @@ import uvloop
 
 from services.bus.cluster import LoneReplicaError
 from services.bus.connection import Bus, BusDeafError
+from services.bus.follow import StreamWentBackError
 from services.bus.streams import StreamMismatchError
 from services.contracts.setting import SettingError
 from services.records.doubt import StoreWentBackError
@@ -57,7 +58,7 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
         sys.exit(EXIT_SETTING)
-    except* StoreWentBackError as group:
+    except* (StoreWentBackError, StreamWentBackError) as group:
         logging.getLogger("tarifa").critical("store.went_back", extra={"error": str(next(_leaves(group)))})
         sys.exit(EXIT_WENT_BACK)
     except* BusDeafError as group:
