@@ -35,7 +35,7 @@ def main() -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="tarifa-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     code = _run(options, folder)
-    if options.keep or options.folder or code in {FAILED, COULD_NOT_RUN}:
+    if options.keep or options.folder or options.store_goes_back or code in {FAILED, COULD_NOT_RUN}:
         print(f"Logs, journals and figures: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.chaos.audit import Finding, Verdict
+from sandbox.chaos.going_back import Lacked
 
 EXAMPLES_MAX = 10
+LACKED_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,14 @@ def show(figures: Figures, findings: list[Finding]) -> None:
     if len(findings) > EXAMPLES_MAX:
         console.print(f"... and {len(findings) - EXAMPLES_MAX} findings more; all are in result.json", style="red")
     console.print("passed" if figures.has_passed else "FAILED", style="green" if figures.has_passed else "red")
+
+
+def show_lacked(lacked: Lacked) -> None:
+    """Print what copies that were put back did not have, by name as far as there is room."""
+    for what, ids in (("lost", lacked.lost), ("charged and not counted", lacked.charged)):
+        if ids:
+            examples = ", ".join(ids[:LACKED_MAX])
+            print(f"Not in the copy, {what}: {len(ids):,}: {examples}{', ...' if len(ids) > LACKED_MAX else ''}")
 
 
 def rows(figures: Figures) -> Iterator[tuple[str, str]]:

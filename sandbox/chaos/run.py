@@ -147,6 +147,7 @@ class Run:
         folder = self._world.folder
         (folder / "result.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         report.show(figures, evidence.findings)
+        report.show_lacked(evidence.lacked)
         bad = next((finding.id for finding in evidence.findings if finding.id), None)
         lines = [f"{done.began_s:.3f} {done}" for done in self._actions.done]
         (folder / "faults.log").write_text("\n".join(lines) + "\n")

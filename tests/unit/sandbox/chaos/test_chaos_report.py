@@ -4,7 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from sandbox.chaos.report import Figures, rows
+from sandbox.chaos.going_back import Lacked
+from sandbox.chaos.report import Figures, rows, show_lacked
 
 GOOD = Figures(
     repeat="SEED=1",
@@ -65,3 +66,9 @@ def test_the_table_shows_something_for_every_figure() -> None:
     shown = dict(rows(GOOD))
     assert all(shown.values())
     assert len(shown) >= len(fields(GOOD)) - 9
+
+
+def test_what_the_copies_lack_is_counted_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A few of them here, all of them in the result."""
+    show_lacked(Lacked(lost=["a", "b", "c", "d"], charged=[]))
+    assert capsys.readouterr().out == "Not in the copy, lost: 4: a, b, c, ...\n"
