@@ -68,7 +68,9 @@ class Attempting:
     async def finish(self, within_s: float) -> None:
         """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile."""
         await self._stories.finish(within_s)
-        returning = [payment for payment in self._traffic.in_hand.values() if payment.line and self._may_move(payment)]
+        # What is under way all the same is sent, or booked and not stored: whoever inherits it will ask.
+        idle = {*self._traffic.in_hand.values()}.difference(self._stories.payments)
+        returning = [payment for payment in idle if payment.line and self._may_move(payment)]
         if returning:
             giving_back = [asyncio.ensure_future(self._assigning.give_back(payment)) for payment in returning]
             await asyncio.wait(giving_back, timeout=GIVE_BACK_WITHIN_S)

@@ -18,12 +18,17 @@ class Stories:
     def __init__(self, traffic: Traffic, tally: Tally) -> None:
         self._traffic = traffic
         self._tally = tally
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], InHand | None] = {}
         self._turn: Callable[[], None] = lambda: None
 
     def on_end(self, turn: Callable[[], None]) -> None:
         """Have ``turn`` called after each that ends, or says that something changed: another may start in its place."""
         self._turn = turn
+
+    @property
+    def payments(self) -> list[InHand]:
+        """The payments of those that are under way."""
+        return [payment for payment in self._tasks.values() if payment is not None]
 
     def changed(self) -> None:
         """Something changed within a story: a slot is free, or a payment waits again."""
@@ -32,7 +37,7 @@ class Stories:
     def begin(self, story: Coroutine[Any, Any, None], payment: InHand | None = None) -> None:
         """Begin one, about a payment in hand if it has one."""
         task = asyncio.get_running_loop().create_task(story)
-        self._tasks.add(task)
+        self._tasks[task] = payment
         task.add_done_callback(lambda ended: self._ended(ended, payment))
 
     async def finish(self, within_s: float) -> None:
@@ -43,7 +48,7 @@ class Stories:
             await asyncio.wait(self._tasks, timeout=left_s)
 
     def _ended(self, task: asyncio.Task[None], payment: InHand | None) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         self._turn()
         if task.cancelled() or task.exception() is None:
             return
