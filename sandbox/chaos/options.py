@@ -16,8 +16,7 @@ DISPATCHERS_MAX = 4
 _SEED_MAX = 2**63 - 1
 _FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers", "store")
 _STORE = {"kept": False, "back": True}
-# Most of the new faults ask what becomes of a payment when somebody is killed in the middle of it.
-_WORDS = {"none": frozenset[Group](), "new": NEW | {Group.KILL}}
+_NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +76,14 @@ def groups_from_text(text: str) -> frozenset[Group]:
         ValueError: with a sentence that says which there are.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if len(names) == 1 and names[0] in _WORDS:
-        return _WORDS[names[0]]
-    unknown = [name for name in names if name not in set(Group)]
+    if names == ["none"]:
+        return frozenset()
+    unknown = [name for name in names if name not in {*Group, _NEW}]
     if unknown or not names:
         raise ValueError(f"has {', '.join(unknown) or 'nothing'}; groups are {', '.join(Group)}, new, or none")
-    return frozenset(Group(name) for name in names)
+    single = frozenset(Group(name) for name in names if name != _NEW)
+    # Most of the new faults ask what becomes of a payment when somebody is killed in the middle of it.
+    return single | NEW | {Group.KILL} if _NEW in names else single
 
 
 def _store(text: str) -> bool:

@@ -65,4 +65,5 @@ def test_the_new_faults_can_be_asked_for_alone_with_kills() -> None:
     options = read(["--faults", "new", "--store", "back"], {})
     assert options.groups == NEW | {Group.KILL}
     assert options.store_goes_back
+    assert read(["--faults", "new,processor"], {}).groups == NEW | {Group.KILL, Group.PROCESSOR}
     assert read([], dict(word.split("=") for word in options.repeat.split())) == options
