@@ -25,7 +25,7 @@ log = logging.getLogger("tarifa.bus")
 
 
 class StreamWentBackError(Exception):
-    """The stream ends before what was read of it: it lost messages, and will give their sequences to others.
+    """The stream is gone, or ends before what was read of it, and will give those sequences to other messages.
 
     What was made of them is wrong now; start again from nothing.
     """
@@ -102,7 +102,12 @@ class Follower:
 
     async def _open(self) -> _Opening:
         self._generation = self._bus.generation
-        last_seq = (await stream_state(self._bus, self._stream)).last_seq
+        try:
+            last_seq = (await stream_state(self._bus, self._stream)).last_seq
+        except api.ApiError as error:
+            if self.applied_seq and error.code in api.NOT_FOUND:
+                raise StreamWentBackError(f"{self._stream} is gone, of which {self.applied_seq} was read") from error
+            raise
         if last_seq < self.applied_seq:
             raise StreamWentBackError(f"{self._stream} ends at {last_seq}, but {self.applied_seq} was read")
         name = self._bus.client.new_inbox().rpartition(".")[2]

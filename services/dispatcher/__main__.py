@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+from functools import partial
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
@@ -71,12 +72,16 @@ async def _settle(
 ) -> None:
     instance = config.bus.instance
     owner = f"{instance}/{secrets.token_hex(8)}"
-    await ensure_streams(bus, config.bus.limits)
-    await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
+
+    async def ensure() -> None:
+        await ensure_streams(bus, config.bus.limits)
+        await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
+
+    await ensure()
 
     clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
-    stream, assignments = PaymentStream(bus, ack_wait_s=config.ack_wait_s), AssignmentStream(bus, instance)
+    stream, assignments = PaymentStream(bus), AssignmentStream(bus, instance)
     pollers = HealthPollers(bus, clock, name_of_process())
     charging = Charging(
         transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers
@@ -109,20 +114,28 @@ async def _settle(
         clock=clock,
         is_alive=alive.__contains__,
     )
-    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, lambda: charging.places, clock))
+
+    def left_behind() -> dict[str, int]:
+        return log_read.left_behind(charging.charging)
+
+    told = of_dispatcher(
+        tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
+    )
+    metrics.add(of_bus(bus), told)
     following = assignments.follower(flow.assigning.read)
 
     async def prepare() -> None:
         await watch.meet()
         await read_up(following)
 
-    queue = stream.open(flow.taking.deliver, prepare)
+    queue = stream.open(flow.taking.deliver, ensure, prepare)
 
     await hear(bus, clock, charging.heard)
     await alive.listen(bus)
     await PaymentEndpoint(bus, log_read, traffic).listen()
     service = await StateEndpoint(traffic, tally.counts, clock, instance).serve(bus)
-    pulse = pulse_of(instance, owner, clock.stamp(), traffic=traffic, counts=tally.counts, clock=clock)
+    pulse_from = partial(pulse_of, traffic=traffic, counts=tally.counts, left_behind=left_behind, clock=clock)
+    pulse = pulse_from(instance, owner, clock.stamp())
     work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
     work += [bus.watch(), send_pulses(bus, pulse)]

@@ -1,6 +1,6 @@
 """What the dispatcher tells Prometheus: what it counted, and what it has in hand and believes at this moment."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from services.contracts.assignments import processor_of
@@ -36,6 +36,7 @@ _HAPPENED = {
     "settlement_not_stored": ("tarifa_settlements_not_stored_total", "Failed tries to store a settlement."),
     "bug": ("tarifa_payments_failed_total", "Payments whose story broke off, by a bug; each comes again."),
 }
+_BACKLOG = "Payments in PAYMENTS: accepted and not settled, in hand or not; not told while NATS does not answer."
 _SETTLEMENTS = ("settled", "refused")
 
 
@@ -46,8 +47,25 @@ class Clock(Protocol):
         """Return milliseconds of a clock that never goes back."""
 
 
-def of_dispatcher(tally: Tally, traffic: Traffic, places: Callable[[], Sequence[Place]], clock: Clock) -> Source:
-    """Return the source for one dispatcher; ``places`` are those that charge now."""
+def of_dispatcher(
+    tally: Tally,
+    traffic: Traffic,
+    *,
+    places: Callable[[], Sequence[Place]],
+    left_behind: Callable[[], Mapping[str, int]],
+    waiting: Callable[[], Awaitable[int | None]],
+    clock: Clock,
+) -> Source:
+    """Return the source for one dispatcher.
+
+    Args:
+        tally: what it has counted.
+        traffic: what it has in hand.
+        places: those that charge now.
+        left_behind: how many payments are assigned to generations that charge no more.
+        waiting: asks how many payments wait.
+        clock: of the calls.
+    """
 
     async def tell() -> Iterable[Metric]:
         now_ms = clock.now_ms()
@@ -58,7 +76,10 @@ def of_dispatcher(tally: Tally, traffic: Traffic, places: Callable[[], Sequence[
             {place.name: float(place.fee) for place in places()},
         )
         seen = traffic.seen(now_ms)
-        return (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees)
+        left = _left_behind(left_behind(), tally.processors)
+        told = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees, left)
+        backlog = await waiting()
+        return told if backlog is None else (*told, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
 
     return tell
 
@@ -95,7 +116,6 @@ def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
 def _in_hand(traffic: Traffic, seen: Mapping[str, Seen], now_ms: float) -> Iterator[Metric]:
     in_hand = tuple(traffic.in_hand.values())
     bound = {name: [payment for payment in in_hand if _is_bound_to(payment, name)] for name in seen}
-    yield gauge("tarifa_backlog_payments", "Payments in PAYMENTS that no dispatcher has in hand.", traffic.backlog)
     head_age_s = (now_ms - traffic.head_stored_ms) / 1000 if traffic.backlog and traffic.head_stored_ms else 0.0
     yield gauge("tarifa_backlog_oldest_seconds", "The age of the oldest of those.", max(0.0, head_age_s))
     yield gauge("tarifa_in_hand_payments", "Payments that this dispatcher has in hand.", len(in_hand))
@@ -135,6 +155,18 @@ def _believed(seen: Mapping[str, Seen]) -> Iterator[Metric]:
         "tarifa_processor_latency_seconds",
         "The latency that routing reckons with; 0 while nothing is known.",
         {name: latency_s for name, (_, latency_s) in conditions.items()},
+    )
+
+
+def _left_behind(by_generation: Mapping[str, int], names: Sequence[str]) -> Metric:
+    counts = dict.fromkeys(names, 0)
+    for generation, count in by_generation.items():
+        counts[processor_of(generation)] = counts.get(processor_of(generation), 0) + count
+    return gauges_by(
+        "processor",
+        "tarifa_left_behind_payments",
+        "Payments assigned to a processor, or a URL of it, that charges no more; every dispatcher tells all.",
+        counts,
     )
 
 

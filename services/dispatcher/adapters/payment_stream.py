@@ -1,12 +1,10 @@
 """PAYMENTS as the dispatcher uses it; keeps the flow's ports Queue and Source."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import consumer_state, first_from
-from services.bus.streams import ensure_dispatcher
+from services.bus.lookup import consumer_state, first_from, stream_state
 from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts import subjects
 from services.contracts.away import AwayError
@@ -17,20 +15,28 @@ ACKS_REPEATED = 4_096  # more than are acked between two writes of the consumer'
 
 
 class PaymentStream:
-    """Keeps the flow's ports Queue and Source; ``ack_wait_s`` is of the durable consumer, should it be made again."""
+    """Keeps the flow's ports Queue and Source."""
 
-    def __init__(self, bus: Bus, *, ack_wait_s: int) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._ack_wait_s = ack_wait_s
         self._queue: WorkQueue | None = None
 
-    def open(self, deliver: Callable[[Delivery], None], prepare: Callable[[], Awaitable[None]]) -> WorkQueue:
-        """Return the queue that calls ``deliver``; ``prepare`` is awaited before each connection's first pull."""
+    def open(
+        self,
+        deliver: Callable[[Delivery], None],
+        ensure: Callable[[], Awaitable[None]],
+        prepare: Callable[[], Awaitable[None]],
+    ) -> WorkQueue:
+        """Return the queue that calls ``deliver``.
+
+        Before each connection's first pull, and where the consumer is gone, ``ensure`` makes what is missing, and
+        ``prepare`` reads what must be known.
+        """
         self._queue = WorkQueue(
             self._bus,
             subjects.PAYMENTS,
             subjects.DISPATCHER,
-            ensure=partial(ensure_dispatcher, self._bus, ack_wait_s=self._ack_wait_s),
+            ensure=ensure,
             prepare=prepare,
             deliver=deliver,
             acks_repeated=ACKS_REPEATED,
@@ -61,6 +67,13 @@ class PaymentStream:
         """Start the delivery's ack_wait anew."""
         if self._queue is not None:
             await self._queue.in_progress(handle)
+
+    async def waiting(self) -> int | None:
+        """Return how many payments the stream holds, whoever has them in hand; None: it does not say now."""
+        try:
+            return (await stream_state(self._bus, subjects.PAYMENTS)).messages
+        except (ApiError, BusAwayError):
+            return None
 
     async def head(self, now_ms: float, now_micros: int) -> Head:
         """Return what waits, the age of the oldest told on the clock of the calls."""

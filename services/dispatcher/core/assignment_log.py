@@ -5,7 +5,9 @@ that is known to be settled, from a PubAck or a fresh look-up and from nothing e
 message all of whose payments are settled may be deleted from the stream.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from services.contracts.assignments import Assignment, AssignmentReleased, GenerationClosed, Line, TurnAssigned
 from services.dispatcher.core.ownership import View, after_release, next_view
@@ -19,6 +21,7 @@ class AssignmentLog:
         self._messages: dict[int, set[str]] = {}  # by sequence: ids not known to be settled
         self._by_id: dict[str, list[int]] = {}  # the messages that name an id
         self.closed: set[str] = set()
+        self.marks: dict[int, str] = {}  # by sequence: owners of messages without lines, which others still wait for
         self.read_to = 0
 
     def __len__(self) -> int:
@@ -37,6 +40,14 @@ class AssignmentLog:
         """Yield every payment with a valid line."""
         yield from tuple(self._views.items())
 
+    def left_behind(self, charging: AbstractSet[str]) -> dict[str, int]:
+        """Return how many payments are assigned to generations that do not charge any more, by generation."""
+        return Counter(
+            view.generation
+            for view in self._views.values()
+            if view.state == "assigned" and view.generation not in charging
+        )
+
     def known(self, payment_id: str) -> bool:
         """Return whether any line names it, be it void."""
         return payment_id in self._by_id
@@ -50,6 +61,8 @@ class AssignmentLog:
         self.read_to = at
         match message:
             case TurnAssigned(owner, _, lines):
+                if not lines:
+                    self.marks[at] = owner
                 return tuple([self._line(line, at, owner) for line in lines])
             case AssignmentReleased():
                 return (self._next(message.id, after_release(self._views.get(message.id), message, at), at),)

@@ -38,7 +38,6 @@ class Start:
 
     payment: InHand
     generation: str
-    canary: bool = False
 
 
 class Head(NamedTuple):

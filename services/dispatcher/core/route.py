@@ -15,8 +15,6 @@ Past its deadline a payment is treated by the same rules. Pure: views, age, queu
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RECHECK_MS = 50.0
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -49,16 +47,6 @@ class SendTo:
     canary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HoldFor:
-    """Ask again after so many milliseconds, or when something changes."""
-
-    ms: float
-
-
-Route = SendTo | HoldFor
-
-
 def is_open(view: View, views: Sequence[View]) -> bool:
     """Return whether payments go there freely: it serves, and quickly unless none serves quickly."""
     return view.serves and (not view.slow or not any(other.serves and not other.slow for other in views))
@@ -74,19 +62,26 @@ def carries(view: View, queue: int, rules: Rules) -> bool:
     return view.per_s >= rules.calls_per_s_max or queue <= carried(view, rules)
 
 
-def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> Route:
-    """Return where a payment of that age goes; ``views`` cheapest first, ``queue`` all that wait, here and in NATS."""
+def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> SendTo | None:
+    """Return where a payment of that age goes; None: it is held.
+
+    Args:
+        views: the processors, cheapest first.
+        age_ms: of the payment.
+        queue: all that wait, here and in NATS.
+        rules: the settings.
+    """
     for view in views:
         if is_open(view, views):
             if view.free > 0:
                 return SendTo(view.name)
             if carries(view, queue, rules):
-                return HoldFor(RECHECK_MS)
+                return None
         elif view.canary_due:
             return SendTo(view.name, canary=True)
         elif not view.serves and age_ms < rules.settle_within_ms:
-            return HoldFor(min(RECHECK_MS, rules.settle_within_ms - age_ms))
-    return HoldFor(RECHECK_MS)
+            return None
+    return None
 
 
 def appetite(views: Sequence[View], head_age_ms: float, queue: int, rules: Rules) -> int:

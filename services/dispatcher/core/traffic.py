@@ -6,20 +6,20 @@ Values in, values out, with the time passed in: each ``next_start`` names one pa
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import attrgetter
 
 from services.contracts.assignments import processor_of
 from services.dispatcher.core.condition import Condition, Evidence
 from services.dispatcher.core.in_hand import InHand, Start
-from services.dispatcher.core.pace import Pace, in_flight_limit
-from services.dispatcher.core.route import HoldFor, Rules, SendTo, View, appetite, route
+from services.dispatcher.core.lane import Lane
+from services.dispatcher.core.pace import Pace
+from services.dispatcher.core.route import Rules, SendTo, View, appetite, route
 
 ROUTE_AGAIN_MAX_MS = 400.0  # short: it only lets another payment be the next canary
 RESEND_FIRST_MS = 200.0
 RESEND_MAX_MS = 5_000.0
-ASSUMED_LATENCY_MS = 100.0  # of a processor of which nothing is known yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,6 @@ class Seen:
     condition: Condition
     in_flight: int
     bound_waiting: int
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One generation of a processor: evidence, and the bound payments that wait to be sent there again."""
-
-    name: str
-    takes: bool = True  # payments that it does not have already
-    evidence: Evidence = field(default_factory=Evidence)
-    unclaimed: int = 0  # assigned there by processes that are gone, and not in hand yet
-    bound: list[tuple[float, int, InHand]] = field(default_factory=list)  # heap by due time
-    condition: Condition = field(default_factory=lambda: Condition("serving", None, None))
 
 
 _oldest_first = attrgetter("since_ms", "seq")  # where the oldest must wait, so must all behind it
@@ -56,7 +44,7 @@ class Traffic:
 
     def __init__(self, generations: Sequence[str], rules: Rules) -> None:
         self._rules = rules
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._pace = Pace(rules.calls_per_s_max)
         self._ready: list[InHand] = []  # to be routed now, oldest first
         self._later: list[tuple[float, int, InHand]] = []  # to be routed again from a time on; heap
@@ -73,7 +61,7 @@ class Traffic:
         """
         left = [key for key, lane in self._lanes.items() if lane.bound or lane.evidence.in_flight]
         known = dict.fromkeys((*taking, *others, *left))
-        self._lanes = {key: self._lanes.get(key) or _Lane(key) for key in known}
+        self._lanes = {key: self._lanes.get(key) or Lane(key) for key in known}
         for key, lane in self._lanes.items():
             lane.takes = key in taking
         self.in_hand_max = self._rules.in_flight_max * max(1, len(self._lanes))
@@ -143,7 +131,7 @@ class Traffic:
             return []
         while self._later and self._later[0][0] <= now_ms:
             self.to_route(heappop(self._later)[2])
-        all_views = {name: self._view(lane, now_ms) for name, lane in self._lanes.items()}
+        all_views = {name: lane.view(self._rules, now_ms) for name, lane in self._lanes.items()}
         starts = self._resends(all_views, now_ms)
         views = [all_views[name] for name, lane in self._lanes.items() if lane.takes]
         sent = 0
@@ -157,10 +145,15 @@ class Traffic:
         return starts
 
     def elsewhere(self, payment: InHand, tried: str, now_ms: float) -> Start | None:
-        """Return the start of a payment that was not booked where it was tried, if it may go to another one now."""
+        """Return the start of a payment that was not booked where it was tried, if it may go to another one now.
+
+        It is not that one's next canary: it would be every one, where a call lasts until the next is due.
+        """
         if self._pace.wait_ms(now_ms) > 0:
             return None
         views = self._views(now_ms)
+        for view in views:
+            view.canary_due = view.canary_due and view.name != tried
         match route(views, now_ms - payment.since_ms, self.backlog + len(self._ready), self._rules):
             case SendTo(name) if name != tried:
                 return self._start(payment, next(view for view in views if view.name == name), canary=False)
@@ -171,7 +164,7 @@ class Traffic:
         starts = []
         for name, view in views.items():
             lane = self._lanes[name]
-            room = view.free + len(lane.bound) + lane.unclaimed  # bound ones hold their slots already
+            room = view.free + len(lane.bound) + lane.reserved  # bound ones hold their slots already
             while lane.bound and lane.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
                 canary = not view.serves
                 if not (view.canary_due if canary else room > 0):
@@ -186,7 +179,7 @@ class Traffic:
         if self._pace.wait_ms(now_ms) > 0:
             return None
         match route(views, now_ms - payment.since_ms, queue, self._rules):
-            case HoldFor():
+            case None:
                 return None
             case SendTo(name, canary):
                 view = next(view for view in views if view.name == name)
@@ -197,7 +190,7 @@ class Traffic:
         view.free -= 1
         view.canary_due = view.canary_due and not canary
         payment.attempts += 1
-        return Start(payment, view.name, canary)
+        return Start(payment, view.name)
 
     # ---- how many more to fetch
 
@@ -238,24 +231,7 @@ class Traffic:
         return max(0.0, now_ms - min(since_ms, default=now_ms))
 
     def _views(self, now_ms: float) -> list[View]:
-        return [self._view(lane, now_ms) for lane in self._lanes.values() if lane.takes]
-
-    def _view(self, lane: _Lane, now_ms: float) -> View:
-        rules, evidence = self._rules, lane.evidence
-        condition = evidence.condition(now_ms)
-        limit = in_flight_limit(
-            condition.base_latency_ms, calls_per_s_max=rules.calls_per_s_max, in_flight_max=rules.in_flight_max
-        )
-        latency_ms = max(condition.base_latency_ms or ASSUMED_LATENCY_MS, 1.0)
-        serves = condition.state == "serving"
-        return View(
-            name=lane.name,
-            serves=serves,
-            slow=(condition.latency_ms or 0.0) > rules.slow_call_ms,
-            free=limit - evidence.in_flight - len(lane.bound) - lane.unclaimed,
-            canary_due=evidence.canary_due(now_ms, serving=serves) and evidence.in_flight < rules.in_flight_max,
-            per_s=rules.in_flight_max * 1000 / latency_ms,
-        )
+        return [lane.view(self._rules, now_ms) for lane in self._lanes.values() if lane.takes]
 
 
 def backoff_ms(attempts: int, jitter: float) -> float:

@@ -7,7 +7,7 @@ be sent again takes part with no line: the message, be it empty, shows how far t
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +110,8 @@ class Assigning:
         valid = self._log.read(message, at)
         if isinstance(message, TurnAssigned) and message.owner == self.owner:
             reading = self._reading.pop(message.turn, None)
+            if reading is None and not message.lines:
+                self._begin(self._drop(at))  # stored a second time, as a PubAck was lost
             if reading is not None and not reading.done():
                 reading.set_result(_Read(at, valid))
 
@@ -119,6 +121,15 @@ class Assigning:
         for request in tuple(self._waiting):
             if not request.answer.done():
                 request.answer.set_result(NotMine())
+
+    def drop_marks(self, is_alive: Callable[[str], bool]) -> None:
+        """Delete the messages without lines whose authors are gone: nobody waits for them any more."""
+        for at in [at for at, owner in self._log.marks.items() if owner != self.owner and not is_alive(owner)]:
+            self._begin(self._drop(at))
+
+    async def _drop(self, at: int) -> None:
+        self._log.marks.pop(at, None)
+        await self._assignments.delete(at)
 
     def forget(self, payment_id: str) -> None:
         """Forget the lines of a payment that is known to be settled, and delete the messages that are done by it."""
@@ -193,7 +204,7 @@ class Assigning:
             wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
         read = await reading
         if not lines:
-            await self._assignments.delete(read.at)  # it names no payment: it was read, and that was its use
+            await self._drop(read.at)  # it names no payment: it was read, and that was its use
         return read
 
     async def _look_up(self, ids: Sequence[str]) -> dict[str, PaymentSettled | PaymentRefused]:

@@ -57,6 +57,7 @@ class Tidying:
             for payment_id in found:
                 if payment_id not in self._traffic.in_hand:
                     self._assigning.forget(payment_id)
+        self._assigning.drop_marks(self._is_alive)
         unclaimed = Counter(
             view.generation
             for payment_id, view in self._log.views()

@@ -245,6 +245,7 @@ class Dispatcher:
         self.dear = FakeProcessor(DEAR, self.noted, self.clock)
         self.log = AssignmentLog()
         self.alive: set[str] = set()
+        self.waits: int | None = 0
         self.store = FakeStore()
         flow = Dispatching(
             owner=ME,
@@ -275,6 +276,10 @@ class Dispatcher:
     def inherited(self, processor: str = HOME, payment_id: str = ID, seq: int = 1) -> int:
         """Have the payment assigned by a process that is gone; return the sequence of its line."""
         return self.others(Line(payment_id, seq, GENERATIONS[processor]))
+
+    async def waiting(self) -> int | None:
+        """Return how many payments PAYMENTS holds; None: it does not say."""
+        return self.waits
 
     @property
     def payment(self) -> InHand:

@@ -27,7 +27,17 @@ def dispatcher() -> Dispatcher:
 
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
-    return await told(of_dispatcher(dispatcher.tally, dispatcher.traffic, lambda: PLACES, dispatcher.clock))
+    left = {"gone/1": 3, "gone/2": 2, "home/1": 1}
+    return await told(
+        of_dispatcher(
+            dispatcher.tally,
+            dispatcher.traffic,
+            places=lambda: PLACES,
+            left_behind=lambda: left,
+            waiting=dispatcher.waiting,
+            clock=dispatcher.clock,
+        )
+    )
 
 
 async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher) -> None:
@@ -40,6 +50,13 @@ async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher)
         assert scraped.value("tarifa_processor_serving", processor=name) == 1
     assert scraped.value("tarifa_payments_moved_total") == 0
     assert scraped.value("tarifa_processor_fee_ratio", processor=DEAR) == 0.15
+
+
+async def test_what_is_assigned_where_nobody_charges_any_more_is_told_by_processor(dispatcher: Dispatcher) -> None:
+    """Also of a processor that is not configured any more."""
+    scraped = await read(dispatcher)
+    left = {name: scraped.value("tarifa_left_behind_payments", processor=name) for name in (HOME, DEAR, "gone")}
+    assert left == {HOME: 1, DEAR: 0, "gone": 5}
 
 
 async def test_a_settled_payment_is_counted_where_it_was_and_how_long_it_took(dispatcher: Dispatcher) -> None:
@@ -114,6 +131,9 @@ async def test_the_oldest_of_the_backlog_has_an_age_only_while_there_is_one(disp
     dispatcher.traffic.head_stored_ms = dispatcher.clock.now_ms() - 4_000
     assert (await read(dispatcher)).value("tarifa_backlog_oldest_seconds") == 0
     dispatcher.traffic.backlog = 12
+    dispatcher.waits = 15
     scraped = await read(dispatcher)
     assert scraped.value("tarifa_backlog_oldest_seconds") == 4
-    assert scraped.value("tarifa_backlog_payments") == 12
+    assert scraped.value("tarifa_backlog_payments") == 15, "the stream's own length"
+    dispatcher.waits = None
+    assert (await read(dispatcher)).names.isdisjoint({"tarifa_backlog_payments"})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.dispatcher.core.route import RECHECK_MS, HoldFor, Route, Rules, SendTo, View, appetite, route
+from services.dispatcher.core.route import Rules, SendTo, View, appetite, route
 
 RULES = Rules(
     settle_within_ms=10_000, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=256
@@ -29,9 +29,9 @@ FULL = serving("cheap", 0)
 FAILS = failing("cheap")
 SLOW = serving("cheap", slow=True)
 TO_CHEAP, TO_DEAR, TO_DEAREST = SendTo("cheap"), SendTo("dear"), SendTo("dearest")
-AS_CANARY, HELD = SendTo("cheap", canary=True), HoldFor(RECHECK_MS)
+AS_CANARY, HELD = SendTo("cheap", canary=True), None
 
-TABLE: list[tuple[str, list[View], float, int, Route]] = [
+TABLE: list[tuple[str, list[View], float, int, SendTo | None]] = [
     ("serves, a slot is free", [serving("cheap"), serving("dear")], YOUNG, LONG, TO_CHEAP),
     ("serves, a slot is free, past its deadline", [serving("cheap"), serving("dear")], OLD, LONG, TO_CHEAP),
     ("serves, no slot, carried in time", [FULL, serving("dear")], YOUNG, SHORT, HELD),
@@ -47,7 +47,7 @@ TABLE: list[tuple[str, list[View], float, int, Route]] = [
     ("surplus of the first that the second carries", [FULL, serving("dear", 0, per_s=200), serving("dearest")], YOUNG,
      LONG, HELD),
     ("fails, young", [FAILS, serving("dear")], YOUNG, LONG, HELD),
-    ("fails, nearly at its deadline", [FAILS, serving("dear")], 9_970.0, LONG, HoldFor(30.0)),
+    ("fails, nearly at its deadline", [FAILS, serving("dear")], 9_970.0, LONG, HELD),
     ("fails, at its deadline", [FAILS, serving("dear")], OLD, 0, TO_DEAR),
     ("fails, its canary is due, young", [failing("cheap", canary_due=True), serving("dear")], YOUNG, 0, AS_CANARY),
     ("fails, its canary is due, old", [failing("cheap", canary_due=True), serving("dear")], OLD, 0, AS_CANARY),
@@ -67,7 +67,7 @@ TABLE: list[tuple[str, list[View], float, int, Route]] = [
 @pytest.mark.parametrize(
     ("views", "age_ms", "queue", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_the_table_of_routes(views: list[View], age_ms: float, queue: int, expected: Route) -> None:
+def test_the_table_of_routes(views: list[View], age_ms: float, queue: int, expected: SendTo | None) -> None:
     """Processors cheapest first, a payment's age, what waits, and where the payment goes."""
     assert route(views, age_ms, queue, RULES) == expected
 
@@ -106,4 +106,4 @@ def test_appetite_counts_exactly_what_the_route_would_send(views: list[View], ag
             view.canary_due = False
         else:
             view.free -= 1
-    assert isinstance(route(views, age_ms, beyond - wanted, RULES), HoldFor)
+    assert route(views, age_ms, beyond - wanted, RULES) is None

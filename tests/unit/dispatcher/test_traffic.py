@@ -37,12 +37,12 @@ def waiting(hands: Traffic, *payments: InHand) -> None:
         hands.to_route(one)
 
 
-def start_all(hands: Traffic, now_ms: float = NOW) -> list[tuple[int, str, bool]]:
-    """Start what starts now, counted as the flow counts it; return sequence, processor, canary of each."""
+def start_all(hands: Traffic, now_ms: float = NOW) -> list[tuple[int, str]]:
+    """Start what starts now, counted as the flow counts it; return sequence and processor of each."""
     started = []
     for start in hands.starts(now_ms):
         hands.evidence(start.generation).sent(now_ms)
-        started.append((start.payment.seq, start.generation, start.canary))
+        started.append((start.payment.seq, start.generation))
     return started
 
 
@@ -57,7 +57,7 @@ def test_the_oldest_payment_starts_first() -> None:
     """By sequence, in whatever order they became ready."""
     hands = traffic()
     waiting(hands, *(payment(seq) for seq in (5, 3, 9, 1)))
-    assert [seq for seq, _, _ in start_all(hands)] == [1, 3, 5, 9]
+    assert [seq for seq, _ in start_all(hands)] == [1, 3, 5, 9]
 
 
 def test_no_more_start_than_there_are_slots() -> None:
@@ -83,9 +83,24 @@ def test_one_canary_starts_at_a_closed_processor() -> None:
     close(hands, HOME)
     waiting(hands, payment(1), payment(2))
     later = NOW + CANARY_EVERY_MS
-    assert start_all(hands, later) == [(1, HOME, True)]
+    assert start_all(hands, later) == [(1, HOME)]
     assert start_all(hands, later + CANARY_EVERY_MS - 1) == []
-    assert start_all(hands, later + CANARY_EVERY_MS) == [(2, HOME, True)]
+    assert start_all(hands, later + CANARY_EVERY_MS) == [(2, HOME)]
+
+
+def test_a_canary_that_was_not_booked_is_not_the_next_one_too() -> None:
+    """A call may last until another canary is due: one past its deadline goes to the dearer one then."""
+    hands = traffic()
+    close(hands, HOME)
+    old = payment(1, age_ms=10_000)
+    waiting(hands, old)
+    due = NOW + CANARY_EVERY_MS
+    (start,) = hands.starts(due)
+    assert start.generation == HOME
+    hands.evidence(HOME).failed(hands.evidence(HOME).sent(due), due + CANARY_EVERY_MS)
+    moved = hands.elsewhere(old, HOME, due + CANARY_EVERY_MS)
+    assert moved is not None
+    assert moved.generation == DEAR
 
 
 def test_a_payment_past_its_deadline_goes_to_the_dearer_one() -> None:
@@ -93,7 +108,7 @@ def test_a_payment_past_its_deadline_goes_to_the_dearer_one() -> None:
     hands = traffic()
     close(hands, HOME)
     waiting(hands, payment(1, age_ms=10_000), payment(2, age_ms=9_000))
-    assert start_all(hands) == [(1, DEAR, False)]
+    assert start_all(hands) == [(1, DEAR)]
 
 
 def test_the_surplus_is_counted_without_those_just_sent() -> None:
@@ -102,7 +117,7 @@ def test_the_surplus_is_counted_without_those_just_sent() -> None:
     hands.evidence(HOME).heard(Health(NOW - 1, failing=False, min_response_ms=1_000))
     waiting(hands, *(payment(seq) for seq in range(1, 33)))  # 16 are sent, 16 a second carry the other 16
     started = start_all(hands)
-    assert [processor for _, processor, _ in started] == [HOME] * 16
+    assert [processor for _, processor in started] == [HOME] * 16
 
 
 def test_a_bound_payment_is_sent_again_only_where_it_is_bound() -> None:
@@ -113,7 +128,7 @@ def test_a_bound_payment_is_sent_again_only_where_it_is_bound() -> None:
     hands.take(stuck)
     hands.to_resend(stuck, NOW, jitter=1)
     assert start_all(hands, NOW) == []
-    assert start_all(hands, NOW + CANARY_EVERY_MS) == [(1, HOME, True)]
+    assert start_all(hands, NOW + CANARY_EVERY_MS) == [(1, HOME)]
 
 
 def test_bound_payments_hold_their_slots() -> None:
@@ -125,10 +140,21 @@ def test_bound_payments_hold_their_slots() -> None:
         hands.take(stuck)
         hands.to_resend(stuck, NOW, jitter=1)
     waiting(hands, *(payment(seq) for seq in range(100, 110)))
-    assert start_all(hands) == [(100, HOME, False), (101, HOME, False)]
+    assert start_all(hands) == [(100, HOME), (101, HOME)]
     assert hands.appetite(NOW) == 0
     assert hands.seen(NOW)[HOME].bound_waiting == 14
     assert hands.seen(NOW)[DEAR].bound_waiting == 0
+
+
+@pytest.mark.parametrize("in_flight_max", [1, 16, 256])
+def test_payments_of_the_dead_leave_slots_for_those_with_which_they_come(in_flight_max: int) -> None:
+    """However many they are: they have their slots only once they are fetched, and others are fetched with them."""
+    hands = traffic(in_flight_max)
+    hands.note_unclaimed(HOME, 1_000)
+    wanted = hands.appetite(NOW)
+    assert wanted > 0
+    waiting(hands, *(payment(seq) for seq in range(1, wanted + 1)))
+    assert [processor for _, processor in start_all(hands)] == [HOME] * wanted
 
 
 def test_a_bound_payment_starts_in_the_slot_that_it_holds() -> None:
@@ -139,7 +165,7 @@ def test_a_bound_payment_starts_in_the_slot_that_it_holds() -> None:
     hands.to_resend(stuck, NOW, jitter=0)
     waiting(hands, *(payment(seq) for seq in range(100, 120)))
     started = start_all(hands)
-    assert started[0] == (1, HOME, False)
+    assert started[0] == (1, HOME)
     assert len(started) == 16
 
 
@@ -150,7 +176,7 @@ def test_a_payment_not_booked_waits_before_it_is_routed_again() -> None:
     hands.take(one)
     hands.to_route_later(one, NOW, jitter=0.5)
     assert start_all(hands, NOW + 199) == []
-    assert start_all(hands, NOW + 200) == [(1, HOME, False)]
+    assert start_all(hands, NOW + 200) == [(1, HOME)]
 
 
 def test_a_new_suspect_is_sent_at_once() -> None:
@@ -159,7 +185,7 @@ def test_a_new_suspect_is_sent_at_once() -> None:
     suspect = payment(1, bound=True)
     hands.take(suspect)
     hands.to_resend(suspect, NOW, jitter=1)
-    assert start_all(hands, NOW) == [(1, HOME, False)]
+    assert start_all(hands, NOW) == [(1, HOME)]
 
 
 @pytest.mark.parametrize(
