@@ -237,3 +237,18 @@ async def test_nothing_of_a_story_is_left_when_it_ends(dispatcher: Dispatcher) -
     assert not dispatcher.stories._tasks
     assert not dispatcher.traffic.in_hand
     assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0
+
+
+async def test_whoever_asks_whether_bookings_are_stored_waits_for_those_of_now(dispatcher: Dispatcher) -> None:
+    """What the processor has answered is stored before the word is given; with nothing booked it is given at once."""
+    await dispatcher.settling.stored()
+    dispatcher.settlements.stores_failing = 10**9
+    dispatcher.home.outcomes.append(BOOKED)
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    asking = asyncio.create_task(dispatcher.settling.stored())
+    await settle_down()
+    assert not asking.done()
+    dispatcher.settlements.stores_failing = 0
+    await asking
+    assert settled(dispatcher).processor == HOME
