@@ -9,7 +9,7 @@ import orjson
 from services.bus.connection import Bus
 from services.bus.service import About, Answer, CannotAnswerError, schema_of, serve
 from services.contracts import subjects, summary
-from services.contracts.durations import Durations
+from services.contracts.durations import Durations, quantile_ms
 from services.contracts.events import NotAnEventError
 from services.contracts.stamp import micros_of
 
@@ -68,8 +68,11 @@ class SummaryEndpoint:
         return summary.encode(summary.SummaryAnswered(totals))
 
     async def state(self, _data: bytes) -> bytes:
-        """Answer with the state, whatever was asked."""
-        return orjson.dumps(self._ledger.state())
+        """Answer with the state, whatever was asked, and how long a booking took to be counted (ms; null: none yet)."""
+        took = self._ledger.counted_after.counts
+        p50, p99 = quantile_ms(took, 0.5), quantile_ms(took, 0.99)
+        counted = None if p50 is None or p99 is None else {"p50": round(p50, 1), "p99": round(p99, 1)}
+        return orjson.dumps({**self._ledger.state(), "bookedToCountedMs": counted})
 
     def _reach(self) -> Mapping[str, object]:
         """Return what a summary answered now would cover."""
