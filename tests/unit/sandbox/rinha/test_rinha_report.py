@@ -139,3 +139,14 @@ def test_without_docker_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
     (tmp_path / "docker").chmod(0o755)
     with pytest.raises(CannotRunError, match=r"a Docker engine that runs .* says 'no daemon'"):
         docker.check_engine()
+
+
+def test_a_page_shows_some_of_very_many_checks_and_all_that_differ() -> None:
+    """6,000 rows that say nothing would hide the one that does."""
+    same = {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
+    other = {"default": Totals(2, 3980), "fallback": Totals(0, 0)}
+    checks = [Comparison(at, other if at == 777 else same, same, {}) for at in range(6_000)]
+    shown = report.shown(checks, SMOKE)
+    assert checks[777] in shown
+    assert len(shown) <= report.CHECKS_MAX + 1
+    assert report.shown(checks[:50], SMOKE) == checks[:50]
