@@ -14,6 +14,17 @@ class NotADocumentError(ValueError):
     """What came is not what was asked for; the text says where it differs."""
 
 
+class WaitingFor(Struct, frozen=True, rename="camel"):
+    """What an accepted payment waits for; ``processor`` None: any that serves."""
+
+    processor: str | None = None
+    since: datetime | None = None
+    attempts: int = 0
+    in_doubt: bool = False
+    dispatcher: str | None = None
+    released: bool = False
+
+
 class Payment(Struct, frozen=True, rename="camel"):
     """How a payment stands; None is what the service does not say."""
 
@@ -24,6 +35,7 @@ class Payment(Struct, frozen=True, rename="camel"):
     requested_at: datetime | None = None
     accepted_at: datetime | None = None
     detail: str | None = None
+    waiting_for: WaitingFor | None = None
 
 
 class Totals(Struct, frozen=True, rename="camel"):

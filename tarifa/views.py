@@ -1,6 +1,6 @@
 """How a payment and a summary look in a terminal: documents in, renderables out. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, assert_never
@@ -13,7 +13,7 @@ from rich.text import Text
 from services.contracts.stamp import text_of
 from tarifa import figures
 from tarifa.answers import Accepted
-from tarifa.documents import Payment, Totals
+from tarifa.documents import Payment, Totals, WaitingFor
 from tarifa.fees import Fees
 from tarifa.paying import Refused, Settled, Step, Waiting
 from tarifa.periods import Period
@@ -76,6 +76,9 @@ def payment_view(payment: Payment) -> Table:
         table.add_row(Text("acceptedAt", style="dim"), Text(text_of(payment.accepted_at)))
     if payment.requested_at:
         table.add_row(Text("requestedAt", style="dim"), Text(f"{text_of(payment.requested_at)}{_later(payment)}"))
+    if payment.status == "accepted":
+        for label, words in _waiting(payment.waiting_for):
+            table.add_row(Text(label, style="dim"), Text(words))
     if payment.detail:
         table.add_row(Text("detail", style="dim"), Text(payment.detail))
     return table
@@ -139,6 +142,24 @@ def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:
             "fees": fees_of_all(parts),
         },
     }
+
+
+def _waiting(waiting_for: WaitingFor | None) -> Iterator[tuple[str, str]]:
+    """Yield what an accepted payment waits for, in words under labels."""
+    if waiting_for is None:
+        yield "waits for", "a dispatcher: none has it in hand, or none says so"
+        return
+    since = f", since {text_of(waiting_for.since)}" if waiting_for.since else ""
+    yield "waits for", f"{waiting_for.processor or 'any processor that serves'}{since}"
+    if waiting_for.dispatcher:
+        yield "assigned to", waiting_for.dispatcher
+    if waiting_for.released:
+        yield "released", "by an operator, from where it was before"
+    if waiting_for.attempts:
+        yield "attempts", figures.count(waiting_for.attempts)
+    if waiting_for.in_doubt:
+        place = waiting_for.processor or "one"
+        yield "in doubt", f"{place} may have charged it already: it stays there until that is known"
 
 
 def _later(payment: Payment) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.follow import StreamWentBackError
+from services.contracts.away import AwayError
 from services.contracts.events import NotAnEventError
 from services.contracts.setting import SettingError
 from services.running import JsonLines
@@ -28,7 +29,7 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return asyncio.run(command())
     except SettingError as error:
         return _say(str(error), EXIT_WRONG)
-    except (BusAwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
+    except (BusAwayError, AwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
         return _say(f"not finished: {error}", EXIT_INCOMPLETE)
     except Exception:
         logging.getLogger("tarifa.audit").exception("command.failed")

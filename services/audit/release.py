@@ -11,8 +11,8 @@ import time
 from datetime import UTC, datetime
 
 from services.audit.adapters.operator import OPTION, operator
-from services.audit.adapters.payment_records import PaymentRecords
 from services.audit.adapters.processor import ProcessorRecords, client
+from services.audit.adapters.release_records import ReleaseRecords
 from services.audit.command import connected, run
 from services.audit.flow.asking import Asking, Pace
 from services.audit.flow.releasing import Releasing
@@ -29,7 +29,7 @@ async def release() -> int:
         processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
         names = tuple(processors)
         is_released = await Releasing(
-            records=PaymentRecords(bus),
+            records=ReleaseRecords(bus),
             asking=Asking(processors, Pace(RATE_DEFAULT, now_s=time.monotonic, sleep=asyncio.sleep), asyncio.sleep),
             operator=operator(settings.accepted_id),
             processors=names,

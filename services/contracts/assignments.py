@@ -96,3 +96,8 @@ def decode_assignment(data: bytes) -> Assignment:
 def processor_of(generation: str) -> str:
     """Return the name of the processor of which it is a generation."""
     return generation.partition("/")[0]
+
+
+def instance_of(owner: str) -> str:
+    """Return the name of the instance whose process that is."""
+    return owner.partition("/")[0]

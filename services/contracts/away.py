@@ -1,5 +1,28 @@
-"""The one way in which what is stored fails its readers."""
+"""The two ways in which what is stored fails its readers."""
+
+from services.contracts import subjects
 
 
 class AwayError(Exception):
     """The streams do not answer now. Whether what was written is stored is not known; nothing else is."""
+
+
+class UnreadableRecordError(AwayError):
+    """What is stored is no event of a version known here: nobody can say what it was, and only a person can end that.
+
+    ``reason`` is for a log: it may quote what is stored.
+    """
+
+    def __init__(self, stream: str, seq: int, reason: str) -> None:
+        super().__init__(f"message {seq} of {stream} cannot be read; an operator must {deed_for(stream, seq)}")
+        self.stream = stream
+        self.seq = seq
+        self.reason = reason
+
+
+def deed_for(stream: str, seq: int) -> str:
+    """Return what an operator must do about a message that cannot be read."""
+    look = f"look at it (nats stream get {stream} {seq})"
+    if stream == subjects.PAYMENTS:
+        return f"{look} and, if it is no payment, remove it (nats stream rmm {stream} {seq})"
+    return look  # SETTLEMENTS never loses a message: a gap in it is an alarm

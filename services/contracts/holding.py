@@ -2,7 +2,7 @@
 
 from msgspec import Struct, json
 
-from services.contracts.events import Id, NotAnEventError
+from services.contracts.events import Id, Instant, NotAnEventError
 
 
 class HoldingAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -21,6 +21,8 @@ class Holding(Struct, frozen=True, rename="camel"):
         owner: the process of that line; empty: nobody's.
         attempts: calls that the process made which has it in hand; 0 where none has it.
         in_doubt: an attempt at that processor may have booked it, or may yet.
+        released: an operator had it released to that processor, and nobody has it since.
+        since: when that line was stored; without one, when it began to wait in hand; null where that is not known.
     """
 
     id: Id
@@ -29,6 +31,8 @@ class Holding(Struct, frozen=True, rename="camel"):
     owner: str
     attempts: int
     in_doubt: bool
+    since: Instant | None = None
+    released: bool = False
 
 
 _encoder = json.Encoder()

@@ -52,7 +52,8 @@ class DispatcherPulse(
 ):
     """``backlog`` waits in the stream, ``in_hand`` in this process; ``counts`` of what became of payments.
 
-    ``owner`` is what its lines in ASSIGNMENTS name this process.
+    ``owner`` is what its lines in ASSIGNMENTS name this process. ``left_behind``: how many payments the log assigns to
+    generations of processors that charge no more, by generation; every dispatcher says the same.
     """
 
     instance: Instance
@@ -63,6 +64,7 @@ class DispatcherPulse(
     processors: dict[str, ProcessorSeen]
     counts: dict[str, Count]
     owner: str = ""
+    left_behind: dict[str, Count] = {}
     v: Literal[1] = 1
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+from functools import partial
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
@@ -114,7 +115,14 @@ async def _settle(
         clock=clock,
         is_alive=alive.__contains__,
     )
-    metrics.add(of_bus(bus), of_dispatcher(tally, traffic, lambda: charging.places, stream.waiting, clock))
+
+    def left_behind() -> dict[str, int]:
+        return log_read.left_behind(charging.charging)
+
+    told = of_dispatcher(
+        tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
+    )
+    metrics.add(of_bus(bus), told)
     following = assignments.follower(flow.assigning.read)
 
     async def prepare() -> None:
@@ -128,7 +136,8 @@ async def _settle(
     await PaymentEndpoint(bus, log_read, traffic).listen()
     await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
     service = await StateEndpoint(traffic, tally.counts, clock, instance).serve(bus)
-    pulse = pulse_of(instance, owner, clock.stamp(), traffic=traffic, counts=tally.counts, clock=clock)
+    pulse_from = partial(pulse_of, traffic=traffic, counts=tally.counts, left_behind=left_behind, clock=clock)
+    pulse = pulse_from(instance, owner, clock.stamp())
     work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
     work += [bus.watch(), send_pulses(bus, pulse)]

@@ -8,6 +8,7 @@ from functools import partial
 from services.bus.pulse import send_pulses
 from services.bus.streams import ensure_streams
 from services.ingress.adapters.clock import SystemClock
+from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_server import HttpServer
 from services.ingress.adapters.hub import Hub
@@ -49,6 +50,7 @@ async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Even
         await payments.open()
         story = Ingress(
             payments=payments,
+            dispatchers=DispatcherClient(bus),
             ledger=LedgerClient(bus),
             clock=clock.stamp,
             amount_max=settings.amount_max,

@@ -6,6 +6,7 @@ later", never 2xx: the stream remembers ids for a while longer than it holds pay
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -23,6 +24,7 @@ from services.ingress.core.answers import (
     Standing,
     Stored,
     TryLater,
+    WaitingFor,
 )
 from services.ingress.core.period import Period, read_period
 
@@ -62,13 +64,30 @@ class Ledger(Protocol):
         """Return why a summary could not be had now, or None."""
 
 
+class Dispatchers(Protocol):
+    """Who has payments in hand."""
+
+    async def waiting_for(self, payment_id: str) -> WaitingFor | None:
+        """Ask what an accepted payment waits for; None where nobody has it or nobody says, within a third of a second.
+
+        Never raises: what else is known of a payment is worth telling without it.
+        """
+
+
 class Ingress:
     """The service's deeds; ``amount_max`` is in the unit of ``amount``."""
 
     def __init__(
-        self, *, payments: PaymentStream, ledger: Ledger, clock: Callable[[], datetime], amount_max: int
+        self,
+        *,
+        payments: PaymentStream,
+        dispatchers: Dispatchers,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        amount_max: int,
     ) -> None:
         self._payments = payments
+        self._dispatchers = dispatchers
         self._ledger = ledger
         self._clock = clock
         self._amount_max = amount_max
@@ -89,7 +108,9 @@ class Ingress:
         if isinstance(payment_id, Rejected):
             return payment_id
         # Settled is stored before accepted leaves: whoever finds it in neither looks again at where it went.
-        return await _first(payment_id, self._payments.settlement, self._payments.accepted, self._payments.settlement)
+        looks = (self._payments.settlement, self._payments.accepted, self._payments.settlement)
+        found = await _first(payment_id, *looks)
+        return await self._on_its_way(found) if isinstance(found, Standing) else found
 
     async def summary(self, from_texts: list[str], to_texts: list[str]) -> Rejected | Mapping[str, Totals] | TryLater:
         """Tell what was settled where within a period."""
@@ -113,21 +134,31 @@ class Ingress:
         found = await asyncio.gather(self._payments.trouble(), self._ledger.trouble())
         return [trouble for trouble in found if trouble is not None]
 
+    async def _on_its_way(self, found: Standing) -> Standing:
+        """Add what an accepted payment waits for."""
+        if found.status != "accepted":
+            return found
+        waiting_for = await self._dispatchers.waiting_for(found.payment_id)
+        if waiting_for is None:  # perhaps because it was settled while they were asked
+            settled = await self._payments.settlement(found.payment_id)
+            return settled if isinstance(settled, Standing) else found
+        return replace(found, waiting_for=waiting_for)
+
     async def _store(self, payment: Payment) -> Accepted | Replayed | AmountDiffers | TryLater:
         match await self._payments.store(payment):
             case Stored():
                 return Accepted(payment.correlation_id)
-            case Known():
-                return await self._answer_again(payment)
+            case Known(original):
+                return await self._answer_again(payment, original)
             case TryLater() as later:
                 return later
             case never:
                 assert_never(never)
 
-    async def _answer_again(self, payment: Payment) -> Replayed | AmountDiffers | TryLater:
+    async def _answer_again(self, payment: Payment, original: Standing | None) -> Replayed | AmountDiffers | TryLater:
         # Accepted first: while it waits there nothing else exists. Once more at the end: it may have raced in.
         looks = (self._payments.accepted, self._payments.settlement, self._payments.accepted)
-        match await _first(payment.correlation_id, *looks):
+        match original or await _first(payment.correlation_id, *looks):
             case Standing() as original if original.amount_cents == payment.amount_cents:
                 return Replayed(original)
             case Standing() as original:

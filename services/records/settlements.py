@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for_each
+from services.bus.lookup import StoredMessage, last_for, last_for_each
 from services.bus.publish import Stored, store
 from services.contracts import subjects
-from services.contracts.away import AwayError
+from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import (
     NotAnEventError,
     PaymentRefused,
@@ -42,15 +42,26 @@ class SettlementRecords:
         found: dict[str, PaymentSettled | PaymentRefused] = {}
         for message in sorted(messages, key=lambda each: each.seq):
             try:
-                event = decode_settlement(message.data)
-            except NotAnEventError as error:
-                log.error("settlement.unreadable", extra={"seq": message.seq, "error": str(error)})  # noqa: TRY400
-                raise AwayError(f"settlement {message.seq} cannot be read: {error}") from error
-            if not isinstance(event, PaymentSettled | PaymentRefused):
-                raise AwayError(f"settlement {message.seq} is a {type(event).__name__}, which its subject denies")
+                event = _settlement(message)
+            except UnreadableRecordError as error:
+                fields = {"seq": error.seq, "error": error.reason}
+                log.error("settlement.unreadable", extra=fields)  # noqa: TRY400  # no bug of ours
+                raise
             if isinstance(event, PaymentSettled) or event.id not in found:
                 found[event.id] = event
         return found
+
+    async def newest(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return the newest settlement of one payment: a single message each way, where ``find`` has two for an answer.
+
+        Raises:
+            AwayError: not known; UnreadableRecordError: and only a person can find out.
+        """
+        try:
+            message = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
+        except BusAwayError as error:
+            raise AwayError(str(error)) from error
+        return None if message is None else _settlement(message)
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
         """Store a settlement; return whether it is stored now."""
@@ -68,3 +79,14 @@ class SettlementRecords:
             )
             self._are_stored = is_stored
         return is_stored
+
+
+def _settlement(message: StoredMessage) -> PaymentSettled | PaymentRefused:
+    try:
+        event = decode_settlement(message.data)
+    except NotAnEventError as error:
+        raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, str(error)) from error
+    if not isinstance(event, PaymentSettled | PaymentRefused):
+        what = f"a {type(event).__name__}, which its subject denies"
+        raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, what)
+    return event

@@ -88,6 +88,14 @@ class River:
         answer.raise_for_status()
         return dict(answer.json())
 
+    async def vitals(self) -> dict[str, Any]:
+        """Return the next document of the page's stream."""
+        async with self.http.stream("GET", "/events") as answer:
+            async for line in answer.aiter_lines():
+                if line.startswith("data:"):
+                    return dict(json.loads(line.removeprefix("data:")))
+        raise AssertionError("the stream ended without a document")
+
     async def set_processor(self, name: str, *, failing: bool | None = None, delay_ms: int | None = None) -> None:
         """Have one of the stack's processors fail or be slow."""
         url = f"{self.stack.processor_url(name)}/admin/configurations"

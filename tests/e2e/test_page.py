@@ -137,6 +137,19 @@ async def test_a_payments_life_is_told(operator: Operator, river: River) -> None
     await expect(life.locator(".verdict")).to_have_text("That is no id")
 
 
+async def test_what_a_payment_waits_for_is_told(operator: Operator, river: River) -> None:
+    """A processor that takes its time: where it waits, since when, and after how many calls."""
+    await river.set_processor("default", delay_ms=3_000)
+    payment_id = (await river.pay_many(1))[0]
+    life = await operator.look_up(payment_id)
+    await expect(life).to_contain_text("Waits for default since", timeout=PATIENCE_MS)
+    await expect(life).to_contain_text("Assigned to dispatcher-1")
+    await expect(life).to_contain_text("1 call made so far")
+    await river.until_settled([payment_id])
+    await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
+    await expect(life).not_to_contain_text("Waits for")
+
+
 async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(operator: Operator, river: River) -> None:
     """The first stop of the tab key leads to the search, the focus is seen, and the address can be passed on."""
     payment_id = (await river.pay_many(1))[0]

@@ -13,13 +13,16 @@ import httpx
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.doubtful import Doubtful, serving
+from tests.e2e.replay import until_drained
 from tests.e2e.river import PATIENCE_S, River, new_id, until
+
+WINDOW_S = 1
 
 
 @asynccontextmanager
-async def river_with(folder: Path, processors: str) -> AsyncIterator[River]:
+async def river_with(folder: Path, processors: str, **more: str) -> AsyncIterator[River]:
     """A stack on this folder's stores, which charges there."""
-    env = ENVIRONMENT | {"PROCESSORS": processors, "SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "2", "KEEP": "1"}
+    env = ENVIRONMENT | {"PROCESSORS": processors, "SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "2", "KEEP": "1"} | more
     stack = Stack(folder, env=env)
     await asyncio.to_thread(stack.start)
     try:
@@ -93,7 +96,16 @@ async def test_a_processor_taken_out_keeps_what_it_charged_and_what_it_may_have_
             await river.until_settled([fresh])
             summary = await river.summary()
             assert {name: totals["totalRequests"] for name, totals in summary.items()} == {"home": 1, "abroad": 20}
-            assert (await river.payment(doubtful))["status"] == "accepted"
+            waits = await river.payment(doubtful)
+            assert (waits["status"], waits["waitingFor"]["processor"]) == ("accepted", "abroad")
+
+            async def is_shown() -> bool:
+                vitals = await river.vitals()
+                shown = {one["name"]: (one["fee"], one["settled"], one["leftBehind"]) for one in vitals["processors"]}
+                is_listed = shown == {"home": (0.05, 1, 0), "abroad": (None, 20, 1)}
+                return is_listed and "assigned to abroad/1, which charges no more" in " ".join(vitals["troubles"])
+
+            await until(is_shown, "the page lists it, and says that a payment waits for it")
             abroad.answers = True
             await river.until_settled([doubtful])
             assert (await river.summary())["abroad"]["totalRequests"] == 21
@@ -101,15 +113,20 @@ async def test_a_processor_taken_out_keeps_what_it_charged_and_what_it_may_have_
 
 
 async def test_fees_the_other_way_round_apply_at_once_and_charge_nobody_again(tmp_path: Path) -> None:
-    """What is cheapest now gets what is new; what was settled before stays where it was."""
+    """What is cheapest now gets what is new; what was settled before stays where it was, though its id comes again."""
+    window = {"IDEMPOTENCY_WINDOW_S": str(WINDOW_S)}
     one, two = Doubtful(), Doubtful()
     one.answers = two.answers = True
     async with serving(one) as one_url, serving(two) as two_url:
-        async with river_with(tmp_path, f"one={one_url}@0.05,two={two_url}@0.15") as river:
+        async with river_with(tmp_path, f"one={one_url}@0.05,two={two_url}@0.15", **window) as river:
             before = await river.pay_many(5)
             await river.until_settled(before)
-        async with river_with(tmp_path, f"one={one_url}@0.15,two={two_url}@0.05") as river:
+            await asyncio.sleep(WINDOW_S * 2)  # there is nothing to wait for: that the server has forgotten is not seen
+        async with river_with(tmp_path, f"one={one_url}@0.15,two={two_url}@0.05", **window) as river:
+            for payment_id in before:
+                await river.pay_until_accepted(payment_id)
             after = await river.pay_many(5)
             await river.until_settled(after)
+            await until_drained(river)
         assert set(one.booked) == set(before)
         assert set(two.booked) == set(after)

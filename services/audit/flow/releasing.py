@@ -21,7 +21,7 @@ RELEASED = (
 
 
 class Records(Protocol):
-    """What the streams say of one payment. Each may raise BusAwayError: not known, or in doubt."""
+    """What the streams say of one payment. Each may raise BusAwayError or AwayError: not known."""
 
     async def accepted(self, payment_id: str) -> Waiting | None:
         """Return it as it waits in PAYMENTS."""

@@ -49,6 +49,11 @@ class Charging:
         current = [place for place in places if place.state != "closing"]
         self._pollers.poll({place.name: self.processors[place.generation] for place in current})
 
+    @property
+    def charging(self) -> frozenset[str]:
+        """The generations that charge now, be they paused; not those that only see through what they have."""
+        return frozenset(place.generation for place in self.places if place.state != "closing")
+
     def heard(self, processor: str, health: Health) -> None:
         """Note a health reply, one's own or another dispatcher's."""
         for place in self.places:

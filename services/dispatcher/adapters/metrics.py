@@ -50,11 +50,22 @@ class Clock(Protocol):
 def of_dispatcher(
     tally: Tally,
     traffic: Traffic,
+    *,
     places: Callable[[], Sequence[Place]],
+    left_behind: Callable[[], Mapping[str, int]],
     waiting: Callable[[], Awaitable[int | None]],
     clock: Clock,
 ) -> Source:
-    """Return the source for one dispatcher; ``places`` charge now, ``waiting`` asks how many payments wait."""
+    """Return the source for one dispatcher.
+
+    Args:
+        tally: what it has counted.
+        traffic: what it has in hand.
+        places: those that charge now.
+        left_behind: how many payments are assigned to generations that charge no more.
+        waiting: asks how many payments wait.
+        clock: of the calls.
+    """
 
     async def tell() -> Iterable[Metric]:
         now_ms = clock.now_ms()
@@ -65,7 +76,8 @@ def of_dispatcher(
             {place.name: float(place.fee) for place in places()},
         )
         seen = traffic.seen(now_ms)
-        told = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees)
+        left = _left_behind(left_behind(), tally.processors)
+        told = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees, left)
         backlog = await waiting()
         return told if backlog is None else (*told, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
 
@@ -143,6 +155,18 @@ def _believed(seen: Mapping[str, Seen]) -> Iterator[Metric]:
         "tarifa_processor_latency_seconds",
         "The latency that routing reckons with; 0 while nothing is known.",
         {name: latency_s for name, (_, latency_s) in conditions.items()},
+    )
+
+
+def _left_behind(by_generation: Mapping[str, int], names: Sequence[str]) -> Metric:
+    counts = dict.fromkeys(names, 0)
+    for generation, count in by_generation.items():
+        counts[processor_of(generation)] = counts.get(processor_of(generation), 0) + count
+    return gauges_by(
+        "processor",
+        "tarifa_left_behind_payments",
+        "Payments assigned to a processor, or a URL of it, that charges no more; every dispatcher tells all.",
+        counts,
     )
 
 

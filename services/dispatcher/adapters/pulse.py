@@ -16,7 +16,14 @@ class Clock(Protocol):
 
 
 def pulse_of(
-    instance: str, owner: str, started_at: datetime, *, traffic: Traffic, counts: Mapping[str, int], clock: Clock
+    instance: str,
+    owner: str,
+    started_at: datetime,
+    *,
+    traffic: Traffic,
+    counts: Mapping[str, int],
+    left_behind: Callable[[], Mapping[str, int]],
+    clock: Clock,
 ) -> Callable[[], DispatcherPulse]:
     """Return what reads the traffic and the counts, which grow elsewhere."""
 
@@ -39,6 +46,7 @@ def pulse_of(
                 for name, seen in traffic.seen(now_ms).items()
             },
             counts=dict(counts),
+            left_behind=dict(left_behind()),
         )
 
     return read

@@ -91,8 +91,9 @@ class StoreWatch:
             ApiError, BusAwayError: it cannot be told; try again before anything is delivered.
         """
         server_id, before = self._bus.server_id, self._server_id
+        seen = {stream: last_seq() for stream, last_seq in self._seen.items()}  # before it grows on this connection
         ends = {stream: (await stream_state(self._bus, stream)).last_seq for stream in self._seen}
-        shorter = [stream for stream, end in ends.items() if end < self._seen[stream]()]
+        shorter = [stream for stream, end in ends.items() if end < seen[stream]]
         if shorter or (before not in {"", server_id} and not self._is_synced):
             await mark_doubtful(self._bus, self._clock.stamp())
             raise StoreWentBackError(

@@ -5,7 +5,9 @@ that is known to be settled, from a PubAck or a fresh look-up and from nothing e
 message all of whose payments are settled may be deleted from the stream.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from services.contracts.assignments import Assignment, AssignmentReleased, GenerationClosed, Line, TurnAssigned
 from services.dispatcher.core.ownership import View, after_release, next_view
@@ -37,6 +39,14 @@ class AssignmentLog:
     def views(self) -> Iterator[tuple[str, View]]:
         """Yield every payment with a valid line."""
         yield from tuple(self._views.items())
+
+    def left_behind(self, charging: AbstractSet[str]) -> dict[str, int]:
+        """Return how many payments are assigned to generations that do not charge any more, by generation."""
+        return Counter(
+            view.generation
+            for view in self._views.values()
+            if view.state == "assigned" and view.generation not in charging
+        )
 
     def known(self, payment_id: str) -> bool:
         """Return whether any line names it, be it void."""

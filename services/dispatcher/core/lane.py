@@ -12,12 +12,17 @@ ASSUMED_LATENCY_MS = 100.0  # of a processor of which nothing is known yet
 
 @dataclass(slots=True)
 class Lane:
-    """``bound`` is a heap by due time; ``unclaimed`` are assigned there by processes that are gone, not in hand yet."""
+    """``bound`` is a heap by due time; ``unclaimed`` are assigned there by processes that are gone, not in hand yet.
+
+    ``reserved``: the slots kept for the latter, at most half of all. They come only with what is fetched, and where no
+    slot were left for anything else, nothing would be.
+    """
 
     name: str
     takes: bool = True  # payments that it does not have already
     evidence: Evidence = field(default_factory=Evidence)
     unclaimed: int = 0
+    reserved: int = 0
     bound: list[tuple[float, int, InHand]] = field(default_factory=list)
 
     def view(self, rules: Rules, now_ms: float) -> View:
@@ -27,13 +32,14 @@ class Lane:
         limit = in_flight_limit(
             condition.base_latency_ms, calls_per_s_max=rules.calls_per_s_max, in_flight_max=rules.in_flight_max
         )
+        self.reserved = min(self.unclaimed, limit // 2)
         latency_ms = max(condition.base_latency_ms or ASSUMED_LATENCY_MS, 1.0)
         serves = condition.state == "serving"
         return View(
             name=self.name,
             serves=serves,
             slow=(condition.latency_ms or 0.0) > rules.slow_call_ms,
-            free=limit - evidence.in_flight - len(self.bound) - self.unclaimed,
+            free=limit - evidence.in_flight - len(self.bound) - self.reserved,
             canary_due=evidence.canary_due(now_ms, serving=serves) and evidence.in_flight < rules.in_flight_max,
             per_s=rules.in_flight_max * 1000 / latency_ms,
         )

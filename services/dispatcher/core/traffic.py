@@ -145,10 +145,15 @@ class Traffic:
         return starts
 
     def elsewhere(self, payment: InHand, tried: str, now_ms: float) -> Start | None:
-        """Return the start of a payment that was not booked where it was tried, if it may go to another one now."""
+        """Return the start of a payment that was not booked where it was tried, if it may go to another one now.
+
+        It is not that one's next canary: it would be every one, where a call lasts until the next is due.
+        """
         if self._pace.wait_ms(now_ms) > 0:
             return None
         views = self._views(now_ms)
+        for view in views:
+            view.canary_due = view.canary_due and view.name != tried
         match route(views, now_ms - payment.since_ms, self.backlog + len(self._ready), self._rules):
             case SendTo(name) if name != tried:
                 return self._start(payment, next(view for view in views if view.name == name), canary=False)
@@ -159,7 +164,7 @@ class Traffic:
         starts = []
         for name, view in views.items():
             lane = self._lanes[name]
-            room = view.free + len(lane.bound) + lane.unclaimed  # bound ones hold their slots already
+            room = view.free + len(lane.bound) + lane.reserved  # bound ones hold their slots already
             while lane.bound and lane.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
                 canary = not view.serves
                 if not (view.canary_due if canary else room > 0):

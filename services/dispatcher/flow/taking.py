@@ -8,7 +8,9 @@ the operator named. Doubtful, since the store went back in time: every processor
 import logging
 from collections.abc import Callable
 
+from services.contracts import subjects
 from services.contracts.assignments import processor_of
+from services.contracts.away import deed_for
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
 from services.contracts.stamp import micros_of
 from services.dispatcher.core.assignment_log import AssignmentLog
@@ -83,7 +85,8 @@ class Taking:
         try:
             event = decode_accepted(delivery.data)
         except NotAnEventError as error:
-            self._gathered.tell(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error))
+            deed = deed_for(subjects.PAYMENTS, delivery.seq)
+            self._gathered.tell(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error), deed=deed)
             self._tally.happened("unreadable")
             self._give_back(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
             return

@@ -16,7 +16,7 @@ from services.contracts.money import amount_of
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import REPEAT_IS_SAFE, Standing, TryLater
+from services.ingress.core.answers import REPEAT_IS_SAFE, Standing, TryLater, WaitingFor
 
 RETRY_AFTER_S = 1
 
@@ -91,8 +91,8 @@ def amount_differs(original: Standing) -> HTTPResponse:
 
 
 def standing(found: Standing) -> HTTPResponse:
-    """Return how a payment stands; what is not known is left out."""
-    fields = {
+    """Return how a payment stands; what is not known is left out, but that nobody has an accepted one is said."""
+    fields: dict[str, object] = {
         "correlationId": found.payment_id,
         "amount": amount_of(found.amount_cents),
         "status": found.status,
@@ -101,7 +101,8 @@ def standing(found: Standing) -> HTTPResponse:
         "acceptedAt": text_of(found.accepted_at),
         "detail": found.detail,
     }
-    return ok({name: value for name, value in fields.items() if value is not None})
+    known = {name: value for name, value in fields.items() if value is not None}
+    return ok(known | {"waitingFor": _waiting_for(found.waiting_for)} if found.status == "accepted" else known)
 
 
 def totals(found: Totals) -> dict[str, object]:
@@ -139,6 +140,19 @@ def as_bytes(answer: HTTPResponse, *, keeps_alive: bool) -> bytes:
     head += "connection: keep-alive\r\n" if keeps_alive else "connection: close\r\n"
     lines = [b"%b: %b\r\n" % header for header in answer.processed_headers]
     return b"".join((head.encode(), *lines, b"\r\n", body))
+
+
+def _waiting_for(found: WaitingFor | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "processor": found.processor,
+        "since": found.since and text_of(found.since),
+        "attempts": found.attempts,
+        "inDoubt": found.in_doubt,
+        "dispatcher": found.dispatcher,
+        "released": found.released,
+    }
 
 
 def _accepted(payment_id: str, status: str) -> str:

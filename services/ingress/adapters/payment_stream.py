@@ -2,31 +2,23 @@
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import perf_counter
 from typing import assert_never
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for, stream_state
+from services.bus.lookup import stream_state
 from services.bus.publish import Away, Conflict, Duplicate, Full, store
 from services.bus.publish import Stored as BusStored
 from services.contracts import subjects
+from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.durations import Durations
-from services.contracts.events import (
-    NotAnEventError,
-    PaymentAccepted,
-    PaymentRefused,
-    PaymentReleased,
-    PaymentSettled,
-    Settlement,
-    SettlementsCleared,
-    decode_accepted,
-    decode_settlement,
-    encode,
-)
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
+from services.records.payments import PaymentRecords
+from services.records.settlements import SettlementRecords
 from services.telling import Gathered
 
 TROUBLE_TIMEOUT_S = 1.0
@@ -40,24 +32,28 @@ _KNOWN = Known()
 class JetStreamPayments:
     """PAYMENTS and SETTLEMENTS behind one port; ``backlog_max`` is what PAYMENTS may hold.
 
-    A server that is started again has forgotten the ids of acked payments, though their window has not passed. So for
-    one window after every reconnect, and after our own start where payments were stored before, an id is looked up in
-    SETTLEMENTS before it is stored; at all other times the server remembers.
+    The server remembers an id for one window, and forgets those of acked payments when it is started again. So an id is
+    looked up in SETTLEMENTS before it is stored, unless the server certainly remembers them all: where nothing had ever
+    been stored at our start, for one window from then, on the connection of then.
     """
 
     def __init__(self, bus: Bus, *, backlog_max: int, window_s: int) -> None:
         self._bus = bus
         self._backlog_max = backlog_max
-        self._window = timedelta(seconds=window_s)
-        self._forgotten_until_s = 0.0
+        self._window_s = window_s
+        self._looks_from_s = 0.0  # on the clock of the loop
         self._generation = bus.generation
+        self._accepted = PaymentRecords(bus)
+        self._settlements = SettlementRecords(bus)
         self._gathered = Gathered(log)
         self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
     async def open(self) -> None:
         """Find out whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
-        if (await stream_state(self._bus, subjects.PAYMENTS)).last_seq > 0:
-            self._may_have_forgotten()
+        now_s = self._now_s()
+        states = [await stream_state(self._bus, stream) for stream in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
+        if not any(state.last_seq for state in states):
+            self._looks_from_s = now_s + self._window_s
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
         """Store it unless its id is known.
@@ -66,15 +62,14 @@ class JetStreamPayments:
         after the window. The expected sequence keeps an id from being in the queue twice, whatever was forgotten.
         """
         payment_id = payment.correlation_id
-        if self._bus.generation != self._generation:  # to be told of it would be later than the first request can be
-            self._generation = self._bus.generation
-            self._may_have_forgotten()
-        if self._now_s() < self._forgotten_until_s:
-            settled = await self.settlement(payment_id)
-            if isinstance(settled, TryLater):
-                return settled
-            if isinstance(settled, Standing) and payment.accepted_at - settled.accepted_at < self._window:
-                return _KNOWN
+        if self._server_may_have_forgotten():
+            match await self.settlement(payment_id):
+                case Standing() as settled:
+                    return Known(settled)
+                case TryLater() as later:
+                    return later
+                case Missing():
+                    pass
         data = encode(PaymentAccepted(payment_id, payment.amount_cents, payment.accepted_at))
         subject = subjects.accepted(payment_id)
         begun_s = perf_counter()
@@ -96,46 +91,38 @@ class JetStreamPayments:
     async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in PAYMENTS."""
         try:
-            found = await last_for(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
-        except BusAwayError as error:
-            return _away(error)
+            found = await self._accepted.find(payment_id)
+        except AwayError as error:
+            return self._not_known(error)
         if found is None:
             return Missing()
-        try:
-            event = decode_accepted(found.data)
-        except NotAnEventError as error:
-            return self._unreadable(subjects.PAYMENTS, found.seq, error)
+        event = found.event
         return Standing(event.id, "accepted", event.amount_cents, event.accepted_at)
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in SETTLEMENTS, whichever processor it was."""
         try:
-            found = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
-        except BusAwayError as error:
-            return _away(error)
-        if found is None:
-            return Missing()
-        try:
-            return _standing(decode_settlement(found.data))
-        except NotAnEventError as error:
-            return self._unreadable(subjects.SETTLEMENTS, found.seq, error)
+            found = await self._settlements.newest(payment_id)
+        except AwayError as error:
+            return self._not_known(error)
+        return Missing() if found is None else _standing(found)
 
     async def clear(self, at: datetime) -> Stored | TryLater:
         """Store ``settlements.cleared``; stored twice it clears twice, which is no harm."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
         return _STORED if isinstance(result, BusStored) else TryLater("not_cleared", f"not stored: {result}")
 
-    def _unreadable(self, stream: str, seq: int, error: NotAnEventError) -> TryLater:
-        """What is stored under the id is no event: nobody can say what it was, and only a person can end that."""
-        self._gathered.tell(logging.ERROR, "payment.unreadable", stream=stream, seq=seq, error=str(error))
-        return TryLater(
-            "unreadable",
-            f"message {seq} of {stream}, stored under this id, cannot be read; an operator must look at it "
-            f"(nats stream get {stream} {seq})",
-        )
+    def _not_known(self, error: AwayError) -> TryLater:
+        if isinstance(error, UnreadableRecordError):
+            self._gathered.tell(
+                logging.ERROR, "payment.unreadable", stream=error.stream, seq=error.seq, error=str(error)
+            )
+            return TryLater("unreadable", f"what is stored under this id: {error}")
+        return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")
 
-    def _may_have_forgotten(self) -> None:
-        self._forgotten_until_s = self._now_s() + self._window.total_seconds()
+    def _server_may_have_forgotten(self) -> bool:
+        # A generation of the connection, and not a listener: to be told would be later than the first request can be.
+        return self._bus.generation != self._generation or self._now_s() >= self._looks_from_s
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
@@ -153,7 +140,7 @@ class JetStreamPayments:
         return None
 
 
-def _standing(event: Settlement) -> Standing | Missing:
+def _standing(event: PaymentSettled | PaymentRefused) -> Standing:
     match event:
         case PaymentSettled():
             return Standing(
@@ -173,11 +160,5 @@ def _standing(event: Settlement) -> Standing | Missing:
                 processor=event.processor,
                 detail=event.detail,
             )
-        case SettlementsCleared() | PaymentReleased():
-            return Missing()  # of other subjects; neither says that a payment is settled
         case never:
             assert_never(never)
-
-
-def _away(error: BusAwayError) -> TryLater:
-    return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")

@@ -41,8 +41,12 @@ function resolved(value, whole) {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner, whole)]));
 }
 
-// allOf as one schema: the description uses it to narrow a field, or to say more of one.
+// allOf as one schema: the description uses it to narrow a field, or to say more of one. anyOf is a schema or null.
 function merged(schema) {
+  if (schema.anyOf) {
+    const { anyOf: [some, none], ...own } = schema;
+    return merged({ ...some, ...own, type: [some.type, none.type] });
+  }
   const parts = (schema.allOf ?? []).map(merged);
   const { allOf, ...own } = schema;
   const all = [...parts, own];
@@ -56,7 +60,7 @@ function merged(schema) {
 
 function limits(schema) {
   const said = [];
-  if (schema.type) said.push(schema.type);
+  if (schema.type) said.push([schema.type].flat().join(" or "));
   if (schema.format) said.push(schema.format);
   if (schema.exclusiveMinimum !== undefined) said.push(`above ${schema.exclusiveMinimum}`);
   if (schema.minimum !== undefined) said.push(`at least ${schema.minimum}`);
@@ -73,6 +77,7 @@ function field(name, schema, notes) {
     element("dt", {}, element("code", {}, name), notes ? ` ${notes}` : ""),
     element("dd", {}, element("span", { class: "soft" }, ...inline(limits(schema)))),
     ...(schema.description ? [element("dd", {}, ...inline(schema.description))] : []),
+    ...(schema.properties ? [element("dd", {}, fields(schema))] : []),
   ];
 }
 

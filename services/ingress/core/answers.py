@@ -19,7 +19,9 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The stream has stored this id before, and nothing now."""
+    """The id was stored before, and nothing is now; ``original`` where that was found at once."""
+
+    original: "Standing | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,32 @@ class TryLater:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingFor:
+    """Where an accepted payment is on its way, as a dispatcher says.
+
+    Args:
+        processor: the only one that it may be sent to; None: any that serves.
+        since: when it was assigned there, or else when it began to wait; None where the dispatcher does not know.
+        attempts: calls of the dispatcher that has it in hand.
+        in_doubt: one of them, or an earlier one, may have been booked: it stays there until that processor tells.
+        dispatcher: the instance that may send it, by the log; None: it is nobody's.
+        released: an operator had it released to that processor, and nobody has it since.
+    """
+
+    processor: str | None
+    since: datetime | None
+    attempts: int
+    in_doubt: bool
+    dispatcher: str | None = None
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """How a payment stands, by the newest event about it; None where that event does not say."""
+    """How a payment stands, by the newest event about it; None where that event does not say.
+
+    ``waiting_for`` is for an accepted one alone: None where no dispatcher has it, or none says.
+    """
 
     payment_id: str
     status: Literal["accepted", "settled", "refused"]
@@ -41,6 +67,7 @@ class Standing:
     processor: str | None = None
     requested_at: datetime | None = None
     detail: str | None = None
+    waiting_for: WaitingFor | None = None
 
 
 @dataclass(frozen=True, slots=True)

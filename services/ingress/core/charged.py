@@ -1,9 +1,15 @@
-"""What was charged where, at which fee, and what that saved. Money is whole cents until it is said."""
+"""What was charged where, at which fee, and what that saved. Money is whole cents until it is said.
+
+Processors are those of the settings, and behind them whatever else the book or the log of assignments knows: what was
+charged, or may have been, does not vanish with a setting. The fee of such a one is not known, and so neither is what
+was paid or saved in all.
+"""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
+from services.contracts.assignments import processor_of
 from services.contracts.money import amount_of
 from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, settled_at
@@ -15,23 +21,42 @@ _NOTHING = Totals(0, 0)
 Dispatchers = Sequence[Life[DispatcherPulse]]
 
 
+class Charging(NamedTuple):
+    """A processor by name; the fee is None where the settings do not know it."""
+
+    name: str
+    fee: Decimal | None
+
+
+def left_behind(dispatchers: Dispatchers) -> dict[str, int]:
+    """Return what is assigned to generations that charge no more. Each dispatcher says all that it has read."""
+    found: dict[str, int] = {}
+    for life in dispatchers:
+        for generation, count in life.newest.left_behind.items():
+            found[generation] = max(count, found.get(generation, 0))
+    return found
+
+
 def charged(
     processors: Sequence[Processor], dispatchers: Dispatchers, totals: Mapping[str, Totals] | None
 ) -> tuple[list[dict[str, Any]], dict[str, float | None]]:
     """Return the processors, and the totals of them all; fees are rounded to whole cents for each processor."""
+    known = [Charging(one.name, one.fee) for one in processors]
+    others = {*(totals or {}), *map(processor_of, left_behind(dispatchers))}
+    known += [Charging(name, None) for name in sorted(others - {one.name for one in processors})]
     if totals is None:
         unknown = dict.fromkeys(("settled", "amount", "feesPaid", "saved"))
-        return [_seen(one, dispatchers) | _booked(one, None, 0) for one in processors], unknown
-    booked = {one.name: totals.get(one.name, _NOTHING) for one in processors}
+        return [_seen(one, dispatchers) | _booked(one, None, 0) for one in known], unknown
+    booked = {one.name: totals.get(one.name, _NOTHING) for one in known}
     settled = sum(at_one.count for at_one in booked.values())
     cents = sum(at_one.cents for at_one in booked.values())
-    fees = sum(_fee_cents(booked[one.name].cents, one.fee) for one in processors)
-    dearest = max(one.fee for one in processors)
-    return [_seen(one, dispatchers) | _booked(one, booked[one.name], settled) for one in processors], {
+    fees = _sum([_fee_cents(booked[one.name].cents, one.fee) for one in known])
+    at_dearest = _fee_cents(cents, max(one.fee for one in processors))
+    return [_seen(one, dispatchers) | _booked(one, booked[one.name], settled) for one in known], {
         "settled": settled,
         "amount": amount_of(cents),
-        "feesPaid": amount_of(fees),
-        "saved": amount_of(_fee_cents(cents, dearest) - fees),
+        "feesPaid": _amount(fees),
+        "saved": None if fees is None or at_dearest is None else amount_of(at_dearest - fees),
     }
 
 
@@ -40,32 +65,44 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def _seen(processor: Processor, dispatchers: Dispatchers) -> dict[str, Any]:
+def _seen(processor: Charging, dispatchers: Dispatchers) -> dict[str, Any]:
     name = processor.name
     views = [life.newest.processors[name] for life in dispatchers if name in life.newest.processors]
     latencies = [view.latency_ms for view in views if view.latency_ms is not None]
     conditions = {view.condition for view in views}
+    left = [count for generation, count in left_behind(dispatchers).items() if processor_of(generation) == name]
     return {
         "name": name,
-        "fee": float(processor.fee),
+        "fee": None if processor.fee is None else float(processor.fee),
         # Of several dispatchers the one that believes the worst may know the most.
         "condition": "failing" if "failing" in conditions else "serving" if conditions else "unknown",
         "latencyMs": rounded(max(latencies, default=None)),
         "inFlight": sum(view.in_flight for view in views) if views else None,
+        "leftBehind": sum(left) if dispatchers else None,
         "settledPerS": per_s(dispatchers, lambda pulse: pulse.counts.get(settled_at(name), 0)),
     }
 
 
-def _booked(processor: Processor, totals: Totals | None, settled: int) -> dict[str, Any]:
+def _booked(processor: Charging, totals: Totals | None, settled: int) -> dict[str, Any]:
     if totals is None:
         return dict.fromkeys(("settled", "amount", "share", "feesPaid"))
     return {
         "settled": totals.count,
         "amount": amount_of(totals.cents),
         "share": round(totals.count / settled, 4) if settled else None,
-        "feesPaid": amount_of(_fee_cents(totals.cents, processor.fee)),
+        "feesPaid": _amount(_fee_cents(totals.cents, processor.fee)),
     }
 
 
-def _fee_cents(cents: int, fee: Decimal) -> int:
-    return round(cents * fee)
+def _fee_cents(cents: int, fee: Decimal | None) -> int | None:
+    """Return the fee; of nothing it is nothing, whatever the fee."""
+    return 0 if not cents else None if fee is None else round(cents * fee)
+
+
+def _sum(values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _amount(cents: int | None) -> float | None:
+    return None if cents is None else amount_of(cents)

@@ -1,9 +1,11 @@
 """What an operator should know first, one sentence each: what is wrong, since when, and what it means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from services.ingress.core.lately import Happening
 from services.ingress.core.life import Life
 
 _MEANS = {
@@ -33,6 +35,8 @@ def troubles(
     book_is_whole: bool,
     conflicts: int,
     unreadable: int,
+    lately: AbstractSet[Happening],
+    left_behind: Mapping[str, int],
 ) -> list[str]:
     """Return the sentences, the gravest first. Without NATS nobody can be heard of: that is then the only one."""
     away = [one for one in seen if not one.is_up]
@@ -50,6 +54,32 @@ def troubles(
         said.append(f"settlements that contradict others: {conflicts}; run the audit")
     if unreadable:
         said.append(f"messages in SETTLEMENTS that cannot be read: {unreadable}; see the ledger's log")
+    return said + _for_a_person(lately, left_behind)
+
+
+def _for_a_person(lately: AbstractSet[Happening], left_behind: Mapping[str, int]) -> list[str]:
+    """Return what goes on until somebody does something about it; most ends by itself if a processor comes back."""
+    said = [
+        f"payments assigned to {generation}, which charges no more (another URL, or not configured): {count}; they are "
+        "settled if it answers; if it never will, audit and release them"
+        for generation, count in sorted(left_behind.items())
+    ]
+    if "unreadable" in lately:
+        said.append(
+            "PAYMENTS has messages that cannot be read, which are not charged, and whose ids are answered 503: the "
+            "dispatcher's log has their sequences (payment.unreadable); look at each (nats stream get PAYMENTS SEQ), "
+            "and remove what is no payment (nats stream rmm PAYMENTS SEQ)"
+        )
+    if "assigned_elsewhere" in lately:
+        said.append(
+            "payments are assigned to a processor whose URL is not known any more, and wait: the dispatcher's log "
+            "names them (payment.assigned_elsewhere); audit and release them"
+        )
+    if "refused_in_doubt" in lately:
+        said.append(
+            "payments are refused by the processor that may have charged them before, and wait there in doubt: the "
+            "dispatcher's log names them (payment.refused_in_doubt); audit them, and release those that it has not"
+        )
     return said
 
 

@@ -14,7 +14,8 @@ from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse, Pulse, service_of, settled_at
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals  # noqa: TC001  # no second block of imports for one annotation
-from services.ingress.core.charged import charged, rounded
+from services.ingress.core.charged import charged, left_behind, rounded
+from services.ingress.core.lately import Lately
 from services.ingress.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
 from services.ingress.core.troubles import Seen, troubles
 
@@ -42,6 +43,7 @@ class Vitals:
         self._dispatchers: dict[str, Life[DispatcherPulse]] = {}
         self._ledgers: dict[str, Life[LedgerPulse]] = {}
         self._totals: Mapping[str, Totals] | None = None
+        self._lately = Lately()
         self._backlog: Backlog | None = None
         self._nats_s: float | None = None  # when NATS last answered
 
@@ -51,6 +53,7 @@ class Vitals:
             case IngressPulse():
                 _add(self._ingresses, pulse, now_s)
             case DispatcherPulse():
+                self._lately.heard(_before(self._dispatchers, pulse), pulse, now_s)
                 _add(self._dispatchers, pulse, now_s)
             case LedgerPulse():
                 _add(self._ledgers, pulse, now_s)
@@ -67,7 +70,8 @@ class Vitals:
         """Return all that is known now, as the page and the command line read it; ``at`` is the time in UTC."""
         for lives in self._all():
             _forget(lives, now_s)
-        processors, totals = charged(self._processors, up(self._dispatchers.values(), now_s), self._totals)
+        dispatchers = up(self._dispatchers.values(), now_s)
+        processors, totals = charged(self._processors, dispatchers, self._totals)
         seen = self._seen(now_s)
         ledgers = up(self._ledgers.values(), now_s)
         return {
@@ -85,6 +89,8 @@ class Vitals:
                 book_is_whole=not any(life.newest.totals is None for life in ledgers),
                 conflicts=max((life.newest.conflicts for life in ledgers), default=0),
                 unreadable=max((life.newest.unreadable for life in ledgers), default=0),
+                lately=self._lately.happened(now_s),
+                left_behind=left_behind(dispatchers),
             ),
         }
 
@@ -110,7 +116,8 @@ class Vitals:
         }
 
     def _settled(self, pulse: DispatcherPulse) -> int:
-        return sum(pulse.counts.get(settled_at(one.name), 0) for one in self._processors)
+        # Wherever: a dispatcher may have other settings than this ingress.
+        return sum(count for what, count in pulse.counts.items() if what.startswith(settled_at("")))
 
     def _all(self) -> tuple[dict[str, Life[Any]], ...]:
         return self._ingresses, self._dispatchers, self._ledgers
@@ -133,6 +140,12 @@ class Vitals:
             seen_s = None if self._nats_s is None else now_s - self._nats_s
             found.append(Seen(NATS, NATS, is_up=self._nats_answers(now_s), seen_s=seen_s))
         return found
+
+
+def _before(lives: Mapping[str, Life[P]], pulse: P) -> P | None:
+    """Return the last pulse of the same life."""
+    known = lives.get(pulse.instance)
+    return known.newest if known is not None and known.started_at == pulse.started_at else None
 
 
 def _add(lives: dict[str, Life[P]], pulse: P, now_s: float) -> None:

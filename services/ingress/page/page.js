@@ -248,8 +248,23 @@ const VERDICTS = {
   settled: ({ processor }) => `Settled at ${processor}`,
   refused: ({ processor }) => `Refused by ${processor}`,
 };
+const calls = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`;
+function waiting(on) {
+  if (!on) return ["In no dispatcher's hands yet"];
+  const { processor, since, attempts, inDoubt, dispatcher, released } = on;
+  return [
+    processor ? `Waits for ${processor}` : "Waits for the first processor that serves",
+    ...(since === null ? [] : [" since ", when(since)]),
+    ...(dispatcher ? [made("div", { class: "more" }, `Assigned to ${dispatcher}`)] : []),
+    ...(released ? [made("div", { class: "more" }, "Released by an operator from where it was before")] : []),
+    ...(attempts ? [made("div", { class: "more" }, `${calls(attempts)} made so far`)] : []),
+    ...(inDoubt ? [made("div", { class: "more" }, `${processor ?? "One"} may have charged it already: it stays there until that is known`)] : []),
+  ];
+}
 const ENDS = {
-  accepted: () => ["Not settled yet; asked again every two seconds"],
+  accepted: ({ waitingFor }) => [
+    ...waiting(waitingFor), made("div", { class: "more" }, "Not settled yet; asked again every two seconds"),
+  ],
   settled: ({ requestedAt, acceptedAt, processor }) => [
     `Settled at ${processor} `, when(requestedAt),
     made("div", { class: "more" }, `sent ${FORMS.span((Date.parse(requestedAt) - Date.parse(acceptedAt)) / 1000)} after it was accepted`),

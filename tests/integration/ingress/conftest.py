@@ -1,11 +1,14 @@
 """An ingress of a test's own, and one that tests share which leave nothing behind."""
 
+import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.nats_server import PATIENCE_S, NatsServer
@@ -22,6 +25,20 @@ def shared_ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress
     finally:
         process.stop()
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; without it the tests are skipped, and fail where CI=true says that nothing may be missing."""
+    program = shutil.which("chromium")
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("chromium is not installed")
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,18 +1,23 @@
 """2xx means stored, once: what becomes of a payment and of its repetitions, with a real server and a real process."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from services.bus import api
 from services.bus.connection import Bus
 from services.bus.lookup import last_for, stream_state
+from services.bus.message import Message
 from services.bus.publish import Stored, store
-from services.contracts import subjects
+from services.contracts import holding, subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, decode_accepted, encode
+from services.contracts.holding import Holding
 from services.contracts.money import Cents
 from tests.integration.ingress.ingress_process import IngressProcess, new_id, payment
 from tests.nats_server import NatsServer
@@ -139,7 +144,7 @@ async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> 
     await http.post("/payments", json=payment(payment_id))
     accepted = (await http.get(f"/payments/{payment_id}")).json()
     assert accepted.pop("acceptedAt").endswith("Z")
-    assert accepted == {"correlationId": payment_id, "amount": 19.90, "status": "accepted"}
+    assert accepted == {"correlationId": payment_id, "amount": 19.90, "status": "accepted", "waitingFor": None}
     await _settle(bus, payment_id)
     answer = await http.get(f"/payments/{payment_id.upper()}")
     assert (answer.status_code, answer.json()) == (
@@ -153,6 +158,62 @@ async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> 
             "acceptedAt": "2025-07-15T12:34:56.000Z",
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        (
+            Holding("", "default", 7, "dispatcher-1/1", attempts=3, in_doubt=True, since=ACCEPTED_AT),
+            {"processor": "default", "since": "2025-07-15T12:34:56.000Z", "attempts": 3, "inDoubt": True}
+            | {"dispatcher": "dispatcher-1", "released": False},
+        ),
+        (
+            Holding("", "", 0, "", attempts=0, in_doubt=False, since=None),
+            {"processor": None, "since": None, "attempts": 0, "inDoubt": False}
+            | {"dispatcher": None, "released": False},
+        ),
+        (
+            Holding("", "fallback", 8, "", attempts=0, in_doubt=False, since=None, released=True),
+            {"processor": "fallback", "since": None, "attempts": 0, "inDoubt": False}
+            | {"dispatcher": None, "released": True},
+        ),
+    ],
+)
+async def test_an_accepted_payment_says_what_it_waits_for(
+    bus: Bus, http: httpx.AsyncClient, known: Holding, told: dict[str, Any]
+) -> None:
+    """As the dispatcher that has it in hand answers; once it is settled, it waits for nothing."""
+    payment_id = new_id()
+
+    def answer(message: Message) -> None:
+        asked = holding.decode_asked(message.data)
+        bus.publish(message.reply, holding.encode(replace(known, id=asked.id)))
+
+    await bus.subscribe(subjects.DISPATCHER_PAYMENT, answer)
+    await http.post("/payments", json=payment(payment_id))
+    assert (await http.get(f"/payments/{payment_id}")).json()["waitingFor"] == told
+    await _settle(bus, payment_id)
+    assert "waitingFor" not in (await http.get(f"/payments/{payment_id}")).json()
+
+
+@pytest.mark.parametrize("says", [None, b"not what was agreed on"])
+async def test_where_no_dispatcher_says_it_the_rest_is_told_all_the_same(
+    bus: Bus, http: httpx.AsyncClient, says: bytes | None
+) -> None:
+    """They hear the question and have nothing to say, or nothing that can be read: soon it is told without."""
+    payment_id = new_id()
+
+    def answer(message: Message) -> None:
+        if says is not None:
+            bus.publish(message.reply, says)
+
+    await bus.subscribe(subjects.DISPATCHER_PAYMENT, answer)
+    await http.post("/payments", json=payment(payment_id))
+    begun_s = time.monotonic()
+    found = await http.get(f"/payments/{payment_id}")
+    assert time.monotonic() - begun_s < 1.5
+    assert (found.status_code, found.json()["status"], found.json()["waitingFor"]) == (200, "accepted", None)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +233,10 @@ async def test_what_cannot_be_read_is_named_and_is_no_bug(
     for answer in answers:
         assert answer.status_code == 503
         assert answer.json()["error"] == "unreadable"
-        assert f"nats stream get {stream} {stored.seq}" in answer.json()["detail"]
+        detail = answer.json()["detail"]
+        assert f"nats stream get {stream} {stored.seq}" in detail
+        is_removable = stream == subjects.PAYMENTS  # a gap in SETTLEMENTS is an alarm
+        assert (f"nats stream rmm {stream} {stored.seq}" in detail) == is_removable
 
 
 async def test_status_of_a_refused_payment_has_the_reason(bus: Bus, http: httpx.AsyncClient) -> None:

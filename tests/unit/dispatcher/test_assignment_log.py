@@ -178,3 +178,15 @@ def test_line_that_comes_after_its_payment_was_settled_is_kept_to_be_looked_up()
     log.read(turn(line(ONE)), 2)
     assert log.ids() == [ONE]
     assert log.settled(ONE) == [2]
+
+
+def test_what_is_assigned_where_nobody_charges_any_more_is_counted() -> None:
+    """Not what was returned or released, for that is nobody's; nor what is to be recorded only."""
+    log = read(turn(line(ONE), line(TWO), line(THREE, generation=B)))
+    assert log.left_behind({A, B}) == {}
+    assert log.left_behind({B}) == {A: 2}
+    log.read(turn(line(TWO, after=1, kind="returned")), 2)
+    assert log.left_behind({B}) == {A: 1}
+    log.read(release(ONE, after=1), 3)
+    assert log.left_behind({B}) == {}
+    assert log.left_behind(set()) == {B: 1}

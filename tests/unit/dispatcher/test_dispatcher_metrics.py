@@ -27,8 +27,16 @@ def dispatcher() -> Dispatcher:
 
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
+    left = {"gone/1": 3, "gone/2": 2, "home/1": 1}
     return await told(
-        of_dispatcher(dispatcher.tally, dispatcher.traffic, lambda: PLACES, dispatcher.waiting, dispatcher.clock)
+        of_dispatcher(
+            dispatcher.tally,
+            dispatcher.traffic,
+            places=lambda: PLACES,
+            left_behind=lambda: left,
+            waiting=dispatcher.waiting,
+            clock=dispatcher.clock,
+        )
     )
 
 
@@ -42,6 +50,13 @@ async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher)
         assert scraped.value("tarifa_processor_serving", processor=name) == 1
     assert scraped.value("tarifa_payments_moved_total") == 0
     assert scraped.value("tarifa_processor_fee_ratio", processor=DEAR) == 0.15
+
+
+async def test_what_is_assigned_where_nobody_charges_any_more_is_told_by_processor(dispatcher: Dispatcher) -> None:
+    """Also of a processor that is not configured any more."""
+    scraped = await read(dispatcher)
+    left = {name: scraped.value("tarifa_left_behind_payments", processor=name) for name in (HOME, DEAR, "gone")}
+    assert left == {HOME: 1, DEAR: 0, "gone": 5}
 
 
 async def test_a_settled_payment_is_counted_where_it_was_and_how_long_it_took(dispatcher: Dispatcher) -> None:

@@ -157,8 +157,8 @@ async def test_a_refusal_is_provisional_until_the_processor_books_another_paymen
 async def test_a_processor_that_refuses_everything_is_misconfigured_and_nothing_is_refused(
     dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Five provisional refusals: it fails, and all five were not booked and may go elsewhere."""
-    for number in range(1, 6):
+    """Five provisional refusals: it fails, and all five were not booked and may go elsewhere, and so may the next."""
+    for number in range(1, 7):
         payment_id = f"{ID[:-1]}{number}"
         dispatcher.home.outcomes.append(Refused("400"))
         dispatcher.dear.outcomes.append(BOOKED)
@@ -171,7 +171,7 @@ async def test_a_processor_that_refuses_everything_is_misconfigured_and_nothing_
         await settle_down()
     assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
     assert {event.processor for event in dispatcher.settlements.events} == {DEAR}
-    assert len(dispatcher.settlements.events) == 5
+    assert len(dispatcher.settlements.events) == 6
     assert "processor.refuses_everything" in caplog.messages
 
 

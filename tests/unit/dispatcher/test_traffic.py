@@ -88,6 +88,21 @@ def test_one_canary_starts_at_a_closed_processor() -> None:
     assert start_all(hands, later + CANARY_EVERY_MS) == [(2, HOME)]
 
 
+def test_a_canary_that_was_not_booked_is_not_the_next_one_too() -> None:
+    """A call may last until another canary is due: one past its deadline goes to the dearer one then."""
+    hands = traffic()
+    close(hands, HOME)
+    old = payment(1, age_ms=10_000)
+    waiting(hands, old)
+    due = NOW + CANARY_EVERY_MS
+    (start,) = hands.starts(due)
+    assert start.generation == HOME
+    hands.evidence(HOME).failed(hands.evidence(HOME).sent(due), due + CANARY_EVERY_MS)
+    moved = hands.elsewhere(old, HOME, due + CANARY_EVERY_MS)
+    assert moved is not None
+    assert moved.generation == DEAR
+
+
 def test_a_payment_past_its_deadline_goes_to_the_dearer_one() -> None:
     """A younger one is held for the cheapest; each is treated by its own age."""
     hands = traffic()
@@ -129,6 +144,17 @@ def test_bound_payments_hold_their_slots() -> None:
     assert hands.appetite(NOW) == 0
     assert hands.seen(NOW)[HOME].bound_waiting == 14
     assert hands.seen(NOW)[DEAR].bound_waiting == 0
+
+
+@pytest.mark.parametrize("in_flight_max", [1, 16, 256])
+def test_payments_of_the_dead_leave_slots_for_those_with_which_they_come(in_flight_max: int) -> None:
+    """However many they are: they have their slots only once they are fetched, and others are fetched with them."""
+    hands = traffic(in_flight_max)
+    hands.note_unclaimed(HOME, 1_000)
+    wanted = hands.appetite(NOW)
+    assert wanted > 0
+    waiting(hands, *(payment(seq) for seq in range(1, wanted + 1)))
+    assert [processor for _, processor in start_all(hands)] == [HOME] * wanted
 
 
 def test_a_bound_payment_starts_in_the_slot_that_it_holds() -> None:

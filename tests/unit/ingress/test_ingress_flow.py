@@ -1,6 +1,7 @@
 """The story with ports that say what they are told to: when it looks where, and what it then answers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,7 @@ from services.ingress.core.answers import (
     Standing,
     Stored,
     TryLater,
+    WaitingFor,
 )
 from services.ingress.core.period import Period
 from services.ingress.flow import Ingress
@@ -30,11 +32,13 @@ AWAY = TryLater("nats_away", "it is away")
 ACCEPTED = Standing(ID, "accepted", Cents(1990), NOW)
 SETTLED = Standing(ID, "settled", Cents(1990), NOW, processor="default", requested_at=NOW)
 
+AT_DEFAULT = WaitingFor("default", NOW, 2, in_doubt=True)
+
 Found = Standing | Missing | TryLater
 
 
 class Ports:
-    """Both ports: ``stored`` is what the stream says, ``finds`` what the look-ups find, one after another."""
+    """All ports: ``stored`` is what the stream says, ``finds`` what the look-ups find, one after another."""
 
     def __init__(self, stored: Stored | Known | TryLater, *finds: Found) -> None:
         self.stored = stored
@@ -43,6 +47,7 @@ class Ports:
         self.payments: list[Payment] = []
         self.summaries: list[Mapping[str, Totals] | TryLater] = []
         self.trouble_text: str | None = None
+        self.waits_for: WaitingFor | None = AT_DEFAULT
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
         """Remember what was to be stored."""
@@ -59,6 +64,11 @@ class Ports:
         self.looks.append("settlement")
         return self.finds.pop(0)
 
+    async def waiting_for(self, payment_id: str) -> WaitingFor | None:
+        """Remember the question."""
+        self.looks.append("waiting_for")
+        return self.waits_for
+
     async def clear(self, at: datetime) -> Stored | TryLater:
         """Answer as to a payment."""
         assert not isinstance(self.stored, Known)
@@ -74,7 +84,7 @@ class Ports:
 
 
 def _ingress(ports: Ports) -> Ingress:
-    return Ingress(payments=ports, ledger=ports, clock=lambda: NOW, amount_max=100)
+    return Ingress(payments=ports, dispatchers=ports, ledger=ports, clock=lambda: NOW, amount_max=100)
 
 
 async def test_stored_is_accepted() -> None:
@@ -109,6 +119,15 @@ async def test_known_id_is_answered_from_its_original(finds: list[Found], answer
     assert ports.looks == ["accepted", "settlement", "accepted"][:looks]
 
 
+async def test_known_id_whose_settlement_was_found_is_looked_up_no_more() -> None:
+    """What was charged is the original, also where an acceptance of another amount waits by some accident."""
+    ports = Ports(Known(SETTLED))
+    assert await _ingress(ports).accept(BODY) == Replayed(SETTLED)
+    other = replace(SETTLED, amount_cents=Cents(1))
+    assert await _ingress(Ports(Known(other))).accept(BODY) == AmountDiffers(other)
+    assert ports.looks == []
+
+
 async def test_known_id_of_another_amount_differs() -> None:
     """The original's amount decides, be it accepted or settled."""
     original = Standing(ID, "settled", Cents(1), NOW)
@@ -126,7 +145,6 @@ async def test_known_id_without_original_is_never_accepted() -> None:
     ("finds", "answer"),
     [
         ([SETTLED], SETTLED),
-        ([Missing(), ACCEPTED], ACCEPTED),
         ([Missing(), Missing(), SETTLED], SETTLED),
         ([Missing(), Missing(), Missing()], Missing()),
         ([AWAY], AWAY),
@@ -137,6 +155,22 @@ async def test_standing_is_the_newest_event(finds: list[Found], answer: object) 
     ports = Ports(Stored(), *finds)
     assert await _ingress(ports).standing(ID.upper()) == answer
     assert ports.looks == ["settlement", "accepted", "settlement"][: len(finds)]
+
+
+async def test_an_accepted_payment_says_what_it_waits_for() -> None:
+    """Asked of the dispatchers, once it is known to be accepted."""
+    ports = Ports(Stored(), Missing(), ACCEPTED)
+    assert await _ingress(ports).standing(ID) == replace(ACCEPTED, waiting_for=AT_DEFAULT)
+    assert ports.looks == ["settlement", "accepted", "waiting_for"]
+
+
+@pytest.mark.parametrize(("then", "answer"), [(Missing(), ACCEPTED), (AWAY, ACCEPTED), (SETTLED, SETTLED)])
+async def test_where_no_dispatcher_says_it_may_have_been_settled_meanwhile(then: Found, answer: object) -> None:
+    """Waiting for an answer takes longer than settling; and what is known is told, whatever the last look says."""
+    ports = Ports(Stored(), Missing(), ACCEPTED, then)
+    ports.waits_for = None
+    assert await _ingress(ports).standing(ID) == answer
+    assert ports.looks == ["settlement", "accepted", "waiting_for", "settlement"]
 
 
 async def test_purge_waits_until_the_book_shows_it() -> None:

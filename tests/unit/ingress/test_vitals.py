@@ -1,41 +1,17 @@
 """The fold: pulses in, one document out. Unknown is None; no rate is negative; money is exact to the cent."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
+import pytest
 
 from services.contracts.processor import Processor
-from services.contracts.pulse import ProcessorSeen, Pulse
+from services.contracts.pulse import ProcessorSeen
 from services.contracts.summary import Totals
-from services.ingress.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog, Vitals
-from tests.unit.ingress.pulses import AGAIN, PROCESSORS, dispatcher, ingress, ledger
-
-AT = datetime(2025, 7, 15, 12, 30, 0, 123_456, tzinfo=UTC)
-EMPTY = Backlog(0, 0.0)
-TOTALS = {"default": Totals(100, 199_000), "fallback": Totals(10, 19_900)}
-
-
-class Watched:
-    """Vitals with a clock of their own, which goes on by a second with each document."""
-
-    def __init__(self, processors: tuple[Processor, ...] = PROCESSORS) -> None:
-        self.now_s = 1_000.0
-        self.vitals = Vitals(processors, self.now_s)
-
-    def second(self, *pulses: Pulse, backlog: Backlog | None = EMPTY) -> dict[str, Any]:
-        """Let a second pass in which these were heard; return the document at its end."""
-        self.now_s += 1
-        for pulse in pulses:
-            self.vitals.heard(pulse, self.now_s)
-        if backlog is not None:
-            self.vitals.answered(backlog, self.now_s)
-        return self.vitals.document(self.now_s, AT)
-
-    def seconds(self, count: int, *pulses: Pulse, backlog: Backlog | None = EMPTY) -> dict[str, Any]:
-        """Let seconds pass, each with the same pulses."""
-        return [self.second(*pulses, backlog=backlog) for _ in range(count)][-1]
+from services.ingress.core.lately import LATELY_S
+from services.ingress.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog
+from tests.unit.ingress.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:
@@ -50,7 +26,7 @@ def test_before_anything_is_heard_all_is_unknown_and_nothing_is_wrong() -> None:
     assert set(document["payments"].values()) == {None}
     assert set(document["post"].values()) == {None}
     assert set(document["totals"].values()) == {None}
-    unknown = ("latencyMs", "inFlight", "settledPerS", "settled", "amount", "share", "feesPaid")
+    unknown = ("latencyMs", "inFlight", "leftBehind", "settledPerS", "settled", "amount", "share", "feesPaid")
     known = {"name": "default", "fee": 0.05, "condition": "unknown"}
     assert document["processors"][0] == known | dict.fromkeys(unknown)
     assert (document["services"], document["troubles"]) == ([], [])
@@ -65,7 +41,8 @@ def test_the_document_is_the_one_that_was_agreed_on() -> None:
     assert set(document["payments"]) == {"acceptedPerS", "settledPerS", "accepted", "backlog", "oldestWaitS"}
     assert set(document["post"]) == {"perS", "p50Ms", "p99Ms"}
     assert set(document["processors"][0]) == {
-        *("name", "fee", "condition", "latencyMs", "inFlight", "settled", "amount", "share", "feesPaid", "settledPerS"),
+        *("name", "fee", "condition", "latencyMs", "inFlight", "leftBehind"),
+        *("settled", "amount", "share", "feesPaid", "settledPerS"),
     }
     assert set(document["totals"]) == {"settled", "amount", "feesPaid", "saved"}
     assert set(document["services"][0]) == {"service", "instance", "state", "seenS", "startedAt"}
@@ -231,6 +208,92 @@ def test_contradictions_in_the_ledger_are_for_a_person_to_know() -> None:
         "settlements that contradict others: 2; run the audit",
         "messages in SETTLEMENTS that cannot be read: 1; see the ledger's log",
     ]
+
+
+def test_a_processor_that_is_not_configured_any_more_does_not_vanish() -> None:
+    """What was charged there counts; what it took of it is not known, and so neither is what that makes in all."""
+    totals = TOTALS | {"gone": Totals(90, 100_000)}
+    document = Watched().seconds(2, ingress(0), dispatcher({"gone": 3}), ledger(totals))
+    unknown = dict.fromkeys(("fee", "latencyMs", "inFlight", "feesPaid"))
+    known = {
+        "name": "gone",
+        "condition": "unknown",
+        "leftBehind": 0,
+        "settled": 90,
+        "amount": 1000.0,
+        "share": 0.45,
+        "settledPerS": 0.0,
+    }
+    assert document["processors"][2] == unknown | known
+    assert [one["share"] for one in document["processors"]] == [0.5, 0.05, 0.45]
+    assert document["totals"] == {"settled": 200, "amount": 3189.0, "feesPaid": None, "saved": None}
+    assert document["troubles"] == []
+
+
+def test_of_nothing_charged_any_fee_is_nothing() -> None:
+    """A book that was cleared may still know the name."""
+    document = Watched().second(ledger(TOTALS | {"gone": Totals(0, 0)}))
+    assert document["processors"][2]["feesPaid"] == 0.0
+    assert document["totals"] == {"settled": 110, "amount": 2189.0, "feesPaid": 129.35, "saved": 199.0}
+
+
+def test_what_is_settled_counts_wherever_it_is() -> None:
+    """A dispatcher may have a processor that this ingress was not told of."""
+    watched = Watched()
+    watched.second(dispatcher({"new": 5}))
+    seen = {"new": ProcessorSeen("serving", 5.0, 1, 0)}
+    document = watched.second(dispatcher({"new": 8}, seen=seen), ledger({"new": Totals(8, 800)}))
+    assert document["payments"]["settledPerS"] == 3.0
+    new = document["processors"][2]
+    assert (new["condition"], new["latencyMs"], new["inFlight"], new["settledPerS"]) == ("serving", 5.0, 1, 3.0)
+
+
+WORDS = {
+    "unreadable": "look at each (nats stream get PAYMENTS SEQ), and remove what is no payment (nats stream rmm",
+    "assigned_elsewhere": "a processor whose URL is not known any more, and wait",
+    "refused_in_doubt": "refused by the processor that may have charged them before, and wait there in doubt",
+}
+
+
+@pytest.mark.parametrize("what", WORDS)
+def test_what_a_dispatcher_meets_again_and_again_is_for_a_person_to_end(what: str) -> None:
+    """A trouble as long as it goes on: such a payment comes again within a minute, and its log names it."""
+    watched = Watched()
+    watched.second(ingress(0), dispatcher(**{what: 0}), ledger({}))
+    (trouble,) = watched.second(ingress(0), dispatcher(**{what: 1}), ledger({}))["troubles"]
+    assert WORDS[what] in trouble
+    assert f"payment.{what}" in trouble
+    others = (ingress(0), ledger({}))
+    assert watched.seconds(int(LATELY_S), *others, dispatcher(**{what: 1}))["troubles"] == [trouble]
+    assert watched.second(*others, dispatcher(**{what: 1}))["troubles"] == []
+    assert watched.second(*others, dispatcher(**{what: 2}))["troubles"] == [trouble]
+
+
+def test_a_page_that_has_just_opened_says_what_was_counted_before() -> None:
+    """Of a first pulse nobody knows how old its counts are; of the next life's first one neither."""
+    watched = Watched()
+    others = (ingress(0), ledger({}))
+    assert len(watched.second(*others, dispatcher(unreadable=7))["troubles"]) == 1
+    assert watched.seconds(int(LATELY_S) + 1, *others, dispatcher(unreadable=7))["troubles"] == []
+    assert len(watched.second(*others, dispatcher(unreadable=1, started_at=AGAIN))["troubles"]) == 1
+
+
+def test_what_is_assigned_where_nobody_charges_any_more_is_listed_and_a_trouble() -> None:
+    """Settlements at a processor that was taken out are history; payments that wait for it are not."""
+    watched = Watched()
+    others = (ingress(0), ledger({"gone": Totals(100, 199_000), "default": Totals(1, 1)}))
+    assert watched.second(*others, dispatcher())["troubles"] == []
+    left = {"default/1": 2, "other/1": 20}
+    two = dispatcher(left_behind=left), dispatcher(instance="dispatcher-2", left_behind=left | {"other/1": 19})
+    document = watched.second(*others, *two)
+    of_default, of_other = document["troubles"]
+    assert "assigned to default/1, which charges no more (another URL, or not configured): 2;" in of_default
+    assert "assigned to other/1, which charges no more (another URL, or not configured): 20;" in of_other
+    assert "audit and release them" in of_other
+    listed = {one["name"]: (one["fee"], one["leftBehind"], one["settled"]) for one in document["processors"]}
+    assert listed == {"default": (0.05, 2, 1), "fallback": (0.15, 0, 0), "gone": (None, 0, 100), "other": (None, 20, 0)}
+    watched.seconds(9, *others)
+    assert {one["leftBehind"] for one in watched.second(*others)["processors"]} == {None}
 
 
 def test_who_is_silent_for_long_is_forgotten() -> None:

@@ -31,6 +31,16 @@ def test_a_settled_payment_is_read_whole() -> None:
     assert payment.detail is None
 
 
+def test_an_accepted_payment_says_what_it_waits_for() -> None:
+    """Where and since when; null is as if it were not said."""
+    text = f'{{"correlationId":"{ID}","amount":19.9,"status":"accepted","waitingFor":%s}}'
+    on = '{"processor":null,"since":"2026-11-22T12:00:00.100Z","attempts":2,"inDoubt":true,"dispatcher":"d-1"}'
+    assert documents.payment_from((text % on).encode()).waiting_for == documents.WaitingFor(
+        None, datetime(2026, 11, 22, 12, 0, 0, 100_000, tzinfo=UTC), 2, in_doubt=True, dispatcher="d-1"
+    )
+    assert documents.payment_from((text % "null").encode()).waiting_for is None
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"correlationId":"x"}', b'{"status":"lost"}', b"\xff\xff"])
 def test_what_is_no_payment_says_so(body: bytes) -> None:
     """An error of our own, whatever came."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rich.console import Console, RenderableType
 
 from tarifa.answers import Accepted
-from tarifa.documents import Payment, Totals, vitals_from
+from tarifa.documents import Payment, Totals, WaitingFor, vitals_from
 from tarifa.paying import Refused, Settled, Waiting
 from tarifa.periods import Period
 from tarifa.views import ending_line, payment_view, rows, settled_lines, step_line, summary_document, summary_view
@@ -71,7 +71,28 @@ def test_a_payments_life_leaves_out_what_is_unknown() -> None:
         ["amount", "5.00"],
         ["status", "accepted"],
         ["acceptedAt", "2026-11-22T12:00:00.100Z"],
+        ["waits", "for", "a", "dispatcher:", "none", "has", "it", "in", "hand,", "or", "none", "says", "so"],
     ]
+
+
+def test_an_accepted_payment_says_what_it_waits_for() -> None:
+    """In words: where, since when, after how many calls, and what doubt means."""
+    on = WaitingFor("default", ACCEPTED_AT, 3, in_doubt=True, dispatcher="dispatcher-1")
+    assert [
+        " ".join(line) for line in words(payment_view(Payment(ID, Decimal(5), "accepted", waiting_for=on)))[3:]
+    ] == [
+        "waits for default, since 2026-11-22T12:00:00.100Z",
+        "assigned to dispatcher-1",
+        "attempts 3",
+        "in doubt default may have charged it already: it stays there until that is known",
+    ]
+    released = Payment(ID, Decimal(5), "accepted", waiting_for=WaitingFor("fallback", released=True))
+    assert [" ".join(line) for line in words(payment_view(released))[3:]] == [
+        "waits for fallback",
+        "released by an operator, from where it was before",
+    ]
+    anywhere = Payment(ID, Decimal(5), "accepted", waiting_for=WaitingFor())
+    assert words(payment_view(anywhere))[3:] == [["waits", "for", "any", "processor", "that", "serves"]]
 
 
 def test_a_settled_payments_life_says_how_long_it_took() -> None:
@@ -161,6 +182,16 @@ def test_before_anything_was_heard_it_says_what_it_waits_for() -> None:
     """And why, once that is known."""
     assert shown(away_view("http://x", None))[-1] == "Waiting for the first vitals ..."
     assert shown(away_view("http://x", "Nothing listens there."))[-1].startswith("Nothing listens there. Trying again")
+
+
+def test_of_a_processor_that_is_not_configured_the_fee_is_unknown() -> None:
+    """What was charged there is shown; what that cost, there and in all, is not known."""
+    gone = '{"name": "gone", "fee": null, "condition": "unknown", "settled": 7, "amount": 9.5, "feesPaid": null}'
+    text = '{"at": "2026-11-22T12:00:00Z", "processors": [%s], "totals": {"settled": 7, "amount": 9.5, "saved": null}}'
+    lines = words(vitals_view(vitals_from(text % gone), "http://y"))
+    assert ["gone", "7", "-", "9.50", "-", "-"] in lines
+    assert ["total", "7", "9.50", "-"] in lines
+    assert ["saved", "against", "the", "dearest", "processor", "alone", "-"] in lines
 
 
 def test_nothing_known_is_shown_as_nothing_known() -> None:

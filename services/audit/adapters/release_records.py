@@ -4,19 +4,13 @@ import asyncio
 
 from services.audit.core.releasing import Bound, Waiting
 from services.bus.connection import Bus, BusAwayError, NobodyAnswersError
-from services.bus.lookup import last_for
 from services.bus.publish import Stored, store
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
-from services.contracts.events import (
-    PaymentRefused,
-    PaymentReleased,
-    PaymentSettled,
-    decode_accepted,
-    decode_settlement,
-    encode,
-)
+from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled, encode
 from services.contracts.holding import HoldingAsked
+from services.records.payments import PaymentRecords
+from services.records.settlements import SettlementRecords
 
 ASK_WITHIN_S = 1.0  # a dispatcher that has it in hand answers at once, another one a tenth of a second later
 READ_WITHIN_S = 10.0
@@ -24,22 +18,22 @@ LOOK_EVERY_S = 0.1
 UNASSIGNED = Bound("", 0, in_doubt=False)
 
 
-class PaymentRecords:
+class ReleaseRecords:
     """Keeps the port ``Records`` of Releasing."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._payments = PaymentRecords(bus)
+        self._settlements = SettlementRecords(bus)
 
     async def accepted(self, payment_id: str) -> Waiting | None:
         """Return it as it waits in PAYMENTS."""
-        found = await last_for(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
-        return None if found is None else Waiting(decode_accepted(found.data), found.seq)
+        found = await self._payments.find(payment_id)
+        return None if found is None else Waiting(*found)
 
     async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Return its newest settlement."""
-        found = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
-        event = None if found is None else decode_settlement(found.data)
-        return event if isinstance(event, PaymentSettled | PaymentRefused) else None
+        return await self._settlements.newest(payment_id)
 
     async def bound(self, payment_id: str) -> Bound:
         """Return what the dispatchers read in ASSIGNMENTS of it."""

@@ -1,0 +1,152 @@
+"""What it takes to replay a schedule: load that goes on meanwhile, parts that die, and a stack that is set up anew."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox import nats_wire
+from sandbox.stack import Stack
+from sandbox.stack.ports import HOST
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.river import PATIENCE_S, River, new_id, until
+
+PER_S = 60  # payments, while a load goes on: some in every state there is, and a machine that has time for the rest
+
+
+@asynccontextmanager
+async def flowing(run_dir: Path, *, metrics: bool = False, **env: str) -> AsyncIterator[River]:
+    """A stack of the test's own on stores that outlive it, and a client of it."""
+    stack = Stack(run_dir, ENVIRONMENT | env, metrics=metrics)
+    await asyncio.to_thread(stack.start)
+    try:
+        async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
+            yield River(stack, http)
+    finally:
+        await asyncio.to_thread(stack.stop)
+
+
+async def set_up_anew(river: River, **env: str) -> None:
+    """Stop everything in order, and start it on the same stores and ports with other settings."""
+    await asyncio.to_thread(river.stack.stop)
+    river.stack._env.update(env, KEEP="1")
+    await asyncio.to_thread(river.stack.start)
+
+
+async def restart(river: River, part: str, number: signal.Signals = signal.SIGKILL) -> None:
+    """Have a part end by this signal, and wait until it has been started again and serves."""
+    since = len(river.stack.log_lines)
+    died = river.stack.kill(part, number)
+    await asyncio.to_thread(river.stack.wait_restarted, part, died)
+    ready = {"nats": "Server is ready", "dispatcher-1": "dispatcher.ready", "ledger": "ledger.ready"}
+    await asyncio.to_thread(river.stack.wait_line, part, ready[part], since, PATIENCE_S)
+
+
+@asynccontextmanager
+async def paying(river: River) -> AsyncIterator[list[str]]:
+    """Pay at a steady pace meanwhile; gives the ids that were accepted, as they become more."""
+    accepted: list[str] = []
+    clients: set[asyncio.Task[None]] = set()
+
+    async def client(payment_id: str) -> None:
+        await river.pay_until_accepted(payment_id)
+        accepted.append(payment_id)
+
+    async def begin() -> None:
+        while True:
+            clients.add(asyncio.create_task(client(new_id())))
+            await asyncio.sleep(1 / PER_S)
+
+    load = asyncio.create_task(begin())
+    try:
+        yield accepted
+    finally:
+        load.cancel()
+        await asyncio.gather(*clients)
+
+
+async def until_more(accepted: list[str], count: int) -> None:
+    """Wait until so many more payments were accepted."""
+    wanted = len(accepted) + count
+
+    async def there_are() -> bool:
+        return len(accepted) >= wanted
+
+    await until(there_are, f"{count} more payments are accepted")
+
+
+async def unsettled(river: River, ids: list[str]) -> list[str]:
+    """Return those that are not settled."""
+    return [each for each in ids if (await river.payment(each))["status"] != "settled"]
+
+
+async def until_drained(river: River) -> None:
+    """Wait until no accepted payment waits any more, in the stream or in hand."""
+
+    async def is_empty() -> bool:
+        found = await jetstream(river, "STREAM.INFO.PAYMENTS")
+        return bool(found["state"]["messages"] == 0)
+
+    await until(is_empty, "PAYMENTS is empty")
+
+
+async def jetstream(river: River, path: str, document: object = None) -> Mapping[str, Any]:
+    """Ask the JetStream API of the stack's server, as an operator's tool does."""
+    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"])
+    try:
+        return await nats_wire.api(wire, path, document)
+    finally:
+        await wire.close()
+
+
+@asynccontextmanager
+async def dispatcher(river: River, instance: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One more dispatcher beside the stack's own, with settings of its own; killed at the end if it still runs."""
+    own = {"NATS_URL": river.stack.nats_url, "INSTANCE": instance, "METRICS_LISTEN": ""}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.dispatcher"),
+        env={**river.stack._env, **own, **env},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said = process.stdout
+    assert said is not None
+    reading = asyncio.create_task(_until_ready(said))
+    try:
+        await asyncio.wait_for(asyncio.shield(reading), PATIENCE_S)
+        draining = asyncio.create_task(said.read())  # or it would stand still with a full pipe
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    await draining
+
+
+async def _until_ready(said: asyncio.StreamReader) -> None:
+    lines = []
+    while line := await said.readline():
+        lines.append(line.decode())
+        if "dispatcher.ready" in lines[-1]:
+            return
+    raise AssertionError("".join(lines))
+
+
+async def release(river: River, payment_id: str, to: str) -> None:
+    """Have an operator release a payment to another processor."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.audit.release", payment_id, "--to", to, "--reason", "its processor hangs"),
+        *("--i-accept-the-risk-of-a-double-charge", payment_id),
+        env={**os.environ, "NATS_URL": river.stack.nats_url, "PROCESSORS": river.stack._env["PROCESSORS"]},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0, said.decode()

@@ -1,0 +1,58 @@
+"""The dispatchers' consumer is deleted, lost or damaged: settling goes on by itself, for it decides nothing."""
+
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.replay import jetstream, paying, until_more
+from tests.e2e.river import River
+
+CONSUMER = "nats/jetstream/$G/streams/PAYMENTS/obs/dispatcher"
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """What a dead dispatcher had in hand comes again soon."""
+    return ENVIRONMENT | {"ACK_WAIT_S": "2"}
+
+
+async def test_settling_goes_on_though_the_consumer_is_deleted(river: River) -> None:
+    """Under load, and with nobody to restart anything."""
+    async with paying(river) as accepted:
+        await until_more(accepted, 30)
+        await jetstream(river, "CONSUMER.DELETE.PAYMENTS.dispatcher")
+        await until_more(accepted, 60)
+    await river.until_settled(accepted)
+    await river.assert_charged_once(accepted)
+
+
+def zeroed(folder: Path) -> None:
+    """Have the disk lose what the consumer's state was."""
+    state = folder / "o.dat"
+    state.write_bytes(bytes(state.stat().st_size or 1))
+
+
+@pytest.mark.parametrize("damage", [shutil.rmtree, zeroed], ids=["lost", "zeroed"])
+async def test_a_consumer_that_a_crash_damaged_keeps_nothing_from_starting(
+    river: River, damage: Callable[[Path], None]
+) -> None:
+    """The server is killed, and so is the dispatcher, which starts again, and settles all that was accepted."""
+    stack = river.stack
+    async with paying(river) as accepted:
+        await until_more(accepted, 30)
+        assert stack._process is not None
+        stack._process.send_signal(signal.SIGSTOP)  # or it would start them again before the damage is done
+        try:
+            died = {part: stack.kill(part) for part in ("nats", "dispatcher-1")}
+            damage(stack.run_dir / CONSUMER)
+        finally:
+            stack._process.send_signal(signal.SIGCONT)
+        for part, pid in died.items():
+            stack.wait_restarted(part, pid)
+        await until_more(accepted, 30)
+    await river.until_settled(accepted)
+    await river.assert_charged_once(accepted)

@@ -1,0 +1,150 @@
+"""While the cheap processor fails, nothing but what was under way there waits for it, whatever else happens."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sandbox import nats_wire
+from sandbox.stack import Stack
+from sandbox.stack.ports import HOST
+from services.bus.connection import Bus
+from services.bus.publish import Stored, store
+from services.contracts import subjects
+from services.contracts.assignments import TurnAssigned, decode_assignment
+from services.contracts.events import PaymentAccepted, encode
+from services.contracts.money import Cents
+from services.dispatcher.core.condition import CANARIES_MAX
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.replay import paying, restart, unsettled, until_more
+from tests.e2e.river import River, new_id, until
+from tests.scraped import Scraped, scrape
+
+AGES = ("tarifa_backlog_oldest_seconds", "tarifa_in_hand_oldest_seconds", "tarifa_settle_seconds_sum")
+AGES_BY_PROCESSOR = "tarifa_bound_oldest_seconds"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A running stack that is measured."""
+    with Stack(env=ENVIRONMENT | {"SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "2"}, metrics=True) as running:
+        yield running
+
+
+@asynccontextmanager
+async def outage(river: River) -> AsyncIterator[None]:
+    """Have default fail meanwhile."""
+    await river.set_processor("default", failing=True)
+    yield
+    await river.set_processor("default", failing=False)
+
+
+async def until_fallback_settles(river: River, accepted: list[str]) -> None:
+    """Wait until one that is paid from now on is settled: the outage is known by then."""
+    await until_more(accepted, 1)
+    newest = accepted[-1]
+
+    async def is_settled() -> bool:
+        return (await river.payment(newest)).get("processor") == "fallback"
+
+    await until(is_settled, "fallback settles")
+
+
+@pytest.mark.parametrize(
+    ("part", "number", "bound_max"),
+    [
+        ("dispatcher-1", signal.SIGTERM, 0),
+        ("dispatcher-1", signal.SIGKILL, 2 * CANARIES_MAX),  # calls under way, and such that had just ended
+        ("nats", signal.SIGKILL, 0),
+    ],
+    ids=["dispatcher-stopped", "dispatcher-killed", "nats-killed"],
+)
+async def test_fallback_goes_on_settling_though_a_part_is_started_again_in_the_outage(
+    river: River, part: str, number: signal.Signals, bound_max: int
+) -> None:
+    """What waited in a hand or in the stream was not under way to the dead one, and does not wait for it."""
+    async with outage(river):
+        async with paying(river) as accepted:
+            await until_fallback_settles(river, accepted)
+            await until_more(accepted, 30)
+            await restart(river, part, number)
+            await until_more(accepted, 30)
+
+        async def all_but_those_under_way() -> bool:
+            return len(await unsettled(river, accepted)) <= bound_max
+
+        await until(all_but_those_under_way, "fallback has settled what waited")
+        await river.until_settled(await river.pay_many(20))
+    await river.until_settled(accepted)
+    await river.assert_charged_once(accepted)
+
+
+async def assigned(river: River) -> set[str]:
+    """Return every payment that a line of the log names: what each dispatcher remembers."""
+    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"])
+    try:
+        messages = [decode_assignment(message.data) for message in await nats_wire.stored(wire, subjects.ASSIGNMENTS)]
+    finally:
+        await wire.close()
+    return {line.id for message in messages if isinstance(message, TurnAssigned) for line in message.lines}
+
+
+async def test_payments_that_were_moved_are_remembered_by_nobody_once_they_are_settled(river: River) -> None:
+    """However many: the log that every dispatcher knows by heart is as short as what is in hand or in doubt."""
+    async with outage(river):
+        ids = await river.pay_many(100)
+        await river.until_settled(ids)
+    await river.assert_charged_once(ids)
+
+    async def nothing_is_left() -> bool:
+        return not await assigned(river)
+
+    await until(nothing_is_left, "no line names a payment")
+
+
+async def stored(stack: Stack, accepted_at: datetime) -> str:
+    """Have a payment in PAYMENTS as another ingress would store it, by its own clock; return its id."""
+    bus = await Bus.connect(stack.nats_url, "test")
+    payment_id = new_id()
+    data = encode(PaymentAccepted(payment_id, Cents(1990), accepted_at))
+    result = await store(bus, subjects.PAYMENTS, subjects.accepted(payment_id), data, message_id=payment_id)
+    await bus.close()
+    assert isinstance(result, Stored)
+    return payment_id
+
+
+def ages_s(scraped: Scraped) -> list[float]:
+    """Return every age that a dispatcher tells."""
+    bound = [scraped.value(AGES_BY_PROCESSOR, processor=name) for name in ("default", "fallback")]
+    return [*(scraped.total(name) for name in AGES), *bound]
+
+
+@pytest.mark.parametrize(
+    "off", [timedelta(minutes=10), timedelta(hours=-1)], ids=["ten-minutes-ahead", "an-hour-behind"]
+)
+async def test_an_ingress_with_another_clock_holds_nobody_up_and_makes_no_age_negative(
+    river: River, off: timedelta
+) -> None:
+    """Its payments, and those behind them, are settled at fallback while default fails; each is charged once."""
+    least_s = 0.0
+
+    async def watch() -> None:
+        nonlocal least_s
+        while True:
+            scraped = await asyncio.to_thread(scrape, river.stack.metrics_url("dispatcher-1"))
+            least_s = min(least_s, *ages_s(scraped))
+            await asyncio.sleep(0.05)
+
+    watching = asyncio.create_task(watch())
+    async with outage(river):
+        odd = [await stored(river.stack, datetime.now(UTC) + off) for _ in range(5)]
+        behind = await river.pay_many(40)
+        await river.until_settled([*behind, *odd])
+    watching.cancel()
+    await asyncio.wait([watching])
+    assert watching.cancelled(), "the metrics could be read all the while"
+    assert least_s == 0.0
+    await river.assert_charged_once([*behind, *odd])

@@ -1,0 +1,144 @@
+"""``dispatcher.payment``: what is asked of all dispatchers about one payment, over a real bus, by a log really read."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest_asyncio
+
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import first_from
+from services.bus.publish import Stored, store
+from services.bus.streams import StreamLimits
+from services.contracts import holding, subjects
+from services.contracts.assignments import Assignment, AssignmentReleased, Kind, Line, TurnAssigned, encode_assignment
+from services.contracts.holding import Holding, HoldingAsked
+from services.contracts.money import Cents
+from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.payment_endpoint import BY_LOG_AFTER_S, PaymentEndpoint
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.in_hand import InHand
+from services.dispatcher.core.traffic import Traffic
+from services.records.assignments import AssignmentStream, read_up
+from tests.nats_server import until
+from tests.unit.dispatcher.fakes import RULES
+
+ME, GONE = "dispatcher-1/me", "dispatcher-9/gone"
+CLOCK = SystemClock()
+
+
+@dataclass
+class Asked:
+    """The reading half of a dispatcher, and whoever asks it."""
+
+    bus: Bus
+    log: AssignmentLog = field(default_factory=AssignmentLog)
+    traffic: Traffic = field(default_factory=lambda: Traffic(("default/1", "fallback/1"), RULES))
+
+    async def ask(self, payment_id: str) -> Holding | None:
+        """Return the first answer; None: nobody knows of it."""
+        question = holding.encode(HoldingAsked(payment_id))
+        try:
+            return holding.decode_holding((await self.bus.request(subjects.DISPATCHER_PAYMENT, question, 0.5)).data)
+        except BusAwayError:
+            return None
+
+    async def write(self, message: Assignment) -> int:
+        """Write a line by hand and have it read; return its sequence."""
+        result = await store(self.bus, subjects.ASSIGNMENTS, subjects.assigned("by-hand"), encode_assignment(message))
+        assert isinstance(result, Stored)
+        await until(lambda: self.log.read_to >= result.seq, "the line is read")
+        return result.seq
+
+    async def assign(self, payment_id: str, owner: str, kind: Kind = "send") -> int:
+        """Write a line that assigns it to the home."""
+        line = Line(payment_id, 1, "default/1", after=self.log.after(payment_id), kind=kind)
+        return await self.write(TurnAssigned(owner, 1, (line,)))
+
+    async def stored_at(self, line: int) -> datetime:
+        """Return when a line was stored, by the server."""
+        found = await first_from(self.bus, subjects.ASSIGNMENTS, line, subjects.ASSIGNMENTS_ALL)
+        assert found is not None
+        return found.stored_at
+
+    def take(self, payment_id: str, waited_s: float) -> InHand:
+        """Have it in hand, where it has waited so long."""
+        since_ms = CLOCK.now_ms() - waited_s * 1000
+        payment = InHand(payment_id, Cents(1990), datetime.now(UTC), since_ms, 1, {1: "handle"})
+        self.traffic.take(payment)
+        return payment
+
+
+@pytest_asyncio.fixture
+async def asked(bus: Bus, streams: StreamLimits) -> AsyncIterator[Asked]:
+    """One dispatcher that answers."""
+    there = Asked(bus)
+    following = AssignmentStream(bus, "dispatcher-1").follower(there.log.read)
+    reading = asyncio.create_task(following.run())
+    await read_up(following)
+    await PaymentEndpoint(bus, there.log, there.traffic).listen()
+    yield there
+    reading.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await reading
+
+
+async def test_what_is_assigned_has_been_so_since_its_line_was_stored(asked: Asked) -> None:
+    """By the server's clock, and not since it was accepted: it may have waited, or been elsewhere, before."""
+    payment_id = str(uuid4())
+    payment = asked.take(payment_id, waited_s=60)
+    line = await asked.assign(payment_id, ME)
+    payment.generation, payment.line, payment.attempts, payment.in_doubt = "default/1", line, 3, True
+    known = await asked.ask(payment_id)
+    since = await asked.stored_at(line)
+    assert known == Holding(payment_id, "default", line, ME, attempts=3, in_doubt=True, since=since)
+
+
+async def test_what_is_in_hand_and_nobodys_has_waited_since_it_came(asked: Asked) -> None:
+    """On the dispatcher's own clock, told as UTC."""
+    payment_id = str(uuid4())
+    asked.take(payment_id, waited_s=60)
+    known = await asked.ask(payment_id)
+    assert known is not None
+    assert (known.processor, known.line, known.owner, known.in_doubt) == ("", 0, "", False)
+    assert known.since is not None
+    assert abs(datetime.now(UTC) - timedelta(seconds=60) - known.since) < timedelta(seconds=5)
+
+
+async def test_of_what_nobody_has_in_hand_the_log_is_told_a_little_later(asked: Asked) -> None:
+    """The dispatcher that its line names may be gone."""
+    payment_id = str(uuid4())
+    await asked.assign(payment_id, GONE)
+    line = await asked.assign(payment_id, ME)
+    begun_s = time.monotonic()
+    known = await asked.ask(payment_id)
+    assert time.monotonic() - begun_s >= BY_LOG_AFTER_S
+    since = await asked.stored_at(line)
+    assert known == Holding(payment_id, "default", line, ME, attempts=0, in_doubt=True, since=since)
+
+
+async def test_what_was_returned_waits_for_nobody_and_is_not_in_doubt(asked: Asked) -> None:
+    """As after an orderly stop; where it was before is no longer where it must go."""
+    payment_id = str(uuid4())
+    await asked.assign(payment_id, GONE)
+    line = await asked.assign(payment_id, GONE, "returned")
+    known = await asked.ask(payment_id)
+    assert known == Holding(payment_id, "", line, "", attempts=0, in_doubt=False)
+
+
+async def test_what_was_released_waits_for_the_one_that_the_operator_named(asked: Asked) -> None:
+    """Nobody has been asked there yet."""
+    payment_id = str(uuid4())
+    line = await asked.assign(payment_id, GONE)
+    line = await asked.write(AssignmentReleased(payment_id, 1, line, "fallback", "a test", datetime.now(UTC)))
+    known = await asked.ask(payment_id)
+    assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False, released=True)
+
+
+async def test_of_what_is_not_known_nothing_is_said(asked: Asked) -> None:
+    """It waits in the stream, is settled, or is none: streams say which."""
+    assert await asked.ask(str(uuid4())) is None

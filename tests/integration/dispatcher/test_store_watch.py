@@ -1,0 +1,53 @@
+"""Whether the store is still the one that was read."""
+
+import pytest
+
+from services.bus.connection import Bus
+from services.bus.lookup import StreamState, stream_state
+from services.bus.streams import StreamLimits
+from services.dispatcher.adapters import store_watch
+from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.store_watch import StoreWatch
+from services.records.doubt import StoreWentBackError
+
+
+class Known:
+    """How far this process knows SETTLEMENTS."""
+
+    settlements_to = 0
+
+
+def watch_of(bus: Bus, known: Known) -> StoreWatch:
+    """Return the watch of a process that knows so much."""
+    return StoreWatch(
+        bus,
+        is_synced=True,
+        books_within_s=1,
+        clock=SystemClock(),
+        lines_read=lambda: 0,
+        settlements_to=lambda: known.settlements_to,
+        payments_to=lambda: 0,
+    )
+
+
+async def test_a_stream_that_ends_before_what_is_known_of_it_went_back(bus: Bus, streams: StreamLimits) -> None:
+    """Settlements that were stored are not there."""
+    known = Known()
+    known.settlements_to = 1
+    with pytest.raises(StoreWentBackError):
+        await watch_of(bus, known).meet()
+
+
+async def test_what_is_stored_while_the_store_is_looked_at_is_no_sign_that_it_went_back(
+    bus: Bus, streams: StreamLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a reconnect, settlements wait to be stored, and are while the streams are asked how long they are."""
+    known = Known()
+
+    async def looked(bus: Bus, stream: str) -> StreamState:
+        state = await stream_state(bus, stream)
+        known.settlements_to += 1
+        return state
+
+    monkeypatch.setattr(store_watch, "stream_state", looked)
+    await watch_of(bus, known).meet()
