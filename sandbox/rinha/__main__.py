@@ -4,19 +4,22 @@ Exit code 0: nothing lost, late, contradicted, refused or charged twice. 1: some
 """
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox.rinha import figures, profile
+from sandbox.rinha import docker, figures, profile
+from sandbox.rinha.backend import as_found, processes
 from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
-from sandbox.rinha.run import Plan, carry_out
+from sandbox.rinha.run import Plan, Start, carry_out
 from sandbox.rinha.score import NothingToScoreError
 
 RESULTS = Path(".run") / "rinha"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+ENGINES: dict[str, Start] = {"processes": processes, "docker": docker.compose}
 PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -50,8 +53,15 @@ def plan_from(arguments: list[str]) -> Plan:
         profile=chosen,
         targets=Targets(_local(options.base_url), dict(zip(profile.PROCESSORS, urls, strict=True))),
         folder=options.out or RESULTS / chosen.name,
-        own_stack=not options.no_stack,
+        start=as_found if options.no_stack else ENGINES[_engine()],
     )
+
+
+def _engine() -> str:
+    engine = os.environ.get("ENGINE") or "processes"
+    if engine not in ENGINES:
+        raise CannotRunError(f"ENGINE must be one of {', '.join(ENGINES)}, not {engine!r}.")
+    return engine
 
 
 def _parser() -> argparse.ArgumentParser:

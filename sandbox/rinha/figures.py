@@ -24,6 +24,9 @@ def rows(result: Result) -> Iterator[Row]:
     yield "fine", f"{score.fine:.0%}", "35 % for any difference"
     yield "p50, p99 of all calls", f"{result.calls.p50_ms:.2f} ms, {result.calls.p99_ms:.2f} ms", "successful ones"
     yield "p50, p99 of POST", f"{result.posts.p50_ms:.2f} ms, {result.posts.p99_ms:.2f} ms", "answered or not"
+    if result.counted is not None:
+        counted = f"{result.counted.p50_ms:.1f} ms, {result.counted.p99_ms:.1f} ms"
+        yield "p50, p99 booked to counted", counted, "from a processor's answer until the ledger has it"
     if result.floor is not None:
         yield "times the floor", _times(result, result.floor), _floor_means(result.floor)
     yield "accepted", f"{result.accepted:,}", ""

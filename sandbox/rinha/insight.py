@@ -15,6 +15,7 @@ from sandbox.nats_wire import Wire, WireError
 
 EVERY_S = 1.0
 STATE = "dispatcher.state"
+LEDGER_STATE = "ledger.state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look; ``state`` is None where the dispatcher did not answer."""
+    """One look; ``state`` is None where the dispatcher did not answer, ``counted`` where the ledger did not.
+
+    ``counted``: p50 and p99 (ms) from a processor's answer until the settlement is in the book, since its start.
+    """
 
     at_ms: int
     state: "State | None"
     spent: Mapping[str, Spent]
+    counted: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +72,24 @@ async def _read(
     while not ended.is_set():
         begun_s = time.monotonic()
         state: State | None = None
+        counted: tuple[float, float] | None = None
         try:
             wire = wire or await Wire.connect(*nats)
             state = _state((await wire.ask(STATE)).data)
+            counted = _counted((await wire.ask(LEDGER_STATE)).data)
         except WireError:  # NATS or the dispatcher is away: a gap in the plot
             if wire is not None:
                 await wire.close()
             wire = None
-        readings.append(Reading(int(time.time() * 1000), state, spent()))
+        readings.append(Reading(int(time.time() * 1000), state, spent(), counted))
         await asyncio.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
     if wire is not None:
         await wire.close()
+
+
+def _counted(data: bytes) -> tuple[float, float] | None:
+    said = json.loads(data).get("bookedToCountedMs")
+    return None if said is None else (said["p50"], said["p99"])
 
 
 def _state(data: bytes) -> State:

@@ -40,7 +40,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of POST /payments alone, answered or not."""
+    """Of POST /payments alone, answered or not; or of another thing that is counted by the thousand."""
 
     p50_ms: float
     p99_ms: float
@@ -63,6 +63,7 @@ class Result:
     orders_refused: int  # delays and failures that a processor would not take: the profile did not happen
     audit: Audit | None
     spending: Spending | None = None  # known where the stack ran under limits
+    counted: Latency | None = None  # from a processor's answer until the summary has it; known where the stack is ours
     floor: Floor | None = None  # known where it was measured within the hour
 
     @property

@@ -24,6 +24,8 @@ class Spent:
     memory_max_bytes: int
     memory_peak_bytes: int
     oom_kills: int
+    memory_failed: int
+    major_faults: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def _spent(limit: Limit, before: Usage, after: Usage) -> Spent:
         memory_max_bytes=limit.memory_bytes,
         memory_peak_bytes=after.memory_peak_bytes,
         oom_kills=after.oom_kills - before.oom_kills,
+        memory_failed=after.memory_failed - before.memory_failed,
+        major_faults=after.major_faults - before.major_faults,
     )
 
 
@@ -77,4 +81,9 @@ def _memory(peak: int, most: int) -> str:
 
 def _events(spent: Spent) -> str:
     throttled = f"throttled in {spent.periods_throttled} of {spent.periods} periods, {spent.throttled_s:.2f} s in all"
-    return f"{throttled}; killed for memory {spent.oom_kills} times" if spent.oom_kills else throttled
+    memory = {
+        "killed for memory {:,} times": spent.oom_kills,
+        "at its memory limit {:,} times": spent.memory_failed,
+        "{:,} major faults": spent.major_faults,
+    }
+    return "; ".join([throttled, *(text.format(count) for text, count in memory.items() if count)])

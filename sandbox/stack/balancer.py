@@ -28,7 +28,8 @@ def write_conf(folder: Path, *, listen: str, upstreams: Sequence[str]) -> Path:
     shutil.copyfile(_CONF, conf)
     (folder / "listen.conf").write_text(f"listen {listen};\n")
     (folder / "upstream.conf").write_text(
-        "".join(f'server "{upstream}" max_fails=3 fail_timeout=1s;\n' for upstream in upstreams)
+        "".join(f'server "{upstream}" max_fails=1 fail_timeout=2s;\n' for upstream in upstreams)
+        + "".join(f'server "{upstream}" backup max_fails=0;\n' for upstream in upstreams)
     )
     return conf
 

@@ -35,6 +35,8 @@ class Usage:
     throttled_s: float
     memory_peak_bytes: int
     oom_kills: int
+    memory_failed: int = 0  # times that the limit was met, and something had to be given back first
+    major_faults: int = 0  # pages read again from the disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class V1:
             throttled_s=stat["throttled_time"] / _NS_PER_S,
             memory_peak_bytes=int((memory / "memory.max_usage_in_bytes").read_text()),
             oom_kills=_table(memory / "memory.oom_control").get("oom_kill", 0),
+            memory_failed=int((memory / "memory.failcnt").read_text()),
+            major_faults=_table(memory / "memory.stat").get("pgmajfault", 0),
         )
 
 
@@ -102,6 +106,8 @@ class V2:
             throttled_s=stat["throttled_usec"] / _US_PER_S,
             memory_peak_bytes=int((peak if peak.exists() else folder / "memory.current").read_text()),
             oom_kills=_table(folder / "memory.events").get("oom_kill", 0),
+            memory_failed=_table(folder / "memory.events").get("max", 0),
+            major_faults=_table(folder / "memory.stat").get("pgmajfault", 0),
         )
 
 

@@ -9,12 +9,15 @@ has time waits for company: each write wakes the server, which costs both more t
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 
 from services.bus.inlet import Inlet, Receiver
+from services.names import addresses
 
+DEFAULT_PORT = 4222
 _SUBSCRIPTION_QUEUE_MAX = 1  # never filled: its messages are routed
 
 log = logging.getLogger("tarifa.bus")
@@ -95,6 +98,22 @@ class RoutedClient(Client):
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._receivers.pop(sid, None)
         super()._remove_sub(sid, max_msgs)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        # The name is looked up here, so that the lookup can be given up; the client keeps the name, for TLS.
+        port = s.uri.port or DEFAULT_PORT
+        async with asyncio.timeout(self.options["connect_timeout"]):
+            found = await addresses(s.uri.hostname or "", port)
+        failed: Exception = OSError(f"{s.uri.hostname} has no address")
+        for address in found:
+            host = f"[{address}]" if ":" in address else address
+            try:
+                await super()._connect_to_server(replace(s, uri=s.uri._replace(netloc=f"{host}:{port}")))
+            except (OSError, TimeoutError) as error:
+                failed = error
+            else:
+                return
+        raise failed
 
     async def _attempt_reconnect(self) -> None:
         # Left to itself the client waits until the old connection has taken all that was written to it, which one to a

@@ -127,6 +127,10 @@ class Bus:
             raise BusAwayError(f"{len(data)} bytes; the server takes {self._nc.max_payload}")
         self._nc.send(subject, data, reply, headers, within_s)
 
+    def hurry(self) -> None:
+        """Send now what waits for company."""
+        self._nc.depart()
+
     async def request(
         self,
         subject: str,

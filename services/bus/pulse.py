@@ -18,10 +18,10 @@ log = logging.getLogger("tarifa.bus")
 async def send_pulses(bus: Bus, read: Callable[[], Pulse]) -> None:
     """Send what ``read`` returns, until cancelled; one that cannot leave is not sent later, the next one says more."""
     while True:
-        await asyncio.sleep(PULSE_EVERY_S)
         pulse = read()
         subject = subjects.pulse(contract.service_of(pulse), pulse.instance)
         try:
             bus.publish(subject, contract.encode(pulse), within_s=PULSE_WITHIN_S)
         except BusAwayError as error:
             log.debug("pulse.not_sent", extra={"error": str(error)})
+        await asyncio.sleep(PULSE_EVERY_S)

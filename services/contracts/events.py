@@ -27,7 +27,10 @@ class PaymentAccepted(Struct, frozen=True, tag_field="type", tag="PaymentAccepte
 
 
 class PaymentSettled(Struct, frozen=True, tag_field="type", tag="PaymentSettled", rename="camel", gc=False):
-    """Booked by a processor. ``requested_at`` and ``amount_cents`` are what that processor recorded."""
+    """Booked by a processor. ``requested_at`` and ``amount_cents`` are what that processor recorded.
+
+    ``booked_at``: when its answer came, on the clock of the dispatcher; null in settlements of before.
+    """
 
     id: Id
     amount_cents: AmountCents
@@ -35,6 +38,7 @@ class PaymentSettled(Struct, frozen=True, tag_field="type", tag="PaymentSettled"
     requested_at: Instant
     accepted_at: Instant
     payment_seq: Sequence
+    booked_at: Instant | None = None
     v: Literal[1] = 1
 
 

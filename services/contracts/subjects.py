@@ -63,6 +63,11 @@ def snapshot_chunk(generation: int, number: int) -> str:
     return f"ledger.snapshots.chunk.{generation}.{number}"
 
 
+def dispatcher_stored(owner: str) -> str:
+    """Return the subject on which one dispatcher process is asked what it has stored."""
+    return f"dispatcher.stored.{owner}"
+
+
 def pulse(service: str, instance: str) -> str:
     """Return the subject on which an instance of a service says how it is."""
     return f"pulse.{service}.{instance}"

@@ -4,14 +4,18 @@ from datetime import datetime
 
 from msgspec import Struct, json
 
-from services.contracts.events import NotAnEventError
+from services.contracts.events import Instant, NotAnEventError
 
 
 class SummaryAsked(Struct, frozen=True, rename={"from_": "from"}, forbid_unknown_fields=True):
-    """The period by requested_at, both ends inclusive; None is an open end."""
+    """The period by requested_at, both ends inclusive; None is an open end.
+
+    ``at``: the moment as of which it is asked; None is the moment when the ledger hears of it.
+    """
 
     from_: datetime | None = None
     to: datetime | None = None
+    at: Instant | None = None
 
 
 class Totals(Struct, frozen=True):

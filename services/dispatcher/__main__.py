@@ -24,6 +24,7 @@ from services.dispatcher.adapters.pulse import pulse_of
 from services.dispatcher.adapters.roster import Roster
 from services.dispatcher.adapters.state_endpoint import StateEndpoint
 from services.dispatcher.adapters.store_watch import StoreWatch
+from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.tally import Tally
@@ -133,6 +134,7 @@ async def _settle(
     await hear(bus, clock, charging.heard)
     await alive.listen(bus)
     await PaymentEndpoint(bus, log_read, traffic).listen()
+    await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
     service = await StateEndpoint(traffic, tally.counts, clock, instance).serve(bus)
     pulse_from = partial(pulse_of, traffic=traffic, counts=tally.counts, left_behind=left_behind, clock=clock)
     pulse = pulse_from(instance, owner, clock.stamp())

@@ -32,6 +32,9 @@ from services.ingress.core.period import Period, read_period
 CLEARED_LOOKS_MAX = 50
 CLEARED_LOOK_EVERY_S = 0.02
 
+# Of a payment: what clients of the challenge wait. The balancer gives it to the other instance after 2 s.
+ANSWER_WITHIN_S = 1.5
+
 Look = Callable[[str], Awaitable[Standing | Missing | TryLater]]
 
 
@@ -96,7 +99,11 @@ class Ingress:
         """Have a payment stored, once."""
         match admit(body, self._amount_max):
             case Admitted(payment_id, amount_cents):
-                return await self._store(Payment(payment_id, amount_cents, self._clock()))
+                try:
+                    async with asyncio.timeout(ANSWER_WITHIN_S):
+                        return await self._store(Payment(payment_id, amount_cents, self._clock()))
+                except TimeoutError:
+                    return TryLater("nats_away", f"NATS did not answer within {ANSWER_WITHIN_S:g} s; {REPEAT_IS_SAFE}")
             case Rejected() as rejected:
                 return rejected
             case never:

@@ -7,6 +7,8 @@ from functools import partial
 
 from services.bus.pulse import send_pulses
 from services.bus.streams import ensure_streams
+from services.ledger.adapters.clock import SystemClock
+from services.ledger.adapters.dispatchers import Dispatchers
 from services.ledger.adapters.metrics import of_ledger, of_settlements
 from services.ledger.adapters.pulse import pulse_of
 from services.ledger.adapters.settlement_stream import SettlementStream
@@ -35,7 +37,9 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
         return
     try:
         await ensure_streams(bus, settings.bus.limits)
-        ledger = Ledger(Book(settings.processors), partial(SettlementStream, bus))
+        dispatchers = Dispatchers(bus)
+        await dispatchers.listen()
+        ledger = Ledger(Book(settings.processors), partial(SettlementStream, bus), dispatchers, SystemClock())
         keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every)
         metrics.add(of_bus(bus), of_ledger(ledger), of_settlements(bus, settings.bus.limits.settlements_bytes_max))
         await SummaryEndpoint(ledger).serve(bus, settings.bus.instance)

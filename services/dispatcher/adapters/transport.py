@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import httpx
 
 from services.dispatcher.adapters.connection import Answer, BrokenAnswerError, Connection
+from services.names import Addresses, addresses
 
 # Node, uvicorn and Apache close an idle connection after 5 s. A request that meets such a closing has an unknown
 # outcome, so ours go first; a new connection costs less than a millisecond.
@@ -130,16 +131,30 @@ def _origin(url: httpx.URL) -> _Origin:
 
 
 async def _connected(origin: _Origin, ends_at_s: float, request: httpx.Request) -> Connection:
-    loop = asyncio.get_running_loop()
-    tls = _tls() if origin.is_tls else None
     try:
         async with asyncio.timeout_at(ends_at_s):
-            _, connection = await loop.create_connection(Connection, origin.host, origin.port, ssl=tls)
+            return await _to_any(await addresses(origin.host, origin.port), origin)
     except TimeoutError as error:  # ours, or the system's own
         raise httpx.ConnectTimeout("not connected in time", request=request) from error
     except (OSError, UnicodeError) as error:  # the latter: a name that no resolver can be asked about
         raise httpx.ConnectError(f"{type(error).__name__}: {error}", request=request) from error
-    return connection
+
+
+async def _to_any(found: Addresses, origin: _Origin) -> Connection:
+    """Connect to the first address that takes the connection; the last one's failure is told."""
+    loop = asyncio.get_running_loop()
+    tls, name = (_tls(), origin.host) if origin.is_tls else (None, None)
+    failed: OSError = OSError(f"{origin.host} has no address")
+    for address in found:
+        try:
+            _, connection = await loop.create_connection(
+                Connection, address, origin.port, ssl=tls, server_hostname=name
+            )
+        except OSError as error:
+            failed = error
+        else:
+            return connection
+    raise failed
 
 
 @cache

@@ -1,5 +1,6 @@
 """A payment's end: its settlement is stored, then it is acked, then its lines are forgotten; in this order."""
 
+import asyncio
 import logging
 from datetime import datetime
 
@@ -38,6 +39,12 @@ class Settling:
         self._assigning = assigning
         self._clock = clock
         self._gathered = Gathered(log)
+        self._storing: set[asyncio.Future[None]] = set()  # bookings of which the settlement is not stored yet
+
+    async def stored(self) -> None:
+        """Wait until every booking that is known now is stored as a settlement."""
+        if self._storing:
+            await asyncio.wait(tuple(self._storing))
 
     async def booked(self, payment: InHand, processor: str, recorded: Found) -> None:
         """Settle a payment as the processor recorded it."""
@@ -49,8 +56,15 @@ class Settling:
             requested_at=recorded.requested_at,
             accepted_at=payment.accepted_at,
             payment_seq=payment.seq,
+            booked_at=self._clock.stamp(),
         )
-        await self._store(event)
+        storing = asyncio.get_running_loop().create_future()
+        self._storing.add(storing)
+        try:
+            await self._store(event)
+        finally:
+            self._storing.discard(storing)
+            storing.set_result(None)
         self._tally.settled(processor, self._clock.now_ms() - payment.since_ms)
         await self._end(payment, f"settled.{processor}")
 

@@ -1,6 +1,7 @@
 """The ledger, asked over the bus: an answer within a second, or the word that there is none."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from services.bus.ask import BusAwayError, NotAnsweredError, ask
 from services.bus.connection import Bus
@@ -21,8 +22,8 @@ class LedgerClient:
         self._bus = bus
 
     async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
-        """Return the totals by processor name."""
-        request = encode(SummaryAsked(period.start, period.end))
+        """Return the totals by processor name, as of now."""
+        request = encode(SummaryAsked(period.start, period.end, datetime.now(UTC)))
         try:
             return decode_answered(await ask(self._bus, subjects.LEDGER_SUMMARY, request, ASK_TIMEOUT_S)).totals
         except BusAwayError as error:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import StreamState, stream_state
-from services.contracts.metrics import Metric, Source, counter, gauge, gauges_by
+from services.contracts.metrics import Metric, Source, counter, gauge, gauges_by, histogram
 from services.contracts.subjects import SETTLEMENTS
 from services.contracts.summary import Totals
 from services.ledger.adapters.summary_endpoint import Answering
@@ -33,6 +33,8 @@ _COUNTERS = {
     "snapshotsFailed": ("tarifa_ledger_snapshots_failed_total", "Snapshots that could not be stored."),
 }
 
+_COUNTED_AFTER = "From the answer of a processor, by its dispatcher's clock, to the settlement in the book."
+
 log = logging.getLogger("tarifa.ledger")
 
 
@@ -43,7 +45,8 @@ def of_ledger(ledger: Answering) -> Source:
         state = ledger.state()
         gauges = [gauge(name, text, state[word]) for word, (name, text) in _GAUGES.items()]
         counters = [counter(name, text, state[word]) for word, (name, text) in _COUNTERS.items()]
-        return (*gauges, *counters, *_totals(ledger.summary(None, None)))
+        counted = histogram("tarifa_booked_to_counted_seconds", _COUNTED_AFTER, ledger.counted_after)
+        return (*gauges, *counters, *_totals(ledger.totals(None, None)), counted)
 
     return tell
 

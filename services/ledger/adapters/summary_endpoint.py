@@ -9,12 +9,13 @@ import orjson
 from services.bus.connection import Bus
 from services.bus.service import About, Answer, CannotAnswerError, schema_of, serve
 from services.contracts import subjects, summary
+from services.contracts.durations import Durations, quantile_ms
 from services.contracts.events import NotAnEventError
 from services.contracts.stamp import micros_of
 
 LEDGER_STATE = f"{subjects.LEDGER}.state"
 DESCRIPTION = "Counts each settlement once: what was charged where, to the cent"
-SUMMARY_IS = "Count and cents per processor in a period; {} asks for all"
+SUMMARY_IS = "Count and cents per processor in a period, as of now; {} asks for all"
 STATE_IS = "How far it has read, what it holds, what was wrong there"
 
 BAD_REQUEST = 400
@@ -24,8 +25,15 @@ NOT_NOW = 503
 class Answering(Protocol):
     """Who knows the answers."""
 
-    def summary(self, from_us: int | None, to_us: int | None) -> dict[str, summary.Totals] | None:
-        """Return the totals of a period, or None while they would not be whole."""
+    counted_after: Durations
+
+    def totals(self, from_us: int | None, to_us: int | None) -> dict[str, summary.Totals] | None:
+        """Return the totals of a period of what is known, or None while that is not whole."""
+
+    async def summary(
+        self, from_us: int | None, to_us: int | None, at: datetime | None
+    ) -> dict[str, summary.Totals] | None:
+        """Return the totals of a period as of a moment, or None while they would not be whole."""
 
     def state(self) -> dict[str, int | bool]:
         """Return what an operator asks first."""
@@ -53,15 +61,18 @@ class SummaryEndpoint:
         Raises:
             CannotAnswerError: the request is wrong, or the book is not whole now.
         """
-        from_us, to_us = _period(data)
-        totals = self._ledger.summary(from_us, to_us)
+        from_us, to_us, at = _period(data)
+        totals = await self._ledger.summary(from_us, to_us, at)
         if totals is None:
             raise CannotAnswerError(NOT_NOW, "the ledger has not read all settlements yet; ask again")
         return summary.encode(summary.SummaryAnswered(totals))
 
     async def state(self, _data: bytes) -> bytes:
-        """Answer with the state, whatever was asked."""
-        return orjson.dumps(self._ledger.state())
+        """Answer with the state, whatever was asked, and how long a booking took to be counted (ms; null: none yet)."""
+        took = self._ledger.counted_after.counts
+        p50, p99 = quantile_ms(took, 0.5), quantile_ms(took, 0.99)
+        counted = None if p50 is None or p99 is None else {"p50": round(p50, 1), "p99": round(p99, 1)}
+        return orjson.dumps({**self._ledger.state(), "bookedToCountedMs": counted})
 
     def _reach(self) -> Mapping[str, object]:
         """Return what a summary answered now would cover."""
@@ -69,7 +80,7 @@ class SummaryEndpoint:
         return {name: state[name] for name in ("appliedSeq", "caughtUp")}
 
 
-def _period(data: bytes) -> tuple[int | None, int | None]:
+def _period(data: bytes) -> tuple[int | None, int | None, datetime | None]:
     try:
         asked = summary.decode_asked(data)
     except (NotAnEventError, RecursionError) as error:
@@ -77,7 +88,7 @@ def _period(data: bytes) -> tuple[int | None, int | None]:
     from_us, to_us = _micros(asked.from_), _micros(asked.to)
     if from_us is not None and to_us is not None and from_us > to_us:
         raise CannotAnswerError(BAD_REQUEST, "from is later than to")
-    return from_us, to_us
+    return from_us, to_us, asked.at
 
 
 def _micros(end: datetime | None) -> int | None:

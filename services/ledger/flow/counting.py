@@ -8,14 +8,23 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
+from services.contracts.durations import Durations
 from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled, Settlement, SettlementsCleared
+from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import Book, Conflicting, Recorded, Repeated
 from services.ledger.core.columns import Picture
+from services.ledger.core.lately import Lately
 from services.ledger.core.snapshot import Counts, Position
-from services.ledger.flow.ports import Record, Settlements, Skip
+from services.ledger.flow.ports import Clock, Dispatchers, Record, Settlements, Skip
+
+STORED_WITHIN_S = 0.25
+IN_THE_BOOK_WITHIN_S = 0.05
+# A payment whose stamp is older than this was booked long before: no call, with its look-up, takes as long.
+RECENT_US = 60_000_000
 
 log = logging.getLogger("tarifa.ledger")
 
@@ -36,10 +45,19 @@ class Ledger:
         book: empty.
         listen: returns the settlements, which will be told to its arguments: each event with its sequence, or the
             sequence of a message that is no event and why it is none.
+        dispatchers: who stores them.
+        clock: the time.
     """
 
-    def __init__(self, book: Book, listen: Callable[[Record, Skip], Settlements]) -> None:
+    def __init__(
+        self, book: Book, listen: Callable[[Record, Skip], Settlements], dispatchers: Dispatchers, clock: Clock
+    ) -> None:
         self.book = book
+        self.counted_after = Durations()
+        self._dispatchers = dispatchers
+        self._clock = clock
+        self._lately = Lately()
+        self._awaited: list[tuple[int, asyncio.Future[None]]] = []
         self.kept = Kept()
         self._conflicts = 0
         self._unreadable = 0
@@ -81,17 +99,52 @@ class Ledger:
             case SettlementsCleared():
                 log.info("ledger.cleared", extra={"seq": seq, "entries": self.book.entries})
                 self.book.clear()
+                self._lately.clear()
             case _:
                 assert_never(event)
+        self._read_to(seq)
 
     def skip(self, seq: int, reason: str) -> None:
         """Count a message that is no event: nothing of it can be counted, and it must not hold the others up."""
         self._unreadable += 1
         log.error("ledger.unreadable", extra={"seq": seq, "reason": reason})
+        self._read_to(seq)
 
-    def summary(self, from_us: int | None, to_us: int | None) -> dict[str, Totals] | None:
-        """Return the totals of a period, or None while the book is not whole."""
+    def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals] | None:
+        """Return the totals of a period of what is in the book, or None while that is not whole."""
         return self.book.totals(from_us, to_us) if self._settlements.is_current else None
+
+    async def summary(self, from_us: int | None, to_us: int | None, at: datetime | None) -> dict[str, Totals] | None:
+        """Return the totals of a period as of a moment (None: now), or None while the book is not whole.
+
+        Of what is settled lately it has all that dispatchers had been answered by that moment, and nothing that they
+        were answered later, by their own clocks; takes at most 0.3 s for that, and then answers with what there is.
+        """
+        if not self._settlements.is_current:
+            return None
+        if to_us is not None and to_us < self._clock.now_us() - RECENT_US:
+            return self.totals(from_us, to_us)
+        cut = await self._dispatchers.stored(at, STORED_WITHIN_S)
+        if not await self._has_read(cut.seq):
+            log.warning("ledger.behind", extra={"seq": cut.seq, "applied_seq": self.applied_seq})
+        totals = self.totals(from_us, to_us)
+        if totals is None or cut.until_us is None:
+            return totals
+        return self._lately.without(totals, (from_us, to_us), cut.until_us, self._clock.now_s())
+
+    async def _has_read(self, seq: int) -> bool:
+        if self.applied_seq >= seq:
+            return True
+        read = asyncio.get_running_loop().create_future()
+        self._awaited.append((seq, read))
+        await asyncio.wait((read,), timeout=IN_THE_BOOK_WITHIN_S)
+        self._awaited = [one for one in self._awaited if one[1] is not read]
+        return read.done()
+
+    def _read_to(self, seq: int) -> None:
+        for awaited, read in self._awaited:
+            if awaited <= seq and not read.done():
+                read.set_result(None)
 
     def state(self) -> dict[str, int | bool]:
         """Return what an operator asks first. Conflicts and unreadable messages: of all that is stored."""
@@ -111,13 +164,21 @@ class Ledger:
     def _record(self, event: PaymentSettled | PaymentRefused, seq: int) -> None:
         recording = self.book.record(event)
         match recording:
-            case Recorded() | Repeated():
+            case Recorded():
+                if isinstance(event, PaymentSettled) and self._settlements.is_current:
+                    self._note_counted(event)
+            case Repeated():
                 pass
             case Conflicting(found, told):
                 self._conflicts += 1
                 log.error("ledger.conflict", extra={"seq": seq, "found": found, "told": told})
             case _:
                 assert_never(recording)
+
+    def _note_counted(self, event: PaymentSettled) -> None:
+        self._lately.note(event, self._clock.now_s())
+        if event.booked_at is not None:
+            self.counted_after.add(max(0.0, (self._clock.now_us() - micros_of(event.booked_at)) / 1000))
 
     async def _tell_when_ready(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -1,12 +1,14 @@
 """What the flow needs of the world. Adapters keep these; tests have fakes of them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from services.contracts.events import Settlement
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.keeping import Loaded, NotSaved, Saved
+from services.ledger.core.lately import Cut
 from services.ledger.core.snapshot import Counts, Position
 
 Record = Callable[[Settlement, int], None]
@@ -35,6 +37,23 @@ class Settlements(Protocol):
 
     async def run(self) -> None:
         """Tell until cancelled; an exception of the listener ends it."""
+
+
+class Dispatchers(Protocol):
+    """Who stores settlements."""
+
+    async def stored(self, asked_at: datetime | None, within_s: float) -> Cut:
+        """Have stored what was booked by then; takes no longer than ``within_s``. Never raises."""
+
+
+class Clock(Protocol):
+    """Time that never goes back, and the machine's."""
+
+    def now_s(self) -> float:
+        """Return seconds of a clock that never goes back."""
+
+    def now_us(self) -> int:
+        """Return microseconds since 1970."""
 
 
 class Snapshots(Protocol):

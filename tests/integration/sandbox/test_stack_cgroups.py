@@ -79,7 +79,9 @@ def test_first_form_tells_what_was_used(v1: Path) -> None:
     (v1 / "cpuacct/g/cpuacct.usage").write_text("1500000000\n")
     (v1 / "memory/mine/g/memory.max_usage_in_bytes").write_text("4096\n")
     (v1 / "memory/mine/g/memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
-    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3)
+    (v1 / "memory/mine/g/memory.failcnt").write_text("7\n")
+    (v1 / "memory/mine/g/memory.stat").write_text("cache 1\npgmajfault 9\n")
+    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)
 
 
 def test_second_form_makes_groups_where_both_controllers_are_given(v2: Path) -> None:
@@ -100,7 +102,8 @@ def test_second_form_tells_what_was_used(v2: Path, peak: str) -> None:
     )
     (v2 / "slice/g" / peak).write_text("4096\n")
     (v2 / "slice/g/memory.events").write_text("low 0\nmax 1\noom 1\noom_kill 3\n")
-    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3)
+    (v2 / "slice/g/memory.stat").write_text("anon 1\npgmajfault 9\n")
+    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3, 1, 9)
 
 
 def test_a_machine_without_controllers_is_told_so(tmp_path: Path, v2: Path) -> None:

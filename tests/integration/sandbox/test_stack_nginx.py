@@ -17,13 +17,14 @@ NAMES = ("one", "two")
 
 
 class Instance:
-    """An ingress of a test: answers with its name, or reads a request and drops it."""
+    """An ingress of a test: answers with its name, or reads a request and drops it, or never answers it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seen: list[str] = []
         self.connections = 0
         self.drops = False
+        self.is_frozen = False
         self.answer = 202
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -52,6 +53,9 @@ class Instance:
                 await reader.readexactly(length)
                 self.seen.append(head)
                 if self.drops:
+                    break
+                if self.is_frozen:
+                    await reader.read()  # until nginx gives it up
                     break
                 body = self.path.stem.encode()
                 writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (self.answer, len(body), body))
@@ -137,13 +141,46 @@ async def test_an_instance_that_is_back_is_used_again(client: httpx.AsyncClient,
             pass
 
 
-async def test_a_post_that_was_read_and_dropped_is_never_repeated(
+async def test_a_payment_that_was_read_and_dropped_is_given_to_the_other(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """As at the end of an instance that is replaced: the id is one payment, whoever has read it."""
+    instances[0].drops = True
+    answers = [await client.post("/payments", json={}) for _ in range(4)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
+    assert len(instances[0].seen) == 1  # and then it rests
+
+
+async def test_a_frozen_instance_costs_a_client_a_wait_and_no_error(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """Whatever the rate: one payment finds out, and is answered by the other all the same."""
+    instances[0].is_frozen = True
+    answers = [await client.post("/payments", json={}) for _ in range(4)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
+    assert len(instances[0].seen) == 1
+
+
+async def test_an_instance_that_is_back_after_both_were_away_is_not_waited_for(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """Both rest, and are tried all the same."""
+    for instance in instances:
+        await instance.stop()
+    assert (await client.post("/payments", json={})).status_code == 502
+    instances[1].path.unlink()
+    await instances[1].start()
+    answer = await client.post("/payments", json={})
+    assert (answer.status_code, answer.text) == (202, "two")
+
+
+async def test_another_post_that_was_read_and_dropped_is_never_repeated(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
     """Whatever became of it in the first instance, no other gets it; the client hears 502 and may repeat it."""
     for instance in instances:
         instance.drops = True
-    answer = await client.post("/payments", json={})
+    answer = await client.post("/purge-payments")
     assert sum(len(instance.seen) for instance in instances) == 1
     assert answer.status_code == 502
     assert answer.json()["error"] == "unavailable"
@@ -156,11 +193,11 @@ async def test_a_post_dropped_on_a_connection_used_before_is_not_repeated(
 ) -> None:
     """Nginx allows one more try where a kept connection fails; that must not be a POST either."""
     for _ in range(4):
-        await client.post("/payments", json={})
+        await client.post("/purge-payments")
     for instance in instances:
         instance.seen.clear()
         instance.drops = True
-    assert (await client.post("/payments", json={})).status_code == 502
+    assert (await client.post("/purge-payments")).status_code == 502
     assert sum(len(instance.seen) for instance in instances) == 1
 
 

@@ -46,6 +46,7 @@ def test_the_wire_form_of_an_event() -> None:
         "requestedAt": "2026-11-22T11:17:46.123000Z",
         "acceptedAt": "2026-11-22T11:17:46.123000Z",
         "paymentSeq": 7,
+        "bookedAt": None,
         "v": 1,
     }
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
 from services.contracts.money import Cents
@@ -34,6 +35,7 @@ async def test_a_settlement_says_what_was_charged_where_and_when(dispatcher: Dis
     await dispatcher.deliver(seq=4)
     await dispatcher.routed_to(HOME)
     expected = PaymentSettled(ID, Cents(1990), HOME, requested_at=NOON, accepted_at=NOON, payment_seq=4)
+    expected = replace(expected, booked_at=NOON + timedelta(milliseconds=10))  # what the call took
     assert settled(dispatcher) == expected
 
 
@@ -259,3 +261,18 @@ async def test_nothing_of_a_story_is_left_when_it_ends(dispatcher: Dispatcher) -
     assert not dispatcher.stories._tasks
     assert not dispatcher.traffic.in_hand
     assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0
+
+
+async def test_whoever_asks_whether_bookings_are_stored_waits_for_those_of_now(dispatcher: Dispatcher) -> None:
+    """What the processor has answered is stored before the word is given; with nothing booked it is given at once."""
+    await dispatcher.settling.stored()
+    dispatcher.settlements.stores_failing = 10**9
+    dispatcher.home.outcomes.append(BOOKED)
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    asking = asyncio.create_task(dispatcher.settling.stored())
+    await settle_down()
+    assert not asking.done()
+    dispatcher.settlements.stores_failing = 0
+    await asking
+    assert settled(dispatcher).processor == HOME

@@ -17,6 +17,7 @@ from services.ledger.core.book import Book
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.ports import Record, Skip
+from tests.unit.ledger.fakes import NoDispatchers, StillClock
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 ID = "00000001-0000-4000-8000-000000000001"
@@ -59,7 +60,7 @@ class StreamInHand:
 @pytest.fixture
 def ledger() -> Ledger:
     """A ledger of two processors over a stream in the test's hand."""
-    return Ledger(Book(("default", "fallback")), StreamInHand)
+    return Ledger(Book(("default", "fallback")), StreamInHand, NoDispatchers(), StillClock())
 
 
 @pytest.fixture
@@ -77,11 +78,11 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
 def test_no_summary_while_the_book_is_not_whole(ledger: Ledger, stream: StreamInHand) -> None:
     """Neither during the replay nor after an interruption, however much is in the book by then."""
     stream.record(SETTLED, 1)
-    assert ledger.summary(None, None) is None
+    assert ledger.totals(None, None) is None
     stream.current.set()
-    assert ledger.summary(None, None) == {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
+    assert ledger.totals(None, None) == {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
     stream.current.clear()
-    assert ledger.summary(None, None) is None
+    assert ledger.totals(None, None) is None
 
 
 def test_conflict_is_logged_with_both_entries_and_counted(
@@ -138,9 +139,9 @@ def test_clearing_forgets_all_before_it(ledger: Ledger, stream: StreamInHand) ->
     stream.current.set()
     stream.record(SETTLED, 1)
     stream.record(SettlementsCleared(START), 2)
-    assert ledger.summary(None, None) == {"default": Totals(0, 0), "fallback": Totals(0, 0)}
+    assert ledger.totals(None, None) == {"default": Totals(0, 0), "fallback": Totals(0, 0)}
     stream.record(SETTLED, 3)
-    assert ledger.summary(None, None) == {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
+    assert ledger.totals(None, None) == {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
 
 
 async def test_ready_is_told_once_the_replay_is_in_the_book(

@@ -18,6 +18,7 @@ from services.ledger.flow import keeping
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.keeping import Keeper
 from services.ledger.flow.ports import Record, Skip
+from tests.unit.ledger.fakes import NoDispatchers, StillClock
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 EVERY = 50
@@ -80,7 +81,7 @@ class Kept:
     """A ledger, what it reads, where it is kept, and who keeps it."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger(Book(("default",)), StreamOnDemand)
+        self.ledger = Ledger(Book(("default",)), StreamOnDemand, NoDispatchers(), StillClock())
         assert isinstance(self.ledger._settlements, StreamOnDemand)
         self.stream = self.ledger._settlements
         self.snapshots = SnapshotsInHand()

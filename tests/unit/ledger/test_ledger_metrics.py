@@ -12,6 +12,7 @@ from services.ledger.adapters.metrics import of_ledger
 from services.ledger.core.book import Book
 from services.ledger.flow.counting import Ledger
 from tests.scraped import Scraped, told
+from tests.unit.ledger.fakes import NoDispatchers, StillClock
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 SETTLED = PaymentSettled("00000001-0000-4000-8000-000000000001", Cents(1990), "default", START, START, 1)
@@ -48,7 +49,7 @@ def settlements() -> Settlements:
 @pytest.fixture
 def ledger(settlements: Settlements) -> Ledger:
     """A ledger over that stream."""
-    return Ledger(Book(("default", "fallback")), lambda _record, _skip: settlements)
+    return Ledger(Book(("default", "fallback")), lambda _record, _skip: settlements, NoDispatchers(), StillClock())
 
 
 async def read(ledger: Ledger) -> Scraped:

@@ -1,12 +1,14 @@
 """What is shown of a run: the series, the figures, the page, the command line."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from sandbox.rinha import figures, profile, report
+from sandbox.rinha import docker, figures, profile, report
 from sandbox.rinha.__main__ import plan_from
 from sandbox.rinha.audit import Charge, audit
+from sandbox.rinha.backend import as_found
 from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.progress import Sight
@@ -104,7 +106,7 @@ def test_command_line_names_targets_and_folder() -> None:
     plan = plan_from(["smoke", "--no-stack", "--base-url", "http://localhost:1234/"])
     assert plan.targets.backend == "http://localhost:1234"
     assert plan.targets.processors == {"default": "http://127.0.0.1:8001", "fallback": "http://127.0.0.1:8002"}
-    assert (plan.folder.as_posix(), plan.own_stack) == (".run/rinha/smoke", False)
+    assert (plan.folder.as_posix(), plan.start) == (".run/rinha/smoke", as_found)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +121,32 @@ def test_load_goes_only_to_this_machine(options: list[str]) -> None:
     """Another host, or a number of processors that is not two, is refused before anything starts."""
     with pytest.raises(CannotRunError):
         plan_from(["smoke", *options])
+
+
+def test_an_engine_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With those that there are."""
+    monkeypatch.setenv("ENGINE", "podman")
+    with pytest.raises(CannotRunError, match=r"ENGINE must be one of processes, docker, not 'podman'"):
+        plan_from(["smoke"])
+
+
+def test_without_docker_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before anything is built."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CannotRunError, match=r"install docker\.io"):
+        docker.check_engine()
+    (tmp_path / "docker").write_text("#!/bin/sh\necho no daemon >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    with pytest.raises(CannotRunError, match=r"a Docker engine that runs .* says 'no daemon'"):
+        docker.check_engine()
+
+
+def test_a_page_shows_some_of_very_many_checks_and_all_that_differ() -> None:
+    """6,000 rows that say nothing would hide the one that does."""
+    same = {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
+    other = {"default": Totals(2, 3980), "fallback": Totals(0, 0)}
+    checks = [Comparison(at, other if at == 777 else same, same, {}) for at in range(6_000)]
+    shown = report.shown(checks, SMOKE)
+    assert checks[777] in shown
+    assert len(shown) <= report.CHECKS_MAX + 1
+    assert report.shown(checks[:50], SMOKE) == checks[:50]

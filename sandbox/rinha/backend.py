@@ -1,0 +1,79 @@
+"""What is under load: our own stack as processes, the same under a Docker engine, or whatever is up already."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.rinha.insight import Spent
+from sandbox.rinha.processes import ensure_alive, started, wait_for_line
+from sandbox.rinha.profile import PROCESSORS, Profile
+from sandbox.stack import limited
+from sandbox.stack.cgroups import Usage
+from sandbox.stack.limits import Limit
+from sandbox.stack.ports import HOST
+from sandbox.stack.usage import cpu_s_by_service
+
+READY_WITHIN_S = 60.0
+STACK_STOPS_WITHIN_S = 60.0
+STACK_FOLDER = Path(".run")  # where make up has it too
+STACK_NATS = (HOST, 4222)
+
+
+def _nothing() -> dict[str, Usage]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One backend while it runs.
+
+    Args:
+        alive: raises CannotRunError if it has died.
+        nats: host and port to ask what goes on inside; None: that is nobody's business.
+        limits: of each service; empty where there are none.
+        usage: what each limited service has used since its start.
+        cpu_s: CPU seconds of each service, where there are no limits.
+    """
+
+    alive: Callable[[], None] = lambda: None
+    nats: tuple[str, int] | None = None
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    usage: Callable[[], Mapping[str, Usage]] = _nothing
+    cpu_s: Callable[[], Mapping[str, float]] = dict
+
+    def spent(self) -> dict[str, Spent]:
+        """Return what each service has used until now."""
+        if not self.limits:
+            return {name: Spent(cpu_s) for name, cpu_s in self.cpu_s().items()}
+        return {name: Spent(used.cpu_s, used.throttled_s) for name, used in self.usage().items()}
+
+
+@contextmanager
+def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
+    """Have the stack up as processes, under limits if LIMITS says so; raises CannotRunError."""
+    log = folder / "stack.log"
+    environment = {
+        "ALLOW_PURGE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "SANDBOX_FEES": ",".join(str(profile.fees[name]) for name in PROCESSORS),
+    }
+    command = [sys.executable, "-m", "sandbox.stack", "--stop-with-stdin"]
+    with started(command, log=log, environment=environment, stop_within_s=STACK_STOPS_WITHIN_S) as process:
+        print("Starting the stack ...", flush=True)
+        wait_for_line(process, "ready", log=log, within_s=READY_WITHIN_S)
+        groups = limited.find(STACK_FOLDER)
+        yield Backend(
+            alive=lambda: ensure_alive(process, log=log),
+            nats=STACK_NATS,
+            limits=groups.by_service if groups else {},
+            usage=groups.usage if groups else _nothing,
+            cpu_s=lambda: cpu_s_by_service(STACK_FOLDER),
+        )
+
+
+@contextmanager
+def as_found(_profile: Profile, _folder: Path) -> Iterator[Backend]:
+    """Take what is up already, of which nothing is known but its address."""
+    yield Backend()

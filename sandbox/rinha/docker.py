@@ -1,0 +1,146 @@
+"""The stack under a real Docker engine: docker-compose.yml as it is handed in, beside processors that have no limits.
+
+Read from beside, as an operator would: the engine's word on what runs, and the kernel's on what it has used.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from sandbox.rinha.backend import Backend
+from sandbox.rinha.processes import CannotRunError
+from sandbox.rinha.profile import PROCESSORS, Profile
+from sandbox.stack import limits
+from sandbox.stack.cgroups import MOUNTED_AT, Usage
+from sandbox.stack.engine_groups import Container, usage_of
+
+ROOT = Path(__file__).parents[2]
+BACKEND = ("docker", "compose", "-f", "docker-compose.yml")
+PROCESSORS_UP = ("docker", "compose", "-f", "docker-compose.processors.yml")
+IMAGES = (("services", "tarifa"), ("processor", "tarifa-processor"))
+READY_AT = "http://127.0.0.1:9999/readyz"
+READY_WITHIN_S = 90.0
+LOOK_EVERY_S = 0.1
+TAIL_LINES = 15
+NATS_PORT = 4222
+
+
+@dataclass(frozen=True, slots=True)
+class Docker:
+    """The engine's command line, with everything it says in one log."""
+
+    log: Path
+    env: Mapping[str, str]
+
+    def run(self, *command: str) -> str:
+        """Run a command to its end and return what it printed.
+
+        Raises:
+            CannotRunError: it failed; with the end of what it said.
+        """
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **self.env}, capture_output=True, text=True, check=False
+        )
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}\n")
+        if done.returncode != 0:
+            tail = "\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:])
+            raise CannotRunError(f"{' '.join(command)} failed:\n{tail}")
+        return done.stdout
+
+    def containers(self) -> dict[str, Container]:
+        """Return the backend's containers by service."""
+        ids = self.run(*BACKEND, "ps", "--all", "--quiet").split()
+        told = json.loads(self.run("docker", "inspect", *ids)) if ids else []
+        found = {}
+        for one in told:
+            networks = one["NetworkSettings"]["Networks"].values()
+            found[one["Config"]["Labels"]["com.docker.compose.service"]] = Container(
+                process=int(one["State"]["Pid"]),
+                restarts=int(one["RestartCount"]),
+                is_running=bool(one["State"]["Running"]),
+                address=next((network["IPAddress"] for network in networks if network["IPAddress"]), ""),
+            )
+        return found
+
+
+@contextmanager
+def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
+    """Have the images built and everything up; take it all down at the end, volumes too.
+
+    Raises:
+        CannotRunError: there is no engine, or it cannot build or start; says what is missing.
+    """
+    fees = {f"FEE_{name.upper()}": str(profile.fees[name]) for name in PROCESSORS}
+    docker = Docker(folder / "docker.log", fees)
+    docker.log.write_text("", encoding="utf-8")
+    check_engine()
+    print("Building the images ...", flush=True)
+    for target, tag in IMAGES:
+        # Packages come through the host's network, which a builder's own bridge may not reach.
+        docker.run("docker", "build", "--network", "host", "--target", target, "--tag", tag, ".")
+    try:
+        print("docker compose up ...", flush=True)
+        docker.run(*PROCESSORS_UP, "up", "--detach", "--no-build")
+        docker.run(*BACKEND, "up", "--detach", "--no-build")
+        _wait_until_ready()
+        yield _backend(docker)
+    finally:
+        logs = docker.run(*BACKEND, "logs", "--no-color", "--timestamps")
+        (folder / "stack.log").write_text(logs, encoding="utf-8")
+        docker.run(*BACKEND, "down", "--volumes")
+        docker.run(*PROCESSORS_UP, "down", "--volumes")
+
+
+def check_engine() -> None:
+    """Make sure that there is an engine with compose v2.
+
+    Raises:
+        CannotRunError: there is none; says what to install or start.
+    """
+    if shutil.which("docker") is None:
+        raise CannotRunError("ENGINE=docker needs a Docker engine, and there is no `docker` here: install docker.io.")
+    for command, need in (
+        (("docker", "info"), "a Docker engine that runs (start dockerd; be root or in the group docker)"),
+        (("docker", "compose", "version"), "compose v2 (the plugin docker-compose-plugin)"),
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise CannotRunError(f"ENGINE=docker needs {need}: {' '.join(command)} says {why!r}.")
+
+
+def _backend(docker: Docker) -> Backend:
+    containers = docker.containers()
+    nats = containers["nats"]
+    by_service = {name: limit for name, limit in limits.read().items() if name in containers}
+
+    def usage() -> dict[str, Usage]:
+        return {name: usage_of(containers[name].process, MOUNTED_AT) for name in by_service}
+
+    def alive() -> None:
+        for name, container in containers.items():
+            if not Path("/proc", str(container.process)).exists():
+                raise CannotRunError(f"the container of {name} has ended, or was started again: see stack.log")
+
+    return Backend(alive=alive, nats=(nats.address, NATS_PORT), limits=by_service, usage=usage)
+
+
+def _wait_until_ready() -> None:
+    deadline_s = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline_s:
+        try:
+            if httpx.get(READY_AT, timeout=1.0, trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            pass  # not there yet; whether it ever is, the deadline says
+        time.sleep(LOOK_EVERY_S)
+    raise CannotRunError(f"{READY_AT} does not answer 200 within {READY_WITHIN_S:g} s of `docker compose up`")

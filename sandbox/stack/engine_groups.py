@@ -1,0 +1,47 @@
+"""The control group of a container, found by its first process, in both forms of control groups."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.stack.cgroups import V1, V2, Form, Usage
+from sandbox.stack.errors import StackError
+
+_CONTROLLERS = ("cpu", "cpuacct", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container as the engine knows it; ``process``: its first, as the host numbers it."""
+
+    process: int
+    restarts: int
+    is_running: bool
+    address: str
+
+
+def usage_of(process: int, mounted_at: Path, proc: Path = Path("/proc")) -> Usage:
+    """Return what the group of a process has used since it was made.
+
+    Raises:
+        StackError: the process is gone, or its groups are not where they are mounted here.
+    """
+    form, group = _group_of(process, mounted_at, proc)
+    try:
+        return form.usage(group)
+    except FileNotFoundError as error:
+        raise StackError(f"the control group of process {process} cannot be read: {error}") from None
+
+
+def _group_of(process: int, mounted_at: Path, proc: Path) -> tuple[Form, str]:
+    try:
+        lines = (proc / str(process) / "cgroup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        raise StackError(f"process {process} is gone") from None
+    paths: dict[str, str] = {}
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            paths[controller] = path.lstrip("/")
+    if all((mounted_at / controller).is_dir() for controller in _CONTROLLERS):
+        return V1({name: (mounted_at / name / paths[name]).parent for name in _CONTROLLERS}), Path(paths["cpu"]).name
+    return V2((mounted_at / paths[""]).parent), Path(paths[""]).name

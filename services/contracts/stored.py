@@ -1,0 +1,60 @@
+"""``dispatcher.stored.<owner>``: a dispatcher answers once it has stored what processors had answered it by then.
+
+Whoever has read SETTLEMENTS as far as the answer says knows every booking of which that dispatcher knew when asked.
+"""
+
+from msgspec import Struct, json
+
+from services.contracts.events import Instant, NotAnEventError
+
+
+class StoredAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``asked_at`` (UTC): the moment that the asker means, if it is not the moment when this arrives."""
+
+    asked_at: Instant | None = None
+
+
+class StoredAnswered(Struct, frozen=True, rename="camel"):
+    """What is stored.
+
+    Args:
+        seq: in SETTLEMENTS; this dispatcher has stored nothing of that moment behind it.
+        until: that moment (UTC, on the clock of ``booked_at`` in this dispatcher's settlements).
+    """
+
+    seq: int
+    until: Instant
+
+
+_encoder = json.Encoder()
+_asked: json.Decoder[StoredAsked] = json.Decoder(StoredAsked)
+_answered: json.Decoder[StoredAnswered] = json.Decoder(StoredAnswered)
+
+
+def encode(message: StoredAsked | StoredAnswered) -> bytes:
+    """Return the message as UTF-8 JSON."""
+    return _encoder.encode(message)
+
+
+def decode_asked(data: bytes) -> StoredAsked:
+    """Read a request; an empty one means the moment when it arrives.
+
+    Raises:
+        NotAnEventError: it is none.
+    """
+    try:
+        return _asked.decode(data or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise NotAnEventError(str(error)) from error
+
+
+def decode_answered(data: bytes) -> StoredAnswered:
+    """Read an answer.
+
+    Raises:
+        NotAnEventError: it is none.
+    """
+    try:
+        return _answered.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise NotAnEventError(str(error)) from error

@@ -1,0 +1,15 @@
+"""Time."""
+
+import time
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_s(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        return time.monotonic()
+
+    def now_us(self) -> int:
+        """Return microseconds since 1970."""
+        return time.time_ns() // 1000
