@@ -13,8 +13,6 @@ NOT_FOUND = frozenset({10059, 10014})  # no such stream, no such consumer
 EXISTS_DIFFERENTLY = 10058  # a stream of that name has another configuration
 CONSUMER_NOT_MADE = 10012  # its store cannot be made or read, or it is there and cannot be changed to this
 STREAM_FULL = frozenset({10077, 10023, 10047})  # a limit of the stream, of the account, of the disk
-NO_SUCH_MESSAGE = frozenset({10037, 10043})  # deleted before, or never stored
-NOT_DELETED = frozenset({10057})  # for whatever reason
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.delete import delete_message
 from services.bus.follow import Follower
@@ -37,6 +36,14 @@ class AssignmentStream:
         self._bus = bus
         self._subject = subjects.assigned(instance)
 
+    def send(self, message: TurnAssigned) -> bool:
+        """Have a message stored, with no PubAck; return whether it was sent. Reading it is what tells."""
+        try:
+            self._bus.publish(self._subject, encode_assignment(message))
+        except BusAwayError:
+            return False
+        return True
+
     async def publish(self, message: TurnAssigned) -> bool:
         """Store a message; return whether it is known to be stored."""
         result = await store(self._bus, subjects.ASSIGNMENTS, self._subject, encode_assignment(message))
@@ -56,10 +63,10 @@ class AssignmentStream:
             raise BusAwayError(f"{generation} could not be closed: {result}")
 
     async def delete(self, at: int) -> None:
-        """Delete a message; one that cannot be deleted now stays."""
+        """Delete a message, without waiting for the answer; one that is not deleted stays, and costs room."""
         try:
-            await delete_message(self._bus, subjects.ASSIGNMENTS, at)
-        except (BusAwayError, ApiError) as error:
+            delete_message(self._bus, subjects.ASSIGNMENTS, at)
+        except BusAwayError as error:
             log.debug("assignments.not_deleted", extra={"at": at, "error": str(error)})
 
     def follower(self, read: Callable[[Assignment, int], None]) -> Follower:

@@ -23,6 +23,7 @@ from services.dispatcher.flow.ports import Assignments, Clock, Settlements
 from services.telling import Trouble
 
 LINES_MAX = 200  # of one message: about 30 KB of the 64 that the server takes
+SENT_READ_WITHIN_S = 0.2
 AGAIN_FIRST_MS = 200.0
 AGAIN_MAX_MS = 5_000.0
 READ_WITHIN_S = 5.0
@@ -203,6 +204,9 @@ class Assigning:
         message = TurnAssigned(self.owner, self._turn, lines)
         reading: asyncio.Future[_Read] = asyncio.get_running_loop().create_future()
         self._reading[message.turn] = reading
+        if self._assignments.send(message) and not reading.done():
+            # No PubAck: it would cost as much as the message, and reading it says more.
+            await asyncio.wait((reading,), timeout=SENT_READ_WITHIN_S)
         wait_ms = AGAIN_FIRST_MS
         while not reading.done():
             if await self._assignments.publish(message):

@@ -65,6 +65,9 @@ class Settlements(Protocol):
 class Assignments(Protocol):
     """The stream ASSIGNMENTS, as far as it is written; what is in it comes by reading."""
 
+    def send(self, message: TurnAssigned) -> bool:
+        """Have a message stored, with no word of whether it was; return False where it cannot even be sent now."""
+
     async def publish(self, message: TurnAssigned) -> bool:
         """Store a message; return whether it is known to be stored. False: it may be, or may yet, be there."""
 

@@ -168,6 +168,10 @@ class FakeAssignments:
     deleted: list[int] = field(default_factory=list)
 
     async def publish(self, message: TurnAssigned) -> bool:
+        """As ``send``."""
+        return self.send(message)
+
+    def send(self, message: TurnAssigned) -> bool:
         """Note its lines, and store it, or not."""
         self.published.append(message)
         self.noted += [f"{line.kind} {line.generation}" for line in message.lines] or ["mark"]

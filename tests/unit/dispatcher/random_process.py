@@ -56,7 +56,11 @@ class Hands:
     async def publish(self, message: TurnAssigned) -> bool:
         """Publish lines."""
         await self._living()
-        return await self._world.publish(message)
+        return self._world.send(message)
+
+    def send(self, message: TurnAssigned) -> bool:
+        """Send lines."""
+        return not self.dead and self._world.send(message)
 
     async def delete(self, at: int) -> None:
         """Delete lines."""

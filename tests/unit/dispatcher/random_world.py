@@ -140,7 +140,7 @@ class World:
             reader()
         return len(self.log)
 
-    async def publish(self, message: TurnAssigned) -> bool:
+    def send(self, message: TurnAssigned) -> bool:
         """Store it, or not, or later; return whether its author hears so."""
         mishap = self._mishap("publish")
         if mishap == "late":

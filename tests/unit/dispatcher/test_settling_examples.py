@@ -32,7 +32,7 @@ async def test_a_message_that_is_gone_before_it_was_read_is_published_again(
     dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others found its payments settled, or its author silent; what was asked by it must not wait for ever."""
-    monkeypatch.setattr(assigning, "READ_WITHIN_S", 0.01)
+    monkeypatch.setattr(assigning, "SENT_READ_WITHIN_S", 0.01)
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.assignments.unread = []
     await dispatcher.deliver()
