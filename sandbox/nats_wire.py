@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,12 +76,14 @@ class Wire:
         self._hear.pop(number, None)
         self._writer.write(f"UNSUB {number}\r\n".encode())
 
-    async def answers(self, subject: str, data: bytes) -> AsyncGenerator[Message, None]:
+    async def answers(
+        self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Message, None]:
         """Send a question and give its answers as they come, for as long as they are wanted; raises WireError."""
         inbox = f"_INBOX.chaos.{next(self._numbers)}.{id(self)}"
         heard: asyncio.Queue[Message] = asyncio.Queue()
         number = self.subscribe(inbox, heard.put_nowait)
-        self._writer.write(f"PUB {subject} {inbox} {len(data)}\r\n".encode() + data + b"\r\n")
+        self._writer.write(_question(f"{subject} {inbox}", data, headers))
         try:
             while not self._reading.done():
                 yield await asyncio.wait_for(heard.get(), ASK_TIMEOUT_S)
@@ -91,9 +93,9 @@ class Wire:
             self.unsubscribe(number)
         raise WireError("nats closed the connection")
 
-    async def ask(self, subject: str, data: bytes = b"") -> Message:
+    async def ask(self, subject: str, data: bytes = b"", headers: Mapping[str, str] | None = None) -> Message:
         """Send a question and return its first answer; raises WireError."""
-        async with contextlib.aclosing(self.answers(subject, data)) as answers:
+        async with contextlib.aclosing(self.answers(subject, data, headers)) as answers:
             async for message in answers:
                 if message.status == "503":
                     raise WireError(f"nobody answers {subject}")
@@ -115,6 +117,14 @@ class Wire:
         hear = self._hear.get(words[2])
         if hear is not None:
             hear(_message(words[1], raw[:head_length], raw[head_length:]))
+
+
+def _question(subjects: str, data: bytes, headers: Mapping[str, str] | None) -> bytes:
+    if not headers:
+        return f"PUB {subjects} {len(data)}\r\n".encode() + data + b"\r\n"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"NATS/1.0\r\n{lines}\r\n".encode()
+    return f"HPUB {subjects} {len(head)} {len(head) + len(data)}\r\n".encode() + head + data + b"\r\n"
 
 
 def _message(subject: str, head: bytes, data: bytes) -> Message:

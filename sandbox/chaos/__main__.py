@@ -1,6 +1,7 @@
 """`make chaos`: try to break the promise "charged exactly once, counted exactly once, whatever breaks".
 
-Exit code 0: nothing lost, doubled or differing, and nothing left in the queue. 1: something was. 2: it could not run.
+Exit code 0: nothing lost, doubled or differing, nothing left in the queue, and settling never stood still. 1: one of
+these. 2: it could not run.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ def main() -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="tarifa-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     code = _run(options, folder)
-    if options.keep or options.folder or code in {FAILED, COULD_NOT_RUN}:
+    if options.keep or options.folder or options.store_goes_back or code in {FAILED, COULD_NOT_RUN}:
         print(f"Logs, journals and figures: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sandbox.chaos.planner import Act, Kind
+from sandbox.chaos.acts import Act, Kind
+from sandbox.chaos.apart import Apart
+from sandbox.chaos.load import Load
 from sandbox.chaos.processors import CALM, WELL
+from sandbox.chaos.spells import Spells
+from sandbox.chaos.upheavals import Upheavals
 from sandbox.chaos.world import World
 from sandbox.nats_wire import WireError, api
 
-# What is found down is waited for a little: a part that has just been started again.
-RUNNING_WITHIN_S = 2.0
-POLL_S = 0.1
 # A stream is full again whenever it was emptied a little, or a service has written its own limit back.
 FULL_AGAIN_EVERY_S = 0.5
 _LIMITS = {
@@ -43,8 +44,11 @@ class Done:
 class Actions:
     """Faults under way and done."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, load: Load, apart: Apart) -> None:
         self._world = world
+        self._apart = apart
+        self.spells = Spells(world)
+        self.upheavals = Upheavals(world, load)
         self.done: list[Done] = []
         self.skipped: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
@@ -60,6 +64,15 @@ class Actions:
             Kind.HOLD_BACK: self._hold_back,
             Kind.PAYMENTS_FULL: self._fill,
             Kind.SETTLEMENTS_FULL: self._fill,
+            Kind.OUTAGE: self.spells.outage,
+            Kind.SLOWER: self.spells.cast,
+            Kind.REFUSAL: self.spells.cast,
+            Kind.RELEASE: self.spells.release,
+            Kind.CLOCKS: self._clocks,
+            Kind.RECONFIGURE: self.upheavals.reconfigure,
+            Kind.MOVE: self.upheavals.move,
+            Kind.REPLACE: self.upheavals.replace,
+            Kind.STORE_BACK: self.upheavals.put_store_back,
         }
 
     @property
@@ -84,7 +97,8 @@ class Actions:
         for part in (*self._world.services, *self._world.processors):
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 self._world.signal(part, signal.SIGCONT)
-        for processor in self._world.processors.values():
+        for processor in self._world.everybody:
+            processor.let_be()
             processor.want(mood=CALM, profile=WELL)
             await processor.proxy.pass_through()
         for kind in _LIMITS:
@@ -102,29 +116,22 @@ class Actions:
 
     # Processes.
 
-    async def _signal(self, act: Act, number: signal.Signals) -> None:
-        deadline_s = time.monotonic() + RUNNING_WITHIN_S
-        while True:
-            try:
-                self._world.signal(act.target, number, act.lasts_s)
-            except (ProcessLookupError, FileNotFoundError):
-                if time.monotonic() > deadline_s:
-                    raise
-                await asyncio.sleep(POLL_S)
-            else:
-                return
-
     async def _end(self, act: Act) -> str:
-        await self._signal(act, _SIGNALS[act.kind])
+        await self._world.hit(act.target, _SIGNALS[act.kind], act.lasts_s)
         await asyncio.sleep(act.lasts_s)
         return ""
 
     async def _freeze(self, act: Act) -> str:
-        await self._signal(act, signal.SIGSTOP)
+        await self._world.hit(act.target, signal.SIGSTOP, act.lasts_s)
         await asyncio.sleep(act.lasts_s)
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             self._world.signal(act.target, signal.SIGCONT)
         return ""
+
+    # Clients.
+
+    async def _clocks(self, act: Act) -> str:
+        return await self._apart.store(act.detail["apart_s"], act.lasts_s, act.detail["per_s"])
 
     # Processors.
 

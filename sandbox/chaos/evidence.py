@@ -4,18 +4,25 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from sandbox.chaos import audit
+from sandbox.chaos.actions import Actions
+from sandbox.chaos.acts import Kind
 from sandbox.chaos.audit import Charge, Finding, UnknownOutcome, Verdict, Window
+from sandbox.chaos.going_back import GoneBack, Lacked, lacked, set_aside
 from sandbox.chaos.load import Load
 from sandbox.chaos.offers import OK, PERHAPS, Offer
+from sandbox.chaos.outages import Outage, stood_still
+from sandbox.chaos.releases import announced, without_second
 from sandbox.chaos.summaries import Summaries
 from sandbox.chaos.world import World
 from sandbox.nats_wire import Message, stored
+from services.contracts.events import PaymentSettled
 from services.contracts.stamp import stamp_from_text
 
 WINDOWS = 200
@@ -35,27 +42,38 @@ class Evidence:
     unknown: list[UnknownOutcome]
     alarms: Counter[str]  # what services logged as errors, and deaths that nobody planned for
     findings: list[Finding]
-
-    @property
-    def slowest_s(self) -> float:
-        """The longest time from accepted to settled."""
-        return max((taken_s for message in self.streams["SETTLEMENTS"] for taken_s in _taken_s(message)), default=0.0)
+    second_charges: list[Charge]  # that a release announced; they are not among the charges
+    lacked: Lacked
+    slowest_s: float  # the longest time from accepted to settled
 
 
-async def gather(world: World, load: Load, summaries: Summaries, dice: Random) -> Evidence:
+async def gather(world: World, load: Load, summaries: Summaries, actions: Actions, dice: Random) -> Evidence:
     """Read everything; raises httpx.HTTPError or WireError if a place does not answer now, in the calm."""
-    charges = [charge for processor in world.processors.values() for charge in await processor.charges()]
+    booked = [charge for processor in world.everybody for charge in await processor.charges()]
     async with world.wire() as wire:
         streams = {name: await stored(wire, name) for name in _STREAMS}
+    settlements = [message.data for message in streams["SETTLEMENTS"]]
+    released = announced(settlements, actions.spells.releases)
+    charges, second_charges = without_second(booked, settlements, released)
+    settled = [found for message in streams["SETTLEMENTS"] if (found := _settled(message)) is not None]
+    times = actions.upheavals.gone_back
+    known = {each.event.id for each in settled}
+    not_copied = lacked(load.offers, booked, known, times)
+    missing = not_copied.ids
+    counted = [charge for charge in charges if charge.id not in missing]
     unknown, alarms = read_log(world.log)
-    findings = [*summaries.findings, *await _compare_summaries(summaries, charges, dice, tuple(world.processors))]
+    elsewhere = [(each.event.processor, each.stored_s) for each in settled]
+    findings = [*summaries.findings, *stood_still(_outages(actions, times), elsewhere)]
+    findings += await _compare_summaries(summaries, counted, dice, tuple(world.processors))
     findings += await _compare_statuses(load, charges)
     findings += audit.charges_against_offers(load.offers, charges)
-    findings += audit.settlements_against_charges((message.data for message in streams["SETTLEMENTS"]), charges)
-    findings += audit.unknown_against_charges(unknown, charges)
+    findings += audit.settlements_against_charges(settlements, charges, released)
+    findings += audit.unknown_against_charges((each for each in unknown if each.id not in released), charges)
     findings += audit.shown_against_charges(load.offers, charges)
+    findings = set_aside(findings, missing)
     findings.sort(key=lambda finding: (finding.verdict is Verdict.DIFFERING, not finding.id))  # the worst ones first
-    return Evidence(charges, streams, unknown, alarms, findings)
+    slowest_s = max((_taken_s(each, load.offers) for each in settled), default=0.0)
+    return Evidence(charges, streams, unknown, alarms, findings, second_charges, not_copied, slowest_s)
 
 
 def windows(charges: list[Charge], dice: Random) -> list[Window]:
@@ -146,8 +164,30 @@ def _said(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
                 continue
 
 
-def _taken_s(message: Message) -> Iterator[float]:
+class _Settled(NamedTuple):
+    event: PaymentSettled
+    stored_s: float
+
+
+def _settled(message: Message) -> _Settled | None:
     event = audit.settled_at(message.data)
-    if event is not None:
-        stored_at = stamp_from_text(message.headers["Nats-Time-Stamp"].rstrip("Z")[:_MICROS_LENGTH])
-        yield (stored_at - event.accepted_at).total_seconds()
+    if event is None:
+        return None
+    stored_at = stamp_from_text(message.headers["Nats-Time-Stamp"].rstrip("Z")[:_MICROS_LENGTH])
+    return _Settled(event, stored_at.timestamp())
+
+
+def _taken_s(settled: _Settled, offers: Mapping[str, Offer]) -> float:
+    offer = offers.get(settled.event.id)
+    apart_s = 0.0 if offer is None else offer.apart_s
+    return settled.stored_s - settled.event.accepted_at.timestamp() + apart_s
+
+
+def _outages(actions: Actions, times: Iterable[GoneBack]) -> Iterator[Outage]:
+    """Give those of which the streams know what went on meanwhile."""
+    for done in actions.done:
+        if done.act.kind is Kind.OUTAGE and done.ended_s is not None and done.came:
+            if any(gone.copied_s < done.ended_s and done.began_s < gone.back_s for gone in times):
+                continue
+            hit_s = done.began_s + done.act.detail["hit_after_s"]
+            yield Outage(done.act.target, hit_s, done.ended_s, float(done.came))

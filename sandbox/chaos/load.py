@@ -74,9 +74,14 @@ class Load:
         for task in self._tasks:
             task.cancel()
 
+    def give_up_since(self, copied_s: float) -> None:
+        """Have no client repeat what it has sent by now, unless it was accepted before that time."""
+        for offer in self.offers.values():
+            offer.given_up |= offer.sent > 0 and (offer.accepted_s is None or offer.accepted_s > copied_s)
+
     async def _client(self) -> None:
         dice = self._dice
-        offer = Offer(_new_id(dice), dice.randint(1, 100_000), bad=happens(dice, BAD))
+        offer = Offer(new_id(dice), dice.randint(1, 100_000), bad=happens(dice, BAD))
         self.offers[offer.id] = offer
         if offer.bad:
             await self._post(offer, Asked.BAD, {"amount": dice.choice((0, -1, 1.001, "1", None, 1e15))})
@@ -111,6 +116,8 @@ class Load:
             await asyncio.sleep(1)
 
     async def _post(self, offer: Offer, asked: Asked, other: dict[str, Any] | None = None) -> bool:
+        if offer.given_up:
+            return True
         shouts = happens(self._dice, SHOUTED)
         fields = {"correlationId": offer.id.upper() if shouts else offer.id, "amount": offer.cents / 100} | (
             other or {}
@@ -161,6 +168,7 @@ class Load:
             self.counts[f"harness: {error!r}"] += 1
 
 
-def _new_id(dice: Random) -> str:
+def new_id(dice: Random) -> str:
+    """Return an id that no other payment has."""
     digits = f"{dice.getrandbits(128):032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -31,13 +31,18 @@ class Reply:
 
 @dataclass(slots=True)
 class Offer:
-    """One payment as its client knows it. ``bad``: it can only be refused, and must never be charged."""
+    """One payment as its client knows it.
+
+    ``bad``: it can only be refused, and must never be charged. ``apart_s``: so far ahead is the clock that accepts it.
+    """
 
     id: str
     cents: int
     bad: bool = False
+    apart_s: float = 0.0
     sent: int = 0
     accepted_s: float | None = None
+    given_up: bool = False  # it is not sent again, whatever was answered
     story: list[tuple[float, str]] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)  # every different settlement that it was shown
     wrongs: list[str] = field(default_factory=list)

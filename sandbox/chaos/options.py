@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.chaos.planner import Group
+from sandbox.chaos.acts import NEW, Group
 from services.contracts.setting import text_as, whole
 
 # All that is bounded by it (offers in memory, books read at the end) stays small, and no run is forgotten for a day.
@@ -14,7 +14,9 @@ MINUTES_MAX = 240
 RATE_MAX = 500
 DISPATCHERS_MAX = 4
 _SEED_MAX = 2**63 - 1
-_FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers")
+_FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers", "store")
+_STORE = {"kept": False, "back": True}
+_NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,19 @@ class Options:
     groups: frozenset[Group]
     dispatchers: int
     in_flight_max: str
+    store_goes_back: bool
     keep: bool
     folder: Path | None
 
     @property
     def repeat(self) -> str:
         """How to have the same faults at the same times again."""
-        groups = "" if self.groups == frozenset(Group) else f" FAULTS={','.join(sorted(self.groups))}"
+        groups = "" if self.groups == frozenset(Group) else f" FAULTS={','.join(sorted(self.groups)) or 'none'}"
+        store = " STORE=back" if self.store_goes_back else ""
         in_flight = f" IN_FLIGHT_MAX={self.in_flight_max}" if self.in_flight_max else ""
         return (
             f"SEED={self.seed} MINUTES={self.minutes:g} RATE={self.rate} "
-            f"DISPATCHERS={self.dispatchers}{in_flight}{groups}"
+            f"DISPATCHERS={self.dispatchers}{in_flight}{store}{groups}"
         )
 
 
@@ -59,13 +63,14 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         groups=text_as(words, "FAULTS", ",".join(Group), groups_from_text),
         dispatchers=whole(words, "DISPATCHERS", 1, least=1, most=DISPATCHERS_MAX, unit="processes"),
         in_flight_max=in_flight_max,
+        store_goes_back=text_as(words, "STORE", "kept", _store),
         keep=flags.keep,
         folder=flags.folder,
     )
 
 
 def groups_from_text(text: str) -> frozenset[Group]:
-    """Read a comma list of groups of faults; `none` is a run without any.
+    """Read a comma list of groups of faults; `none` is a run without any, `new` the trials and changes, with kills.
 
     Raises:
         ValueError: with a sentence that says which there are.
@@ -73,10 +78,18 @@ def groups_from_text(text: str) -> frozenset[Group]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if names == ["none"]:
         return frozenset()
-    unknown = [name for name in names if name not in set(Group)]
+    unknown = [name for name in names if name not in {*Group, _NEW}]
     if unknown or not names:
-        raise ValueError(f"has {', '.join(unknown) or 'nothing'}; groups are {', '.join(Group)}, or none")
-    return frozenset(Group(name) for name in names)
+        raise ValueError(f"has {', '.join(unknown) or 'nothing'}; groups are {', '.join(Group)}, new, or none")
+    single = frozenset(Group(name) for name in names if name != _NEW)
+    # Most of the new faults ask what becomes of a payment when somebody is killed in the middle of it.
+    return single | NEW | {Group.KILL} if _NEW in names else single
+
+
+def _store(text: str) -> bool:
+    if text not in _STORE:
+        raise ValueError(f"must be {' or '.join(_STORE)}, not {text!r}")
+    return _STORE[text]
 
 
 def _minutes(text: str) -> float:
@@ -97,7 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", help="repeats the faults of an earlier run (SEED; random)")
     parser.add_argument("--minutes", help="how long payments are offered and faults done (MINUTES; 2)")
     parser.add_argument("--rate", help="payments offered a second (RATE; 50)")
-    parser.add_argument("--faults", help=f"which groups, with commas: {', '.join(Group)}, or none (FAULTS; all)")
+    parser.add_argument("--faults", help=f"which groups, with commas: {', '.join(Group)}, new, none (FAULTS; all)")
+    parser.add_argument("--store", help="back: put the store of nats-server back from copies (STORE; kept)")
     parser.add_argument("--dispatchers", help="how many the stack runs (DISPATCHERS; 1)")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run; it is kept too if it fails")
     parser.add_argument("--folder", type=Path, help="where logs, journals and result.json go, and stay")

@@ -3,81 +3,37 @@
 Each kind of fault has a dice of its own, so that leaving a group out changes nothing for the others.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
+from sandbox.chaos import changes, trials
+from sandbox.chaos.acts import Act, Group, Kind, Setting
 from sandbox.chaos.moods import happens, random_mood
+from sandbox.chaos.victims import Victims
 
-# The supervisor gives up after five deaths of one part in a minute; some must be left for deaths that nobody planned.
-DEATHS_MAX = 3
-WINDOW_S = 60.0
-# How long a part is left alone after its last fault: until it may be expected to serve again.
-REST_S = 3.0
 FIRST_S = 2.0
 
 EVEN = 0.5
 LONG = 0.4  # longer than the system's own patience: ack_wait, the timeout of a call
 MUTE = 0.3
 TWO_AT_ONCE = 0.25
-
-
-class Group(StrEnum):
-    """What can be switched off by itself."""
-
-    PROCESSOR = "processor"  # single calls go wrong, each in one of the processor's own ways
-    PROFILE = "profile"  # a processor is slow, or fails, as in the official profiles
-    KILL = "kill"
-    FREEZE = "freeze"
-    RESTART = "restart"
-    NETWORK = "network"  # between dispatcher and processor
-    FULL = "full"  # a stream takes no more
-    CLIENT = "client"  # clients hang up early; the load does that by itself
-
-
-class Kind(StrEnum):
-    """One fault."""
-
-    MOOD = "mood"
-    PROFILE = "profile"
-    KILL = "kill"
-    FREEZE = "freeze"
-    RESTART = "restart"
-    REFUSE = "refuse"
-    STALL = "stall"
-    RESET = "reset"
-    HOLD_BACK = "hold_back"
-    PAYMENTS_FULL = "payments_full"
-    SETTLEMENTS_FULL = "settlements_full"
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """A fault to be done: when, counted from the start of the load, to which part, and for how long."""
-
-    at_s: float
-    kind: Kind
-    target: str
-    lasts_s: float = 0.0
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What there is to break."""
-
-    length_s: float
-    services: Sequence[str]  # the stack's parts
-    processors: Sequence[str]
-    ack_wait_s: float
-    call_timeout_s: float
+FREEZE_MORE_S = 4.0  # at most so much longer than ack_wait
 
 
 def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ...]:
     """Return all faults in the order of their times; all are over when the load ends."""
-    acts = [*_process_acts(Random(f"{seed}/process"), setting, groups)]
+    victims = Victims((*setting.services, *setting.processors), longest_s=setting.ack_wait_s + FREEZE_MORE_S)
+    acts = [*changes.stores_back(Random(f"{seed}/store"), setting, victims)] if setting.store_goes_back else []
+    # Then the trials: what they are to hit at their moment must not be lying down already.
+    acts += [*trials.of_processors(Random(f"{seed}/trial"), setting, groups, victims)]
+    if Group.MOVE in groups:
+        acts += changes.moves(Random(f"{seed}/move"), setting, victims)
+    if Group.RECONFIGURE in groups:
+        acts += changes.reconfigurations(Random(f"{seed}/reconfigure"), setting, victims)
+    if Group.CLOCKS in groups:
+        acts += trials.clocks(Random(f"{seed}/clocks"), setting)
+    acts += _process_acts(Random(f"{seed}/process"), setting, groups, victims)
     for name in setting.processors:
         if Group.PROCESSOR in groups:
             acts += _moods(Random(f"{seed}/mood/{name}"), name, setting)
@@ -87,7 +43,7 @@ def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ..
             acts += _network(Random(f"{seed}/network/{name}"), name, setting)
     if Group.FULL in groups:
         acts += _full(Random(f"{seed}/full"), setting)
-    within = [act for act in acts if act.at_s + act.lasts_s <= setting.length_s]
+    within = [act for act in changes.apart_from_copies(acts) if act.at_s + act.lasts_s <= setting.length_s]
     return tuple(sorted(within, key=lambda act: (act.at_s, act.target, act.kind)))
 
 
@@ -135,17 +91,16 @@ def _full(dice: Random, setting: Setting) -> Iterator[Act]:
         at_s += lasts_s + dice.uniform(14, 26)
 
 
-def _process_acts(dice: Random, setting: Setting, groups: frozenset[Group]) -> Iterator[Act]:
+def _process_acts(dice: Random, setting: Setting, groups: frozenset[Group], victims: Victims) -> Iterator[Act]:
     kinds = [kind for kind in (Kind.KILL, Kind.FREEZE, Kind.RESTART) if kind.value in groups]
     if not kinds:
         return
     weights = [{Kind.KILL: 45, Kind.FREEZE: 35, Kind.RESTART: 20}[kind] for kind in kinds]
-    victims = _Victims([*setting.services, *setting.processors])
     at_s = dice.uniform(FIRST_S, FIRST_S + 2)
     while at_s < setting.length_s:
         for _ in range(2 if happens(dice, TWO_AT_ONCE) else 1):  # now and then two at once
             (kind,) = dice.choices(kinds, weights)
-            target = victims.choose(dice, at_s, dies=kind is not Kind.FREEZE)
+            target = victims.choose(dice, at_s, deaths=int(kind is not Kind.FREEZE))
             if target is not None:
                 lasts_s = _lasts_s(dice, kind, target, setting)
                 victims.take(target, at_s, lasts_s, dies=kind is not Kind.FREEZE)
@@ -159,32 +114,7 @@ def _lasts_s(dice: Random, kind: Kind, target: str, setting: Setting) -> float:
     if kind is Kind.FREEZE:
         if target == "nats":
             return dice.uniform(0.2, 2) if not is_long else dice.uniform(2, setting.ack_wait_s + 1)
-        return dice.uniform(0.2, 2) if not is_long else setting.ack_wait_s + dice.uniform(0.5, 4)
+        return dice.uniform(0.2, 2) if not is_long else setting.ack_wait_s + dice.uniform(0.5, FREEZE_MORE_S)
     if target in setting.processors:
         return dice.uniform(0.1, 0.8) if not is_long else dice.uniform(0.8, 4)
     return 0.0
-
-
-class _Victims:
-    """Who may be hit now: nobody twice at once, and nobody killed more often than the supervisor bears."""
-
-    def __init__(self, parts: Sequence[str]) -> None:
-        self._free_from_s = dict.fromkeys(parts, 0.0)
-        self._deaths_s: dict[str, list[float]] = {part: [] for part in parts}
-
-    def choose(self, dice: Random, at_s: float, *, dies: bool) -> str | None:
-        possible = [
-            part
-            for part, free_from_s in self._free_from_s.items()
-            if free_from_s <= at_s and not (dies and self._recent(part, at_s) >= DEATHS_MAX)
-        ]
-        return dice.choice(possible) if possible else None
-
-    def take(self, part: str, at_s: float, lasts_s: float, *, dies: bool) -> None:
-        self._free_from_s[part] = at_s + lasts_s + REST_S
-        if dies:
-            self._deaths_s[part].append(at_s)
-
-    def _recent(self, part: str, at_s: float) -> int:
-        # A death happens a little after it was planned: the window is taken wider than the supervisor's.
-        return sum(at_s - death_s < WINDOW_S + REST_S for death_s in self._deaths_s[part])

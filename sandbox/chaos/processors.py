@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 
 from sandbox.chaos.audit import Charge, read_charges
-from sandbox.chaos.proxy import FaultProxy
+from sandbox.chaos.moods import CHARGE_FAULTS, SHARE_USUAL
+from sandbox.chaos.proxy import FaultProxy, Mode
 from sandbox.stack.console import Console
 from sandbox.stack.keeper import Keeper
 from sandbox.stack.plan import Part
@@ -25,29 +27,50 @@ ADMIN_TIMEOUT_S = 1.0
 BOOKS_TIMEOUT_S = 60.0
 CALM: dict[str, Any] = {"rates": {}}
 WELL = {"delay_ms": 0, "is_failing": False}
+# A processor that is slower, or in a worse mood than usual, is not expected to keep the river flowing.
+DELAY_MS_MAX = 1_000
 
 
 class SimulatedProcessor:
-    """One processor: what it is wanted to do wrong survives its restarts, and so does what it has done."""
+    """One processor: what it is wanted to do wrong survives its restarts, and so does what it has done.
+
+    ``number`` tells those of one name apart: the first, and those that took its name later. ``seed_url`` is where
+    settings have it, wherever it has moved since.
+    """
 
     def __init__(
-        self, name: str, *, port: int, fee: str, folder: Path, console: Console, http: httpx.AsyncClient
+        self,
+        name: str,
+        *,
+        port: int,
+        fee: str,
+        folder: Path,
+        console: Console,
+        http: httpx.AsyncClient,
+        number: int = 1,
     ) -> None:
         self.name = name
-        self.part = f"processor-{name}"
+        self.part = f"processor-{name}" if number == 1 else f"processor-{name}-{number}"
         self.fee = fee
         self.proxy = FaultProxy(port)
+        self.seed_url = self.proxy.url
+        self._port = port
+        self._left: list[FaultProxy] = []
         self.held = 0
         self._url = f"http://{HOST}:{port}/admin"
         self._http = http
         self._mood = CALM
         self._profile = WELL
+        self._over: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._told_pid = 0  # the process that knows what is wanted
         self._down_until_s = 0.0
+        self._is_frozen = False
         self._done_by_pid: dict[int, dict[str, int]] = {}
         journal = folder / f"{self.part}.journal"
-        command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port))
-        part = Part(self.part, (*command, "--fee", fee, "--journal", str(journal)), ready="listening on")
+        self._first_mood = folder / f"{self.part}.faults"
+        command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port), "--fee", fee)
+        kept = ("--journal", str(journal), "--faults", str(self._first_mood))
+        part = Part(self.part, (*command, *kept), ready="listening on")
         self._keeper = Keeper(part, folder, console)
         self._pid_file = folder / f"{self.part}.pid"
 
@@ -60,6 +83,27 @@ class SimulatedProcessor:
     def is_as_wanted(self) -> bool:
         """Whether it runs and has been told what is wanted now."""
         return self.serves and self._told_pid == self._pid
+
+    @property
+    def takes_payments(self) -> bool:
+        """Whether it is wanted to book and to answer most payments, and the network lets it."""
+        mood, profile = self._wanted
+        return (
+            self.is_as_wanted
+            and not self._is_frozen
+            and not profile["is_failing"]
+            and profile["delay_ms"] <= DELAY_MS_MAX
+            and sum(rate for fault, rate in mood["rates"].items() if fault in CHARGE_FAULTS) <= SHARE_USUAL[1]
+            and self.proxy.mode is Mode.PASS_THROUGH
+        )
+
+    @property
+    def network(self) -> Counter[str]:
+        """What happened on all its addresses."""
+        total: Counter[str] = Counter()
+        for proxy in (self.proxy, *self._left):
+            total.update({name: getattr(proxy.counts, name) for name in proxy.counts.__slots__})
+        return total
 
     @property
     def done(self) -> Counter[str]:
@@ -75,24 +119,66 @@ class SimulatedProcessor:
 
     def start(self) -> None:
         """Start the process."""
+        self._write_first_mood()
         self._keeper.start()
-
-    def stop(self) -> None:
-        """End the process."""
-        self._keeper.kill()
 
     def signal(self, number: signal.Signals, down_s: float) -> None:
         """Send a signal; if it dies of it, it stays down for a while. Raises ProcessLookupError if it does not run."""
         if not self._keeper.runs:
             raise ProcessLookupError(self.part)
         self._down_until_s = time.monotonic() + down_s
+        self._is_frozen = number is signal.SIGSTOP
         os.kill(self._pid, number)
 
     def want(self, *, mood: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> None:
         """Have it behave like this from now on."""
         self._mood = mood if mood is not None else self._mood
         self._profile = profile if profile is not None else self._profile
+        self._wants_anew()
+
+    def overrule(self, *, mood: dict[str, Any] | None, profile: dict[str, Any] | None) -> None:
+        """Have it behave like this and not otherwise, whatever else is wanted, until it is let be."""
+        self._over = (mood or CALM, profile or WELL)
+        self._wants_anew()
+
+    def let_be(self) -> None:
+        """Overrule it no longer."""
+        self._over = None
+        self._wants_anew()
+
+    @property
+    def _wanted(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._over or (self._mood, self._profile)
+
+    def _wants_anew(self) -> None:
+        self._write_first_mood()
         self._told_pid = 0
+
+    def _write_first_mood(self) -> None:
+        """Have it begin in this mood: between its start and the first admin call it would be calm."""
+        unfinished = self._first_mood.with_suffix(".new")
+        unfinished.write_bytes(orjson.dumps(self._wanted[0]))
+        unfinished.replace(self._first_mood)
+
+    async def another_address(self) -> FaultProxy:
+        """Have it be found at one more address; all is as usual there."""
+        proxy = FaultProxy(self._port)
+        self._left.append(proxy)
+        await proxy.start()
+        return proxy
+
+    async def leave_for(self, proxy: FaultProxy) -> None:
+        """Be found at that other address only, and have faults of the network happen there."""
+        before, self.proxy = self.proxy, proxy
+        self._left = [before, *(each for each in self._left if each is not proxy)]
+        await before.refuse()
+        await before.reset()
+
+    async def close(self) -> None:
+        """End the process, and be found nowhere."""
+        self._keeper.kill()
+        for proxy in (self.proxy, *self._left):
+            await proxy.close()
 
     async def tend(self) -> None:
         """Keep it alive and told, and its counts noted, until cancelled."""
@@ -105,12 +191,12 @@ class SimulatedProcessor:
             await asyncio.sleep(TEND_EVERY_S)
 
     async def _tell_and_note(self) -> None:
-        pid, mood, profile = self._pid, self._mood, self._profile
+        pid, (mood, profile) = self._pid, self._wanted
         if self._told_pid != pid:
             await self._put("configurations/delay", {"delay": profile["delay_ms"]})
             await self._put("configurations/failure", {"failure": profile["is_failing"]})
             await self._put("faults", mood)
-            if (mood, profile) == (self._mood, self._profile):  # nothing else was wanted meanwhile
+            if (mood, profile) == self._wanted:  # nothing else was wanted meanwhile
                 self._told_pid = pid
         answer = await self._http.get(f"{self._url}/faults", headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
         report = answer.raise_for_status().json()

@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.chaos.audit import Finding, Verdict
+from sandbox.chaos.going_back import Lacked
 
 EXAMPLES_MAX = 10
+LACKED_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,20 @@ class Figures:
     take_overs: int
     slowest_s: float
     charged: Mapping[str, int]
+    released: int
+    charged_as_announced: int  # a second time, after a release that told of this risk
+    lacked_lost: int  # accepted since a copy that was put back, and at no processor
+    lacked_charged: int  # booked since, and in no stream
     alarms: Mapping[str, int]
+    longest_standstill_s: float
+    standstill_s: int  # by so much the longest one was too long
     queue_length: int | None
     verdicts: Mapping[str, int]
 
     @property
     def has_passed(self) -> bool:
-        """Whether nothing was lost, doubled or differing, and nothing is left in the queue."""
-        return self.queue_length == 0 and not any(self.verdicts.values())
+        """Whether nothing was lost, doubled or differing, nothing is left in the queue, and it never stood still."""
+        return self.queue_length == 0 and not any(self.verdicts.values()) and not self.standstill_s
 
 
 def verdicts(findings: Iterable[Finding]) -> dict[str, int]:
@@ -70,6 +78,14 @@ def show(figures: Figures, findings: list[Finding]) -> None:
     console.print("passed" if figures.has_passed else "FAILED", style="green" if figures.has_passed else "red")
 
 
+def show_lacked(lacked: Lacked) -> None:
+    """Print what copies that were put back did not have, by name as far as there is room."""
+    for what, ids in (("lost", lacked.lost), ("charged and not counted", lacked.charged)):
+        if ids:
+            examples = ", ".join(ids[:LACKED_MAX])
+            print(f"Not in the copy, {what}: {len(ids):,}: {examples}{', ...' if len(ids) > LACKED_MAX else ''}")
+
+
 def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     """Give the rows of the table."""
     yield "payments offered / accepted", f"{figures.offered:,} / {figures.accepted:,} in {figures.load_s:.0f} s"
@@ -84,10 +100,14 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "how these ended", _listed(figures.unknown_ends)
     yield "moves / take-overs", f"{figures.moves:,} / {figures.take_overs:,}"
     yield "longest time to settle", f"{figures.slowest_s:.1f} s"
+    yield "longest standstill", f"{figures.longest_standstill_s:.1f} s"
     yield "charged", _listed(figures.charged)
+    yield "released / charged again by it", f"{figures.released:,} / {figures.charged_as_announced:,}"
+    yield "not in the copy: lost / charged", f"{figures.lacked_lost:,} / {figures.lacked_charged:,}"
     yield "errors in the logs", _listed(figures.alarms)
     yield "left in PAYMENTS", "not known" if figures.queue_length is None else f"{figures.queue_length:,}"
-    yield "lost, doubled, differing", ", ".join(f"{count:,}" for count in figures.verdicts.values())
+    verdicts = [f"{count:,}" for count in figures.verdicts.values()]
+    yield "lost, doubled, differing, standstill", ", ".join([*verdicts, f"{figures.standstill_s:,} s"])
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -4,21 +4,27 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import orjson
 
-from sandbox.chaos import report, story
+from sandbox.chaos import report, standstill, story
 from sandbox.chaos.actions import Actions
+from sandbox.chaos.acts import Group, Kind, Setting
+from sandbox.chaos.apart import Apart
 from sandbox.chaos.client import Client
 from sandbox.chaos.evidence import Evidence, gather
 from sandbox.chaos.load import Load
 from sandbox.chaos.options import Options
-from sandbox.chaos.planner import Group, Kind, Setting, plan
+from sandbox.chaos.planner import plan
 from sandbox.chaos.processors import HOST
 from sandbox.chaos.progress import Progress
 from sandbox.chaos.report import Figures
+from sandbox.chaos.standstill import Standstill
 from sandbox.chaos.summaries import Summaries
 from sandbox.chaos.world import ACK_WAIT_S, CALL_TIMEOUT_S, World, world
 from sandbox.nats_wire import WireError
@@ -39,35 +45,42 @@ class Run:
         self._world = there
         self._progress = progress
         self._load_s = options.minutes * 60
-        self._actions = Actions(there)
         self._http = Client(HOST, there.stack.ports["http"])
         self._load = Load(
             self._http,
             Random(f"{options.seed}/load"),
             hangs_up=Group.CLIENT in options.groups,
         )
-        self._summaries = Summaries(self._http, there.processors, Random(f"{options.seed}/summaries"))
+        apart = Apart(there, self._load.offers, Random(f"{options.seed}/apart"))
+        self._actions = Actions(there, self._load, apart)
+        self._summaries = Summaries(
+            self._http, tuple(there.processors), there.totals, Random(f"{options.seed}/summaries")
+        )
+        self._standstill = Standstill()
 
     async def carry_out(self) -> bool:
         """Run to the end and return whether it passed; raises StackError if the stack gave up."""
-        asking = asyncio.create_task(self._summaries.run())
-        try:
-            await self._storm()
-            await self._calm()
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-        await self._until_empty()
+        async with _meanwhile(standstill.watch(self._world, self._standstill)):
+            async with _meanwhile(self._summaries.run()):
+                await self._storm()
+                await self._calm()
+            await self._until_empty()
         queue_length = await self._world.backlog()
         self._progress.show("audit", "reading books, streams, summaries and statuses")
-        evidence = await gather(self._world, self._load, self._summaries, Random(f"{self._options.seed}/audit"))
+        dice = Random(f"{self._options.seed}/audit")
+        evidence = await gather(self._world, self._load, self._summaries, self._actions, dice)
         self._http.close()
         return self._conclude(evidence, queue_length)
 
     async def _storm(self) -> None:
         there = self._world
         setting = Setting(
-            self._load_s, there.services, tuple(there.processors), ack_wait_s=ACK_WAIT_S, call_timeout_s=CALL_TIMEOUT_S
+            self._load_s,
+            there.services,
+            tuple(there.processors),
+            ack_wait_s=ACK_WAIT_S,
+            call_timeout_s=CALL_TIMEOUT_S,
+            store_goes_back=self._options.store_goes_back,
         )
         acts = plan(self._options.seed, setting, self._options.groups)
         begin_s = time.monotonic()
@@ -123,10 +136,18 @@ class Run:
 
     def _conclude(self, evidence: Evidence, queue_length: int | None) -> bool:
         figures = self._figures(evidence, queue_length)
-        document = {"figures": figures, "passed": figures.has_passed, "findings": evidence.findings}
+        releases = self._actions.spells.releases
+        document = {
+            "figures": figures,
+            "passed": figures.has_passed,
+            "findings": evidence.findings,
+            "releases": releases,
+            "not in the copy": evidence.lacked,
+        }
         folder = self._world.folder
         (folder / "result.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         report.show(figures, evidence.findings)
+        report.show_lacked(evidence.lacked)
         bad = next((finding.id for finding in evidence.findings if finding.id), None)
         lines = [f"{done.began_s:.3f} {done}" for done in self._actions.done]
         (folder / "faults.log").write_text("\n".join(lines) + "\n")
@@ -142,10 +163,9 @@ class Run:
         in_doubt = [offer for offer in offers if offer.accepted_s is None and not offer.bad]
         network: Counter[str] = Counter()
         faults: Counter[str] = Counter()
-        for processor in there.processors.values():
+        for processor in there.everybody:
             faults.update(processor.done)
-            counts = processor.proxy.counts
-            network.update({name: getattr(counts, name) for name in counts.__slots__})
+            network.update(processor.network)
         unknown_at = {outcome.id: outcome.processor for outcome in evidence.unknown}
         return Figures(
             repeat=self._options.repeat,
@@ -167,7 +187,13 @@ class Run:
             take_overs=self._moves[1],
             slowest_s=evidence.slowest_s,
             charged=Counter(booked.values()),
+            released=sum(release.is_done for release in self._actions.spells.releases),
+            charged_as_announced=len(evidence.second_charges),
+            lacked_lost=len(evidence.lacked.lost),
+            lacked_charged=len(evidence.lacked.charged),
             alarms=evidence.alarms,
+            longest_standstill_s=self._standstill.longest_s,
+            standstill_s=self._standstill.beyond_s,
             queue_length=queue_length,
             verdicts=report.verdicts(evidence.findings),
         )
@@ -182,6 +208,17 @@ class Run:
             if done.act.kind in {Kind.KILL, Kind.RESTART, Kind.FREEZE}:
                 by_part.setdefault(done.act.target, Counter())[done.act.kind.value] += 1
         return {part: f"{hits['kill']}/{hits['restart']}/{hits['freeze']}" for part, hits in by_part.items()}
+
+
+@asynccontextmanager
+async def _meanwhile(watching: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+    """Have something go on until the end of the block."""
+    task = asyncio.create_task(watching)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _end(booked_at: str | None, processor: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -11,7 +12,6 @@ from sandbox.chaos.audit import Finding, Verdict, Window, read_summary
 from sandbox.chaos.client import OK, Client, NoAnswerError
 from sandbox.chaos.moods import happens
 from sandbox.chaos.offers import PERHAPS
-from sandbox.chaos.processors import SimulatedProcessor
 from services.contracts.stamp import micros_of
 
 EVERY_S = 0.5
@@ -23,9 +23,12 @@ _PATH = "/payments-summary"
 class Summaries:
     """Compares a summary with what the processors show after it: what it counts must have been booked before."""
 
-    def __init__(self, http: Client, processors: dict[str, SimulatedProcessor], dice: Random) -> None:
+    def __init__(
+        self, http: Client, names: tuple[str, ...], totals: Callable[..., Awaitable[tuple[int, int]]], dice: Random
+    ) -> None:
         self._http = http
-        self._processors = processors
+        self._names = names
+        self._totals = totals
         self._dice = dice
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
@@ -55,7 +58,7 @@ class Summaries:
             return None
         said = None
         if answer.status == OK:
-            said = read_summary(answer.document, tuple(self._processors))
+            said = read_summary(answer.document, self._names)
         if said is None:
             why = f"a summary was answered {answer.status} {answer.body[:200]!r}"
             self.findings.append(Finding(Verdict.DIFFERING, "", why))
@@ -64,6 +67,6 @@ class Summaries:
     async def _booked(self, name: str, window: Window) -> tuple[int, int]:
         while True:
             try:
-                return await self._processors[name].totals(**window.query)
+                return await self._totals(name, **window.query)
             except httpx.HTTPError:  # killed or frozen: asked later it has not booked less
                 await asyncio.sleep(EVERY_S)

@@ -5,7 +5,7 @@ import time
 from typing import TextIO
 
 from sandbox.nats_wire import Message, Wire, WireError
-from services.contracts.assignments import TurnAssigned, decode_assignment
+from services.contracts.assignments import TurnAssigned, decode_assignment, processor_of
 
 _ASSIGNMENTS = "assignments."
 _SUBJECTS = ("payments.accepted.>", "settlements.>", f"{_ASSIGNMENTS}>")
@@ -32,6 +32,10 @@ class Lines:
             elif before is not None:
                 self.moves += 1
             self._assigned[line.id] = line.generation
+
+    def assigned_to(self, processor: str) -> list[str]:
+        """Return the payments whose last line is for that processor, settled or not, the newest line first."""
+        return [each for each, place in reversed(self._assigned.items()) if processor_of(place) == processor]
 
 
 class Tap:

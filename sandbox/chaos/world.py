@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 
+from sandbox.chaos.acts import REPLACED_MAX
 from sandbox.chaos.options import Options
-from sandbox.chaos.processors import HOST, SimulatedProcessor
+from sandbox.chaos.processors import CALM, HOST, WELL, SimulatedProcessor
+from sandbox.chaos.standstill import Sight
 from sandbox.chaos.tap import Lines, Tap
 from sandbox.nats_wire import Wire, WireError, api
 from sandbox.stack import Stack, ports
@@ -23,40 +26,81 @@ FEES = {"default": "0.05", "fallback": "0.15"}
 CALL_TIMEOUT_S = 1.5
 ACK_WAIT_S = 3
 SETTLE_WITHIN_S = 2
+# Longer than a dispatcher, the network and a processor can keep one POST between them, each frozen or held back once.
+BOOKS_WITHIN_S = 30
 STARTED_WITHIN_S = 30.0
 POLL_S = 0.2
+# What is found down is waited for a little: a part that has just been started again.
+RUNNING_WITHIN_S = 2.0
+_SIGHT = ("PAYMENTS", "SETTLEMENTS")
 
 
 class World:
-    """What runs; made by `world`."""
+    """What runs; made by `world`. ``processors`` are those that have the names now, ``retired`` those that had them."""
 
     def __init__(self, options: Options, folder: Path, http: httpx.AsyncClient, console: Console) -> None:
         self.folder = folder
-        processor_ports = ports.free(len(FEES))
+        self._processor = functools.partial(SimulatedProcessor, folder=folder, console=console, http=http)
+        first, self._spare_ports = (found := ports.free(len(FEES) + REPLACED_MAX))[: len(FEES)], found[len(FEES) :]
         self.processors = {
-            name: SimulatedProcessor(name, port=port, fee=fee, folder=folder, console=console, http=http)
-            for (name, fee), port in zip(FEES.items(), processor_ports, strict=True)
+            name: self._processor(name, port=port, fee=fee)
+            for (name, fee), port in zip(FEES.items(), first, strict=True)
         }
+        self.retired: list[SimulatedProcessor] = []
+        self._tending: list[asyncio.Task[None]] = []
         self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
         self.services = ("nats", "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.log = folder / "stack.log"
-        self.stack = Stack(folder / "stack", self._environment(options), log_file=self.log)
+        self.environment = self._environment(options)
+        self.stack = Stack(folder / "stack", self.environment, log_file=self.log)
         self.lines = Lines()
 
     def _environment(self, options: Options) -> dict[str, str]:
-        processors = (f"{each.name}={each.proxy.url}@{each.fee}" for each in self.processors.values())
         return {
-            "PROCESSORS": ",".join(processors),
+            **self.settings,
             "INGRESSES": str(len(INGRESSES)),
             "DISPATCHERS": str(options.dispatchers),
             "IN_FLIGHT_MAX": options.in_flight_max,
             "CALL_TIMEOUT_S": str(CALL_TIMEOUT_S),
             "ACK_WAIT_S": str(ACK_WAIT_S),
             "SETTLE_WITHIN_S": str(SETTLE_WITHIN_S),
+            "BOOKS_WITHIN_S": str(BOOKS_WITHIN_S),
             "LOG_LEVEL": "DEBUG",
             "NATS_URL": "",
             "KEEP": "",
         }
+
+    @property
+    def everybody(self) -> tuple[SimulatedProcessor, ...]:
+        """All processors, also those whose names others have now."""
+        return (*self.processors.values(), *self.retired)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of a part that is to see who charges, as it is now."""
+        return {"PROCESSORS": self._setting([each.fee for each in self.processors.values()])}
+
+    @property
+    def fees_reversed(self) -> dict[str, str]:
+        """The environment of a part that is to see the fees the other way round."""
+        return {"PROCESSORS": self._setting([each.fee for each in reversed(self.processors.values())])}
+
+    def _setting(self, fees: Iterable[str]) -> str:
+        pairs = zip(self.processors.values(), fees, strict=True)
+        return ",".join(f"{each.name}={each.seed_url}@{fee}" for each, fee in pairs)
+
+    async def hit(self, part: str, number: signal.Signals, down_s: float = 0.0) -> None:
+        """Send a signal to a part, which may be about to come back; raises as `signal`."""
+        deadline_s = time.monotonic() + RUNNING_WITHIN_S
+        while True:
+            try:
+                self.signal(part, number, down_s)
+            except (ProcessLookupError, FileNotFoundError):
+                if time.monotonic() > deadline_s:
+                    raise
+                await asyncio.sleep(POLL_S)
+            else:
+                return
 
     def signal(self, part: str, number: signal.Signals, down_s: float = 0.0) -> None:
         """Send a signal to a part.
@@ -68,6 +112,36 @@ class World:
             self.processors[part].signal(number, down_s)
         else:
             self.stack.kill(part, number)
+
+    async def begin(self, processor: SimulatedProcessor) -> None:
+        """Start a processor, and look after it from then on."""
+        processor.start()
+        await processor.proxy.start()
+        self._tending.append(asyncio.create_task(processor.tend()))
+
+    async def replace(self, name: str) -> None:
+        """Start another processor, and give it the name; who had it goes on calmly. It is not in any settings yet."""
+        before, number = self.processors[name], 1 + sum(each.name == name for each in self.everybody)
+        new = self._processor(name, port=self._spare_ports.pop(), fee=before.fee, number=number)
+        await self.begin(new)
+        await until_they_serve(self, [new])
+        self.processors[name] = new
+        self.retired.append(before)
+        before.want(mood=CALM, profile=WELL)
+
+    async def totals(self, name: str, **period: str) -> tuple[int, int]:
+        """Return count and cents of all that had a name; raises httpx.HTTPError while one of them is away."""
+        told = [await each.totals(**period) for each in self.everybody if each.name == name]
+        return sum(count for count, _ in told), sum(cents for _, cents in told)
+
+    async def close(self) -> None:
+        """End everything."""
+        for task in self._tending:
+            task.cancel()
+        await asyncio.gather(*self._tending, return_exceptions=True)
+        await asyncio.shield(asyncio.to_thread(self.stack.stop))
+        for processor in self.everybody:
+            await processor.close()
 
     @asynccontextmanager
     async def wire(self) -> AsyncGenerator[Wire, None]:
@@ -81,15 +155,26 @@ class World:
     @property
     def held(self) -> int:
         """Requests that processors hold back and will still handle."""
-        return sum(processor.held for processor in self.processors.values())
+        return sum(processor.held for processor in self.everybody)
+
+    @property
+    def serves(self) -> bool:
+        """Whether at least one processor takes payments."""
+        return any(processor.takes_payments for processor in self.processors.values())
+
+    async def sight(self) -> Sight | None:
+        """Return what PAYMENTS and SETTLEMENTS hold; None while nats does not say."""
+        try:
+            async with self.wire() as wire:
+                held = [(await api(wire, f"STREAM.INFO.{name}"))["state"]["messages"] for name in _SIGHT]
+        except WireError:
+            return None
+        return Sight(*map(int, held))
 
     async def backlog(self) -> int | None:
         """Return how many payments wait in PAYMENTS; None while nats does not say."""
-        try:
-            async with self.wire() as wire:
-                return int((await api(wire, "STREAM.INFO.PAYMENTS"))["state"]["messages"])
-        except WireError:
-            return None
+        sight = await self.sight()
+        return None if sight is None else sight.waiting
 
     async def all_serve(self) -> bool:
         """Whether every part runs and a payment would be accepted, counted and charged."""
@@ -98,7 +183,7 @@ class World:
                 self.stack.pid(part)
             async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
                 answer = await http.get(f"{self.stack.http_url}/readyz")
-            return answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.processors.values())
+            return answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.everybody)
         return False
 
 
@@ -110,29 +195,25 @@ async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
         log = ends.enter_context((folder / "processors.log").open("w", buffering=1))
         said = ends.enter_context((folder / "bus.log").open("w", buffering=1))
         made = World(options, folder, http, Console(log))
-        tasks: list[asyncio.Task[None]] = []
         try:
             for processor in made.processors.values():
-                processor.start()
-                await processor.proxy.start()
-                tasks.append(asyncio.create_task(processor.tend()))
-            await _until_processors_serve(made)
+                await made.begin(processor)
+            await until_they_serve(made, made.everybody)
             await asyncio.to_thread(made.stack.start)
-            tasks.append(asyncio.create_task(Tap(HOST, made.stack.ports["nats"], said, made.lines).run()))
-            yield made
+            tap = asyncio.create_task(Tap(HOST, made.stack.ports["nats"], said, made.lines).run())
+            try:
+                yield made
+            finally:
+                tap.cancel()
+                await asyncio.gather(tap, return_exceptions=True)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.shield(asyncio.to_thread(made.stack.stop))
-            for processor in made.processors.values():
-                processor.stop()
-                await processor.proxy.close()
+            await made.close()
 
 
-async def _until_processors_serve(made: World) -> None:
+async def until_they_serve(made: World, processors: Collection[SimulatedProcessor]) -> None:
+    """Wait until these processors run and know what is wanted; raises StackError if they do not in time."""
     deadline_s = time.monotonic() + STARTED_WITHIN_S
-    while not all(processor.is_as_wanted for processor in made.processors.values()):
+    while not all(processor.is_as_wanted for processor in processors):
         if time.monotonic() > deadline_s:
             raise StackError(f"the processors did not start; see {made.folder / 'processors.log'}")
         await asyncio.sleep(POLL_S)

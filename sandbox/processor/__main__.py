@@ -15,9 +15,11 @@ import uvloop
 
 from sandbox.processor.admin import Admin, Configuration
 from sandbox.processor.books import Books
+from sandbox.processor.faults import Plan, read_plan
 from sandbox.processor.handling import Processor
 from sandbox.processor.journal import Journal, JournalDamagedError, restore
 from sandbox.processor.limits import HealthWindow, Limiter
+from sandbox.processor.payment import Malformed
 from sandbox.processor.sabotage import Sabotage
 from sandbox.processor.switchboard import Switchboard
 from sandbox.processor.wire import Connection
@@ -36,6 +38,7 @@ class Options:
     fee: Decimal
     token: str
     journal: Path | None
+    faults: Path | None
     running_max: int
     waiting_max: int
     health_window_ms: int
@@ -55,6 +58,7 @@ def read_options() -> Options:
     parser.add_argument("--fee", type=_fee, default="0.05", help="what it keeps of each payment, as a fraction")
     parser.add_argument("--token", default="123", help="the first value of X-Rinha-Token for admin calls")
     parser.add_argument("--journal", type=Path, help="a file that keeps the books from one start to the next")
+    parser.add_argument("--faults", type=Path, help="a file with the faults to begin with, as for PUT /admin/faults")
     parser.add_argument("--running-max", type=_positive, default=800, help="payment calls inside at once")
     parser.add_argument("--waiting-max", type=_natural, default=500, help="payment calls in line behind these")
     parser.add_argument("--health-window-ms", type=_positive, default=5_000, help="one health call is served in each")
@@ -63,11 +67,16 @@ def read_options() -> Options:
 
 
 def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
-    """Introduce the parts to each other; raises OSError or `JournalDamagedError` if the journal cannot be used."""
+    """Introduce the parts to each other; raises OSError or `JournalDamagedError` if the journal cannot be used.
+
+    ValueError: the file of faults does not say what is to go wrong.
+    """
     books = Books() if options.journal is None else restore(options.journal)
     journal = Journal(options.journal)
     configuration = Configuration(options.token)
     switchboard = Switchboard()
+    if options.faults is not None:
+        switchboard.switch(_first_plan(options.faults))
     processor = Processor(
         books=books,
         journal=journal,
@@ -110,11 +119,20 @@ def main() -> int:
         uvloop.run(serve(options))
     except JournalDamagedError as damage:
         return _complain(options, f"{options.journal} is not a journal that can be read: {damage}")
+    except ValueError as error:
+        return _complain(options, str(error))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return _complain(options, f"port {options.port} on {options.host} is taken by another program")
         return _complain(options, str(error))
     return 0
+
+
+def _first_plan(path: Path) -> Plan:
+    plan = read_plan(path.read_bytes())
+    if isinstance(plan, Malformed):
+        raise ValueError(f"{path}: {plan.why}")  # noqa: TRY004  # it is the text that is wrong, not a type
+    return plan
 
 
 def _spare_the_collector() -> None:

@@ -37,6 +37,7 @@ class Fault(StrEnum):
     CLOSE_BEFORE_BOOKING = "close_before_booking"  # the connection is closed without an answer
     ERROR_BEFORE_BOOKING = "error_before_booking"  # 500
     TOO_MANY_REQUESTS = "too_many_requests"  # 429
+    BAD_REQUEST = "bad_request"  # 400, to a request with nothing wrong: true only of a processor that says it to all
     REDIRECT_302 = "redirect_302"  # to a place that says 200 to everyone and books nothing
     REDIRECT_307 = "redirect_307"
     UNREAD = "unread"  # the request is not read, nor is anything after it; the connection stays open for a while

@@ -26,6 +26,7 @@ _MOVED: Final = b"/moved"
 _ELSEWHERE: Final = render(200, b'{"message":"welcome"}')
 _ERROR: Final = render(500)
 _NOT_FOUND: Final = render(404)
+_BAD_REQUEST: Final = render(400, b'{"message":"bad request"}')
 _TOO_MANY: Final = render(429, b'{"message":"too many requests"}', retry_after_s=1)
 _REDIRECT_302: Final = render(302, location=_MOVED.decode())
 _REDIRECT_307: Final = render(307, location=_MOVED.decode())
@@ -46,6 +47,7 @@ class Sabotage:
             Fault.CLOSE_BEFORE_BOOKING: _hang_up,
             Fault.ERROR_BEFORE_BOOKING: _answers(_ERROR),
             Fault.TOO_MANY_REQUESTS: _answers(_TOO_MANY),
+            Fault.BAD_REQUEST: _answers(_BAD_REQUEST),
             Fault.REDIRECT_302: _answers(_REDIRECT_302),
             Fault.REDIRECT_307: _answers(_REDIRECT_307),
             Fault.UNREAD: self._leave_unread,

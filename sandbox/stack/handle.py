@@ -18,6 +18,7 @@ from typing import Self
 from sandbox.stack import metered, ports
 from sandbox.stack.errors import StackError
 from sandbox.stack.ports import HOST
+from sandbox.stack.run_dir import write_env
 
 _TOP = Path(__file__).parents[2]
 _PORT_FLAGS = ("http", "nats", "monitor", "default", "fallback")
@@ -131,9 +132,8 @@ class Stack:
             ready = False
         if not ready:
             self.stop()
-            raise StackError(
-                "the stack did not become ready:\n" + "\n".join(list(self.log_lines)[-_LINES_IN_AN_ERROR:])
-            )
+            last = "\n".join(list(self.log_lines)[-_LINES_IN_AN_ERROR:])
+            raise StackError(f"the stack did not become ready:\n{last}")
 
     def stop(self) -> int:
         """Stop all in order and return the exit code; harmless if it ended already."""
@@ -168,12 +168,12 @@ class Stack:
         os.killpg(pid, number)
         return pid
 
-    def copy_store(self, to: Path) -> None:
-        """Copy the store of nats-server as it is at one moment: it is frozen meanwhile.
+    def reconfigure(self, part: str, env: Mapping[str, str]) -> None:
+        """Have a part see other settings than the rest from its next start on; none: the same ones again."""
+        write_env(self.run_dir, part, env)
 
-        Raises:
-            FileNotFoundError, ProcessLookupError: it is not running at this moment.
-        """
+    def copy_store(self, to: Path) -> None:
+        """Copy the store of a frozen nats-server; raises as `put_store_back`."""
         self.kill("nats", signal.SIGSTOP)
         try:
             shutil.copytree(self._store, to)
@@ -184,7 +184,7 @@ class Stack:
         """Kill nats-server, and have it start again on the copy, as after a power cut; return who was killed.
 
         Raises:
-            FileNotFoundError, ProcessLookupError: it is not running at this moment.
+            FileNotFoundError, ProcessLookupError: it is not running.
         """
         assert self._process is not None  # noqa: S101  # the stack runs
         self._process.send_signal(signal.SIGSTOP)  # or it would start it again before the copy is in its place

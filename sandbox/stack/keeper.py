@@ -60,7 +60,7 @@ class Keeper:
         self._process = subprocess.Popen(
             (*tether, *part.command),
             cwd=_TOP,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **part.env},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **part.env, **run_dir.read_env(self._folder, part.name)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

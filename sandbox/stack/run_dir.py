@@ -3,10 +3,11 @@
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
@@ -15,7 +16,7 @@ _LOCK = "stack.lock"
 
 # What one start leaves to the next if it is told to keep it, and what never outlives a start.
 _STORES = ("nats", "processor-*.journal")
-_TRACES = ("balancer", "*.pid", "ingress-*.sock", "limits.json")
+_TRACES = ("balancer", "*.pid", "*.reconfigured", "ingress-*.sock", "limits.json")
 
 # A socket's path may have 107 characters, and ingress binds under a temporary name that is 44 longer.
 _SOCKET_PATH_MAX = 107 - 44
@@ -83,6 +84,21 @@ def write_pid(folder: Path, name: str, pid: int) -> None:
     unfinished = folder / f"{name}.pid.new"
     unfinished.write_text(f"{pid}\n")
     unfinished.replace(folder / f"{name}.pid")
+
+
+def write_env(folder: Path, name: str, env: Mapping[str, str]) -> None:
+    """Write what is different in the environment of one part from its next start on; nothing: it is as all others'."""
+    unfinished = folder / f"{name}.reconfigured.new"
+    unfinished.write_text(json.dumps(dict(env)))
+    unfinished.replace(folder / f"{name}.reconfigured")
+
+
+def read_env(folder: Path, name: str) -> dict[str, str]:
+    """Return what is different in the environment of one part."""
+    try:
+        return dict(json.loads((folder / f"{name}.reconfigured").read_text()))
+    except FileNotFoundError:
+        return {}
 
 
 def remove_pid(folder: Path, name: str) -> None:

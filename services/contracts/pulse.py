@@ -26,9 +26,7 @@ Took = Annotated[
 ConditionState = Literal["serving", "failing"]
 
 
-class IngressPulse(
-    Struct, frozen=True, tag_field="service", tag="ingress", rename="camel", forbid_unknown_fields=True, gc=False
-):
+class IngressPulse(Struct, frozen=True, tag_field="service", tag="ingress", rename="camel", gc=False):
     """``answers`` to POST /payments by result since the start, and the buckets of what they ``took``."""
 
     instance: Instance
@@ -38,7 +36,7 @@ class IngressPulse(
     v: Literal[1] = 1
 
 
-class ProcessorSeen(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, gc=False):
+class ProcessorSeen(Struct, frozen=True, rename="camel", gc=False):
     """What one dispatcher believes of a processor; ``latency_ms`` is null while nothing is known."""
 
     condition: ConditionState
@@ -47,9 +45,7 @@ class ProcessorSeen(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     bound_waiting: Count
 
 
-class DispatcherPulse(
-    Struct, frozen=True, tag_field="service", tag="dispatcher", rename="camel", forbid_unknown_fields=True, gc=False
-):
+class DispatcherPulse(Struct, frozen=True, tag_field="service", tag="dispatcher", rename="camel", gc=False):
     """``backlog`` waits in the stream, ``in_hand`` in this process; ``counts`` of what became of payments.
 
     ``owner`` is what its lines in ASSIGNMENTS name this process. ``left_behind``: how many payments the log assigns to
@@ -68,9 +64,7 @@ class DispatcherPulse(
     v: Literal[1] = 1
 
 
-class LedgerPulse(
-    Struct, frozen=True, tag_field="service", tag="ledger", rename="camel", forbid_unknown_fields=True, gc=False
-):
+class LedgerPulse(Struct, frozen=True, tag_field="service", tag="ledger", rename="camel", gc=False):
     """``totals`` of all that is in the book by processor, null while the book is not whole."""
 
     instance: Instance

@@ -22,6 +22,7 @@ def test_a_minute_of_chaos_loses_doubles_and_changes_nothing(tmp_path: Path) -> 
     figures = result["figures"]
     assert figures["verdicts"] == {"lost": 0, "doubled": 0, "differing": 0}
     assert figures["queue_length"] == 0
+    assert figures["standstill_s"] == 0
     assert result["findings"] == []
     assert figures["accepted"] > 0
     assert figures["acts"]["kill"] + figures["acts"]["freeze"] > 0

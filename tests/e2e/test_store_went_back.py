@@ -18,6 +18,7 @@ from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import PATIENCE_S, River, new_id
 
 BOOKS_WITHIN_S = 6
+LINES_READ = 150  # more than a dispatcher has read by the time of the copy, and since
 ENV = ENVIRONMENT | {
     "SETTLE_WITHIN_S": "5",
     "CALL_TIMEOUT_S": "2",
@@ -61,6 +62,23 @@ async def test_a_store_that_went_back_under_running_dispatchers_charges_nobody_t
         await river.until_settled([*ids, fresh])
         await river.assert_charged_once([*ids, fresh])
         assert all(found == ["fallback"] for found in (await river.where(ids)).values())
+
+
+async def test_a_dispatcher_that_meets_the_store_late_forgets_what_it_knew_too(tmp_path: Path) -> None:
+    """By then the store holds as many lines as it has read, and they are others."""
+    async with river_with(tmp_path / "stack", SYNC="always", DISPATCHERS="2") as river:
+        ids = await copied_and_settled_since(river, tmp_path / "copy")
+        river.stack.kill("dispatcher-2", signal.SIGSTOP)
+        died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
+        river.stack.wait_restarted("nats", died)
+        fresh = [new_id() for _ in range(LINES_READ)]
+        for payment_id in fresh:  # one by one, each with a line of its own
+            await river.pay_until_accepted(payment_id)
+            await river.until_settled([payment_id])
+        river.stack.kill("dispatcher-2", signal.SIGCONT)
+        await asyncio.to_thread(river.stack.wait_line, "dispatcher-2", "store.went_back")
+        await river.until_settled([*ids, *fresh])
+        await river.assert_charged_once([*ids, *fresh])
 
 
 async def test_without_always_another_server_process_is_enough_to_doubt(tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ class StoreWatch:
                 f"{' and '.join(shorter)} ended earlier than was read" if shorter else "another process of nats-server"
             )
         marks = await read_marks(self._bus)
+        if before and marks.get(SINCE, "") != self.doubt.since:
+            # By now it may hold as much as was read here, and it is not the same.
+            raise StoreWentBackError("another dispatcher has found that it did")
         if not self._is_synced and marks.get(SERVER) != server_id:
             waits = (await stream_state(self._bus, subjects.PAYMENTS)).messages
             marks = await (mark_doubtful(self._bus, self._clock.stamp()) if waits else note_server(self._bus))

@@ -2,7 +2,7 @@
 
 Booked: it is settled. NotBooked and first-hand: it goes to another processor now, by a line that moves it, or back to
 those that wait, by a line that returns it. Unknown: it is in doubt and stays with this processor, which is asked before
-each further attempt. Refused: provisional, until the processor is seen to book others.
+each further attempt. Refused: sent there again, and it counts if the processor has booked another one meanwhile.
 
 The rules are in ``core``: ``ownership`` where it may go, ``route`` where it goes, ``outcome`` what came of it.
 """
@@ -10,7 +10,7 @@ The rules are in ``core``: ``ownership`` where it may go, ``route`` where it goe
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import assert_never
 
 from services.contracts.assignments import processor_of
@@ -78,7 +78,7 @@ class Attempting:
         if returning:
             giving_back = [asyncio.ensure_future(self._assigning.give_back(payment)) for payment in returning]
             await asyncio.wait(giving_back, timeout=GIVE_BACK_WITHIN_S)
-        for payment in idle:
+        for payment in tuple(self._traffic.in_hand.values()):
             await self._settling.let_go(payment, 0)
 
     async def _attempt(self, payment: InHand, generation: str, token: int) -> None:
@@ -101,7 +101,7 @@ class Attempting:
         self._stories.changed()
         match outcome:
             case Booked(recorded):
-                self._settle_refused(generation, now_ms)
+                self._refusals[generation].booked(begun_ms, self._traffic.in_hand)
                 if recorded is None and payment.in_doubt:
                     await self._booked_some_time(payment, generation)
                 else:
@@ -188,35 +188,23 @@ class Attempting:
             self._tally.happened("refused_in_doubt")
             self._resend(payment)
             return
-        refusals = self._refusals[generation]
-        match refusals.refused(payment.id, detail, self._clock.now_ms()):
+        match self._refusals[generation].refused(payment.id, self._clock.now_ms()):
             case "counts":
                 await self._refuse(payment, generation, detail)
-            case "waits":
-                pass
+            case "provisional":
+                self._resend(payment)
             case "misconfigured":
                 self._traffic.evidence(generation).broken(self._clock.now_ms())
                 self._gathered.tell(
                     logging.ERROR, "processor.refuses_everything", processor_of(generation), detail=detail
                 )
-                waiting, refusals.waiting = refusals.waiting, {}
-                for other in self._in_hand(waiting):
-                    self._stories.begin(self._not_booked(other, generation), other)
-
-    def _settle_refused(self, generation: str, now_ms: float) -> None:
-        """The processor books: what it refused lately is the payments' fault."""
-        counting = self._refusals[generation].booked(now_ms)
-        for payment in self._in_hand(counting):
-            self._stories.begin(self._refuse(payment, generation, counting[payment.id]), payment)
+                await self._not_booked(payment, generation)
 
     async def _refuse(self, payment: InHand, generation: str, detail: str) -> None:
         if await self._assigning.refuse(payment, detail):
             await self._settling.record_refusal(payment, processor_of(generation), detail)
         else:
             await self._settling.let_go(payment, AGAIN_AFTER_S)
-
-    def _in_hand(self, ids: Iterable[str]) -> list[InHand]:
-        return [payment for each in ids if (payment := self._traffic.in_hand.get(each)) is not None]
 
     def _unknown(self, payment: InHand, generation: str, detail: str) -> None:
         self._tally.happened("unknown")

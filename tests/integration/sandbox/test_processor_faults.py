@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +22,7 @@ NOT_BOOKED = {
     Fault.CLOSE_BEFORE_BOOKING,
     Fault.ERROR_BEFORE_BOOKING,
     Fault.TOO_MANY_REQUESTS,
+    Fault.BAD_REQUEST,
     Fault.REDIRECT_302,
     Fault.REDIRECT_307,
     Fault.UNREAD,
@@ -76,6 +79,7 @@ def says_nothing(connection: socket.socket) -> bool:
     [
         (Fault.ERROR_BEFORE_BOOKING, 500),
         (Fault.TOO_MANY_REQUESTS, 429),
+        (Fault.BAD_REQUEST, 400),
         (Fault.REDIRECT_302, 302),
         (Fault.REDIRECT_307, 307),
     ],
@@ -89,6 +93,28 @@ def test_refusing_answer_means_not_booked(processor: Running, fault: Fault, stat
     assert report(processor)["done"][fault] == 1
     switch(processor)
     assert processor.post(correlation_id).status_code == 200
+
+
+def test_a_processor_can_begin_with_faults(tmp_path: Path) -> None:
+    """One that is killed while it refuses everything books nothing between its start and the next admin call."""
+    plan = tmp_path / "faults.json"
+    plan.write_text('{"rates": {"bad_request": 1}}')
+    running = Running("--faults", str(plan))
+    try:
+        assert running.post(new_id()).status_code == 400
+        assert running.booked_ids() == []
+    finally:
+        running.stop(signal.SIGKILL)
+
+
+def test_faults_to_begin_with_must_be_faults(tmp_path: Path) -> None:
+    """A slip in the file is named, instead of a processor that is well."""
+    plan = tmp_path / "faults.json"
+    plan.write_text('{"rates": {"nonsense": 1}}')
+    command = [sys.executable, "-m", "sandbox.processor", "--port", "0", "--faults", str(plan)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert run.returncode == 1
+    assert "nonsense is not a fault" in run.stderr
 
 
 def test_who_follows_a_redirect_is_deceived_and_counted(processor: Running) -> None:
@@ -236,7 +262,7 @@ def test_fault_after_booking_is_not_done_where_nothing_is_booked(processor: Runn
 
 def test_all_faults_leave_the_books_and_the_journal_right(processor: Running, tmp_path: Path) -> None:
     """Of a mix of all, exactly those are booked whose fault says so, and kill -9 with a restart changes nothing."""
-    plan = Plan(seed=11, rates=dict.fromkeys(CHARGE_FAULTS, 0.06), late_ms=NEVER_MS)
+    plan = Plan(seed=11, rates=dict.fromkeys(CHARGE_FAULTS, 0.05), late_ms=NEVER_MS)
     put_plan(processor, {"seed": plan.seed, "rates": dict(plan.rates), "late_ms": plan.late_ms})
     expected, connections, done = [], [], Counter[Fault]()
     for number in range(1, 201):

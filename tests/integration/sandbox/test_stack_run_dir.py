@@ -14,7 +14,7 @@ def used(tmp_path: Path) -> Path:
     with run_dir.claimed(tmp_path):
         (tmp_path / "nats" / "jetstream").mkdir(parents=True)
         (tmp_path / "balancer").mkdir()
-        for name in ("processor-default.journal", "ledger.pid", "ingress-1.sock", "report.html"):
+        for name in ("processor-default.journal", "ledger.pid", "ledger.reconfigured", "ingress-1.sock", "report.html"):
             (tmp_path / name).write_text("x")
     return tmp_path
 
@@ -52,6 +52,14 @@ def test_a_folder_that_no_stack_made_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="which no stack made"), run_dir.claimed(tmp_path):
         pass
     assert left(tmp_path) == {"nats"}
+
+
+def test_other_settings_of_a_part_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Until something is written, and again after nothing was, a part has the settings of all others."""
+    assert run_dir.read_env(tmp_path, "ledger") == {}
+    for env in ({"PROCESSORS": "default=http://127.0.0.1:1@0.5"}, {}):
+        run_dir.write_env(tmp_path, "ledger", env)
+        assert run_dir.read_env(tmp_path, "ledger") == env
 
 
 def test_process_ids_are_written_whole_and_removed(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.stack.run_dir import write_env
+
 TOP = Path(__file__).parents[3]
 PATIENCE_S = 60.0
 
@@ -155,6 +157,15 @@ def test_a_killed_part_is_started_again(start: Start) -> None:
     run.until("serving as first")
     assert run.pid("first") != killed
     assert run.pid("second") == untouched
+
+
+def test_a_part_has_other_settings_from_its_next_start_on(start: Start) -> None:
+    """What is written for one part goes before what all have, and changes nothing for a process that runs."""
+    run = start([("first", SERVES)])
+    run.until("ready")
+    write_env(run.folder, "first", {"WORD": "another"})
+    os.kill(run.pid("first"), signal.SIGKILL)
+    run.until("serving as another")
 
 
 def test_five_deaths_of_one_part_bring_all_down(start: Start) -> None:

@@ -50,16 +50,20 @@ def test_a_pulse_is_read_as_it_was_said(pulse: Pulse, subject: str) -> None:
         (b'"v":1', b'"v":2'),
         (b'"took":[0,', b'"took":['),
         (b'"accepted":3', b'"accepted":-3'),
-        (b'"v":1', b'"v":1,"mood":"good"'),
         (b"}", b""),
     ],
 )
 def test_what_is_no_pulse_is_refused(was: bytes, becomes: bytes) -> None:
-    """The types are closed: another service, a name that is no token, other buckets, an unknown field."""
+    """Another service or version, a name that is no token, other buckets, half a message."""
     said = encode(INGRESS)
     assert was in said
     with pytest.raises(NotAPulseError):
         decode(said.replace(was, becomes))
+
+
+def test_a_pulse_of_a_newer_instance_is_read_for_what_is_known_of_it() -> None:
+    """While one instance after another is upgraded, the old ones still see the new ones."""
+    assert decode(encode(INGRESS).replace(b'"v":1', b'"v":1,"mood":"good"')) == INGRESS
 
 
 @pytest.mark.parametrize("text", ["", "a.b", "a b", "*", ">", "x" * 65, "ingress-1\n"])

@@ -1,35 +1,45 @@
-"""What a refusal means, by what its processor did with others."""
+"""What a refusal means, by what its processor did with others meanwhile."""
 
-from services.dispatcher.core.refusals import BOOKED_WITHIN_MS, PROVISIONAL_MAX, Refusals
+from services.dispatcher.core.refusals import PROVISIONAL_MAX, Refusals
 
 NOW = 1_000_000.0
+IN_HAND = frozenset({"a", "b"})
 
 
 def misconfigured() -> Refusals:
     """Return the refusals of a processor that refused as many as it takes, and booked none."""
     refusals = Refusals()
     for number in range(PROVISIONAL_MAX):
-        refusals.refused(str(number), "400", NOW)
-    refusals.waiting = {}
+        refusals.refused(str(number), NOW)
     return refusals
 
 
-def test_a_refusal_counts_while_the_processor_books_others() -> None:
-    """Later than that it is provisional."""
+def test_a_refusal_counts_the_second_time_if_another_was_booked_between() -> None:
+    """It was sent after the first refusal, so that the processor was not refusing everything then."""
     refusals = Refusals()
-    refusals.booked(NOW)
-    assert refusals.refused("a", "400", NOW + BOOKED_WITHIN_MS) == "counts"
-    assert refusals.refused("b", "400", NOW + BOOKED_WITHIN_MS + 1) == "waits"
-    assert refusals.booked(NOW + 60_000) == {"b": "400"}
+    assert refusals.refused("a", NOW) == "provisional"
+    refusals.booked(NOW + 1, IN_HAND)
+    assert refusals.refused("b", NOW + 2) == "provisional"
+    assert refusals.refused("a", NOW + 2) == "counts"
 
 
-def test_few_that_come_after_a_misconfiguration_was_found_wait_for_no_more_like_them() -> None:
+def test_bookings_before_a_refusal_say_nothing_of_it() -> None:
+    """Neither one that was answered before it, nor one that was sent before it."""
+    refusals = Refusals()
+    refusals.booked(NOW - 1, IN_HAND)
+    assert refusals.refused("a", NOW) == "provisional"
+    refusals.booked(NOW - 1, IN_HAND)
+    assert refusals.refused("a", NOW + 1) == "provisional"
+
+
+def test_what_comes_after_a_misconfiguration_was_found_waits_for_no_more_like_it() -> None:
     """Nothing else need go there any more, neither to be booked nor to be refused."""
-    assert misconfigured().refused("next", "400", NOW + 60_000) == "misconfigured"
+    assert misconfigured().refused("next", NOW + 60_000) == "misconfigured"
 
 
 def test_a_processor_that_books_is_misconfigured_no_longer() -> None:
-    """What it refuses from then on is judged as at first."""
+    """What it refuses from then on is judged as at first, also what it refused before and is elsewhere now."""
     refusals = misconfigured()
-    assert refusals.booked(NOW) == {}
-    assert refusals.refused("next", "400", NOW + BOOKED_WITHIN_MS + 1) == "waits"
+    refusals.booked(NOW + 1, IN_HAND)
+    assert refusals.refused("next", NOW + 2) == "provisional"
+    assert refusals.refused("0", NOW + 2) == "provisional"

@@ -45,11 +45,13 @@ async def test_a_message_that_is_gone_before_it_was_read_is_published_again(
 
 async def test_a_refusal_is_not_recorded_of_what_others_have_settled_meanwhile(dispatcher: Dispatcher) -> None:
     """They may have taken it over, and deleted their lines before they were read here: only SETTLEMENTS says so."""
-    dispatcher.attempting._settle_refused(AT_HOME, dispatcher.clock.ms)  # it booked another just now
-    dispatcher.home.outcomes.append(Refused("400"))
-    dispatcher.home.gate = asyncio.Event()
+    dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
+    dispatcher.clock.ms += 1
+    dispatcher.attempting._refusals[AT_HOME].booked(dispatcher.clock.ms, dispatcher.traffic.in_hand)  # of another
+    dispatcher.home.gate = asyncio.Event()
+    await dispatcher.time_passes()
     dispatcher.settlements.settled[ID] = SETTLED
     dispatcher.home.gate.set()
     await settle_down()

@@ -272,6 +272,17 @@ async def test_at_the_stop_what_is_inherited_stays_and_everything_is_given_back(
     assert not dispatcher.traffic.in_hand
 
 
+async def test_at_the_stop_what_is_booked_and_not_stored_is_not_returned(dispatcher: Dispatcher) -> None:
+    """SETTLEMENTS is full or away: its line stays, so that whoever inherits it asks, and charges nobody again."""
+    dispatcher.home.outcomes.append(BOOKED)
+    dispatcher.settlements.stores_failing = 10**9
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    await dispatcher.attempting.finish(0.01)
+    assert not [each for each in dispatcher.noted if each.startswith("returned")]
+    assert "nak handle at once" in dispatcher.noted
+
+
 async def test_an_owner_that_is_alive_keeps_its_payment(dispatcher: Dispatcher) -> None:
     """Politely: what is in another's hands is not inherited for nothing."""
     dispatcher.alive.add(OTHER)

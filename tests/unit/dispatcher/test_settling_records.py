@@ -125,57 +125,81 @@ async def test_a_settlement_is_stored_before_the_ack_and_for_as_long_as_it_takes
 
 
 def books(dispatcher: Dispatcher) -> None:
-    """Let the home processor have booked another payment a moment ago."""
-    dispatcher.attempting._refusals[AT_HOME].booked(dispatcher.clock.ms)
+    """Let the home processor book another payment that is sent now."""
+    dispatcher.clock.ms += 1
+    dispatcher.attempting._refusals[AT_HOME].booked(dispatcher.clock.ms, dispatcher.traffic.in_hand)
 
 
 async def test_a_refusal_is_a_line_in_the_log_then_a_settlement_then_an_ack(dispatcher: Dispatcher) -> None:
-    """Turned down for good by a processor that books others, after definite outcomes only: nothing was charged."""
-    books(dispatcher)
-    dispatcher.home.outcomes.append(Refused("400"))
+    """Turned down twice by a processor that books others, after definite outcomes only: nothing was charged."""
+    dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
     await dispatcher.deliver(seq=4)
     await dispatcher.routed_to(HOME)
+    books(dispatcher)
+    await dispatcher.time_passes()
     expected = PaymentRefused(ID, Cents(1990), HOME, detail="400", accepted_at=NOON, payment_seq=4)
     assert dispatcher.settlements.events == [expected]
-    assert dispatcher.noted[2:] == ["charge home", "refused home/1", "find", "store home", "ack handle"]
+    assert dispatcher.noted[-5:] == ["charge home", "refused home/1", "find", "store home", "ack handle"]
 
 
 async def test_a_refusal_is_provisional_until_the_processor_books_another_payment(dispatcher: Dispatcher) -> None:
-    """It waits in hand, unacked; the booking shows that it was the payment's fault."""
-    dispatcher.home.outcomes.append(Refused("400"))
+    """It is sent again, unacked, however often it is refused; that others were booked before it says nothing."""
+    books(dispatcher)
+    dispatcher.home.outcomes.extend([Refused("400"), Refused("400"), BOOKED])
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
+    await dispatcher.time_passes()
     assert not dispatcher.settlements.events
-    assert await dispatcher.time_passes(60_000) == []
-    dispatcher.attempting._settle_refused(AT_HOME, dispatcher.clock.ms)
-    await settle_down()
-    assert [type(event) for event in dispatcher.settlements.events] == [PaymentRefused]
+    await dispatcher.time_passes()
+    assert settled(dispatcher).processor == HOME
+
+
+async def test_what_was_refused_while_everything_was_is_booked_when_the_processor_books_again(
+    dispatcher: Dispatcher,
+) -> None:
+    """Another one that is booked first does not make it the payment's fault."""
+    dispatcher.home.outcomes.extend([Refused("400"), BOOKED])
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    books(dispatcher)
+    await dispatcher.time_passes()
+    assert settled(dispatcher).processor == HOME
+
+
+async def test_a_booking_of_what_was_sent_before_the_refusal_does_not_count(dispatcher: Dispatcher) -> None:
+    """Its answer may be late: the processor may have begun to refuse everything since."""
+    dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
+    await dispatcher.deliver()
+    sent_ms = dispatcher.clock.ms - 1
+    await dispatcher.routed_to(HOME)
+    dispatcher.attempting._refusals[AT_HOME].booked(sent_ms, dispatcher.traffic.in_hand)
+    await dispatcher.time_passes()
+    assert not dispatcher.settlements.events
 
 
 async def test_a_processor_that_refuses_everything_is_misconfigured_and_nothing_is_refused(
     dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Five provisional refusals: it fails, and all five were not booked and may go elsewhere, and so may the next."""
-    for number in range(1, 7):
+    """Five provisional refusals: it fails, and what it refuses from then on was not booked and goes elsewhere."""
+    dispatcher.home.outcomes.extend([Refused("400")] * 9)
+    dispatcher.dear.outcomes.extend([BOOKED] * 5)
+    for number in range(1, 6):
         payment_id = f"{ID[:-1]}{number}"
-        dispatcher.home.outcomes.append(Refused("400"))
-        dispatcher.dear.outcomes.append(BOOKED)
         data = encode(PaymentAccepted(payment_id, Cents(1990), NOON))
         await dispatcher.deliver(seq=number, handle=f"handle {number}", data=data)
-        payment = dispatcher.traffic.in_hand[payment_id]
         dispatcher.traffic._ready.clear()
-        dispatcher.clock.ms += 20_000
-        dispatcher.attempting.start(Start(payment, AT_HOME))
+        dispatcher.attempting.start(Start(dispatcher.traffic.in_hand[payment_id], AT_HOME))
         await settle_down()
     assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
-    assert {event.processor for event in dispatcher.settlements.events} == {DEAR}
-    assert len(dispatcher.settlements.events) == 6
     assert "processor.refuses_everything" in caplog.messages
+    for _ in range(8):
+        await dispatcher.time_passes(20_000)
+    assert {event.processor for event in dispatcher.settlements.events} == {DEAR}
+    assert len(dispatcher.settlements.events) == 5
 
 
 async def test_a_refusal_of_a_payment_in_doubt_is_not_final(dispatcher: Dispatcher) -> None:
     """An earlier attempt, ours or another's, may have charged: only a booking ends this, or an operator."""
-    books(dispatcher)
     dispatcher.home.outcomes.extend([Unknown("no answer"), Refused("400")])
     dispatcher.home.lookups.extend([Absent(), RECORDED])
     await dispatcher.deliver()

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sandbox.chaos.acts import NEW, Group
 from sandbox.chaos.options import read
-from sandbox.chaos.planner import Group
 from services.contracts.setting import SettingError
 
 
@@ -45,6 +45,7 @@ def test_what_is_printed_repeats_the_run() -> None:
         ("RATE", "0"),
         ("FAULTS", "kill,rust"),
         ("DISPATCHERS", "9"),
+        ("STORE", "forwards"),
         ("IN_FLIGHT_MAX", "many"),
     ],
 )
@@ -57,3 +58,12 @@ def test_a_wrong_value_is_named(name: str, text: str) -> None:
 def test_none_is_no_group() -> None:
     """A run without faults can be asked for."""
     assert read(["--faults", "none"], {}).groups == frozenset()
+
+
+def test_the_new_faults_can_be_asked_for_alone_with_kills() -> None:
+    """And what is printed asks for the same."""
+    options = read(["--faults", "new", "--store", "back"], {})
+    assert options.groups == NEW | {Group.KILL}
+    assert options.store_goes_back
+    assert read(["--faults", "new,processor"], {}).groups == NEW | {Group.KILL, Group.PROCESSOR}
+    assert read([], dict(word.split("=") for word in options.repeat.split())) == options

@@ -6,8 +6,10 @@ from random import Random
 import orjson
 import pytest
 
+from sandbox.chaos.acts import Act, Group, Kind, Setting
 from sandbox.chaos.moods import random_mood
-from sandbox.chaos.planner import DEATHS_MAX, REST_S, WINDOW_S, Act, Group, Kind, Setting, plan
+from sandbox.chaos.planner import plan
+from sandbox.chaos.victims import DEATHS_MAX, REST_S, WINDOW_S
 from sandbox.processor.faults import Fault, Plan, read_plan
 
 ALL = frozenset(Group)
@@ -28,6 +30,11 @@ def hits(acts: tuple[Act, ...], part: str) -> list[Act]:
     return [act for act in acts if act.target == part and act.kind in HITS]
 
 
+def is_reconfigured(act: Act, part: str) -> bool:
+    """Whether the part is started with other settings at the beginning, and without them at the end."""
+    return act.kind is Kind.RECONFIGURE and act.target == part
+
+
 def test_the_same_seed_gives_the_same_faults_and_another_one_others() -> None:
     """A run can be repeated."""
     assert plan(7, setting(), ALL) == plan(7, setting(), ALL)
@@ -40,6 +47,7 @@ def test_no_part_dies_more_often_than_its_supervisor_bears(seed: int) -> None:
     acts = plan(seed, setting(), ALL)
     for part in (*SERVICES, *PROCESSORS):
         deaths = [act.at_s for act in hits(acts, part) if act.kind in DEADLY]
+        deaths += [end_s for act in acts if is_reconfigured(act, part) for end_s in (act.at_s, act.at_s + act.lasts_s)]
         for death in deaths:
             assert sum(death <= other < death + WINDOW_S for other in deaths) <= DEATHS_MAX
 
@@ -59,7 +67,7 @@ def test_ten_minutes_have_sixty_kills_and_freezes_and_every_kind_of_fault(seed: 
     """A long run is worth its time, whatever its seed."""
     acts = plan(seed, setting(), ALL)
     assert sum(act.kind in (Kind.KILL, Kind.FREEZE) for act in acts) >= 60
-    assert {act.kind for act in acts} == set(Kind)
+    assert {act.kind for act in acts} == set(Kind) - {Kind.STORE_BACK}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -70,7 +78,7 @@ def test_faults_come_in_order_and_are_over_when_the_load_ends(seed: int) -> None
     assert all(act.at_s >= 0 and act.at_s + act.lasts_s <= 60 for act in acts)
 
 
-@pytest.mark.parametrize("group", [Group.PROCESSOR, Group.PROFILE, Group.NETWORK, Group.FULL])
+@pytest.mark.parametrize("group", [Group.PROCESSOR, Group.PROFILE, Group.NETWORK, Group.FULL, Group.CLOCKS])
 def test_leaving_a_group_out_changes_nothing_for_the_others(group: Group) -> None:
     """Each group has dice of its own."""
     alone = plan(7, setting(), frozenset({group}))
@@ -101,6 +109,6 @@ def test_a_mood_is_what_a_processor_takes() -> None:
 
 
 def test_every_fault_of_a_processor_is_in_some_mood() -> None:
-    """None is forgotten."""
+    """None is forgotten, but for the one by which a processor that books others may have a payment refused for good."""
     dice = Random(7)  # noqa: S311  # not cryptography
-    assert {name for _ in range(200) for name in random_mood(dice)["rates"]} == {fault.value for fault in Fault}
+    assert {name for _ in range(200) for name in random_mood(dice)["rates"]} == set(Fault) - {Fault.BAD_REQUEST}

@@ -4,7 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from sandbox.chaos.report import Figures, rows
+from sandbox.chaos.going_back import Lacked
+from sandbox.chaos.report import Figures, rows, show_lacked
 
 GOOD = Figures(
     repeat="SEED=1",
@@ -26,7 +27,13 @@ GOOD = Figures(
     take_overs=1,
     slowest_s=1.5,
     charged={"default": 10},
+    released=1,
+    charged_as_announced=0,
+    lacked_lost=0,
+    lacked_charged=0,
     alarms={},
+    longest_standstill_s=1.0,
+    standstill_s=0,
     queue_length=0,
     verdicts={"lost": 0, "doubled": 0, "differing": 0},
 )
@@ -49,8 +56,19 @@ def test_a_queue_that_is_not_known_to_be_empty_is_a_failure(length: int | None) 
     assert not replace(GOOD, queue_length=length).has_passed
 
 
+def test_a_standstill_is_a_failure() -> None:
+    """Payments that wait while a processor serves are not settled in time, even if they are settled in the end."""
+    assert not replace(GOOD, standstill_s=1).has_passed
+
+
 def test_the_table_shows_something_for_every_figure() -> None:
     """No row is empty, and nothing is left out."""
     shown = dict(rows(GOOD))
     assert all(shown.values())
-    assert len(shown) >= len(fields(GOOD)) - 6
+    assert len(shown) >= len(fields(GOOD)) - 9
+
+
+def test_what_the_copies_lack_is_counted_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A few of them here, all of them in the result."""
+    show_lacked(Lacked(lost=["a", "b", "c", "d"], charged=[]))
+    assert capsys.readouterr().out == "Not in the copy, lost: 4: a, b, c, ...\n"

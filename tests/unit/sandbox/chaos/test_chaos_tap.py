@@ -1,7 +1,7 @@
 """What is written in ASSIGNMENTS: which line is a move, and which a take-over."""
 
 from sandbox.chaos.tap import Lines
-from sandbox.nats_wire import _message
+from sandbox.nats_wire import _message, _question
 from services.contracts.assignments import Kind, Line, TurnAssigned, encode_assignment
 
 A, B = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
@@ -20,6 +20,24 @@ def test_another_processor_is_a_move_and_the_same_one_a_take_over() -> None:
     lines.written(said(B, "fallback/1", "returned"))
     lines.written(said(B, "default/1"))
     assert (lines.moves, lines.take_overs) == (1, 1)
+
+
+def test_payments_of_a_processor_are_found_by_their_last_line() -> None:
+    """The newest line first: a payment in doubt has been sent lately."""
+    lines = Lines()
+    for payment_id, generation in ((A, "default/1"), (B, "default/2"), (A, "default/1")):
+        lines.written(said(payment_id, generation))
+    assert lines.assigned_to("default") == [A, B]
+    lines.written(said(A, "fallback/1"))
+    assert lines.assigned_to("default") == [B]
+
+
+def test_a_question_has_its_headers_before_its_data() -> None:
+    """With both lengths, of the headers and of all."""
+    assert _question("a.b _INBOX.1", b"data", None) == b"PUB a.b _INBOX.1 4\r\ndata\r\n"
+    head = b"NATS/1.0\r\nNats-Msg-Id: 7\r\n\r\n"
+    expected = b"HPUB a.b _INBOX.1 %d %d\r\n" % (len(head), len(head) + 4) + head + b"data\r\n"
+    assert _question("a.b _INBOX.1", b"data", {"Nats-Msg-Id": "7"}) == expected
 
 
 def test_a_message_of_the_bus_is_read_with_its_headers() -> None:

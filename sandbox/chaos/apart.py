@@ -1,0 +1,61 @@
+"""An ingress with a wrong clock: stores payments as one does, with an `acceptedAt` that is apart from everybody's.
+
+What a wrong clock changes is this one stamp, so the harness writes it itself, with the message id of an ingress. A
+preloaded libfaketime would bend the monotonic clock, timeouts and TLS of the process too, and is in no wheel.
+"""
+
+import asyncio
+import json
+import time
+from random import Random
+
+from sandbox.chaos.load import new_id
+from sandbox.chaos.offers import ACCEPTED, Asked, Offer, Reply
+from sandbox.chaos.world import World
+from sandbox.nats_wire import Message, WireError
+from services.contracts import subjects
+from services.contracts.events import PaymentAccepted, encode
+from services.contracts.money import Cents
+from services.contracts.stamp import stamp_from_micros
+
+UNAVAILABLE = 503
+
+
+class Apart:
+    """Stores payments, and remembers them among all offers, so that they are audited like these."""
+
+    def __init__(self, world: World, offers: dict[str, Offer], dice: Random) -> None:
+        self._world = world
+        self._offers = offers
+        self._dice = dice
+
+    async def store(self, apart_s: float, lasts_s: float, per_s: float) -> str:
+        """Store payments for a while; return how many were accepted."""
+        begun_s, accepted = time.monotonic(), 0
+        while time.monotonic() < begun_s + lasts_s:
+            accepted += await self._one(apart_s)
+            await asyncio.sleep(self._dice.expovariate(per_s))
+        return f"{accepted} accepted"
+
+    async def _one(self, apart_s: float) -> bool:
+        offer = Offer(new_id(self._dice), self._dice.randint(1, 100_000), apart_s=apart_s)
+        self._offers[offer.id] = offer
+        accepted_at = stamp_from_micros(round((time.time() + apart_s) * 1e6))
+        data = encode(PaymentAccepted(offer.id, Cents(offer.cents), accepted_at))
+        offer.sends(time.time(), f"stored by a clock {apart_s:+.0f} s apart: {accepted_at}")
+        try:
+            async with self._world.wire() as wire:
+                answer = await wire.ask(subjects.accepted(offer.id), data, {"Nats-Msg-Id": offer.id})
+        except WireError as error:
+            reply = Reply(time.time(), 0, str(error))  # stored or not: nobody knows
+        else:
+            reply = _reply(answer)
+        offer.is_answered(Asked.OFFER, reply)
+        return offer.accepted_s is not None
+
+
+def _reply(answer: Message) -> Reply:
+    said = json.loads(answer.data)
+    if "error" in said:
+        return Reply(time.time(), UNAVAILABLE, str(said["error"]))
+    return Reply(time.time(), ACCEPTED, f"PubAck {said['seq']}")

@@ -1,0 +1,89 @@
+"""Changes that operators make to a running system, and the one that befalls it: its store goes back in time.
+
+What changes is what the system goes by: who charges, at which address, for which fee, and what it remembers.
+"""
+
+from collections.abc import Iterator
+from random import Random
+
+from sandbox.chaos.acts import REPLACED_MAX, Act, Kind, Setting
+from sandbox.chaos.moods import happens
+from sandbox.chaos.victims import Victims
+
+FIRST_S = (4.0, 10.0)
+RECONFIGURE_S = (8.0, 14.0)
+RECONFIGURE_EVERY_S = (20.0, 35.0)
+MOVE_FIRST_S = (10.0, 20.0)
+MOVE_EVERY_S = (20.0, 35.0)
+BOTH_ADDRESSES_S = (0.0, 3.0)  # so long a processor that has moved is found at the old one too
+REPLACED = 0.7
+CHEAPEST = 0.85
+BACK_FIRST_S = (10.0, 18.0)
+BACK_EVERY_S = (35.0, 55.0)
+COPY_AGE_S = (6.0, 14.0)
+# Before the load ends: what is doubtful waits so long, and where nothing else comes it would look like a standstill.
+BACK_BEFORE_END_S = 45.0
+# From so long before the store goes back until so long after it, no reader is hit: one that has read more than the
+# store has must live to notice, unless nats-server is told not to sync each message.
+NOTICED_BEFORE_S = 1.0
+NOTICED_AFTER_S = 6.0
+# What a copy must not be older than: nobody could tell from it where payments were charged since, or why twice. And a
+# stream that was full when it was copied would be full for ever after.
+_NOT_WITHIN_COPY = frozenset({Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL})
+
+
+def reconfigurations(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
+    """Give restarts of a dispatcher with other settings, each with the restart that takes them back."""
+    at_s = dice.uniform(*FIRST_S)
+    while at_s < setting.length_s:
+        lasts_s = dice.uniform(*RECONFIGURE_S)
+        target = victims.choose(dice, at_s, deaths=2, among=setting.dispatchers)
+        if target is not None and target == victims.choose(dice, at_s + lasts_s, deaths=2, among=(target,)):
+            for death_s in (at_s, at_s + lasts_s):
+                victims.take(target, death_s, dies=True)
+            yield Act(at_s, Kind.RECONFIGURE, target, lasts_s)
+        at_s += lasts_s + dice.uniform(*RECONFIGURE_EVERY_S)
+
+
+def moves(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
+    """Give moves of a processor to another address, and restarts of a dispatcher with another one under its name."""
+    at_s, replaced = dice.uniform(*MOVE_FIRST_S), 0
+    while at_s < setting.length_s:
+        lasts_s = dice.uniform(*BOTH_ADDRESSES_S)
+        name = setting.processors[0] if happens(dice, CHEAPEST) else dice.choice(setting.processors[1:])
+        part = victims.choose(dice, at_s, deaths=1, among=setting.dispatchers)
+        is_free = name == victims.choose(dice, at_s, deaths=0, among=(name,))
+        if happens(dice, REPLACED) and replaced < REPLACED_MAX and part is not None and is_free:
+            replaced += 1
+            victims.take(part, at_s, lasts_s, dies=True)
+            victims.take(name, at_s, lasts_s, dies=False)
+            yield Act(at_s, Kind.REPLACE, name, lasts_s, {"restart": part})
+        else:
+            yield Act(at_s, Kind.MOVE, name, lasts_s)
+        at_s += lasts_s + dice.uniform(*MOVE_EVERY_S)
+
+
+def stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
+    """Give copies of the store, each put back a while later; to be planned before anything else is."""
+    at_s = dice.uniform(*BACK_FIRST_S)
+    while at_s + (lasts_s := dice.uniform(*COPY_AGE_S)) < setting.length_s - BACK_BEFORE_END_S:
+        victims.take("nats", at_s, dies=False)
+        victims.take("nats", at_s + lasts_s, dies=True)
+        for part in ("ledger", *setting.dispatchers):  # each starts again when it has noticed
+            victims.take(part, at_s + lasts_s - NOTICED_BEFORE_S, NOTICED_BEFORE_S + NOTICED_AFTER_S, dies=True)
+        yield Act(at_s, Kind.STORE_BACK, "nats", lasts_s)
+        at_s += lasts_s + dice.uniform(*BACK_EVERY_S)
+
+
+def apart_from_copies(acts: list[Act]) -> list[Act]:
+    """Leave out what may not happen between a copy of the store and its being put back."""
+    copies = [act for act in acts if act.kind is Kind.STORE_BACK]
+
+    def is_within(act: Act) -> bool:
+        end_s = act.at_s + act.lasts_s
+        return any(
+            act.at_s <= copy.at_s + copy.lasts_s + NOTICED_AFTER_S and end_s >= copy.at_s - NOTICED_BEFORE_S
+            for copy in copies
+        )
+
+    return [act for act in acts if act.kind not in _NOT_WITHIN_COPY or not is_within(act)]

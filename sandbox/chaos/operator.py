@@ -1,0 +1,66 @@
+"""An operator: releases payments in doubt, and moves processors, with the commands that the README gives."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from sandbox.chaos.releases import Release
+from sandbox.chaos.world import World
+from services.contracts import holding, subjects
+from services.contracts.events import NotAnEventError
+from services.contracts.holding import HoldingAsked
+
+ASKED_MAX = 40
+ANSWERED_WITHIN_S = 0.5  # a payment that no dispatcher knows of is not answered for at all
+COMMAND_WITHIN_S = 20.0
+_TOP = Path(__file__).parents[2]
+_RISK = "WHAT THIS RISKS: a double charge."
+
+
+async def in_doubt_at(world: World, processor: str) -> AsyncGenerator[str, None]:
+    """Give payments that are in doubt there, the newest line first; raises WireError if nats is away."""
+    async with world.wire() as wire:
+        for payment_id in world.lines.assigned_to(processor)[:ASKED_MAX]:
+            asked = holding.encode(HoldingAsked(payment_id))
+            with contextlib.suppress(TimeoutError, NotAnEventError):
+                async with asyncio.timeout(ANSWERED_WITHIN_S):
+                    answer = await wire.ask(subjects.DISPATCHER_PAYMENT, asked)
+                known = holding.decode_holding(answer.data)
+                if known.in_doubt and known.owner and known.processor == processor:
+                    yield payment_id
+
+
+async def release(world: World, payment_id: str, bound_to: str, to: str) -> Release:
+    """Run the command, and return what it said."""
+    accepted = ("--i-accept-the-risk-of-a-double-charge", payment_id)
+    code, text = await _command(world, "release", payment_id, "--to", to, "--reason", "chaos", *accepted)
+    return Release(payment_id, bound_to, to, code=code, announced=_RISK in text, said=text)
+
+
+async def move(world: World, name: str, url: str) -> bool:
+    """Run the command that says where a processor is now; return whether it is done."""
+    code, _ = await _command(world, "processors", "move", name, "--to", url)
+    return code == 0
+
+
+async def _command(world: World, module: str, *arguments: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"services.audit.{module}", *arguments),
+        cwd=_TOP,
+        env={**os.environ, **world.environment, "NATS_URL": world.stack.nats_url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(COMMAND_WITHIN_S):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        said = b"killed: it did not end"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    return process.returncode or 0, said.decode(errors="replace")

@@ -1,0 +1,70 @@
+"""Does the changes of `changes`: other settings, other addresses, other processors, and a store that goes back."""
+
+import asyncio
+import shutil
+import signal
+import time
+
+from sandbox.chaos.acts import Act
+from sandbox.chaos.going_back import GoneBack
+from sandbox.chaos.load import Load
+from sandbox.chaos.operator import move
+from sandbox.chaos.world import World
+
+TRIES_MAX = 5  # of the operator's command, while nats is away
+
+
+class Upheavals:
+    """Changes under way; ``gone_back`` are the times between a copy of the store and its being put back."""
+
+    def __init__(self, world: World, load: Load) -> None:
+        self._world = world
+        self._load = load
+        self.gone_back: list[GoneBack] = []
+
+    async def reconfigure(self, act: Act) -> str:
+        """Have a dispatcher run for a while with the fees the other way round."""
+        stack = self._world.stack
+        stack.reconfigure(act.target, self._world.fees_reversed)
+        try:
+            await self._world.hit(act.target, signal.SIGTERM)
+            await asyncio.sleep(act.lasts_s)
+        finally:
+            stack.reconfigure(act.target, self._world.settings)
+        await self._world.hit(act.target, signal.SIGTERM)
+        return ""
+
+    async def move(self, act: Act) -> str:
+        """Have a processor be found at another address, say so, and a while later be found there only."""
+        processor = self._world.processors[act.target]
+        proxy = await processor.another_address()
+        for _ in range(TRIES_MAX):
+            if await move(self._world, act.target, proxy.url):
+                await asyncio.sleep(act.lasts_s)
+                await processor.leave_for(proxy)
+                return f"from {processor.seed_url} to {proxy.url}"
+        return "not said: it is found at both"
+
+    async def replace(self, act: Act) -> str:
+        """Give the name to another processor: all settings say so, and one dispatcher reads them."""
+        await self._world.replace(act.target)
+        for part in self._world.dispatchers:
+            self._world.stack.reconfigure(part, self._world.settings)
+        await self._world.hit(act.detail["restart"], signal.SIGTERM)
+        return f"by {self._world.processors[act.target].seed_url}"
+
+    async def put_store_back(self, act: Act) -> str:
+        """Copy the store, and a while later have nats-server start again on the copy.
+
+        Clients do not repeat what the copy lacks: it would be accepted anew, as the README says, and be charged again.
+        """
+        stack, copy = self._world.stack, self._world.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        copied_s = time.time()
+        await asyncio.to_thread(stack.copy_store, copy)
+        await asyncio.sleep(act.lasts_s)
+        self._world.signal("nats", signal.SIGSTOP)  # what is not stored by now never will be, before the copy is back
+        self._load.give_up_since(copied_s)
+        await asyncio.to_thread(stack.put_store_back, copy)
+        self.gone_back.append(GoneBack(copied_s, time.time()))
+        return ""

@@ -1,0 +1,69 @@
+"""A copy that was put back explains what was accepted since, and nothing else."""
+
+import pytest
+
+from sandbox.chaos.audit import Charge, Finding, Verdict
+from sandbox.chaos.going_back import GoneBack, lacked, perhaps_lacked, set_aside
+from sandbox.chaos.offers import Offer
+
+TIMES = [GoneBack(100.0, 110.0), GoneBack(200.0, 210.0)]
+
+
+def offer(payment_id: str, sent_s: float, accepted_s: float | None) -> Offer:
+    """One payment."""
+    made = Offer(payment_id, 1990, accepted_s=accepted_s)
+    made.sends(sent_s, "POST")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("sent_s", "accepted_s"),
+    [
+        (99.9, 100.1),  # stored before or after the copy
+        (105.0, 105.1),
+        (105.0, None),  # perhaps stored
+        (109.9, 111.0),  # stored before or after it was back
+        (150.0, None),  # before the second one was back
+        (205.0, 205.1),
+    ],
+)
+def test_what_may_have_been_stored_between_a_copy_and_its_return_may_be_lacked(
+    sent_s: float, accepted_s: float | None
+) -> None:
+    """Also where its client knows nothing."""
+    assert perhaps_lacked(offer("a", sent_s, accepted_s), TIMES)
+
+
+@pytest.mark.parametrize(("sent_s", "accepted_s"), [(99.0, 99.5), (111.0, 111.1), (211.0, None)])
+def test_every_promise_holds_for_what_was_accepted_before_or_after(sent_s: float, accepted_s: float | None) -> None:
+    """If it is lost, then it is lost."""
+    assert not perhaps_lacked(offer("a", sent_s, accepted_s), TIMES)
+
+
+def test_what_is_lacked_is_named_as_lost_or_charged() -> None:
+    """Unless a stream holds it after all, or nobody was promised anything."""
+    offers = {
+        each.id: each
+        for each in (
+            offer("lost", 105, 105.1),
+            offer("charged", 105, 105.1),
+            offer("settled", 105, 105.1),
+            offer("doubtful", 105, None),
+            offer("lost outside", 50, 50.1),
+        )
+    }
+    charges = [Charge("default", "charged", 1990, 0), Charge("default", "settled", 1990, 0)]
+    found = lacked(offers, charges, {"settled"}, TIMES)
+    assert (found.lost, found.charged) == (["lost"], ["charged"])
+
+
+def test_a_second_charge_is_a_finding_whatever_the_copy_lacks() -> None:
+    """And so is everything about any other payment, and about none."""
+    findings = [
+        Finding(Verdict.LOST, "named", ""),
+        Finding(Verdict.DIFFERING, "named", ""),
+        doubled := Finding(Verdict.DOUBLED, "named", ""),
+        lost := Finding(Verdict.LOST, "other", ""),
+        summary := Finding(Verdict.DIFFERING, "", "a summary"),
+    ]
+    assert set_aside(findings, {"named"}) == [doubled, lost, summary]

@@ -1,0 +1,51 @@
+"""When settling stands still: payments wait, a processor serves, and SETTLEMENTS does not grow."""
+
+from collections.abc import Iterable
+
+from sandbox.chaos.standstill import LIMIT_S, Sight, Standstill
+
+STILL = Sight(waiting=5, settled=100)
+
+
+def standstill(looks: Iterable[tuple[Sight | None, bool]]) -> Standstill:
+    """Look once a second; each look is what the streams hold, and whether a processor serves."""
+    found = Standstill()
+    for second, (sight, serves) in enumerate(looks):
+        found.look(float(second), sight, serves=serves)
+    return found
+
+
+def test_no_growth_while_payments_wait_and_a_processor_serves_is_a_standstill() -> None:
+    """It is as long as the time between the first look and the last one without growth."""
+    found = standstill([(STILL, True)] * 41)
+    assert found.longest_s == 40
+    assert found.beyond_s == 40 - LIMIT_S
+
+
+def test_a_short_one_is_not_too_long() -> None:
+    """A restart takes a few seconds, and nobody is told of it."""
+    assert standstill([(STILL, True)] * 31).beyond_s == 0
+
+
+def test_growth_ends_it() -> None:
+    """One settlement is enough to know that the river flows."""
+    grown = Sight(waiting=5, settled=101)
+    found = standstill([(STILL, True)] * 11 + [(grown, True)] * 6)
+    assert found.longest_s == 10
+
+
+def test_an_empty_queue_is_no_standstill() -> None:
+    """Where nothing waits there is nothing to settle."""
+    assert standstill([(Sight(waiting=0, settled=100), True)] * 60).longest_s == 0
+
+
+def test_time_without_a_processor_is_left_out_and_hides_nothing() -> None:
+    """Ten seconds before an outage of both and ten after it are one standstill of twenty."""
+    looks = [(STILL, True)] * 11 + [(STILL, False)] * 30 + [(STILL, True)] * 11
+    assert standstill(looks).longest_s == 20
+
+
+def test_time_without_an_answer_from_nats_counts() -> None:
+    """Nothing is settled then either, and what waited still waits."""
+    assert standstill([(STILL, True)] * 2 + [(None, True)] * 5).longest_s == 6
+    assert standstill([(None, True)] * 5).longest_s == 0
