@@ -169,7 +169,7 @@ class Dispatchers(Ground):
 
 TestDispatchers = Dispatchers.TestCase
 TestDispatchers.settings = settings(
-    max_examples=400,
+    max_examples=300,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,
