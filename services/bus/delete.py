@@ -1,4 +1,4 @@
-"""Deleting one message of a stream."""
+"""Deleting messages of a stream, without waiting for an answer."""
 
 import orjson
 
@@ -15,3 +15,13 @@ def delete_message(bus: Bus, stream: str, seq: int) -> None:
     """
     request = orjson.dumps({"seq": seq, "no_erase": True})
     bus.publish(f"$JS.API.STREAM.MSG.DELETE.{stream}", request, within_s=WITHIN_S)
+
+
+def purge_before(bus: Bus, stream: str, subject: str, seq: int) -> None:
+    """Have all messages of a subject deleted that stand before a sequence; as ``delete_message`` otherwise.
+
+    Raises:
+        BusAwayError: not connected; nothing was sent.
+    """
+    request = orjson.dumps({"filter": subject, "seq": seq})
+    bus.publish(f"$JS.API.STREAM.PURGE.{stream}", request, within_s=WITHIN_S)

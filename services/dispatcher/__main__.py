@@ -82,7 +82,8 @@ async def _settle(
 
     clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
-    stream, assignments = PaymentStream(bus), AssignmentStream(bus, instance)
+    stream = PaymentStream(bus)
+    assignments = AssignmentStream(bus, instance, is_met=lambda: stream.is_open)
     pollers = HealthPollers(bus, clock, name_of_process())
     charging = Charging(
         transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from services.bus.connection import Bus, BusAwayError
-from services.bus.delete import delete_message
+from services.bus.delete import delete_message, purge_before
 from services.bus.follow import Follower
 from services.bus.publish import Stored, store
 from services.bus.work_queue import Delivery
@@ -30,10 +30,18 @@ class UnreadableAssignmentError(Exception):
 
 
 class AssignmentStream:
-    """One writer of the stream; ``instance`` names its subject."""
+    """One writer of the stream.
 
-    def __init__(self, bus: Bus, instance: str) -> None:
+    Args:
+        bus: the connection.
+        instance: names its subject.
+        is_met: whether the store that this connection leads to is known to be the one that was read, and not an older
+            copy, in which a sequence stands for another message: only then is anything deleted.
+    """
+
+    def __init__(self, bus: Bus, instance: str, is_met: Callable[[], bool] = lambda: True) -> None:
         self._bus = bus
+        self._is_met = is_met
         self._subject = subjects.assigned(instance)
 
     def send(self, message: TurnAssigned) -> bool:
@@ -63,11 +71,20 @@ class AssignmentStream:
             raise BusAwayError(f"{generation} could not be closed: {result}")
 
     async def delete(self, at: int) -> None:
-        """Delete a message, without waiting for the answer; one that is not deleted stays, and costs room."""
+        """Delete a message, without waiting for the answer; one that is not deleted stays until the next purge."""
         try:
-            delete_message(self._bus, subjects.ASSIGNMENTS, at)
+            if self._is_met():
+                delete_message(self._bus, subjects.ASSIGNMENTS, at)
         except BusAwayError as error:
             log.debug("assignments.not_deleted", extra={"at": at, "error": str(error)})
+
+    def purge_before(self, at: int) -> None:
+        """Delete what was written here before a sequence, where an earlier deletion was lost."""
+        try:
+            if self._is_met():
+                purge_before(self._bus, subjects.ASSIGNMENTS, self._subject, at)
+        except BusAwayError as error:
+            log.debug("assignments.not_purged", extra={"before": at, "error": str(error)})
 
     def follower(self, read: Callable[[Assignment, int], None]) -> Follower:
         """Return what reads the log in its order, from its beginning, into ``read``."""

@@ -125,9 +125,12 @@ def up(
 
 
 def rinha(
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="smoke, preview or final.")] = "preview",
+    profile: Annotated[
+        str, typer.Argument(metavar="PROFILE", help="smoke, preview, final, edge, edge-final.")
+    ] = "preview",
     *,
     limits: LimitsOption = None,
+    engine: Annotated[Word, typer.Option(metavar="docker", help="Run it against docker compose (processes).")] = None,
     no_stack: Annotated[Switch, typer.Option("--no-stack", metavar=FLAG, help="Test what is up already.")] = False,
     base_url: Annotated[Word, typer.Option(metavar="URL", help="The backend (http://127.0.0.1:9999).")] = None,
     processors: Annotated[Word, typer.Option(metavar="URL,URL", help="Default and fallback, to be broken.")] = None,
@@ -135,7 +138,7 @@ def rinha(
 ) -> None:
     """Run a load test of the challenge, and print its score."""
     flags = {"--no-stack": no_stack, "--base-url": base_url, "--processors": processors, "--out": out}
-    _become("sandbox.rinha", [*_flags(flags), profile], {"LIMITS": limits})
+    _become("sandbox.rinha", [*_flags(flags), profile], {"LIMITS": limits, "ENGINE": engine})
 
 
 def chaos(
@@ -144,6 +147,7 @@ def chaos(
     minutes: Annotated[Word, typer.Option(metavar="N", help="How long (2).")] = None,
     rate: Annotated[Word, typer.Option(metavar="N", help="Payments a second (50).")] = None,
     faults: Annotated[Word, typer.Option(metavar="GROUPS", help="Which, with commas, or none (all).")] = None,
+    store: Annotated[Word, typer.Option(metavar="back", help="Put NATS's store back from copies.")] = None,
     dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many the stack runs (1).")] = None,
     in_flight_max: Annotated[Word, typer.Option(metavar="N", help="Calls at once to one processor.")] = None,
     keep: Annotated[
@@ -152,8 +156,8 @@ def chaos(
     folder: Annotated[Path | None, typer.Option(help="Where logs, journals and result.json go, and stay.")] = None,
 ) -> None:
     """Break everything under load for a while, then audit every payment."""
-    words = {"--seed": seed, "--minutes": minutes, "--rate": rate, "--faults": faults, "--dispatchers": dispatchers}
-    flags = _flags({**words, "--keep": keep, "--folder": folder})
+    words = {"--seed": seed, "--minutes": minutes, "--rate": rate, "--faults": faults, "--store": store}
+    flags = _flags({**words, "--dispatchers": dispatchers, "--keep": keep, "--folder": folder})
     _become("sandbox.chaos", flags, {"IN_FLIGHT_MAX": in_flight_max})
 
 

@@ -48,6 +48,11 @@ class PaymentStream:
         """Payments asked for that have not come."""
         return self._queue.outstanding if self._queue else 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this connection's store was met, and read as far as it must be."""
+        return self._queue is not None and self._queue.is_open
+
     def pull(self, count: int) -> None:
         """Ask for so many: those that wait, or the next one to come."""
         if self._queue is not None:

@@ -70,6 +70,11 @@ class AssignmentLog:
                 self.closed.add(generation)
                 return ()
 
+    def done_before(self) -> int:
+        """Return a sequence before which nobody needs a message any more that assigns: all of it is settled."""
+        needed = (*self._messages, *self.marks)
+        return min(needed, default=self.read_to + 1)
+
     def settled(self, payment_id: str) -> list[int]:
         """Forget a payment that is settled or refused; return the messages that may be deleted now."""
         self._views.pop(payment_id, None)

@@ -92,6 +92,7 @@ class Dispatching:
             log_read=log_read,
             traffic=traffic,
             assigning=self.assigning,
+            assignments=assignments,
             settlements=settlements,
             is_alive=lambda other: other == owner or is_alive(other),
         )

@@ -71,6 +71,9 @@ class Assignments(Protocol):
     async def publish(self, message: TurnAssigned) -> bool:
         """Store a message; return whether it is known to be stored. False: it may be, or may yet, be there."""
 
+    def purge_before(self, at: int) -> None:
+        """Delete what this dispatcher assigned before a sequence, where an earlier deletion was lost. Never raises."""
+
     async def delete(self, at: int) -> None:
         """Delete a message all of whose payments are settled. Never raises: one that stays costs room, not money."""
 

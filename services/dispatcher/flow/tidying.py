@@ -13,10 +13,11 @@ from services.contracts.away import AwayError
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
-from services.dispatcher.flow.ports import Settlements
+from services.dispatcher.flow.ports import Assignments, Settlements
 
 EVERY_S = 2.0
 IDS_AT_ONCE = 500
+PURGE_EVERY = 5  # times
 
 
 class Tidying:
@@ -28,15 +29,18 @@ class Tidying:
         log_read: AssignmentLog,
         traffic: Traffic,
         assigning: Assigning,
+        assignments: Assignments,
         settlements: Settlements,
         is_alive: Callable[[str], bool],
     ) -> None:
         self._log = log_read
         self._traffic = traffic
         self._assigning = assigning
+        self._assignments = assignments
         self._settlements = settlements
         self._is_alive = is_alive
         self._seen_before: set[str] = set()
+        self._times = 0
 
     async def run(self) -> None:
         """Tidy until cancelled."""
@@ -58,6 +62,10 @@ class Tidying:
                 if payment_id not in self._traffic.in_hand:
                     self._assigning.forget(payment_id)
         self._assigning.drop_marks(self._is_alive)
+        self._times += 1
+        if self._times % PURGE_EVERY == 0:
+            # A deletion is lost where the server is killed right after it, or the connection ends.
+            self._assignments.purge_before(self._log.done_before())
         unclaimed = Counter(
             view.generation
             for payment_id, view in self._log.views()

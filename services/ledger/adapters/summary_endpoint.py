@@ -51,7 +51,7 @@ class SummaryEndpoint:
         asked, answered = schema_of(summary.SummaryAsked), schema_of(summary.SummaryAnswered)
         about = {
             subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered, self._reach),
-            LEDGER_STATE: About(STATE_IS, figures=self._ledger.state),
+            LEDGER_STATE: About(STATE_IS, figures=self._state),
         }
         await serve(bus, subjects.LEDGER, DESCRIPTION, answers, about, instance=instance)
 
@@ -68,11 +68,15 @@ class SummaryEndpoint:
         return summary.encode(summary.SummaryAnswered(totals))
 
     async def state(self, _data: bytes) -> bytes:
-        """Answer with the state, whatever was asked, and how long a booking took to be counted (ms; null: none yet)."""
+        """Answer with the state, whatever was asked."""
+        return orjson.dumps(self._state())
+
+    def _state(self) -> Mapping[str, object]:
+        """Return the state, and how long a booking took to be counted (ms; null: none yet)."""
         took = self._ledger.counted_after.counts
         p50, p99 = quantile_ms(took, 0.5), quantile_ms(took, 0.99)
         counted = None if p50 is None or p99 is None else {"p50": round(p50, 1), "p99": round(p99, 1)}
-        return orjson.dumps({**self._ledger.state(), "bookedToCountedMs": counted})
+        return {**self._ledger.state(), "bookedToCountedMs": counted}
 
     def _reach(self) -> Mapping[str, object]:
         """Return what a summary answered now would cover."""

@@ -121,8 +121,9 @@ async def test_stats_tell_the_services_own_figures(wire: Wire, river: River) -> 
     async def at_rest() -> bool:
         state = json.loads((await wire.ask("ledger.state")).data)
         dispatchers = await all_answers(wire, "$SRV.STATS.dispatcher", DISPATCHERS)
-        in_hand = sum(service["endpoints"][0]["data"]["inHand"] for service in dispatchers)
-        return bool(state["entries"] == 20 and in_hand == 0)
+        figures = [service["endpoints"][0]["data"] for service in dispatchers]
+        left = sum(each["inHand"] + each["backlog"] for each in figures)  # the backlog is as of the last look
+        return bool(state["entries"] == 20 and left == 0)
 
     await until(at_rest, "all is settled and counted")
     state = json.loads((await wire.ask("ledger.state")).data)

@@ -166,6 +166,7 @@ class FakeAssignments:
     unread: list[tuple[Assignment, int]] | None = None
     published: list[TurnAssigned] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
+    purged: list[int] = field(default_factory=list)
 
     async def publish(self, message: TurnAssigned) -> bool:
         """As ``send``."""
@@ -198,6 +199,10 @@ class FakeAssignments:
         kept, self.unread = self.unread or [], None
         for message, at in kept:
             self.read(message, at)
+
+    def purge_before(self, at: int) -> None:
+        """Note it."""
+        self.purged.append(at)
 
     async def delete(self, at: int) -> None:
         """Note it."""

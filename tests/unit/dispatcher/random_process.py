@@ -62,6 +62,11 @@ class Hands:
         """Send lines."""
         return not self.dead and self._world.send(message)
 
+    def purge_before(self, at: int) -> None:
+        """Delete lines before."""
+        if not self.dead:
+            self._world.purge_before(at)
+
     async def delete(self, at: int) -> None:
         """Delete lines."""
         await self._living()

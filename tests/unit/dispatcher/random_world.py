@@ -149,7 +149,17 @@ class World:
             self.write(message)
         return not mishap
 
+    def purge_before(self, at: int) -> None:
+        """Delete what assigns before a sequence, whoever wrote it: two processes may share a subject."""
+        for seq, message in enumerate(self.log[: at - 1], 1):
+            if isinstance(message, TurnAssigned):
+                self._delete(seq)
+
     async def delete(self, at: int) -> None:
+        """Delete a message."""
+        self._delete(at)
+
+    def _delete(self, at: int) -> None:
         """Delete a message of which every payment must be in SETTLEMENTS by now."""
         message = self.log[at - 1]
         if isinstance(message, TurnAssigned):

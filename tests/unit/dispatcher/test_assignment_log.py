@@ -190,3 +190,19 @@ def test_what_is_assigned_where_nobody_charges_any_more_is_counted() -> None:
     log.read(release(ONE, after=1), 3)
     assert log.left_behind({B}) == {}
     assert log.left_behind(set()) == {B: 1}
+
+
+def test_what_is_done_reaches_to_the_first_message_that_somebody_may_need() -> None:
+    """One that names a payment which is not settled, or one without lines that its author may still wait for."""
+    log = AssignmentLog()
+    assert log.done_before() == 1
+    log.read(turn(line(ONE)), 1)
+    log.read(turn(line(TWO)), 2)
+    log.read(turn(), 3)
+    assert log.done_before() == 1
+    log.settled(ONE)
+    assert log.done_before() == 2
+    log.settled(TWO)
+    assert log.done_before() == 3
+    del log.marks[3]
+    assert log.done_before() == 4
