@@ -126,7 +126,7 @@ def up(
 
 def rinha(
     profile: Annotated[
-        str, typer.Argument(metavar="PROFILE", help="smoke, preview, final, edge, edge-final.")
+        str, typer.Argument(metavar="PROFILE", help="smoke, preview, final, crowd, edge, edge-final.")
     ] = "preview",
     *,
     limits: LimitsOption = None,
