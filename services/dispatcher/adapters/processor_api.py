@@ -6,7 +6,7 @@ only by a complete 2xx or by the processor's own record of it.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, Protocol, cast
 
 import httpx
 import orjson
@@ -14,7 +14,8 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.money import amount_of, cents_of
 from services.contracts.stamp import stamp_from_text, text_of
-from services.dispatcher.adapters.connection import BODY_BYTES_MAX
+from services.dispatcher.adapters.connection import Answer as HttpAnswer
+from services.dispatcher.adapters.transport import Target, target
 from services.dispatcher.core.outcome import (
     Absent,
     Answer,
@@ -35,7 +36,19 @@ HEALTH_MS_MAX: Final = 3_600_000
 _DETAIL_CHARS_MAX: Final = 200
 _OK: Final = 200
 _NOT_FOUND: Final = 404
-_JSON: Final = (b"Content-Type", b"application/json")
+_JSON: Final = ("Content-Type", "application/json")
+
+
+class Transport(Protocol):
+    """What sends the requests."""
+
+    async def exchange(self, target: Target, content: bytes, timeout_s: float) -> HttpAnswer:
+        """Send a request once and return its complete answer, within ``timeout_s``.
+
+        Raises:
+            httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
+            Exception: any other: there is no complete answer; the request may have arrived.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class ProcessorApi:
     def __init__(
         self,
         url: str,
-        transport: httpx.AsyncBaseTransport,
+        transport: Transport,
         *,
         call_timeout_s: float,
         health_timeout_s: float,
@@ -91,11 +104,10 @@ class ProcessorApi:
         self._speaks_for_itself = speaks_for_itself
         self.url = url
         self._transport = transport
-        self._payments = httpx.URL(f"{url}/payments")
-        self._health = httpx.URL(f"{url}/payments/service-health")
-        self._host = (b"Host", self._payments.netloc)
-        self._call_limits = {"timeout": httpx.Timeout(call_timeout_s).as_dict()}
-        self._health_limits = {"timeout": httpx.Timeout(health_timeout_s).as_dict()}
+        self._payments = target("POST", httpx.URL(f"{url}/payments"), _JSON)
+        self._health = target("GET", httpx.URL(f"{url}/payments/service-health"))
+        self._call_timeout_s = call_timeout_s
+        self._health_timeout_s = health_timeout_s
 
     async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
         """Ask for one charge, and look it up where the reply does not say what became of it.
@@ -122,22 +134,22 @@ class ProcessorApi:
             Absent: it had not booked it when it answered; a charge still under way may yet be.
             LookupFailed: it did not say; ask again later.
         """
-        request = self._request("GET", httpx.URL(f"{self._payments}/{payment_id}"), self._call_limits)
+        asked = target("GET", httpx.URL(f"{self.url}/payments/{payment_id}"))
         try:
-            status, body = await self._exchange(request)
-            if status == _OK:
-                return _found(payment_id, body)
+            answer = await self._transport.exchange(asked, b"", self._call_timeout_s)
+            if answer.status == _OK:
+                return _found(payment_id, answer.body)
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
             return LookupFailed(_told(error))
-        return Absent() if status == _NOT_FOUND else LookupFailed(_detail(status, body))
+        return Absent() if answer.status == _NOT_FOUND else LookupFailed(_detail(answer))
 
     async def health(self) -> Health | HealthUnread:
         """Ask how the processor is; at most once in 5 s, counted over everyone who asks."""
         try:
-            status, body = await self._exchange(self._request("GET", self._health, self._health_limits))
-            if status != _OK:
-                return HealthUnread(_detail(status, body))
-            said = _health_body.decode(body)
+            answer = await self._transport.exchange(self._health, b"", self._health_timeout_s)
+            if answer.status != _OK:
+                return HealthUnread(_detail(answer))
+            said = _health_body.decode(answer.body)
         except Exception as error:  # noqa: BLE001 (a processor that cannot be asked has no known health)
             return HealthUnread(_told(error))
         return Health(said.failing, said.min_response_time)
@@ -147,39 +159,12 @@ class ProcessorApi:
             {"correlationId": payment_id, "amount": amount_of(amount_cents), "requestedAt": text_of(requested_at)}
         )
         try:
-            status, body = await self._exchange(self._request("POST", self._payments, self._call_limits, content))
+            answer = await self._transport.exchange(self._payments, content, self._call_timeout_s)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return NotSent(_told(error))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(_told(error))
-        return Answer(status, _detail(status, body))
-
-    def _request(
-        self, method: str, url: httpx.URL, limits: dict[str, dict[str, float | None]], content: bytes = b""
-    ) -> httpx.Request:
-        # Given its headers and a stream, httpx takes the request as it is; left to complete it, it costs seven-fold.
-        headers = [self._host, _JSON, (b"Content-Length", b"%d" % len(content))] if content else [self._host]
-        return httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content), extensions=limits)
-
-    async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
-        """Return status and complete body.
-
-        Raises:
-            httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
-            Exception: any other: there is no complete answer.
-        """
-        # Not through httpx.AsyncClient: redirects, cookies and auth are not wanted, and its layers cost more than
-        # twice what the call itself does.
-        response = await self._transport.handle_async_request(request)
-        body = b""
-        try:
-            async for part in cast("httpx.AsyncByteStream", response.stream):
-                body += part
-                if len(body) > BODY_BYTES_MAX:
-                    raise httpx.RemoteProtocolError(f"the body exceeds {BODY_BYTES_MAX} bytes")
-        finally:
-            await response.aclose()
-        return response.status_code, body
+        return Answer(answer.status, _detail(answer))
 
 
 def _found(payment_id: str, body: bytes) -> Found:
@@ -191,8 +176,8 @@ def _found(payment_id: str, body: bytes) -> Found:
     return Found(cents, stamp_from_text(said.requested_at))
 
 
-def _detail(status: int, body: bytes) -> str:
-    return f"{status} {body[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
+def _detail(answer: HttpAnswer) -> str:
+    return f"{answer.status} {answer.body[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
 
 
 def _told(error: Exception) -> str:

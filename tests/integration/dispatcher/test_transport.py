@@ -1,4 +1,4 @@
-"""The transport by itself: which httpx exception means what, and that it is an httpx transport like any other."""
+"""The transport by itself: which httpx exception means what."""
 
 import asyncio
 import socket
@@ -22,6 +22,7 @@ from tests.integration.dispatcher.misbehaving import (
     says,
     sends,
 )
+from tests.integration.dispatcher.transports import AsHttpx, post
 
 AMBIGUOUS = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 
@@ -29,7 +30,7 @@ AMBIGUOUS = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """Give httpx's own client over our transport."""
-    transport = ProcessorTransport(timeout_s=PATIENT_S, idle_max=4)
+    transport = AsHttpx(ProcessorTransport(idle_max=4), PATIENT_S)
     async with httpx.AsyncClient(transport=transport, timeout=PATIENT_S) as made:
         yield made
 
@@ -105,8 +106,8 @@ async def test_timeout_is_a_read_timeout(post: Script, client: httpx.AsyncClient
 async def test_call_under_way_at_the_close_is_ambiguous(misbehaving_server: Serve) -> None:
     """Giving the pool up ends a call, but says nothing about what became of its request."""
     server = await misbehaving_server(hangs)
-    transport = ProcessorTransport(timeout_s=SHORT_S, idle_max=1)
-    call = asyncio.create_task(transport.handle_async_request(httpx.Request("POST", server.url)))
+    transport = ProcessorTransport(idle_max=1)
+    call = asyncio.create_task(post(transport, server.url, SHORT_S))
     await server.was_asked.wait()
     await transport.aclose()
     with pytest.raises(AMBIGUOUS):
@@ -146,11 +147,11 @@ async def test_idle_connection_is_closed_before_its_server_would(
 async def test_no_more_connections_are_kept_than_allowed(misbehaving_server: Serve) -> None:
     """After a burst the surplus is closed; the others serve on."""
     server = await misbehaving_server(says(200))
-    async with ProcessorTransport(timeout_s=PATIENT_S, idle_max=2) as transport:
-        calls = [transport.handle_async_request(httpx.Request("POST", server.url)) for _ in range(5)]
+    async with ProcessorTransport(idle_max=2) as transport:
+        calls = [post(transport, server.url, PATIENT_S) for _ in range(5)]
         await asyncio.gather(*calls)
         for _ in range(5):
-            await asyncio.gather(*(transport.handle_async_request(httpx.Request("POST", server.url)) for _ in "12"))
+            await asyncio.gather(*(post(transport, server.url, PATIENT_S) for _ in "12"))
     assert server.connections == 5
 
 
@@ -194,9 +195,9 @@ async def test_interim_answer_is_not_the_answer(client: httpx.AsyncClient, misbe
 async def test_answer_without_an_end_is_none(script: Script, misbehaving_server: Serve) -> None:
     """Half a chunk, more than anyone should say, no length, another protocol: what became of it is not known."""
     server = await misbehaving_server(script)
-    async with ProcessorTransport(timeout_s=SHORT_S, idle_max=1) as transport:
+    async with ProcessorTransport(idle_max=1) as transport:
         with pytest.raises(AMBIGUOUS):
-            await transport.handle_async_request(httpx.Request("POST", server.url))
+            await post(transport, server.url, SHORT_S)
 
 
 async def test_answer_in_chunks_is_read_whole(client: httpx.AsyncClient, misbehaving_server: Serve) -> None:
