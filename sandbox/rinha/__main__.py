@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox.rinha import docker, figures, profile
+from sandbox.rinha import docker, figures, floor, profile
 from sandbox.rinha.backend import as_found, processes
 from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
@@ -54,6 +54,7 @@ def plan_from(arguments: list[str]) -> Plan:
         targets=Targets(_local(options.base_url), dict(zip(profile.PROCESSORS, urls, strict=True))),
         folder=options.out or RESULTS / chosen.name,
         start=as_found if options.no_stack else ENGINES[_engine()],
+        floor=floor.ENGINE_FILE if _engine() == "docker" else floor.FILE,
     )
 
 

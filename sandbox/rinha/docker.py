@@ -8,12 +8,14 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 import httpx
+import yaml
 
 from sandbox.rinha.backend import Backend
 from sandbox.rinha.processes import CannotRunError
@@ -31,6 +33,8 @@ READY_WITHIN_S = 90.0
 LOOK_EVERY_S = 0.1
 TAIL_LINES = 15
 NATS_PORT = 4222
+FLOOR_CONF = Path(__file__).with_name("floor.conf")
+INSIDE = 9999  # where nginx listens in its container
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,25 @@ def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
         (folder / "stack.log").write_text(logs, encoding="utf-8")
         docker.run(*BACKEND, "down", "--volumes")
         docker.run(*PROCESSORS_UP, "down", "--volumes")
+
+
+@contextmanager
+def floor(port: int, folder: Path) -> Iterator[Callable[[], None]]:
+    """Have nginx alone answer at a port through the engine's network, with no limits; raises CannotRunError."""
+    docker = Docker(folder / "docker.log", {})
+    docker.log.write_text("", encoding="utf-8")
+    check_engine()
+    conf = folder.resolve() / "nginx.conf"
+    conf.write_text(Template(FLOOR_CONF.read_text(encoding="utf-8")).substitute(listen=INSIDE), encoding="utf-8")
+    image = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["nginx"]["image"]
+    publish, mount = f"{port}:{INSIDE}", f"{conf}:/etc/floor.conf:ro"
+    nginx = ("nginx", "-p", "/tmp/", "-c", "/etc/floor.conf", "-e", "stderr", "-g", "daemon off;")  # noqa: S108  # its own
+    command = ("--detach", "--rm", "--publish", publish, "--volume", mount, image, *nginx)
+    container = docker.run("docker", "run", *command).strip()
+    try:
+        yield lambda: None
+    finally:
+        docker.run("docker", "stop", container)
 
 
 def check_engine() -> None:

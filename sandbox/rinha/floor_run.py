@@ -5,18 +5,19 @@ nginx; whatever a run takes beyond that is the backend's. `sandbox.rinha` prints
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from string import Template
 
 import httpx
 
-from sandbox.rinha import load, profile
-from sandbox.rinha.floor import FILE, Floor, keep
+from sandbox.rinha import docker, load, profile
+from sandbox.rinha.floor import ENGINE_FILE, FILE, Floor, keep
 from sandbox.rinha.journal import Journal
 from sandbox.rinha.processes import CannotRunError, ensure_alive, started, tail_of
 from sandbox.rinha.profile import PROCESSORS, Profile
@@ -32,14 +33,17 @@ STOPS_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.02
 
 
-def measure(chosen: Profile, port: int, folder: Path) -> Floor:
-    """Run the load against nginx alone; raises `CannotRunError`."""
+Server = Callable[[int, Path], AbstractContextManager[Alive]]
+
+
+def measure(chosen: Profile, port: int, folder: Path, server: Server | None = None) -> Floor:
+    """Run the load against nginx alone, a process unless ``server`` starts it; raises `CannotRunError`."""
     k6 = load.find_k6()
     folder.mkdir(parents=True, exist_ok=True)
     url = f"http://{ports.HOST}:{port}"
     targets = load.Targets(url, dict.fromkeys(PROCESSORS, url))
     with (
-        _nginx(port, folder) as alive,
+        (server or _nginx)(port, folder) as alive,
         httpx.Client(base_url=url, trust_env=False) as client,
         load.running(k6, chosen, targets, folder) as process,
         display() as screen,
@@ -56,19 +60,22 @@ def main() -> int:
     )
     parser.add_argument("profile", help=f"one of: {', '.join(profile.names())}")
     parser.add_argument("--port", type=int, default=9999, help="where nginx listens (%(default)s)")
-    parser.add_argument("--out", type=Path, default=FILE, help="where the floor is kept (%(default)s)")
+    parser.add_argument("--out", type=Path, help=f"where the floor is kept ({FILE}, or {ENGINE_FILE})")
     options = parser.parse_args()
+    in_docker = os.environ.get("ENGINE") == "docker"
+    out: Path = options.out or (ENGINE_FILE if in_docker else FILE)
     try:
         ports.check({"http": options.port})
-        floor = measure(profile.load(options.profile), options.port, options.out.with_suffix(""))
+        server = docker.floor if in_docker else _nginx
+        floor = measure(profile.load(options.profile), options.port, out.with_suffix(""), server)
     except (CannotRunError, StackError, profile.UnknownProfileError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    keep(floor, options.out)
+    keep(floor, out)
     print(f"Floor of {floor.profile}: p50 {floor.p50_ms:.2f} ms, p99 {floor.p99_ms:.2f} ms of all calls; ", end="")
-    print(f"p50 {floor.post_p50_ms:.2f} ms, p99 {floor.post_p99_ms:.2f} ms of POST. Kept in {options.out} for an hour.")
+    print(f"p50 {floor.post_p50_ms:.2f} ms, p99 {floor.post_p99_ms:.2f} ms of POST. Kept in {out} for an hour.")
     return 0
 
 
@@ -79,7 +86,7 @@ def _nginx(port: int, folder: Path) -> Iterator[Alive]:
         raise CannotRunError("nginx is not installed: apt-get install nginx-light.")
     conf = folder.resolve() / "nginx" / "nginx.conf"  # nginx looks for a relative one below its -p
     conf.parent.mkdir(exist_ok=True)
-    conf.write_text(Template(CONF.read_text()).substitute(port=port))
+    conf.write_text(Template(CONF.read_text()).substitute(listen=f"127.0.0.1:{port}"))
     log = folder / "nginx.log"
     command = balancer.command(nginx, conf.parent)
     with started(command, log=log, environment={}, stop_within_s=STOPS_WITHIN_S) as process:

@@ -37,6 +37,7 @@ class Plan:
     targets: load.Targets
     folder: Path
     start: Start
+    floor: Path = floor.FILE
 
 
 def carry_out(plan: Plan) -> Result:
@@ -100,7 +101,7 @@ def _conclude(
         findings = audit(journal.offers, charges, plan.profile.amount_cents)
     result = assess(plan.profile, journal, findings)
     counted = next((reading.counted for reading in reversed(readings) if reading.counted is not None), None)
-    known = floor.known(plan.profile.name, time.time())
+    known = floor.known(plan.profile.name, time.time(), plan.floor)
     result = replace(result, spending=spent, floor=known, counted=counted and Latency(*counted))
     series = series_of(journal, charges)
     slices = slices_of(journal, readings, len(series.seconds)) if readings else []
