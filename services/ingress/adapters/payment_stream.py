@@ -22,6 +22,8 @@ from services.records.settlements import SettlementRecords
 from services.telling import Gathered
 
 TROUBLE_TIMEOUT_S = 1.0
+LOOK_WITHIN_S = 0.5
+STORE_WITHIN_S = 1.0
 
 log = logging.getLogger("tarifa.ingress")
 
@@ -63,7 +65,7 @@ class JetStreamPayments:
         """
         payment_id = payment.correlation_id
         if self._server_may_have_forgotten():
-            match await self.settlement(payment_id):
+            match await self._looked_up(payment_id):
                 case Standing() as settled:
                     return Known(settled)
                 case TryLater() as later:
@@ -73,7 +75,15 @@ class JetStreamPayments:
         data = encode(PaymentAccepted(payment_id, payment.amount_cents, payment.accepted_at))
         subject = subjects.accepted(payment_id)
         begun_s = perf_counter()
-        result = await store(self._bus, subjects.PAYMENTS, subject, data, message_id=payment_id, expected_last=0)
+        result = await store(
+            self._bus,
+            subjects.PAYMENTS,
+            subject,
+            data,
+            message_id=payment_id,
+            expected_last=0,
+            timeout_s=STORE_WITHIN_S,
+        )
         self.store_took.add((perf_counter() - begun_s) * 1000)
         match result:
             case BusStored():
@@ -87,6 +97,13 @@ class JetStreamPayments:
                 return TryLater("nats_away", f"NATS did not confirm: {detail}; {REPEAT_IS_SAFE}")
             case never:
                 assert_never(never)
+
+    async def _looked_up(self, payment_id: str) -> Standing | Missing | TryLater:
+        try:
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                return await self.settlement(payment_id)
+        except TimeoutError:
+            return TryLater("nats_away", f"NATS did not say whether the id is known; {REPEAT_IS_SAFE}")
 
     async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in PAYMENTS."""
