@@ -25,35 +25,18 @@ class Cut(NamedTuple):
     until_us: int | None
 
 
-class _Taken(NamedTuple):
-    taken_s: float
-    booked_us: int
-    requested_us: int
-    processor: str
-    cents: int
-
-
 class Lately:
     """What was taken into the book within LATELY_S."""
 
     def __init__(self) -> None:
-        self._taken: deque[_Taken] = deque()
+        self._taken: deque[tuple[float, PaymentSettled]] = deque()  # when, and what
 
     def note(self, event: PaymentSettled, now_s: float) -> None:
-        """Note one that the book counts now."""
+        """Note one that the book counts now. Comes with every payment: what it says is reckoned when somebody asks."""
         taken = self._taken
-        while taken and now_s - taken[0].taken_s > LATELY_S:
+        while taken and now_s - taken[0][0] > LATELY_S:
             taken.popleft()
-        if event.booked_at is not None:
-            taken.append(
-                _Taken(
-                    now_s,
-                    micros_of(event.booked_at),
-                    micros_of(event.requested_at),
-                    event.processor,
-                    event.amount_cents,
-                )
-            )
+        taken.append((now_s, event))
 
     def clear(self) -> None:
         """Forget everything: the book is empty."""
@@ -63,15 +46,18 @@ class Lately:
         self, totals: dict[str, Totals], period_us: tuple[int | None, int | None], until_us: int, now_s: float
     ) -> dict[str, Totals]:
         """Return totals of a period without what was booked after a moment; all in microseconds since 1970."""
-        from_us, to_us = period_us
         left = dict(totals)
-        for one in self._taken:
-            if (
-                one.booked_us > until_us
-                and now_s - one.taken_s <= LATELY_S
-                and (from_us is None or one.requested_us >= from_us)
-                and (to_us is None or one.requested_us <= to_us)
-            ):
-                before = left[one.processor]
-                left[one.processor] = Totals(before.count - 1, before.cents - one.cents)
+        for taken_s, event in self._taken:
+            if now_s - taken_s <= LATELY_S and _is_later(event, until_us) and _is_within(event, *period_us):
+                before = left[event.processor]
+                left[event.processor] = Totals(before.count - 1, before.cents - event.amount_cents)
         return left
+
+
+def _is_later(event: PaymentSettled, until_us: int) -> bool:
+    return event.booked_at is not None and micros_of(event.booked_at) > until_us
+
+
+def _is_within(event: PaymentSettled, from_us: int | None, to_us: int | None) -> bool:
+    requested_us = micros_of(event.requested_at)
+    return (from_us is None or requested_us >= from_us) and (to_us is None or requested_us <= to_us)
