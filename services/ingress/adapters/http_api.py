@@ -10,7 +10,7 @@ from sanic.response import HTTPResponse
 from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
-from services.ingress.core.admission import Rejected
+from services.ingress.core.admission import Rejected, media_type_refused
 from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter
 
@@ -77,7 +77,9 @@ class _Routes:
         self._allow_purge = allow_purge
 
     async def post_payment(self, request: Request) -> HTTPResponse:
-        return await self.pay(request.body)
+        headers = request.headers
+        refused = media_type_refused(headers.get("content-type"), headers.get("content-encoding"))
+        return await self.pay(request.body) if refused is None else say.negative(refused)
 
     async def pay(self, body: bytes) -> HTTPResponse:
         begun_s = perf_counter()

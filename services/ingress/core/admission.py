@@ -3,6 +3,7 @@
 Nothing is mended silently: two spellings that would mean two payments elsewhere are refused or made one here.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,15 @@ from services.contracts.money import Cents, cents_of
 BODY_BYTES_MAX = 4096
 BAD_REQUEST = 400
 PAYLOAD_TOO_LARGE = 413
+UNSUPPORTED_MEDIA_TYPE = 415
 
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Valid JSON of this form has exactly two keys, and nearly every payment has this form.
+_TWO_KEYS = re.compile(
+    rb'\s*\{\s*"(correlationId|amount)"\s*:\s*(?:"[^"\\]*"|[^"{}\[\],]+)\s*,'
+    rb'\s*"(correlationId|amount)"\s*:\s*(?:"[^"\\]*"|[^"{}\[\],]+)\}\s*'
+)
+_JSON_TYPE = re.compile(r"application/(?:[!#$&^_.+a-z0-9-]+\+)?json", re.IGNORECASE)
 _SHOWN_MAX = 60  # characters of a client's text that are said back to it
 
 
@@ -46,6 +54,8 @@ def admit(body: bytes, amount_max: int) -> Admitted | Rejected:
         return _bad("not_json", f"body: {error}")
     if type(document) is not dict:
         return _bad("not_an_object", f"body: must be an object, not {_kind(document)}")
+    if (repeated := _repeated_key(body)) is not None:
+        return _bad("key_repeated", f"body: the key {_shown(repeated)} is given twice")
     payment_id = _payment_id(document)
     if isinstance(payment_id, Rejected):
         return payment_id
@@ -53,11 +63,46 @@ def admit(body: bytes, amount_max: int) -> Admitted | Rejected:
     return amount_cents if isinstance(amount_cents, Rejected) else Admitted(payment_id, amount_cents)
 
 
+def media_type_refused(content_type: str | None, content_encoding: str | None) -> Rejected | None:
+    """Return why a body of that type or encoding is not read; None: it is.
+
+    A page of another site can send a form or plain text with an operator's browser, and JSON only if it is let.
+    """
+    if content_encoding is not None and content_encoding.strip().lower() != "identity":
+        detail = f"Content-Encoding: must not be there; it is {_shown(content_encoding)}"
+        return Rejected(UNSUPPORTED_MEDIA_TYPE, "content_encoded", detail)
+    if content_type is not None and _JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()) is None:
+        detail = f"Content-Type: must be application/json, not {_shown(content_type)}"
+        return Rejected(UNSUPPORTED_MEDIA_TYPE, "not_json_type", detail)
+    return None
+
+
 def read_id(text: str, where: str = "correlationId") -> str | Rejected:
     """Return the one spelling of an id, lower-case 8-4-4-4-12."""
     if _ID.fullmatch(text) is None:
         return _bad("not_an_id", f"{where}: must be hexadecimal digits as 8-4-4-4-12, not {_shown(text)}")
     return text.lower()
+
+
+def _repeated_key(body: bytes) -> str | None:
+    """Return a key that an object in this JSON gives twice, also in another escape: which one counts is a guess."""
+    plain = _TWO_KEYS.fullmatch(body)
+    if plain is not None and plain[1] != plain[2]:
+        return None
+    repeated: list[str] = []
+
+    def note(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        read = dict(pairs)
+        if len(read) < len(pairs):
+            names = [name for name, _ in pairs]
+            repeated.append(next(name for name in names if names.count(name) > 1))
+        return read
+
+    try:
+        json.loads(body, object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return "nested too deeply to be told"
+    return repeated[0] if repeated else None
 
 
 def _payment_id(document: dict[str, Any]) -> str | Rejected:

@@ -10,7 +10,12 @@ from typing import NamedTuple
 _FIRST_LINE = b"POST /payments HTTP/1.1\r\n"
 _LENGTH = b"\r\ncontent-length:"
 # Headers that change how the rest is to be read or answered.
-_SPECIAL = (b"\r\ntransfer-encoding", b"\r\nconnection", b"\r\nexpect", b"\r\nupgrade")
+_SPECIAL = (
+    *(b"\r\ntransfer-encoding", b"\r\nconnection", b"\r\nexpect", b"\r\nupgrade"),
+    b"\r\ncontent-encoding",
+)
+_TYPE = b"\r\ncontent-type:"
+_JSON_TYPES = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
 # Names are tokens (RFC 9110, 5.6.2), here in lower case; no line is folded.
 _HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9a-z-]+:[^\r\n\0]*)+")
 _HEAD_BYTES_MAX = 8_192
@@ -37,6 +42,9 @@ def read_plain_payment(received: bytearray) -> PlainPayment | None:
     if not found or _LENGTH in after or any(name in head for name in _SPECIAL):
         return None
     if _HEADERS.fullmatch(head) is None:
+        return None
+    _, typed, kind = head.partition(_TYPE)
+    if typed and (kind.partition(b"\r\n")[0].strip() not in _JSON_TYPES or _TYPE in kind):
         return None
     digits = after.partition(b"\r\n")[0].strip()
     if not digits.isdigit() or len(digits) > _DIGITS_MAX or (length := int(digits)) > _BODY_BYTES_MAX:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contracts.money import Cents
-from services.ingress.core.admission import BODY_BYTES_MAX, Admitted, Rejected, admit, read_id
+from services.ingress.core.admission import BODY_BYTES_MAX, Admitted, Rejected, admit, media_type_refused, read_id
 
 AMOUNT_MAX = 1_000_000
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
@@ -138,3 +138,64 @@ def test_any_bytes_get_an_answer(body: bytes) -> None:
     """Whatever arrives is admitted or rejected with 4xx; nothing raises."""
     answer = admit(body, AMOUNT_MAX)
     assert isinstance(answer, Admitted) or 400 <= answer.status < 500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"correlationId": "ID", "amount": 1, "amount": 2}',
+        '{"amount": 1, "correlationId": "ID", "\\u0061mount": 2}',
+        '{"correlationId": "ID", "correlationId": "ID", "amount": 1}',
+        '{"amount": 1, "amount": 1}',
+        '{"correlationId": "ID", "amount": 1, "more": {"a": 1, "a": 1}}',
+    ],
+)
+def test_a_key_given_twice_is_refused(body: str) -> None:
+    """Which of the two counts, readers of JSON do not agree about; and one of them is the amount."""
+    answer = admit(body.replace("ID", ID).encode(), AMOUNT_MAX)
+    assert isinstance(answer, Rejected)
+    assert (answer.status, answer.slug) == (400, "key_repeated")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ' {"amount":19.9 , "correlationId" : "ID"} ',
+        '{"correlationId": "ID", "amount": 19.9, "note": "amount, \\"amount\\": 1"}',
+        '{"correlationId": "ID", "amount": 19.9, "more": [{"a": 1}, {"a": 1}]}',
+        '{"\\u0063orrelationId": "ID", "amount": 19.90}',
+    ],
+)
+def test_other_keys_and_spellings_are_no_second_key(body: str) -> None:
+    """What looks like one in a text, or in another object, is none."""
+    assert admit(body.replace("ID", ID).encode(), AMOUNT_MAX) == Admitted(ID, Cents(1990))
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    """Whether its keys repeat cannot be told."""
+    answer = admit(
+        b'{"correlationId": "%b", "amount": 1, "x": %b}' % (ID.encode(), b"[" * 1010 + b"]" * 1010), AMOUNT_MAX
+    )
+    assert isinstance(answer, Rejected)
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "slug"),
+    [
+        (None, None, None),
+        ("application/json", None, None),
+        ("Application/JSON; charset=utf-8", "identity", None),
+        ("application/merge-patch+json", None, None),
+        ("text/plain", None, "not_json_type"),
+        ("application/x-www-form-urlencoded", None, "not_json_type"),
+        ("", None, "not_json_type"),
+        ("text/plain; application/json", None, "not_json_type"),
+        ("application/json", "gzip", "content_encoded"),
+        (None, "br", "content_encoded"),
+    ],
+)
+def test_only_json_as_it_is_is_read(content_type: str | None, encoding: str | None, slug: str | None) -> None:
+    """A form or plain text can come from any page that an operator looks at."""
+    refused = media_type_refused(content_type, encoding)
+    assert (refused and (refused.status, refused.slug)) == (slug and (415, slug))

@@ -80,3 +80,17 @@ def test_part_of_one_is_none(length: int) -> None:
 def test_whatever_is_not_certainly_plain_is_none(received: bytes) -> None:
     """What a request smuggler would try, and what asks for anything special."""
     assert read(received) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Content-Type: text/plain\r\n",
+        b"Content-Type: application/json\r\nContent-Type: text/plain\r\n",
+        b"Content-Type: application/json, text/plain\r\n",
+        b"Content-Encoding: gzip\r\n",
+    ],
+)
+def test_what_may_not_be_json_is_the_frameworks_to_refuse(header: bytes) -> None:
+    """It answers 415; the plain path answers nothing that it would not."""
+    assert read(LINE + HOST + LENGTH + header + b"\r\n" + BODY) is None
