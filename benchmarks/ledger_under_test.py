@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.settled_payments import SettledPayments
 from sandbox.stack.nats import binary, write_conf
+from sandbox.stack.options import Node
 from sandbox.stack.ports import free
 from services.bus.ask import NotAnsweredError, ask
 from services.bus.connection import Bus, BusAwayError
@@ -34,7 +35,8 @@ PATIENCE_S = 300.0
 def nats_server(folder: Path) -> Iterator[str]:
     """Run a server as the stack does, on a free port; the URL is that of a server that may not listen yet."""
     port, monitor_port = free(2)
-    conf = write_conf(folder / "nats", port=port, monitor_port=monitor_port, sync=SYNC)
+    node = Node("nats", port, monitor_port, route_port=None)
+    conf = write_conf(folder / "nats", node, [node], sync=SYNC)
     with (folder / "nats.log").open("wb") as log, subprocess.Popen([binary(), "-c", conf], stderr=log) as process:
         try:
             yield f"nats://127.0.0.1:{port}"

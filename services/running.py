@@ -1,6 +1,7 @@
 """What every ``__main__`` shares: logs as JSON lines, stopping on a signal, clear words for a wrong setting."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -12,13 +13,16 @@ from datetime import UTC, datetime
 import orjson
 import uvloop
 
-from services.bus.cluster import LoneReplicaError
-from services.bus.connection import Bus, BusDeafError
+from services.bus.cluster import UnfitServerError
+from services.bus.connection import Bus, BusAwayError, BusDeafError
 from services.bus.follow import StreamWentBackError
-from services.bus.streams import StreamMismatchError
+from services.bus.settings import BusSettings
+from services.bus.streams import StreamMismatchError, make_streams
 from services.contracts.setting import SettingError
 from services.records.doubt import StoreWentBackError
+from services.telling import Trouble
 
+ASK_AGAIN_AFTER_S = 0.5
 EXIT_SETTING = 2
 EXIT_DEAF = 3
 EXIT_WENT_BACK = 4
@@ -54,7 +58,7 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
     try:
         uvloop.run(_until_stopped(story))
-    except* (SettingError, StreamMismatchError, LoneReplicaError) as group:
+    except* (SettingError, StreamMismatchError, UnfitServerError) as group:
         for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
         sys.exit(EXIT_SETTING)
@@ -66,26 +70,54 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         sys.exit(EXIT_DEAF)
 
 
-async def connected(url: str, name: str, stop: asyncio.Event) -> Bus | None:
-    """Return a connected bus, or None if told to stop first: NATS may be long in coming.
+async def connected(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus | None:
+    """Return a bus whose streams are there, or None if told to stop first: NATS may be long in coming.
 
     Raises:
-        LoneReplicaError: the server may not hold the streams.
+        UnfitServerError: the server may not hold the streams.
+        StreamMismatchError: a stream is another one than the settings want.
+        ApiError: as of the API.
     """
-    connecting = asyncio.create_task(Bus.connect(url, name))
+    connecting = asyncio.create_task(_connect(settings, name))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if connecting.done():
-        bus = connecting.result()
-        try:
-            bus.check_server()
-        except LoneReplicaError:
-            await bus.close()
-            raise
-        return bus
+        return connecting.result()
     connecting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await connecting
     return None
+
+
+async def once_answered(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
+    """Do what can be begun again until NATS has answered all of it; return False if told to stop first.
+
+    A cluster has no leader for some seconds, and whoever is started meanwhile need not fail for that.
+    """
+    not_answered = Trouble(logging.getLogger("tarifa"), "bus.not_answered")
+    while not stop.is_set():
+        try:
+            await work()
+        except BusAwayError as error:
+            not_answered.tell(str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), ASK_AGAIN_AFTER_S)
+        else:
+            not_answered.over()
+            return True
+    return False
+
+
+async def _connect(settings: BusSettings, name: str) -> Bus:
+    bus = await Bus.connect(settings.nats_url, name, replicas=settings.limits.replicas)
+    try:
+        bus.check_server()
+        await make_streams(bus, settings.limits)
+    except BaseException:
+        await bus.close()
+        raise
+    return bus
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -31,8 +31,11 @@ def main() -> int:
 def _run(wanted: options.Options, console: Console) -> int:
     nginx = balancer.find_nginx() if wanted.nginx_wanted else None
     sockets = plan.socket_paths(wanted) if nginx else {}
+    if wanted.keep:
+        nats.refuse_other_store(wanted.run_dir, wanted.nodes)
     run_dir.freshen(wanted.run_dir, keep=wanted.keep)
-    nats.write_conf(wanted.run_dir / "nats", port=wanted.nats_port, monitor_port=wanted.monitor_port, sync=wanted.sync)
+    for node in wanted.nodes:
+        nats.write_conf(wanted.run_dir / node.name, node, wanted.nodes, sync=wanted.sync)
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
         balancer.write_conf(wanted.run_dir / "balancer", listen=balancer.listen(wanted.http_port), upstreams=upstreams)

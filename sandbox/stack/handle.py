@@ -21,7 +21,6 @@ from sandbox.stack.ports import HOST
 from sandbox.stack.run_dir import write_env
 
 _TOP = Path(__file__).parents[2]
-_PORT_FLAGS = ("http", "nats", "monitor", "default", "fallback")
 _DISPATCHERS_MEASURED = 4  # no test runs more
 _MEASURED = len(metered.ports(metered.FIRST, _DISPATCHERS_MEASURED))
 _LINES_MAX = 200_000
@@ -55,10 +54,11 @@ class Stack:
     ) -> None:
         self._own_dir = run_dir is None
         self.run_dir = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
-        self.ports = dict(zip(_PORT_FLAGS, ports.free(len(_PORT_FLAGS)), strict=True))
         self.log_lines: deque[str] = deque(maxlen=_LINES_MAX)
         self._env = {**os.environ, **(env or {})}
-        taken = tuple(self.ports.values())
+        self.nats_nodes = int(self._env.get("NATS_NODES") or 1)
+        self.ports = ports.of_a_stack(self.nats_nodes)
+        taken = tuple(port + place for port in self.ports.values() for place in range(self.nats_nodes))
         self._metrics_first_port = ports.free_in_a_row(_MEASURED, but=taken) if metrics else metered.NONE
         self._flags = flags
         self._ready_within_s = ready_within_s
@@ -78,12 +78,12 @@ class Stack:
 
     @property
     def nats_url(self) -> str:
-        """Where nats-server listens."""
-        return f"nats://{HOST}:{self.ports['nats']}"
+        """Where nats-server listens, or each of three, as in NATS_URL."""
+        return ",".join(f"nats://{HOST}:{self.ports['nats'] + place}" for place in range(self.nats_nodes))
 
     @property
     def monitor_url(self) -> str:
-        """Where nats-server is monitored."""
+        """Where nats-server is monitored, the first of three."""
         return f"http://{HOST}:{self.ports['monitor']}"
 
     def processor_url(self, name: str) -> str:

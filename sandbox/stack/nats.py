@@ -3,11 +3,15 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.stack.errors import StackError
+from sandbox.stack.options import Node
 from sandbox.stack.ports import HOST
 
 _CONF = Path(__file__).parents[2] / "nats.conf"
+CLUSTER = "tarifa"
 
 
 def binary() -> Path:
@@ -15,11 +19,39 @@ def binary() -> Path:
     return Path(sys.executable).with_name("nats-server")
 
 
-def write_conf(folder: Path, *, port: int, monitor_port: int, sync: str) -> Path:
-    """Write the configuration into the folder that also holds the store; return its path. ``sync``: as SYNC."""
+def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str) -> Path:
+    """Write a node's configuration into the folder that also holds its store; return its path. ``sync``: as SYNC.
+
+    ``nodes`` are all of its cluster; one that has no port for routes stands alone.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "nats.conf"
+    where = {"listen": f"{HOST}:{node.port}", "http": f"{HOST}:{node.monitor_port}", "STORE": str(folder), "SYNC": sync}
+    lines = [f"{name}: {json.dumps(text)}\n" for name, text in where.items()]
     shutil.copyfile(_CONF, conf)
-    where = {"listen": f"{HOST}:{port}", "http": f"{HOST}:{monitor_port}", "STORE": str(folder), "SYNC": sync}
-    (folder / "where.conf").write_text("".join(f"{name}: {json.dumps(text)}\n" for name, text in where.items()))
+    if node.route_port is not None:
+        lines += _cluster(node, nodes)
+    (folder / "where.conf").write_text("".join(lines))
     return conf
+
+
+def refuse_other_store(folder: Path, nodes: Sequence[Node]) -> None:
+    """Make sure that what is kept in a stack's folder is what its servers will find.
+
+    Raises:
+        StackError: it has the store of another number of servers, whose payments nobody would see.
+    """
+    wanted = {node.name for node in nodes}
+    others = sorted(store.parent.name for store in folder.glob("nats*/jetstream") if store.parent.name not in wanted)
+    if others:
+        raise StackError(
+            f"KEEP=1, and {folder} holds {', '.join(others)}: the store of another NATS_NODES than {len(nodes)}. Start"
+            " it with that, or back it up from there and restore it (README, Three servers)"
+        )
+
+
+def _cluster(node: Node, nodes: Sequence[Node]) -> list[str]:
+    routes = [f"nats://{HOST}:{other.route_port}" for other in nodes if other is not node]
+    cluster = {"name": CLUSTER, "listen": f"{HOST}:{node.route_port}", "routes": routes}
+    # Each server of a cluster has a name of its own; this one counts, as it comes after that of nats.conf.
+    return [f"server_name: {json.dumps(node.name)}\n", f"cluster: {json.dumps(cluster)}\n"]

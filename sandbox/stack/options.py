@@ -16,6 +16,7 @@ OWN_PROCESSORS = ("default", "fallback")
 _INGRESSES = 2  # as in docker-compose.yml
 _INGRESSES_MAX = 16
 _DISPATCHERS_MAX = 16
+_NATS_NODES = ("1", "3")
 SYNC_ALWAYS = "always"
 _SYNC_OF_COMPOSE = "2m"  # as in deploy/where.conf
 _SYNC = re.compile(r"([1-9]\d*)(ms|s|m)")
@@ -24,12 +25,23 @@ _SYNC_MAX_MS = 60 * _UNITS_MS["m"]
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """One nats-server: the name of its part, and its ports; ``route_port`` is for the others of its cluster."""
+
+    name: str
+    port: int
+    monitor_port: int
+    route_port: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Ports, the folder, and the choices of section "Environment" in the README."""
 
     http_port: int
-    nats_port: int
+    nats_port: int  # of the first server; where there are three, the others have the two that follow, as below
     monitor_port: int
+    route_port: int
     metrics_first_port: int  # metered.NONE: no metrics
     processor_ports: tuple[int, int]  # as OWN_PROCESSORS
     run_dir: Path
@@ -38,6 +50,7 @@ class Options:
     fees: tuple[str, str]  # as OWN_PROCESSORS
     processors_given: str  # PROCESSORS, or empty: processors of its own
     nats_url_given: str
+    nats_nodes: int
     sync: str  # SYNC_ALWAYS or a duration, as nats-server reads it
     ingresses: int
     dispatchers: int
@@ -56,7 +69,18 @@ class Options:
     @property
     def nats_url(self) -> str:
         """Return where the services find NATS; the one given may be a proxy that breaks things on purpose."""
-        return self.nats_url_given or f"nats://{HOST}:{self.nats_port}"
+        own = ",".join(f"nats://{HOST}:{node.port}" for node in self.nodes)
+        return self.nats_url_given or own
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the nats-servers: one that stands alone, or those of a cluster."""
+        if self.nats_nodes == 1:
+            return (Node("nats", self.nats_port, self.monitor_port, route_port=None),)
+        return tuple(
+            Node(f"nats-{place + 1}", self.nats_port + place, self.monitor_port + place, self.route_port + place)
+            for place in range(self.nats_nodes)
+        )
 
     @property
     def metrics_ports(self) -> dict[str, int]:
@@ -88,10 +112,14 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     sync = setting.text_as(env, "SYNC", _SYNC_OF_COMPOSE if limits else SYNC_ALWAYS, sync_from_text)
     if limits and sync != _SYNC_OF_COMPOSE:
         raise setting.SettingError(f"SYNC must be {_SYNC_OF_COMPOSE} under the limits of docker-compose.yml")
+    nats_nodes = setting.text_as(env, "NATS_NODES", "1", _nats_nodes)
+    if limits and nats_nodes != 1:
+        raise setting.SettingError("NATS_NODES must be 1 under the limits of docker-compose.yml")
     return Options(
         http_port=flags.http,
         nats_port=flags.nats,
         monitor_port=flags.monitor,
+        route_port=flags.route,
         metrics_first_port=flags.metrics,
         processor_ports=(flags.default, flags.fallback),
         run_dir=flags.run_dir.resolve(),
@@ -100,6 +128,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         fees=setting.text_as(env, "SANDBOX_FEES", "0.05,0.15", fees_from_text),
         processors_given=env.get("PROCESSORS", "").strip(),
         nats_url_given=env.get("NATS_URL", "").strip(),
+        nats_nodes=nats_nodes,
         sync=sync,
         ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),
@@ -142,6 +171,12 @@ def sync_from_text(text: str) -> str:
     return text
 
 
+def _nats_nodes(text: str) -> int:
+    if text not in _NATS_NODES:
+        raise ValueError(f"must be {' or '.join(_NATS_NODES)}, not {text!r}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.stack",
@@ -149,8 +184,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--http", type=int, default=9999, help="port for clients")
-    parser.add_argument("--nats", type=int, default=4222, help="port of nats-server")
-    parser.add_argument("--monitor", type=int, default=8222, help="port of nats-server's monitoring")
+    parser.add_argument("--nats", type=int, default=4222, help="port of nats-server; of three, the first")
+    parser.add_argument("--monitor", type=int, default=8222, help="port of nats-server's monitoring, in the same way")
+    parser.add_argument("--route", type=int, default=6222, help="first of the ports among three nats-servers")
     parser.add_argument(
         "--metrics", type=int, default=metered.FIRST, help="first of the ports for Prometheus, one a service; 0: none"
     )

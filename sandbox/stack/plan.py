@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.stack import balancer, nats, run_dir
-from sandbox.stack.options import OWN_PROCESSORS, SYNC_ALWAYS, Options
+from sandbox.stack.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
 from sandbox.stack.ports import HOST
 
 
@@ -34,7 +34,7 @@ def stages(options: Options, nginx: Path | None) -> Stages:
     return tuple(
         stage
         for stage in (
-            (_nats(options),),
+            tuple(_nats(node, options) for node in options.nodes),
             _processors(options),
             (_service("ledger", "ledger", options),),
             tuple(_dispatcher(number, options) for number in range(1, options.dispatchers + 1)),
@@ -50,8 +50,9 @@ def ports(options: Options) -> dict[str, int]:
     own = {} if options.processors_given else dict(zip(OWN_PROCESSORS, options.processor_ports, strict=True))
     return {
         "http": options.http_port,
-        "nats": options.nats_port,
-        "monitoring of nats": options.monitor_port,
+        **{node.name: node.port for node in options.nodes},
+        **{f"monitoring of {node.name}": node.monitor_port for node in options.nodes},
+        **{f"routes of {node.name}": node.route_port for node in options.nodes if node.route_port is not None},
         **{f"processor {name}": port for name, port in own.items()},
         **{f"metrics of {part}": port for part, port in options.metrics_ports.items()},
     }
@@ -65,7 +66,7 @@ def places(options: Options, nginx: Path | None) -> list[str]:
     elsewhere = f"\n           services use {options.nats_url}" if options.nats_url_given else ""
     return [
         f"http       {options.http_url} ({door} {' and '.join(ingresses(options))})",
-        f"nats       nats://{HOST}:{options.nats_port}, monitoring http://{HOST}:{options.monitor_port}{elsewhere}",
+        f"nats       {_servers(options)}{elsewhere}",
         f"sync       {_synced(options)}",
         f"processors {processors}{given}",
         *_measured(options),
@@ -77,6 +78,14 @@ def places(options: Options, nginx: Path | None) -> list[str]:
 def ingresses(options: Options) -> tuple[str, ...]:
     """Return the names of the ingress instances."""
     return tuple(f"ingress-{number}" for number in range(1, options.ingresses + 1))
+
+
+def _servers(options: Options) -> str:
+    between = "\n           "
+    named = [(f" ({node.name})" if len(options.nodes) > 1 else "", node) for node in options.nodes]
+    return between.join(
+        f"nats://{HOST}:{node.port}, monitoring http://{HOST}:{node.monitor_port}{name}" for name, node in named
+    )
 
 
 def _synced(options: Options) -> str:
@@ -96,9 +105,9 @@ def socket_paths(options: Options) -> dict[str, Path]:
     return {name: run_dir.socket_path(options.run_dir, name) for name in ingresses(options)}
 
 
-def _nats(options: Options) -> Part:
-    conf = options.run_dir / "nats" / "nats.conf"
-    return Part("nats", (str(nats.binary()), "-c", str(conf)), ready="Server is ready", grace_s=10.0)
+def _nats(node: Node, options: Options) -> Part:
+    conf = options.run_dir / node.name / "nats.conf"
+    return Part(node.name, (str(nats.binary()), "-c", str(conf)), ready="Server is ready", grace_s=10.0)
 
 
 def _processors(options: Options) -> tuple[Part, ...]:
@@ -135,7 +144,7 @@ def _service(
     service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
-    shared["SYNC"] = options.sync
+    shared |= {"SYNC": options.sync, "NATS_REPLICAS": str(options.nats_nodes)}
     port = options.metrics_ports.get(name)
     # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.
     measured = {"METRICS_LISTEN": f"{HOST}:{port}" if port else ""}

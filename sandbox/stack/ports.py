@@ -67,6 +67,20 @@ def free_in_a_row(count: int, but: Collection[int] = ()) -> int:
     raise StackError(f"no {count} ports in a row are free in {_TEST_PORTS}")
 
 
+def of_a_stack(nats_nodes: int) -> dict[str, int]:
+    """Return free ports for a stack, by the flag that says where it is to have each; of a row, the first.
+
+    Raises:
+        StackError: there are none.
+    """
+    flags = ("http", "nats", "monitor", "default", "fallback")
+    found = dict(zip(flags, free(len(flags)), strict=True))
+    if nats_nodes > 1:
+        first = free_in_a_row(3 * nats_nodes, but=tuple(found.values()))
+        found |= {flag: first + place * nats_nodes for place, flag in enumerate(("nats", "monitor", "route"))}
+    return found
+
+
 def holder(port: int) -> str:
     """Say who listens on a port, from what /proc shows to this user."""
     inodes = set(_listening_inodes(port))

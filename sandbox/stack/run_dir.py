@@ -15,7 +15,7 @@ from sandbox.stack.errors import StackError
 _LOCK = "stack.lock"
 
 # What one start leaves to the next if it is told to keep it, and what never outlives a start.
-_STORES = ("nats", "processor-*.journal")
+_STORES = ("nats", "nats-[0-9]", "processor-*.journal")
 _TRACES = ("balancer", "*.pid", "*.reconfigured", "ingress-*.sock", "limits.json")
 
 # A socket's path may have 107 characters, and ingress binds under a temporary name that is 44 longer.

@@ -24,7 +24,7 @@ async def audit() -> int:
     """Audit the period of the command line; findings and summary go to stdout."""
     settings = audit_settings(sys.argv[1:], os.environ, datetime.now(UTC))
     records = Records(settings.period)
-    async with connected(settings.bus.nats_url, "audit") as bus, client() as http:
+    async with connected(settings.bus, "audit") as bus, client() as http:
         processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
         pace = Pace(settings.rate, now_s=time.monotonic, sleep=asyncio.sleep)
         with progress(time.monotonic) as shown:

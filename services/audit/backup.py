@@ -24,7 +24,7 @@ async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Save a backup, or restore one; return the exit status."""
     settings = backup_settings(arguments, env)
     try:
-        async with connected(settings.nats_url, "backup") as bus:
+        async with connected(settings.bus, "backup") as bus:
             with progress(time.monotonic) as shown:
                 if settings.command == "save":
                     saved = await save_backup(bus, settings.folder, shown)

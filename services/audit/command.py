@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from services.bus.api import ApiError
+from services.bus.cluster import UnfitServerError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.follow import StreamWentBackError
+from services.bus.settings import BusSettings
 from services.contracts.away import AwayError
 from services.contracts.events import NotAnEventError
 from services.contracts.setting import SettingError
@@ -27,7 +29,7 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     try:
         return asyncio.run(command())
-    except SettingError as error:
+    except (SettingError, UnfitServerError) as error:
         return _say(str(error), EXIT_WRONG)
     except (BusAwayError, AwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
         return _say(f"not finished: {error}", EXIT_INCOMPLETE)
@@ -39,18 +41,20 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 
 @asynccontextmanager
-async def connected(url: str, name: str) -> AsyncIterator[Bus]:
+async def connected(settings: BusSettings, name: str) -> AsyncIterator[Bus]:
     """Connect, and close at the end.
 
     Raises:
         BusAwayError: no NATS there. A service would wait for it; a person should be told.
+        UnfitServerError: the server is another one than NATS_REPLICAS says: what it answers could be out of date.
     """
     try:
         async with asyncio.timeout(CONNECT_WITHIN_S):
-            bus = await Bus.connect(url, name)
+            bus = await Bus.connect(settings.nats_url, name, replicas=settings.limits.replicas)
     except TimeoutError:
-        raise BusAwayError(f"no NATS at {url} within {CONNECT_WITHIN_S:g} s") from None
+        raise BusAwayError(f"no NATS at {settings.nats_url} within {CONNECT_WITHIN_S:g} s") from None
     try:
+        bus.check_server()
         yield bus
     finally:
         await bus.close()

@@ -24,7 +24,7 @@ async def processors() -> int:
 async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """List the processors, or move one; return the exit status."""
     settings = processors_settings(arguments, env)
-    async with connected(settings.nats_url, "processors") as bus:
+    async with connected(settings.bus, "processors") as bus:
         bucket = ProcessorBucket(bus)
         return await (_list(bucket, settings) if settings.name is None else _move(bucket, settings.name, settings.url))
 

@@ -25,7 +25,7 @@ EXIT_NOT_RELEASED = 1
 async def release() -> int:
     """Release the payment of the command line, if that may be and the operator wants it."""
     settings = release_settings(sys.argv[1:], os.environ, OPTION)
-    async with connected(settings.bus.nats_url, "release") as bus, client() as http:
+    async with connected(settings.bus, "release") as bus, client() as http:
         processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
         names = tuple(processors)
         is_released = await Releasing(

@@ -46,7 +46,7 @@ class ReleaseSettings:
 class ProcessorsSettings:
     """``name`` is to be moved to ``url``; None: the processors are listed."""
 
-    nats_url: str
+    bus: BusSettings
     name: str | None
     url: str
     as_json: bool
@@ -56,7 +56,7 @@ class ProcessorsSettings:
 class BackupSettings:
     """What is to be done with which folder."""
 
-    nats_url: str
+    bus: BusSettings
     command: Literal["save", "restore"]
     folder: Path
 
@@ -128,7 +128,7 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as http://host:port")
     given = parser.parse_args(arguments)
     name, url = (given.name, given.to) if given.command else (None, "")
-    return ProcessorsSettings(bus_settings(env).nats_url, name, url, given.json)
+    return ProcessorsSettings(bus_settings(env), name, url, given.json)
 
 
 def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupSettings:
@@ -145,7 +145,7 @@ def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupS
     parser.add_argument("command", choices=("save", "restore"))
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new one, or that of a backup")
     given = parser.parse_args(arguments)
-    return BackupSettings(bus_settings(env).nats_url, given.command, given.folder)
+    return BackupSettings(bus_settings(env), given.command, given.folder)
 
 
 def _url(text: str) -> str:

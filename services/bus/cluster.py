@@ -1,4 +1,4 @@
-"""Which server may hold the streams: one that stands alone, for they have one replica.
+"""Which server may hold the streams: one that stands alone for one replica, a cluster of three or more for three.
 
 A stream with one replica in a cluster lives on one node. Where that node dies and comes back, it may have forgotten
 what it delivered a moment before, and clients that are connected to another node notice nothing: no reconnect tells
@@ -7,22 +7,48 @@ them that what they hold may be in another's hands too. The death of a server th
 
 from collections.abc import Mapping
 
+REPLICAS_POSSIBLE = (1, 3)
+# Before it, a replicated consumer could deliver a message while no quorum knew of the delivery.
+VERSION_LEAST = (2, 11, 3)
 
-class LoneReplicaError(Exception):
-    """The server is part of a cluster, and the streams have one replica. A person must decide; do not go on."""
+
+class UnfitServerError(Exception):
+    """The server is not one that these streams may be on. A person must decide; do not go on."""
 
 
-def refuse_lone_replica(info: Mapping[str, object]) -> None:
-    """Look at what a server says of itself when a client connects.
+def refuse_unfit(info: Mapping[str, object], replicas: int) -> None:
+    """Look at what a server says of itself when a client connects; ``replicas`` is how many each stream has.
+
+    That a cluster has three servers shows when streams are made there: how many are up at a moment says nothing.
 
     Raises:
-        LoneReplicaError: one sentence that says what is wrong, why, and what to do.
+        UnfitServerError: one sentence that says what is wrong, why, and what to do.
     """
     cluster = info.get("cluster")
-    if cluster:
-        raise LoneReplicaError(
-            f"NATS_URL leads to {info.get('server_name')} of the cluster {cluster}, and NATS_REPLICAS is 1: a stream"
+    leads = f"NATS_URL leads to {info.get('server_name')}"
+    if replicas == 1 and cluster:
+        raise UnfitServerError(
+            f"{leads} of the cluster {cluster}, and NATS_REPLICAS is 1: a stream"
             " with one replica lives on one node of a cluster, and when that node dies what it delivered may be"
             " forgotten while clients stay connected elsewhere, so that a payment could be charged twice; use a server"
-            " that is in no cluster (NATS_REPLICAS=3 will be the way, and is not supported yet)"
+            " that is in no cluster, or set NATS_REPLICAS=3 for a cluster of at least three"
         )
+    if replicas == 1:
+        return
+    if not cluster:
+        raise UnfitServerError(
+            f"{leads}, which is in no cluster, and NATS_REPLICAS is {replicas}: so many replicas need a cluster of at"
+            " least three servers; name those, or set NATS_REPLICAS=1"
+        )
+    if _version(str(info.get("version", ""))) < VERSION_LEAST:
+        raise UnfitServerError(
+            f"{leads} of version {info.get('version')}, and NATS_REPLICAS is {replicas}: before"
+            f" {'.'.join(map(str, VERSION_LEAST))} a consumer with replicas may deliver a payment before the others"
+            " know of it, and deliver it again as if it were the first time; use a newer nats-server"
+        )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    # A version of a day's build, as 2.12.0-dev, counts as what it is to become.
+    numbers = text.partition("-")[0].split(".")
+    return tuple(int(number) for number in numbers if number.isdigit())

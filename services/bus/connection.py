@@ -14,13 +14,14 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from services.bus.client import RoutedClient
-from services.bus.cluster import LoneReplicaError, refuse_lone_replica
+from services.bus.cluster import UnfitServerError, refuse_unfit
 from services.bus.inlet import Receiver
 from services.bus.message import Message
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.1
 PING_INTERVAL_S = 5
+CLUSTER_PING_INTERVAL_S = 1  # there is another server to go to, so that one that is frozen is left soon
 PINGS_UNANSWERED_MAX = 2
 ROUND_TRIP_EVERY_S = 10
 ROUND_TRIP_MAX_S = 10
@@ -46,8 +47,9 @@ class BusDeafError(Exception):
 class Bus:
     """A connection by name; reconnects for ever, and tells its listeners after each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, replicas: int = 1) -> None:
         self._nc = RoutedClient()
+        self.replicas = replicas  # of each stream; with several, one that lags may be what answers
         self._asked: dict[str, asyncio.Future[Message]] = {}  # by the last token of the subject for the answer
         self._came: dict[str, list[Message]] = {}  # by the same: what came so far, where several messages may come
         self._asked_count = 0
@@ -58,11 +60,14 @@ class Bus:
         self._error_away = ""
 
     @classmethod
-    async def connect(cls, url: str, name: str) -> Self:
-        """Return a connected bus; waits, and says so in the log, for as long as NATS is not there."""
-        bus = cls()
+    async def connect(cls, url: str, name: str, *, replicas: int = 1) -> Self:
+        """Return a connected bus; waits, and says so in the log, for as long as NATS is not there.
+
+        ``url``: of one server, or of several of one cluster, with commas between them; each is tried in turn.
+        """
+        bus = cls(replicas)
         await bus._nc.connect(
-            url,
+            url.split(","),
             name=name,
             error_cb=bus._on_error,
             disconnected_cb=bus._on_disconnected,
@@ -71,7 +76,7 @@ class Bus:
             max_reconnect_attempts=-1,
             connect_timeout=CONNECT_TIMEOUT_S,
             reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # seconds; a float works
-            ping_interval=PING_INTERVAL_S,
+            ping_interval=PING_INTERVAL_S if replicas == 1 else min(PING_INTERVAL_S, CLUSTER_PING_INTERVAL_S),
             max_outstanding_pings=PINGS_UNANSWERED_MAX,
             drain_timeout=DRAIN_TIMEOUT_S,
             pending_size=0,  # fail while away rather than send later
@@ -105,9 +110,9 @@ class Bus:
         """Make sure that the server connected to may hold the streams.
 
         Raises:
-            LoneReplicaError: it may not.
+            UnfitServerError: it may not.
         """
-        refuse_lone_replica(self._nc._server_info)  # noqa: SLF001  # the client shows the version, and no more of it
+        refuse_unfit(self._nc._server_info, self.replicas)  # noqa: SLF001  # the client shows the version, and no more of it
 
     def on_reconnect(self, call: Callable[[], None]) -> None:
         """Have ``call`` called after every reconnect."""
@@ -242,7 +247,7 @@ class Bus:
         Raises:
             BusDeafError: connected without a working round trip, twice in a row; or the client has given up, as it
                 does when the server sends a protocol error.
-            LoneReplicaError: at once after a reconnect to a server that may not hold the streams.
+            UnfitServerError: at once after a reconnect to a server that may not hold the streams.
         """
         failures = 0
         while True:
@@ -305,7 +310,7 @@ class Bus:
         log.warning("bus.reconnected")
         try:
             self.check_server()
-        except LoneReplicaError:
+        except UnfitServerError:
             self._refused.set()
             return  # nobody is to begin anew here
         self._refused.clear()

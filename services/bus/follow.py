@@ -9,9 +9,10 @@ from nats.aio.subscription import Subscription
 
 from services.bus import api
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import stream_state
 from services.bus.message import Message
-from services.bus.pulls import Pulls
+from services.bus.pulls import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
+from services.bus.reach import Reach
+from services.bus.state import stream_state
 from services.bus.work_queue import Delivery, ack_numbers, delivery_of
 from services.telling import Trouble
 
@@ -45,7 +46,9 @@ class Follower:
     """Reads ``subject`` of ``stream`` into ``apply``, in the order of the stream, without gaps.
 
     A reconnect, a consumer that is deleted or silent, or a message out of order has it begin again after the last one
-    applied, and not be caught up until then. ``apply`` must not block; an exception from it is a bug and ends ``run``.
+    applied, and not be caught up until then. Where the stream has replicas the one that is read may lag, or be cut off
+    from the others: then it is caught up only as far as the leader says (``Reach``). ``apply`` must not block; an
+    exception from it is a bug and ends ``run``.
     """
 
     def __init__(self, bus: Bus, stream: str, subject: str, apply: Callable[[Delivery], None]) -> None:
@@ -57,6 +60,7 @@ class Follower:
         self._failed: Exception | None = None
         self._caught_up = asyncio.Event()
         self._generation = -1
+        self._reach = None if bus.replicas == 1 else Reach(bus, stream, subject)
         self.applied_seq = 0
         bus.on_reconnect(self._again.set)
 
@@ -88,9 +92,11 @@ class Follower:
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
                 continue
             not_open.over()
+            looking = asyncio.create_task(self._compare_with_leader())
             try:
                 await self._until_again(opening)
             finally:
+                looking.cancel()
                 await self._bus.unsubscribe(subscription)
             if self._failed is not None:
                 raise self._failed
@@ -110,6 +116,8 @@ class Follower:
             raise
         if last_seq < self.applied_seq:
             raise StreamWentBackError(f"{self._stream} ends at {last_seq}, but {self.applied_seq} was read")
+        if self._reach is not None:
+            await self._reach.begin()
         name = self._bus.client.new_inbox().rpartition(".")[2]
         created = await api.call(
             self._bus,
@@ -128,7 +136,8 @@ class Follower:
                 },
             },
         )
-        pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=HEARTBEAT_S)
+        heartbeat_s = HEARTBEAT_S if self._reach is None else CLUSTER_HEARTBEAT_S
+        pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=heartbeat_s)
         # Not by the stream's last sequence: a message that is of another subject or was purged never comes.
         opening = _Opening(name, pulls, behind=int(created["num_pending"]))
         self._check_caught_up(opening)
@@ -152,6 +161,9 @@ class Follower:
             self._again.set()
             return
         delivery = delivery_of(message)
+        opening.consumer_seq += 1
+        if delivery.seq <= self.applied_seq:
+            return  # on a replica that ends before what was applied, the consumer begins at that end
         try:
             self._apply(delivery)
         except Exception as error:  # noqa: BLE001  # handed to run(), which raises it: here the client would eat it
@@ -159,12 +171,11 @@ class Follower:
             self._again.set()
             return
         self.applied_seq = delivery.seq
-        opening.consumer_seq += 1
         opening.behind = min(opening.behind - 1, delivery.pending)  # pending is less where some were purged meanwhile
         self._check_caught_up(opening)
 
     def _check_caught_up(self, opening: _Opening) -> None:
-        if opening.behind <= 0:
+        if opening.behind <= 0 if self._reach is None else self.applied_seq >= self._reach.must_have:
             self._caught_up.set()
 
     def _top_up(self, pulls: Pulls) -> None:
@@ -176,10 +187,18 @@ class Follower:
             except BusAwayError:
                 log.debug("follow.away", extra={"stream": self._stream})  # the reconnect opens anew
 
+    async def _compare_with_leader(self) -> None:
+        while self._reach is not None:
+            if await self._reach.ask() and self.applied_seq >= self._reach.must_have:
+                self._caught_up.set()
+            else:
+                self._caught_up.clear()
+
     async def _until_again(self, opening: _Opening) -> None:
+        check_every_s = CHECK_EVERY_S if self._reach is None else CLUSTER_CHECK_EVERY_S
         while True:
             try:
-                await asyncio.wait_for(self._again.wait(), CHECK_EVERY_S)
+                await asyncio.wait_for(self._again.wait(), check_every_s)
             except TimeoutError:
                 opening.pulls.forget_if_overdue()
                 self._top_up(opening.pulls)
@@ -189,7 +208,7 @@ class Follower:
 
     async def _look_how_far(self, opening: _Opening) -> None:
         # A purge may have taken the very messages that were waited for; then no delivery will ever tell.
-        if self._caught_up.is_set():
+        if self._caught_up.is_set() or self._reach is not None:
             return
         try:
             consumer = await api.call(self._bus, f"CONSUMER.INFO.{self._stream}.{opening.consumer}")

@@ -1,40 +1,46 @@
-"""Looking a message up by its subject: Direct Get, 0.2-0.3 ms, no index of ours."""
+"""Looking a message up by its subject: 0.2-0.3 ms, no index of ours.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+With one replica there is one that knows, and Direct Get is the cheapest way to ask it. With several any of them answers
+a Direct Get, also one that lags: then the leader is asked, or the answer must show that it reaches as far as the leader
+had got.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
 
 import orjson
 
 from services.bus import api
 from services.bus.connection import Bus, BusAwayError
 from services.bus.message import Message
+from services.bus.stored_message import StoredMessage, of_direct_get, of_leader
 
-_LOOKUP_TIMEOUT_S = 2.0
+LOOKUP_TIMEOUT_S = 2.0
 _NOT_FOUND = "404"
 _END = "204"
 _NONE_OF_THEM = "No Results"  # the other 404 of a batch: a message was deleted while it was read
+_REACHES = "Nats-UpTo-Sequence"
 _SUBJECTS_MAX = 50  # of one request: from there on the server spends the same on a subject
 _MESSAGES_MAX = 1_024  # the most that the server gives at once; each subject may have wildcards
+_FEW = 2  # so many the leader is asked for at once: as many requests as it takes to have an answer that shows its reach
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """One message as the stream holds it."""
-
-    seq: int
-    subject: str
-    data: bytes
-    stored_at: datetime
-
-
-async def last_for(bus: Bus, stream: str, subject: str) -> StoredMessage | None:
+async def last_for(bus: Bus, stream: str, subject: str, timeout_s: float = LOOKUP_TIMEOUT_S) -> StoredMessage | None:
     """Return the newest message of a subject, which may have wildcards, or None if there is none.
 
     Raises:
         BusAwayError: no answer; it may be there or not.
     """
-    return await _get(bus, stream, {"last_by_subj": subject})
+    return await _get(bus, stream, {"last_by_subj": subject}, timeout_s)
+
+
+async def first_from(bus: Bus, stream: str, seq: int, subject: str) -> StoredMessage | None:
+    """Return the first message of a subject at or after a sequence, or None if there is none.
+
+    Raises:
+        BusAwayError: no answer.
+    """
+    return await _get(bus, stream, {"seq": seq, "next_by_subj": subject}, LOOKUP_TIMEOUT_S)
 
 
 async def last_for_each(bus: Bus, stream: str, subjects: Sequence[str]) -> list[StoredMessage]:
@@ -45,113 +51,107 @@ async def last_for_each(bus: Bus, stream: str, subjects: Sequence[str]) -> list[
     Raises:
         BusAwayError: no complete answer; any of them may be there or not.
     """
-    found: dict[int, StoredMessage] = {}
-    for begin in range(0, len(subjects), _SUBJECTS_MAX):
-        some = await _last_of_some(bus, stream, subjects[begin : begin + _SUBJECTS_MAX])
-        found |= {stored.seq: stored for stored in some}
-    return [found[seq] for seq in sorted(found)]
+    if bus.replicas == 1:
+        return _in_order([await _last_of_some(bus, stream, some) for some in _parts(subjects, _SUBJECTS_MAX)])
+    if len(subjects) > _FEW and (mark := await last_for(bus, stream, ">")) is not None:
+        found = await last_as_of(bus, stream, subjects, mark)
+        if found is not None:
+            return found
+    return _in_order([await _from_leader(bus, stream, some) for some in _parts(subjects, _SUBJECTS_MAX)])
+
+
+async def last_as_of(bus: Bus, stream: str, subjects: Sequence[str], mark: StoredMessage) -> list[StoredMessage] | None:
+    """Return what ``last_for_each`` does, from any replica that has got as far as a message; None: this one has not.
+
+    ``mark`` is a message that stays; it is asked for too, since an answer shows its reach only where it has something.
+
+    Raises:
+        BusAwayError: no complete answer.
+    """
+    found: list[list[StoredMessage]] = []
+    for some in _parts(subjects, _SUBJECTS_MAX - 1):
+        messages, reach = await _asked(bus, stream, [*some, mark.subject])
+        if reach < mark.seq:
+            return None
+        wanted = any(_is_of(mark.subject, subject) for subject in some)
+        found.append([message for message in messages if wanted or message.subject != mark.subject])
+    return _in_order(found)
 
 
 async def _last_of_some(bus: Bus, stream: str, subjects: Sequence[str]) -> list[StoredMessage]:
+    messages, _ = await _asked(bus, stream, subjects)
+    return messages
+
+
+async def _asked(bus: Bus, stream: str, subjects: Sequence[str]) -> tuple[list[StoredMessage], int]:
+    """Return the messages, and the sequence up to which whoever answered has looked; 0 where it found nothing."""
     request = orjson.dumps({"multi_last": subjects, "batch": _MESSAGES_MAX})
-    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, _LOOKUP_TIMEOUT_S)
+    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, LOOKUP_TIMEOUT_S)
     status, description = end.headers.get("Status"), end.headers.get("Description")
     if status == _NOT_FOUND and description == _NONE_OF_THEM and not messages:
-        return []
+        return [], 0
     if status != _END or end.headers.get("Nats-Num-Pending") != "0":
         raise BusAwayError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
-    return [_stored(message, message.headers) for message in messages]
+    return [of_direct_get(message, message.headers) for message in messages], _number(end, _REACHES)
 
 
-async def first_from(bus: Bus, stream: str, seq: int, subject: str) -> StoredMessage | None:
-    """Return the first message of a subject at or after a sequence, or None if there is none.
-
-    Raises:
-        BusAwayError: no answer.
-    """
-    return await _get(bus, stream, {"seq": seq, "next_by_subj": subject})
-
-
-async def _get(bus: Bus, stream: str, request: dict[str, str | int]) -> StoredMessage | None:
-    message = await bus.request(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(request), _LOOKUP_TIMEOUT_S)
+async def _get(bus: Bus, stream: str, request: dict[str, str | int], timeout_s: float) -> StoredMessage | None:
+    if bus.replicas > 1:
+        return await _leaders(bus, stream, request, timeout_s)
+    message = await bus.request(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(request), timeout_s)
     headers = message.headers
     if headers.get("Status") == _NOT_FOUND:
         return None
-    return _stored(message, headers)
+    return of_direct_get(message, headers)
 
 
-def _stored(message: Message, headers: Mapping[str, str]) -> StoredMessage:
+async def _leaders(bus: Bus, stream: str, request: dict[str, str | int], timeout_s: float) -> StoredMessage | None:
     try:
-        return StoredMessage(
-            seq=int(headers["Nats-Sequence"]),
-            subject=headers["Nats-Subject"],
-            data=message.data,
-            stored_at=_time(headers["Nats-Time-Stamp"]),
-        )
-    except (KeyError, ValueError) as error:
-        raise BusAwayError(f"unreadable answer: {headers}") from error
+        answer = await api.call(bus, f"STREAM.MSG.GET.{stream}", request, timeout_s)
+    except api.ApiError as error:
+        if error.code == api.NO_MESSAGE:
+            return None
+        raise BusAwayError(str(error)) from error
+    return of_leader(answer["message"])
 
 
-def _time(text: str) -> datetime:
-    # Nanoseconds, 0 to 9 digits of them; Python reads six.
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")
+async def _from_leader(bus: Bus, stream: str, subjects: Iterable[str]) -> list[StoredMessage]:
+    found = await asyncio.gather(*(_each_from_leader(bus, stream, subject) for subject in subjects))
+    return [message for messages in found for message in messages]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """How much a stream holds, and the last sequence that it gave out."""
-
-    messages: int
-    first_seq: int
-    last_seq: int
-    size_bytes: int
-
-
-async def stream_state(bus: Bus, stream: str) -> StreamState:
-    """Return the state of a stream.
-
-    Raises:
-        ApiError, BusAwayError: as of the API.
-    """
-    state = (await api.call(bus, f"STREAM.INFO.{stream}"))["state"]
-    return StreamState(
-        int(state["messages"]), int(state["first_seq"]), int(state["last_seq"]), size_bytes=int(state["bytes"])
-    )
+async def _each_from_leader(bus: Bus, stream: str, subject: str) -> list[StoredMessage]:
+    """Return the newest message of each subject that a pattern stands for; STREAM.MSG.GET gives one message only."""
+    newest = await last_for(bus, stream, subject)
+    if newest is None or newest.subject == subject:
+        return [] if newest is None else [newest]
+    try:
+        info = await api.call(bus, f"STREAM.INFO.{stream}", {"subjects_filter": subject}, LOOKUP_TIMEOUT_S)
+    except api.ApiError as error:
+        raise BusAwayError(str(error)) from error
+    names = [name for name in info["state"].get("subjects") or {} if name != newest.subject]
+    others = await asyncio.gather(*(last_for(bus, stream, name) for name in names))
+    return [newest, *(message for message in others if message is not None)]
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How many messages a stream holds, and when the oldest of them was stored; None where there is none."""
-
-    messages: int
-    oldest_at: datetime | None
+def _in_order(found: Iterable[Iterable[StoredMessage]]) -> list[StoredMessage]:
+    by_seq = {message.seq: message for messages in found for message in messages}
+    return [by_seq[seq] for seq in sorted(by_seq)]
 
 
-async def waiting(bus: Bus, stream: str) -> Waiting:
-    """Return what a work queue still holds, whoever has it in hand.
-
-    Raises:
-        ApiError, BusAwayError: as of the API.
-    """
-    state = (await api.call(bus, f"STREAM.INFO.{stream}"))["state"]
-    messages = int(state["messages"])
-    return Waiting(messages, _time(state["first_ts"]) if messages else None)
+def _parts(subjects: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [subjects[begin : begin + size] for begin in range(0, len(subjects), size)]
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerState:
-    """The last sequence a durable delivered, and how many messages it has not delivered yet."""
+def _is_of(subject: str, pattern: str) -> bool:
+    """Return whether a pattern stands for a subject, too."""
+    words, wanted = subject.split("."), pattern.split(".")
+    if wanted[-1] == ">":
+        wanted = wanted[:-1]
+        words = words[: len(wanted)] if len(words) > len(wanted) else []
+    return len(words) == len(wanted) and all(each in {"*", word} for word, each in zip(words, wanted, strict=True))
 
-    delivered_seq: int
-    pending: int
 
-
-async def consumer_state(bus: Bus, stream: str, durable: str) -> ConsumerState:
-    """Return the state of a durable consumer.
-
-    Raises:
-        ApiError, BusAwayError: as of the API.
-    """
-    info = await api.call(bus, f"CONSUMER.INFO.{stream}.{durable}")
-    return ConsumerState(int(info["delivered"]["stream_seq"]), int(info["num_pending"]))
+def _number(message: Message, header: str) -> int:
+    text = message.headers.get(header, "")
+    return int(text) if text.isdigit() else 0

@@ -1,13 +1,17 @@
 """Storing a message: what came back says whether it is stored, and nothing else does."""
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import msgspec
 
 from services.bus import api
 from services.bus.connection import Bus, BusAwayError
+from services.bus.message import Message
 
 STORE_TIMEOUT_S = 2.0
+IN_PROCESS_AGAIN_AFTER_S = 0.02  # a replicated message takes about 1 ms, where there is a leader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class Away:
 
 
 StoreResult = Stored | Duplicate | Conflict | Full | Away
+
+
+@dataclass(frozen=True, slots=True)
+class _InProcess:
+    """A message of the same id came a moment before and is not stored yet: ask again shortly."""
 
 
 class _Error(msgspec.Struct):
@@ -79,9 +88,21 @@ async def store(
         headers["Nats-Msg-Id"] = message_id
     if expected_last is not None:
         headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_last)
+    loop = asyncio.get_running_loop()
+    ends_at_s = loop.time() + timeout_s
+    while True:
+        result = await _answer(bus.request(subject, data, timeout_s, headers, within_s))
+        if not isinstance(result, _InProcess):
+            return result
+        if loop.time() + IN_PROCESS_AGAIN_AFTER_S > ends_at_s:
+            return Away("the same message was sent before, and is not stored yet")
+        await asyncio.sleep(IN_PROCESS_AGAIN_AFTER_S)
+        timeout_s = ends_at_s - loop.time()
+
+
+async def _answer(asking: Awaitable[Message]) -> StoreResult | _InProcess:
     try:
-        message = await bus.request(subject, data, timeout_s, headers, within_s)
-        ack = _pub_ack.decode(message.data)
+        ack = _pub_ack.decode((await asking).data)
     except BusAwayError as error:
         return Away(str(error))
     except msgspec.MsgspecError as error:
@@ -91,9 +112,11 @@ async def store(
     return Duplicate() if ack.duplicate else Stored(ack.seq)
 
 
-def _turned_down(error: _Error) -> Conflict | Full | Away:
+def _turned_down(error: _Error) -> Conflict | Full | Away | _InProcess:
     if error.err_code in api.WRONG_LAST_SEQUENCE:
         return Conflict()
     if error.err_code in api.STREAM_FULL:
         return Full(error.description)
+    if error.err_code == api.IN_PROCESS:
+        return _InProcess()
     return Away(f"{error.description} ({error.err_code})")

@@ -12,6 +12,10 @@ from services.bus.connection import Bus, BusAwayError
 from services.bus.message import Message
 
 PULL_EXPIRES_S = 20.0
+# In a cluster a consumer dies with its node while the connection stays. With the two looks that it takes to believe it,
+# that is noticed within 2 s.
+CLUSTER_HEARTBEAT_S = 0.6
+CLUSTER_CHECK_EVERY_S = 0.25
 _EXPIRY_GRACE_S = 2.0
 _HEARTBEATS_MISSED_MAX = 2
 _BATCH_MAX = 1_000  # of one request; more is asked for as these arrive

@@ -8,9 +8,10 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from services.bus.streams import REPLICAS, StreamLimits
+from services.bus.cluster import REPLICAS_POSSIBLE
+from services.bus.servers import servers_from_text
+from services.bus.streams import StreamLimits
 from services.contracts.processor import Processor, processors_from_text
 from services.contracts.pulse import instance_from_text
 from services.contracts.setting import text_as, whole
@@ -27,6 +28,7 @@ LEASE_S = 15
 class BusSettings:
     """What all services share; ``processors`` are sorted by fee, the first is the home.
 
+    ``nats_url``: one server or several, with commas between them, each with its scheme.
     ``metrics_listen``: where Prometheus may ask; None is nowhere.
     ``instance`` is this process's name among those of its service, for operators: nothing is decided by it.
     """
@@ -53,7 +55,7 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
                 env, "SETTLEMENTS_BYTES_MAX", 2 * BYTES_PER_GIB, least=1024**2, most=1024 * BYTES_PER_GIB, unit="bytes"
             ),
             lease_s=LEASE_S,
-            replicas=text_as(env, "NATS_REPLICAS", str(REPLICAS), _replicas),
+            replicas=text_as(env, "NATS_REPLICAS", "1", _replicas),
         ),
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
         metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),
@@ -69,20 +71,13 @@ def _metrics_listen(text: str) -> TcpAddress | None:
 
 
 def _replicas(text: str) -> int:
-    if text != str(REPLICAS):
-        raise ValueError(f"must be {REPLICAS}, not {text!r}: streams with more replicas are not supported yet")
-    return REPLICAS
+    if text not in {str(replicas) for replicas in REPLICAS_POSSIBLE}:
+        raise ValueError(f"must be {' or '.join(map(str, REPLICAS_POSSIBLE))}, not {text!r}")
+    return int(text)
 
 
 def _nats_url(text: str) -> str:
-    parts = urlsplit(text)
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if parts.scheme not in {"nats", "tls"} or not parts.hostname or port == 0:
-        raise ValueError(f"must be nats://host:port, not {text!r}")
-    return text
+    return ",".join(servers_from_text(text))
 
 
 def name_of_process() -> str:

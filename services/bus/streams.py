@@ -3,24 +3,30 @@
 Reasons of the settings are in the README ("How to look into the streams") and beside each line here.
 """
 
+import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from services.bus import api
-from services.bus.connection import Bus
+from services.bus.cluster import UnfitServerError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.consumer import SECOND_NS, drop_dispatcher, plain
 from services.contracts import subjects
+from services.telling import Trouble
 
-SECOND_NS = 1_000_000_000
-PULLS_WAITING_MAX = 4_096  # a pull may ask for one message only, so there may be as many as payments in flight
-REPLICAS = 1  # all that is supported; `cluster` refuses the servers for which it is too few
-ACK_PENDING_MAX = 50_000  # in all hands, and given back to come again later: a bound that is never to be met
 SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
 ASSIGNMENTS_BYTES_MAX = 256 * 1024**2  # a million payments in hand or in doubt
 SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and manifest too
 
+MAKE_AGAIN_AFTER_S = 0.5
+PLACES_WITHIN_S = 60.0  # servers of a cluster are started one after another
+
 # Nothing stored depends on these, or only more is kept than before.
 SAFE_TO_UPDATE = frozenset({"description", "max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
+
+WHY_NOT_FEWER = " by NATS_REPLICAS: that would give up copies of what is stored; set it to what the stream has"
 
 log = logging.getLogger("tarifa.bus")
 
@@ -37,7 +43,7 @@ class StreamLimits:
     idempotency_window_s: int
     settlements_bytes_max: int
     lease_s: int
-    replicas: int = REPLICAS
+    replicas: int = 1
 
 
 def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
@@ -108,15 +114,45 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
     ]
 
 
-async def ensure_streams(bus: Bus, limits: StreamLimits) -> None:
-    """Make or update every stream; any number of services may do it at once.
+async def make_streams(bus: Bus, limits: StreamLimits) -> None:
+    """Make or update every stream as soon as that can be; a cluster that begins has no leader for some seconds.
+
+    Raises:
+        UnfitServerError: the cluster has fewer servers than there are to be replicas, for PLACES_WITHIN_S.
+        StreamMismatchError, ApiError: as of ``ensure_streams``.
+    """
+    not_made = Trouble(log, "streams.not_made")
+    ends_at_s = asyncio.get_running_loop().time() + PLACES_WITHIN_S
+    while True:
+        try:
+            await ensure_streams(bus, limits)
+        except api.ApiError as error:
+            if error.code != api.NO_PLACE:
+                raise
+            if asyncio.get_running_loop().time() > ends_at_s:
+                raise UnfitServerError(
+                    f"NATS_REPLICAS is {limits.replicas}, and for {PLACES_WITHIN_S:g} s the cluster that NATS_URL leads"
+                    f" to has had fewer servers: {error}; start more, or set NATS_REPLICAS=1 for one that stands alone"
+                ) from error
+            not_made.tell(str(error))
+        except BusAwayError as error:
+            not_made.tell(str(error))
+        else:
+            not_made.over()
+            return
+        await asyncio.sleep(MAKE_AGAIN_AFTER_S)
+
+
+async def ensure_streams(bus: Bus, limits: StreamLimits, names: Collection[str] = ()) -> None:
+    """Make or update every stream, or those of these names; any number of services may do it at once.
 
     Raises:
         StreamMismatchError: names the stream, the field, and both values.
         ApiError, BusAwayError: as of the API.
     """
     for config in wanted(limits):
-        await _ensure(bus, config)
+        if not names or config["name"] in names:
+            await _ensure(bus, config)
 
 
 async def _ensure(bus: Bus, config: dict[str, Any]) -> None:
@@ -136,58 +172,17 @@ async def _ensure(bus: Bus, config: dict[str, Any]) -> None:
                 raise
             await _ensure(bus, config)
         return
-    differing = {field: value for field, value in config.items() if _plain(found.get(field)) != _plain(value)}
+    differing = {field: value for field, value in config.items() if plain(found.get(field)) != plain(value)}
     for field, value in differing.items():
-        if field not in SAFE_TO_UPDATE:
-            raise StreamMismatchError(f"stream {name} has {field} = {found.get(field)!r}, but {value!r} is needed")
-    if differing:
-        await api.call(bus, f"STREAM.UPDATE.{name}", {**found, **differing})
-
-
-def _plain(value: Any) -> Any:
-    # The server leaves out what is zero or false, and says -1 for a limit that is not set.
-    return None if value in (0, -1, False, None) else value
-
-
-async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
-    """Make or update the durable consumer that all dispatchers share. Its state decides nothing: it may be lost.
-
-    Where its file on the server is damaged it is made without one: no request has the server let go of such a file.
-
-    Raises:
-        ApiError, BusAwayError: as of the API.
-    """
-    path = f"{subjects.PAYMENTS}.{subjects.DISPATCHER}"
-    try:
-        found = (await api.call(bus, f"CONSUMER.INFO.{path}"))["config"]
-    except api.ApiError as error:
-        if error.code not in api.NOT_FOUND:
-            raise
-        found = {}
-    config = {
-        "durable_name": subjects.DISPATCHER,
-        "name": subjects.DISPATCHER,
-        "ack_policy": "explicit",
-        "deliver_policy": "all",
-        "replay_policy": "instant",
-        "max_deliver": -1,
-        "max_ack_pending": ACK_PENDING_MAX,
-        "ack_wait": ack_wait_s * SECOND_NS,
-        # Of a consumer that exists these cannot be changed.
-        "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),
-        "mem_storage": found.get("mem_storage", False),
-    }
-    if all(_plain(found.get(field)) == _plain(value) for field, value in config.items()):
+        if field not in SAFE_TO_UPDATE and not _adds_replicas(field, found.get(field), value):
+            why = WHY_NOT_FEWER if field == "num_replicas" else ""
+            raise StreamMismatchError(f"stream {name} has {field} = {found.get(field)!r}, but {value!r} is needed{why}")
+    if not differing:
         return
-    try:
-        await _create_consumer(bus, path, config)
-    except api.ApiError as error:
-        # Not only where the file is damaged: another dispatcher may have found that and been quicker.
-        if found or error.code != api.CONSUMER_NOT_MADE:
-            raise
-        await _create_consumer(bus, path, {**config, "mem_storage": True})
-        log.error("dispatcher.consumer_without_file", extra={"error": str(error)})  # noqa: TRY400  # no bug of ours
+    if name == subjects.PAYMENTS and "num_replicas" in differing:
+        await drop_dispatcher(bus)
+    await api.call(bus, f"STREAM.UPDATE.{name}", {**found, **differing})
 
 
-async def _create_consumer(bus: Bus, path: str, config: dict[str, Any]) -> None:
-    await api.call(bus, f"CONSUMER.CREATE.{path}", {"stream_name": subjects.PAYMENTS, "config": config})
+def _adds_replicas(field: str, found: Any, value: Any) -> bool:
+    return field == "num_replicas" and int(found or 1) < value

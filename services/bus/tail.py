@@ -5,8 +5,9 @@ import asyncio
 import orjson
 
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import stream_state
+from services.bus.lookup import last_for
 from services.bus.message import Message
+from services.bus.state import stream_state
 
 BATCH_MAX = 512  # of one request; the server sends no more than 1,024
 TIMEOUT_S = 5.0
@@ -28,6 +29,10 @@ async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
         if not messages:
             break
         seq = int(messages[-1].headers["Nats-Sequence"]) + 1
+    if bus.replicas > 1 and state.messages:
+        newest = await last_for(bus, stream, subject)
+        if newest is not None and seq <= newest.seq <= state.last_seq:
+            raise BusAwayError(f"{stream} was read at a replica that lags: up to {seq - 1} of {newest.seq}")
     return found
 
 

@@ -15,7 +15,7 @@ from nats.aio.subscription import Subscription
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.message import Message
-from services.bus.pulls import Pulls
+from services.bus.pulls import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
 from services.telling import Trouble
 
 PREPARE_AGAIN_AFTER_S = 0.5
@@ -198,7 +198,8 @@ class WorkQueue:
         for handle in tuple(self._acked):
             self._bus.publish(handle, b"+ACK")
         inbox = self._bus.client.new_inbox()
-        pulls = Pulls(self._bus, self._stream, self._durable, inbox, heartbeat_s=HEARTBEAT_S)
+        heartbeat_s = HEARTBEAT_S if self._bus.replicas == 1 else CLUSTER_HEARTBEAT_S
+        pulls = Pulls(self._bus, self._stream, self._durable, inbox, heartbeat_s=heartbeat_s)
 
         def on_message(message: Message) -> None:
             if pulls.is_status(message):
@@ -216,9 +217,10 @@ class WorkQueue:
         return subscription
 
     async def _until_reconnect(self) -> None:
+        check_every_s = EXPIRY_CHECK_EVERY_S if self._bus.replicas == 1 else CLUSTER_CHECK_EVERY_S
         while True:
             try:
-                await asyncio.wait_for(self._reconnected.wait(), EXPIRY_CHECK_EVERY_S)
+                await asyncio.wait_for(self._reconnected.wait(), check_every_s)
             except TimeoutError:
                 if self._is_over(self._pulls):
                     return

@@ -8,10 +8,12 @@ from functools import partial
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
+from services.bus.consumer import ensure_dispatcher
 from services.bus.follow import StreamWentBackError
 from services.bus.pulse import send_pulses
 from services.bus.settings import name_of_process
-from services.bus.streams import ensure_dispatcher, ensure_streams
+from services.bus.streams import ensure_streams
+from services.contracts import subjects
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
 from services.dispatcher.adapters.clock import SystemClock
@@ -36,10 +38,11 @@ from services.metrics.server import Metrics, served_metrics
 from services.records.assignments import AssignmentStream, read_up
 from services.records.doubt import StoreWentBackError, mark_doubtful
 from services.records.settlements import SettlementRecords
-from services.running import connected, run
+from services.running import connected, once_answered, run
 
 STOP_MARGIN_S = 2.0
 MARK_AGAIN_AFTER_S = 0.5
+SETTLING = (subjects.PAYMENTS, subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -54,7 +57,7 @@ async def story(stop: asyncio.Event) -> None:
 
 async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> None:
     """Connect everything, settle payments until ``stop``, then let the calls under way end."""
-    bus = await connected(config.bus.nats_url, "dispatcher", stop)
+    bus = await connected(config.bus, "dispatcher", stop)
     if bus is None:
         return
     transport = ProcessorTransport(idle_max=config.rules.in_flight_max)
@@ -75,10 +78,9 @@ async def _settle(
     owner = f"{instance}/{secrets.token_hex(8)}"
 
     async def ensure() -> None:
-        await ensure_streams(bus, config.bus.limits)
+        # In a cluster each stream has an election of its own: those that can be done without are not waited for.
+        await ensure_streams(bus, config.bus.limits, SETTLING if bus.replicas > 1 else ())
         await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
-
-    await ensure()
 
     clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
@@ -89,8 +91,13 @@ async def _settle(
         transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers
     )
     roster = Roster(bus, assignments, log_read, charging.charge_at)
-    await roster.seed(config.bus.processors)
-    await migrate(bus, roster.places)
+
+    async def begin() -> None:
+        await roster.seed(config.bus.processors)
+        await migrate(bus, roster.places)
+
+    if not await once_answered(begin, stop):
+        return
 
     settlements = SettlementRecords(bus)
     watch = StoreWatch(

@@ -6,7 +6,6 @@ import os
 from functools import partial
 
 from services.bus.pulse import send_pulses
-from services.bus.streams import ensure_streams
 from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app
@@ -24,7 +23,7 @@ from services.ingress.flow import Ingress
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
-from services.running import connected, run
+from services.running import connected, once_answered, run
 
 log = logging.getLogger("tarifa.ingress")
 
@@ -41,13 +40,13 @@ async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Even
     """Serve until told to stop; NATS is closed only after the last answer."""
     clock = SystemClock()
     limits = settings.bus.limits
-    bus = await connected(settings.bus.nats_url, "ingress", stop)
+    bus = await connected(settings.bus, "ingress", stop)
     if bus is None:
         return
     try:
-        await ensure_streams(bus, limits)
         payments = JetStreamPayments(bus, backlog_max=limits.backlog_max, window_s=limits.idempotency_window_s)
-        await payments.open()
+        if not await once_answered(payments.open, stop):
+            return
         story = Ingress(
             payments=payments,
             dispatchers=DispatcherClient(bus),
@@ -65,7 +64,8 @@ async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Even
         server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
         log.info("ingress.ready", extra={"listen": str(settings.listen)})
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(work) for work in (bus.watch(), send_pulses(bus, pulse), hub.run())]
+            work = (bus.watch(), send_pulses(bus, pulse), hub.run(), payments.run())
+            beside = [tasks.create_task(each) for each in work]
             await stop.wait()
             hub.close()  # open pages never end by themselves
             await server.stop()

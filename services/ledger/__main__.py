@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from services.bus.pulse import send_pulses
-from services.bus.streams import ensure_streams
 from services.ledger.adapters.clock import SystemClock
 from services.ledger.adapters.dispatchers import Dispatchers
 from services.ledger.adapters.metrics import of_ledger, of_settlements
@@ -32,11 +31,10 @@ async def story(stop: asyncio.Event) -> None:
 
 async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event) -> None:
     """Run the ledger until the event is set."""
-    bus = await connected(settings.bus.nats_url, "ledger", stop)
+    bus = await connected(settings.bus, "ledger", stop)
     if bus is None:
         return
     try:
-        await ensure_streams(bus, settings.bus.limits)
         dispatchers = Dispatchers(bus)
         await dispatchers.listen()
         ledger = Ledger(Book(settings.processors), partial(SettlementStream, bus), dispatchers, SystemClock())

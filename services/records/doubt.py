@@ -11,7 +11,7 @@ from datetime import datetime
 
 from services.bus import api
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import stream_state
+from services.bus.state import stream_state
 from services.contracts import subjects
 from services.contracts.stamp import text_of
 

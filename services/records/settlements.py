@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import StoredMessage, last_for, last_for_each
+from services.bus.lookup import last_for, last_for_each
 from services.bus.publish import Stored, store
+from services.bus.stored_message import StoredMessage
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import (
@@ -42,7 +43,7 @@ class SettlementRecords:
         found: dict[str, PaymentSettled | PaymentRefused] = {}
         for message in sorted(messages, key=lambda each: each.seq):
             try:
-                event = _settlement(message)
+                event = settlement_of(message)
             except UnreadableRecordError as error:
                 fields = {"seq": error.seq, "error": error.reason}
                 log.error("settlement.unreadable", extra=fields)  # noqa: TRY400  # no bug of ours
@@ -61,7 +62,7 @@ class SettlementRecords:
             message = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
         except BusAwayError as error:
             raise AwayError(str(error)) from error
-        return None if message is None else _settlement(message)
+        return None if message is None else settlement_of(message)
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
         """Store a settlement; return whether it is stored now."""
@@ -81,7 +82,12 @@ class SettlementRecords:
         return is_stored
 
 
-def _settlement(message: StoredMessage) -> PaymentSettled | PaymentRefused:
+def settlement_of(message: StoredMessage) -> PaymentSettled | PaymentRefused:
+    """Read a message of a settled or refused payment.
+
+    Raises:
+        UnreadableRecordError: it is none, and only a person can find out why.
+    """
     try:
         event = decode_settlement(message.data)
     except NotAnEventError as error:

@@ -19,8 +19,8 @@ from services.audit.core.manifest import (
 )
 from services.bus import api
 from services.bus.connection import Bus
-from services.bus.lookup import stream_state
 from services.bus.snapshot import restore_stream, save_stream
+from services.bus.state import stream_state
 from services.contracts import subjects
 from services.contracts.stamp import text_of
 

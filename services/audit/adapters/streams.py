@@ -11,7 +11,7 @@ from services.audit.adapters.progress import Bar, Lines
 from services.audit.core.records import Records
 from services.bus.connection import Bus, BusAwayError
 from services.bus.follow import Follower
-from services.bus.lookup import stream_state
+from services.bus.state import stream_state
 from services.bus.tail import tail
 from services.bus.work_queue import Delivery
 from services.contracts import subjects

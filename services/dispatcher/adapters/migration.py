@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from services.bus import api
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for, stream_state
+from services.bus.lookup import last_for
 from services.bus.publish import Stored, store
+from services.bus.state import stream_state
 from services.bus.tail import tail
 from services.contracts import subjects
 from services.contracts.assignments import Line, TurnAssigned, encode_assignment

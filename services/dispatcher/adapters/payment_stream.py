@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import consumer_state, first_from, stream_state
+from services.bus.lookup import first_from
+from services.bus.state import consumer_state, stream_state
 from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts import subjects
 from services.contracts.away import AwayError

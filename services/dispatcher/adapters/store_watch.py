@@ -12,7 +12,7 @@ from typing import Protocol
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import stream_state
+from services.bus.state import stream_state
 from services.contracts import subjects
 from services.contracts.stamp import micros_of, stamp_from_text
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt

@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from time import perf_counter
 from typing import assert_never
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import stream_state
 from services.bus.publish import Away, Conflict, Duplicate, Full, store
 from services.bus.publish import Stored as BusStored
+from services.bus.state import stream_state
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.durations import Durations
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
+from services.records.earlier import EarlierSettlements
 from services.records.payments import PaymentRecords
 from services.records.settlements import SettlementRecords
 from services.telling import Gathered
@@ -26,6 +28,8 @@ LOOK_WITHIN_S = 0.5
 STORE_WITHIN_S = 1.0
 
 log = logging.getLogger("tarifa.ingress")
+
+Newest = Callable[[str], Awaitable[PaymentSettled | PaymentRefused | None]]
 
 _STORED = Stored()
 _KNOWN = Known()
@@ -47,6 +51,7 @@ class JetStreamPayments:
         self._generation = bus.generation
         self._accepted = PaymentRecords(bus)
         self._settlements = SettlementRecords(bus)
+        self._earlier = EarlierSettlements(bus, self._settlements)
         self._gathered = Gathered(log)
         self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
@@ -56,6 +61,10 @@ class JetStreamPayments:
         states = [await stream_state(self._bus, stream) for stream in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
         if not any(state.last_seq for state in states):
             self._looks_from_s = now_s + self._window_s
+
+    async def run(self) -> None:
+        """Know how far SETTLEMENTS has got, until cancelled."""
+        await self._earlier.run()
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
         """Store it unless its id is known.
@@ -101,7 +110,7 @@ class JetStreamPayments:
     async def _looked_up(self, payment_id: str) -> Standing | Missing | TryLater:
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
-                return await self.settlement(payment_id)
+                return await self._settlement_by(self._earlier.newest, payment_id)
         except TimeoutError:
             return TryLater("nats_away", f"NATS did not say whether the id is known; {REPEAT_IS_SAFE}")
 
@@ -118,8 +127,11 @@ class JetStreamPayments:
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in SETTLEMENTS, whichever processor it was."""
+        return await self._settlement_by(self._settlements.newest, payment_id)
+
+    async def _settlement_by(self, newest: Newest, payment_id: str) -> Standing | Missing | TryLater:
         try:
-            found = await self._settlements.newest(payment_id)
+            found = await newest(payment_id)
         except AwayError as error:
             return self._not_known(error)
         return Missing() if found is None else _standing(found)

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import waiting
 from services.bus.message import Message
+from services.bus.state import waiting
 from services.contracts import subjects
 from services.contracts.pulse import NotAPulseError, Pulse, decode
 from services.ingress.core.vitals import Backlog

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import StreamState, stream_state
+from services.bus.state import StreamState, stream_state
 from services.contracts.metrics import Metric, Source, counter, gauge, gauges_by, histogram
 from services.contracts.subjects import SETTLEMENTS
 from services.contracts.summary import Totals

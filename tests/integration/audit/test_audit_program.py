@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.bus.lookup import stream_state
+from services.bus.state import stream_state
 from services.contracts import subjects
 from tests.integration.audit.audit_programs import AT, AtTerminal, Ended, House, stored
 from tests.nats_server import PATIENCE_S, until

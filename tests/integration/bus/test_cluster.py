@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.stack.ports import free
-from services.bus.cluster import LoneReplicaError
+from services.bus.cluster import UnfitServerError
 from services.bus.connection import Bus
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
@@ -96,7 +96,7 @@ async def test_a_server_of_a_cluster_is_told_from_one_that_stands_alone(cluster:
     cluster.start()
     for server in (cluster.first, cluster.second):
         bus = await Bus.connect(server.url, "test")
-        with pytest.raises(LoneReplicaError, match="of the cluster together"):
+        with pytest.raises(UnfitServerError, match="of the cluster together"):
             bus.check_server()
         await bus.close()
 
@@ -112,7 +112,7 @@ async def test_a_reconnect_into_a_cluster_is_told_at_once_and_to_no_listener(
     cluster.start(nats_server.port)
     await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
     began_s = time.monotonic()
-    with pytest.raises(LoneReplicaError):
+    with pytest.raises(UnfitServerError):
         await asyncio.wait_for(watching, PATIENCE_S)
     assert time.monotonic() - began_s < AT_ONCE_S
     assert told == []

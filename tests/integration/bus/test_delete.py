@@ -4,8 +4,9 @@ import pytest
 
 from services.bus.connection import Bus
 from services.bus.delete import delete_message
-from services.bus.lookup import first_from, stream_state
+from services.bus.lookup import first_from
 from services.bus.publish import store
+from services.bus.state import stream_state
 from services.bus.streams import StreamLimits
 
 

@@ -9,10 +9,10 @@ from nats.aio.subscription import Subscription
 from services.bus import api, follow
 from services.bus.connection import Bus
 from services.bus.follow import Follower, StreamWentBackError
-from services.bus.lookup import stream_state
 from services.bus.message import Message
 from services.bus.publish import Stored, store
 from services.bus.pulls import PULL_EXPIRES_S, Pulls
+from services.bus.state import stream_state
 from services.bus.streams import StreamLimits, ensure_streams
 from services.bus.work_queue import Delivery
 from tests.integration.bus.conftest import Begin, Connect

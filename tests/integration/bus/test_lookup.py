@@ -7,10 +7,13 @@ import pytest
 
 from services.bus import api, lookup
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import _time, consumer_state, first_from, last_for, last_for_each, stream_state
+from services.bus.consumer import ensure_dispatcher
+from services.bus.lookup import first_from, last_for, last_for_each
 from services.bus.message import Message
 from services.bus.publish import store
-from services.bus.streams import StreamLimits, ensure_dispatcher
+from services.bus.state import consumer_state, stream_state
+from services.bus.stored_message import time_from_text
+from services.bus.streams import StreamLimits
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
 
@@ -143,13 +146,13 @@ async def test_last_for_each_fails_where_no_answer_comes(
     with pytest.raises(BusAwayError, match="nobody answers"):
         await last_for_each(bus, "NONE", ["s"])
     await settle(bus, "settled", "default", "p1")
-    monkeypatch.setattr(lookup, "_LOOKUP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT_S", 0.1)
     nats_server.freeze()
     with pytest.raises(BusAwayError, match="no answer within"):
         await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])
     nats_server.thaw()
     await bus.round_trip(PATIENCE_S)
-    monkeypatch.setattr(lookup, "_LOOKUP_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT_S", PATIENCE_S)
     assert len(await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])) == 1
     nats_server.freeze()
     asking = asyncio.create_task(last_for_each(bus, "SETTLEMENTS", ["settlements.>"]))
@@ -218,7 +221,7 @@ async def test_a_lookup_fails_while_away_and_finds_it_afterwards(
 )
 def test_times_of_the_server_have_any_number_of_digits(text: str, micros: int) -> None:
     """The server leaves trailing zeros out."""
-    assert _time(text) == datetime(2026, 11, 22, 11, 17, 46, micros, tzinfo=UTC)
+    assert time_from_text(text) == datetime(2026, 11, 22, 11, 17, 46, micros, tzinfo=UTC)
 
 
 async def test_states_of_stream_and_consumer(bus: Bus, streams: StreamLimits) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from services.bus import api
 from services.bus.connection import Bus
-from services.bus.lookup import stream_state
 from services.bus.publish import Away, Conflict, Duplicate, Full, Stored, store
+from services.bus.state import stream_state
 from services.bus.streams import StreamLimits, ensure_streams
 from tests.nats_server import NatsServer, until
 

@@ -5,9 +5,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from services.bus.connection import Bus
-from services.bus.lookup import waiting
 from services.bus.publish import Stored, store
 from services.bus.pulse import send_pulses
+from services.bus.state import waiting
 from services.bus.streams import StreamLimits
 from services.contracts import subjects
 from services.contracts.pulse import LedgerPulse, decode

@@ -8,15 +8,10 @@ import pytest
 
 from services.bus import api
 from services.bus.connection import Bus
-from services.bus.lookup import consumer_state, stream_state
+from services.bus.consumer import ensure_dispatcher
 from services.bus.publish import Full, Stored, store
-from services.bus.streams import (
-    StreamLimits,
-    StreamMismatchError,
-    ensure_dispatcher,
-    ensure_streams,
-    wanted,
-)
+from services.bus.state import consumer_state, stream_state
+from services.bus.streams import StreamLimits, StreamMismatchError, ensure_streams, wanted
 from tests.conftest import LIMITS
 from tests.integration.bus.conftest import Connect
 from tests.nats_server import NatsServer, until

@@ -10,10 +10,11 @@ import pytest_asyncio
 
 from services.bus import api, pulls, work_queue
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import consumer_state, stream_state
+from services.bus.consumer import ensure_dispatcher
 from services.bus.message import Message
 from services.bus.publish import Duplicate, Stored, store
-from services.bus.streams import StreamLimits, ensure_dispatcher
+from services.bus.state import consumer_state, stream_state
+from services.bus.streams import StreamLimits
 from services.bus.work_queue import Delivery, WorkQueue, ack_numbers, delivery_of
 from tests.integration.bus.conftest import Begin, Connect
 from tests.nats_server import PATIENCE_S, NatsServer, until

@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from services.bus.connection import Bus
-from services.bus.lookup import stream_state
+from services.bus.state import stream_state
 from services.bus.streams import StreamLimits
 from services.contracts.assignments import Line, TurnAssigned
 from services.contracts.processor import Processor

@@ -3,7 +3,7 @@
 import pytest
 
 from services.bus.connection import Bus
-from services.bus.lookup import StreamState, stream_state
+from services.bus.state import StreamState, stream_state
 from services.bus.streams import StreamLimits
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.clock import SystemClock

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 
 from services.bus.connection import Bus
-from services.bus.lookup import stream_state
 from services.bus.publish import Stored, store
+from services.bus.state import stream_state
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.contracts.money import Cents

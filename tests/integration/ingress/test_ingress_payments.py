@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from services.bus import api
 from services.bus.connection import Bus
-from services.bus.lookup import last_for, stream_state
+from services.bus.lookup import last_for
 from services.bus.message import Message
 from services.bus.publish import Stored, store
+from services.bus.state import stream_state
 from services.contracts import holding, subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, decode_accepted, encode
 from services.contracts.holding import Holding

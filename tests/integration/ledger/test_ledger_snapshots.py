@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from services.bus import api
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import stream_state
 from services.bus.publish import Stored, store
+from services.bus.state import stream_state
 from services.bus.streams import StreamLimits, ensure_streams
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, Settlement, SettlementsCleared

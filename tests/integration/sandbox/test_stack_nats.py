@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from sandbox.stack import nats, ports
+from sandbox.stack.errors import StackError
+from sandbox.stack.options import Node
 from tests.nats_server import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[3]
@@ -27,13 +29,19 @@ def running(conf: Path) -> Iterator[None]:
             server.terminate()
 
 
-def told_of_jetstream(monitor_port: int) -> dict[str, Any]:
-    """Return what a server tells of its JetStream's configuration; empty while it does not listen yet."""
+def told_of(monitor_port: int, what: str) -> dict[str, Any]:
+    """Return what a server tells of itself; empty while it does not listen yet."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{monitor_port}/jsz", timeout=PATIENCE_S) as answer:
-            config: dict[str, Any] = json.load(answer).get("config", {})
+        with urllib.request.urlopen(f"http://127.0.0.1:{monitor_port}/{what}", timeout=PATIENCE_S) as answer:
+            told: dict[str, Any] = json.load(answer)
     except OSError:
         return {}
+    return told
+
+
+def told_of_jetstream(monitor_port: int) -> dict[str, Any]:
+    """Return its JetStream's configuration."""
+    config: dict[str, Any] = told_of(monitor_port, "jsz").get("config", {})
     return config
 
 
@@ -50,7 +58,8 @@ async def test_the_server_syncs_as_its_configuration_says(
 ) -> None:
     """It takes both spellings, and tells the same of itself."""
     port, monitor_port = ports.free(2)
-    conf = nats.write_conf(tmp_path, port=port, monitor_port=monitor_port, sync=sync)
+    node = Node("nats", port, monitor_port, route_port=None)
+    conf = nats.write_conf(tmp_path, node, [node], sync=sync)
     with running(conf):
         await until(lambda: told_of_jetstream(monitor_port), "the server")
         told = told_of_jetstream(monitor_port)
@@ -67,3 +76,29 @@ def test_dockers_configuration_is_accepted_too(tmp_path: Path) -> None:
         [nats.binary(), "-t", "-c", tmp_path / "nats.conf"], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stderr
+
+
+async def test_the_servers_of_a_cluster_have_names_and_find_each_other(tmp_path: Path) -> None:
+    """Each by the configuration in its own folder, which is the repository's for all."""
+    first = ports.free_in_a_row(9)
+    nodes = [Node(f"nats-{number + 1}", *(first + place * 3 + number for place in range(3))) for number in range(3)]
+    confs = [nats.write_conf(tmp_path / node.name, node, nodes, sync="always") for node in nodes]
+
+    def routed(node: Node) -> bool:
+        told = told_of(node.monitor_port, "routez")
+        return told.get("server_name") == node.name and {each["remote_name"] for each in told["routes"]} == {
+            other.name for other in nodes if other is not node
+        }
+
+    with running(confs[0]), running(confs[1]), running(confs[2]):
+        for node in nodes:
+            await until(lambda node=node: routed(node), "the routes")
+
+
+def test_a_kept_store_of_another_number_of_servers_is_refused(tmp_path: Path) -> None:
+    """Its payments would be in no stream that anybody reads."""
+    alone = [Node("nats", 1, 2, route_port=None)]
+    nats.refuse_other_store(tmp_path, alone)
+    (tmp_path / "nats-1" / "jetstream").mkdir(parents=True)
+    with pytest.raises(StackError, match=r"^KEEP=1, and .* holds nats-1: the store of another NATS_NODES than 1\. "):
+        nats.refuse_other_store(tmp_path, alone)

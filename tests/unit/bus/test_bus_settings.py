@@ -1,4 +1,4 @@
-"""METRICS_LISTEN and NATS_REPLICAS as all services read them."""
+"""METRICS_LISTEN, NATS_REPLICAS and NATS_URL as all services read them."""
 
 import pytest
 
@@ -31,14 +31,49 @@ def test_what_is_no_address_names_the_variable(text: str) -> None:
         bus_settings({"METRICS_LISTEN": text})
 
 
-def test_streams_have_one_replica() -> None:
+@pytest.mark.parametrize(("text", "replicas"), [("", 1), (" 1 ", 1), ("3", 3)])
+def test_streams_have_one_replica_or_three(text: str, replicas: int) -> None:
     """Unset and 1 are the same."""
+    assert bus_settings({"NATS_REPLICAS": text}).limits.replicas == replicas
     assert bus_settings({}).limits.replicas == 1
-    assert bus_settings({"NATS_REPLICAS": " 1 "}).limits.replicas == 1
 
 
-@pytest.mark.parametrize("text", ["0", "2", "3", "three", "1.0"])
+@pytest.mark.parametrize("text", ["0", "2", "5", "three", "1.0"])
 def test_other_numbers_of_replicas_are_refused_by_name(text: str) -> None:
-    """Three will be the way into a cluster, and are not supported yet."""
-    with pytest.raises(SettingError, match=r"^NATS_REPLICAS must be 1, not '.*': .* not supported yet$"):
+    """Two have no majority without each other; five would only cost."""
+    with pytest.raises(SettingError, match=r"^NATS_REPLICAS must be 1 or 3, not '.*'$"):
         bus_settings({"NATS_REPLICAS": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", "nats://127.0.0.1:4222"),
+        ("nats://a", "nats://a"),
+        ("nats://a:4222,nats://b:4222", "nats://a:4222,nats://b:4222"),
+        (" nats://a:4222, b:4222 ,[::1]:4222", "nats://a:4222,nats://b:4222,nats://[::1]:4222"),
+        ("tls://a:4222,b", "tls://a:4222,tls://b"),
+    ],
+)
+def test_nats_may_be_several_servers(text: str, url: str) -> None:
+    """Those after the first may leave their scheme out."""
+    assert bus_settings({"NATS_URL": text}).nats_url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a:4222", "http://a:4222", "nats://", "nats://a:0", "nats://a:x", "nats://a:4222,", "nats://a,,b", "nats://a/b"],
+)
+def test_what_is_no_server_names_the_variable(text: str) -> None:
+    """With the form that it must have, and all that was given."""
+    with pytest.raises(SettingError, match=r"^NATS_URL must be nats://host:port, or several with commas .*, not '.*'$"):
+        bus_settings({"NATS_URL": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("nats://a:1,tls://b:1", "must have one scheme"), ("nats://a:1,a:1", "names a server twice")]
+)
+def test_servers_of_two_kinds_or_one_twice_are_refused(text: str, why: str) -> None:
+    """A cluster speaks one protocol; one that is named twice hides one that was meant."""
+    with pytest.raises(SettingError, match=f"^NATS_URL {why}"):
+        bus_settings({"NATS_URL": text})

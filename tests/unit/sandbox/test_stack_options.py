@@ -32,9 +32,21 @@ def test_given_processors_and_nats_are_handed_through() -> None:
     assert wanted.nats_url == given["NATS_URL"]
 
 
+def test_three_nats_servers_are_a_cluster_at_ports_in_a_row() -> None:
+    """NATS_NODES=3: each has a name, a port for clients, one for monitoring and one for the others."""
+    wanted = options.read(["--nats", "5222", "--monitor", "5322", "--route", "5422"], {"NATS_NODES": "3"})
+    assert wanted.nats_url == "nats://127.0.0.1:5222,nats://127.0.0.1:5223,nats://127.0.0.1:5224"
+    assert [node.name for node in wanted.nodes] == ["nats-1", "nats-2", "nats-3"]
+    assert [(node.monitor_port, node.route_port) for node in wanted.nodes] == [(5322, 5422), (5323, 5423), (5324, 5424)]
+    assert [node.name for node in options.read([], {}).nodes] == ["nats"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("NATS_NODES", "0"),
+        ("NATS_NODES", "2"),
+        ("NATS_NODES", "three"),
         ("DISPATCHERS", "0"),
         ("DISPATCHERS", "two"),
         ("INGRESSES", "0"),

@@ -39,6 +39,18 @@ def test_parts_start_from_nats_to_the_balancer() -> None:
     ]
 
 
+def test_three_nats_servers_start_together_and_services_know_of_them() -> None:
+    """NATS_NODES=3 is three parts of the first stage; as many replicas are wanted, and all nine ports must be free."""
+    env = {"NATS_NODES": "3"}
+    assert names(planned(env=env))[0] == ["nats-1", "nats-2", "nats-3"]
+    assert len([name for name in plan.ports(options.read([], env)) if "nats-" in name]) == 9
+    for name in ("ledger", "dispatcher-1", "ingress-1", "ingress-2"):
+        given = part(planned(env=env), name).env
+        assert given["NATS_REPLICAS"] == "3"
+        assert given["NATS_URL"] == "nats://127.0.0.1:4222,nats://127.0.0.1:4223,nats://127.0.0.1:4224"
+        assert part(planned(), name).env["NATS_REPLICAS"] == "1"
+
+
 def test_two_dispatchers_run_where_two_are_asked_for() -> None:
     """DISPATCHERS=2 is two parts of one stage."""
     assert ["dispatcher-1", "dispatcher-2"] in names(planned(env={"DISPATCHERS": "2"}))

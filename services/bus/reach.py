@@ -1,0 +1,59 @@
+"""How far a reader of a stream must have got, by the leader's word.
+
+A consumer without replicas reads the replica of its own node, which may lag, or be cut off from the others and say
+nothing of it: heartbeats come, and messages do not.
+"""
+
+import asyncio
+import logging
+
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import last_for
+
+ASK_EVERY_S = 0.5
+ASK_TIMEOUT_S = 0.5
+_UNANSWERED_MAX = 1
+
+log = logging.getLogger("tarifa.bus")
+
+
+class Reach:
+    """Of ``subject`` in ``stream``; asks twice a second."""
+
+    def __init__(self, bus: Bus, stream: str, subject: str) -> None:
+        self._bus = bus
+        self._stream = stream
+        self._subject = subject
+        self._unanswered = 0
+        self._newest = 0  # when the leader last answered
+        self.must_have = 0
+
+    async def begin(self) -> None:
+        """Ask how far a reader that begins now must get.
+
+        Raises:
+            BusAwayError: there is no leader now, or it does not answer.
+        """
+        self.must_have = self._newest = await self._newest_seq()
+        self._unanswered = 0
+
+    async def ask(self) -> bool:
+        """Wait a little, ask the leader; ``must_have`` is then what it had the time before.
+
+        False: no leader was heard of for two times, and what it has stored meanwhile is not known.
+        """
+        await asyncio.sleep(ASK_EVERY_S)
+        try:
+            newest = await self._newest_seq()
+        except BusAwayError as error:
+            log.debug("reach.not_known", extra={"stream": self._stream, "error": str(error)})
+            self._unanswered += 1
+            return self._unanswered <= _UNANSWERED_MAX
+        self._unanswered = 0
+        # The newest of before may have been deleted since, and would be waited for in vain.
+        self.must_have, self._newest = min(self._newest, newest), newest
+        return True
+
+    async def _newest_seq(self) -> int:
+        newest = await last_for(self._bus, self._stream, self._subject, ASK_TIMEOUT_S)
+        return 0 if newest is None else newest.seq

@@ -1,0 +1,64 @@
+"""One message as a stream holds it, however the server was asked for it."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.bus.connection import BusAwayError
+from services.bus.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message as the stream holds it."""
+
+    seq: int
+    subject: str
+    data: bytes
+    stored_at: datetime
+
+
+def of_direct_get(message: Message, headers: Mapping[str, str]) -> StoredMessage:
+    """Read an answer of Direct Get.
+
+    Raises:
+        BusAwayError: it is none.
+    """
+    try:
+        return StoredMessage(
+            seq=int(headers["Nats-Sequence"]),
+            subject=headers["Nats-Subject"],
+            data=message.data,
+            stored_at=time_from_text(headers["Nats-Time-Stamp"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise BusAwayError(f"unreadable answer: {headers}") from error
+
+
+def of_leader(answer: Mapping[str, Any]) -> StoredMessage:
+    """Read the ``message`` of an answer of STREAM.MSG.GET.
+
+    Raises:
+        BusAwayError: it is none.
+    """
+    try:
+        return StoredMessage(
+            seq=int(answer["seq"]),
+            subject=str(answer["subject"]),
+            data=base64.b64decode(answer.get("data", "")),
+            stored_at=time_from_text(str(answer["time"])),
+        )
+    except (KeyError, ValueError) as error:
+        raise BusAwayError(f"unreadable answer: {answer}") from error
+
+
+def time_from_text(text: str) -> datetime:
+    """Read the server's own form: nanoseconds, 0 to 9 digits of them, of which Python reads six.
+
+    Raises:
+        ValueError: it is another.
+    """
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")

@@ -1,0 +1,88 @@
+"""Three real nats-servers that form a cluster, each of which can be killed, frozen and started again."""
+
+from pathlib import Path
+from typing import Self
+
+from sandbox.stack.ports import free
+from services.bus import api
+from services.bus.connection import Bus
+from services.bus.streams import wanted
+from tests.conftest import LIMITS
+from tests.nats_server import NatsServer, until
+
+SIZE = 3
+
+
+class NatsCluster:
+    """Servers named n1, n2, n3; ``size`` of them are started."""
+
+    def __init__(self, folder: Path, size: int = SIZE) -> None:
+        routes = free(size)
+        others = ",".join(f"nats://127.0.0.1:{port}" for port in routes)
+        self.servers = {
+            f"n{number}": NatsServer(
+                folder / f"n{number}",
+                *("-n", f"n{number}", "--cluster_name", "together"),
+                *("--cluster", f"nats://127.0.0.1:{port}", "--routes", others),
+            )
+            for number, port in enumerate(routes, start=1)
+        }
+
+    @property
+    def url(self) -> str:
+        """All of them, as in NATS_URL."""
+        return ",".join(server.url for server in self.servers.values())
+
+    def start(self) -> Self:
+        """Start all; a leader is there some seconds later."""
+        for server in self.servers.values():
+            server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop all."""
+        for server in self.servers.values():
+            server.stop()
+
+    def other_than(self, *names: str) -> NatsServer:
+        """Return one that is none of these."""
+        return next(server for name, server in self.servers.items() if name not in names)
+
+
+async def leader_of(bus: Bus, stream: str) -> str:
+    """Return which server leads a stream; waits until one does."""
+    found: list[str] = []
+
+    async def has_leader() -> bool:
+        try:
+            info = await api.call(bus, f"STREAM.INFO.{stream}", timeout_s=1.0)
+        except api.BusAwayError:
+            return False
+        found.append(str(info["cluster"].get("leader", "")))
+        return bool(found[-1])
+
+    await until(has_leader, f"a leader of {stream}")
+    return found[-1]
+
+
+async def all_current(bus: Bus) -> None:
+    """Wait until every stream has a leader and replicas that lack nothing: a server may die without harm from then."""
+    for stream in [config["name"] for config in wanted(LIMITS)]:
+
+        async def is_current(stream: str = stream) -> bool:
+            try:
+                cluster = (await api.call(bus, f"STREAM.INFO.{stream}", timeout_s=1.0))["cluster"]
+            except api.BusAwayError:
+                return False
+            others = cluster.get("replicas", [])
+            return len(others) == SIZE - 1 and all(each["current"] and not each.get("lag") for each in others)
+
+        await until(is_current, f"the replicas of {stream}")
+
+
+async def consumer_node(bus: Bus, stream: str) -> tuple[str, str]:
+    """Return the only consumer of a stream and the server that it is on."""
+    names = (await api.call(bus, f"CONSUMER.NAMES.{stream}"))["consumers"]
+    assert len(names) == 1, names
+    info = await api.call(bus, f"CONSUMER.INFO.{stream}.{names[0]}")
+    return names[0], str(info["cluster"]["leader"])
