@@ -1,16 +1,21 @@
 """Three real nats-servers that form a cluster, each of which can be killed, frozen and started again."""
 
+import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from sandbox.stack.ports import free
 from services.bus import api
 from services.bus.connection import Bus
+from services.bus.consumer import ensure_dispatcher
+from services.bus.publish import Stored, store
 from services.bus.streams import wanted
 from tests.conftest import LIMITS
 from tests.nats_server import NatsServer, until
 
 SIZE = 3
+THREE = replace(LIMITS, replicas=SIZE)
 
 
 class NatsCluster:
@@ -67,7 +72,7 @@ async def leader_of(bus: Bus, stream: str) -> str:
 
 async def all_current(bus: Bus) -> None:
     """Wait until every stream has a leader and replicas that lack nothing: a server may die without harm from then."""
-    for stream in [config["name"] for config in wanted(LIMITS)]:
+    for stream in [config["name"] for config in wanted(THREE)]:
 
         async def is_current(stream: str = stream) -> bool:
             try:
@@ -80,9 +85,33 @@ async def all_current(bus: Bus) -> None:
         await until(is_current, f"the replicas of {stream}")
 
 
-async def consumer_node(bus: Bus, stream: str) -> tuple[str, str]:
-    """Return the only consumer of a stream and the server that it is on."""
-    names = (await api.call(bus, f"CONSUMER.NAMES.{stream}"))["consumers"]
-    assert len(names) == 1, names
-    info = await api.call(bus, f"CONSUMER.INFO.{stream}.{names[0]}")
-    return names[0], str(info["cluster"]["leader"])
+def new_id() -> str:
+    """Return an id that no test has used."""
+    return str(uuid.uuid4())
+
+
+async def made(bus: Bus) -> None:
+    """Have the consumer made, which waits until its stream has its replicas."""
+
+    async def ensured() -> bool:
+        try:
+            await ensure_dispatcher(bus, ack_wait_s=30)
+        except (api.ApiError, api.BusAwayError):
+            return False
+        return True
+
+    await until(ensured, "the consumer")
+
+
+async def settle(bus: Bus, payment_id: str, processor: str = "default", kind: str = "settled") -> int:
+    """Store something like a settlement; return its sequence."""
+
+    async def stored() -> bool:
+        result = await store(bus, "SETTLEMENTS", f"settlements.{kind}.{processor}.{payment_id}", b"{}")
+        if isinstance(result, Stored):
+            found.append(result.seq)
+        return bool(found)
+
+    found: list[int] = []
+    await until(stored, "a leader that stores")
+    return found[0]

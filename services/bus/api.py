@@ -11,6 +11,7 @@ from services.bus.message import Message
 API_TIMEOUT_S = 5.0
 # Of a question in a cluster: it has one who answers at once, or has no leader, and no later answer will come.
 CLUSTER_ASK_TIMEOUT_S = 1.0
+CLUSTER_MAKE_TIMEOUT_S = 2.0
 
 NOT_FOUND = frozenset({10059, 10014})  # no such stream, no such consumer
 EXISTS_DIFFERENTLY = 10058  # a stream of that name has another configuration

@@ -135,6 +135,8 @@ class Follower:
                     "inactive_threshold": CONSUMER_IDLE_MAX_S * 1_000_000_000,
                 },
             },
+            # In a cluster without a leader nothing comes of it; one that is made after all goes when nobody pulls.
+            api.API_TIMEOUT_S if self._reach is None else api.CLUSTER_MAKE_TIMEOUT_S,
         )
         heartbeat_s = HEARTBEAT_S if self._reach is None else CLUSTER_HEARTBEAT_S
         pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=heartbeat_s)

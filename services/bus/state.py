@@ -1,7 +1,9 @@
 """How a stream or a consumer stands, by its leader's word."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from services.bus import api
 from services.bus.connection import Bus
@@ -31,11 +33,24 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """A server with a replica of a stream, heard of by its leader ``seen_s`` ago."""
+
+    name: str
+    seen_s: float
+    is_connected: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many messages a stream holds, and when the oldest of them was stored; None where there is none."""
+    """How many messages a stream holds, and when the oldest of them was stored; None where there is none.
+
+    ``peers``: the servers that have it, by name; none where one server stands alone.
+    """
 
     messages: int
     oldest_at: datetime | None
+    peers: tuple[Peer, ...] = ()
 
 
 async def waiting(bus: Bus, stream: str) -> Waiting:
@@ -44,9 +59,20 @@ async def waiting(bus: Bus, stream: str) -> Waiting:
     Raises:
         ApiError, BusAwayError: as of the API.
     """
-    state = (await api.call(bus, f"STREAM.INFO.{stream}"))["state"]
-    messages = int(state["messages"])
-    return Waiting(messages, time_from_text(state["first_ts"]) if messages else None)
+    info = await api.call(bus, f"STREAM.INFO.{stream}")
+    messages = int(info["state"]["messages"])
+    oldest_at = time_from_text(info["state"]["first_ts"]) if messages else None
+    return Waiting(messages, oldest_at, _peers(info.get("cluster") or {}))
+
+
+def _peers(cluster: Mapping[str, Any]) -> tuple[Peer, ...]:
+    if not cluster.get("leader"):
+        return ()
+    others = [
+        Peer(str(each["name"]), int(each.get("active", 0)) / 1e9, is_connected=not each.get("offline", False))
+        for each in cluster.get("replicas", ())
+    ]
+    return tuple(sorted([Peer(str(cluster["leader"]), 0.0), *others], key=lambda peer: peer.name))
 
 
 @dataclass(frozen=True, slots=True)

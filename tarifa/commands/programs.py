@@ -91,6 +91,7 @@ def up(
     *,
     ingresses: Annotated[Word, typer.Option(metavar="N", help="How many take payments in (2).")] = None,
     dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many share the work (1).")] = None,
+    nats_nodes: Annotated[Word, typer.Option(metavar="N", help="nats-servers: 1, or 3 with replicas (1).")] = None,
     processors: Annotated[Word, typer.Option(metavar="LIST", help="name=url@fee,...: start none of its own.")] = None,
     keep: Annotated[
         Switch, typer.Option("--keep", metavar=FLAG, help="Keep the stores from one start to the next.")
@@ -99,6 +100,7 @@ def up(
     http: Annotated[Word, typer.Option(metavar="PORT", help="Port for clients (9999).")] = None,
     nats: Annotated[Word, typer.Option(metavar="PORT", help="Port of nats-server (4222).")] = None,
     monitor: Annotated[Word, typer.Option(metavar="PORT", help="Port of its monitoring (8222).")] = None,
+    route: Annotated[Word, typer.Option(metavar="PORT", help="First port among three nats-servers (6222).")] = None,
     metrics: Annotated[Word, typer.Option(metavar="PORT", help="First port for Prometheus (9101); 0: none.")] = None,
     default: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor default (8001).")] = None,
     fallback: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor fallback (8002).")] = None,
@@ -112,11 +114,12 @@ def up(
 ) -> None:
     """Run the whole system here, in the foreground, until Ctrl-C; it says ready when it is."""
     ports = {"--http": http, "--nats": nats, "--monitor": monitor, "--metrics": metrics}
-    ports |= {"--default": default, "--fallback": fallback}
+    ports |= {"--route": route, "--default": default, "--fallback": fallback}
     flags = {"--run-dir": run_dir, "--no-nginx": no_nginx, "--stop-with-stdin": stop_with_stdin}
     settings = {
         "INGRESSES": ingresses,
         "DISPATCHERS": dispatchers,
+        "NATS_NODES": nats_nodes,
         "PROCESSORS": processors,
         "KEEP": "1" if keep else None,
         "LIMITS": limits,

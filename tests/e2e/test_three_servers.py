@@ -53,6 +53,12 @@ async def leader(river: River, stream: str) -> str:
     return leaders[stream]
 
 
+async def is_silent(river: River, name: str) -> bool:
+    """Return whether the page shows a server as silent, and the others as up."""
+    shown = {one["instance"]: one["state"] for one in (await river.vitals())["services"] if one["service"] == "nats"}
+    return shown == {each: "silent" if each == name else "up" for each in ("nats-1", "nats-2", "nats-3")}
+
+
 @asynccontextmanager
 async def load(river: River) -> AsyncIterator[list[str]]:
     """Have clients pay meanwhile, each payment until it is accepted; the list grows with those that were."""
@@ -106,6 +112,7 @@ async def test_payments_go_on_without_a_server_that_hangs(river: River) -> None:
         try:
             await goes_on(accepted)
             await river.until_settled(accepted[:])
+            await until(lambda: is_silent(river, name), "the page says that it is silent")
         finally:
             river.stack.kill(name, signal.SIGCONT)
         await goes_on(accepted)

@@ -74,7 +74,7 @@ async def restore_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest
         saved = by_name[stream]
         path = folder / saved.file
         shown.begin(f"restoring {stream}", path.stat().st_size)
-        config = saved.config
+        config = {**saved.config, "num_replicas": bus.replicas}  # of where it goes to, and not of where it was
         if stream == subjects.PAYMENTS:
             config = marked(config, saved.state, lines_to, text_of(_now()))
         await restore_stream(bus, config, saved.state, path, _summed(shown))

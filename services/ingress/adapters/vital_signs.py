@@ -12,7 +12,7 @@ from services.bus.message import Message
 from services.bus.state import waiting
 from services.contracts import subjects
 from services.contracts.pulse import NotAPulseError, Pulse, decode
-from services.ingress.core.vitals import Backlog
+from services.ingress.core.vitals import Backlog, Server
 
 ASK_TIMEOUT_S = 0.9  # less than the time from one question to the next
 
@@ -52,7 +52,8 @@ class VitalSigns:
         except (BusAwayError, ApiError, TimeoutError) as error:
             log.debug("vitals.not_answered", extra={"error": repr(error)})
             return None
+        servers = tuple(Server(each.name, each.seen_s, is_connected=each.is_connected) for each in found.peers)
         if found.oldest_at is None:
-            return Backlog(found.messages, 0.0)
+            return Backlog(found.messages, 0.0, servers)
         # The server's clock may be a little ahead of ours.
-        return Backlog(found.messages, max(0.0, (self._now() - found.oldest_at).total_seconds()))
+        return Backlog(found.messages, max(0.0, (self._now() - found.oldest_at).total_seconds()), servers)

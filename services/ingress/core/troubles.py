@@ -40,9 +40,10 @@ def troubles(
 ) -> list[str]:
     """Return the sentences, the gravest first. Without NATS nobody can be heard of: that is then the only one."""
     away = [one for one in seen if not one.is_up]
-    if nats := [one for one in away if one.service == "nats"]:
-        return [_silent(nats[0], others_go_on=False)]
     up = {one.service for one in seen if one.is_up}
+    nats = [one for one in away if one.service == "nats"]
+    if nats and "nats" not in up:
+        return [_silent(nats[0], others_go_on=False)]
     said = [_silent(one, others_go_on=one.service in up) for one in away]
     if not book_is_whole:
         said.append("the ledger is reading what was settled: totals are those of before")
@@ -84,6 +85,6 @@ def _for_a_person(lately: AbstractSet[Happening], left_behind: Mapping[str, int]
 
 
 def _silent(one: Seen, *, others_go_on: bool) -> str:
-    who = "NATS" if one.service == "nats" else f"the {one.service}" if one.instance == one.service else one.instance
+    who = "NATS" if one.instance == "nats" else f"the {one.service}" if one.instance == one.service else one.instance
     since = "has not been heard of" if one.seen_s is None else f"has not been heard of for {one.seen_s:.0f} s"
     return f"{who} {since}: {'the others go on' if others_go_on else _MEANS[one.service]}"

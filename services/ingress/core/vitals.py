@@ -26,11 +26,24 @@ NATS = "nats"
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """One of several servers of NATS, by the word of the one that leads PAYMENTS: when it was last heard of."""
+
+    name: str
+    seen_s: float
+    is_connected: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
-    """Payments that are accepted and not settled, by the stream itself, and how long the oldest has been there."""
+    """Payments that are accepted and not settled, by the stream itself, and how long the oldest has been there.
+
+    ``servers``: those that have the stream; none where one server stands alone.
+    """
 
     payments: int
     oldest_wait_s: float
+    servers: tuple[Server, ...] = ()
 
 
 class Vitals:
@@ -136,6 +149,11 @@ class Vitals:
         if waited_s > SILENT_AFTER_S:
             known = {one.service for one in found}
             found += [Seen(name, name, is_up=False, seen_s=None) for name in SERVICES if name not in known]
+        if self._nats_answers(now_s) and self._backlog is not None and self._backlog.servers:
+            return found + [
+                Seen(NATS, each.name, is_up=each.is_connected and each.seen_s <= SILENT_AFTER_S, seen_s=each.seen_s)
+                for each in self._backlog.servers
+            ]
         if self._nats_s is not None or waited_s > SILENT_AFTER_S:
             seen_s = None if self._nats_s is None else now_s - self._nats_s
             found.append(Seen(NATS, NATS, is_up=self._nats_answers(now_s), seen_s=seen_s))

@@ -10,7 +10,7 @@ from services.contracts.processor import Processor
 from services.contracts.pulse import ProcessorSeen
 from services.contracts.summary import Totals
 from services.ingress.core.lately import LATELY_S
-from services.ingress.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog
+from services.ingress.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog, Server
 from tests.unit.ingress.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
 
 
@@ -131,6 +131,20 @@ def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
     assert document["payments"]["settledPerS"] is None
     assert (document["payments"]["backlog"], document["payments"]["oldestWaitS"]) == (7, 4.0)
     assert document["troubles"] == ["dispatcher-1 has not been heard of for 4 s: payments are accepted and wait"]
+
+
+def test_each_of_several_servers_is_there_and_one_that_is_not_is_a_trouble() -> None:
+    """The others go on: what is heard by them is heard, and shown."""
+    watched = Watched()
+    servers = (Server("nats-1", 0.0), Server("nats-2", 0.4, is_connected=False), Server("nats-3", 5.2))
+    document = watched.seconds(4, ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(7, 4.04, servers))
+    shown = [(one["instance"], one["state"]) for one in document["services"] if one["service"] == "nats"]
+    assert shown == [("nats-1", "up"), ("nats-2", "silent"), ("nats-3", "silent")]
+    assert document["troubles"] == [
+        "nats-2 has not been heard of for 0 s: the others go on",
+        "nats-3 has not been heard of for 5 s: the others go on",
+    ]
+    assert document["payments"]["backlog"] == 7
 
 
 def test_without_nats_that_is_the_only_trouble_and_the_backlog_is_unknown() -> None:

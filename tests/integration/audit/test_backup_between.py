@@ -1,0 +1,59 @@
+"""A backup is the way between one server and a cluster of three, in either direction."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from services.audit.backup import obey
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import last_for
+from services.bus.publish import Stored, store
+from services.bus.streams import make_streams
+from tests.conftest import LIMITS
+from tests.nats_cluster import NatsCluster, all_current
+from tests.nats_server import NatsServer, until
+
+STORED = ("PAYMENTS", "payments.accepted.a"), ("SETTLEMENTS", "settlements.settled.default.b")
+
+
+async def save(url: str, replicas: int, folder: Path) -> None:
+    """Save a backup."""
+    assert await obey(["save", str(folder)], {"NATS_URL": url, "NATS_REPLICAS": str(replicas)}) == 0
+
+
+async def restore(url: str, replicas: int, folder: Path) -> None:
+    """Restore one, as soon as there is a leader."""
+
+    async def restored() -> bool:
+        try:
+            return await obey(["restore", str(folder)], {"NATS_URL": url, "NATS_REPLICAS": str(replicas)}) == 0
+        except BusAwayError:
+            return False
+
+    await until(restored, "the restore")
+
+
+async def test_what_one_server_had_three_have_and_one_again(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
+    """With as many replicas as there are to be where it is restored."""
+    await make_streams(bus, LIMITS)
+    for stream, subject in STORED:
+        assert isinstance(await store(bus, stream, subject, b"{}"), Stored)
+    await save(nats_server.url, 1, tmp_path / "of-one")
+    cluster, last = NatsCluster(tmp_path / "cluster").start(), NatsServer(tmp_path / "last").start()
+    try:
+        await restore(cluster.url, 3, tmp_path / "of-one")
+        three = await Bus.connect(cluster.url, "three", replicas=3)
+        await make_streams(three, replace(LIMITS, replicas=3))
+        await all_current(three)
+        for stream, subject in STORED:
+            assert await last_for(three, stream, subject) is not None
+        await three.close()
+        await save(cluster.url, 3, tmp_path / "of-three")
+        await restore(last.url, 1, tmp_path / "of-three")
+        one = await Bus.connect(last.url, "one")
+        await make_streams(one, LIMITS)
+        for stream, subject in STORED:
+            assert await last_for(one, stream, subject) is not None
+        await one.close()
+    finally:
+        cluster.stop()
+        last.stop()

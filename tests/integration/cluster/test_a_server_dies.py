@@ -1,0 +1,145 @@
+"""A server of three dies: who reads goes on from where it was, and knows when it does not know all."""
+
+from datetime import UTC, datetime
+
+from services.bus import api
+from services.bus.connection import Bus
+from services.bus.consumer import ensure_dispatcher
+from services.bus.follow import Follower
+from services.bus.lookup import last_for
+from services.bus.publish import Duplicate, Stored, store
+from services.bus.work_queue import Delivery, WorkQueue
+from services.contracts.events import PaymentSettled
+from services.records.earlier import EarlierSettlements
+from services.records.settlements import SettlementRecords
+from tests.integration.bus.conftest import Begin
+from tests.nats_cluster import NatsCluster, leader_of, made, new_id, settle
+from tests.nats_server import until
+
+
+async def connected_elsewhere(cluster: NatsCluster, *names: str) -> Bus:
+    """Return a connection that does not end when these servers die."""
+    return await Bus.connect(cluster.other_than(*names).url, "elsewhere", replicas=3)
+
+
+async def consumer_elsewhere(bus: Bus, stream: str, own: str) -> str:
+    """Return the server of the only consumer of a stream; where that is one's own, have another consumer made."""
+    found: list[str] = []
+
+    async def is_elsewhere() -> bool:
+        names = (await api.call(bus, f"CONSUMER.NAMES.{stream}"))["consumers"] or []
+        if len(names) != 1:
+            return False
+        info = await api.call(bus, f"CONSUMER.INFO.{stream}.{names[0]}")
+        found.append(str(info["cluster"]["leader"]))
+        if found[-1] == own:
+            await api.call(bus, f"CONSUMER.DELETE.{stream}.{names[0]}")
+        return found[-1] != own
+
+    await until(is_elsewhere, "a consumer on another server")
+    return found[-1]
+
+
+async def test_a_follower_goes_on_when_the_server_of_its_consumer_dies(
+    bus: Bus, cluster: NatsCluster, begin: Begin
+) -> None:
+    """Its connection is to another server and does not end: only the heartbeats that do not come tell of it."""
+    own = next(iter(cluster.servers))
+    elsewhere = await Bus.connect(cluster.servers[own].url, "elsewhere", replicas=3)
+    read: list[int] = []
+    following = Follower(elsewhere, "SETTLEMENTS", "settlements.>", lambda delivery: read.append(delivery.seq))
+    begin(following.run())
+    await until(lambda: following.is_caught_up, "the beginning")
+    node = await consumer_elsewhere(bus, "SETTLEMENTS", own)
+    cluster.servers[node].kill()
+    seq = await settle(elsewhere, new_id())
+    await until(lambda: following.applied_seq >= seq and following.is_caught_up, "what was stored after it died")
+    assert read == sorted(set(read))
+    assert elsewhere.generation == 0, "it was connected to another server all the time"
+    await elsewhere.close()
+
+
+async def test_an_earlier_settlement_is_found_without_a_leader(bus: Bus, cluster: NatsCluster, begin: Begin) -> None:
+    """A POST needs one election, and not two: any replica that has got as far says what it knows."""
+    settlements = SettlementRecords(bus)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    event = PaymentSettled(new_id(), 1990, "default", requested_at=at, accepted_at=at, payment_seq=1)
+    assert await settlements.store(event)
+    earlier = EarlierSettlements(bus, settlements)
+    begin(earlier.run())
+    await until(lambda: earlier._mark is not None, "the leader's word")
+    assert await earlier.newest(event.id) == event
+    assert await earlier.newest(new_id()) is None
+    node = await leader_of(bus, "SETTLEMENTS")
+    elsewhere = await connected_elsewhere(cluster, node)
+    without = EarlierSettlements(elsewhere, SettlementRecords(elsewhere))
+    without._mark = earlier._mark
+    cluster.servers[node].kill()
+    assert await without.newest(event.id) == event
+    assert await without.newest(new_id()) is None
+    await elsewhere.close()
+
+
+async def test_a_follower_without_a_leader_is_not_caught_up(bus: Bus, cluster: NatsCluster, begin: Begin) -> None:
+    """What the others store meanwhile it cannot know; with them it reads all of it."""
+    names = list(cluster.servers)
+    alone = await Bus.connect(cluster.servers[names[0]].url, "alone", replicas=3)
+    read: list[int] = []
+    following = Follower(alone, "SETTLEMENTS", "settlements.>", lambda delivery: read.append(delivery.seq))
+    begin(following.run())
+    await until(lambda: following.is_caught_up, "the beginning")
+    for name in names[1:]:
+        cluster.servers[name].kill()
+    await until(lambda: not following.is_caught_up, "the follower's doubt")
+    for name in names[1:]:
+        cluster.servers[name].start()
+    seq = await settle(bus, new_id())
+    await until(lambda: following.applied_seq >= seq and following.is_caught_up, "the rest")
+    assert read == sorted(set(read))
+    await alone.close()
+
+
+async def test_a_queue_goes_on_when_the_leader_of_its_consumer_dies(
+    bus: Bus, cluster: NatsCluster, begin: Begin
+) -> None:
+    """What is stored afterwards is delivered, and acked it has left."""
+    await made(bus)
+    node = str((await api.call(bus, "CONSUMER.INFO.PAYMENTS.dispatcher"))["cluster"]["leader"])
+    elsewhere = await connected_elsewhere(cluster, node)
+    delivered: list[Delivery] = []
+
+    async def ensure() -> None:
+        await ensure_dispatcher(elsewhere, ack_wait_s=30)
+
+    async def prepare() -> None:
+        pass
+
+    queue = WorkQueue(
+        elsewhere, "PAYMENTS", "dispatcher", ensure=ensure, prepare=prepare, deliver=delivered.append, acks_repeated=9
+    )
+    begin(queue.run())
+    await until(lambda: queue.is_open, "the queue")
+    queue.pull(1_000)
+    cluster.servers[node].kill()
+    payment_id = new_id()
+    subject = f"payments.accepted.{payment_id}"
+
+    async def stored() -> bool:
+        result = await store(elsewhere, "PAYMENTS", subject, b"{}", message_id=payment_id, expected_last=0)
+        return isinstance(result, Stored | Duplicate)
+
+    def came() -> bool:
+        queue.pull(1_000)
+        return any(delivery.subject == subject for delivery in delivered)
+
+    await until(stored, "a leader that stores")
+    await until(came, "the delivery")
+    await leader_of(elsewhere, "PAYMENTS")
+    for delivery in delivered:
+        await queue.ack(delivery.handle)
+
+    async def gone() -> bool:
+        return await last_for(elsewhere, "PAYMENTS", subject) is None
+
+    await until(gone, "the acks")
+    await elsewhere.close()

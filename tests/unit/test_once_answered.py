@@ -1,0 +1,35 @@
+"""What a service asks of NATS before it begins is asked until it is answered, or until the service is to stop."""
+
+import asyncio
+
+import pytest
+
+from services import running
+from services.bus.connection import BusAwayError
+from services.running import once_answered
+
+
+async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as that takes."""
+    monkeypatch.setattr(running, "ASK_AGAIN_AFTER_S", 0.0)
+    answers = iter([BusAwayError("no leader"), BusAwayError("no leader"), None])
+
+    async def ask() -> None:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+
+    assert await once_answered(ask, asyncio.Event())
+    assert list(answers) == []
+
+
+async def test_a_stop_ends_it() -> None:
+    """At once, and before the first question where it came first."""
+    stop = asyncio.Event()
+
+    async def ask() -> None:
+        stop.set()
+        raise BusAwayError("no leader")
+
+    assert not await once_answered(ask, stop)
+    assert not await once_answered(ask, stop)
