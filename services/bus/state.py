@@ -66,8 +66,8 @@ async def waiting(bus: Bus, stream: str) -> Waiting:
 
 
 def _peers(cluster: Mapping[str, Any]) -> tuple[Peer, ...]:
-    if not cluster.get("leader"):
-        return ()
+    if not cluster.get("leader") or not cluster.get("replicas"):
+        return ()  # one server that stands alone names itself as the leader
     others = [
         Peer(str(each["name"]), int(each.get("active", 0)) / 1e9, is_connected=not each.get("offline", False))
         for each in cluster.get("replicas", ())
