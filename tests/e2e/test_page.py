@@ -148,6 +148,14 @@ async def test_what_a_payment_waits_for_is_told(operator: Operator, river: River
     await river.until_settled([payment_id])
     await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
     await expect(life).not_to_contain_text("Waits for")
+    await river.set_processor("default", delay_ms=0)
+
+    async def default_is_quick_again() -> bool:
+        payments = await river.pay_many(1)
+        await river.until_settled(payments)
+        return bool((await river.payment(payments[0]))["processor"] == "default")
+
+    await until(default_is_quick_again, "the cheap processor gets payments again, as the next tests take for granted")
 
 
 async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(operator: Operator, river: River) -> None:
