@@ -56,7 +56,7 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
     bus = await connected(config.bus.nats_url, "dispatcher", stop)
     if bus is None:
         return
-    transport = ProcessorTransport(timeout_s=config.call_timeout_s, idle_max=config.rules.in_flight_max)
+    transport = ProcessorTransport(idle_max=config.rules.in_flight_max)
     try:
         await _settle(config, bus, transport, metrics, stop)
     except* (StreamWentBackError, StoreWentBackError) as group:

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-import httpx
-
 from services.contracts.roster import Place
 from services.dispatcher.adapters.health import HealthPollers
-from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
 from services.dispatcher.core.condition import Health
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
@@ -20,7 +18,7 @@ class Charging:
     def __init__(
         self,
         *,
-        transport: httpx.AsyncBaseTransport,
+        transport: Transport,
         call_timeout_s: float,
         traffic: Traffic,
         tally: Tally,

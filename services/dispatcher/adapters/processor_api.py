@@ -6,7 +6,7 @@ only by a complete 2xx or by the processor's own record of it.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, Protocol, cast
 
 import httpx
 import orjson
@@ -14,7 +14,7 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.money import amount_of, cents_of
 from services.contracts.stamp import stamp_from_text, text_of
-from services.dispatcher.adapters.connection import BODY_BYTES_MAX
+from services.dispatcher.adapters.transport import Origin, origin_of
 from services.dispatcher.core.outcome import (
     Absent,
     Answer,
@@ -35,7 +35,18 @@ HEALTH_MS_MAX: Final = 3_600_000
 _DETAIL_CHARS_MAX: Final = 200
 _OK: Final = 200
 _NOT_FOUND: Final = 404
-_JSON: Final = (b"Content-Type", b"application/json")
+
+
+class Transport(Protocol):
+    """What sends the requests."""
+
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Send a request once, as it is, and return status and complete body of the answer, which is bounded.
+
+        Raises:
+            httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
+            Exception: any other: there is no complete answer within ``timeout_s``; the request may have arrived.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ class ProcessorApi:
     def __init__(
         self,
         url: str,
-        transport: httpx.AsyncBaseTransport,
+        transport: Transport,
         *,
         call_timeout_s: float,
         health_timeout_s: float,
@@ -91,11 +102,14 @@ class ProcessorApi:
         self._speaks_for_itself = speaks_for_itself
         self.url = url
         self._transport = transport
-        self._payments = httpx.URL(f"{url}/payments")
-        self._health = httpx.URL(f"{url}/payments/service-health")
-        self._host = (b"Host", self._payments.netloc)
-        self._call_limits = {"timeout": httpx.Timeout(call_timeout_s).as_dict()}
-        self._health_limits = {"timeout": httpx.Timeout(health_timeout_s).as_dict()}
+        self._call_timeout_s = call_timeout_s
+        self._health_timeout_s = health_timeout_s
+        payments = httpx.URL(f"{url}/payments")
+        self._origin = origin_of(payments)
+        # What all requests have in common is put together here, and not anew with each payment.
+        target, host = payments.raw_path, b"HTTP/1.1\r\nHost: %b\r\n" % payments.netloc
+        self._post_begins = b"POST %b %bContent-Type: application/json\r\ncontent-length: " % (target, host)
+        self._get_begins, self._get_ends = b"GET %b/" % target, b" %b\r\n" % host
 
     async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
         """Ask for one charge, and look it up where the reply does not say what became of it.
@@ -122,9 +136,8 @@ class ProcessorApi:
             Absent: it had not booked it when it answered; a charge still under way may yet be.
             LookupFailed: it did not say; ask again later.
         """
-        request = self._request("GET", httpx.URL(f"{self._payments}/{payment_id}"), self._call_limits)
         try:
-            status, body = await self._exchange(request)
+            status, body = await self._get(payment_id, self._call_timeout_s)
             if status == _OK:
                 return _found(payment_id, body)
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
@@ -134,7 +147,7 @@ class ProcessorApi:
     async def health(self) -> Health | HealthUnread:
         """Ask how the processor is; at most once in 5 s, counted over everyone who asks."""
         try:
-            status, body = await self._exchange(self._request("GET", self._health, self._health_limits))
+            status, body = await self._get("service-health", self._health_timeout_s)
             if status != _OK:
                 return HealthUnread(_detail(status, body))
             said = _health_body.decode(body)
@@ -146,40 +159,19 @@ class ProcessorApi:
         content = orjson.dumps(
             {"correlationId": payment_id, "amount": amount_of(amount_cents), "requestedAt": text_of(requested_at)}
         )
+        wire = b"%b%d\r\n\r\n%b" % (self._post_begins, len(content), content)
         try:
-            status, body = await self._exchange(self._request("POST", self._payments, self._call_limits, content))
+            status, body = await self._transport.exchange(self._origin, wire, self._call_timeout_s)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return NotSent(_told(error))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(_told(error))
         return Answer(status, _detail(status, body))
 
-    def _request(
-        self, method: str, url: httpx.URL, limits: dict[str, dict[str, float | None]], content: bytes = b""
-    ) -> httpx.Request:
-        # Given its headers and a stream, httpx takes the request as it is; left to complete it, it costs seven-fold.
-        headers = [self._host, _JSON, (b"Content-Length", b"%d" % len(content))] if content else [self._host]
-        return httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content), extensions=limits)
-
-    async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
-        """Return status and complete body.
-
-        Raises:
-            httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
-            Exception: any other: there is no complete answer.
-        """
-        # Not through httpx.AsyncClient: redirects, cookies and auth are not wanted, and its layers cost more than
-        # twice what the call itself does.
-        response = await self._transport.handle_async_request(request)
-        body = b""
-        try:
-            async for part in cast("httpx.AsyncByteStream", response.stream):
-                body += part
-                if len(body) > BODY_BYTES_MAX:
-                    raise httpx.RemoteProtocolError(f"the body exceeds {BODY_BYTES_MAX} bytes")
-        finally:
-            await response.aclose()
-        return response.status_code, body
+    async def _get(self, name: str, timeout_s: float) -> tuple[int, bytes]:
+        """Ask for what is at /payments/``name``, a UUID or a word: nothing in it needs quoting."""
+        wire = b"%b%b%b" % (self._get_begins, name.encode(), self._get_ends)
+        return await self._transport.exchange(self._origin, wire, timeout_s)
 
 
 def _found(payment_id: str, body: bytes) -> Found:

@@ -1,7 +1,7 @@
-"""httpx's API over connections of our own, at a fraction of the CPU.
+"""Calls over connections of our own, without the objects in which httpx wraps a request and its answer.
 
 ``httpx.ConnectError`` and ``httpx.ConnectTimeout``: not one byte of the request was sent. Whatever else goes wrong,
-known or not, is raised as an httpx exception that leaves open whether the request arrived.
+known or not, is raised as an exception that leaves open whether the request arrived.
 An answer is handed out complete or not at all. What a caller must be able to rely on, and why it holds:
 
 - One call is one request on the wire: nothing here repeats, and redirects are not followed.
@@ -24,52 +24,57 @@ from services.dispatcher.adapters.connection import Answer, BrokenAnswerError, C
 # outcome, so ours go first; a new connection costs less than a millisecond.
 IDLE_S: Final = 4.0
 
-_LENGTH: Final = (b"content-length", b"transfer-encoding")
 
+class Origin(NamedTuple):
+    """Where connections go; ``host`` is a name or an address, of IPv6 without brackets."""
 
-class _Origin(NamedTuple):
     host: str
     port: int
     is_tls: bool
 
 
-class ProcessorTransport(httpx.AsyncBaseTransport):
+def origin_of(url: httpx.URL) -> Origin:
+    """Return where the requests to a URL go."""
+    is_tls = url.scheme == "https"
+    return Origin(url.host, url.port or (443 if is_tls else 80), is_tls)
+
+
+class ProcessorTransport:
     """One pool of HTTP/1.1 connections, to be closed with `aclose`.
 
     Args:
-        timeout_s: from the start of a call to the last byte of its answer; a request's own `read` timeout, where it
-            has one, stands in its place and bounds the whole call just so.
-        idle_max: connections to one host kept for the next call; more may be in use.
+        idle_max: connections to one origin kept for the next call; more may be in use.
     """
 
-    def __init__(self, *, timeout_s: float, idle_max: int) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, *, idle_max: int) -> None:
         self._idle_max = idle_max
-        self._idle: defaultdict[_Origin, list[Connection]] = defaultdict(list)  # the one used last is at the end
+        self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)  # the one used last is at the end
         self._in_use: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request once and return the complete answer.
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
+        """Send a request once and return the complete answer.
+
+        Args:
+            origin: where it goes.
+            wire: the whole request as it is sent: its head says where the body ends, and nothing here checks that.
+            timeout_s: from the start of the call to the last byte of the answer.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: no connection came about, or not in time, and nothing was sent;
                 whatever was asked did not happen.
             httpx.ReadTimeout, httpx.ReadError: no complete answer; it may have happened.
         """
-        timeout_s = request.extensions.get("timeout", {}).get("read") or self._timeout_s
-        wire = _on_the_wire(request, await request.aread())
         ends_at_s = asyncio.get_running_loop().time() + timeout_s
-        origin = _origin(request.url)
         # Two waits with one end: which of them was cut short tells whether anything can have been sent.
-        connection = self._take_idle(origin) or await _connected(origin, ends_at_s, request)
+        connection = self._take_idle(origin) or await _connected(origin, ends_at_s)
         try:
             async with asyncio.timeout_at(ends_at_s):
-                answer = await self._ask(connection, wire, request)
+                answer = await self._ask(connection, wire)
         except TimeoutError as error:
-            raise httpx.ReadTimeout(f"no answer within {timeout_s:g} s", request=request) from error
+            raise httpx.ReadTimeout(f"no answer within {timeout_s:g} s") from error
         self._put_idle(origin, connection)
-        return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
+        return answer
 
     async def aclose(self) -> None:
         """Close everything; calls under way fail with `httpx.ReadError`, which leaves open what became of them."""
@@ -79,19 +84,19 @@ class ProcessorTransport(httpx.AsyncBaseTransport):
             connection.abort()
         self._idle.clear()
 
-    async def _ask(self, connection: Connection, wire: bytes, request: httpx.Request) -> Answer:
+    async def _ask(self, connection: Connection, wire: bytes) -> Answer:
         self._in_use.add(connection)
         try:
             return await connection.ask(wire)
         except BrokenAnswerError as error:
-            raise httpx.ReadError(str(error), request=request) from error
+            raise httpx.ReadError(str(error)) from error
         except BaseException:  # timed out or cancelled: what still comes is nobody's
             connection.abort()
             raise
         finally:
             self._in_use.discard(connection)
 
-    def _take_idle(self, origin: _Origin) -> Connection | None:
+    def _take_idle(self, origin: Origin) -> Connection | None:
         idle = self._idle[origin]
         while idle:
             connection = idle.pop()
@@ -100,7 +105,7 @@ class ProcessorTransport(httpx.AsyncBaseTransport):
             connection.abort()
         return None
 
-    def _put_idle(self, origin: _Origin, connection: Connection) -> None:
+    def _put_idle(self, origin: Origin, connection: Connection) -> None:
         idle = self._idle[origin]
         if len(idle) >= self._idle_max or not connection.is_open:
             connection.abort()
@@ -124,32 +129,19 @@ class ProcessorTransport(httpx.AsyncBaseTransport):
             self._sweep = loop.call_at(min(firsts) + IDLE_S, self._close_old)
 
 
-def _origin(url: httpx.URL) -> _Origin:
-    is_tls = url.scheme == "https"
-    return _Origin(url.host, url.port or (443 if is_tls else 80), is_tls)
-
-
-async def _connected(origin: _Origin, ends_at_s: float, request: httpx.Request) -> Connection:
+async def _connected(origin: Origin, ends_at_s: float) -> Connection:
     loop = asyncio.get_running_loop()
     tls = _tls() if origin.is_tls else None
     try:
         async with asyncio.timeout_at(ends_at_s):
             _, connection = await loop.create_connection(Connection, origin.host, origin.port, ssl=tls)
     except TimeoutError as error:  # ours, or the system's own
-        raise httpx.ConnectTimeout("not connected in time", request=request) from error
+        raise httpx.ConnectTimeout("not connected in time") from error
     except (OSError, UnicodeError) as error:  # the latter: a name that no resolver can be asked about
-        raise httpx.ConnectError(f"{type(error).__name__}: {error}", request=request) from error
+        raise httpx.ConnectError(f"{type(error).__name__}: {error}") from error
     return connection
 
 
 @cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
-
-
-def _on_the_wire(request: httpx.Request, content: bytes) -> bytes:
-    """Return the request's bytes; its length is what it is, however httpx meant to send it."""
-    lines = [b"%b: %b\r\n" % header for header in request.headers.raw if header[0].lower() not in _LENGTH]
-    if content:
-        lines.append(b"content-length: %d\r\n" % len(content))
-    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (request.method.encode(), request.url.raw_path, b"".join(lines), content)

@@ -4,10 +4,9 @@ import json
 import socket
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
-from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
 from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked, Refused, Unknown
 from tests.integration.dispatcher.misbehaving import (
     PATIENT_S,
@@ -233,7 +232,7 @@ async def test_absent_means_what_the_reply_made_of_it(
 
 
 async def test_503_of_a_gateway_is_unknown_where_get_does_not_find_it(
-    misbehaving_server: Serve, transport: httpx.AsyncBaseTransport
+    misbehaving_server: Serve, transport: Transport
 ) -> None:
     """The client of a processor that does not speak for itself knows it."""
     server = await misbehaving_server(says(503), says(404))
