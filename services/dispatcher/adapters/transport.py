@@ -68,11 +68,18 @@ class ProcessorTransport:
         ends_at_s = asyncio.get_running_loop().time() + timeout_s
         # Two waits with one end: which of them was cut short tells whether anything can have been sent.
         connection = self._take_idle(origin) or await _connected(origin, ends_at_s)
+        self._in_use.add(connection)
         try:
-            async with asyncio.timeout_at(ends_at_s):
-                answer = await self._ask(connection, wire)
+            answer = await connection.ask(wire, ends_at_s)
+        except BrokenAnswerError as error:
+            raise httpx.ReadError(str(error)) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no answer within {timeout_s:g} s") from error
+        except BaseException:  # cancelled: what still comes is nobody's
+            connection.abort()
+            raise
+        finally:
+            self._in_use.discard(connection)
         self._put_idle(origin, connection)
         return answer
 
@@ -83,18 +90,6 @@ class ProcessorTransport:
         for connection in (*self._in_use, *(each for idle in self._idle.values() for each in idle)):
             connection.abort()
         self._idle.clear()
-
-    async def _ask(self, connection: Connection, wire: bytes) -> Answer:
-        self._in_use.add(connection)
-        try:
-            return await connection.ask(wire)
-        except BrokenAnswerError as error:
-            raise httpx.ReadError(str(error)) from error
-        except BaseException:  # timed out or cancelled: what still comes is nobody's
-            connection.abort()
-            raise
-        finally:
-            self._in_use.discard(connection)
 
     def _take_idle(self, origin: Origin) -> Connection | None:
         idle = self._idle[origin]
