@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 
 import httpx
@@ -42,7 +42,7 @@ def run() -> None:
 async def _compare(url: str) -> None:
     limits = httpx.Limits(max_connections=max(IN_FLIGHT), max_keepalive_connections=max(IN_FLIGHT))
     async with (
-        ProcessorTransport(idle_max=max(IN_FLIGHT)) as transport,
+        aclosing(ProcessorTransport(idle_max=max(IN_FLIGHT))) as transport,
         httpx.AsyncClient(trust_env=False, limits=limits, timeout=TIMEOUT_S) as client,
     ):
         ours = _our_call(ProcessorApi(url, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S))

@@ -8,7 +8,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def stamp_from_ms(ms: int) -> datetime:
     """Return the stamp of that many milliseconds since 1970."""
-    return EPOCH + timedelta(milliseconds=ms)
+    return EPOCH + timedelta(0, 0, ms * 1000)  # so spelled, two thirds of the CPU
 
 
 def micros_of(stamp: datetime) -> int:
@@ -23,8 +23,9 @@ def stamp_from_micros(micros: int) -> datetime:
 
 def text_of(stamp: datetime) -> str:
     """Return ISO 8601 in UTC with milliseconds and Z, as processors and clients get it; finer digits only if set."""
-    digits = "milliseconds" if stamp.microsecond % 1000 == 0 else "microseconds"
-    return stamp.astimezone(UTC).isoformat(timespec=digits)[:-6] + "Z"
+    if stamp.tzinfo is not UTC:  # asking is cheaper than a copy
+        stamp = stamp.astimezone(UTC)
+    return stamp.isoformat("T", "microseconds" if stamp.microsecond % 1000 else "milliseconds")[:-6] + "Z"
 
 
 def stamp_from_text(text: str) -> datetime:

@@ -14,8 +14,7 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.money import amount_of, cents_of
 from services.contracts.stamp import stamp_from_text, text_of
-from services.dispatcher.adapters.connection import Answer as HttpAnswer
-from services.dispatcher.adapters.transport import Target, target
+from services.dispatcher.adapters.transport import Origin, origin_of
 from services.dispatcher.core.outcome import (
     Absent,
     Answer,
@@ -36,18 +35,17 @@ HEALTH_MS_MAX: Final = 3_600_000
 _DETAIL_CHARS_MAX: Final = 200
 _OK: Final = 200
 _NOT_FOUND: Final = 404
-_JSON: Final = ("Content-Type", "application/json")
 
 
 class Transport(Protocol):
     """What sends the requests."""
 
-    async def exchange(self, target: Target, content: bytes, timeout_s: float) -> HttpAnswer:
-        """Send a request once and return its complete answer, within ``timeout_s``.
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Send a request once, as it is, and return status and complete body of the answer, which is bounded.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
-            Exception: any other: there is no complete answer; the request may have arrived.
+            Exception: any other: there is no complete answer within ``timeout_s``; the request may have arrived.
         """
 
 
@@ -104,10 +102,14 @@ class ProcessorApi:
         self._speaks_for_itself = speaks_for_itself
         self.url = url
         self._transport = transport
-        self._payments = target("POST", httpx.URL(f"{url}/payments"), _JSON)
-        self._health = target("GET", httpx.URL(f"{url}/payments/service-health"))
         self._call_timeout_s = call_timeout_s
         self._health_timeout_s = health_timeout_s
+        payments = httpx.URL(f"{url}/payments")
+        self._origin = origin_of(payments)
+        # What all requests have in common is put together here, and not anew with each payment.
+        target, host = payments.raw_path, b"HTTP/1.1\r\nHost: %b\r\n" % payments.netloc
+        self._post_begins = b"POST %b %bContent-Type: application/json\r\ncontent-length: " % (target, host)
+        self._get_begins, self._get_ends = b"GET %b/" % target, b" %b\r\n" % host
 
     async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
         """Ask for one charge, and look it up where the reply does not say what became of it.
@@ -134,22 +136,21 @@ class ProcessorApi:
             Absent: it had not booked it when it answered; a charge still under way may yet be.
             LookupFailed: it did not say; ask again later.
         """
-        asked = target("GET", httpx.URL(f"{self.url}/payments/{payment_id}"))
         try:
-            answer = await self._transport.exchange(asked, b"", self._call_timeout_s)
-            if answer.status == _OK:
-                return _found(payment_id, answer.body)
+            status, body = await self._get(payment_id, self._call_timeout_s)
+            if status == _OK:
+                return _found(payment_id, body)
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
             return LookupFailed(_told(error))
-        return Absent() if answer.status == _NOT_FOUND else LookupFailed(_detail(answer))
+        return Absent() if status == _NOT_FOUND else LookupFailed(_detail(status, body))
 
     async def health(self) -> Health | HealthUnread:
         """Ask how the processor is; at most once in 5 s, counted over everyone who asks."""
         try:
-            answer = await self._transport.exchange(self._health, b"", self._health_timeout_s)
-            if answer.status != _OK:
-                return HealthUnread(_detail(answer))
-            said = _health_body.decode(answer.body)
+            status, body = await self._get("service-health", self._health_timeout_s)
+            if status != _OK:
+                return HealthUnread(_detail(status, body))
+            said = _health_body.decode(body)
         except Exception as error:  # noqa: BLE001 (a processor that cannot be asked has no known health)
             return HealthUnread(_told(error))
         return Health(said.failing, said.min_response_time)
@@ -158,13 +159,19 @@ class ProcessorApi:
         content = orjson.dumps(
             {"correlationId": payment_id, "amount": amount_of(amount_cents), "requestedAt": text_of(requested_at)}
         )
+        wire = b"%b%d\r\n\r\n%b" % (self._post_begins, len(content), content)
         try:
-            answer = await self._transport.exchange(self._payments, content, self._call_timeout_s)
+            status, body = await self._transport.exchange(self._origin, wire, self._call_timeout_s)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return NotSent(_told(error))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(_told(error))
-        return Answer(answer.status, _detail(answer))
+        return Answer(status, _detail(status, body))
+
+    async def _get(self, name: str, timeout_s: float) -> tuple[int, bytes]:
+        """Ask for what is at /payments/``name``, a UUID or a word: nothing in it needs quoting."""
+        wire = b"%b%b%b" % (self._get_begins, name.encode(), self._get_ends)
+        return await self._transport.exchange(self._origin, wire, timeout_s)
 
 
 def _found(payment_id: str, body: bytes) -> Found:
@@ -176,8 +183,8 @@ def _found(payment_id: str, body: bytes) -> Found:
     return Found(cents, stamp_from_text(said.requested_at))
 
 
-def _detail(answer: HttpAnswer) -> str:
-    return f"{answer.status} {answer.body[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
+def _detail(status: int, body: bytes) -> str:
+    return f"{status} {body[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
 
 
 def _told(error: Exception) -> str:

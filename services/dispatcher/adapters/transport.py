@@ -1,4 +1,4 @@
-"""Requests to processors over connections of our own, at a fraction of the CPU that an HTTP client takes.
+"""Calls over connections of our own, without the objects in which httpx wraps a request and its answer.
 
 ``httpx.ConnectError`` and ``httpx.ConnectTimeout``: not one byte of the request was sent. Whatever else goes wrong,
 known or not, is raised as an exception that leaves open whether the request arrived.
@@ -14,7 +14,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from functools import cache
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import httpx
 
@@ -27,33 +27,24 @@ IDLE_S: Final = 4.0
 
 
 class Origin(NamedTuple):
-    """Where connections lead."""
+    """Where connections go; ``host`` is a name or an address, of IPv6 without brackets."""
 
     host: str
     port: int
     is_tls: bool
 
 
-class Target(NamedTuple):
-    """A request but for its body, made once and sent often."""
-
-    origin: Origin
-    head: bytes  # request line and headers, without the last line end
-
-
-def target(method: str, url: httpx.URL, *headers: tuple[str, str]) -> Target:
-    """Return a request of that method and URL, with these headers beside Host."""
+def origin_of(url: httpx.URL) -> Origin:
+    """Return where the requests to a URL go."""
     is_tls = url.scheme == "https"
-    origin = Origin(url.host, url.port or (443 if is_tls else 80), is_tls)
-    lines = [b"%b %b HTTP/1.1" % (method.encode(), url.raw_path), b"Host: %b" % url.netloc]
-    lines += [f"{name}: {value}".encode() for name, value in headers]
-    return Target(origin, b"\r\n".join(lines) + b"\r\n")
+    return Origin(url.host, url.port or (443 if is_tls else 80), is_tls)
 
 
 class ProcessorTransport:
     """One pool of HTTP/1.1 connections, to be closed with `aclose`.
 
-    ``idle_max``: connections to one host that are kept for the next call; more may be in use.
+    Args:
+        idle_max: connections to one origin kept for the next call; more may be in use.
     """
 
     def __init__(self, *, idle_max: int) -> None:
@@ -62,32 +53,36 @@ class ProcessorTransport:
         self._in_use: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def exchange(self, target: Target, content: bytes, timeout_s: float) -> Answer:
-        """Send the request once and return the complete answer, ``timeout_s`` after the start at the latest.
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
+        """Send a request once and return the complete answer.
+
+        Args:
+            origin: where it goes.
+            wire: the whole request as it is sent: its head says where the body ends, and nothing here checks that.
+            timeout_s: from the start of the call to the last byte of the answer.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: no connection came about, or not in time, and nothing was sent;
                 whatever was asked did not happen.
             httpx.ReadTimeout, httpx.ReadError: no complete answer; it may have happened.
         """
-        length = b"Content-Length: %d\r\n" % len(content) if content else b""
-        wire = b"%b%b\r\n%b" % (target.head, length, content)
         ends_at_s = asyncio.get_running_loop().time() + timeout_s
         # Two waits with one end: which of them was cut short tells whether anything can have been sent.
-        connection = self._take_idle(target.origin) or await _connected(target.origin, ends_at_s)
+        connection = self._take_idle(origin) or await _connected(origin, ends_at_s)
+        self._in_use.add(connection)
         try:
-            async with asyncio.timeout_at(ends_at_s):
-                answer = await self._ask(connection, wire)
+            answer = await connection.ask(wire, ends_at_s)
+        except BrokenAnswerError as error:
+            raise httpx.ReadError(str(error)) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no answer within {timeout_s:g} s") from error
-        self._put_idle(target.origin, connection)
+        except BaseException:  # cancelled: what still comes is nobody's
+            connection.abort()
+            raise
+        finally:
+            self._in_use.discard(connection)
+        self._put_idle(origin, connection)
         return answer
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Close everything; calls under way fail with `httpx.ReadError`, which leaves open what became of them."""
@@ -96,18 +91,6 @@ class ProcessorTransport:
         for connection in (*self._in_use, *(each for idle in self._idle.values() for each in idle)):
             connection.abort()
         self._idle.clear()
-
-    async def _ask(self, connection: Connection, wire: bytes) -> Answer:
-        self._in_use.add(connection)
-        try:
-            return await connection.ask(wire)
-        except BrokenAnswerError as error:
-            raise httpx.ReadError(str(error)) from error
-        except BaseException:  # timed out or cancelled: what still comes is nobody's
-            connection.abort()
-            raise
-        finally:
-            self._in_use.discard(connection)
 
     def _take_idle(self, origin: Origin) -> Connection | None:
         idle = self._idle[origin]

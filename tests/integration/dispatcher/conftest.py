@@ -1,14 +1,14 @@
 """Misbehaving processors on free ports, and the two transports that must lead to the same outcomes."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
-import httpx
 import pytest
 
 from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
 from services.dispatcher.adapters.transport import ProcessorTransport
 from tests.integration.dispatcher.misbehaving import PATIENT_S, ApiFor, MisbehavingServer, Script, Serve, closes
-from tests.integration.dispatcher.transports import Stock
+from tests.integration.dispatcher.stock import StockTransport
 
 
 @pytest.fixture
@@ -28,15 +28,10 @@ async def misbehaving_server() -> AsyncIterator[Serve]:
 
 @pytest.fixture(params=["ours", "stock"])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
-    """Give our transport, and httpx's own configured as the facts say."""
-    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-    made: ProcessorTransport | Stock = (
-        ProcessorTransport(idle_max=16)
-        if request.param == "ours"
-        else Stock(httpx.AsyncHTTPTransport(trust_env=False, limits=limits))
-    )
-    yield made
-    await made.aclose()
+    """Give our transport, and httpx's own."""
+    made = ProcessorTransport(idle_max=16) if request.param == "ours" else StockTransport()
+    async with aclosing(made):
+        yield made
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 import pytest
@@ -23,7 +24,7 @@ from tests.integration.dispatcher.misbehaving import (
     resets,
     says,
 )
-from tests.integration.dispatcher.transports import Stock
+from tests.integration.dispatcher.stock import StockTransport
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
@@ -167,7 +168,7 @@ async def test_second_answer_at_once_is_nobodys(
     misbehaving_server: Serve, api_for: ApiFor, transport: Transport, request: pytest.FixtureRequest
 ) -> None:
     """Two answers in one packet: the second is not the next call's."""
-    if isinstance(transport, Stock):
+    if isinstance(transport, StockTransport):
         # h11 keeps the bytes that follow an answer, and httpcore reads them as the answer to the next request.
         request.applymarker(pytest.mark.xfail(strict=True, reason="the stock transport takes it: not fit for payments"))
     server = await misbehaving_server(lambda line: line.send(answer(429) + answer(200)))
@@ -184,7 +185,7 @@ async def test_proxies_of_the_environment_are_not_used(
     server = await misbehaving_server(says(429))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, detour.url)
-    async with ProcessorTransport(idle_max=1) as born_into_it:
+    async with aclosing(ProcessorTransport(idle_max=1)) as born_into_it:
         api = ProcessorApi(server.url, born_into_it, call_timeout_s=PATIENT_S, health_timeout_s=PATIENT_S)
         assert isinstance(await charge(api), NotBooked)
     assert detour.connections == 0
