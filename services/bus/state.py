@@ -34,10 +34,10 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server with a replica of a stream, heard of by its leader ``seen_s`` ago."""
+    """A server with a replica of a stream, heard of by its leader ``seen_s`` ago; None: not since it leads."""
 
     name: str
-    seen_s: float
+    seen_s: float | None
     is_connected: bool = True
 
 
@@ -62,17 +62,22 @@ async def waiting(bus: Bus, stream: str) -> Waiting:
     info = await api.call(bus, f"STREAM.INFO.{stream}")
     messages = int(info["state"]["messages"])
     oldest_at = time_from_text(info["state"]["first_ts"]) if messages else None
-    return Waiting(messages, oldest_at, _peers(info.get("cluster") or {}))
+    return Waiting(messages, oldest_at, peers_of(info.get("cluster") or {}))
 
 
-def _peers(cluster: Mapping[str, Any]) -> tuple[Peer, ...]:
+def peers_of(cluster: Mapping[str, Any]) -> tuple[Peer, ...]:
+    """Read the ``cluster`` of a stream's state: every server that has the stream, by name."""
     if not cluster.get("leader") or not cluster.get("replicas"):
         return ()  # one server that stands alone names itself as the leader
-    others = [
-        Peer(str(each["name"]), int(each.get("active", 0)) / 1e9, is_connected=not each.get("offline", False))
-        for each in cluster.get("replicas", ())
-    ]
+    others = [_peer(each) for each in cluster["replicas"]]
     return tuple(sorted([Peer(str(cluster["leader"]), 0.0), *others], key=lambda peer: peer.name))
+
+
+def _peer(replica: Mapping[str, Any]) -> Peer:
+    # A leader that has never heard of a replica tells 0 of it, the same as of one heard of just now.
+    active_ns = int(replica.get("active", 0))
+    seen_s = active_ns / 1e9 if active_ns or replica.get("current") else None
+    return Peer(str(replica["name"]), seen_s, is_connected=not replica.get("offline", False))
 
 
 @dataclass(frozen=True, slots=True)

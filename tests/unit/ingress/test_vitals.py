@@ -136,13 +136,19 @@ def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
 def test_each_of_several_servers_is_there_and_one_that_is_not_is_a_trouble() -> None:
     """The others go on: what is heard by them is heard, and shown."""
     watched = Watched()
-    servers = (Server("nats-1", 0.0), Server("nats-2", 0.4, is_connected=False), Server("nats-3", 5.2))
+    servers = (
+        Server("nats-1", 0.0),
+        Server("nats-2", 0.4, is_connected=False),
+        Server("nats-3", 5.2),
+        Server("nats-4", None),
+    )
     document = watched.seconds(4, ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(7, 4.04, servers))
     shown = [(one["instance"], one["state"]) for one in document["services"] if one["service"] == "nats"]
-    assert shown == [("nats-1", "up"), ("nats-2", "silent"), ("nats-3", "silent")]
+    assert shown == [("nats-1", "up"), ("nats-2", "silent"), ("nats-3", "silent"), ("nats-4", "silent")]
     assert document["troubles"] == [
         "nats-2 has not been heard of for 0 s: the others go on",
         "nats-3 has not been heard of for 5 s: the others go on",
+        "nats-4 has not been heard of: the others go on",
     ]
     assert document["payments"]["backlog"] == 7
 

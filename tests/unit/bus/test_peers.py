@@ -1,0 +1,32 @@
+"""What the leader of a stream tells of the other servers that have it."""
+
+from services.bus.state import Peer, peers_of
+
+
+def test_a_replica_that_its_leader_never_heard_of_is_not_taken_for_one_heard_of_just_now() -> None:
+    """Both have ``active`` 0; the first hung when the leader was elected (seen of a nats-server 2.15)."""
+    cluster = {
+        "leader": "nats-2",
+        "replicas": [
+            {"name": "nats-3", "current": False, "active": 0, "lag": 1807},
+            {"name": "nats-1", "current": True, "active": 0},
+        ],
+    }
+    assert peers_of(cluster) == (Peer("nats-1", 0.0), Peer("nats-2", 0.0), Peer("nats-3", None))
+
+
+def test_a_replica_that_lags_was_heard_of_and_one_that_is_offline_is_not_connected() -> None:
+    """Time is in nanoseconds there, in seconds here."""
+    cluster = {
+        "leader": "nats-1",
+        "replicas": [
+            {"name": "nats-2", "current": False, "active": 250_000_000},
+            {"name": "nats-3", "current": False, "active": 9_000_000_000, "offline": True},
+        ],
+    }
+    assert peers_of(cluster)[1:] == (Peer("nats-2", 0.25), Peer("nats-3", 9.0, is_connected=False))
+
+
+def test_a_server_that_stands_alone_has_no_peers() -> None:
+    """It names itself as the leader."""
+    assert peers_of({"leader": "NDXW4"}) == ()
