@@ -4,6 +4,7 @@ Every finding is one of three: lost (accepted, and at no processor), doubled (ch
 asked), differing (anything else that two places say differently of one payment, or that a client was told wrongly).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,10 +58,14 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutcome:
-    """An attempt of which nobody knows what came: from here on the payment belongs to that processor."""
+    """An attempt of which nobody knows what came: from here on the payment belongs to that processor.
+
+    ``at_s``: when that was known, in seconds since 1970.
+    """
 
     id: str
     processor: str
+    at_s: float
 
 
 def read_charges(processor: str, body: bytes) -> list[Charge]:
@@ -128,18 +133,27 @@ def settlements_against_charges(
     return findings + [Finding(Verdict.DIFFERING, key[0], f"booked at {key[1]} and never settled") for key in untold]
 
 
-def unknown_against_charges(unknown: Iterable[UnknownOutcome], charges: Iterable[Charge]) -> list[Finding]:
-    """A payment with an unknown outcome is booked where that was, and nowhere else."""
-    places: dict[str, set[str]] = defaultdict(set)
+def unknown_against_charges(
+    unknown: Iterable[UnknownOutcome], charges: Iterable[Charge], went_back_s: Sequence[float] = ()
+) -> list[Finding]:
+    """A payment with an unknown outcome is booked where that was, and nowhere else.
+
+    Where the store went back in time since (``went_back_s``: when it was as it had been), it does not know of it: every
+    processor was asked, and none had it.
+    """
+    places: dict[str, list[Charge]] = defaultdict(list)
     for charge in charges:
-        places[charge.id].add(charge.processor)
-    return [
-        Finding(
-            Verdict.DIFFERING, outcome.id, f"unknown at {outcome.processor}, booked at {sorted(places[outcome.id])}"
-        )
-        for outcome in dict.fromkeys(unknown)
-        if places[outcome.id] != {outcome.processor}
-    ]
+        places[charge.id].append(charge)
+    findings = []
+    for outcome in unknown:
+        booked = places[outcome.id]
+        since_s = min((back_s for back_s in went_back_s if outcome.at_s < back_s), default=math.inf)
+        if booked and all(charge.stamp_us / 1e6 > since_s for charge in booked):
+            continue
+        if {charge.processor for charge in booked} != {outcome.processor}:
+            why = f"unknown at {outcome.processor}, booked at {sorted({charge.processor for charge in booked})}"
+            findings.append(Finding(Verdict.DIFFERING, outcome.id, why))
+    return list(dict.fromkeys(findings))
 
 
 def shown_against_charges(offers: Mapping[str, Offer], charges: Iterable[Charge]) -> list[Finding]:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -68,7 +69,8 @@ async def gather(world: World, load: Load, summaries: Summaries, actions: Action
     findings += await _compare_statuses(load, charges)
     findings += audit.charges_against_offers(load.offers, charges)
     findings += audit.settlements_against_charges(settlements, charges, released)
-    findings += audit.unknown_against_charges((each for each in unknown if each.id not in released), charges)
+    still_unknown = [each for each in unknown if each.id not in released]
+    findings += audit.unknown_against_charges(still_unknown, charges, [gone.back_s for gone in times])
     findings += audit.shown_against_charges(load.offers, charges)
     findings = set_aside(findings, missing)
     findings.sort(key=lambda finding: (finding.verdict is Verdict.DIFFERING, not finding.id))  # the worst ones first
@@ -148,7 +150,7 @@ def read_log(path: Path) -> tuple[list[UnknownOutcome], Counter[str]]:
         for part, line in _said(lines):
             # At DEBUG each one; above it their number, now and then.
             if line.get("event") == "payment.unknown" and line.get("level") == "debug":
-                unknown.append(UnknownOutcome(line["id"], line["processor"]))
+                unknown.append(UnknownOutcome(line["id"], line["processor"], _seconds(line["at"])))
             if line.get("level") in {"error", "critical"}:
                 alarms[f"{part} {line['level']} {line['event']}"] += 1
     return unknown, alarms
@@ -162,6 +164,10 @@ def _said(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
                 yield part.strip(), json.loads(text)
             except ValueError:
                 continue
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
 
 
 class _Settled(NamedTuple):

@@ -75,9 +75,9 @@ class Load:
             task.cancel()
 
     def give_up_since(self, copied_s: float) -> None:
-        """Have no client repeat what it has sent by now, unless it was accepted before that time."""
+        """Have no client repeat what was accepted after that time, with another amount least of all."""
         for offer in self.offers.values():
-            offer.given_up |= offer.sent > 0 and (offer.accepted_s is None or offer.accepted_s > copied_s)
+            offer.given_up |= offer.accepted_s is not None and offer.accepted_s > copied_s
 
     async def _client(self) -> None:
         dice = self._dice

@@ -115,7 +115,7 @@ class Run:
         """End all faults, and wait until everything serves and nothing is on its way any more."""
         deadline_s = time.monotonic() + CALM_WITHIN_S
         faults_ended = False
-        while not (faults_ended and await self._world.all_serve() and not self._world.held):
+        while not (faults_ended and await self._world.is_well() and not self._world.held):
             if not faults_ended:
                 with contextlib.suppress(WireError):
                     await self._actions.calm()

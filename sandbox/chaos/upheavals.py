@@ -56,7 +56,7 @@ class Upheavals:
     async def put_store_back(self, act: Act) -> str:
         """Copy the store, and a while later have nats-server start again on the copy.
 
-        Clients do not repeat what the copy lacks: it would be accepted anew, as the README says, and be charged again.
+        Clients that had no answer repeat their payments, also those that the copy lacks.
         """
         stack, copy = self._world.stack, self._world.folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)

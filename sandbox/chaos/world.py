@@ -32,7 +32,8 @@ STARTED_WITHIN_S = 30.0
 POLL_S = 0.2
 # What is found down is waited for a little: a part that has just been started again.
 RUNNING_WITHIN_S = 2.0
-_SIGHT = ("PAYMENTS", "SETTLEMENTS")
+# In the metadata of PAYMENTS and of ASSIGNMENTS: the store went back in time, and that was waited out.
+SINCE, WAITED_OUT = "doubtful_since", "doubt_waited_out"
 
 
 class World:
@@ -162,21 +163,35 @@ class World:
         """Whether at least one processor takes payments."""
         return any(processor.takes_payments for processor in self.processors.values())
 
+    @property
+    def all_serve(self) -> bool:
+        """Whether every processor that has or had a name takes payments."""
+        return all(processor.takes_payments for processor in self.everybody)
+
     async def sight(self) -> Sight | None:
-        """Return what PAYMENTS and SETTLEMENTS hold; None while nats does not say."""
+        """Return what the streams hold, and whether they are doubtful; None while nats does not say."""
         try:
             async with self.wire() as wire:
-                held = [(await api(wire, f"STREAM.INFO.{name}"))["state"]["messages"] for name in _SIGHT]
+                payments = await api(wire, "STREAM.INFO.PAYMENTS")
+                settlements = await api(wire, "STREAM.INFO.SETTLEMENTS")
+                assignments = await api(wire, "STREAM.INFO.ASSIGNMENTS")
         except WireError:
             return None
-        return Sight(*map(int, held))
+        since = payments["config"].get("metadata", {}).get(SINCE)
+        waited_out = assignments["config"].get("metadata", {}).get(WAITED_OUT)
+        return Sight(
+            int(payments["state"]["messages"]),
+            int(settlements["state"]["messages"]),
+            asks_all=since is not None,
+            must_wait=since != waited_out,
+        )
 
     async def backlog(self) -> int | None:
         """Return how many payments wait in PAYMENTS; None while nats does not say."""
         sight = await self.sight()
         return None if sight is None else sight.waiting
 
-    async def all_serve(self) -> bool:
+    async def is_well(self) -> bool:
         """Whether every part runs and a payment would be accepted, counted and charged."""
         with contextlib.suppress(FileNotFoundError, httpx.HTTPError):
             for part in self.services:

@@ -104,6 +104,7 @@ async def _settle(
         bus,
         is_synced=config.is_synced,
         books_within_s=config.books_within_s,
+        repeated_within_s=config.bus.limits.idempotency_window_s,
         clock=clock,
         lines_read=lambda: log_read.read_to,
         settlements_to=lambda: settlements.last_seq,

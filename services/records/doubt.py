@@ -2,6 +2,8 @@
 
 It lies in the store itself, so that a copy of it says so too; and it names the server process that was met last, since
 one that does not sync each message may have lost what it acknowledged before.
+
+That a mark was waited out is in the metadata of ASSIGNMENTS: nobody who writes it can undo a mark that is being made.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ PAYMENTS_TO = "doubtful_payments_to"
 LINES_TO = "doubtful_lines_to"
 SINCE = "doubtful_since"
 SERVER = "server"
+WAITED_OUT = "doubt_waited_out"
 WRITE_TRIES_MAX = 10
 AGAIN_AFTER_S = 0.05
 
@@ -37,8 +40,7 @@ async def read_marks(bus: Bus) -> Marks:
     Raises:
         ApiError, BusAwayError: as of the API.
     """
-    info = await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}")
-    return {str(name): str(text) for name, text in info["config"].get("metadata", {}).items()}
+    return await _metadata(bus, subjects.PAYMENTS)
 
 
 async def mark_doubtful(bus: Bus, at: datetime) -> Marks:
@@ -57,7 +59,25 @@ async def mark_doubtful(bus: Bus, at: datetime) -> Marks:
         SERVER: bus.server_id,
     }
     log.warning("store.doubtful", extra={"payments_to": marks[PAYMENTS_TO], "lines_to": marks[LINES_TO]})
-    return await _write(bus, marks)
+    return await _write(bus, subjects.PAYMENTS, marks)
+
+
+async def waited_out(bus: Bus) -> str:
+    """Return the ``SINCE`` of the mark that some dispatcher has waited out: no POST of before it is under way.
+
+    Raises:
+        ApiError, BusAwayError: as of the API.
+    """
+    return (await _metadata(bus, subjects.ASSIGNMENTS)).get(WAITED_OUT, "")
+
+
+async def note_waited_out(bus: Bus, since: str) -> None:
+    """Write that the mark of ``since`` is waited out, so that a dispatcher that starts later need not.
+
+    Raises:
+        ApiError, BusAwayError: as of the API.
+    """
+    await _write(bus, subjects.ASSIGNMENTS, {WAITED_OUT: since})
 
 
 async def note_server(bus: Bus) -> Marks:
@@ -66,17 +86,22 @@ async def note_server(bus: Bus) -> Marks:
     Raises:
         ApiError, BusAwayError: as of the API.
     """
-    return await _write(bus, {SERVER: bus.server_id})
+    return await _write(bus, subjects.PAYMENTS, {SERVER: bus.server_id})
 
 
-async def _write(bus: Bus, marks: Marks) -> Marks:
+async def _write(bus: Bus, stream: str, marks: Marks) -> Marks:
     # Others write the configuration of the stream too: what was written is read back.
     for _ in range(WRITE_TRIES_MAX):
-        config = (await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}"))["config"]
+        config = (await api.call(bus, f"STREAM.INFO.{stream}"))["config"]
         written = {**config.get("metadata", {}), **marks}
-        await api.call(bus, f"STREAM.UPDATE.{subjects.PAYMENTS}", {**config, "metadata": written})
-        found = await read_marks(bus)
+        await api.call(bus, f"STREAM.UPDATE.{stream}", {**config, "metadata": written})
+        found = await _metadata(bus, stream)
         if all(found.get(name) == text for name, text in marks.items()):
             return found
         await asyncio.sleep(AGAIN_AFTER_S)
-    raise BusAwayError("the metadata of PAYMENTS is being changed by others")
+    raise BusAwayError(f"the metadata of {stream} is being changed by others")
+
+
+async def _metadata(bus: Bus, stream: str) -> Marks:
+    info = await api.call(bus, f"STREAM.INFO.{stream}")
+    return {str(name): str(text) for name, text in info["config"].get("metadata", {}).items()}

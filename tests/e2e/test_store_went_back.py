@@ -1,7 +1,8 @@
 """The store of nats-server goes back in time (a power cut, a copy put back): nobody is charged twice for it.
 
 The schedule: payments wait for the cheap processor, which fails; a copy of the store is taken; they are settled at the
-dear one; the cheap one is well again; the copy is put back. What the store knows then is that they wait.
+dear one; the cheap one is well again; the copy is put back. What the store knows then is that they wait, or, where they
+came after the copy, nothing.
 """
 
 import asyncio
@@ -94,8 +95,26 @@ async def test_without_always_another_server_process_is_enough_to_doubt(tmp_path
         await river.assert_charged_once(ids)
 
 
+async def test_an_id_that_the_store_has_lost_is_not_charged_again_when_its_client_repeats_it(tmp_path: Path) -> None:
+    """It is new to the store, and the dear processor has it; the cheap one, to which it would go now, has not."""
+    async with river_with(tmp_path / "stack", SYNC="always", DISPATCHERS="2") as river:
+        await river.set_processor("default", failing=True)
+        before = await river.pay_many(5)
+        await asyncio.to_thread(river.stack.copy_store, tmp_path / "copy")
+        lost = await river.pay_many(20)
+        await river.until_settled([*before, *lost])
+        await river.set_processor("default", failing=False)
+        died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
+        river.stack.wait_restarted("nats", died)
+        for payment_id in lost:
+            await river.pay_until_accepted(payment_id)
+        await river.until_settled([*before, *lost])
+        await river.assert_charged_once([*before, *lost])
+        assert all(found == ["fallback"] for found in (await river.where(lost)).values())
+
+
 async def test_a_killed_server_that_lost_nothing_costs_a_wait_and_no_payment(tmp_path: Path) -> None:
-    """What waits is asked about, found nowhere, and sent after the wait; what comes since is not kept waiting."""
+    """What waits, and what comes since, is asked about, found nowhere, and sent after the wait."""
     async with river_with(tmp_path, SYNC="2m") as river:
         for name in ("default", "fallback"):
             await river.set_processor(name, failing=True)
@@ -105,6 +124,5 @@ async def test_a_killed_server_that_lost_nothing_costs_a_wait_and_no_payment(tmp
         for name in ("default", "fallback"):
             await river.set_processor(name, failing=False)
         fresh = await river.pay_many(3)
-        await river.until_settled(fresh)
-        await river.until_settled(waiting)
+        await river.until_settled([*waiting, *fresh])
         await river.assert_charged_once([*waiting, *fresh])

@@ -25,12 +25,14 @@ from services.records.doubt import (
     StoreWentBackError,
     mark_doubtful,
     note_server,
+    note_waited_out,
     read_marks,
+    waited_out,
 )
 from services.telling import Trouble
 
 READ_EVERY_S = 1.0
-CLOCKS_APART_MAX_S = 300.0  # beyond BOOKS_WITHIN_S and this, the stamp of another machine is believed to be past
+CLOCKS_APART_MAX_S = 300.0  # beyond a wait and this, the stamp of another machine is believed to be past it
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -52,6 +54,7 @@ class StoreWatch:
         bus: the connection.
         is_synced: the server syncs each message before its PubAck.
         books_within_s: how long a POST of before may be under way.
+        repeated_within_s: how long clients may repeat an id that was accepted before.
         clock: for the stamp, and for the wait.
         lines_read: how far ASSIGNMENTS was read.
         settlements_to: the last sequence of SETTLEMENTS that a PubAck gave.
@@ -64,6 +67,7 @@ class StoreWatch:
         *,
         is_synced: bool,
         books_within_s: float,
+        repeated_within_s: float,
         clock: Clock,
         lines_read: Callable[[], int],
         settlements_to: Callable[[], int],
@@ -72,6 +76,7 @@ class StoreWatch:
         self._bus = bus
         self._is_synced = is_synced
         self._books_within_s = books_within_s
+        self._repeated_within_s = repeated_within_s
         self._clock = clock
         self._seen = {
             subjects.ASSIGNMENTS: lines_read,
@@ -80,6 +85,8 @@ class StoreWatch:
         }
         self._server_id = ""
         self._counts_from_ms = 0.0
+        self._recent_until_ms = 0.0
+        self._waited_out = ""  # the mark that somebody has waited out
         self._not_read = Trouble(log, "store.not_read")
         self.doubt = NO_DOUBT
 
@@ -104,10 +111,12 @@ class StoreWatch:
             # By now it may hold as much as was read here, and it is not the same.
             raise StoreWentBackError("another dispatcher has found that it did")
         if not self._is_synced and marks.get(SERVER) != server_id:
-            waits = (await stream_state(self._bus, subjects.PAYMENTS)).messages
-            marks = await (mark_doubtful(self._bus, self._clock.stamp()) if waits else note_server(self._bus))
+            marks = await (
+                mark_doubtful(self._bus, self._clock.stamp()) if await self._is_busy() else note_server(self._bus)
+            )
         self._server_id = server_id
         self._take(marks)
+        await self._hear_waited_out()
 
     async def run(self) -> None:
         """Read the marks again and again: another dispatcher may meet the store later; until cancelled."""
@@ -115,6 +124,7 @@ class StoreWatch:
             await asyncio.sleep(READ_EVERY_S)
             try:
                 self._take(await read_marks(self._bus))
+                await self._hear_waited_out()
             except (ApiError, BusAwayError) as error:
                 self._not_read.tell(str(error))
             else:
@@ -124,12 +134,34 @@ class StoreWatch:
         """Return how long until a processor's "not there" counts; 0: it counts now."""
         return max(0.0, self._counts_from_ms - self._clock.now_ms())
 
+    async def _is_busy(self) -> bool:
+        """Return whether anything of it was under way when it was written: what came after that may be lost."""
+        streams = (subjects.PAYMENTS, subjects.ASSIGNMENTS)
+        return any([(await stream_state(self._bus, stream)).messages for stream in streams])
+
     def _take(self, marks: Marks) -> None:
-        doubt = Doubt(int(marks.get(PAYMENTS_TO, "0")), int(marks.get(LINES_TO, "0")), marks.get(SINCE, ""))
-        if doubt.since and doubt.since != self.doubt.since:
-            # From when it was read here, on our own clock: another machine's may be ahead.
-            age_s = (micros_of(self._clock.stamp()) - micros_of(stamp_from_text(doubt.since))) / 1e6
-            is_past = age_s > self._books_within_s + CLOCKS_APART_MAX_S
-            self._counts_from_ms = self._clock.now_ms() + (0.0 if is_past else self._books_within_s * 1000)
-            log.warning("store.is_doubtful", extra={"payments_to": doubt.payments_to, "since": doubt.since})
-        self.doubt = doubt
+        since = marks.get(SINCE, "")
+        if since and since != self.doubt.since:
+            age_s = (micros_of(self._clock.stamp()) - micros_of(stamp_from_text(since))) / 1e6
+            self._counts_from_ms = self._over_ms(self._books_within_s, age_s)
+            self._recent_until_ms = self._over_ms(self._repeated_within_s, age_s)
+            log.warning("store.is_doubtful", extra={"payments_to": marks.get(PAYMENTS_TO), "since": since})
+        is_recent = self._clock.now_ms() < self._recent_until_ms
+        self.doubt = Doubt(int(marks.get(PAYMENTS_TO, "0")), int(marks.get(LINES_TO, "0")), since, is_recent)
+
+    def _over_ms(self, wait_s: float, age_s: float) -> float:
+        """Return when a wait is over, from when the mark was read here, on our own clock: another's may be ahead."""
+        return self._clock.now_ms() + (0.0 if age_s > wait_s + CLOCKS_APART_MAX_S else wait_s * 1000)
+
+    async def _hear_waited_out(self) -> None:
+        """Wait no longer than the first dispatcher that has waited the mark out; say so where that is this one."""
+        since = self.doubt.since
+        if not since or self._waited_out == since:
+            return
+        if self.absence_counts_in_ms() == 0:
+            await note_waited_out(self._bus, since)
+        elif await waited_out(self._bus) != since:
+            return
+        self._waited_out = since
+        self._counts_from_ms = 0.0
+        log.info("store.waited_out", extra={"since": since})

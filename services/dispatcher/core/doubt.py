@@ -1,9 +1,12 @@
-"""A store that went back in time can know less than the processors do: what waits in it is doubtful.
+"""A store that went back in time can know less than the processors do: its payments are doubtful.
+
+What waited in it then, for ever; and what comes since, for one idempotency window: an id of the stretch that was lost
+is sent again by a client who has had no answer, and is new to the store.
 
 A doubtful payment is asked about at *every* processor before its first line: found, it is booked there; absent
 everywhere, asked after ``BOOKS_WITHIN_S`` from when the last dispatcher of before has met the store, it is ordinary.
-This is the one rule with a clock: it rests on no POST being under way longer than that, and no dispatcher frozen longer
-between look-up and POST.
+These are the two rules with a clock: they rest on no POST being under way longer than that, no dispatcher frozen longer
+between look-up and POST, and no client repeating an id after the window.
 """
 
 from collections.abc import Iterable
@@ -22,11 +25,13 @@ class Doubt:
         payments_to: the last sequence of PAYMENTS that was there when the store was found to have gone back.
         lines_to: the last sequence of ASSIGNMENTS then; a payment with a newer valid line has been asked about.
         since: when the last dispatcher met the store, as text; only told apart, never reckoned with.
+        is_recent: it was less than one idempotency window ago, so that what comes since is doubtful too.
     """
 
     payments_to: int = 0
     lines_to: int = 0
     since: str = ""
+    is_recent: bool = False
 
 
 NO_DOUBT = Doubt()
@@ -34,7 +39,7 @@ NO_DOUBT = Doubt()
 
 def is_doubtful(doubt: Doubt, seq: int, view: View | None) -> bool:
     """Return whether every processor must be asked before a payment gets its next line here."""
-    return seq <= doubt.payments_to and (view is None or view.last <= doubt.lines_to)
+    return (doubt.is_recent or seq <= doubt.payments_to) and (view is None or view.last <= doubt.lines_to)
 
 
 def concluded(answers: Iterable[tuple[str, Lookup]]) -> tuple[str, Found] | Literal["absent", "unanswered"]:

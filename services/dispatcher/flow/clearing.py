@@ -49,11 +49,10 @@ class Clearing:
     async def is_ordinary(self, payment: InHand) -> bool:
         """Ask about a payment in hand; return whether it may be sent like any other. If not, it is not in hand."""
         counts_in_s = self._store.absence_counts_in_ms() / 1000
+        asked = dict(self._processors)  # they may change meanwhile
         async with self._slots:
-            answers = [
-                (generation, await processor.look_up(payment.id)) for generation, processor in self._processors.items()
-            ]
-        match concluded(answers):
+            answers = await asyncio.gather(*[processor.look_up(payment.id) for processor in asked.values()])
+        match concluded(zip(asked, answers, strict=True)):
             case (generation, found):
                 self._gathered.tell(logging.WARNING, "payment.found_booked", processor_of(generation), id=payment.id)
                 self._tally.happened("found_booked")

@@ -23,6 +23,7 @@ def watch_of(bus: Bus, known: Known) -> StoreWatch:
         bus,
         is_synced=True,
         books_within_s=1,
+        repeated_within_s=1,
         clock=SystemClock(),
         lines_read=lambda: 0,
         settlements_to=lambda: known.settlements_to,

@@ -1,6 +1,7 @@
 """A store that went back in time: what waits in it is asked about at every processor before it is sent anywhere."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,13 @@ def test_doubtful_is_what_waited_and_has_no_line_since(seq: int, last_line: int 
     view = None if last_line is None else View(last_line, "somebody", AT_HOME, "")
     assert is_doubtful(DOUBT, seq, view) is doubtful
     assert not is_doubtful(NO_DOUBT, seq, view)
+
+
+@pytest.mark.parametrize(("seq", "last_line", "doubtful"), [(10, None, True), (10, 4, True), (10, 5, False)])
+def test_doubtful_is_what_comes_for_a_while_too(seq: int, last_line: int | None, *, doubtful: bool) -> None:
+    """A client repeats an id that the store has lost."""
+    view = None if last_line is None else View(last_line, "somebody", AT_HOME, "")
+    assert is_doubtful(replace(DOUBT, is_recent=True), seq, view) is doubtful
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,7 @@ async def test_a_processor_that_does_not_answer_leaves_it_waiting_and_counted(di
     assert not dispatcher.traffic.in_hand
 
 
-async def test_what_was_accepted_since_is_not_doubtful(dispatcher: Dispatcher) -> None:
+async def test_what_is_accepted_a_window_later_is_not_doubtful(dispatcher: Dispatcher) -> None:
     """Nobody is asked, and nobody waits for those that are."""
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver(seq=10)

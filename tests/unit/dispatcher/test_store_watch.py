@@ -12,6 +12,7 @@ from services.records.doubt import SINCE, StoreWentBackError
 from tests.unit.dispatcher.fakes import FakeClock
 
 SERVER = "A"
+LATELY = "2025-07-15T12:00:00.000Z"
 
 
 class Store:
@@ -20,9 +21,11 @@ class Store:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ends = {subjects.ASSIGNMENTS: 100, subjects.SETTLEMENTS: 50, subjects.PAYMENTS: 60}
         self.marks: dict[str, str] = {}
+        self.waited_out_mark = ""
+        self.clock = FakeClock()
         self.read = 100
         self.written_meanwhile = 0
-        for name in ("stream_state", "read_marks", "mark_doubtful"):
+        for name in ("stream_state", "read_marks", "mark_doubtful", "waited_out", "note_waited_out"):
             monkeypatch.setattr(store_watch, name, getattr(self, name))
 
     async def stream_state(self, _: object, stream: str) -> SimpleNamespace:
@@ -40,6 +43,14 @@ class Store:
         """Mark nothing."""
         return self.marks
 
+    async def waited_out(self, _: object) -> str:
+        """Return what was noted last."""
+        return self.waited_out_mark
+
+    async def note_waited_out(self, _: object, since: str) -> None:
+        """Note it."""
+        self.waited_out_mark = since
+
     def watch(self) -> StoreWatch:
         """Return one that has read what `read` says."""
         bus: Any = SimpleNamespace(server_id=SERVER)
@@ -47,7 +58,8 @@ class Store:
             bus,
             is_synced=True,
             books_within_s=60,
-            clock=FakeClock(),
+            repeated_within_s=600,
+            clock=self.clock,
             lines_read=lambda: self.read,
             settlements_to=lambda: 50,
             payments_to=lambda: 60,
@@ -77,7 +89,56 @@ async def test_another_dispatchers_mark_tells_one_that_has_met_the_store_before(
     """By then it may hold as much as was read; one that has only begun knows nothing that could be wrong."""
     watch = store.watch()
     await watch.meet()
-    store.marks[SINCE] = "2025-07-15T12:00:00.000Z"
+    store.marks[SINCE] = LATELY
     with pytest.raises(StoreWentBackError, match="another dispatcher"):
         await watch.meet()
     await store.watch().meet()
+
+
+async def test_a_mark_is_waited_out_once_for_all(store: Store) -> None:
+    """By the dispatcher that has known it for long enough; one that starts later need not wait again."""
+    store.marks[SINCE] = LATELY
+    first = store.watch()
+    await first.meet()
+    assert first.absence_counts_in_ms() == 60_000
+    store.clock.ms += 59_999
+    await first.meet()
+    assert store.waited_out_mark == ""
+    store.clock.ms += 1
+    await first.meet()
+    assert (store.waited_out_mark, first.absence_counts_in_ms()) == (LATELY, 0)
+    later = store.watch()
+    await later.meet()
+    assert later.absence_counts_in_ms() == 0
+
+
+async def test_a_mark_that_others_waited_out_counts_for_who_waits_still(store: Store) -> None:
+    """It began later, and need not go on."""
+    store.marks[SINCE] = LATELY
+    watch = store.watch()
+    await watch.meet()
+    store.waited_out_mark = LATELY
+    await watch.meet()
+    assert watch.absence_counts_in_ms() == 0
+
+
+async def test_that_an_earlier_mark_was_waited_out_says_nothing_of_a_new_one(store: Store) -> None:
+    """The store went back again."""
+    store.marks[SINCE] = LATELY
+    store.waited_out_mark = "2025-07-15T11:00:00.000Z"
+    watch = store.watch()
+    await watch.meet()
+    assert watch.absence_counts_in_ms() == 60_000
+
+
+async def test_what_comes_within_the_window_of_a_mark_is_doubtful_too(store: Store) -> None:
+    """On the clock of this process, from when it read the mark."""
+    watch = store.watch()
+    await watch.meet()
+    assert not watch.doubt.is_recent
+    store.marks[SINCE] = LATELY
+    watch = store.watch()
+    for passed_ms, is_recent in ((0, True), (599_999, True), (1, False)):
+        store.clock.ms += passed_ms
+        await watch.meet()
+        assert watch.doubt.is_recent is is_recent

@@ -49,3 +49,19 @@ def test_time_without_an_answer_from_nats_counts() -> None:
     """Nothing is settled then either, and what waited still waits."""
     assert standstill([(STILL, True)] * 2 + [(None, True)] * 5).longest_s == 6
     assert standstill([(None, True)] * 5).longest_s == 0
+
+
+def test_the_wait_that_a_store_gone_back_demands_is_left_out() -> None:
+    """From the look that sees it, to the look after which a dispatcher has waited it out."""
+    waits = STILL._replace(asks_all=True, must_wait=True)
+    asks = STILL._replace(asks_all=True)
+    assert standstill([(STILL, True)] * 6 + [(waits, True)] * 60 + [(asks, True)] * 11).longest_s == 16
+
+
+def test_a_store_that_went_back_is_known_while_nats_does_not_answer() -> None:
+    """It decides whether one processor that serves is enough."""
+    found = Standstill()
+    found.look(0.0, STILL._replace(asks_all=True), serves=True)
+    found.look(1.0, None, serves=True)
+    assert found.asks_all(None)
+    assert not Standstill().asks_all(None)
