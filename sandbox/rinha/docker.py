@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -91,17 +91,19 @@ def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
     for target, tag in IMAGES:
         # Packages come through the host's network, which a builder's own bridge may not reach.
         docker.run("docker", "build", "--network", "host", "--target", target, "--tag", tag, ".")
-    try:
+    with ExitStack() as ends:  # each of these is done, also where one fails
+        ends.callback(docker.run, *PROCESSORS_UP, "down", "--volumes")
+        ends.callback(docker.run, *BACKEND, "down", "--volumes")
+        ends.callback(_save_logs, docker, folder / "stack.log")
         print("docker compose up ...", flush=True)
         docker.run(*PROCESSORS_UP, "up", "--detach", "--no-build")
         docker.run(*BACKEND, "up", "--detach", "--no-build")
         _wait_until_ready()
         yield _backend(docker)
-    finally:
-        logs = docker.run(*BACKEND, "logs", "--no-color", "--timestamps")
-        (folder / "stack.log").write_text(logs, encoding="utf-8")
-        docker.run(*BACKEND, "down", "--volumes")
-        docker.run(*PROCESSORS_UP, "down", "--volumes")
+
+
+def _save_logs(docker: Docker, file: Path) -> None:
+    file.write_text(docker.run(*BACKEND, "logs", "--no-color", "--timestamps"), encoding="utf-8")
 
 
 @contextmanager

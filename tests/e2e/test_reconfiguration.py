@@ -12,9 +12,10 @@ import httpx
 
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.doubtful import Doubtful, serving
+from tests.e2e.doubtful import Doubtful
 from tests.e2e.replay import until_drained
 from tests.e2e.river import PATIENCE_S, River, new_id, until
+from tests.e2e.spoken import serving
 
 WINDOW_S = 1
 

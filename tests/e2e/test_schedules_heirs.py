@@ -6,7 +6,8 @@ from pathlib import Path
 from services.dispatcher.core.condition import CANARIES_MAX, FAILURES_TO_CLOSE
 from tests.e2e.replay import dispatcher, flowing, release, restart
 from tests.e2e.river import new_id, until
-from tests.e2e.scripted import Scripted, charged_at, two
+from tests.e2e.scripted import Scripted, charged_at
+from tests.e2e.spoken import two
 
 # No call ends by itself, and no slowness sends a payment elsewhere: the processors alone say what happens when.
 PATIENT = {

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tests.e2e.replay import flowing
 from tests.e2e.river import River
-from tests.e2e.scripted import Scripted, charged_at, serving, two
+from tests.e2e.scripted import Scripted, charged_at
+from tests.e2e.spoken import serving, two
 from tests.integration.dispatcher.misbehaving import full_listener
 from tests.scraped import scrape
 

@@ -12,8 +12,9 @@ import orjson
 
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.doubtful import Doubtful, two
+from tests.e2e.doubtful import Doubtful
 from tests.e2e.river import PATIENCE_S, River, new_id, until
+from tests.e2e.spoken import two
 
 
 @asynccontextmanager

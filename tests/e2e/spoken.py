@@ -1,0 +1,58 @@
+"""What processors that a test speaks for have in common: one request per connection, on a port of their own."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Spoken(ABC):
+    """One processor."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Speak one request per connection."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(
+                (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
+            )
+            method, path = head.split(b" ", 2)[:2]
+            answer = self.answer(method, path.decode(), await reader.readexactly(length))
+            if answer is None:
+                await self.silence(reader)
+            writer.write(answer or b"")
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    @abstractmethod
+    def answer(self, method: bytes, path: str, body: bytes) -> bytes | None:
+        """Return what is said; nothing at all: the connection is closed, None: it stays open for a while."""
+
+    @abstractmethod
+    async def silence(self, reader: asyncio.StreamReader) -> None:
+        """Return when the connection is to be closed without an answer."""
+
+
+def http(status: bytes, body: bytes = b"") -> bytes:
+    """Return an answer."""
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
+
+
+@asynccontextmanager
+async def serving(processor: Spoken) -> AsyncIterator[str]:
+    """Serve it; gives its URL."""
+    server = await asyncio.start_server(processor.serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def two(default: Spoken, fallback: Spoken) -> AsyncIterator[str]:
+    """Serve both; gives the PROCESSORS that names them, default the cheaper one."""
+    async with serving(default) as cheap, serving(fallback) as dear:
+        yield f"default={cheap}@0.05,fallback={dear}@0.15"
