@@ -134,12 +134,12 @@ def settlements_against_charges(
 
 
 def unknown_against_charges(
-    unknown: Iterable[UnknownOutcome], charges: Iterable[Charge], went_back_s: Sequence[float] = ()
+    unknown: Iterable[UnknownOutcome], charges: Iterable[Charge], went_back_s: Sequence[float] = (), wait_s: float = 0.0
 ) -> list[Finding]:
     """A payment with an unknown outcome is booked where that was, and nowhere else.
 
     Where the store went back in time since (``went_back_s``: when it was as it had been), it does not know of it: every
-    processor was asked, and none had it.
+    processor was asked, and none had it. Nothing is sent for ``wait_s`` from then on: what is unknown was sent before.
     """
     places: dict[str, list[Charge]] = defaultdict(list)
     for charge in charges:
@@ -147,7 +147,7 @@ def unknown_against_charges(
     findings = []
     for outcome in unknown:
         booked = places[outcome.id]
-        since_s = min((back_s for back_s in went_back_s if outcome.at_s < back_s), default=math.inf)
+        since_s = min((back_s for back_s in went_back_s if outcome.at_s < back_s + wait_s), default=math.inf)
         if booked and all(charge.stamp_us / 1e6 > since_s for charge in booked):
             continue
         if {charge.processor for charge in booked} != {outcome.processor}:

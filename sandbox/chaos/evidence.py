@@ -21,7 +21,7 @@ from sandbox.chaos.offers import OK, PERHAPS, Offer
 from sandbox.chaos.outages import Outage, stood_still
 from sandbox.chaos.releases import announced, without_second
 from sandbox.chaos.summaries import Summaries
-from sandbox.chaos.world import World
+from sandbox.chaos.world import BOOKS_WITHIN_S, World
 from sandbox.nats_wire import Message, stored
 from services.contracts.events import PaymentSettled
 from services.contracts.stamp import stamp_from_text
@@ -70,7 +70,8 @@ async def gather(world: World, load: Load, summaries: Summaries, actions: Action
     findings += audit.charges_against_offers(load.offers, charges)
     findings += audit.settlements_against_charges(settlements, charges, released)
     still_unknown = [each for each in unknown if each.id not in released]
-    findings += audit.unknown_against_charges(still_unknown, charges, [gone.back_s for gone in times])
+    went_back_s = [gone.back_s for gone in times]
+    findings += audit.unknown_against_charges(still_unknown, charges, went_back_s, BOOKS_WITHIN_S)
     findings += audit.shown_against_charges(load.offers, charges)
     findings = set_aside(findings, missing)
     findings.sort(key=lambda finding: (finding.verdict is Verdict.DIFFERING, not finding.id))  # the worst ones first

@@ -63,7 +63,8 @@ class Offer:
             Asked.OTHER_AMOUNT: reply.status == CONFLICT,
             Asked.BAD: 400 <= reply.status < 500,  # noqa: PLR2004
         }[asked]
-        if not right:
+        # A repeat that was under way when the store went back is a new payment to it.
+        if not right and not (self.given_up and reply.status == ACCEPTED):
             self.wrongs.append(f"{asked.name} was answered {reply.status}, replayed: {reply.replayed}, {reply.detail}")
         if asked is Asked.OFFER and reply.status == ACCEPTED and self.accepted_s is None:
             self.accepted_s = reply.at_s

@@ -105,15 +105,18 @@ def test_an_unknown_outcome_must_be_booked_where_it_was() -> None:
         assert found(audit.unknown_against_charges(unknown, charges)) == [Verdict.DIFFERING]
 
 
-@pytest.mark.parametrize(("back_s", "verdicts"), [(-1.0, [Verdict.DIFFERING]), (1.0, []), (3.0, [Verdict.DIFFERING])])
+@pytest.mark.parametrize(
+    ("back_s", "verdicts"),
+    [(-1.0, [Verdict.DIFFERING]), (-0.4, []), (1.0, []), (3.0, [Verdict.DIFFERING])],
+)
 def test_an_unknown_outcome_that_the_store_lost_may_be_booked_elsewhere_since(
     back_s: float, verdicts: list[Verdict]
 ) -> None:
-    """Outcome, store back, charge: in this order only."""
+    """Outcome of what was sent before, store back, charge."""
     at_s = STAMP_US / 1e6
     unknown = [UnknownOutcome(ID, "default", at_s)]
     elsewhere = Charge("fallback", ID, 1990, STAMP_US + 2_000_000)
-    assert found(audit.unknown_against_charges(unknown, [elsewhere], [at_s + back_s])) == verdicts
+    assert found(audit.unknown_against_charges(unknown, [elsewhere], [at_s + back_s], 0.5)) == verdicts
 
 
 def test_what_was_shown_must_be_what_was_booked() -> None:

@@ -93,3 +93,12 @@ def test_a_wrong_document_is_remembered(document: dict[str, object] | None) -> N
     payment = offer(accepted=True)
     payment.is_shown(2.0, 200, document, sent_s=1.5)
     assert len(payment.wrongs) == 1
+
+
+@pytest.mark.parametrize("asked", [Asked.REPLAY, Asked.OTHER_AMOUNT])
+def test_a_repeat_of_what_the_store_has_lost_may_be_accepted_anew(asked: Asked) -> None:
+    """It was under way while the copy was put back, of which the payment is not."""
+    payment = offer(accepted=True)
+    payment.given_up = True
+    payment.is_answered(asked, Reply(2.0, 202, ""))
+    assert payment.wrongs == []
