@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sandbox.chaos.acts import Act, Kind
+from sandbox.chaos.acts import NODE_KINDS, Act, Kind
 from sandbox.chaos.apart import Apart
 from sandbox.chaos.load import Load
+from sandbox.chaos.node_faults import NodeFaults, NotWholeError
 from sandbox.chaos.processors import CALM, WELL
 from sandbox.chaos.spells import Spells
 from sandbox.chaos.upheavals import Upheavals
@@ -48,7 +49,8 @@ class Actions:
         self._world = world
         self._apart = apart
         self.spells = Spells(world)
-        self.upheavals = Upheavals(world, load)
+        self.nodes = NodeFaults(world.stack, world.cluster)
+        self.upheavals = Upheavals(world, load, self.nodes)
         self.done: list[Done] = []
         self.skipped: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
@@ -73,6 +75,8 @@ class Actions:
             Kind.MOVE: self.upheavals.move,
             Kind.REPLACE: self.upheavals.replace,
             Kind.STORE_BACK: self.upheavals.put_store_back,
+            Kind.POWER_CUT: self.upheavals.cut_power,
+            **dict.fromkeys(NODE_KINDS, self.nodes.carry_out),
         }
 
     @property
@@ -101,6 +105,7 @@ class Actions:
             processor.let_be()
             processor.want(mood=CALM, profile=WELL)
             await processor.proxy.pass_through()
+        await self.nodes.calm()
         for kind in _LIMITS:
             await self._set_limit(kind)
 
@@ -109,7 +114,7 @@ class Actions:
         try:
             self.done.append(done)
             done.came = await self._do[act.kind](act)
-        except (ProcessLookupError, FileNotFoundError, WireError) as error:
+        except (ProcessLookupError, FileNotFoundError, WireError, NotWholeError) as error:
             self.done.remove(done)
             self.skipped[f"{act.kind} {act.target}: {type(error).__name__}"] += 1
         done.ended_s = time.time()

@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 
 from sandbox.chaos.acts import REPLACED_MAX
+from sandbox.chaos.cluster import Cluster
 from sandbox.chaos.options import Options
-from sandbox.chaos.processors import CALM, HOST, WELL, SimulatedProcessor
+from sandbox.chaos.processors import CALM, WELL, SimulatedProcessor
 from sandbox.chaos.standstill import Sight
 from sandbox.chaos.tap import Lines, Tap
 from sandbox.nats_wire import Wire, WireError, api
@@ -50,10 +51,11 @@ class World:
         self.retired: list[SimulatedProcessor] = []
         self._tending: list[asyncio.Task[None]] = []
         self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
-        self.services = ("nats", "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.log = folder / "stack.log"
         self.environment = self._environment(options)
         self.stack = Stack(folder / "stack", self.environment, log_file=self.log)
+        self.cluster = Cluster(self.stack, http)
+        self.services = (*self.cluster.parts, "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.lines = Lines()
 
     def _environment(self, options: Options) -> dict[str, str]:
@@ -69,6 +71,9 @@ class World:
             "LOG_LEVEL": "DEBUG",
             "NATS_URL": "",
             "KEEP": "",
+            "NATS_NODES": str(options.nats_nodes),
+            "NATS_REPLICAS": str(options.nats_nodes),  # for the operator's commands
+            "SYNC": options.sync,
         }
 
     @property
@@ -143,11 +148,12 @@ class World:
         await asyncio.shield(asyncio.to_thread(self.stack.stop))
         for processor in self.everybody:
             await processor.close()
+        await self.cluster.close()
 
     @asynccontextmanager
     async def wire(self) -> AsyncGenerator[Wire, None]:
         """Give a connection to nats; raises WireError while it is away."""
-        wire = await Wire.connect(HOST, self.stack.ports["nats"])
+        wire = await self.cluster.connect()
         try:
             yield wire
         finally:
@@ -198,7 +204,8 @@ class World:
                 self.stack.pid(part)
             async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
                 answer = await http.get(f"{self.stack.http_url}/readyz")
-            return answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.everybody)
+            is_ready = answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.everybody)
+            return is_ready and await self.cluster.is_whole()
         return False
 
 
@@ -214,8 +221,9 @@ async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
             for processor in made.processors.values():
                 await made.begin(processor)
             await until_they_serve(made, made.everybody)
+            await made.cluster.start()
             await asyncio.to_thread(made.stack.start)
-            tap = asyncio.create_task(Tap(HOST, made.stack.ports["nats"], said, made.lines).run())
+            tap = asyncio.create_task(Tap(made.cluster.connect, said, made.lines).run())
             try:
                 yield made
             finally:

@@ -60,6 +60,7 @@ class Stack(Parts):
         taken = tuple(port + place for port in self.ports.values() for place in range(self.nats_nodes))
         self._metrics_first_port = ports.free_in_a_row(_MEASURED, but=taken) if metrics else metered.NONE
         self._flags = flags
+        self.route_proxies: Sequence[int] = ()  # as --route-proxies, from the next start on
         self._ready_within_s = ready_within_s
         self._log_file = log_file
         self._process: subprocess.Popen[str] | None = None
@@ -112,6 +113,7 @@ class Stack(Parts):
                 *("--run-dir", str(self.run_dir), "--stop-with-stdin"),
                 *port_flags,
                 *("--metrics", str(self._metrics_first_port)),
+                *("--route-proxies", *map(str, self.route_proxies)),
                 *self._flags,
             ],
             cwd=_TOP,

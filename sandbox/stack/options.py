@@ -124,7 +124,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     sync = setting.text_as(env, "SYNC", _SYNC_OF_COMPOSE if limits else SYNC_ALWAYS, sync_from_text)
     if limits and sync != _SYNC_OF_COMPOSE:
         raise setting.SettingError(f"SYNC must be {_SYNC_OF_COMPOSE} under the limits of docker-compose.yml")
-    nats_nodes = setting.text_as(env, "NATS_NODES", "1", _nats_nodes)
+    nats_nodes = setting.text_as(env, "NATS_NODES", "1", nats_nodes_from_text)
     if limits and nats_nodes != 1:
         raise setting.SettingError("NATS_NODES must be 1 under the limits of docker-compose.yml")
     return Options(
@@ -184,7 +184,12 @@ def sync_from_text(text: str) -> str:
     return text
 
 
-def _nats_nodes(text: str) -> int:
+def nats_nodes_from_text(text: str) -> int:
+    """Read how many nats-servers are to run.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong.
+    """
     if text not in _NATS_NODES:
         raise ValueError(f"must be {' or '.join(_NATS_NODES)}, not {text!r}")
     return int(text)

@@ -49,14 +49,16 @@ class Parts:
         """Kill parts, and have them not be started again until `let_up`; return who was killed, by part.
 
         Raises:
-            FileNotFoundError, ProcessLookupError: one of them is not running.
             TimeoutError: one of them does not end.
         """
         for part in parts:
             hold_down(self.run_dir, part)
-        died = {part: self.kill(part) for part in parts}
+        died: dict[str, int] = {}
         for part in parts:
-            self._wait_ended(part)
+            with suppress(FileNotFoundError, ProcessLookupError):  # between two lives, the second of which waits
+                died[part] = self.kill(part)
+        for part in parts:
+            self._until_ended(part)
         return died
 
     def let_up(self, *parts: str) -> None:
@@ -67,19 +69,25 @@ class Parts:
     def copy_store(self, to: Path) -> None:
         """Copy the stores of all nats-servers, all frozen meanwhile; raises FileNotFoundError if one does not run."""
         with self.frozen(*self.nats_parts):
-            for part in self.nats_parts:
-                shutil.copytree(self._store(part), to / part)
+            self._copy_store(to)
 
-    def put_store_back(self, copy: Path) -> dict[str, int]:
-        """Kill all nats-servers, and have them start again on their copies, as after a power cut; as `hold_down`."""
+    def put_store_back(self, copy: Path, *others: str) -> dict[str, int]:
+        """Kill all nats-servers, and other parts, and have them start again on the copies; as `hold_down`."""
+        parts = (*self.nats_parts, *others)
         try:
-            died = self.hold_down(*self.nats_parts)
+            died = self.hold_down(*parts)
             for part in self.nats_parts:
                 shutil.rmtree(self._store(part))
                 shutil.copytree(copy / part, self._store(part))
         finally:
-            self.let_up(*self.nats_parts)
+            self.let_up(*parts)
         return died
+
+    def cut_power(self, copy: Path, *others: str) -> dict[str, int]:
+        """Do the same with copies of that very moment: whatever was answered before it is in one of them."""
+        with self.frozen(*self.nats_parts):
+            self._copy_store(copy)
+            return self.put_store_back(copy, *others)
 
     def empty_store(self, part: str) -> None:
         """Kill one nats-server, and have it start again without a store; as `hold_down`."""
@@ -101,11 +109,13 @@ class Parts:
                 with suppress(FileNotFoundError, ProcessLookupError):  # killed meanwhile
                     self.kill(part, signal.SIGCONT)
 
-    def _wait_ended(self, part: str, within_s: float = _ENDED_WITHIN_S) -> None:
-        deadline_s = time.monotonic() + within_s
+    def _until_ended(self, part: str) -> None:
+        deadline_s = time.monotonic() + _ENDED_WITHIN_S
         while (self.run_dir / f"{part}.pid").exists():
             if time.monotonic() > deadline_s:
-                raise TimeoutError(f"{part} did not end within {within_s:g} s")
+                raise TimeoutError(f"{part} did not end within {_ENDED_WITHIN_S:g} s")
+            with suppress(FileNotFoundError, ProcessLookupError):
+                self.kill(part)  # also one that was just being started
             time.sleep(LOOK_EVERY_S)
 
     def wait_restarted(self, part: str, died: int, within_s: float = 30.0) -> int:
@@ -126,3 +136,7 @@ class Parts:
 
     def _store(self, part: str) -> Path:
         return self.run_dir / part / _STORE
+
+    def _copy_store(self, to: Path) -> None:
+        for part in self.nats_parts:
+            shutil.copytree(self._store(part), to / part)
