@@ -20,6 +20,7 @@ from sandbox.nats_wire import WireError, api
 
 # A stream is full again whenever it was emptied a little, or a service has written its own limit back.
 FULL_AGAIN_EVERY_S = 0.5
+UNFILL_TRIES_MAX = 10
 _LIMITS = {
     Kind.PAYMENTS_FULL: ("PAYMENTS", "max_msgs", "messages"),
     Kind.SETTLEMENTS_FULL: ("SETTLEMENTS", "max_bytes", "bytes"),
@@ -208,9 +209,18 @@ class Actions:
             for part in frozen:
                 with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                     self._world.signal(part, signal.SIGCONT)
-            with contextlib.suppress(WireError):
-                await self._set_limit(act.kind)
+            await self._unfill(act.kind)
         return ""
+
+    async def _unfill(self, kind: Kind) -> None:
+        """Write the limit as it was at first; without a leader that takes a while. What is left, `calm` does."""
+        for _ in range(UNFILL_TRIES_MAX):
+            try:
+                await self._set_limit(kind)
+            except WireError:
+                await asyncio.sleep(FULL_AGAIN_EVERY_S)
+            else:
+                return
 
     async def _set_limit(self, kind: Kind, *, to_what_is_there: bool = False) -> None:
         """Write the limit, by default as it was at first; raises WireError."""

@@ -31,6 +31,7 @@ SETTLE_WITHIN_S = 2
 BOOKS_WITHIN_S = 30
 STARTED_WITHIN_S = 30.0
 POLL_S = 0.2
+WHOLE_WITHIN_S = 3.0
 # What is found down is waited for a little: a part that has just been started again.
 RUNNING_WITHIN_S = 2.0
 # In the metadata of PAYMENTS and of ASSIGNMENTS: the store went back in time, and that was waited out.
@@ -205,7 +206,7 @@ class World:
             async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
                 answer = await http.get(f"{self.stack.http_url}/readyz")
             is_ready = answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.everybody)
-            return is_ready and await self.cluster.is_whole()
+            return is_ready and await self.cluster.until_whole(WHOLE_WITHIN_S)
         return False
 
 
