@@ -44,7 +44,8 @@ class World:
     def __init__(self, options: Options, folder: Path, http: httpx.AsyncClient, console: Console) -> None:
         self.folder = folder
         self._processor = functools.partial(SimulatedProcessor, folder=folder, console=console, http=http)
-        first, self._spare_ports = (found := ports.free(len(FEES) + REPLACED_MAX))[: len(FEES)], found[len(FEES) :]
+        found = ports.free(len(FEES) + REPLACED_MAX)
+        first, self._spare_ports = found[: len(FEES)], found[len(FEES) :]
         self.processors = {
             name: self._processor(name, port=port, fee=fee)
             for (name, fee), port in zip(FEES.items(), first, strict=True)
@@ -54,7 +55,7 @@ class World:
         self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
         self.log = folder / "stack.log"
         self.environment = self._environment(options)
-        self.stack = Stack(folder / "stack", self.environment, log_file=self.log)
+        self.stack = Stack(folder / "stack", self.environment, log_file=self.log, not_ports=found)
         self.cluster = Cluster(self.stack, http)
         self.services = (*self.cluster.parts, "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.lines = Lines()

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +37,7 @@ class Stack(Parts):
     services read.
     With a ``run_dir`` stores can be kept from one stack to the next; without, a temporary folder is removed at the end.
     ``log_lines`` are the last lines; a ``log_file`` gets them all. ``metrics``: services are measured, on free ports.
+    ``not_ports`` are those that somebody will need who does not listen there yet.
     """
 
     command: tuple[str, ...] = (sys.executable, "-m", "sandbox.stack")
@@ -50,13 +51,14 @@ class Stack(Parts):
         ready_within_s: float = 90.0,
         log_file: Path | None = None,
         metrics: bool = False,
+        not_ports: Collection[int] = (),
     ) -> None:
         self._own_dir = run_dir is None
         self.log_lines: deque[str] = deque(maxlen=_LINES_MAX)
         self._env = {**os.environ, **(env or {})}
         folder = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
         super().__init__(folder, nats_nodes=int(self._env.get("NATS_NODES") or 1))
-        self.ports = ports.of_a_stack(self.nats_nodes)
+        self.ports = ports.of_a_stack(self.nats_nodes, not_ports)
         taken = tuple(port + place for port in self.ports.values() for place in range(self.nats_nodes))
         self._metrics_first_port = ports.free_in_a_row(_MEASURED, but=taken) if metrics else metered.NONE
         self._flags = flags
