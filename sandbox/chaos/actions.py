@@ -65,7 +65,7 @@ class Actions:
             Kind.STALL: self._stall,
             Kind.RESET: self._reset,
             Kind.HOLD_BACK: self._hold_back,
-            Kind.PAYMENTS_FULL: self._fill,
+            Kind.PAYMENTS_FULL: self._fill_payments,
             Kind.SETTLEMENTS_FULL: self._fill,
             Kind.OUTAGE: self.spells.outage,
             Kind.SLOWER: self.spells.cast,
@@ -191,6 +191,11 @@ class Actions:
         return f"{proxy.counts.held - before} requests"
 
     # Streams.
+
+    async def _fill_payments(self, act: Act) -> str:
+        """Do it to PAYMENTS, apart from faults of servers: for how long these hold POSTs up could not be told."""
+        async with self.nodes.alone():
+            return await self._fill(act)
 
     async def _fill(self, act: Act) -> str:
         """Let a stream hold no more than it holds; to that end nobody takes payments out meanwhile."""
