@@ -34,6 +34,7 @@ NODE_RESTS_S = 16.0  # from a fault of one of three servers until they are whole
 # store has must live to notice, unless nats-server is told not to sync each message.
 NOTICED_BEFORE_S = 1.0
 NOTICED_AFTER_S = 6.0
+NOTICED_BY_THREE_AFTER_S = 20.0  # three servers elect first, and write the mark only when the meta group has elected
 # What a copy must not be older than: nobody could tell from it where payments were charged since, or why twice. And a
 # stream that was full when it was copied would be full for ever after.
 _NOT_WITHIN_COPY = NODE_KINDS | {Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL}
@@ -86,7 +87,9 @@ def _stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[A
             victims.take("nats", at_s, dies=False)
             victims.take("nats", at_s + lasts_s, dies=True)
         for part in ("ledger", *setting.dispatchers):  # each starts again when it has noticed
-            victims.take(part, at_s + lasts_s - NOTICED_BEFORE_S, NOTICED_BEFORE_S + NOTICED_AFTER_S, dies=True)
+            victims.take(
+                part, at_s + lasts_s - NOTICED_BEFORE_S, NOTICED_BEFORE_S + noticed_after_s(setting), dies=True
+            )
         yield Act(at_s, Kind.STORE_BACK, "nats", lasts_s)
         at_s += lasts_s + dice.uniform(*BACK_EVERY_S)
 
@@ -102,7 +105,12 @@ def _power_cuts(dice: Random, setting: Setting, victims: Victims) -> Iterator[Ac
         at_s += lasts_s + dice.uniform(*CUT_EVERY_S)
 
 
-def apart_from_copies(acts: list[Act]) -> list[Act]:
+def noticed_after_s(setting: Setting) -> float:
+    """Return how long after a copy was put back readers are left alone, to notice and to say so."""
+    return NOTICED_BY_THREE_AFTER_S if setting.has_nodes else NOTICED_AFTER_S
+
+
+def apart_from_copies(acts: list[Act], setting: Setting) -> list[Act]:
     """Leave out what may not happen between a copy of the store and its being put back."""
     copies = [act for act in acts if act.kind in {Kind.STORE_BACK, Kind.POWER_CUT}]
 
@@ -110,7 +118,8 @@ def apart_from_copies(acts: list[Act]) -> list[Act]:
         rests_s = NODE_RESTS_S if act.kind in NODE_KINDS else 0.0
         end_s = act.at_s + act.lasts_s + rests_s
         return any(
-            act.at_s - rests_s <= copy.at_s + copy.lasts_s + NOTICED_AFTER_S and end_s >= copy.at_s - NOTICED_BEFORE_S
+            act.at_s - rests_s <= copy.at_s + copy.lasts_s + noticed_after_s(setting)
+            and end_s >= copy.at_s - NOTICED_BEFORE_S
             for copy in copies
         )
 

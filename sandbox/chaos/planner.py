@@ -41,7 +41,7 @@ def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ..
         acts += node_faults(Random(f"{seed}/node"), setting)
     if Group.FULL in groups:
         acts += _full(Random(f"{seed}/full"), setting)
-    within = [act for act in changes.apart_from_copies(acts) if act.at_s + act.lasts_s <= setting.length_s]
+    within = [act for act in changes.apart_from_copies(acts, setting) if act.at_s + act.lasts_s <= setting.length_s]
     return tuple(sorted(within, key=lambda act: (act.at_s, act.target, act.kind)))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.chaos.acts import NEW, NODE_KINDS, REPLACED_MAX, Act, Group, Kind, Setting, Store
-from sandbox.chaos.changes import NODE_RESTS_S, NOTICED_AFTER_S, NOTICED_BEFORE_S
+from sandbox.chaos.changes import NODE_RESTS_S, NOTICED_AFTER_S, NOTICED_BEFORE_S, NOTICED_BY_THREE_AFTER_S
 from sandbox.chaos.planner import plan
 
 SEEDS = range(20)
@@ -84,3 +84,17 @@ def test_no_server_of_three_is_hit_while_all_stores_are_copied_and_put_back(seed
         for act in (each for each in found if each.kind in NODE_KINDS):
             end_s = act.at_s + act.lasts_s + NODE_RESTS_S
             assert end_s < copy.at_s or act.at_s > copy.at_s + copy.lasts_s + NODE_RESTS_S
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_three_servers_elect_before_anybody_can_notice_that_their_stores_went_back(seed: int) -> None:
+    """A reader is left alone for longer, and so is the processor whose replacement would restart one."""
+    found = acts(seed, store=Store.BACK, has_nodes=True)
+    copies = [act for act in found if act.kind is Kind.STORE_BACK]
+    assert len(copies) >= 9
+    for copy in copies:
+        back_s = copy.at_s + copy.lasts_s
+        for act in found:
+            if (act.kind in HITS and act.target == "dispatcher-1") or act.kind is Kind.REPLACE:
+                ends_s = act.at_s + act.lasts_s
+                assert act.at_s > back_s + NOTICED_BY_THREE_AFTER_S or ends_s < back_s - NOTICED_BEFORE_S
