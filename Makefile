@@ -26,7 +26,7 @@ rinha: $(VENV)/installed
 rinha-floor: $(VENV)/installed
 	@$(RUN) -m sandbox.rinha.floor_run $(PROFILE)
 
-# SEED, MINUTES, RATE, FAULTS, DISPATCHERS, IN_FLIGHT_MAX, STORE from the environment or as make's variables.
+# SEED, MINUTES, RATE, FAULTS, DISPATCHERS, NATS_NODES, SYNC, IN_FLIGHT_MAX, STORE from the environment or as make's variables.
 chaos: $(VENV)/installed
 	@$(RUN) -m sandbox.chaos
 

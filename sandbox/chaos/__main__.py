@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from sandbox.chaos import options as chaos_options
+from sandbox.chaos.acts import Store
 from sandbox.chaos.run import carry_out
 from sandbox.nats_wire import WireError
 from sandbox.stack.errors import StackError
@@ -35,7 +36,7 @@ def main() -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="tarifa-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     code = _run(options, folder)
-    if options.keep or options.folder or options.store_goes_back or code in {FAILED, COULD_NOT_RUN}:
+    if options.keep or options.folder or options.store is not Store.KEPT or code in {FAILED, COULD_NOT_RUN}:
         print(f"Logs, journals and figures: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)

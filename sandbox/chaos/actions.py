@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sandbox.chaos.acts import Act, Kind
+from sandbox.chaos.acts import NODE_KINDS, Act, Kind
 from sandbox.chaos.apart import Apart
 from sandbox.chaos.load import Load
+from sandbox.chaos.node_faults import NodeFaults, NotWholeError
 from sandbox.chaos.processors import CALM, WELL
 from sandbox.chaos.spells import Spells
 from sandbox.chaos.upheavals import Upheavals
@@ -19,6 +20,7 @@ from sandbox.nats_wire import WireError, api
 
 # A stream is full again whenever it was emptied a little, or a service has written its own limit back.
 FULL_AGAIN_EVERY_S = 0.5
+UNFILL_TRIES_MAX = 10
 _LIMITS = {
     Kind.PAYMENTS_FULL: ("PAYMENTS", "max_msgs", "messages"),
     Kind.SETTLEMENTS_FULL: ("SETTLEMENTS", "max_bytes", "bytes"),
@@ -48,7 +50,8 @@ class Actions:
         self._world = world
         self._apart = apart
         self.spells = Spells(world)
-        self.upheavals = Upheavals(world, load)
+        self.nodes = NodeFaults(world.stack, world.cluster)
+        self.upheavals = Upheavals(world, load, self.nodes)
         self.done: list[Done] = []
         self.skipped: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
@@ -62,7 +65,7 @@ class Actions:
             Kind.STALL: self._stall,
             Kind.RESET: self._reset,
             Kind.HOLD_BACK: self._hold_back,
-            Kind.PAYMENTS_FULL: self._fill,
+            Kind.PAYMENTS_FULL: self._fill_payments,
             Kind.SETTLEMENTS_FULL: self._fill,
             Kind.OUTAGE: self.spells.outage,
             Kind.SLOWER: self.spells.cast,
@@ -73,6 +76,8 @@ class Actions:
             Kind.MOVE: self.upheavals.move,
             Kind.REPLACE: self.upheavals.replace,
             Kind.STORE_BACK: self.upheavals.put_store_back,
+            Kind.POWER_CUT: self.upheavals.cut_power,
+            **dict.fromkeys(NODE_KINDS, self.nodes.carry_out),
         }
 
     @property
@@ -101,6 +106,7 @@ class Actions:
             processor.let_be()
             processor.want(mood=CALM, profile=WELL)
             await processor.proxy.pass_through()
+        await self.nodes.calm()
         for kind in _LIMITS:
             await self._set_limit(kind)
 
@@ -109,7 +115,7 @@ class Actions:
         try:
             self.done.append(done)
             done.came = await self._do[act.kind](act)
-        except (ProcessLookupError, FileNotFoundError, WireError) as error:
+        except (ProcessLookupError, FileNotFoundError, WireError, NotWholeError) as error:
             self.done.remove(done)
             self.skipped[f"{act.kind} {act.target}: {type(error).__name__}"] += 1
         done.ended_s = time.time()
@@ -186,6 +192,11 @@ class Actions:
 
     # Streams.
 
+    async def _fill_payments(self, act: Act) -> str:
+        """Do it to PAYMENTS, apart from faults of servers: for how long these hold POSTs up could not be told."""
+        async with self.nodes.alone():
+            return await self._fill(act)
+
     async def _fill(self, act: Act) -> str:
         """Let a stream hold no more than it holds; to that end nobody takes payments out meanwhile."""
         frozen = self._world.dispatchers if act.kind is Kind.PAYMENTS_FULL else ()
@@ -203,9 +214,18 @@ class Actions:
             for part in frozen:
                 with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                     self._world.signal(part, signal.SIGCONT)
-            with contextlib.suppress(WireError):
-                await self._set_limit(act.kind)
+            await self._unfill(act.kind)
         return ""
+
+    async def _unfill(self, kind: Kind) -> None:
+        """Write the limit as it was at first; without a leader that takes a while. What is left, `calm` does."""
+        for _ in range(UNFILL_TRIES_MAX):
+            try:
+                await self._set_limit(kind)
+            except WireError:
+                await asyncio.sleep(FULL_AGAIN_EVERY_S)
+            else:
+                return
 
     async def _set_limit(self, kind: Kind, *, to_what_is_there: bool = False) -> None:
         """Write the limit, by default as it was at first; raises WireError."""

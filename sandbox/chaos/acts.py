@@ -24,6 +24,7 @@ class Group(StrEnum):
     CLOCKS = "clocks"  # payments are stored by an ingress whose clock is wrong
     RECONFIGURE = "reconfigure"  # a dispatcher runs for a while with the fees the other way round
     MOVE = "move"  # a processor gets another address, or another one takes its name
+    NODE = "node"  # one of three nats-servers, or all of them; where there is one, the other groups hit it
 
 
 # Long, and each with a question of its own; see `trials` and `changes`.
@@ -53,6 +54,27 @@ class Kind(StrEnum):
     MOVE = "move"
     REPLACE = "replace"
     STORE_BACK = "store_back"
+    POWER_CUT = "power_cut"
+    NODE_KILL = "node_kill"
+    NODE_FREEZE = "node_freeze"
+    STEP_DOWN = "step_down"
+    CUT_OFF = "cut_off"
+    TWO_DOWN = "two_down"
+    EMPTIED = "emptied"
+    ALL_KILLED = "all_killed"
+
+
+# Of one server: the other two are a majority, and go on. The rest takes the majority away, or the whole store back.
+ONE_NODE = frozenset({Kind.NODE_KILL, Kind.NODE_FREEZE, Kind.STEP_DOWN, Kind.CUT_OFF, Kind.EMPTIED})
+NODE_KINDS = ONE_NODE | {Kind.TWO_DOWN, Kind.ALL_KILLED}
+
+
+class Store(StrEnum):
+    """What becomes of the stores of the nats-servers during a run."""
+
+    KEPT = "kept"
+    BACK = "back"  # put back from copies that were taken some time before, with all services running
+    CUT = "cut"  # power cuts: everything is killed, and starts again on what was on the disks
 
 
 REPLACED_MAX = 3  # in one run; each one that was replaced goes on running, for what it may still have to answer
@@ -78,7 +100,9 @@ class Setting:
     processors: Sequence[str]
     ack_wait_s: float
     call_timeout_s: float
-    store_goes_back: bool = False
+    store: Store = Store.KEPT
+    has_nodes: bool = False  # three nats-servers, which are not among the services
+    is_synced: bool = True  # nats-server syncs each message before its PubAck
 
     @property
     def dispatchers(self) -> list[str]:

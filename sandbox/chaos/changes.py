@@ -6,7 +6,7 @@ What changes is what the system goes by: who charges, at which address, for whic
 from collections.abc import Iterator
 from random import Random
 
-from sandbox.chaos.acts import REPLACED_MAX, Act, Kind, Setting
+from sandbox.chaos.acts import NODE_KINDS, REPLACED_MAX, Act, Kind, Setting, Store
 from sandbox.chaos.moods import happens
 from sandbox.chaos.victims import Victims
 
@@ -23,13 +23,21 @@ BACK_EVERY_S = (35.0, 55.0)
 COPY_AGE_S = (6.0, 14.0)
 # Before the load ends: what is doubtful waits so long, and where nothing else comes it would look like a standstill.
 BACK_BEFORE_END_S = 45.0
+# Each part dies with every cut, and their supervisor bears no more than five deaths in a minute.
+CUT_FIRST_S = (6.0, 12.0)
+CUT_EVERY_S = (26.0, 34.0)
+CUT_BEFORE_END_S = 15.0
+CUT_AGE_S = (1.0, 4.0)  # of the copies where nats-server does not sync each message
+CUT_TAKES_S = 4.0
+NODE_RESTS_S = 16.0  # from a fault of one of three servers until they are whole again, or from a cut
 # From so long before the store goes back until so long after it, no reader is hit: one that has read more than the
 # store has must live to notice, unless nats-server is told not to sync each message.
 NOTICED_BEFORE_S = 1.0
 NOTICED_AFTER_S = 6.0
+NOTICED_BY_THREE_AFTER_S = 20.0  # three servers elect first, and write the mark only when the meta group has elected
 # What a copy must not be older than: nobody could tell from it where payments were charged since, or why twice. And a
 # stream that was full when it was copied would be full for ever after.
-_NOT_WITHIN_COPY = frozenset({Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL})
+_NOT_WITHIN_COPY = NODE_KINDS | {Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL}
 
 
 def reconfigurations(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
@@ -63,26 +71,55 @@ def moves(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
         at_s += lasts_s + dice.uniform(*MOVE_EVERY_S)
 
 
-def stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give copies of the store, each put back a while later; to be planned before anything else is."""
+def gone_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
+    """Give what becomes of the stores; to be planned before anything else is."""
+    if setting.store is Store.BACK:
+        yield from _stores_back(dice, setting, victims)
+    elif setting.store is Store.CUT:
+        yield from _power_cuts(dice, setting, victims)
+
+
+def _stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
+    """Give copies of the store, each put back a while later."""
     at_s = dice.uniform(*BACK_FIRST_S)
     while at_s + (lasts_s := dice.uniform(*COPY_AGE_S)) < setting.length_s - BACK_BEFORE_END_S:
-        victims.take("nats", at_s, dies=False)
-        victims.take("nats", at_s + lasts_s, dies=True)
+        if not setting.has_nodes:
+            victims.take("nats", at_s, dies=False)
+            victims.take("nats", at_s + lasts_s, dies=True)
         for part in ("ledger", *setting.dispatchers):  # each starts again when it has noticed
-            victims.take(part, at_s + lasts_s - NOTICED_BEFORE_S, NOTICED_BEFORE_S + NOTICED_AFTER_S, dies=True)
+            victims.take(
+                part, at_s + lasts_s - NOTICED_BEFORE_S, NOTICED_BEFORE_S + noticed_after_s(setting), dies=True
+            )
         yield Act(at_s, Kind.STORE_BACK, "nats", lasts_s)
         at_s += lasts_s + dice.uniform(*BACK_EVERY_S)
 
 
-def apart_from_copies(acts: list[Act]) -> list[Act]:
+def _power_cuts(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
+    """Give power cuts, which hit all services at once."""
+    at_s = dice.uniform(*CUT_FIRST_S)
+    while at_s < setting.length_s - CUT_BEFORE_END_S:
+        lasts_s = 0.0 if setting.is_synced else dice.uniform(*CUT_AGE_S)
+        for part in setting.services:
+            victims.take(part, at_s, lasts_s + CUT_TAKES_S, dies=True)
+        yield Act(at_s, Kind.POWER_CUT, "all", lasts_s)
+        at_s += lasts_s + dice.uniform(*CUT_EVERY_S)
+
+
+def noticed_after_s(setting: Setting) -> float:
+    """Return how long after a copy was put back readers are left alone, to notice and to say so."""
+    return NOTICED_BY_THREE_AFTER_S if setting.has_nodes else NOTICED_AFTER_S
+
+
+def apart_from_copies(acts: list[Act], setting: Setting) -> list[Act]:
     """Leave out what may not happen between a copy of the store and its being put back."""
-    copies = [act for act in acts if act.kind is Kind.STORE_BACK]
+    copies = [act for act in acts if act.kind in {Kind.STORE_BACK, Kind.POWER_CUT}]
 
     def is_within(act: Act) -> bool:
-        end_s = act.at_s + act.lasts_s
+        rests_s = NODE_RESTS_S if act.kind in NODE_KINDS else 0.0
+        end_s = act.at_s + act.lasts_s + rests_s
         return any(
-            act.at_s <= copy.at_s + copy.lasts_s + NOTICED_AFTER_S and end_s >= copy.at_s - NOTICED_BEFORE_S
+            act.at_s - rests_s <= copy.at_s + copy.lasts_s + noticed_after_s(setting)
+            and end_s >= copy.at_s - NOTICED_BEFORE_S
             for copy in copies
         )
 

@@ -21,6 +21,7 @@ from sandbox.chaos.offers import OK, PERHAPS, Offer
 from sandbox.chaos.outages import Outage, stood_still
 from sandbox.chaos.releases import announced, without_second
 from sandbox.chaos.summaries import Summaries
+from sandbox.chaos.unavailable import accepted_by_one
 from sandbox.chaos.world import BOOKS_WITHIN_S, World
 from sandbox.nats_wire import Message, stored
 from services.contracts.events import PaymentSettled
@@ -73,6 +74,7 @@ async def gather(world: World, load: Load, summaries: Summaries, actions: Action
     went_back_s = [gone.back_s for gone in times]
     findings += audit.unknown_against_charges(still_unknown, charges, went_back_s, BOOKS_WITHIN_S)
     findings += audit.shown_against_charges(load.offers, charges)
+    findings += accepted_by_one(actions.nodes.done, load.offers)
     findings = set_aside(findings, missing)
     findings.sort(key=lambda finding: (finding.verdict is Verdict.DIFFERING, not finding.id))  # the worst ones first
     slowest_s = max((_taken_s(each, load.offers) for each in settled), default=0.0)

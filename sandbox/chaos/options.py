@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.chaos.acts import NEW, Group
-from services.contracts.setting import text_as, whole
+from sandbox.chaos.acts import NEW, Group, Store
+from sandbox.stack.options import SYNC_ALWAYS, nats_nodes_from_text, sync_from_text
+from services.contracts.setting import SettingError, text_as, whole
 
 # All that is bounded by it (offers in memory, books read at the end) stays small, and no run is forgotten for a day.
 MINUTES_MAX = 240
 RATE_MAX = 500
 DISPATCHERS_MAX = 4
 _SEED_MAX = 2**63 - 1
-_FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers", "store")
-_STORE = {"kept": False, "back": True}
+_FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers", "store", "nats_nodes", "sync")
 _NEW = "new"
 
 
@@ -29,19 +29,28 @@ class Options:
     groups: frozenset[Group]
     dispatchers: int
     in_flight_max: str
-    store_goes_back: bool
+    store: Store
+    nats_nodes: int
+    sync: str  # as SYNC
     keep: bool
     folder: Path | None
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether nats-server syncs each message before its PubAck."""
+        return self.sync == SYNC_ALWAYS
 
     @property
     def repeat(self) -> str:
         """How to have the same faults at the same times again."""
         groups = "" if self.groups == frozenset(Group) else f" FAULTS={','.join(sorted(self.groups)) or 'none'}"
-        store = " STORE=back" if self.store_goes_back else ""
+        store = "" if self.store is Store.KEPT else f" STORE={self.store}"
+        sync = "" if self.is_synced else f" SYNC={self.sync}"
+        nodes = "" if self.nats_nodes == 1 else f" NATS_NODES={self.nats_nodes}"
         in_flight = f" IN_FLIGHT_MAX={self.in_flight_max}" if self.in_flight_max else ""
         return (
             f"SEED={self.seed} MINUTES={self.minutes:g} RATE={self.rate} "
-            f"DISPATCHERS={self.dispatchers}{in_flight}{store}{groups}"
+            f"DISPATCHERS={self.dispatchers}{nodes}{in_flight}{sync}{store}{groups}"
         )
 
 
@@ -56,6 +65,9 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     in_flight_max = words.get("IN_FLIGHT_MAX", "").strip()
     if in_flight_max:
         whole(words, "IN_FLIGHT_MAX", 0, least=1, most=10_000, unit="calls")
+    nats_nodes = text_as(words, "NATS_NODES", "1", nats_nodes_from_text)
+    if nats_nodes == 1 and words.get("FAULTS", "").strip() == Group.NODE:
+        raise SettingError(f"FAULTS={Group.NODE} needs NATS_NODES=3")
     return Options(
         seed=whole(words, "SEED", secrets.randbelow(1_000_000), least=0, most=_SEED_MAX, unit="any kind"),
         minutes=text_as(words, "MINUTES", "2", _minutes),
@@ -63,7 +75,9 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         groups=text_as(words, "FAULTS", ",".join(Group), groups_from_text),
         dispatchers=whole(words, "DISPATCHERS", 1, least=1, most=DISPATCHERS_MAX, unit="processes"),
         in_flight_max=in_flight_max,
-        store_goes_back=text_as(words, "STORE", "kept", _store),
+        store=text_as(words, "STORE", Store.KEPT, _store),
+        nats_nodes=nats_nodes,
+        sync=text_as(words, "SYNC", SYNC_ALWAYS, sync_from_text),
         keep=flags.keep,
         folder=flags.folder,
     )
@@ -86,10 +100,10 @@ def groups_from_text(text: str) -> frozenset[Group]:
     return single | NEW | {Group.KILL} if _NEW in names else single
 
 
-def _store(text: str) -> bool:
-    if text not in _STORE:
-        raise ValueError(f"must be {' or '.join(_STORE)}, not {text!r}")
-    return _STORE[text]
+def _store(text: str) -> Store:
+    if text not in set(Store):
+        raise ValueError(f"must be {' or '.join(Store)}, not {text!r}")
+    return Store(text)
 
 
 def _minutes(text: str) -> float:
@@ -111,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", help="how long payments are offered and faults done (MINUTES; 2)")
     parser.add_argument("--rate", help="payments offered a second (RATE; 50)")
     parser.add_argument("--faults", help=f"which groups, with commas: {', '.join(Group)}, new, none (FAULTS; all)")
-    parser.add_argument("--store", help="back: put the store of nats-server back from copies (STORE; kept)")
+    parser.add_argument("--store", help="back: put from copies; cut: power cuts (STORE; kept)")
+    parser.add_argument("--nats-nodes", help="1, or 3 of which one or more are hit (NATS_NODES; 1)")
+    parser.add_argument("--sync", help="how often nats-server syncs (SYNC; always)")
     parser.add_argument("--dispatchers", help="how many the stack runs (DISPATCHERS; 1)")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run; it is kept too if it fails")
     parser.add_argument("--folder", type=Path, help="where logs, journals and result.json go, and stay")

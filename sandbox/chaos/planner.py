@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.chaos import changes, trials
 from sandbox.chaos.acts import Act, Group, Kind, Setting
 from sandbox.chaos.moods import happens, random_mood
+from sandbox.chaos.node_plan import node_faults
 from sandbox.chaos.victims import Victims
 
 FIRST_S = 2.0
@@ -24,15 +25,10 @@ FREEZE_MORE_S = 4.0  # at most so much longer than ack_wait
 def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ...]:
     """Return all faults in the order of their times; all are over when the load ends."""
     victims = Victims((*setting.services, *setting.processors), longest_s=setting.ack_wait_s + FREEZE_MORE_S)
-    acts = [*changes.stores_back(Random(f"{seed}/store"), setting, victims)] if setting.store_goes_back else []
+    acts = [*changes.gone_back(Random(f"{seed}/store"), setting, victims)]
     # Then the trials: what they are to hit at their moment must not be lying down already.
     acts += [*trials.of_processors(Random(f"{seed}/trial"), setting, groups, victims)]
-    if Group.MOVE in groups:
-        acts += changes.moves(Random(f"{seed}/move"), setting, victims)
-    if Group.RECONFIGURE in groups:
-        acts += changes.reconfigurations(Random(f"{seed}/reconfigure"), setting, victims)
-    if Group.CLOCKS in groups:
-        acts += trials.clocks(Random(f"{seed}/clocks"), setting)
+    acts += _changes(seed, setting, groups, victims)
     acts += _process_acts(Random(f"{seed}/process"), setting, groups, victims)
     for name in setting.processors:
         if Group.PROCESSOR in groups:
@@ -41,10 +37,21 @@ def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ..
             acts += _profiles(Random(f"{seed}/profile/{name}"), name, setting)
         if Group.NETWORK in groups:
             acts += _network(Random(f"{seed}/network/{name}"), name, setting)
+    if Group.NODE in groups:
+        acts += node_faults(Random(f"{seed}/node"), setting)
     if Group.FULL in groups:
         acts += _full(Random(f"{seed}/full"), setting)
-    within = [act for act in changes.apart_from_copies(acts) if act.at_s + act.lasts_s <= setting.length_s]
+    within = [act for act in changes.apart_from_copies(acts, setting) if act.at_s + act.lasts_s <= setting.length_s]
     return tuple(sorted(within, key=lambda act: (act.at_s, act.target, act.kind)))
+
+
+def _changes(seed: int, setting: Setting, groups: frozenset[Group], victims: Victims) -> Iterator[Act]:
+    if Group.MOVE in groups:
+        yield from changes.moves(Random(f"{seed}/move"), setting, victims)
+    if Group.RECONFIGURE in groups:
+        yield from changes.reconfigurations(Random(f"{seed}/reconfigure"), setting, victims)
+    if Group.CLOCKS in groups:
+        yield from trials.clocks(Random(f"{seed}/clocks"), setting)
 
 
 def _moods(dice: Random, name: str, setting: Setting) -> Iterator[Act]:

@@ -37,6 +37,11 @@ class FaultProxy:
         self._server: asyncio.Server | None = None
 
     @property
+    def port(self) -> int:
+        """Where it listens on this machine."""
+        return self._address[1]
+
+    @property
     def url(self) -> str:
         """Where clients find it."""
         return "http://{}:{}".format(*self._address)

@@ -1,7 +1,7 @@
 """The figures of a run: as a table for people, as JSON for programs."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from sandbox.chaos.audit import Finding, Verdict
 from sandbox.chaos.going_back import Lacked
+from sandbox.chaos.unavailable import Row
 
 EXAMPLES_MAX = 10
 LACKED_MAX = 3
@@ -41,6 +42,7 @@ class Figures:
     charged_as_announced: int  # a second time, after a release that told of this risk
     lacked_lost: int  # accepted since a copy that was put back, and at no processor
     lacked_charged: int  # booked since, and in no stream
+    unavailable: Sequence[Row]  # of faults of nats-servers
     alarms: Mapping[str, int]
     longest_standstill_s: float
     standstill_s: int  # by so much the longest one was too long
@@ -71,11 +73,24 @@ def show(figures: Figures, findings: list[Finding]) -> None:
         table.add_row(name, value)
     console = Console(width=140)
     console.print(table)
+    show_unavailable(figures.unavailable)
     for finding in findings[:EXAMPLES_MAX]:
         console.print(f"{finding.verdict}: {finding.id} {finding.why}", style="red", markup=False, highlight=False)
     if len(findings) > EXAMPLES_MAX:
         console.print(f"... and {len(findings) - EXAMPLES_MAX} findings more; all are in result.json", style="red")
     console.print("passed" if figures.has_passed else "FAILED", style="green" if figures.has_passed else "red")
+
+
+def show_unavailable(unavailable: Sequence[Row]) -> None:
+    """Print for how long no POST was accepted, by what was done to the nats-servers."""
+    if not unavailable:
+        return
+    table = Table(title="From a fault of a nats-server until a POST was accepted again", title_justify="left")
+    for name in ("fault", "of the leader of", "times", "longest", "median"):
+        table.add_column(name)
+    for row in unavailable:
+        table.add_row(row.kind, row.of, str(row.count), f"{row.longest_s:.1f} s", f"{row.median_s:.1f} s")
+    Console(width=140).print(table)
 
 
 def show_lacked(lacked: Lacked) -> None:
@@ -101,6 +116,9 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "moves / take-overs", f"{figures.moves:,} / {figures.take_overs:,}"
     yield "longest time to settle", f"{figures.slowest_s:.1f} s"
     yield "longest standstill", f"{figures.longest_standstill_s:.1f} s"
+    longest_s = [row.longest_s for row in figures.unavailable if row.is_of_one]
+    faults = sum(row.count for row in figures.unavailable)
+    yield "faults of nats-servers / unavailable", f"{faults:,} / at most {max(longest_s, default=0.0):.1f} s for one"
     yield "charged", _listed(figures.charged)
     yield "released / charged again by it", f"{figures.released:,} / {figures.charged_as_announced:,}"
     yield "not in the copy: lost / charged", f"{figures.lacked_lost:,} / {figures.lacked_charged:,}"

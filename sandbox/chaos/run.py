@@ -26,6 +26,7 @@ from sandbox.chaos.progress import Progress
 from sandbox.chaos.report import Figures
 from sandbox.chaos.standstill import Standstill
 from sandbox.chaos.summaries import Summaries
+from sandbox.chaos.unavailable import Row, Span, hindrances, rows
 from sandbox.chaos.world import ACK_WAIT_S, CALL_TIMEOUT_S, World, world
 from sandbox.nats_wire import WireError
 from sandbox.stack.errors import StackError
@@ -57,6 +58,7 @@ class Run:
             self._http, tuple(there.processors), there.totals, Random(f"{options.seed}/summaries")
         )
         self._standstill = Standstill()
+        self._offered_until_s = 0.0  # since 1970
 
     async def carry_out(self) -> bool:
         """Run to the end and return whether it passed; raises StackError if the stack gave up."""
@@ -76,22 +78,28 @@ class Run:
         there = self._world
         setting = Setting(
             self._load_s,
-            there.services,
+            tuple(part for part in there.services if self._options.nats_nodes == 1 or part not in there.cluster.parts),
             tuple(there.processors),
             ack_wait_s=ACK_WAIT_S,
             call_timeout_s=CALL_TIMEOUT_S,
-            store_goes_back=self._options.store_goes_back,
+            store=self._options.store,
+            has_nodes=self._options.nats_nodes > 1,
+            is_synced=self._options.is_synced,
         )
         acts = plan(self._options.seed, setting, self._options.groups)
         begin_s = time.monotonic()
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(self._watch(begin_s))
             work = [
-                group.create_task(self._load.run(self._options.rate, self._load_s)),
+                group.create_task(self._offer()),
                 group.create_task(self._actions.run(acts)),
             ]
             await asyncio.wait(work)
             watching.cancel()
+
+    async def _offer(self) -> None:
+        await self._load.run(self._options.rate, self._load_s)
+        self._offered_until_s = time.time()
 
     async def _watch(self, begin_s: float) -> None:
         while True:
@@ -191,12 +199,19 @@ class Run:
             charged_as_announced=len(evidence.second_charges),
             lacked_lost=len(evidence.lacked.lost),
             lacked_charged=len(evidence.lacked.charged),
+            unavailable=self._unavailable(),
             alarms=evidence.alarms,
             longest_standstill_s=self._standstill.longest_s,
             standstill_s=self._standstill.beyond_s,
             queue_length=queue_length,
             verdicts=report.verdicts(evidence.findings),
         )
+
+    def _unavailable(self) -> list[Row]:
+        done = ((each.act.kind, each.act.target, each) for each in self._actions.done)
+        hindered = hindrances((kind, of, Span(each.began_s, each.ended_s or each.began_s)) for kind, of, each in done)
+        accepted = sorted(each.accepted_s for each in self._load.offers.values() if each.accepted_s is not None)
+        return rows(self._actions.nodes.done, accepted, self._offered_until_s, hindered)
 
     @property
     def _moves(self) -> tuple[int, int]:

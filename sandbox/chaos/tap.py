@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import TextIO
 
 from sandbox.nats_wire import Message, Wire, WireError
@@ -41,9 +42,8 @@ class Lines:
 class Tap:
     """Writes every message with its time to a file; deaf while nats is away, which makes its counts the least."""
 
-    def __init__(self, host: str, port: int, out: TextIO, lines: Lines) -> None:
-        self._host = host
-        self._port = port
+    def __init__(self, connect: Callable[[], Awaitable[Wire]], out: TextIO, lines: Lines) -> None:
+        self._connect = connect
         self._out = out
         self._lines = lines
 
@@ -51,7 +51,7 @@ class Tap:
         """Listen until cancelled."""
         while True:
             try:
-                wire = await Wire.connect(self._host, self._port)
+                wire = await self._connect()
             except WireError:
                 await asyncio.sleep(AGAIN_AFTER_S)
                 continue

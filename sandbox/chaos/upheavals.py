@@ -4,10 +4,12 @@ import asyncio
 import shutil
 import signal
 import time
+from pathlib import Path
 
 from sandbox.chaos.acts import Act
 from sandbox.chaos.going_back import GoneBack
 from sandbox.chaos.load import Load
+from sandbox.chaos.node_faults import NodeFaults
 from sandbox.chaos.operator import move
 from sandbox.chaos.world import World
 
@@ -17,8 +19,9 @@ TRIES_MAX = 5  # of the operator's command, while nats is away
 class Upheavals:
     """Changes under way; ``gone_back`` are the times between a copy of the store and its being put back."""
 
-    def __init__(self, world: World, load: Load) -> None:
+    def __init__(self, world: World, load: Load, nodes: NodeFaults) -> None:
         self._world = world
+        self._nodes = nodes
         self._load = load
         self.gone_back: list[GoneBack] = []
 
@@ -54,17 +57,38 @@ class Upheavals:
         return f"by {self._world.processors[act.target].seed_url}"
 
     async def put_store_back(self, act: Act) -> str:
-        """Copy the store, and a while later have nats-server start again on the copy.
+        """Copy the stores, and a while later have the nats-servers start again on the copies.
 
-        Clients that had no answer repeat their payments, also those that the copy lacks.
+        Clients that had no answer repeat their payments, also those that the copies lack.
         """
-        stack, copy = self._world.stack, self._world.folder / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
+        async with self._nodes.alone():
+            await self._go_back(act)
+        return ""
+
+    async def cut_power(self, act: Act) -> str:
+        """End everything at once, and have it start again on what was on the disks.
+
+        That is all that was answered before, where each message was synced first; else, what there was some time ago.
+        """
+        services = [part for part in self._world.services if part not in self._world.cluster.parts]
+        async with self._nodes.alone():
+            if act.lasts_s:
+                await self._go_back(act, *services)
+            else:
+                await asyncio.to_thread(self._world.stack.cut_power, self._copies(), *services)
+        return ""
+
+    async def _go_back(self, act: Act, *killed_too: str) -> None:
+        stack, copy = self._world.stack, self._copies()
         copied_s = time.time()
         await asyncio.to_thread(stack.copy_store, copy)
         await asyncio.sleep(act.lasts_s)
-        self._world.signal("nats", signal.SIGSTOP)  # what is not stored by now never will be, before the copy is back
-        self._load.give_up_since(copied_s)
-        await asyncio.to_thread(stack.put_store_back, copy)
+        with stack.frozen(*stack.nats_parts):  # what is not stored by now never will be, before the copy is back
+            self._load.give_up_since(copied_s)
+            await asyncio.to_thread(stack.put_store_back, copy, *killed_too)
         self.gone_back.append(GoneBack(copied_s, time.time()))
-        return ""
+
+    def _copies(self) -> Path:
+        copy = self._world.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        return copy

@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 
 from sandbox.chaos.acts import REPLACED_MAX
+from sandbox.chaos.cluster import Cluster
 from sandbox.chaos.options import Options
-from sandbox.chaos.processors import CALM, HOST, WELL, SimulatedProcessor
+from sandbox.chaos.processors import CALM, WELL, SimulatedProcessor
 from sandbox.chaos.standstill import Sight
 from sandbox.chaos.tap import Lines, Tap
 from sandbox.nats_wire import Wire, WireError, api
@@ -30,6 +31,7 @@ SETTLE_WITHIN_S = 2
 BOOKS_WITHIN_S = 30
 STARTED_WITHIN_S = 30.0
 POLL_S = 0.2
+WHOLE_WITHIN_S = 3.0
 # What is found down is waited for a little: a part that has just been started again.
 RUNNING_WITHIN_S = 2.0
 # In the metadata of PAYMENTS and of ASSIGNMENTS: the store went back in time, and that was waited out.
@@ -42,7 +44,8 @@ class World:
     def __init__(self, options: Options, folder: Path, http: httpx.AsyncClient, console: Console) -> None:
         self.folder = folder
         self._processor = functools.partial(SimulatedProcessor, folder=folder, console=console, http=http)
-        first, self._spare_ports = (found := ports.free(len(FEES) + REPLACED_MAX))[: len(FEES)], found[len(FEES) :]
+        found = ports.free(len(FEES) + REPLACED_MAX)
+        first, self._spare_ports = found[: len(FEES)], found[len(FEES) :]
         self.processors = {
             name: self._processor(name, port=port, fee=fee)
             for (name, fee), port in zip(FEES.items(), first, strict=True)
@@ -50,10 +53,11 @@ class World:
         self.retired: list[SimulatedProcessor] = []
         self._tending: list[asyncio.Task[None]] = []
         self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
-        self.services = ("nats", "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.log = folder / "stack.log"
         self.environment = self._environment(options)
-        self.stack = Stack(folder / "stack", self.environment, log_file=self.log)
+        self.stack = Stack(folder / "stack", self.environment, log_file=self.log, not_ports=found)
+        self.cluster = Cluster(self.stack, http)
+        self.services = (*self.cluster.parts, "ledger", "balancer", *INGRESSES, *self.dispatchers)
         self.lines = Lines()
 
     def _environment(self, options: Options) -> dict[str, str]:
@@ -69,6 +73,9 @@ class World:
             "LOG_LEVEL": "DEBUG",
             "NATS_URL": "",
             "KEEP": "",
+            "NATS_NODES": str(options.nats_nodes),
+            "NATS_REPLICAS": str(options.nats_nodes),  # for the operator's commands
+            "SYNC": options.sync,
         }
 
     @property
@@ -143,11 +150,12 @@ class World:
         await asyncio.shield(asyncio.to_thread(self.stack.stop))
         for processor in self.everybody:
             await processor.close()
+        await self.cluster.close()
 
     @asynccontextmanager
     async def wire(self) -> AsyncGenerator[Wire, None]:
         """Give a connection to nats; raises WireError while it is away."""
-        wire = await Wire.connect(HOST, self.stack.ports["nats"])
+        wire = await self.cluster.connect()
         try:
             yield wire
         finally:
@@ -198,7 +206,8 @@ class World:
                 self.stack.pid(part)
             async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
                 answer = await http.get(f"{self.stack.http_url}/readyz")
-            return answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.everybody)
+            is_ready = answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.everybody)
+            return is_ready and await self.cluster.until_whole(WHOLE_WITHIN_S)
         return False
 
 
@@ -214,8 +223,9 @@ async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
             for processor in made.processors.values():
                 await made.begin(processor)
             await until_they_serve(made, made.everybody)
+            await made.cluster.start()
             await asyncio.to_thread(made.stack.start)
-            tap = asyncio.create_task(Tap(HOST, made.stack.ports["nats"], said, made.lines).run())
+            tap = asyncio.create_task(Tap(made.cluster.connect, said, made.lines).run())
             try:
                 yield made
             finally:

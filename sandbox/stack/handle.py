@@ -10,34 +10,34 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sandbox.stack import metered, ports
 from sandbox.stack.errors import StackError
+from sandbox.stack.parts import LOOK_EVERY_S, Parts
 from sandbox.stack.ports import HOST
-from sandbox.stack.run_dir import write_env
 
 _TOP = Path(__file__).parents[2]
 _DISPATCHERS_MEASURED = 4  # no test runs more
 _MEASURED = len(metered.ports(metered.FIRST, _DISPATCHERS_MEASURED))
 _LINES_MAX = 200_000
 _LINES_IN_AN_ERROR = 40
-_LOOK_EVERY_S = 0.02
 
 # The sum of what the stages may take to stop, and some.
 _STOP_WITHIN_S = 60.0
 
 
-class Stack:
+class Stack(Parts):
     """``python -m sandbox.stack`` in the background; ends with its user, even if that one is killed.
 
     ``env`` comes on top of this process's environment: PROCESSORS, INGRESSES, DISPATCHERS, KEEP, SANDBOX_FEES, and what
     services read.
     With a ``run_dir`` stores can be kept from one stack to the next; without, a temporary folder is removed at the end.
     ``log_lines`` are the last lines; a ``log_file`` gets them all. ``metrics``: services are measured, on free ports.
+    ``not_ports`` are those that somebody will need who does not listen there yet.
     """
 
     command: tuple[str, ...] = (sys.executable, "-m", "sandbox.stack")
@@ -51,16 +51,18 @@ class Stack:
         ready_within_s: float = 90.0,
         log_file: Path | None = None,
         metrics: bool = False,
+        not_ports: Collection[int] = (),
     ) -> None:
         self._own_dir = run_dir is None
-        self.run_dir = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
         self.log_lines: deque[str] = deque(maxlen=_LINES_MAX)
         self._env = {**os.environ, **(env or {})}
-        self.nats_nodes = int(self._env.get("NATS_NODES") or 1)
-        self.ports = ports.of_a_stack(self.nats_nodes)
+        folder = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
+        super().__init__(folder, nats_nodes=int(self._env.get("NATS_NODES") or 1))
+        self.ports = ports.of_a_stack(self.nats_nodes, not_ports)
         taken = tuple(port + place for port in self.ports.values() for place in range(self.nats_nodes))
         self._metrics_first_port = ports.free_in_a_row(_MEASURED, but=taken) if metrics else metered.NONE
         self._flags = flags
+        self.route_proxies: Sequence[int] = ()  # as --route-proxies, from the next start on
         self._ready_within_s = ready_within_s
         self._log_file = log_file
         self._process: subprocess.Popen[str] | None = None
@@ -113,6 +115,7 @@ class Stack:
                 *("--run-dir", str(self.run_dir), "--stop-with-stdin"),
                 *port_flags,
                 *("--metrics", str(self._metrics_first_port)),
+                *("--route-proxies", *map(str, self.route_proxies)),
                 *self._flags,
             ],
             cwd=_TOP,
@@ -154,68 +157,6 @@ class Stack:
             shutil.rmtree(self.run_dir, ignore_errors=True)
         return code
 
-    def pid(self, part: str) -> int:
-        """Return a part's process id.
-
-        Raises:
-            FileNotFoundError: it is not running at this moment.
-        """
-        return int((self.run_dir / f"{part}.pid").read_text())
-
-    def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Send a signal to a part and what it started, as SIGKILL, or SIGSTOP and SIGCONT; return its process id."""
-        pid = self.pid(part)
-        os.killpg(pid, number)
-        return pid
-
-    def reconfigure(self, part: str, env: Mapping[str, str]) -> None:
-        """Have a part see other settings than the rest from its next start on; none: the same ones again."""
-        write_env(self.run_dir, part, env)
-
-    def copy_store(self, to: Path) -> None:
-        """Copy the store of a frozen nats-server; raises as `put_store_back`."""
-        self.kill("nats", signal.SIGSTOP)
-        try:
-            shutil.copytree(self._store, to)
-        finally:
-            self.kill("nats", signal.SIGCONT)
-
-    def put_store_back(self, copy: Path) -> int:
-        """Kill nats-server, and have it start again on the copy, as after a power cut; return who was killed.
-
-        Raises:
-            FileNotFoundError, ProcessLookupError: it is not running.
-        """
-        assert self._process is not None  # noqa: S101  # the stack runs
-        self._process.send_signal(signal.SIGSTOP)  # or it would start it again before the copy is in its place
-        try:
-            died = self.kill("nats", signal.SIGKILL)
-            shutil.rmtree(self._store)
-            shutil.copytree(copy, self._store)
-        finally:
-            self._process.send_signal(signal.SIGCONT)
-        return died
-
-    @property
-    def _store(self) -> Path:
-        return self.run_dir / "nats" / "jetstream"
-
-    def wait_restarted(self, part: str, died: int, within_s: float = 30.0) -> int:
-        """Wait until a part runs again under another process id than ``died``, and return the new one.
-
-        Raises:
-            TimeoutError: it does not.
-        """
-        deadline_s = time.monotonic() + within_s
-        while time.monotonic() < deadline_s:
-            try:
-                if (pid := self.pid(part)) != died:
-                    return pid
-            except FileNotFoundError:
-                pass  # between two lives
-            time.sleep(_LOOK_EVERY_S)
-        raise TimeoutError(f"{part} was not started again within {within_s:g} s")
-
     def wait_line(self, part: str, text: str, since: int = 0, within_s: float = 30.0) -> str:
         """Wait for a line of a part's log that holds a text, among the lines from number ``since`` on; return it.
 
@@ -227,7 +168,7 @@ class Stack:
             for line in list(self.log_lines)[since:]:
                 if line.startswith(f"{part} ") and text in line:
                     return line
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)
         raise TimeoutError(f"{part} did not log {text!r} within {within_s:g} s")
 
     def __enter__(self) -> Self:

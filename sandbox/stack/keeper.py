@@ -81,7 +81,7 @@ class Keeper:
             StackError: the part died too often.
         """
         if self._process is None:
-            if now_s >= self._start_at_s:
+            if now_s >= self._start_at_s and not run_dir.is_held_down(self._folder, self.part.name):
                 self.start()
         elif not self.runs:
             how = _ending(self._process.returncode)

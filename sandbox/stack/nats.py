@@ -12,6 +12,7 @@ from sandbox.stack.ports import HOST
 
 _CONF = Path(__file__).parents[2] / "nats.conf"
 CLUSTER = "tarifa"
+NOWHERE = f"{HOST}:1"
 
 
 def binary() -> Path:
@@ -51,7 +52,11 @@ def refuse_other_store(folder: Path, nodes: Sequence[Node]) -> None:
 
 
 def _cluster(node: Node, nodes: Sequence[Node]) -> list[str]:
-    routes = [f"nats://{HOST}:{other.route_port}" for other in nodes if other is not node]
+    ports = node.routes_through or [other.route_port for other in nodes if other is not node]
+    routes = [f"nats://{HOST}:{port}" for port in ports]
     cluster = {"name": CLUSTER, "listen": f"{HOST}:{node.route_port}", "routes": routes}
+    if node.routes_through:
+        # Servers tell each other where the rest listens, and would connect there, past the proxies.
+        cluster["advertise"] = NOWHERE
     # Each server of a cluster has a name of its own; this one counts, as it comes after that of nats.conf.
     return [f"server_name: {json.dumps(node.name)}\n", f"cluster: {json.dumps(cluster)}\n"]

@@ -26,12 +26,16 @@ _SYNC_MAX_MS = 60 * _UNITS_MS["m"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One nats-server: the name of its part, and its ports; ``route_port`` is for the others of its cluster."""
+    """One nats-server: the name of its part, and its ports; ``route_port`` is for the others of its cluster.
+
+    ``routes_through`` are proxies at which it finds the others, in their order; none: it finds them where they listen.
+    """
 
     name: str
     port: int
     monitor_port: int
     route_port: int | None
+    routes_through: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Options:
     nats_port: int  # of the first server; where there are three, the others have the two that follow, as below
     monitor_port: int
     route_port: int
+    route_proxies: tuple[int, ...]  # of each server in turn those to the others; none: there are no proxies
     metrics_first_port: int  # metered.NONE: no metrics
     processor_ports: tuple[int, int]  # as OWN_PROCESSORS
     run_dir: Path
@@ -77,8 +82,15 @@ class Options:
         """Return the nats-servers: one that stands alone, or those of a cluster."""
         if self.nats_nodes == 1:
             return (Node("nats", self.nats_port, self.monitor_port, route_port=None),)
+        others = self.nats_nodes - 1
         return tuple(
-            Node(f"nats-{place + 1}", self.nats_port + place, self.monitor_port + place, self.route_port + place)
+            Node(
+                f"nats-{place + 1}",
+                self.nats_port + place,
+                self.monitor_port + place,
+                self.route_port + place,
+                self.route_proxies[place * others : (place + 1) * others],
+            )
             for place in range(self.nats_nodes)
         )
 
@@ -112,7 +124,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     sync = setting.text_as(env, "SYNC", _SYNC_OF_COMPOSE if limits else SYNC_ALWAYS, sync_from_text)
     if limits and sync != _SYNC_OF_COMPOSE:
         raise setting.SettingError(f"SYNC must be {_SYNC_OF_COMPOSE} under the limits of docker-compose.yml")
-    nats_nodes = setting.text_as(env, "NATS_NODES", "1", _nats_nodes)
+    nats_nodes = setting.text_as(env, "NATS_NODES", "1", nats_nodes_from_text)
     if limits and nats_nodes != 1:
         raise setting.SettingError("NATS_NODES must be 1 under the limits of docker-compose.yml")
     return Options(
@@ -120,6 +132,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         nats_port=flags.nats,
         monitor_port=flags.monitor,
         route_port=flags.route,
+        route_proxies=tuple(flags.route_proxies),
         metrics_first_port=flags.metrics,
         processor_ports=(flags.default, flags.fallback),
         run_dir=flags.run_dir.resolve(),
@@ -171,7 +184,12 @@ def sync_from_text(text: str) -> str:
     return text
 
 
-def _nats_nodes(text: str) -> int:
+def nats_nodes_from_text(text: str) -> int:
+    """Read how many nats-servers are to run.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong.
+    """
     if text not in _NATS_NODES:
         raise ValueError(f"must be {' or '.join(_NATS_NODES)}, not {text!r}")
     return int(text)
@@ -187,6 +205,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--nats", type=int, default=4222, help="port of nats-server; of three, the first")
     parser.add_argument("--monitor", type=int, default=8222, help="port of nats-server's monitoring, in the same way")
     parser.add_argument("--route", type=int, default=6222, help="first of the ports among three nats-servers")
+    parser.add_argument(
+        "--route-proxies", type=int, nargs="*", default=(), help="ports between them: 1 to 2, 1 to 3, 2 to 1 and so on"
+    )
     parser.add_argument(
         "--metrics", type=int, default=metered.FIRST, help="first of the ports for Prometheus, one a service; 0: none"
     )

@@ -42,14 +42,14 @@ def is_free(port: int) -> bool:
         return _bound(probe, port)
 
 
-def free(count: int) -> list[int]:
-    """Return ports that are free now, all different."""
+def free(count: int, but: Collection[int] = ()) -> list[int]:
+    """Return ports that are free now, all different; none of them is in ``but``."""
     ports: list[int] = []
     with contextlib.ExitStack() as held:
         for port in random.sample(_TEST_PORTS, len(_TEST_PORTS)):
             if len(ports) == count:
                 break
-            if _bound(held.enter_context(contextlib.closing(socket.socket())), port):
+            if port not in but and _bound(held.enter_context(contextlib.closing(socket.socket())), port):
                 ports.append(port)
     return ports
 
@@ -67,16 +67,18 @@ def free_in_a_row(count: int, but: Collection[int] = ()) -> int:
     raise StackError(f"no {count} ports in a row are free in {_TEST_PORTS}")
 
 
-def of_a_stack(nats_nodes: int) -> dict[str, int]:
+def of_a_stack(nats_nodes: int, but: Collection[int] = ()) -> dict[str, int]:
     """Return free ports for a stack, by the flag that says where it is to have each; of a row, the first.
+
+    None of them is in ``but``.
 
     Raises:
         StackError: there are none.
     """
     flags = ("http", "nats", "monitor", "default", "fallback")
-    found = dict(zip(flags, free(len(flags)), strict=True))
+    found = dict(zip(flags, free(len(flags), but), strict=True))
     if nats_nodes > 1:
-        first = free_in_a_row(3 * nats_nodes, but=tuple(found.values()))
+        first = free_in_a_row(3 * nats_nodes, but=(*found.values(), *but))
         found |= {flag: first + place * nats_nodes for place, flag in enumerate(("nats", "monitor", "route"))}
     return found
 

@@ -16,7 +16,7 @@ _LOCK = "stack.lock"
 
 # What one start leaves to the next if it is told to keep it, and what never outlives a start.
 _STORES = ("nats", "nats-[0-9]", "processor-*.journal")
-_TRACES = ("balancer", "*.pid", "*.reconfigured", "ingress-*.sock", "limits.json")
+_TRACES = ("balancer", "*.pid", "*.reconfigured", "*.held", "ingress-*.sock", "limits.json")
 
 # A socket's path may have 107 characters, and ingress binds under a temporary name that is 44 longer.
 _SOCKET_PATH_MAX = 107 - 44
@@ -99,6 +99,21 @@ def read_env(folder: Path, name: str) -> dict[str, str]:
         return dict(json.loads((folder / f"{name}.reconfigured").read_text()))
     except FileNotFoundError:
         return {}
+
+
+def hold_down(folder: Path, name: str) -> None:
+    """Have a part that dies not be started again, until it is let up."""
+    (folder / f"{name}.held").touch()
+
+
+def let_up(folder: Path, name: str) -> None:
+    """Have a part be started again."""
+    (folder / f"{name}.held").unlink(missing_ok=True)
+
+
+def is_held_down(folder: Path, name: str) -> bool:
+    """Return whether a part is not to be started again yet."""
+    return (folder / f"{name}.held").exists()
 
 
 def remove_pid(folder: Path, name: str) -> None:

@@ -42,6 +42,7 @@ from services.running import connected, once_answered, run
 
 STOP_MARGIN_S = 2.0
 MARK_AGAIN_AFTER_S = 0.5
+MARK_TRIES_WHEN_STOPPING = 5
 SETTLING = (subjects.PAYMENTS, subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
 
 log = logging.getLogger("tarifa.dispatcher")
@@ -165,8 +166,13 @@ async def _settle(
 
 
 async def _mark(bus: Bus, clock: SystemClock, stop: asyncio.Event) -> None:
-    """Mark what waits as doubtful, for as long as it takes: nothing is sent before."""
-    while not stop.is_set():
+    """Mark what waits as doubtful, for as long as it takes: nothing is sent before.
+
+    Also on the way out, for a while: the process that comes next has read nothing, and nobody else may know.
+    """
+    tries = 0
+    while not stop.is_set() or tries < MARK_TRIES_WHEN_STOPPING:
+        tries += stop.is_set()
         try:
             await mark_doubtful(bus, clock.stamp())
         except (BusAwayError, ApiError) as error:

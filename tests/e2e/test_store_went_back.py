@@ -57,7 +57,7 @@ async def test_a_store_that_went_back_under_running_dispatchers_charges_nobody_t
     async with river_with(tmp_path / "stack", SYNC=sync, DISPATCHERS="2") as river:
         ids = await copied_and_settled_since(river, tmp_path / "copy")
         died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
-        river.stack.wait_restarted("nats", died)
+        river.stack.wait_restarted("nats", died["nats"])
         fresh = new_id()
         await river.pay_until_accepted(fresh)
         await river.until_settled([*ids, fresh])
@@ -71,7 +71,7 @@ async def test_a_dispatcher_that_meets_the_store_late_forgets_what_it_knew_too(t
         ids = await copied_and_settled_since(river, tmp_path / "copy")
         river.stack.kill("dispatcher-2", signal.SIGSTOP)
         died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
-        river.stack.wait_restarted("nats", died)
+        river.stack.wait_restarted("nats", died["nats"])
         fresh = [new_id() for _ in range(LINES_READ)]
         for payment_id in fresh:  # one by one, each with a line of its own
             await river.pay_until_accepted(payment_id)
@@ -89,7 +89,7 @@ async def test_without_always_another_server_process_is_enough_to_doubt(tmp_path
         dispatcher = river.stack.kill("dispatcher-1", signal.SIGSTOP)
         died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
         river.stack.kill("dispatcher-1", signal.SIGKILL)
-        river.stack.wait_restarted("nats", died)
+        river.stack.wait_restarted("nats", died["nats"])
         river.stack.wait_restarted("dispatcher-1", dispatcher)
         await river.until_settled(ids)
         await river.assert_charged_once(ids)

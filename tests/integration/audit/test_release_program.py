@@ -1,10 +1,13 @@
 """``python -m services.audit.release`` against real streams and processors."""
 
+from services.audit.adapters.release_records import UNASSIGNED, ReleaseRecords
+from services.audit.core.releasing import Bound
 from services.bus.lookup import last_for
 from services.contracts import subjects
 from services.contracts.assignments import Line
+from services.contracts.events import PaymentReleased
 from services.dispatcher.core.ownership import next_view
-from tests.integration.audit.audit_programs import AtTerminal, Ended, House
+from tests.integration.audit.audit_programs import AT, AtTerminal, Ended, House
 
 RELEASE = "services.audit.release"
 OPTION = "--i-accept-the-risk-of-a-double-charge"
@@ -198,3 +201,27 @@ async def test_a_released_payment_charged_twice_is_found_by_an_audit(house: Hous
     assert ended.status == 1
     assert {told["finding"] for told in ended.documents} == {"charged_twice", "released", "settled_still_waiting"}
     assert ended.documents[0]["releases"][0]["to"] == "fallback"
+
+
+class HangingAtFirst(ReleaseRecords):
+    """As if the only dispatcher hung when the line was written, and went on a moment later."""
+
+    hung = False
+
+    async def bound(self, payment_id: str) -> Bound:
+        """Return what is known of a payment that nobody answers for, the first time."""
+        if self.hung:
+            return await super().bound(payment_id)
+        self.hung = True
+        return UNASSIGNED
+
+
+async def test_a_dispatcher_that_hangs_while_it_is_released_does_not_make_it_not_released(house: House) -> None:
+    """The line is stored and will be read: "not released" would be wrong, and a second charge a surprise."""
+    payment_id = await stuck(house)
+    records = HangingAtFirst(house.bus)
+    view = house.view(payment_id)
+    assert view is not None
+    event = PaymentReleased(payment_id, "default", "fallback", "default is gone for good", AT)
+    assert await records.release(event, 1, view.last)
+    assert released_to(house, payment_id) == "fallback"

@@ -1,14 +1,17 @@
 """Whether the store is still the one that was read."""
 
+import asyncio
+
 import pytest
 
 from services.bus.connection import Bus
 from services.bus.state import StreamState, stream_state
 from services.bus.streams import StreamLimits
+from services.dispatcher.__main__ import _mark
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.store_watch import StoreWatch
-from services.records.doubt import StoreWentBackError
+from services.records.doubt import SINCE, StoreWentBackError, read_marks
 
 
 class Known:
@@ -52,3 +55,13 @@ async def test_what_is_stored_while_the_store_is_looked_at_is_no_sign_that_it_we
 
     monkeypatch.setattr(store_watch, "stream_state", looked)
     await watch_of(bus, known).meet()
+
+
+async def test_a_dispatcher_that_is_told_to_stop_says_first_that_the_store_went_back(
+    bus: Bus, streams: StreamLimits
+) -> None:
+    """The process that comes next has read nothing, and would take what waits for something never sent."""
+    stop = asyncio.Event()
+    stop.set()
+    await _mark(bus, SystemClock(), stop)
+    assert SINCE in await read_marks(bus)

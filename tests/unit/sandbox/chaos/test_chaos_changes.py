@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.chaos.acts import NEW, REPLACED_MAX, Act, Group, Kind, Setting
-from sandbox.chaos.changes import NOTICED_AFTER_S, NOTICED_BEFORE_S
+from sandbox.chaos.acts import NEW, NODE_KINDS, REPLACED_MAX, Act, Group, Kind, Setting, Store
+from sandbox.chaos.changes import NODE_RESTS_S, NOTICED_AFTER_S, NOTICED_BEFORE_S, NOTICED_BY_THREE_AFTER_S
 from sandbox.chaos.planner import plan
 
 SEEDS = range(20)
@@ -11,9 +11,12 @@ SERVICES = ("nats", "ledger", "balancer", "ingress-1", "ingress-2", "dispatcher-
 HITS = (Kind.KILL, Kind.RESTART, Kind.FREEZE)
 
 
-def acts(seed: int, groups: frozenset[Group] = frozenset(Group), *, store_goes_back: bool = False) -> tuple[Act, ...]:
+def acts(
+    seed: int, groups: frozenset[Group] = frozenset(Group), store: Store = Store.KEPT, **more: bool
+) -> tuple[Act, ...]:
     """Ten minutes with one dispatcher."""
-    setting = Setting(600, SERVICES, ("default", "fallback"), 3, 1.5, store_goes_back=store_goes_back)
+    services = [part for part in SERVICES if part != "nats"] if more.get("has_nodes") else SERVICES
+    setting = Setting(600, services, ("default", "fallback"), 3, 1.5, store=store, **more)
     return plan(seed, setting, groups)
 
 
@@ -22,7 +25,7 @@ def acts(seed: int, groups: frozenset[Group] = frozenset(Group), *, store_goes_b
 def test_ten_minutes_have_sixty_kills(seed: int, groups: frozenset[Group]) -> None:
     """With all groups, with the new ones, and with the store put back as well."""
     assert sum(act.kind is Kind.KILL for act in acts(seed, groups)) >= 66
-    assert sum(act.kind is Kind.KILL for act in acts(seed, groups, store_goes_back=True)) >= 60
+    assert sum(act.kind is Kind.KILL for act in acts(seed, groups, store=Store.BACK)) >= 60
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -36,7 +39,7 @@ def test_processors_are_moved_and_a_few_replaced(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_store_goes_back_under_dispatchers_that_live_to_notice(seed: int) -> None:
     """Neither are they hit then, nor nats while it is copied."""
-    found = acts(seed, store_goes_back=True)
+    found = acts(seed, store=Store.BACK)
     copies = [act for act in found if act.kind is Kind.STORE_BACK]
     assert len(copies) >= 9
     for copy in copies:
@@ -52,8 +55,46 @@ def test_a_store_goes_back_under_dispatchers_that_live_to_notice(seed: int) -> N
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_that_a_copy_cannot_tell_happens_before_it_is_back(seed: int) -> None:
     """Neither another address, nor a release, nor a limit that would be there for ever after."""
-    found = acts(seed, store_goes_back=True)
+    found = acts(seed, store=Store.BACK)
     for copy in (act for act in found if act.kind is Kind.STORE_BACK):
         for act in found:
             if act.kind in (Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL):
                 assert act.at_s + act.lasts_s < copy.at_s or act.at_s > copy.at_s + copy.lasts_s
+
+
+@pytest.mark.parametrize("has_nodes", [False, True])
+@pytest.mark.parametrize("is_synced", [False, True])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_power_cuts_come_often_and_their_copies_are_of_that_moment_where_it_is_synced(
+    seed: int, *, is_synced: bool, has_nodes: bool
+) -> None:
+    """Else they are somewhat older, as what is synced now and then is."""
+    found = acts(seed, store=Store.CUT, is_synced=is_synced, has_nodes=has_nodes)
+    cuts = [act for act in found if act.kind is Kind.POWER_CUT]
+    assert len(cuts) >= 15
+    assert all((act.lasts_s == 0) == is_synced for act in cuts)
+
+
+@pytest.mark.parametrize("store", [Store.BACK, Store.CUT])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_server_of_three_is_hit_while_all_stores_are_copied_and_put_back(seed: int, store: Store) -> None:
+    """They must be whole for that, and whole again before the next fault."""
+    found = acts(seed, store=store, has_nodes=True)
+    for copy in (act for act in found if act.kind in {Kind.STORE_BACK, Kind.POWER_CUT}):
+        for act in (each for each in found if each.kind in NODE_KINDS):
+            end_s = act.at_s + act.lasts_s + NODE_RESTS_S
+            assert end_s < copy.at_s or act.at_s > copy.at_s + copy.lasts_s + NODE_RESTS_S
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_three_servers_elect_before_anybody_can_notice_that_their_stores_went_back(seed: int) -> None:
+    """A reader is left alone for longer, and so is the processor whose replacement would restart one."""
+    found = acts(seed, store=Store.BACK, has_nodes=True)
+    copies = [act for act in found if act.kind is Kind.STORE_BACK]
+    assert len(copies) >= 9
+    for copy in copies:
+        back_s = copy.at_s + copy.lasts_s
+        for act in found:
+            if (act.kind in HITS and act.target == "dispatcher-1") or act.kind is Kind.REPLACE:
+                ends_s = act.at_s + act.lasts_s
+                assert act.at_s > back_s + NOTICED_BY_THREE_AFTER_S or ends_s < back_s - NOTICED_BEFORE_S

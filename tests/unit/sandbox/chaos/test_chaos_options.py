@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.chaos.acts import NEW, Group
+from sandbox.chaos.acts import NEW, Group, Store
 from sandbox.chaos.options import read
 from services.contracts.setting import SettingError
 
@@ -46,6 +46,8 @@ def test_what_is_printed_repeats_the_run() -> None:
         ("FAULTS", "kill,rust"),
         ("DISPATCHERS", "9"),
         ("STORE", "forwards"),
+        ("SYNC", "sometimes"),
+        ("NATS_NODES", "2"),
         ("IN_FLIGHT_MAX", "many"),
     ],
 )
@@ -64,6 +66,19 @@ def test_the_new_faults_can_be_asked_for_alone_with_kills() -> None:
     """And what is printed asks for the same."""
     options = read(["--faults", "new", "--store", "back"], {})
     assert options.groups == NEW | {Group.KILL}
-    assert options.store_goes_back
+    assert options.store is Store.BACK
     assert read(["--faults", "new,processor"], {}).groups == NEW | {Group.KILL, Group.PROCESSOR}
     assert read([], dict(word.split("=") for word in options.repeat.split())) == options
+
+
+def test_three_servers_with_power_cuts_can_be_asked_for_again() -> None:
+    """What is printed asks for the same."""
+    options = read(["--seed", "1", "--nats-nodes", "3", "--store", "cut", "--sync", "2m", "--faults", "node"], {})
+    assert (options.nats_nodes, options.store, options.is_synced) == (3, Store.CUT, False)
+    assert read([], dict(word.split("=") for word in options.repeat.split())) == options
+
+
+def test_faults_of_one_server_of_three_need_three() -> None:
+    """A run that would do nothing is refused."""
+    with pytest.raises(SettingError, match="NATS_NODES"):
+        read(["--faults", "node"], {})

@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 import pytest
 
 from sandbox.chaos.going_back import Lacked
-from sandbox.chaos.report import Figures, rows, show_lacked
+from sandbox.chaos.report import Figures, rows, show_lacked, show_unavailable
+from sandbox.chaos.unavailable import Row
 
 GOOD = Figures(
     repeat="SEED=1",
@@ -31,6 +32,7 @@ GOOD = Figures(
     charged_as_announced=0,
     lacked_lost=0,
     lacked_charged=0,
+    unavailable=[Row("node_kill", "PAYMENTS", 2, 7.5, 5.0, is_of_one=True)],
     alarms={},
     longest_standstill_s=1.0,
     standstill_s=0,
@@ -72,3 +74,12 @@ def test_what_the_copies_lack_is_counted_and_named(capsys: pytest.CaptureFixture
     """A few of them here, all of them in the result."""
     show_lacked(Lacked(lost=["a", "b", "c", "d"], charged=[]))
     assert capsys.readouterr().out == "Not in the copy, lost: 4: a, b, c, ...\n"
+
+
+def test_the_longest_unavailability_is_shown_by_kind_of_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    """And where there was no fault of a server, no table."""
+    show_unavailable(GOOD.unavailable)
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("node_kill", "PAYMENTS", "7.5 s", "5.0 s"))
+    show_unavailable([])
+    assert capsys.readouterr().out == ""

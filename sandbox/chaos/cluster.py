@@ -1,0 +1,104 @@
+"""The nats-servers of a run: one, or three whose routes to each other go through proxies."""
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from typing import Any
+
+import httpx
+
+from sandbox.chaos.leaders import Leaders, leaders
+from sandbox.chaos.proxy import FaultProxy
+from sandbox.nats_wire import Wire, WireError
+from sandbox.stack import Stack
+from sandbox.stack.ports import HOST
+
+MONITOR_TIMEOUT_S = 1.0
+LOOK_EVERY_S = 0.3
+# Under load a replica is now and then behind by what is on its way to it; what is behind each time is really behind.
+LOOKS = 4
+
+
+class Cluster:
+    """Where the servers are; ``unwell`` are those that are hit now, and asked last."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+        self.parts = stack.nats_parts
+        self.unwell: set[str] = set()
+        self._stack = stack
+        self._http = http
+        route = dict(zip(self.parts, itertools.count(stack.ports.get("route", 0)), strict=False))
+        self._proxies = {pair: FaultProxy(route[pair[1]]) for pair in itertools.permutations(self.parts, 2)}
+        stack.route_proxies = [proxy.port for proxy in self._proxies.values()]
+
+    def port(self, part: str) -> int:
+        """Return where clients find a server."""
+        return self._stack.ports["nats"] + self.parts.index(part)
+
+    def by_health(self) -> list[str]:
+        """Return all servers, those that are hit now last."""
+        return sorted(self.parts, key=lambda part: part in self.unwell)
+
+    async def start(self) -> None:
+        """Have the proxies listen, before the servers start."""
+        for proxy in self._proxies.values():
+            await proxy.start()
+
+    async def close(self) -> None:
+        """End the proxies."""
+        for proxy in self._proxies.values():
+            await proxy.close()
+
+    async def connect(self) -> Wire:
+        """Return a connection to a server that takes one; raises WireError if none does."""
+        for part in (asked := self.by_health()):
+            try:
+                return await Wire.connect(HOST, self.port(part))
+            except WireError:
+                if part == asked[-1]:
+                    raise
+        raise WireError("there is no server")
+
+    async def cut_off(self, part: str, *, stalls: bool) -> None:
+        """Cut a server off from the others: its connections are broken and refused, or no byte goes through them."""
+        for pair, proxy in self._proxies.items():
+            if part in pair and stalls:
+                await proxy.stall()
+            elif part in pair:
+                await proxy.refuse()
+                await proxy.reset()
+
+    async def join(self) -> None:
+        """Let all servers reach each other again."""
+        for proxy in self._proxies.values():
+            await proxy.pass_through()
+
+    async def leaders(self) -> Leaders:
+        """Return who leads what, and what is not whole."""
+        told = await asyncio.gather(*(self._told(part) for part in self.parts))
+        return leaders(dict(zip(self.parts, told, strict=True)))
+
+    async def until_whole(self, within_s: float) -> bool:
+        """Wait until a server could die without harm: every one answers, and no replica is behind; return whether."""
+        if len(self.parts) == 1:
+            return True
+        looks: deque[frozenset[str]] = deque(maxlen=LOOKS)
+        deadline_s = time.monotonic() + within_s
+        while len(looks) < LOOKS or frozenset.intersection(*looks):
+            if time.monotonic() > deadline_s:
+                return False
+            looks.append(frozenset((await self.leaders()).lacks))
+            await asyncio.sleep(LOOK_EVERY_S)
+        return True
+
+    async def _told(self, part: str) -> dict[str, Any] | None:
+        port = self._stack.ports["monitor"] + self.parts.index(part)
+        try:
+            answer = await self._http.get(
+                f"http://{HOST}:{port}/jsz", params={"streams": 1, "consumers": 1}, timeout=MONITOR_TIMEOUT_S
+            )
+            document: dict[str, Any] = answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError):
+            return None
+        return document

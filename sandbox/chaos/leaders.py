@@ -1,0 +1,52 @@
+"""Who leads what among three nats-servers, and what is not whole, by what each tells of itself (`/jsz`). Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CONSUMER, META = "consumer", "meta"
+STREAMS = ("PAYMENTS", "SETTLEMENTS", "ASSIGNMENTS")
+_DISPATCHER = "dispatcher"  # the consumer of all dispatchers
+
+
+@dataclass(frozen=True, slots=True)
+class Leaders:
+    """``of``: the server that leads each stream, the dispatchers' consumer, the meta group; ``lacks``: sentences."""
+
+    of: Mapping[str, str]
+    lacks: tuple[str, ...]
+
+
+def leaders(told: Mapping[str, Mapping[str, Any] | None]) -> Leaders:
+    """Return who leads; nothing is lacking if every server answers and no replica of anything is behind.
+
+    Args:
+        told: what each server answers, None for one that does not.
+    """
+    of: dict[str, str] = {}
+    seen: set[str] = {*STREAMS, CONSUMER, META}
+    lacks = [f"{name} does not answer" for name, document in told.items() if document is None]
+    for name, document in told.items():
+        for what, cluster in _groups(document or {}):
+            seen.add(what)
+            if cluster.get("leader") == name:  # only a leader knows of the others
+                of[what] = name
+                lacks += [f"{what} at {each['name']}" for each in _behind(cluster)]
+                if len(cluster.get("replicas", ())) != len(told) - 1:
+                    lacks.append(f"{what} has not all replicas")
+    return Leaders(of, (*lacks, *(f"{what} has no leader" for what in sorted(seen - set(of)))))
+
+
+def _behind(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in cluster.get("replicas", ()) if not each.get("current") or each.get("offline")]
+
+
+def _groups(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give each group with what the server tells of it."""
+    yield META, document.get("meta_cluster", {})
+    for account in document.get("account_details", ()):
+        for stream in account.get("stream_detail", ()):
+            yield stream["name"], stream.get("cluster", {})
+            for consumer in stream.get("consumer_detail", ()):
+                if consumer["name"] == _DISPATCHER:
+                    yield CONSUMER, consumer.get("cluster", {})

@@ -1,0 +1,125 @@
+"""For how long no POST was accepted after a fault of a nats-server, told apart from what else went on. Pure."""
+
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sandbox.chaos.acts import NODE_KINDS, ONE_NODE, Kind
+from sandbox.chaos.audit import Finding, Verdict
+from sandbox.chaos.offers import Offer
+
+# After two of three servers were killed: an answer that had left them by then has arrived.
+ANSWERS_ARRIVE_S = 1.0
+# From the end of another fault, until it may be expected to be over for clients too.
+REST_S = 3.0
+_ALONE = "alone enough"
+
+
+@dataclass(slots=True)
+class NodeFault:
+    """A fault as it was done; ``whole_s`` None: the cluster was never seen whole again."""
+
+    kind: Kind
+    of: str  # what the first of those that were hit led: a stream, the consumer, the meta group
+    hit: tuple[str, ...]
+    began_s: float
+    ended_s: float = 0.0
+    whole_s: float | None = None
+
+
+class Span(NamedTuple):
+    """A time, in seconds since 1970."""
+
+    from_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What faults of one kind came to: how many, and for how long no POST was accepted, at worst and in the middle."""
+
+    kind: str
+    of: str
+    count: int
+    longest_s: float
+    median_s: float
+    is_of_one: bool
+
+
+def both(first: Iterable[Span], second: Sequence[Span]) -> list[Span]:
+    """Return when a span of each goes on."""
+    pairs = (Span(max(a.from_s, b.from_s), min(a.until_s, b.until_s)) for a in first for b in second)
+    return [each for each in pairs if each.from_s < each.until_s]
+
+
+def unavailable_s(fault: NodeFault, accepted_s: Sequence[float], end_s: float, hindered: Iterable[Span]) -> float:
+    """Return the longest time without an accepted POST from the fault on until the cluster was whole again.
+
+    Args:
+        fault: what was done.
+        accepted_s: when POSTs were accepted, sorted.
+        end_s: when the last one was offered; nobody knows of later ones.
+        hindered: when something else kept POSTs from being accepted; it does not count.
+    """
+    until_s = min(end_s, fault.whole_s or end_s)
+    first, last = bisect_right(accepted_s, fault.began_s), bisect_left(accepted_s, until_s)
+    next_s = accepted_s[last] if last < len(accepted_s) else until_s
+    times_s = [fault.began_s, *accepted_s[first:last], max(next_s, fault.began_s)]
+    spans = _joined(hindered)
+    gaps = (Span(*ends) for ends in itertools.pairwise(times_s))
+    return max(
+        gap.until_s - gap.from_s - sum(span.until_s - span.from_s for span in both([gap], spans)) for gap in gaps
+    )
+
+
+def rows(faults: Iterable[NodeFault], accepted_s: Sequence[float], end_s: float, hindered: Sequence[Span]) -> list[Row]:
+    """Return the table: a row for each kind of fault, and what was led by whoever was hit."""
+    found: dict[tuple[Kind, str], list[float]] = {}
+    for fault in faults:
+        found.setdefault((fault.kind, fault.of), []).append(unavailable_s(fault, accepted_s, end_s, hindered))
+    return [
+        Row(kind, of, len(gaps_s), max(gaps_s), sorted(gaps_s)[len(gaps_s) // 2], kind in ONE_NODE)
+        for (kind, of), gaps_s in sorted(found.items())
+        if kind in NODE_KINDS
+    ]
+
+
+def hindrances(done: Iterable[tuple[Kind, str, Span]]) -> list[Span]:
+    """Return when something else may have kept POSTs from being accepted: no balancer, no ingress, a full stream."""
+    at: dict[str, list[Span]] = {}
+    for kind, target, span in done:
+        rested = Span(span.from_s, span.until_s + REST_S)
+        if kind in {Kind.KILL, Kind.FREEZE, Kind.RESTART}:
+            at.setdefault(target, []).append(rested)
+        elif kind in {Kind.PAYMENTS_FULL, Kind.STORE_BACK, Kind.POWER_CUT}:
+            at.setdefault(_ALONE, []).append(rested)
+    doors = [spans for target, spans in at.items() if target.startswith("ingress")]
+    no_door = [each for first, second in itertools.combinations(doors, 2) for each in both(first, second)]
+    return [*at.get(_ALONE, ()), *at.get("balancer", ()), *no_door]
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Return the same time in spans that do not overlap."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.from_s <= joined[-1].until_s:
+            joined[-1] = Span(joined[-1].from_s, max(joined[-1].until_s, span.until_s))
+        else:
+            joined.append(span)
+    return joined
+
+
+def accepted_by_one(faults: Iterable[NodeFault], offers: Mapping[str, Offer]) -> list[Finding]:
+    """Return what was accepted while two of three servers were down: it cannot be stored by a majority.
+
+    Only what was offered then for the first time; what is stored already may be accepted again.
+    """
+    down = [Span(each.began_s + ANSWERS_ARRIVE_S, each.ended_s) for each in faults if each.kind is Kind.TWO_DOWN]
+    return [
+        Finding(Verdict.DIFFERING, offer.id, "accepted while two of three nats-servers were down")
+        for offer in offers.values()
+        for span in down
+        if offer.accepted_s is not None and span.from_s < offer.story[0][0] and offer.accepted_s < span.until_s
+    ]

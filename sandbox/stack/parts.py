@@ -1,0 +1,142 @@
+"""The parts of a stack that runs, seen from outside: their processes, and the stores of the nats-servers among them."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sandbox.stack.run_dir import hold_down, let_up, write_env
+
+LOOK_EVERY_S = 0.02
+_ENDED_WITHIN_S = 10.0
+_STORE = "jetstream"
+
+
+class Parts:
+    """What runs in a stack's folder: ``nats_nodes`` servers, and the rest."""
+
+    def __init__(self, run_dir: Path, *, nats_nodes: int) -> None:
+        self.run_dir = run_dir
+        self.nats_nodes = nats_nodes
+
+    @property
+    def nats_parts(self) -> tuple[str, ...]:
+        """The names of the nats-servers among the parts."""
+        return tuple(f"nats-{place + 1}" for place in range(self.nats_nodes)) if self.nats_nodes > 1 else ("nats",)
+
+    def pid(self, part: str) -> int:
+        """Return a part's process id.
+
+        Raises:
+            FileNotFoundError: it is not running at this moment.
+        """
+        return int((self.run_dir / f"{part}.pid").read_text())
+
+    def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to a part and what it started, as SIGKILL, or SIGSTOP and SIGCONT; return its process id."""
+        pid = self.pid(part)
+        os.killpg(pid, number)
+        return pid
+
+    def reconfigure(self, part: str, env: Mapping[str, str]) -> None:
+        """Have a part see other settings than the rest from its next start on; none: the same ones again."""
+        write_env(self.run_dir, part, env)
+
+    def hold_down(self, *parts: str) -> dict[str, int]:
+        """Kill parts, and have them not be started again until `let_up`; return who was killed, by part.
+
+        Raises:
+            TimeoutError: one of them does not end.
+        """
+        for part in parts:
+            hold_down(self.run_dir, part)
+        died: dict[str, int] = {}
+        for part in parts:
+            with suppress(FileNotFoundError, ProcessLookupError):  # between two lives, the second of which waits
+                died[part] = self.kill(part)
+        for part in parts:
+            self._until_ended(part)
+        return died
+
+    def let_up(self, *parts: str) -> None:
+        """Have parts that are held down be started again."""
+        for part in parts:
+            let_up(self.run_dir, part)
+
+    def copy_store(self, to: Path) -> None:
+        """Copy the stores of all nats-servers, all frozen meanwhile; raises FileNotFoundError if one does not run."""
+        with self.frozen(*self.nats_parts):
+            self._copy_store(to)
+
+    def put_store_back(self, copy: Path, *others: str) -> dict[str, int]:
+        """Kill all nats-servers, and other parts, and have them start again on the copies; as `hold_down`."""
+        parts = (*self.nats_parts, *others)
+        try:
+            died = self.hold_down(*parts)
+            for part in self.nats_parts:
+                shutil.rmtree(self._store(part))
+                shutil.copytree(copy / part, self._store(part))
+        finally:
+            self.let_up(*parts)
+        return died
+
+    def cut_power(self, copy: Path, *others: str) -> dict[str, int]:
+        """Do the same with copies of that very moment: whatever was answered before it is in one of them."""
+        with self.frozen(*self.nats_parts):
+            self._copy_store(copy)
+            return self.put_store_back(copy, *others)
+
+    def empty_store(self, part: str) -> None:
+        """Kill one nats-server, and have it start again without a store; as `hold_down`."""
+        try:
+            self.hold_down(part)
+            shutil.rmtree(self._store(part))
+        finally:
+            self.let_up(part)
+
+    @contextmanager
+    def frozen(self, *parts: str) -> Iterator[None]:
+        """Have parts be frozen meanwhile; raises FileNotFoundError if one does not run."""
+        try:
+            for part in parts:
+                self.kill(part, signal.SIGSTOP)
+            yield
+        finally:
+            for part in parts:
+                with suppress(FileNotFoundError, ProcessLookupError):  # killed meanwhile
+                    self.kill(part, signal.SIGCONT)
+
+    def _until_ended(self, part: str) -> None:
+        deadline_s = time.monotonic() + _ENDED_WITHIN_S
+        while (self.run_dir / f"{part}.pid").exists():
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"{part} did not end within {_ENDED_WITHIN_S:g} s")
+            with suppress(FileNotFoundError, ProcessLookupError):
+                self.kill(part)  # also one that was just being started
+            time.sleep(LOOK_EVERY_S)
+
+    def wait_restarted(self, part: str, died: int, within_s: float = 30.0) -> int:
+        """Wait until a part runs again under another process id than ``died``, and return the new one.
+
+        Raises:
+            TimeoutError: it does not.
+        """
+        deadline_s = time.monotonic() + within_s
+        while time.monotonic() < deadline_s:
+            try:
+                if (pid := self.pid(part)) != died:
+                    return pid
+            except FileNotFoundError:
+                pass  # between two lives
+            time.sleep(LOOK_EVERY_S)
+        raise TimeoutError(f"{part} was not started again within {within_s:g} s")
+
+    def _store(self, part: str) -> Path:
+        return self.run_dir / part / _STORE
+
+    def _copy_store(self, to: Path) -> None:
+        for part in self.nats_parts:
+            shutil.copytree(self._store(part), to / part)

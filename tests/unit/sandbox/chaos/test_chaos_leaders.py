@@ -1,0 +1,49 @@
+"""Who leads, and what is not whole, by what three nats-servers tell of themselves."""
+
+from typing import Any
+
+from sandbox.chaos.leaders import CONSUMER, META, STREAMS, leaders
+
+NODES = ("nats-1", "nats-2", "nats-3")
+
+
+def told(leader: str, *, behind: str = "", gone: str = "") -> dict[str, dict[str, Any] | None]:
+    """One server leads everything; one replica may be behind, one server may not answer."""
+
+    def cluster(name: str) -> dict[str, Any]:
+        others = [{"name": each, "current": each != behind, "offline": False} for each in NODES if each != name]
+        return {"leader": leader, "replicas": others if name == leader else []}
+
+    def document(name: str) -> dict[str, Any]:
+        consumer = {"name": "dispatcher", "cluster": cluster(name)}
+        streams = [
+            {"name": each, "cluster": cluster(name), "consumer_detail": [consumer] if each == "PAYMENTS" else []}
+            for each in STREAMS
+        ]
+        return {"meta_cluster": cluster(name), "account_details": [{"stream_detail": streams}]}
+
+    return {name: None if name == gone else document(name) for name in NODES}
+
+
+def test_whole_is_a_leader_of_everything_and_replicas_that_lack_nothing() -> None:
+    """Streams, consumer, and meta group."""
+    found = leaders(told("nats-2"))
+    assert dict(found.of) == dict.fromkeys((*STREAMS, CONSUMER, META), "nats-2")
+    assert found.lacks == ()
+
+
+def test_a_replica_that_is_behind_is_lacking() -> None:
+    """It could not lead without losing something."""
+    assert "PAYMENTS at nats-3" in leaders(told("nats-2", behind="nats-3")).lacks
+
+
+def test_a_server_that_does_not_answer_is_lacking_and_so_is_what_it_led() -> None:
+    """Others still name it as the leader; only its own word counts."""
+    found = leaders(told("nats-1", gone="nats-1"))
+    assert not found.of
+    assert {"nats-1 does not answer", "PAYMENTS has no leader", "consumer has no leader"} <= set(found.lacks)
+
+
+def test_an_empty_cluster_lacks_everything() -> None:
+    """At the start there is nothing yet."""
+    assert len(leaders({name: {} for name in NODES}).lacks) == len(STREAMS) + 2

@@ -1,0 +1,71 @@
+"""How long no POST was accepted after a fault of a nats-server, and what nobody may accept."""
+
+from sandbox.chaos.acts import Kind
+from sandbox.chaos.offers import ACCEPTED, Asked, Offer, Reply
+from sandbox.chaos.unavailable import NodeFault, Span, accepted_by_one, hindrances, rows, unavailable_s
+
+KILLED = NodeFault(Kind.NODE_KILL, "PAYMENTS", ("nats-1",), began_s=100, ended_s=100, whole_s=120)
+TWO_DOWN = NodeFault(Kind.TWO_DOWN, "PAYMENTS", ("nats-1", "nats-2"), began_s=100, ended_s=108, whole_s=120)
+
+
+def test_it_is_the_longest_time_without_an_accepted_post_until_the_cluster_was_whole() -> None:
+    """What was accepted right after the fault, on its way then, does not end it; what comes later is not its fault."""
+    accepted_s = [99.0, 100.1, 106.1, 107, *range(108, 121), 150]
+    assert unavailable_s(KILLED, accepted_s, 200, ()) == 6
+
+
+def test_it_begins_with_the_fault() -> None:
+    """Not with what was accepted last."""
+    assert unavailable_s(KILLED, [90.0, 104.0, *range(105, 121)], 200, ()) == 4
+
+
+def test_a_time_that_reaches_beyond_lasts_until_the_next_one_that_was_accepted_or_offered() -> None:
+    """An end that nobody saw is not made up."""
+    accepted_s = [101.0, 102.0, 103.0]
+    assert unavailable_s(KILLED, [*accepted_s, 130.0], 200, ()) == 27
+    assert unavailable_s(KILLED, accepted_s, 110, ()) == 7
+    assert unavailable_s(KILLED, [], 90, ()) == 0
+
+
+def test_what_else_kept_posts_away_is_taken_off_once() -> None:
+    """A balancer that is frozen accepts nothing from anybody, however many more reasons there are."""
+    hindered = [Span(102, 105), Span(104, 106), Span(50, 60)]
+    assert unavailable_s(KILLED, [100.5, 110.5, *range(111, 121)], 200, hindered) == 6
+
+
+def test_hindered_is_who_has_no_door_or_a_full_stream() -> None:
+    """One ingress of two is a door; a dispatcher is none."""
+    done = [
+        (Kind.KILL, "balancer", Span(1, 1)),
+        (Kind.PAYMENTS_FULL, "nats", Span(10, 20)),
+        (Kind.FREEZE, "ingress-1", Span(30, 40)),
+        (Kind.KILL, "ingress-2", Span(38, 38)),
+        (Kind.FREEZE, "dispatcher-1", Span(50, 60)),
+        (Kind.SETTLEMENTS_FULL, "nats", Span(70, 80)),
+    ]
+    assert sorted(hindrances(done)) == [Span(1, 4), Span(10, 23), Span(38, 41)]
+
+
+def test_a_row_has_all_faults_of_a_kind() -> None:
+    """How many, the longest, and the one in the middle."""
+    later = [NodeFault(Kind.NODE_KILL, "PAYMENTS", ("nats-2",), began, began, began + 20) for began in (200, 300)]
+    accepted_s = [104.0, *range(105, 201), 207.0, *range(208, 301), 301.5, *range(302, 330)]
+    (row,) = rows([KILLED, *later], accepted_s, 400, [])
+    assert (row.kind, row.of, row.count, row.longest_s, row.median_s) == ("node_kill", "PAYMENTS", 3, 7.0, 4.0)
+    assert row.is_of_one
+
+
+def offered(first_s: float, accepted_s: float) -> dict[str, Offer]:
+    """A payment that was first sent then, and accepted then."""
+    offer = Offer("a", 1)
+    offer.sends(first_s, "POST")
+    offer.is_answered(Asked.OFFER, Reply(accepted_s, ACCEPTED, ""))
+    return {"a": offer}
+
+
+def test_what_is_offered_and_accepted_while_two_of_three_are_down_is_a_finding() -> None:
+    """Nothing else is: what was sent before may be stored, and what is accepted later is stored by two."""
+    assert accepted_by_one([TWO_DOWN], offered(102, 103))
+    assert not accepted_by_one([TWO_DOWN], offered(99, 103))
+    assert not accepted_by_one([TWO_DOWN], offered(102, 112))
+    assert not accepted_by_one([KILLED], offered(102, 103))
