@@ -12,6 +12,7 @@ from services.contracts.events import PaymentSettled
 from services.contracts.money import Cents
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
+from services.ledger.core.integrity import Integrity
 from services.ledger.core.keeping import Absent, Loaded, NotSaved, Restored, Saved, Unusable
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.flow import keeping
@@ -81,9 +82,9 @@ class Kept:
     """A ledger, what it reads, where it is kept, and who keeps it."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger(Book(("default",)), StreamOnDemand, NoDispatchers(), StillClock())
-        assert isinstance(self.ledger._settlements, StreamOnDemand)
-        self.stream = self.ledger._settlements
+        self.ledger = Ledger(Book(("default",)), StreamOnDemand, NoDispatchers(), StillClock(), Integrity())
+        assert isinstance(self.ledger.settlements, StreamOnDemand)
+        self.stream = self.ledger.settlements
         self.snapshots = SnapshotsInHand()
         self.keeper = Keeper(self.ledger, self.snapshots, EVERY)
 

@@ -257,8 +257,8 @@ def test_counts_that_the_rows_do_not_make_are_refused() -> None:
 def test_snapshot_of_another_stream_is_refused(source: Source, last_seq: int) -> None:
     """Created anew, purged, with a message deleted, or ending before what the snapshot covers."""
     manifest = snapshot.decode_manifest(write(some_book()).manifest)
-    snapshot.check_source(manifest, SOURCE, 700)
-    snapshot.check_source(manifest, SOURCE, 701)
+    snapshot.check_source(manifest.source, SOURCE)
+    snapshot.check_source(manifest.source, SOURCE)
     with pytest.raises(UnusableError):
         snapshot.check_source(manifest, source, last_seq)
 
