@@ -9,10 +9,9 @@ import logging
 from typing import assert_never
 
 from services.ledger.core.keeping import Absent, Damaged, NotSaved, Restored, Saved, Unusable
-from services.ledger.flow.checking import Checker
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.pauses import Pauses
-from services.ledger.flow.ports import Snapshots
+from services.ledger.flow.ports import Checks, Snapshots
 
 LOOK_EVERY_S = 0.25
 AGAIN_AFTER_S = 10.0
@@ -34,7 +33,7 @@ class Keeper:
         checker: looks whether what is counted is still stored, while the ledger runs.
     """
 
-    def __init__(self, ledger: Ledger, snapshots: Snapshots, every: int, checker: Checker) -> None:
+    def __init__(self, ledger: Ledger, snapshots: Snapshots, every: int, checker: Checks) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
         self._every = every

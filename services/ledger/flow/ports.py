@@ -70,6 +70,13 @@ class Snapshots(Protocol):
         """Store how far was read, which a later ``load`` must find again; where that fails it is logged."""
 
 
+class Checks(Protocol):
+    """Looks whether what is counted is still stored."""
+
+    async def run(self) -> None:
+        """Look until cancelled; raises StoreWentBackError where it is other than what was counted."""
+
+
 class Stored(Protocol):
     """SETTLEMENTS as it is stored now, read again without consuming anything. Every method raises AwayError."""
 
