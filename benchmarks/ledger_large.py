@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from benchmarks.ledger_restart import SAID_EVERY
-from benchmarks.ledger_under_test import PROCESSORS, LedgerUnderTest, nats_server
+from benchmarks.ledger_under_test import LOOK_EVERY_S, PATIENCE_S, PROCESSORS, LedgerUnderTest, nats_server
 from benchmarks.settled_payments import SettledPayments
 from services.bus.connection import Bus
 from services.bus.settings import bus_settings
@@ -56,7 +56,7 @@ async def _measure(folder: Path, settlements: int, fill_s: float) -> None:
             await _fill(bus, payments, settlements, fill_s)
             await ledger.until_kept()
             await _held(ledger)
-            await _asked(ledger)
+            await _asked(ledger, bus)
             for number, what in ((signal.SIGKILL, "after SIGKILL"), (signal.SIGTERM, "after SIGTERM")):
                 ledger.end(number)
                 took_s = await ledger.start()
@@ -87,11 +87,18 @@ async def _held(ledger: LedgerUnderTest) -> None:
     print(f"{'':<22} {resident:>9.0f} MiB resident, at most {most:.0f}")
 
 
-async def _asked(ledger: LedgerUnderTest) -> None:
-    """Ask for random periods, one after another, while nothing else is asked."""
+async def _asked(ledger: LedgerUnderTest, bus: Bus) -> None:
+    """Ask for random periods, one after another, and then only for the server's word: what the machine takes by now."""
     done = asyncio.Event()
     asking = asyncio.create_task(ledger.ask_until(done, SUMMARIES))
-    _report("asked through NATS", [took_s * 1e3 for took_s in await asking])
+    _report("asked through NATS", [took_s * 1e3 for took_s in await asking], P99_MS)
+    floor_ms = []
+    for _ in range(SUMMARIES):
+        start_s = time.perf_counter()
+        await bus.round_trip(PATIENCE_S)
+        floor_ms.append((time.perf_counter() - start_s) * 1e3)
+        await asyncio.sleep(LOOK_EVERY_S)
+    _report("floor: NATS alone", floor_ms)
 
 
 async def _in_the_book(bus: Bus, payments: SettledPayments) -> None:
@@ -106,12 +113,13 @@ async def _in_the_book(bus: Bus, payments: SettledPayments) -> None:
         start_s = time.process_time()
         book.totals(*period)
         times_ms.append((time.process_time() - start_s) * 1e3)
-    _report("in the book, CPU", times_ms)
+    _report("in the book, CPU", times_ms, P99_MS)
 
 
-def _report(what: str, times_ms: list[float]) -> None:
+def _report(what: str, times_ms: list[float], most_ms: float | None = None) -> None:
     cuts = statistics.quantiles(times_ms, n=100)
-    print(f"{what:<22} {cuts[49]:>9.3f} ms p50, {cuts[98]:.3f} p99 {_verdict(cuts[98], P99_MS, 'ms')}", flush=True)
+    verdict = "" if most_ms is None else _verdict(cuts[98], most_ms, "ms")
+    print(f"{what:<22} {cuts[49]:>9.3f} ms p50, {cuts[98]:.3f} p99 {verdict}", flush=True)
 
 
 def _verdict(found: float, most: float, unit: str) -> str:
