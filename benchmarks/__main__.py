@@ -9,6 +9,7 @@ from benchmarks import (
     dispatcher_restart,
     http_calls,
     ledger_book,
+    ledger_large,
     ledger_restart,
     payment_cost,
     scale,
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "dispatcher_memory": dispatcher_memory.run,
     "ledger_book": ledger_book.run,
     "ledger_restart": ledger_restart.run,
+    "ledger_large": ledger_large.run,
 }
 
 

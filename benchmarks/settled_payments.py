@@ -70,6 +70,10 @@ class SettledPayments:
         """Return count and cents of a period."""
         found = {}
         for name in self.processors:
+            if from_us is None and to_us is None:  # all of it needs no order
+                stamps_told, cents_told = self._told[name]
+                found[name] = len(stamps_told), sum(cents_told)
+                continue
             stamps, cents_before = self._in_order(name)
             first = 0 if from_us is None else bisect_left(stamps, from_us)
             end = len(stamps) if to_us is None else bisect_right(stamps, to_us)

@@ -18,8 +18,8 @@ from services.bus.connection import Bus, BusAwayError, BusDeafError
 from services.bus.follow import StreamWentBackError
 from services.bus.settings import BusSettings
 from services.bus.streams import StreamMismatchError, make_streams
+from services.contracts.away import StoreWentBackError
 from services.contracts.setting import SettingError
-from services.records.doubt import StoreWentBackError
 from services.telling import Trouble
 
 ASK_AGAIN_AFTER_S = 0.5

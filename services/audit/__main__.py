@@ -36,6 +36,8 @@ async def audit() -> int:
             ).run(records)
     for reason in records.unreadable:
         _say({"unreadable": reason} if settings.as_json else f"unreadable  {reason}")
+    for where in records.missing:
+        _say({"missing": where} if settings.as_json else f"missing  {where}")
     if settings.as_json:
         _say(summary_document(settings.period, report))
     else:

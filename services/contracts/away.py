@@ -1,10 +1,14 @@
-"""The two ways in which what is stored fails its readers."""
+"""The ways in which what is stored fails its readers."""
 
 from services.contracts import subjects
 
 
 class AwayError(Exception):
     """The streams do not answer now. Whether what was written is stored is not known; nothing else is."""
+
+
+class StoreWentBackError(Exception):
+    """The store knows less than this process does: its view is worth nothing. Start again, and read from the start."""
 
 
 class UnreadableRecordError(AwayError):

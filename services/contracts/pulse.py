@@ -65,13 +65,17 @@ class DispatcherPulse(Struct, frozen=True, tag_field="service", tag="dispatcher"
 
 
 class LedgerPulse(Struct, frozen=True, tag_field="service", tag="ledger", rename="camel", gc=False):
-    """``totals`` of all that is in the book by processor, null while the book is not whole."""
+    """``totals`` of all that is in the book by processor, null while the book is not whole.
+
+    ``damage``: what is wrong with SETTLEMENTS, in words; empty where nothing is.
+    """
 
     instance: Instance
     started_at: Instant
     conflicts: Count
     unreadable: Count
     totals: dict[str, Totals] | None
+    damage: str = ""
     v: Literal[1] = 1
 
 

@@ -18,6 +18,7 @@ GENERATION_CLOSED = "assignments.closed"
 CLEARED = "settlements.cleared"
 SNAPSHOTS_ALL = "ledger.snapshots.>"
 SNAPSHOT_MANIFEST = "ledger.snapshots.manifest"
+SNAPSHOT_REACHED = "ledger.snapshots.reached"  # how far the ledger has read
 CONDITION = "processors.condition"
 LEDGER_SUMMARY = "ledger.summary"
 DISPATCHER_STATE = "dispatcher.state"

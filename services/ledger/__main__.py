@@ -12,8 +12,11 @@ from services.ledger.adapters.metrics import of_ledger, of_settlements
 from services.ledger.adapters.pulse import pulse_of
 from services.ledger.adapters.settlement_stream import SettlementStream
 from services.ledger.adapters.snapshot_store import SnapshotStore
+from services.ledger.adapters.stored_settlements import StoredSettlements
 from services.ledger.adapters.summary_endpoint import SummaryEndpoint
 from services.ledger.core.book import Book
+from services.ledger.core.integrity import Integrity
+from services.ledger.flow.checking import Checker
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.keeping import Keeper
 from services.ledger.settings import LedgerSettings, ledger_settings
@@ -37,8 +40,17 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
     try:
         dispatchers = Dispatchers(bus)
         await dispatchers.listen()
-        ledger = Ledger(Book(settings.processors), partial(SettlementStream, bus), dispatchers, SystemClock())
-        keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every)
+        integrity = Integrity(settings.missing)
+        listen = partial(SettlementStream, bus, integrity)
+        ledger = Ledger(Book(settings.processors), listen, dispatchers, SystemClock(), integrity)
+        checker = Checker(
+            ledger.settlements,
+            StoredSettlements(bus),
+            integrity,
+            per_s=settings.reread_per_s,
+            every_s=settings.reread_every_s,
+        )
+        keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every, checker)
         metrics.add(of_bus(bus), of_ledger(ledger), of_settlements(bus, settings.bus.limits.settlements_bytes_max))
         await SummaryEndpoint(ledger).serve(bus, settings.bus.instance)
         pulse = pulse_of(settings.bus.instance, datetime.now(UTC), ledger)

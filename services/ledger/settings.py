@@ -1,4 +1,4 @@
-"""What the ledger is told by its environment: what all services are told, and how often it stores a snapshot."""
+"""What the ledger is told by its environment: what all services are told, its snapshots, and what it reads again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,28 @@ from services.contracts.setting import whole
 # 10,000 settlements are read in a third of a second, and their rows are 8 messages: seldom enough to cost next to
 # nothing, often enough that nobody waits for the tail.
 SNAPSHOT_EVERY_DEFAULT = 10_000
+# A hundredth of a core or two. A store of as many settlements as are read in a minute is known to be right or not after
+# a minute; a longer one only in its newest part.
+REREAD_PER_S_DEFAULT = 1_000
+# nats-server looks at the disk for what it has not read for 10 s; what is read more often comes from its memory.
+REREAD_EVERY_S_DEFAULT = 25
+REREAD_EVERY_S_LEAST = 12
+REREAD_EVERY_S_MOST = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """``processors``: the names that a summary has even where nothing was settled there."""
+    """``processors``: the names that a summary has even where nothing was settled there.
+
+    ``missing``: so many sequences of SETTLEMENTS are known to have no message, and are no damage.
+    """
 
     bus: BusSettings
     processors: tuple[str, ...]
     snapshot_every: int
+    reread_per_s: int
+    reread_every_s: int
+    missing: int
 
 
 def ledger_settings(env: Mapping[str, str]) -> LedgerSettings:
@@ -28,4 +41,23 @@ def ledger_settings(env: Mapping[str, str]) -> LedgerSettings:
     """
     bus = bus_settings(env)
     every = whole(env, "LEDGER_SNAPSHOT_EVERY", SNAPSHOT_EVERY_DEFAULT, least=1, most=1_000_000_000, unit="settlements")
-    return LedgerSettings(bus, tuple(processor.name for processor in bus.processors), every)
+    most = REREAD_EVERY_S_MOST
+    return LedgerSettings(
+        bus,
+        tuple(processor.name for processor in bus.processors),
+        every,
+        reread_per_s=whole(env, "LEDGER_REREAD_PER_S", REREAD_PER_S_DEFAULT, least=0, most=100_000, unit="settlements"),
+        reread_every_s=whole(
+            env, "LEDGER_REREAD_EVERY_S", REREAD_EVERY_S_DEFAULT, least=REREAD_EVERY_S_LEAST, most=most, unit="seconds"
+        ),
+        missing=missing_from(env),
+    )
+
+
+def missing_from(env: Mapping[str, str]) -> int:
+    """Read how many sequences of SETTLEMENTS an operator knows to be missing.
+
+    Raises:
+        SettingError: names the variable.
+    """
+    return whole(env, "SETTLEMENTS_MISSING", 0, least=0, most=2**63 - 1, unit="messages")

@@ -15,6 +15,7 @@ from services.bus import api
 from services.bus.connection import Bus, BusAwayError
 from services.bus.state import stream_state
 from services.contracts import subjects
+from services.contracts.away import StoreWentBackError
 from services.contracts.stamp import text_of
 
 PAYMENTS_TO = "doubtful_payments_to"
@@ -25,13 +26,21 @@ WAITED_OUT = "doubt_waited_out"
 WRITE_TRIES_MAX = 10
 AGAIN_AFTER_S = 0.05
 
+__all__ = [
+    "LINES_TO",
+    "PAYMENTS_TO",
+    "SERVER",
+    "SINCE",
+    "Marks",
+    "StoreWentBackError",
+    "mark_doubtful",
+    "note_server",
+    "read_marks",
+]
+
 log = logging.getLogger("tarifa.records")
 
 Marks = Mapping[str, str]
-
-
-class StoreWentBackError(Exception):
-    """The store knows less than this process does: its view is worth nothing. Start again, and read from the start."""
 
 
 async def read_marks(bus: Bus) -> Marks:

@@ -44,6 +44,8 @@ class JetStreamStreams:
 
     async def _read_settlements(self, records: Records) -> None:
         def take(delivery: Delivery) -> None:
+            if delivery.seq > follower.applied_seq + 1:
+                records.take_missing(subjects.SETTLEMENTS, follower.applied_seq + 1, delivery.seq - 1)
             try:
                 records.take_settlement(decode_settlement(delivery.data))
             except NotAnEventError as error:
@@ -59,6 +61,8 @@ class JetStreamStreams:
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
+        if state.last_seq > follower.applied_seq:  # a lost tail leaves no gap
+            records.take_missing(subjects.SETTLEMENTS, follower.applied_seq + 1, state.last_seq)
 
     async def _until_caught_up(self, follower: Follower, following: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()

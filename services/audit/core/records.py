@@ -46,6 +46,7 @@ class Records:
         self._records: dict[str, Record] = {}
         self._releases: dict[str, list[PaymentReleased]] = {}
         self.unreadable: list[str] = []
+        self.missing: list[str] = []
 
     def __len__(self) -> int:
         return len(self._records)
@@ -77,6 +78,11 @@ class Records:
     def take_unreadable(self, where: str, reason: str) -> None:
         """Note a message that is no event: it may be about a payment of the period, so the audit is incomplete."""
         self.unreadable.append(f"{where}: {reason}")
+
+    def take_missing(self, stream: str, first: int, last: int) -> None:
+        """Note sequences of a stream that loses none, which have no message: whatever they were is not audited."""
+        where = f"{first} to {last}" if last > first else f"{first}"
+        self.missing.append(f"{stream} {where}: {last - first + 1} lost")
 
     def _of(self, payment_id: str) -> Record:
         record = self._records.get(payment_id)

@@ -12,13 +12,17 @@ EXIT_INCOMPLETE = 3
 
 @dataclass(slots=True)
 class Report:
-    """``ids`` of the period, ``asked`` of them, ``calls`` made, findings by kind, messages that are no events."""
+    """``ids`` of the period, ``asked`` of them, ``calls`` made, findings by kind, messages that are no events.
+
+    ``missing``: how many stretches of SETTLEMENTS have no messages.
+    """
 
     ids: int = 0
     asked: int = 0
     calls: int = 0
     found: Counter[Kind] = field(default_factory=Counter)
     unreadable: int = 0
+    missing: int = 0
 
     @property
     def differences(self) -> int:
@@ -27,8 +31,9 @@ class Report:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every id was answered for by every processor, and every message could be read."""
-        return self.asked == self.ids and not self.unreadable and not self.found[Kind.UNANSWERED]
+        """Whether every id was answered for by every processor, and every message was there and could be read."""
+        is_read = not self.unreadable and not self.missing
+        return self.asked == self.ids and is_read and not self.found[Kind.UNANSWERED]
 
     @property
     def exit_code(self) -> int:

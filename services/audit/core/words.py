@@ -44,7 +44,7 @@ def summary_lines(period: Period, report: Report) -> Iterator[str]:
         unasked = report.ids - report.asked
         yield (
             f"INCOMPLETE   {report.found[Kind.UNANSWERED]} ids unanswered, {unasked} not asked, "
-            f"{report.unreadable} messages unreadable"
+            f"{report.unreadable} messages unreadable, {report.missing} stretches of SETTLEMENTS missing"
         )
 
 
@@ -60,6 +60,7 @@ def summary_document(period: Period, report: Report) -> dict[str, Any]:
             "differences": report.differences,
             "found": {kind.value: report.found[kind] for kind in Kind if report.found[kind]},
             "unreadable": report.unreadable,
+            "missing": report.missing,
             "complete": report.is_complete,
         }
     }

@@ -54,7 +54,7 @@ class Auditing:
     async def run(self, records: Records) -> Report:
         """Fill the empty ``records``, audit them, and return what it came to."""
         await self._streams.read_into(records)
-        report = Report(ids=len(records), unreadable=len(records.unreadable))
+        report = Report(ids=len(records), unreadable=len(records.unreadable), missing=len(records.missing))
         self._progress.begin("asking the processors", len(records))
         left = iter(records)
         async with asyncio.TaskGroup() as tasks:

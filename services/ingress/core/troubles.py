@@ -35,6 +35,7 @@ def troubles(
     book_is_whole: bool,
     conflicts: int,
     unreadable: int,
+    damage: str,
     lately: AbstractSet[Happening],
     left_behind: Mapping[str, int],
 ) -> list[str]:
@@ -45,7 +46,10 @@ def troubles(
     if nats and "nats" not in up:
         return [_silent(nats[0], others_go_on=False)]
     said = [_silent(one, others_go_on=one.service in up) for one in away]
-    if not book_is_whole:
+    if damage:
+        whole = "totals are right, from what was counted before" if book_is_whole else "there are no totals"
+        said.append(f"SETTLEMENTS is damaged: {damage}; {whole}. See the README's Durability")
+    elif not book_is_whole:
         said.append("the ledger is reading what was settled: totals are those of before")
     if failing:
         names = " and ".join(failing)

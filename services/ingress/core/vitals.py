@@ -109,6 +109,7 @@ class Vitals:
                 book_is_whole=not any(life.newest.totals is None for life in ledgers),
                 conflicts=max((life.newest.conflicts for life in ledgers), default=0),
                 unreadable=max((life.newest.unreadable for life in ledgers), default=0),
+                damage=max((life.newest.damage for life in ledgers), default=""),
                 lately=self._lately.happened(now_s),
                 left_behind=left_behind(dispatchers),
             ),

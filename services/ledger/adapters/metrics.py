@@ -24,11 +24,14 @@ _GAUGES = {
     "refused": ("tarifa_ledger_refused", "Payments that the book remembers as refused."),
     "conflicts": ("tarifa_ledger_conflicts", "Settlements that contradict the book, of all that is stored."),
     "unreadable": ("tarifa_ledger_unreadable", "Messages of SETTLEMENTS that are no event."),
+    "missing": ("tarifa_ledger_settlements_missing", "Messages that SETTLEMENTS should have and has not."),
+    "differing": ("tarifa_ledger_stretches_differing", "Stretches of SETTLEMENTS that are not what was counted."),
     "appliedSeq": ("tarifa_ledger_applied_seq", "The sequence of the last settlement in the book."),
     "memoryBytes": ("tarifa_ledger_memory_bytes", "What the book takes of the memory."),
     "snapshotSeq": ("tarifa_ledger_snapshot_seq", "The last settlement that the newest snapshot covers."),
 }
 _COUNTERS = {
+    "reread": ("tarifa_ledger_settlements_reread_total", "Messages of SETTLEMENTS read again and compared."),
     "snapshotsRefused": ("tarifa_ledger_snapshots_refused_total", "Snapshots that could not be used."),
     "snapshotsFailed": ("tarifa_ledger_snapshots_failed_total", "Snapshots that could not be stored."),
 }

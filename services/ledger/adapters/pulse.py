@@ -17,6 +17,7 @@ def pulse_of(instance: str, started_at: datetime, ledger: Answering) -> Callable
             started_at=started_at,
             conflicts=state["conflicts"],
             unreadable=state["unreadable"],
+            damage=ledger.damage,
             totals=ledger.totals(None, None),
         )
 

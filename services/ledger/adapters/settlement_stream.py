@@ -1,5 +1,6 @@
 """SETTLEMENTS, heard from a message on: every one is told, as an event or as a reason why it is none."""
 
+import logging
 from collections.abc import Callable
 
 from services.bus.connection import Bus
@@ -8,7 +9,10 @@ from services.bus.work_queue import Delivery
 from services.contracts.events import NotAnEventError, PaymentRefused, PaymentSettled, Settlement, decode_settlement
 from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
 from services.ledger.core.book import CENTS_MAX
+from services.ledger.core.integrity import Integrity
 from services.ledger.core.snapshot import Position, fingerprint
+
+log = logging.getLogger("tarifa.ledger")
 
 
 class SettlementStream:
@@ -16,12 +20,21 @@ class SettlementStream:
 
     Args:
         bus: the connection.
+        integrity: told each message before it is told to anybody else.
         record: told each event and its sequence.
         skip: told the sequence of each message that is no event, and why.
     """
 
-    def __init__(self, bus: Bus, record: Callable[[Settlement, int], None], skip: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        integrity: Integrity,
+        record: Callable[[Settlement, int], None],
+        skip: Callable[[int, str], None],
+    ) -> None:
         self._bus = bus
+        self._integrity = integrity
+        bus.on_reconnect(integrity.reconnected)
         self._record = record
         self._skip = skip
         self._follower = Follower(bus, SETTLEMENTS, SETTLEMENTS_ALL, self._take)
@@ -43,8 +56,9 @@ class SettlementStream:
 
     @property
     def is_current(self) -> bool:
-        """Whether all has been told that was stored when the connection was last made."""
-        return self._follower.is_caught_up and self._bus.is_connected
+        """Whether all has been told that was stored when the connection was last made, and none of it is missing."""
+        is_read = self._follower.is_caught_up and self._bus.is_connected
+        return is_read and self._integrity.is_whole(self._follower.applied_seq)
 
     async def caught_up(self) -> None:
         """Wait until all has been told that is stored."""
@@ -55,6 +69,9 @@ class SettlementStream:
         await self._follower.run()
 
     def _take(self, delivery: Delivery) -> None:
+        before = self._follower.applied_seq
+        if self._integrity.counted(before, delivery.seq, delivery.data):
+            log.error("ledger.settlements_missing", extra={"first": before + 1, "last": delivery.seq - 1})
         try:
             event = _event(delivery.data)
         except NotAnEventError as error:

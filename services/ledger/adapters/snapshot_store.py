@@ -17,9 +17,9 @@ from services.contracts import subjects
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
-from services.ledger.core.keeping import Absent, Loaded, NotSaved, Restored, Saved, Unusable
+from services.ledger.core.keeping import Absent, Damaged, Loaded, NotSaved, Restored, Saved, Unusable
 from services.ledger.core.restoring import Restoring
-from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Source, UnusableError
+from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Reached, Source, UnusableError
 from services.telling import Trouble
 
 TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
@@ -44,6 +44,10 @@ class _NotStoredError(Exception):
     """A chunk or the manifest was not stored."""
 
 
+class _LostError(Exception):
+    """SETTLEMENTS does not hold any more what was read of it."""
+
+
 class SnapshotStore:
     """The port ``Snapshots`` of the flow."""
 
@@ -51,6 +55,7 @@ class SnapshotStore:
         self._bus = bus
         self._source: Source | None = None
         self._kept: _Kept | None = None
+        self._not_noted = Trouble(log, "ledger.reached_not_stored")
 
     async def load(self, book: Book) -> Loaded:
         """Take the newest snapshot into an empty book; the book is empty again where that fails."""
@@ -58,7 +63,11 @@ class SnapshotStore:
         self._source = source
         for attempt in range(1, TRIES_MAX + 1):
             try:
+                await self._check_reached(source, last_seq)
                 return await self._load(book, source, last_seq)
+            except _LostError as error:
+                book.clear()
+                return Damaged(str(error))
             except UnusableError as error:
                 reason = str(error)
                 break
@@ -76,13 +85,25 @@ class SnapshotStore:
         except (BusAwayError, api.ApiError, _NotStoredError, ValueError) as error:
             return NotSaved(str(error))
 
+    async def note_reached(self, position: Position) -> None:
+        """Store how far SETTLEMENTS was read."""
+        if self._source is None:
+            return
+        data = snapshot.encode_reached(Reached(self._source, position))
+        try:
+            await self._store(subjects.SNAPSHOT_REACHED, data)
+        except (BusAwayError, api.ApiError, _NotStoredError) as error:
+            self._not_noted.tell(str(error))
+        else:
+            self._not_noted.over()
+
     async def _load(self, book: Book, source: Source, last_seq: int) -> Loaded:
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
         if found is None:
             return Absent()
         manifest = snapshot.decode_manifest(found.data)
-        snapshot.check_source(manifest, source, last_seq)
-        await self._check_position(manifest.position)
+        snapshot.check_source(manifest.source, source)
+        await self._check_position(manifest.position, last_seq)
         restoring = Restoring(book, manifest)
         for first in range(0, manifest.chain.chunks, TOGETHER_READ):
             for data in await self._chunks(manifest, range(first, first + TOGETHER_READ)):
@@ -91,13 +112,24 @@ class SnapshotStore:
         self._kept = _Kept(found.seq, manifest.chain, book.picture().clearings)
         return Restored(manifest.position, manifest.counts)
 
-    async def _check_position(self, position: Position) -> None:
-        # A server that was killed may have lost its last messages, and given their sequences to others since.
+    async def _check_reached(self, source: Source, last_seq: int) -> None:
+        # A snapshot lags: only this knows that the newest messages were there.
+        found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_REACHED)
+        if found is None:
+            return
+        reached = snapshot.decode_reached(found.data)
+        if reached.source == source:
+            await self._check_position(reached.position, last_seq)
+
+    async def _check_position(self, position: Position, last_seq: int) -> None:
+        if position.seq > last_seq:
+            raise _LostError(f"it was read up to message {position.seq}, and now ends at {last_seq}")
         message = await first_from(self._bus, subjects.SETTLEMENTS, position.seq, subjects.SETTLEMENTS_ALL)
         if message is None or message.seq != position.seq:
-            raise UnusableError(f"there is no message {position.seq} any more")
+            raise _LostError(f"message {position.seq}, which was read, is missing")
+        # A server that lost its last messages gives their sequences to others.
         if snapshot.fingerprint(message.subject, message.data) != position.fingerprint:
-            raise UnusableError(f"message {position.seq} is another one")
+            raise _LostError(f"message {position.seq} is another one than was read")
 
     async def _chunks(self, manifest: Manifest, numbers: range) -> list[bytes]:
         generation = manifest.chain.generation
@@ -169,6 +201,4 @@ class SnapshotStore:
     async def _source_now(self) -> tuple[Source, int]:
         """Return what SETTLEMENTS is, and its last sequence."""
         info = await api.call(self._bus, f"STREAM.INFO.{subjects.SETTLEMENTS}")
-        state = info["state"]
-        first_seq = max(1, int(state["first_seq"]))  # 0 where nothing was ever stored
-        return Source(str(info["created"]), first_seq, int(state.get("num_deleted", 0))), int(state["last_seq"])
+        return Source(str(info["created"])), int(info["state"]["last_seq"])

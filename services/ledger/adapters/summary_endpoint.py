@@ -35,6 +35,13 @@ class Answering(Protocol):
     ) -> dict[str, summary.Totals] | None:
         """Return the totals of a period as of a moment, or None while they would not be whole."""
 
+    @property
+    def damage(self) -> str:
+        """What is wrong with SETTLEMENTS, in words; "" where nothing is."""
+
+    def why_not(self) -> str:
+        """Return why there are no totals now."""
+
     def state(self) -> dict[str, int | bool]:
         """Return what an operator asks first."""
 
@@ -64,7 +71,7 @@ class SummaryEndpoint:
         from_us, to_us, at = _period(data)
         totals = await self._ledger.summary(from_us, to_us, at)
         if totals is None:
-            raise CannotAnswerError(NOT_NOW, "the ledger has not read all settlements yet; ask again")
+            raise CannotAnswerError(NOT_NOW, self._ledger.why_not())
         return summary.encode(summary.SummaryAnswered(totals))
 
     async def state(self, _data: bytes) -> bytes:

@@ -25,7 +25,14 @@ class Unusable:
     reason: str
 
 
-Loaded = Restored | Absent | Unusable
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """SETTLEMENTS has lost what was read of it before: no book made of it would be whole. The book is empty."""
+
+    reason: str
+
+
+Loaded = Restored | Absent | Unusable | Damaged
 
 
 @dataclass(frozen=True, slots=True)

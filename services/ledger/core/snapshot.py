@@ -14,8 +14,9 @@ from hashlib import blake2b
 import msgspec
 
 from services.ledger.core.columns import ID_BYTES, Block, Picture
+from services.ledger.core.sums import SumsTaken
 
-FORMAT = 1  # of chunks and manifest; another one is not read
+FORMAT = 2  # of chunks and manifest; another one is not read
 CHUNK_ROWS = 1_400
 MANIFEST_BYTES_MAX = CHUNK_BYTES_MAX = 48 * 1024  # the sandbox's nats-server takes no message above 64 KB
 
@@ -29,11 +30,9 @@ class UnusableError(ValueError):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The stream that a book was made of: a name may be given to another one, and messages can be deleted."""
+    """The stream that a book was made of: a name may be given to another one."""
 
     created: str
-    first_seq: int
-    deleted: int
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -43,11 +42,20 @@ class Position(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """How far a stream was read for certain, be it further than any snapshot: what must be there after a restart."""
+
+    source: Source
+    position: Position
+
+
 class Counts(msgspec.Struct, frozen=True):
-    """What the ledger counts beside the book, over all messages that it has read."""
+    """What the ledger knows beside the book, of all messages that it has read; ``missing`` sequences had none."""
 
     conflicts: int = 0
     unreadable: int = 0
+    missing: int = 0
+    sums: SumsTaken = SumsTaken()
 
 
 class Chain(msgspec.Struct, frozen=True):
@@ -82,6 +90,7 @@ class _Head(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 _head = msgspec.json.Decoder(_Head)
 _manifest = msgspec.json.Decoder(Manifest)
+_reached = msgspec.json.Decoder(Reached)
 
 
 def fingerprint(subject: str, data: bytes) -> str:
@@ -128,16 +137,31 @@ def decode_manifest(data: bytes) -> Manifest:
     return manifest
 
 
-def check_source(manifest: Manifest, source: Source, last_seq: int) -> None:
-    """Make sure that the snapshot is of this stream, as it is now.
+def encode_reached(reached: Reached) -> bytes:
+    """Return it as UTF-8 JSON."""
+    return _encoder.encode(reached)
+
+
+def decode_reached(data: bytes) -> Reached:
+    """Read it.
 
     Raises:
-        UnusableError: it is of another one, or messages were deleted since, or the stream ends before it.
+        UnusableError: it is none.
     """
-    if manifest.source != source:
-        raise UnusableError(f"it is of {manifest.source}, and now there is {source}")
-    if manifest.position.seq > last_seq:
-        raise UnusableError(f"it covers {manifest.position.seq}, but the stream ends at {last_seq}")
+    try:
+        return _reached.decode(data)
+    except msgspec.MsgspecError as error:
+        raise UnusableError(f"how far was read before cannot be read: {error}") from error
+
+
+def check_source(found: Source, source: Source) -> None:
+    """Make sure that what was kept is of this stream, and not of one that had its name.
+
+    Raises:
+        UnusableError: it is of another one.
+    """
+    if found != source:
+        raise UnusableError(f"it is of {found}, and now there is {source}")
 
 
 def encode_chunk(chain: Chain, block: Block) -> tuple[bytes, Chain]:

@@ -17,6 +17,7 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import Book, Conflicting, Recorded, Repeated
 from services.ledger.core.columns import Picture
+from services.ledger.core.integrity import Integrity
 from services.ledger.core.lately import Lately
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.flow.ports import Clock, Dispatchers, Record, Settlements, Skip
@@ -47,10 +48,16 @@ class Ledger:
             sequence of a message that is no event and why it is none.
         dispatchers: who stores them.
         clock: the time.
+        integrity: what is known about the stream that the settlements are read from.
     """
 
     def __init__(
-        self, book: Book, listen: Callable[[Record, Skip], Settlements], dispatchers: Dispatchers, clock: Clock
+        self,
+        book: Book,
+        listen: Callable[[Record, Skip], Settlements],
+        dispatchers: Dispatchers,
+        clock: Clock,
+        integrity: Integrity,
     ) -> None:
         self.book = book
         self.counted_after = Durations()
@@ -61,33 +68,35 @@ class Ledger:
         self.kept = Kept()
         self._conflicts = 0
         self._unreadable = 0
-        self._settlements = listen(self.record, self.skip)
+        self.integrity = integrity
+        self.settlements = listen(self.record, self.skip)
 
     async def run(self) -> None:
         """Follow the settlements until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._settlements.run())
+            tasks.create_task(self.settlements.run())
             tasks.create_task(self._tell_when_ready())
 
     def resume(self, position: Position, counts: Counts) -> None:
         """Go on after a position, with the book as it was there; before ``run``."""
         self._conflicts, self._unreadable = counts.conflicts, counts.unreadable
-        self._settlements.resume_after(position.seq)
+        self.integrity.resume(counts.missing, counts.sums)
+        self.settlements.resume_after(position.seq)
 
     def picture(self) -> tuple[Picture, Position, Counts] | None:
-        """Return all that the ledger knows and how far it has come; None while that is nothing new.
+        """Return all that the ledger knows and how far it has come; None while that is nothing new, or not whole.
 
         Of one moment: an event is in the book, and its sequence is the last one told, without a pause in between.
         """
-        position = self._settlements.position()
-        if position is None:
+        position = self.settlements.position()
+        if position is None or not self.integrity.is_whole(position.seq):
             return None
-        return self.book.picture(), position, Counts(self._conflicts, self._unreadable)
+        return self.book.picture(), position, Counts(self._conflicts, self._unreadable, *self.integrity.taken())
 
     @property
     def applied_seq(self) -> int:
         """The sequence of the last message in the book."""
-        return self._settlements.applied_seq
+        return self.settlements.applied_seq
 
     def record(self, event: Settlement, seq: int) -> None:
         """Take one event into the book."""
@@ -112,7 +121,7 @@ class Ledger:
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals] | None:
         """Return the totals of a period of what is in the book, or None while that is not whole."""
-        return self.book.totals(from_us, to_us) if self._settlements.is_current else None
+        return self.book.totals(from_us, to_us) if self.settlements.is_current else None
 
     async def summary(self, from_us: int | None, to_us: int | None, at: datetime | None) -> dict[str, Totals] | None:
         """Return the totals of a period as of a moment (None: now), or None while the book is not whole.
@@ -120,7 +129,7 @@ class Ledger:
         Of what is settled lately it has all that dispatchers had been answered by that moment, and nothing that they
         were answered later, by their own clocks; takes at most 0.3 s for that, and then answers with what there is.
         """
-        if not self._settlements.is_current:
+        if not self.settlements.is_current:
             return None
         if to_us is not None and to_us < self._clock.now_us() - RECENT_US:
             return self.totals(from_us, to_us)
@@ -146,6 +155,17 @@ class Ledger:
             if awaited <= seq and not read.done():
                 read.set_result(None)
 
+    @property
+    def damage(self) -> str:
+        """What is wrong with SETTLEMENTS, in words; "" where nothing is."""
+        return self.integrity.damage
+
+    def why_not(self) -> str:
+        """Return why there are no totals now."""
+        if self.damage and not self.integrity.is_whole(self.applied_seq):
+            return f"SETTLEMENTS is damaged: {self.damage}; totals would be wrong, and an operator must decide"
+        return "the ledger has not read all settlements yet; ask again"
+
     def state(self) -> dict[str, int | bool]:
         """Return what an operator asks first. Conflicts and unreadable messages: of all that is stored."""
         return {
@@ -153,8 +173,11 @@ class Ledger:
             "refused": self.book.refused,
             "conflicts": self._conflicts,
             "unreadable": self._unreadable,
-            "appliedSeq": self._settlements.applied_seq,
-            "caughtUp": self._settlements.is_current,
+            "appliedSeq": self.settlements.applied_seq,
+            "caughtUp": self.settlements.is_current,
+            "missing": self.integrity.missing,
+            "differing": self.integrity.differing,
+            "reread": self.integrity.reread,
             "memoryBytes": self.book.memory_bytes,
             "snapshotSeq": self.kept.seq,
             "snapshotsRefused": self.kept.refused,
@@ -165,7 +188,7 @@ class Ledger:
         recording = self.book.record(event)
         match recording:
             case Recorded():
-                if isinstance(event, PaymentSettled) and self._settlements.is_current:
+                if isinstance(event, PaymentSettled) and self.settlements.is_current:
                     self._note_counted(event)
             case Repeated():
                 pass
@@ -183,10 +206,10 @@ class Ledger:
     async def _tell_when_ready(self) -> None:
         clock = asyncio.get_running_loop().time
         start_s = clock()
-        await self._settlements.caught_up()
+        await self.settlements.caught_up()
         fields = {
             "entries": self.book.entries,
-            "seq": self._settlements.applied_seq,
+            "seq": self.settlements.applied_seq,
             "seconds": round(clock() - start_s, 3),
         }
         log.info("ledger.ready", extra=fields)

@@ -8,13 +8,14 @@ import asyncio
 import logging
 from typing import assert_never
 
-from services.ledger.core.keeping import Absent, NotSaved, Restored, Saved, Unusable
+from services.ledger.core.keeping import Absent, Damaged, NotSaved, Restored, Saved, Unusable
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.pauses import Pauses
-from services.ledger.flow.ports import Snapshots
+from services.ledger.flow.ports import Checks, Snapshots
 
 LOOK_EVERY_S = 0.25
 AGAIN_AFTER_S = 10.0
+NOTE_EVERY_S = 2.0  # what is stored after the last note, and lost before the next start, nobody misses
 STOP_WITHIN_S = 3.0
 # At the end a shorter tail than in running is worth a snapshot; a very short one is sooner read than stored.
 AT_STOP_SHARE = 10
@@ -29,27 +30,33 @@ class Keeper:
         ledger: with an empty book.
         snapshots: where they are kept.
         every: so many settlements after one snapshot the next is due.
+        checker: looks whether what is counted is still stored, while the ledger runs.
     """
 
-    def __init__(self, ledger: Ledger, snapshots: Snapshots, every: int) -> None:
+    def __init__(self, ledger: Ledger, snapshots: Snapshots, every: int, checker: Checks) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
         self._every = every
+        self._checker = checker
+        self._noted = (0, 0)
 
     async def run(self) -> None:
         """Restore the book, then count, and keep it, until cancelled."""
-        await self._restore()
+        if not await self._restore():
+            await asyncio.Event().wait()  # nothing is counted; it is told until an operator has decided
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ledger.run())
+            tasks.create_task(self._checker.run())
             tasks.create_task(self._save_when_due())
+            tasks.create_task(self._note_again_and_again())
 
     async def stop(self) -> None:
         """Store a last snapshot if enough is new; after ``run`` was cancelled. Gives up where that takes long."""
-        if self._new < max(1, self._every // AT_STOP_SHARE):
-            return
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                await self._save()
+                await self._note_reached()
+                if self._new >= max(1, self._every // AT_STOP_SHARE):
+                    await self._save()
         except TimeoutError:
             log.warning("ledger.snapshot_given_up", extra={"seconds": STOP_WITHIN_S})
 
@@ -57,7 +64,8 @@ class Keeper:
     def _new(self) -> int:
         return self._ledger.applied_seq - self._ledger.kept.seq
 
-    async def _restore(self) -> None:
+    async def _restore(self) -> bool:
+        """Take the newest snapshot into the book; return whether what is stored can be counted."""
         clock = asyncio.get_running_loop().time
         start_s = clock()
         loaded = await self._snapshots.load(self._ledger.book)
@@ -76,8 +84,24 @@ class Keeper:
                 log.error("ledger.snapshot_refused", extra={"reason": reason})
             case Absent():
                 log.info("ledger.no_snapshot")
+            case Damaged(reason):
+                self._ledger.integrity.broken(reason)
+                log.error("ledger.settlements_damaged", extra={"damage": reason})
+                return False
             case _:
                 assert_never(loaded)
+        return True
+
+    async def _note_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(NOTE_EVERY_S)
+            await self._note_reached()
+
+    async def _note_reached(self) -> None:
+        position = self._ledger.settlements.position()
+        if position is not None and (position.seq, self._ledger.kept.seq) != self._noted:
+            await self._snapshots.note_reached(position)
+            self._noted = position.seq, self._ledger.kept.seq  # a new snapshot may have purged the note
 
     async def _save_when_due(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from typing import Protocol
 from services.contracts.events import Settlement
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
+from services.ledger.core.integrity import Extent
 from services.ledger.core.keeping import Loaded, NotSaved, Saved
 from services.ledger.core.lately import Cut
 from services.ledger.core.snapshot import Counts, Position
@@ -64,3 +65,26 @@ class Snapshots(Protocol):
 
     async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
         """Replace it; whatever fails on the way leaves the one before."""
+
+    async def note_reached(self, position: Position) -> None:
+        """Store how far was read, which a later ``load`` must find again; where that fails it is logged."""
+
+
+class Checks(Protocol):
+    """Looks whether what is counted is still stored."""
+
+    async def run(self) -> None:
+        """Look until cancelled; raises StoreWentBackError where it is other than what was counted."""
+
+
+class Stored(Protocol):
+    """SETTLEMENTS as it is stored now, read again without consuming anything. Every method raises AwayError."""
+
+    async def extent(self) -> Extent:
+        """Return what the server says of it."""
+
+    async def is_there(self, position: Position) -> bool | None:
+        """Return whether a message is still stored; None: another one has its sequence."""
+
+    async def read(self, first: int, count: int) -> list[tuple[int, bytes]]:
+        """Return sequence and data of the messages from a sequence on, at most so many; none: there are no more."""

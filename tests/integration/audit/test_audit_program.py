@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.bus import api
 from services.bus.state import stream_state
 from services.contracts import subjects
 from tests.integration.audit.audit_programs import AT, AtTerminal, Ended, House, stored
@@ -158,6 +159,19 @@ async def test_nothing_is_consumed(house: House) -> None:
     assert before == after
     assert kinds(ended) == {waiting: {"waiting_but_charged"}, settled: {"settled_nowhere"}}
     assert ended.summary["ids"] == 2
+
+
+async def test_settlements_that_are_missing_make_an_audit_incomplete(house: House) -> None:
+    """SETTLEMENTS loses none: a gap and a lost end are named, whatever they were about."""
+    for _ in range(4):
+        house.default.book(await house.settle("default"))
+    for seq in (2, 4):
+        await api.call(house.bus, f"STREAM.MSG.DELETE.{subjects.SETTLEMENTS}", {"seq": seq})
+    ended = await house.audit()
+    assert ended.status == 3
+    assert "missing  SETTLEMENTS 2: 1 lost" in ended.out
+    assert "missing  SETTLEMENTS 4: 1 lost" in ended.out
+    assert "2 stretches of SETTLEMENTS missing" in ended.out
 
 
 async def test_a_processor_that_fails_payments_is_asked_all_the_same(house: House) -> None:

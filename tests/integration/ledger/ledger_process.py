@@ -58,6 +58,11 @@ class LedgerProcess:
         assert self._process is not None
         return self._process.wait(PATIENCE_S)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None and self._process.poll() is None
+
     def discard(self) -> None:
         """Have it gone, if it was ever there."""
         if self._process is not None and self._process.poll() is None:

@@ -31,7 +31,7 @@ from tests.nats_server import PATIENCE_S, NatsServer, until
 
 CLEARED = SettlementsCleared(datetime(2025, 8, 1, 13, tzinfo=UTC))
 PROCESSORS = ("default", "fallback", "third")
-OF_SNAPSHOTS = {"memoryBytes", "snapshotSeq", "snapshotsRefused", "snapshotsFailed"}
+OF_SNAPSHOTS = {"memoryBytes", "reread", "snapshotSeq", "snapshotsRefused", "snapshotsFailed"}
 PERIODS = (
     b"{}",
     b'{"from": "2025-08-01T12:00:00.100Z", "to": "2025-08-01T12:00:00.777Z"}',

@@ -75,7 +75,7 @@ def test_the_summary() -> None:
         "ids          4, asked 3, in 7 calls",
         "differences  3: charged_twice 2, settled_nowhere 1",
         "information  1: released 1",
-        "INCOMPLETE   1 ids unanswered, 1 not asked, 1 messages unreadable",
+        "INCOMPLETE   1 ids unanswered, 1 not asked, 1 messages unreadable, 0 stretches of SETTLEMENTS missing",
     ]
     assert summary_document(Period(AT), report)["summary"] == {
         "from": STAMP,
@@ -86,6 +86,7 @@ def test_the_summary() -> None:
         "differences": 3,
         "found": {"charged_twice": 2, "settled_nowhere": 1, "released": 1, "unanswered": 1},
         "unreadable": 1,
+        "missing": 0,
         "complete": False,
     }
 

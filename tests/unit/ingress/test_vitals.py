@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from services.contracts.processor import Processor
 from services.contracts.pulse import ProcessorSeen
@@ -228,6 +229,17 @@ def test_contradictions_in_the_ledger_are_for_a_person_to_know() -> None:
         "settlements that contradict others: 2; run the audit",
         "messages in SETTLEMENTS that cannot be read: 1; see the ledger's log",
     ]
+
+
+@pytest.mark.parametrize(
+    ("totals", "meaning"), [({}, "totals are right, from what was counted before"), (None, "there are no totals")]
+)
+def test_damage_in_settlements_is_for_a_person_to_know(totals: dict[str, Totals] | None, meaning: str) -> None:
+    """What it is, and whether totals can be trusted; that the ledger reads is then no news."""
+    hurt = replace(ledger(totals), damage="3 of its messages are missing")
+    document = Watched().seconds(2, ingress(0), dispatcher(), hurt)
+    said = f"SETTLEMENTS is damaged: 3 of its messages are missing; {meaning}. See the README's Durability"
+    assert document["troubles"] == [said]
 
 
 def test_a_processor_that_is_not_configured_any_more_does_not_vanish() -> None:

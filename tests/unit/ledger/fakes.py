@@ -1,8 +1,11 @@
 """Fakes of the ledger's own small ports."""
 
+import asyncio
 from datetime import datetime
 
+from services.ledger.core.integrity import Extent
 from services.ledger.core.lately import Cut
+from services.ledger.core.snapshot import Position, fingerprint
 
 
 class NoDispatchers:
@@ -32,3 +35,44 @@ class StillClock:
     def now_us(self) -> int:
         """Return it."""
         return self.us
+
+
+class NoChecks:
+    """Nobody looks at what is stored."""
+
+    async def run(self) -> None:
+        """Find nothing."""
+        await asyncio.Event().wait()
+
+
+class StoredInHand:
+    """A stream of messages that the test puts there, and takes away."""
+
+    def __init__(self) -> None:
+        self.messages: dict[int, bytes] = {}
+        self.last_seq = 0
+        self.created = "then"
+
+    def store(self, count: int) -> None:
+        """Store so many more."""
+        for seq in range(self.last_seq + 1, self.last_seq + count + 1):
+            self.messages[seq] = b"message %d" % seq
+            self.last_seq = seq
+
+    def position(self, seq: int) -> Position:
+        """Return the position of a message as it is now."""
+        return Position(seq, fingerprint("", self.messages[seq]))
+
+    async def extent(self) -> Extent:
+        """Return what a server would say."""
+        return Extent(self.created, len(self.messages), self.last_seq)
+
+    async def is_there(self, position: Position) -> bool | None:
+        """Return whether it is; None: another one."""
+        if position.seq not in self.messages:
+            return False
+        return True if self.position(position.seq) == position else None
+
+    async def read(self, first: int, count: int) -> list[tuple[int, bytes]]:
+        """Return some messages."""
+        return [(seq, data) for seq, data in sorted(self.messages.items()) if seq >= first][:count]

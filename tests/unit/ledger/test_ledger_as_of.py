@@ -11,6 +11,7 @@ from services.contracts.money import Cents
 from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import Book
+from services.ledger.core.integrity import Integrity
 from services.ledger.core.lately import LATELY_S, Cut
 from services.ledger.flow.counting import RECENT_US, Ledger
 from services.ledger.flow.ports import Record, Skip
@@ -61,7 +62,7 @@ class Told:
     def __init__(self) -> None:
         self.dispatchers, self.clock = NoDispatchers(), StillClock()
         self.clock.us = NOON_US
-        self.ledger = Ledger(Book(("default",)), self._listen, self.dispatchers, self.clock)
+        self.ledger = Ledger(Book(("default",)), self._listen, self.dispatchers, self.clock, Integrity())
 
     def _listen(self, record: Record, skip: Skip) -> Stream:
         self.stream = Stream(record, skip)

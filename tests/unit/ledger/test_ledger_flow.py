@@ -14,6 +14,7 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.adapters.summary_endpoint import SummaryEndpoint
 from services.ledger.core.book import Book
+from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.ports import Record, Skip
@@ -60,14 +61,14 @@ class StreamInHand:
 @pytest.fixture
 def ledger() -> Ledger:
     """A ledger of two processors over a stream in the test's hand."""
-    return Ledger(Book(("default", "fallback")), StreamInHand, NoDispatchers(), StillClock())
+    return Ledger(Book(("default", "fallback")), StreamInHand, NoDispatchers(), StillClock(), Integrity())
 
 
 @pytest.fixture
 def stream(ledger: Ledger) -> StreamInHand:
     """The stream of that ledger."""
-    assert isinstance(ledger._settlements, StreamInHand)
-    return ledger._settlements
+    assert isinstance(ledger.settlements, StreamInHand)
+    return ledger.settlements
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
@@ -129,6 +130,8 @@ def test_picture_is_of_what_was_told(ledger: Ledger, stream: StreamInHand) -> No
     stream.record(SETTLED, 1)
     stream.skip(2, "not JSON")
     stream.told = Position(2, "x")
+    assert ledger.picture() is None  # nobody has looked whether that is all
+    ledger.integrity.looked(Extent("then", 2, 2), 2)
     picture = ledger.picture()
     assert picture is not None
     assert (picture[0].entries, *picture[1:]) == (1, Position(2, "x"), Counts(0, 1))

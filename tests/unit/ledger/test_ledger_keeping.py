@@ -12,13 +12,14 @@ from services.contracts.events import PaymentSettled
 from services.contracts.money import Cents
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
+from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.keeping import Absent, Loaded, NotSaved, Restored, Saved, Unusable
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.flow import keeping
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.keeping import Keeper
 from services.ledger.flow.ports import Record, Skip
-from tests.unit.ledger.fakes import NoDispatchers, StillClock
+from tests.unit.ledger.fakes import NoChecks, NoDispatchers, StillClock
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 EVERY = 50
@@ -63,6 +64,7 @@ class SnapshotsInHand:
         self.saved: Saved | NotSaved = Saved(1, 1, 34)
         self.hangs = False
         self.seqs: list[int] = []
+        self.noted: list[int] = []
 
     async def load(self, _book: Book) -> Loaded:
         """Return what was said."""
@@ -76,16 +78,21 @@ class SnapshotsInHand:
             await asyncio.Event().wait()
         return self.saved
 
+    async def note_reached(self, position: Position) -> None:
+        """Take note."""
+        self.noted.append(position.seq)
+
 
 class Kept:
     """A ledger, what it reads, where it is kept, and who keeps it."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger(Book(("default",)), StreamOnDemand, NoDispatchers(), StillClock())
-        assert isinstance(self.ledger._settlements, StreamOnDemand)
-        self.stream = self.ledger._settlements
+        self.ledger = Ledger(Book(("default",)), StreamOnDemand, NoDispatchers(), StillClock(), Integrity())
+        assert isinstance(self.ledger.settlements, StreamOnDemand)
+        self.stream = self.ledger.settlements
         self.snapshots = SnapshotsInHand()
-        self.keeper = Keeper(self.ledger, self.snapshots, EVERY)
+        self.ledger.integrity.looked(Extent("then", 0, 0), 0)
+        self.keeper = Keeper(self.ledger, self.snapshots, EVERY, NoChecks())
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for it."""
@@ -98,6 +105,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
     """A ledger that is looked at without a pause."""
     monkeypatch.setattr(keeping, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(keeping, "AGAIN_AFTER_S", 0)
+    monkeypatch.setattr(keeping, "NOTE_EVERY_S", 0)
     return Kept()
 
 

@@ -10,6 +10,7 @@ from services.contracts.events import PaymentSettled
 from services.contracts.money import Cents
 from services.ledger.adapters.metrics import of_ledger
 from services.ledger.core.book import Book
+from services.ledger.core.integrity import Integrity
 from services.ledger.flow.counting import Ledger
 from tests.scraped import Scraped, told
 from tests.unit.ledger.fakes import NoDispatchers, StillClock
@@ -49,7 +50,9 @@ def settlements() -> Settlements:
 @pytest.fixture
 def ledger(settlements: Settlements) -> Ledger:
     """A ledger over that stream."""
-    return Ledger(Book(("default", "fallback")), lambda _record, _skip: settlements, NoDispatchers(), StillClock())
+    return Ledger(
+        Book(("default", "fallback")), lambda _record, _skip: settlements, NoDispatchers(), StillClock(), Integrity()
+    )
 
 
 async def read(ledger: Ledger) -> Scraped:

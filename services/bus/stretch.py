@@ -1,0 +1,42 @@
+"""Messages of a stream read again, some hundreds by one Direct Get: nothing is consumed, and no consumer made."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from services.bus.connection import Bus, BusAwayError
+
+STRETCH_TIMEOUT_S = 5.0
+_NOT_FOUND = "404"
+_END = "204"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One message: its sequence and its data."""
+
+    seq: int
+    data: bytes
+
+
+async def read_stretch(bus: Bus, stream: str, first: int, count: int) -> list[Found]:
+    """Return the messages from a sequence on, ``count`` at most; none: there are no more.
+
+    A message that its server finds damaged is passed over like one that was deleted. With several replicas any of them
+    answers, and one that lags ends early.
+
+    Raises:
+        BusAwayError: no complete answer.
+    """
+    # Without a subject: with one the server counts, for each answer, what is left of it.
+    request = orjson.dumps({"seq": first, "batch": count})
+    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, STRETCH_TIMEOUT_S)
+    status = end.headers.get("Status")
+    if status == _NOT_FOUND and not messages:
+        return []
+    if status != _END:
+        raise BusAwayError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
+    try:
+        return [Found(int(message.headers["Nats-Sequence"]), message.data) for message in messages]
+    except (KeyError, ValueError) as error:
+        raise BusAwayError(f"unreadable answer of {stream}") from error

@@ -1,0 +1,44 @@
+"""SETTLEMENTS as it is stored now: what the server says of it, and its messages read again."""
+
+from services.bus import api
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import first_from
+from services.bus.stretch import read_stretch
+from services.contracts.away import AwayError
+from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
+from services.ledger.core.integrity import Extent
+from services.ledger.core.snapshot import Position, fingerprint
+
+
+class StoredSettlements:
+    """The port ``Stored`` of the flow."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def extent(self) -> Extent:
+        """Return what the server says of it."""
+        try:
+            info = await api.call(self._bus, f"STREAM.INFO.{SETTLEMENTS}")
+        except (BusAwayError, api.ApiError) as error:
+            raise AwayError(str(error)) from error
+        state = info["state"]
+        return Extent(str(info["created"]), int(state["messages"]), int(state["last_seq"]))
+
+    async def is_there(self, position: Position) -> bool | None:
+        """Return whether a message is still stored; None: another one has its sequence."""
+        try:
+            message = await first_from(self._bus, SETTLEMENTS, position.seq, SETTLEMENTS_ALL)
+        except BusAwayError as error:
+            raise AwayError(str(error)) from error
+        if message is None or message.seq != position.seq:
+            return False
+        return True if fingerprint(message.subject, message.data) == position.fingerprint else None
+
+    async def read(self, first: int, count: int) -> list[tuple[int, bytes]]:
+        """Return sequence and data of the messages from a sequence on, at most so many; none: there are no more."""
+        try:
+            found = await read_stretch(self._bus, SETTLEMENTS, first, count)
+        except BusAwayError as error:
+            raise AwayError(str(error)) from error
+        return [(message.seq, message.data) for message in found]

@@ -1,0 +1,115 @@
+"""Whether SETTLEMENTS still is what was counted, and whether what was counted is all of it.
+
+Two different questions. A message that is damaged after it was counted makes the stream wrong and not the book, which
+goes on answering; one that is lost before it was counted makes the book short, and then nothing may be answered.
+Sequences are given out one after another, and SETTLEMENTS loses none: each one that is not there is a lost settlement,
+unless an operator has said that so many are known to be missing.
+"""
+
+from dataclasses import dataclass
+
+from services.ledger.core.sums import Stretch, Sums, SumsTaken
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A stream by its server's word: when it was made, how many messages it holds, and its last sequence."""
+
+    created: str
+    messages: int
+    last_seq: int
+
+    @property
+    def missing(self) -> int:
+        """How many sequences have no message."""
+        return self.last_seq - self.messages
+
+
+class Integrity:
+    """What is known about SETTLEMENTS.
+
+    Args:
+        known_missing: so many sequences without a message are accepted, wherever they are (SETTLEMENTS_MISSING).
+    """
+
+    def __init__(self, known_missing: int = 0) -> None:
+        self.reread = 0  # messages that were read again and compared
+        self._known = known_missing
+        self._sums = Sums()
+        self._missing = 0  # sequences that were passed over while counting
+        self._missing_stored = 0  # by the server's word
+        self._must_reach: int | None = None  # None: nobody has looked since the connection was made
+        self._differing: list[Stretch] = []
+        self._broken = ""
+
+    def counted(self, before: int, seq: int, data: bytes) -> int:
+        """Note that a message is counted which follows ``before``; return how many sequences between have none."""
+        passed_over = seq - before - 1
+        self._missing += passed_over
+        self._sums.add(seq, data)
+        return passed_over
+
+    def resume(self, missing: int, sums: SumsTaken) -> None:
+        """Go on with what a snapshot says."""
+        self._missing, self._sums = missing, Sums(sums)
+
+    def broken(self, reason: str) -> None:
+        """Note that no book can be made of what is stored."""
+        self._broken = reason
+
+    def looked(self, extent: Extent, must_reach: int) -> None:
+        """Note what the server says, and up to which sequence a whole book must have counted by now."""
+        self._missing_stored, self._must_reach = extent.missing, must_reach
+
+    def reconnected(self) -> None:
+        """Note that another server may answer now: nothing is whole until somebody has looked."""
+        self._must_reach = None
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether somebody has looked since the connection was made."""
+        return self._must_reach is not None
+
+    def compared(self, stretch: Stretch, *, holds: bool) -> bool:
+        """Note that a stretch was read again; return whether that is news."""
+        others = [each for each in self._differing if each.last < stretch.first or each.first > stretch.last]
+        was_known = len(others) < len(self._differing)
+        self._differing = others if holds else [*others, stretch]
+        return was_known == holds
+
+    def is_whole(self, applied_seq: int) -> bool:
+        """Return whether all that was ever stored up to what must have been counted is in the book."""
+        if self._must_reach is None or self._broken:
+            return False
+        return self._missing + max(0, self._must_reach - applied_seq) <= self._known
+
+    def stretches(self, applied_seq: int) -> list[Stretch]:
+        """Return what must be found where it is read again."""
+        return self._sums.stretches(applied_seq)
+
+    def taken(self) -> tuple[int, SumsTaken]:
+        """Return what a snapshot holds: the missing sequences passed over, and the sums."""
+        return self._missing, self._sums.taken()
+
+    @property
+    def missing(self) -> int:
+        """How many sequences have no message beyond those that are known to have none."""
+        return max(0, max(self._missing, self._missing_stored) - self._known)
+
+    @property
+    def differing(self) -> int:
+        """How many stretches are not what was counted."""
+        return len(self._differing)
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with the stream, in words that can follow "SETTLEMENTS is damaged:"; "" where nothing is."""
+        said = [self._broken] if self._broken else []
+        if self.missing:
+            said.append(f"{self.missing} of its messages are missing")
+        if self._differing:
+            stretches = sorted(self._differing, key=lambda each: each.first)
+            where = ", ".join(f"{each.first} to {each.last}" for each in stretches[:3])
+            more = f" and {len(stretches) - 3} other stretches" if len(stretches) > 3 else ""  # noqa: PLR2004
+            said.append(f"what is stored at {where}{more} is not what was counted")
+        return "; ".join(said)

@@ -1,0 +1,91 @@
+"""What was counted, as one number for each stretch of sequences: read again, a stretch must come to the same.
+
+A message's number is a digest of its sequence and data; a stretch's is the sum of its messages'. So a stretch can be
+summed up message by message, two neighbours can become one when the stream has outgrown them, and neither takes more
+than a number: a stream of any length is some hundred of them, which a snapshot holds beside the book. Against damage,
+not against somebody who makes up messages to fit: a sum is no proof of that.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import msgspec
+
+DIGEST_BYTES = 12
+STRETCHES_MAX = 1024  # in hexadecimal 25 KB of a manifest that may have 48
+LENGTH_AT_START = 64  # 16,384 when there are ten millions
+_MODULUS = 1 << 8 * DIGEST_BYTES
+
+
+class SumsTaken(msgspec.Struct, frozen=True):
+    """The sums of one moment, in hexadecimal: of ``length`` sequences each, from 1 on; the last one may lack some."""
+
+    length: int = LENGTH_AT_START
+    sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Sequences ``first`` to ``last``, both inclusive, and the sum of the messages that were counted there."""
+
+    first: int
+    last: int
+    sum: int
+
+
+def number_of(seq: int, data: bytes) -> int:
+    """Return the number of one message."""
+    return int.from_bytes(blake2b(data, digest_size=DIGEST_BYTES, salt=seq.to_bytes(8, "big")).digest())
+
+
+def added(total: int, number: int) -> int:
+    """Return a sum with one more message in it."""
+    return (total + number) % _MODULUS
+
+
+class Sums:
+    """The sums of all messages counted so far, which come in the order of their sequences."""
+
+    def __init__(self, taken: SumsTaken | None = None) -> None:
+        taken = SumsTaken() if taken is None else taken
+        self._length = taken.length
+        self._sums = [int(text, 16) for text in taken.sums]
+
+    def add(self, seq: int, data: bytes) -> None:
+        """Count one message in."""
+        index = (seq - 1) // self._length
+        while index >= STRETCHES_MAX:
+            self._join_neighbours()
+            index = (seq - 1) // self._length
+        sums = self._sums
+        while len(sums) <= index:
+            sums.append(0)
+        sums[index] = added(sums[index], number_of(seq, data))
+
+    def taken(self) -> SumsTaken:
+        """Return a copy, as a snapshot holds it."""
+        return SumsTaken(self._length, tuple(f"{each:x}" for each in self._sums))
+
+    def stretches(self, last_seq: int) -> list[Stretch]:
+        """Return them as of now, oldest first; ``last_seq`` is the last message counted in."""
+        length = self._length
+        starts = range(1, last_seq + 1, length)
+        sums = self._sums + [0] * (len(starts) - len(self._sums))  # of sequences without a message
+        return [Stretch(first, min(first + length - 1, last_seq), sums[n]) for n, first in enumerate(starts)]
+
+    def _join_neighbours(self) -> None:
+        pairs = zip(self._sums[::2], [*self._sums[1::2], 0], strict=False)
+        self._sums = [added(one, other) for one, other in pairs]
+        self._length *= 2
+
+
+def newest_first(stretches: list[Stretch], below: int, sequences: int) -> list[Stretch]:
+    """Return the newest stretches that begin below a sequence, at least one and at most about so many sequences."""
+    chosen: list[Stretch] = []
+    for stretch in reversed(stretches):
+        if stretch.first >= below:
+            continue
+        if chosen and chosen[0].last - stretch.first >= sequences:
+            break
+        chosen.append(stretch)
+    return chosen

@@ -1,0 +1,155 @@
+"""Checking: is SETTLEMENTS still what was counted?
+
+Every few seconds the server is asked how far the stream reaches and how much it holds, and messages that were counted
+are read again: the newest ones once in ``every_s``, and in the time between some of the older ones, until all were read
+and it begins anew. nats-server itself passes a damaged message over without a word, and looks at what is on the disk
+only when it reads it: reading all again is the only way to know.
+"""
+
+import asyncio
+import logging
+
+from services.contracts.away import AwayError, StoreWentBackError
+from services.ledger.core.integrity import Extent, Integrity
+from services.ledger.core.sums import Stretch, added, newest_first, number_of
+from services.ledger.flow.ports import Settlements, Stored
+from services.telling import Trouble
+
+LOOK_EVERY_S = 1.0
+NOTICED_WITHIN_S = 0.1
+TOGETHER = 50  # read by one request: less than a millisecond of the loop, which a summary may have to wait for
+AGAIN_AFTER_S = 1.0  # a stretch that differs is read once more before that is believed
+
+log = logging.getLogger("tarifa.ledger")
+
+
+class Checker:
+    """Compares what is stored with what was counted.
+
+    Args:
+        settlements: what is counted.
+        stored: what is stored.
+        integrity: what is found out is noted here.
+        per_s: so many messages are read again in a second; 0: none.
+        every_s: the newest ones are read again once in this time.
+    """
+
+    def __init__(
+        self, settlements: Settlements, stored: Stored, integrity: Integrity, *, per_s: int, every_s: float
+    ) -> None:
+        self._settlements = settlements
+        self._stored = stored
+        self._integrity = integrity
+        self._per_s = per_s
+        self._every_s = every_s
+        self._older_below = 1  # 1: begin anew
+        self._extent: Extent | None = None
+        self._damage = ""
+        self._not_looked = Trouble(log, "ledger.settlements_not_looked_at")
+        self._not_read = Trouble(log, "ledger.settlements_not_read_again")
+
+    async def run(self) -> None:
+        """Check until cancelled.
+
+        Raises:
+            StoreWentBackError: what was counted is no longer what the stream holds.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_again_and_again())
+            if self._per_s:
+                tasks.create_task(self._read_again_and_again())
+
+    async def look(self) -> None:
+        """Ask the server how far the stream reaches, and whether it still has the last message that was counted.
+
+        Raises:
+            AwayError: it did not answer.
+            StoreWentBackError: it has another stream, or other messages.
+        """
+        position, applied_seq = self._settlements.position(), self._settlements.applied_seq
+        extent = await self._stored.extent()
+        before, self._extent = self._extent, extent
+        if before is not None and before.created != extent.created:
+            raise StoreWentBackError(f"SETTLEMENTS was made anew at {extent.created}")
+        # What was stored the time before must have been counted by now; what came since may be on its way.
+        self._integrity.looked(extent, extent.last_seq if before is None else min(before.last_seq, extent.last_seq))
+        if extent.last_seq < applied_seq:
+            raise StoreWentBackError(f"SETTLEMENTS ends at {extent.last_seq}, but {applied_seq} was counted")
+        if position is not None and await self._stored.is_there(position) is None:
+            raise StoreWentBackError(f"message {position.seq} of SETTLEMENTS is another one than was counted")
+        self._tell()
+
+    async def read_again(self, stretches: list[Stretch]) -> None:
+        """Read stretches, and compare each with what was counted; raises as ``look``."""
+        for stretch in stretches:
+            holds = await self._sum_of(stretch) == stretch.sum
+            if not holds:
+                # Reading has perhaps made the server give up a part of a block: how far does it reach now?
+                await self.look()
+                await asyncio.sleep(AGAIN_AFTER_S)
+                holds = await self._sum_of(stretch) == stretch.sum
+            if self._integrity.compared(stretch, holds=holds):
+                self._tell()
+
+    async def _look_again_and_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_s = loop.time()
+        while True:
+            # After a reconnect nothing is answered until this has been done.
+            if loop.time() >= next_s or not self._integrity.is_looked_at:
+                next_s = loop.time() + LOOK_EVERY_S
+                try:
+                    await self.look()
+                except AwayError as error:
+                    self._not_looked.tell(str(error))
+                else:
+                    self._not_looked.over()
+            await asyncio.sleep(NOTICED_WITHIN_S)
+
+    async def _read_again_and_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        await self._settlements.caught_up()
+        while True:
+            next_s = loop.time() + self._every_s
+            try:
+                await self.read_again(self._chosen())
+            except AwayError as error:
+                self._not_read.tell(str(error))
+            else:
+                self._not_read.over()
+            await asyncio.sleep(max(0.0, next_s - loop.time()))
+
+    def _chosen(self) -> list[Stretch]:
+        """Return what to read now: the newest stretches, and then as many of the older ones."""
+        applied_seq = self._settlements.applied_seq
+        stretches = self._integrity.stretches(applied_seq)
+        share = int(self._per_s * self._every_s / 2)
+        newest = newest_first(stretches, applied_seq + 1, share)
+        if not newest:
+            return []
+        begin = newest[-1].first
+        older = newest_first(stretches, min(self._older_below, begin) if self._older_below > 1 else begin, share)
+        self._older_below = older[-1].first if older else 1
+        return [*newest, *older]
+
+    async def _sum_of(self, stretch: Stretch) -> int:
+        loop = asyncio.get_running_loop()
+        total, first = 0, stretch.first
+        while first <= stretch.last:
+            next_s = loop.time() + TOGETHER / self._per_s
+            found = await self._stored.read(first, min(TOGETHER, stretch.last - first + 1))
+            for seq, data in found:
+                if seq <= stretch.last:
+                    total = added(total, number_of(seq, data))
+            self._integrity.reread += len(found)
+            first = found[-1][0] + 1 if found else stretch.last + 1
+            await asyncio.sleep(max(0.0, next_s - loop.time()))
+        return total
+
+    def _tell(self) -> None:
+        damage = self._integrity.damage
+        if damage and damage != self._damage:
+            log.error("ledger.settlements_damaged", extra={"damage": damage})
+        elif self._damage and not damage:
+            log.info("ledger.settlements_whole")
+        self._damage = damage

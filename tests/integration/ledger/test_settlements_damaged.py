@@ -1,0 +1,181 @@
+"""SETTLEMENTS damaged on the disk of a real nats-server: found, told, and never an answer that is wrong."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from services.bus import api
+from services.bus.ask import NotAnsweredError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.streams import ensure_streams
+from services.contracts import subjects
+from tests.conftest import LIMITS
+from tests.integration.ledger.damage import blocks, flip_in_length, flip_in_payload, truncate
+from tests.integration.ledger.ledger_process import LedgerProcess, publish, settled, state, totals, totals_after
+from tests.nats_server import NatsServer, until
+
+COUNT = 300  # four blocks of a stream that may hold 128,000 bytes
+SMALL_BLOCKS = 127_000  # nats-server makes blocks of 32,000 bytes where a stream may hold no more than four of them
+RIGHT = {"default": (COUNT, COUNT * 1990), "fallback": (0, 0)}
+FOUND_WITHIN_S = 60.0
+REREAD_EVERY_S = "12"
+ASK_EVERY_S = 0.05
+OLD, LAST = 1, -1
+Damage = Callable[[Path], int]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is done to which block."""
+
+    damage: Damage
+    where: int
+
+    def do(self, server: NatsServer) -> int:
+        """Do it; return the sequence that is hit."""
+        return self.damage(blocks(server.folder / "store")[self.where])
+
+
+CASES = [Case(damage, where) for damage in (flip_in_payload, flip_in_length, truncate) for where in (OLD, LAST)]
+IDS = [f"{case.damage.__name__}_{'last' if case.where == LAST else 'old'}_block" for case in CASES]
+
+
+async def filled(bus: Bus) -> int:
+    """Make the streams, with small blocks, and fill SETTLEMENTS; return the last sequence."""
+    await ensure_streams(bus, replace(LIMITS, settlements_bytes_max=SMALL_BLOCKS))
+    return await publish(bus, [settled(number) for number in range(COUNT)])
+
+
+async def told_of(ledger: LedgerProcess) -> str:
+    """Wait until the ledger has logged damage; return what it says of it."""
+    return str((await ledger.until_logged("ledger.settlements_damaged"))[-1]["damage"])
+
+
+async def answers_of(bus: Bus, done: asyncio.Event) -> list[dict[str, tuple[int, int]]]:
+    """Ask for totals until told to end; return all that were given."""
+    given = []
+    while not done.is_set():
+        with contextlib.suppress(NotAnsweredError, BusAwayError):
+            given.append(await totals(bus))
+        await asyncio.sleep(ASK_EVERY_S)
+    return given
+
+
+async def reached(bus: Bus) -> None:
+    """Wait until how far was read is stored."""
+
+    async def is_stored() -> bool:
+        info = await api.call(bus, f"STREAM.INFO.{subjects.LEDGER_SNAPSHOTS}", {"subjects_filter": ">"})
+        return subjects.SNAPSHOT_REACHED in (info["state"].get("subjects") or {})
+
+    await until(is_stored, "the note of how far was read")
+
+
+async def restarted(server: NatsServer, bus: Bus, end: signal.Signals, damage: Callable[[], int]) -> None:
+    """End the server, damage its store, start it, and wait for the connection."""
+    if end is signal.SIGKILL:
+        server.kill()
+    else:
+        server.stop()
+    damage()
+    server.start()
+    await until(lambda: bus.is_connected, "the connection")
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+async def test_a_ledger_that_starts_with_damage_answers_nothing(
+    nats_server: NatsServer, bus: Bus, ledger: LedgerProcess, case: Case, end: signal.Signals
+) -> None:
+    """Without a snapshot the book would be short: 503, with a sentence, whatever the server made of its block."""
+    last = await filled(bus)
+    await ledger.start_ready()
+    assert await totals_after(bus, last) == RIGHT
+    await reached(bus)
+    ledger.end(signal.SIGKILL)
+    await restarted(nats_server, bus, end, lambda: case.do(nats_server))
+    await answers_nothing(bus, ledger)
+
+
+async def answers_nothing(bus: Bus, ledger: LedgerProcess) -> None:
+    """Start the ledger; it says that there is damage, and never answers."""
+    done = asyncio.Event()
+    asking = asyncio.create_task(answers_of(bus, done))
+    ledger.start()
+    assert await told_of(ledger)
+    with pytest.raises(NotAnsweredError, match="SETTLEMENTS is damaged"):
+        await totals(bus)
+    done.set()
+    assert await asking == []
+
+
+@pytest.mark.parametrize("damage", [flip_in_payload, flip_in_length, truncate])
+async def test_a_snapshot_of_before_answers_rightly_and_the_damage_is_told(
+    nats_server: NatsServer, bus: Bus, ledger: LedgerProcess, damage: Damage
+) -> None:
+    """The book is whole, the stream is not: totals are right, also of what is settled since, and the damage is told."""
+    last = await filled(bus)
+    await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
+    assert await totals_after(bus, last) == RIGHT
+    await until(lambda: ledger.logged("ledger.snapshot"), "a snapshot")
+    ledger.end(signal.SIGTERM)
+    await restarted(nats_server, bus, signal.SIGTERM, lambda: Case(damage, OLD).do(nats_server))
+    await ledger.start_ready()
+    assert await told_of(ledger)
+    more = await publish(bus, [settled(COUNT)])
+    assert await totals_after(bus, more) == {"default": (COUNT + 1, (COUNT + 1) * 1990), "fallback": (0, 0)}
+    now = await state(bus)
+    assert now["missing"] or now["differing"]
+
+
+async def test_missing_messages_that_an_operator_knows_of_are_no_damage(bus: Bus, ledger: LedgerProcess) -> None:
+    """As after an archiving: nothing is answered until the setting says how many are gone."""
+    last = await filled(bus)
+    await api.call(bus, f"STREAM.PURGE.{subjects.SETTLEMENTS}", {"seq": 11})
+    await answers_nothing(bus, ledger)
+    ledger.end(signal.SIGKILL)
+    await ledger.start_ready(SETTLEMENTS_MISSING="10")
+    assert await totals_after(bus, last) == {"default": (COUNT - 10, (COUNT - 10) * 1990), "fallback": (0, 0)}
+    assert (await state(bus))["missing"] == 0
+
+
+@contextlib.asynccontextmanager
+async def on_a_server_of_its_own(folder: Path) -> AsyncIterator[tuple[NatsServer, Bus, LedgerProcess]]:
+    """A filled stream, and a ledger that is not started yet."""
+    server = NatsServer(folder / "nats").start()
+    bus = await Bus.connect(server.url, "test")
+    ledger = LedgerProcess(folder, server.url)
+    try:
+        yield server, bus, ledger
+    finally:
+        ledger.discard()
+        await bus.close()
+        server.stop()
+
+
+async def test_damage_under_a_running_server_is_found(tmp_path: Path) -> None:
+    """Within a minute, wherever it is; every answer meanwhile is right or none, and so after a restart."""
+
+    async def found(case: Case, folder: Path) -> None:
+        async with on_a_server_of_its_own(folder) as (server, bus, ledger):
+            last = await filled(bus)
+            await ledger.start_ready(LEDGER_REREAD_EVERY_S=REREAD_EVERY_S)
+            assert await totals_after(bus, last) == RIGHT
+            await reached(bus)
+            case.do(server)
+            done = asyncio.Event()
+            asking = asyncio.create_task(answers_of(bus, done))
+            async with asyncio.timeout(FOUND_WITHIN_S):
+                await until(lambda: ledger.logged("ledger.settlements_damaged") or not ledger.is_running, "the damage")
+            done.set()
+            assert all(given == RIGHT for given in await asking)
+            await publish(bus, [settled(COUNT)])  # where a last block was cut off, it gets a sequence of before
+            ledger.discard()
+            await answers_nothing(bus, ledger)
+
+    await asyncio.gather(*(found(case, tmp_path / name) for case, name in zip(CASES, IDS, strict=True)))
