@@ -1,10 +1,13 @@
 """``python -m services.dispatcher``: who is introduced to whom."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
@@ -41,6 +44,9 @@ from services.records.settlements import SettlementRecords
 from services.running import connected, once_answered, run
 
 STOP_MARGIN_S = 2.0
+# At 800 payments a second a message of the log has 11 lines instead of 4, and all services take a tenth less CPU; at
+# 300 it makes no difference, and a payment is settled a millisecond later.
+LINES_TOGETHER_S = 0.005
 MARK_AGAIN_AFTER_S = 0.5
 MARK_TRIES_WHEN_STOPPING = 5
 SETTLING = (subjects.PAYMENTS, subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
@@ -65,6 +71,7 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
     try:
         await _settle(config, bus, transport, metrics, stop)
     except* (StreamWentBackError, StoreWentBackError) as group:
+        # Once more: no POST of this process is under way from here on, and what it may have booked is asked about.
         await _mark(bus, SystemClock(), stop)
         raise StoreWentBackError(str(group.exceptions[0])) from group
     finally:
@@ -124,6 +131,7 @@ async def _settle(
         store=watch,
         clock=clock,
         is_alive=alive.__contains__,
+        together_s=LINES_TOGETHER_S,
     )
 
     def left_behind() -> dict[str, int]:
@@ -148,11 +156,12 @@ async def _settle(
     service = await StateEndpoint(traffic, tally.counts, clock, instance).serve(bus)
     pulse_from = partial(pulse_of, traffic=traffic, counts=tally.counts, left_behind=left_behind, clock=clock)
     pulse = pulse_from(instance, owner, clock.stamp())
+    mark = partial(_mark, bus, clock, stop)
     work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
     work += [bus.watch(), send_pulses(bus, pulse)]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(coroutine) for coroutine in work]
+        tasks = [group.create_task(_believing(part, flow, mark)) for part in work]
         log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})
         try:
             await stop.wait()
@@ -163,6 +172,20 @@ async def _settle(
         await service.stop()
         for task in tasks:
             task.cancel()
+
+
+async def _believing(part: Coroutine[Any, Any, None], flow: Dispatching, mark: Callable[[], Awaitable[None]]) -> None:
+    """Have the store marked as soon as a part finds that it went back, before the calls under way have ended.
+
+    Whoever comes next has read nothing, and nobody else may know.
+    """
+    try:
+        await part
+    except (StreamWentBackError, StoreWentBackError):
+        flow.disbelieve()
+        with contextlib.suppress(asyncio.CancelledError):
+            await mark()
+        raise
 
 
 async def _mark(bus: Bus, clock: SystemClock, stop: asyncio.Event) -> None:

@@ -1,10 +1,10 @@
 """Assign, then look, then send: no payment is sent before its line is read in ASSIGNMENTS and SETTLEMENTS was asked.
 
-All that is asked for within one turn of the loop becomes one message. A PubAck that did not come proves nothing; one
-that came does not keep others from deleting the message before it is read here, settled or taken for a dead process's.
-So the very same message is published until it is read, and only what is read counts. A payment that has its line
-already and is to be sent again takes part with no line: the message, be it empty, shows how far the log must have been
-read.
+All that is asked for within one turn of the loop, or a few milliseconds, becomes one message. A PubAck that did not
+come proves nothing; one that came does not keep others from deleting the message before it is read here, settled or
+taken for a dead process's. So the very same message is published until it is read, and only what is read counts. A
+payment that has its line already and is to be sent again takes part with no line: the message, be it empty, shows how
+far the log must have been read.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from services.contracts.events import PaymentRefused, PaymentSettled
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
+from services.dispatcher.flow.answers import Answer, Mine, NotMine, Settled
 from services.dispatcher.flow.ports import Assignments, Clock, Settlements
 from services.telling import Trouble
 
@@ -29,28 +30,6 @@ AGAIN_MAX_MS = 5_000.0
 READ_WITHIN_S = 5.0
 
 log = logging.getLogger("tarifa.dispatcher")
-
-
-@dataclass(frozen=True, slots=True)
-class Mine:
-    """Its line, or the one that it had, is the last valid one; SETTLEMENTS, asked after that, has nothing."""
-
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """It is settled or refused already."""
-
-    event: PaymentSettled | PaymentRefused
-
-
-@dataclass(frozen=True, slots=True)
-class NotMine:
-    """Its line is void: somebody else was first, or it was released, or that generation is closed. Let go of it."""
-
-
-Answer = Mine | Settled | NotMine
 
 
 @dataclass(slots=True, eq=False)
@@ -81,12 +60,22 @@ class Assigning:
         log_read: the log as far as it was read.
         assignments, settlements: the streams.
         clock: for waits.
+        together_s: lines of payments that start within so long of the last message go together in the next one.
     """
 
     def __init__(
-        self, *, owner: str, log_read: AssignmentLog, assignments: Assignments, settlements: Settlements, clock: Clock
+        self,
+        *,
+        owner: str,
+        log_read: AssignmentLog,
+        assignments: Assignments,
+        settlements: Settlements,
+        clock: Clock,
+        together_s: float = 0.0,
     ) -> None:
         self.owner = owner
+        self._together_s = together_s
+        self._ended_s = 0.0  # when the last turn ended, on the loop's clock
         self._log = log_read
         self._assignments = assignments
         self._settlements = settlements
@@ -156,7 +145,8 @@ class Assigning:
         request.answer.add_done_callback(lambda _: self._waiting.discard(request))
         self._requests.append(request)
         if len(self._requests) == 1:
-            asyncio.get_running_loop().call_soon(self._end_turn)
+            loop = asyncio.get_running_loop()
+            loop.call_at(self._ended_s + self._together_s, self._end_turn)  # at once, where that is past
         elif len(self._requests) == LINES_MAX:
             self._end_turn()
         return await request.answer
@@ -164,6 +154,7 @@ class Assigning:
     def _end_turn(self) -> None:
         requests, self._requests = self._requests, []
         if requests:
+            self._ended_s = asyncio.get_running_loop().time()
             self._begin(self._carry(requests))
 
     async def _carry(self, requests: list[_Request]) -> None:

@@ -21,7 +21,8 @@ from services.dispatcher.core.ownership import is_first_hand, may_move
 from services.dispatcher.core.refusals import Refusals
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.assigning import Assigning, Mine, NotMine, Settled
+from services.dispatcher.flow.answers import Mine, NotMine, Settled
+from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Processor
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.stories import Stories

@@ -31,6 +31,7 @@ class Dispatching:
         store: whether it went back in time.
         clock: time and chance.
         is_alive: whether another process, named as in its lines, has been heard of lately.
+        together_s: as of Assigning.
     """
 
     def __init__(
@@ -48,10 +49,16 @@ class Dispatching:
         store: Store,
         clock: Clock,
         is_alive: Callable[[str], bool],
+        together_s: float = 0.0,
     ) -> None:
         self.stories = Stories(traffic, tally)
         self.assigning = Assigning(
-            owner=owner, log_read=log_read, assignments=assignments, settlements=settlements, clock=clock
+            owner=owner,
+            log_read=log_read,
+            assignments=assignments,
+            settlements=settlements,
+            clock=clock,
+            together_s=together_s,
         )
         self.settling = Settling(
             traffic=traffic,
@@ -103,9 +110,13 @@ class Dispatching:
         self.taking.stop()
         await self.attempting.finish(within_s)
 
-    async def abandon(self, within_s: float) -> None:
-        """Start nothing more, and let the calls under way end: what is known of the log is worth nothing any more."""
+    def disbelieve(self) -> None:
+        """Start nothing more: what is known of the log is worth nothing any more."""
         self.pump.stop()
         self.taking.stop()
         self.assigning.abandon()
+
+    async def abandon(self, within_s: float) -> None:
+        """Start nothing more, believe nothing more, and let the calls under way end."""
+        self.disbelieve()
         await self.stories.finish(within_s)

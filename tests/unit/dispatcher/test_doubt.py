@@ -10,7 +10,7 @@ from services.dispatcher.core.doubt import NO_DOUBT, Doubt, concluded, is_doubtf
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
 from services.dispatcher.core.ownership import View
-from services.dispatcher.flow.assigning import NotMine
+from services.dispatcher.flow.answers import NotMine
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
 
 RECORDED = Found(Cents(1990), NOON)
