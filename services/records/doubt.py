@@ -3,12 +3,13 @@
 It lies in the store itself, so that a copy of it says so too; and it names the server process that was met last, since
 one that does not sync each message may have lost what it acknowledged before.
 
-That a mark was waited out is in the metadata of ASSIGNMENTS: nobody who writes it can undo a mark that is being made.
+What has passed of a mark is in the metadata of ASSIGNMENTS: nobody who writes it can undo a mark that is being made.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.bus import api
@@ -23,6 +24,7 @@ LINES_TO = "doubtful_lines_to"
 SINCE = "doubtful_since"
 SERVER = "server"
 WAITED_OUT = "doubt_waited_out"
+REPEATED_TO = "doubt_repeated_to"
 WRITE_TRIES_MAX = 10
 AGAIN_AFTER_S = 0.05
 
@@ -71,22 +73,47 @@ async def mark_doubtful(bus: Bus, at: datetime) -> Marks:
     return await _write(bus, subjects.PAYMENTS, marks)
 
 
-async def waited_out(bus: Bus) -> str:
-    """Return the ``SINCE`` of the mark that some dispatcher has waited out: no POST of before it is under way.
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What has passed of a mark, by the word of the dispatchers that waited.
+
+    Args:
+        is_waited_out: no POST of before it can be under way any more.
+        repeated_to: the last sequence of PAYMENTS when no client repeated an id of before it any more; None: they may.
+    """
+
+    is_waited_out: bool = False
+    repeated_to: int | None = None
+
+
+async def read_passed(bus: Bus, since: str) -> Passed:
+    """Return what has passed of the mark of ``since``.
 
     Raises:
         ApiError, BusAwayError: as of the API.
     """
-    return (await _metadata(bus, subjects.ASSIGNMENTS)).get(WAITED_OUT, "")
+    noted = await _metadata(bus, subjects.ASSIGNMENTS)
+    mark, _, to = noted.get(REPEATED_TO, "").rpartition(" ")
+    return Passed(noted.get(WAITED_OUT) == since, int(to) if mark == since else None)
 
 
 async def note_waited_out(bus: Bus, since: str) -> None:
-    """Write that the mark of ``since`` is waited out, so that a dispatcher that starts later need not.
+    """Write that no POST of before that mark can be under way, so that a dispatcher that starts later need not wait.
 
     Raises:
         ApiError, BusAwayError: as of the API.
     """
     await _write(bus, subjects.ASSIGNMENTS, {WAITED_OUT: since})
+
+
+async def note_repeated(bus: Bus, since: str) -> None:
+    """Write that no client repeats an id of before that mark any more: what is accepted from now on is ordinary.
+
+    Raises:
+        ApiError, BusAwayError: as of the API.
+    """
+    last_seq = (await stream_state(bus, subjects.PAYMENTS)).last_seq
+    await _write(bus, subjects.ASSIGNMENTS, {REPEATED_TO: f"{since} {last_seq}"})
 
 
 async def note_server(bus: Bus) -> Marks:

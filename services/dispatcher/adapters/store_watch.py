@@ -7,6 +7,7 @@ server process is another one than was met last and does not sync each message (
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -14,7 +15,6 @@ from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.state import stream_state
 from services.contracts import subjects
-from services.contracts.stamp import micros_of, stamp_from_text
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.records.doubt import (
     LINES_TO,
@@ -22,17 +22,18 @@ from services.records.doubt import (
     SERVER,
     SINCE,
     Marks,
+    Passed,
     StoreWentBackError,
     mark_doubtful,
+    note_repeated,
     note_server,
     note_waited_out,
     read_marks,
-    waited_out,
+    read_passed,
 )
 from services.telling import Trouble
 
 READ_EVERY_S = 1.0
-CLOCKS_APART_MAX_S = 300.0  # beyond a wait and this, the stamp of another machine is believed to be past it
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -85,8 +86,8 @@ class StoreWatch:
         }
         self._server_id = ""
         self._counts_from_ms = 0.0
-        self._recent_until_ms = 0.0
-        self._waited_out = ""  # the mark that somebody has waited out
+        self._repeated_until_ms = 0.0
+        self._passed = Passed()
         self._not_read = Trouble(log, "store.not_read")
         self.doubt = NO_DOUBT
 
@@ -116,7 +117,7 @@ class StoreWatch:
             )
         self._server_id = server_id
         self._take(marks)
-        await self._hear_waited_out()
+        await self._hear_passed()
 
     async def run(self) -> None:
         """Read the marks again and again: another dispatcher may meet the store later; until cancelled."""
@@ -124,7 +125,7 @@ class StoreWatch:
             await asyncio.sleep(READ_EVERY_S)
             try:
                 self._take(await read_marks(self._bus))
-                await self._hear_waited_out()
+                await self._hear_passed()
             except (ApiError, BusAwayError) as error:
                 self._not_read.tell(str(error))
             else:
@@ -142,26 +143,31 @@ class StoreWatch:
     def _take(self, marks: Marks) -> None:
         since = marks.get(SINCE, "")
         if since and since != self.doubt.since:
-            age_s = (micros_of(self._clock.stamp()) - micros_of(stamp_from_text(since))) / 1e6
-            self._counts_from_ms = self._over_ms(self._books_within_s, age_s)
-            self._recent_until_ms = self._over_ms(self._repeated_within_s, age_s)
+            # From when it was read here, on our own clock: another machine's may be ahead.
+            self._counts_from_ms = self._clock.now_ms() + self._books_within_s * 1000
+            self._repeated_until_ms = self._clock.now_ms() + self._repeated_within_s * 1000
+            self._passed = Passed()
             log.warning("store.is_doubtful", extra={"payments_to": marks.get(PAYMENTS_TO), "since": since})
-        is_recent = self._clock.now_ms() < self._recent_until_ms
-        self.doubt = Doubt(int(marks.get(PAYMENTS_TO, "0")), int(marks.get(LINES_TO, "0")), since, is_recent)
+        self._believe(Doubt(int(marks.get(PAYMENTS_TO, "0")), int(marks.get(LINES_TO, "0")), since))
 
-    def _over_ms(self, wait_s: float, age_s: float) -> float:
-        """Return when a wait is over, from when the mark was read here, on our own clock: another's may be ahead."""
-        return self._clock.now_ms() + (0.0 if age_s > wait_s + CLOCKS_APART_MAX_S else wait_s * 1000)
+    def _believe(self, doubt: Doubt) -> None:
+        repeated_to = self._passed.repeated_to
+        is_recent = bool(doubt.since) and repeated_to is None
+        self.doubt = replace(doubt, payments_to=max(doubt.payments_to, repeated_to or 0), is_recent=is_recent)
 
-    async def _hear_waited_out(self) -> None:
-        """Wait no longer than the first dispatcher that has waited the mark out; say so where that is this one."""
-        since = self.doubt.since
-        if not since or self._waited_out == since:
+    async def _hear_passed(self) -> None:
+        """Wait no longer than the first dispatcher that has waited; say so where that is this one."""
+        since, now_ms = self.doubt.since, self._clock.now_ms()
+        if not since or (self._passed.is_waited_out and self._passed.repeated_to is not None):
             return
-        if self.absence_counts_in_ms() == 0:
+        if now_ms >= self._counts_from_ms and not self._passed.is_waited_out:
             await note_waited_out(self._bus, since)
-        elif await waited_out(self._bus) != since:
-            return
-        self._waited_out = since
-        self._counts_from_ms = 0.0
-        log.info("store.waited_out", extra={"since": since})
+        if now_ms >= self._repeated_until_ms:
+            await note_repeated(self._bus, since)
+        passed = await read_passed(self._bus, since)
+        if passed != self._passed:
+            log.info("store.passed", extra={"since": since, **asdict(passed)})
+        self._passed = passed
+        if passed.is_waited_out:
+            self._counts_from_ms = 0.0
+        self._believe(self.doubt)

@@ -1,7 +1,7 @@
 """A store that went back in time can know less than the processors do: its payments are doubtful.
 
-What waited in it then, for ever; and what comes since, for one idempotency window: an id of the stretch that was lost
-is sent again by a client who has had no answer, and is new to the store.
+What waited in it then, and what is accepted within one idempotency window since: an id of the stretch that was lost is
+sent again by a client who has had no answer, and is new to the store.
 
 A doubtful payment is asked about at *every* processor before its first line: found, it is booked there; absent
 everywhere, asked after ``BOOKS_WITHIN_S`` from when the last dispatcher of before has met the store, it is ordinary.
@@ -22,10 +22,11 @@ class Doubt:
     """What is doubtful in the store.
 
     Args:
-        payments_to: the last sequence of PAYMENTS that was there when the store was found to have gone back.
+        payments_to: the last sequence of PAYMENTS that was there when the store was found to have gone back, or, once
+            that is known, when clients no longer repeated an id of before.
         lines_to: the last sequence of ASSIGNMENTS then; a payment with a newer valid line has been asked about.
         since: when the last dispatcher met the store, as text; only told apart, never reckoned with.
-        is_recent: it was less than one idempotency window ago, so that what comes since is doubtful too.
+        is_recent: it was less than one idempotency window ago, so that whatever comes is doubtful.
     """
 
     payments_to: int = 0

@@ -1,5 +1,7 @@
 """When a store is found to have gone back, and when not."""
 
+import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,8 +10,8 @@ import pytest
 from services.contracts import subjects
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.store_watch import StoreWatch
-from services.records.doubt import SINCE, StoreWentBackError
-from tests.unit.dispatcher.fakes import FakeClock
+from services.records.doubt import PAYMENTS_TO, SINCE, Passed, StoreWentBackError
+from tests.unit.dispatcher.fakes import FakeClock, settle_down
 
 SERVER = "A"
 LATELY = "2025-07-15T12:00:00.000Z"
@@ -21,11 +23,11 @@ class Store:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ends = {subjects.ASSIGNMENTS: 100, subjects.SETTLEMENTS: 50, subjects.PAYMENTS: 60}
         self.marks: dict[str, str] = {}
-        self.waited_out_mark = ""
+        self.passed: dict[str, Passed] = {}  # by the mark
         self.clock = FakeClock()
         self.read = 100
         self.written_meanwhile = 0
-        for name in ("stream_state", "read_marks", "mark_doubtful", "waited_out", "note_waited_out"):
+        for name in ("stream_state", "read_marks", "mark_doubtful", "read_passed", "note_waited_out", "note_repeated"):
             monkeypatch.setattr(store_watch, name, getattr(self, name))
 
     async def stream_state(self, _: object, stream: str) -> SimpleNamespace:
@@ -43,13 +45,17 @@ class Store:
         """Mark nothing."""
         return self.marks
 
-    async def waited_out(self, _: object) -> str:
-        """Return what was noted last."""
-        return self.waited_out_mark
+    async def read_passed(self, _: object, since: str) -> Passed:
+        """Return what was noted."""
+        return self.passed.get(since, Passed())
 
     async def note_waited_out(self, _: object, since: str) -> None:
         """Note it."""
-        self.waited_out_mark = since
+        self.passed[since] = replace(self.passed.get(since, Passed()), is_waited_out=True)
+
+    async def note_repeated(self, _: object, since: str) -> None:
+        """Note it."""
+        self.passed[since] = replace(self.passed.get(since, Passed()), repeated_to=self.ends[subjects.PAYMENTS])
 
     def watch(self) -> StoreWatch:
         """Return one that has read what `read` says."""
@@ -103,10 +109,10 @@ async def test_a_mark_is_waited_out_once_for_all(store: Store) -> None:
     assert first.absence_counts_in_ms() == 60_000
     store.clock.ms += 59_999
     await first.meet()
-    assert store.waited_out_mark == ""
+    assert not store.passed
     store.clock.ms += 1
     await first.meet()
-    assert (store.waited_out_mark, first.absence_counts_in_ms()) == (LATELY, 0)
+    assert (store.passed[LATELY].is_waited_out, first.absence_counts_in_ms()) == (True, 0)
     later = store.watch()
     await later.meet()
     assert later.absence_counts_in_ms() == 0
@@ -117,28 +123,44 @@ async def test_a_mark_that_others_waited_out_counts_for_who_waits_still(store: S
     store.marks[SINCE] = LATELY
     watch = store.watch()
     await watch.meet()
-    store.waited_out_mark = LATELY
+    store.passed[LATELY] = Passed(is_waited_out=True)
     await watch.meet()
     assert watch.absence_counts_in_ms() == 0
 
 
-async def test_that_an_earlier_mark_was_waited_out_says_nothing_of_a_new_one(store: Store) -> None:
+async def test_what_has_passed_of_an_earlier_mark_says_nothing_of_a_new_one(store: Store) -> None:
     """The store went back again."""
     store.marks[SINCE] = LATELY
-    store.waited_out_mark = "2025-07-15T11:00:00.000Z"
+    store.passed["2025-07-15T11:00:00.000Z"] = Passed(is_waited_out=True, repeated_to=60)
     watch = store.watch()
     await watch.meet()
-    assert watch.absence_counts_in_ms() == 60_000
+    assert (watch.absence_counts_in_ms(), watch.doubt.is_recent) == (60_000, True)
 
 
-async def test_what_comes_within_the_window_of_a_mark_is_doubtful_too(store: Store) -> None:
-    """On the clock of this process, from when it read the mark."""
-    watch = store.watch()
-    await watch.meet()
-    assert not watch.doubt.is_recent
+async def test_a_new_mark_while_it_runs_begins_everything_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another dispatcher has met the store only now."""
+    monkeypatch.setattr(store_watch, "READ_EVERY_S", 0)
     store.marks[SINCE] = LATELY
+    store.passed[LATELY] = Passed(is_waited_out=True, repeated_to=60)
+    watch = store.watch()
+    await watch.meet()
+    assert (watch.absence_counts_in_ms(), watch.doubt.is_recent) == (0, False)
+    store.marks[SINCE] = "2025-07-15T12:00:01.000Z"
+    running = asyncio.ensure_future(watch.run())
+    await settle_down()
+    running.cancel()
+    assert (watch.absence_counts_in_ms(), watch.doubt.is_recent) == (60_000, True)
+
+
+async def test_what_is_accepted_within_the_window_of_a_mark_stays_doubtful(store: Store) -> None:
+    """However late it is sent: a processor that did not answer may have it. What is accepted later is ordinary."""
+    store.marks |= {SINCE: LATELY, PAYMENTS_TO: "50"}
     watch = store.watch()
     for passed_ms, is_recent in ((0, True), (599_999, True), (1, False)):
         store.clock.ms += passed_ms
         await watch.meet()
         assert watch.doubt.is_recent is is_recent
+    assert watch.doubt.payments_to == 60
+    later = store.watch()
+    await later.meet()
+    assert (later.doubt.payments_to, later.doubt.is_recent) == (60, False)
