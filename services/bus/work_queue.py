@@ -170,7 +170,7 @@ class WorkQueue:
             self._pulls = None  # the reconnect opens anew
 
     async def ack(self, handle: str) -> None:
-        """Have the message leave the queue, soon. An ack that does not arrive is repeated after the next reconnect."""
+        """Have the message leave the queue, soon. An ack that does not arrive is repeated at the next opening."""
         self._acked.append(handle)
         self._tell(handle, b"+ACK", ACK_WITHIN_S)
 
@@ -183,6 +183,9 @@ class WorkQueue:
         self._tell(handle, b'-NAK {"delay": %d}' % int(delay_s * 1e9))
 
     def _tell(self, handle: str, word: bytes, within_s: float = 0) -> None:
+        if not self.is_open:  # nobody has looked yet: in an older copy its sequence is another message's
+            log.debug("work_queue.not_told", extra={"word": word.decode(), "error": "the stream is not open"})
+            return
         try:
             self._bus.publish(handle, word, within_s=within_s)
         except BusAwayError as error:

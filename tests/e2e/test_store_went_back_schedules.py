@@ -1,0 +1,83 @@
+"""Schedules around a store that went back in time, each of which charged a customer twice or lost a payment."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from tests.e2e.river import new_id
+from tests.e2e.test_store_went_back import BOOKS_WITHIN_S, copied_and_settled_since, river_with
+
+WINDOW_S = 10
+MARGIN_S = 3
+HEALTH_READ_S = 6
+
+
+async def test_a_repeat_waits_for_a_processor_that_does_not_answer_also_beyond_the_window(tmp_path: Path) -> None:
+    """It was accepted within the window; that the window is over says nothing of where it was charged."""
+    async with river_with(tmp_path / "stack", SYNC="always", IDEMPOTENCY_WINDOW_S=str(WINDOW_S)) as river:
+        await asyncio.to_thread(river.stack.copy_store, tmp_path / "copy")
+        await river.set_processor("default", failing=True)
+        lost = await river.pay_many(10)
+        await river.until_settled(lost)
+        await river.set_processor("default", failing=False)
+        died = (await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy"))["nats"]
+        river.stack.kill("processor-fallback", signal.SIGSTOP)
+        river.stack.wait_restarted("nats", died)
+        for payment_id in lost:
+            await river.pay_until_accepted(payment_id)
+        await asyncio.sleep(BOOKS_WITHIN_S + WINDOW_S + MARGIN_S)
+        river.stack.kill("processor-fallback", signal.SIGCONT)
+        await river.until_settled(lost)
+        await river.assert_charged_once(lost)
+
+
+async def test_what_is_under_way_when_the_store_goes_back_holds_no_mark_up(tmp_path: Path) -> None:
+    """A dispatcher that is started meanwhile knows by it that what waits is doubtful."""
+    env = {"DISPATCHERS": "2", "CALL_TIMEOUT_S": "9", "BOOKS_WITHIN_S": "12"}
+    async with river_with(tmp_path / "stack", SYNC="always", **env) as river:
+        ids = await copied_and_settled_since(river, tmp_path / "copy")
+        await river.set_processor("fallback", delay_ms=8_000)
+        await asyncio.sleep(HEALTH_READ_S)  # the cheap processor is known to be well again
+        await river.set_processor("default", delay_ms=8_000)
+        slow = await river.pay_many(40, at_once=40)
+        await asyncio.sleep(1)  # the calls are under way at both dispatchers
+        dispatcher = river.stack.kill("dispatcher-2", signal.SIGKILL)
+        died = (await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy"))["nats"]
+        for name in ("default", "fallback"):
+            await river.set_processor(name, delay_ms=0)
+        river.stack.wait_restarted("nats", died)
+        river.stack.wait_restarted("dispatcher-2", dispatcher)
+        await river.until_settled(ids)
+        for payment_id in slow:
+            await river.pay_until_accepted(payment_id)
+        await river.until_settled(slow)
+        await river.assert_charged_once([*ids, *slow])
+
+
+async def test_what_was_under_way_when_the_store_went_back_acks_nothing_in_it(tmp_path: Path) -> None:
+    """In it, the sequence that a dispatcher holds from before is another payment's, which another dispatcher has."""
+    env = {"DISPATCHERS": "2", "CALL_TIMEOUT_S": "9", "BOOKS_WITHIN_S": "12"}
+    async with river_with(tmp_path / "stack", SYNC="always", **env) as river:
+        await asyncio.to_thread(river.stack.copy_store, tmp_path / "copy")
+        for name in ("default", "fallback"):
+            await river.set_processor(name, delay_ms=7_000)
+        lost = await river.pay_many(40, at_once=40)
+        await asyncio.sleep(1)  # the calls are under way at both dispatchers
+        dispatcher = river.stack.kill("dispatcher-2", signal.SIGKILL)
+        died = (await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy"))["nats"]
+        river.stack.wait_restarted("nats", died)
+        dispatcher = river.stack.wait_restarted("dispatcher-2", dispatcher)
+        fresh = [new_id() for _ in range(40)]
+        for payment_id in fresh:
+            await river.pay_until_accepted(payment_id)
+        await asyncio.to_thread(river.stack.wait_line, "dispatcher-1", "store.went_back")
+        river.stack.kill("dispatcher-2", signal.SIGKILL)
+        for name in ("default", "fallback"):
+            await river.set_processor(name, delay_ms=0)
+        await asyncio.sleep(MARGIN_S)
+        assert {(await river.payment(each))["status"] for each in fresh} <= {"accepted", "settled"}
+        await river.until_settled(fresh)
+        for payment_id in lost:
+            await river.pay_until_accepted(payment_id)
+        await river.until_settled(lost)
+        await river.assert_charged_once([*lost, *fresh])
