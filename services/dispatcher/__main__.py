@@ -90,6 +90,9 @@ async def _settle(
         await ensure_streams(bus, config.bus.limits, SETTLING if bus.replicas > 1 else ())
         await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
 
+    async def may_be_asked() -> bool:
+        return await watch.may_have_doubtful()
+
     clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
     stream = PaymentStream(bus)
@@ -98,7 +101,7 @@ async def _settle(
     charging = Charging(
         transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers
     )
-    roster = Roster(bus, assignments, log_read, charging.charge_at)
+    roster = Roster(bus, assignments, log_read, charging.charge_at, may_be_asked)
 
     async def begin() -> None:
         await roster.seed(config.bus.processors)

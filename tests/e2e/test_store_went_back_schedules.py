@@ -4,7 +4,9 @@ import asyncio
 import signal
 from pathlib import Path
 
+from tests.e2e.doubtful import Doubtful
 from tests.e2e.river import new_id
+from tests.e2e.spoken import serving
 from tests.e2e.test_store_went_back import BOOKS_WITHIN_S, copied_and_settled_since, river_with
 
 WINDOW_S = 10
@@ -81,3 +83,25 @@ async def test_what_was_under_way_when_the_store_went_back_acks_nothing_in_it(tm
             await river.pay_until_accepted(payment_id)
         await river.until_settled(lost)
         await river.assert_charged_once([*lost, *fresh])
+
+
+async def test_a_processor_that_was_replaced_is_asked_too(tmp_path: Path) -> None:
+    """No line names it any more, for the store has lost them; what it charged is repeated all the same."""
+    before, since = Doubtful(), Doubtful()
+    before.answers = since.answers = True
+    async with serving(before) as before_url, serving(since) as since_url:
+        env = {"SYNC": "always", "PROCESSORS": f"default={before_url}@0.05"}
+        async with river_with(tmp_path / "stack", **env) as river:
+            await asyncio.to_thread(river.stack.copy_store, tmp_path / "copy")
+            lost = await river.pay_many(10)
+            await river.until_settled(lost)
+            river.stack.reconfigure("dispatcher-1", {"PROCESSORS": f"default={since_url}@0.05"})
+            died = (await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy"))["nats"]
+            river.stack.wait_restarted("nats", died)
+            await asyncio.to_thread(river.stack.wait_line, "dispatcher-1", "store.is_doubtful")
+            await asyncio.sleep(MARGIN_S)  # it has looked for what names the one before
+            for payment_id in lost:
+                await river.pay_until_accepted(payment_id)
+            await river.until_settled(lost)
+        assert set(before.booked) == set(lost)
+        assert not since.booked

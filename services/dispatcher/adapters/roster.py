@@ -6,9 +6,10 @@ new is sent there by a dispatcher that has not heard of it; it is forgotten when
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.contracts.assignments import processor_of
 from services.contracts.processor import Processor
@@ -44,6 +45,8 @@ class Roster:
         assignments: where generations are closed.
         log_read: the log as far as it was read.
         changed: takes the places.
+        is_asked: whether every generation may still have to be asked about a payment, though no line names it: the
+            store went back in time, and has lost them.
     """
 
     def __init__(
@@ -52,11 +55,13 @@ class Roster:
         assignments: AssignmentStream,
         log_read: AssignmentLog,
         changed: Callable[[Sequence[Place]], None],
+        is_asked: Callable[[], Awaitable[bool]],
     ) -> None:
         self._bucket = ProcessorBucket(bus)
         self._assignments = assignments
         self._log = log_read
         self._changed = changed
+        self._is_asked = is_asked
         self._entries: dict[str, ProcessorEntry] = {}
         self._following = self._bucket.follower(self._heard)
         self._not_tended = Trouble(log, "processors.not_tended")
@@ -84,7 +89,7 @@ class Roster:
             try:
                 await self._renew_closed()
                 await self._forget_drained()
-            except BusAwayError as error:
+            except (ApiError, BusAwayError) as error:
                 self._not_tended.tell(str(error))
             else:
                 self._not_tended.over()
@@ -106,9 +111,9 @@ class Roster:
 
     async def _forget_drained(self) -> None:
         named = {view.generation for _, view in self._log.views()}
-        for place in self.places:
-            is_done = place.generation in self._log.closed and place.generation not in named
-            if place.state == "closing" and is_done:
+        done = [place for place in self.places if place.state == "closing" and place.generation not in named]
+        if done and not await self._is_asked():
+            for place in (place for place in done if place.generation in self._log.closed):
                 number = place.generation.rpartition("/")[2]
                 await self._bucket.change(place.name, partial(_drained, number))
                 log.info("processor.generation_done", extra={"processor": place.name, "generation": number})

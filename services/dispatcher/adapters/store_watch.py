@@ -140,6 +140,17 @@ class StoreWatch:
         streams = (subjects.PAYMENTS, subjects.ASSIGNMENTS)
         return any([(await stream_state(self._bus, stream)).messages for stream in streams])
 
+    async def may_have_doubtful(self) -> bool:
+        """Return whether a payment waits, or may come, that every processor must be asked about.
+
+        Raises:
+            ApiError, BusAwayError: it cannot be told.
+        """
+        doubt = self.doubt
+        if not self._server_id or doubt.is_recent:
+            return True  # it was not met yet, or more may come
+        return bool(doubt.since) and (await stream_state(self._bus, subjects.PAYMENTS)).first_seq <= doubt.payments_to
+
     def _take(self, marks: Marks) -> None:
         since = marks.get(SINCE, "")
         if since and since != self.doubt.since:

@@ -42,6 +42,11 @@ class Watching:
         return [(place.generation, place.state) for place in self.roster.places]
 
 
+async def nothing_doubtful() -> bool:
+    """The store never went back."""
+    return False
+
+
 @asynccontextmanager
 async def watching(bus: Bus, *processors: Processor) -> AsyncIterator[Watching]:
     """Seed, follow and tend as a dispatcher does."""
@@ -50,7 +55,7 @@ async def watching(bus: Bus, *processors: Processor) -> AsyncIterator[Watching]:
     def changed(places: Sequence[Place]) -> None:
         told.append(tuple(place.generation for place in places))
 
-    roster = Roster(bus, assignments, log, changed)
+    roster = Roster(bus, assignments, log, changed, nothing_doubtful)
     following = assignments.follower(log.read)
     await roster.seed(processors)
     tasks = [asyncio.create_task(work) for work in (following.run(), roster.run(), roster.tend())]
