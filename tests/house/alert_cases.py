@@ -119,6 +119,10 @@ CASES: dict[str, Case] = {
         {"tarifa_ledger_unreadable": _still(0), "tarifa_payments_unreadable_total": _ONCE},
         {"tarifa_ledger_unreadable": _still(0), "tarifa_payments_unreadable_total": _LONG_AGO},
     ),
+    "TarifaSettlementsDamaged": Case(
+        {"tarifa_ledger_settlements_missing": _still(0), "tarifa_ledger_stretches_differing": _still(1)},
+        {"tarifa_ledger_settlements_missing": _still(0), "tarifa_ledger_stretches_differing": _still(0)},
+    ),
     "TarifaLedgerNotWhole": Case(
         {'tarifa_ledger_current{instance="a"}': _still(0)},
         {'tarifa_ledger_current{instance="a"}': _still(0), 'tarifa_ledger_current{instance="b"}': _still(1)},
