@@ -16,6 +16,8 @@ from tests.e2e.river import PATIENCE_S, River, new_id
 from tests.e2e.rollout import Instance, door
 
 RATE = 50  # payments a second
+# Both ledgers store snapshots while there are two, and the one that stops stores its last.
+SETTINGS = {**ENVIRONMENT, "LEDGER_SNAPSHOT_EVERY": "20"}
 # As docs/operations.md says; each part of the stack, and the service that it is an instance of.
 ORDER = {
     "ledger": "ledger",
@@ -29,7 +31,7 @@ ORDER = {
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A stack whose ingress instances share one port, and which has no balancer."""
-    with Stack(env={**ENVIRONMENT, "DISPATCHERS": "2"}, flags=["--no-nginx"]) as running:
+    with Stack(env={**SETTINGS, "DISPATCHERS": "2"}, flags=["--no-nginx"]) as running:
         yield running
 
 
@@ -74,7 +76,7 @@ async def test_a_rolling_update_costs_no_payment(stack: Stack, tmp_path: Path) -
             try:
                 async with load(river) as (ids, posts, summaries):
                     for part, service in ORDER.items():
-                        beside.append(Instance(stack, service, f"{part}-new", ENVIRONMENT))
+                        beside.append(Instance(stack, service, f"{part}-new", SETTINGS))
                         await beside[-1].until_ready()
                         since = len(stack.log_lines)
                         old = stack.kill(part, signal.SIGTERM)
