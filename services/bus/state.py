@@ -9,27 +9,7 @@ from services.bus import api
 from services.bus.connection import Bus
 from services.bus.stored_message import time_from_text
 
-
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """How much a stream holds, and the last sequence that it gave out."""
-
-    messages: int
-    first_seq: int
-    last_seq: int
-    size_bytes: int
-
-
-async def stream_state(bus: Bus, stream: str) -> StreamState:
-    """Return the state of a stream.
-
-    Raises:
-        ApiError, BusAwayError: as of the API.
-    """
-    state = (await api.call(bus, f"STREAM.INFO.{stream}"))["state"]
-    return StreamState(
-        int(state["messages"]), int(state["first_seq"]), int(state["last_seq"]), size_bytes=int(state["bytes"])
-    )
+SILENT_AFTER_S = 3.5  # a leader hears of each replica once a second; on a busy machine one or two are late
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +19,38 @@ class Peer:
     name: str
     seen_s: float | None
     is_connected: bool = True
+
+    def is_up(self) -> bool:
+        """Return whether the leader has heard of it lately."""
+        return self.is_connected and self.seen_s is not None and self.seen_s <= SILENT_AFTER_S
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """How much a stream holds, and the last sequence that it gave out; ``peers`` as in `Waiting`."""
+
+    messages: int
+    first_seq: int
+    last_seq: int
+    size_bytes: int
+    peers: tuple[Peer, ...] = ()
+
+
+async def stream_state(bus: Bus, stream: str) -> StreamState:
+    """Return the state of a stream.
+
+    Raises:
+        ApiError, BusAwayError: as of the API.
+    """
+    info = await api.call(bus, f"STREAM.INFO.{stream}")
+    state = info["state"]
+    return StreamState(
+        int(state["messages"]),
+        int(state["first_seq"]),
+        int(state["last_seq"]),
+        size_bytes=int(state["bytes"]),
+        peers=peers_of(info.get("cluster") or {}),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
-"""Metrics as text for Prometheus: the values of the sources, the process's own, and which service it is."""
+"""Metrics as text for Prometheus: the values of the sources, the process's own, which service it is, and its clock."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import assert_never
@@ -47,7 +48,9 @@ class Exposition:
 
     def text(self, told: Iterable[Metric], accept: str) -> tuple[bytes, str]:
         """Return the text and its content type, as the Accept header of the asker wants it."""
-        own = (self._info, *self._process.collect(), *self._platform.collect())
+        # Read last: the samples of a scrape are stamped with its beginning.
+        clock = GaugeMetricFamily("tarifa_clock_seconds", "This service's clock, since 1970 in UTC.", value=time.time())
+        own = (self._info, clock, *self._process.collect(), *self._platform.collect())
         encode, content_type = _encoder(accept)
         return encode(_Told([*own, *map(_family, told)])), content_type
 

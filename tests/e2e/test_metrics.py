@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.stack import Stack
 from tests.e2e.river import River, new_id, until
-from tests.house.monitored import OF_PROMETHEUS, expressions, labels_in, metrics_in
+from tests.house.monitored import OF_A_CLUSTER, OF_PROMETHEUS, RULES, expressions, labels_in, metrics_in
 from tests.scraped import Scraped, scrape
 
 INGRESSES = ("ingress-1", "ingress-2")
@@ -116,17 +116,20 @@ async def test_every_service_says_who_it_is_and_is_reached_by_its_own_port_only(
         assert any(river.stack.metrics_url(part) in line for line in river.stack.log_lines)
 
 
-async def test_the_dashboard_asks_only_for_what_is_told(river: River) -> None:
+async def test_dashboard_and_alerts_ask_only_for_what_is_told(river: River) -> None:
     """Every metric of a PromQL expression is told by some service, with the labels that it groups by."""
     await river.http.post("/payments", content=b"{")  # or no reason is known yet for turning one down
     services = Numbers(river.stack).by_part.values()
     told = set[str]().union(*(scraped.names for scraped in services))
-    for expression in expressions():
+    for expression in (*expressions(), *(rule["expr"] for rule in RULES)):
+        if metrics_in(expression) <= OF_A_CLUSTER:
+            continue
         assert metrics_in(expression) <= told, expression
         labels = {
             label for name in metrics_in(expression) for scraped in services for label in scraped.labels.get(name, ())
         }
-        assert labels_in(expression) <= labels | OF_PROMETHEUS, expression
+        if metrics_in(expression):
+            assert labels_in(expression) <= labels | OF_PROMETHEUS, expression
 
 
 async def test_an_unknown_outcome_is_told_as_a_bound_payment_and_one_line(river: River) -> None:

@@ -12,12 +12,19 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/monitoring"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.monitoring.yml").read_text())
 PROMETHEUS: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+RULES: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]
+]
 DASHBOARD: dict[str, Any] = json.loads((FOLDER / "dashboard.json").read_text())
 
 _NAME = re.compile(r"\b(?:tarifa|process|python)_\w+")
 _BY = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 # Prometheus adds these to every series that it scrapes.
 OF_PROMETHEUS = {"job", "instance"}
+# What Kubernetes tells, and what Prometheus says of whom it asks.
+OF_OTHERS = {"kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", "up"}
+# Told of servers that form a cluster only.
+OF_A_CLUSTER = {"tarifa_nats_server_up"}
 
 
 def panels() -> list[dict[str, Any]]:
@@ -33,6 +40,11 @@ def expressions() -> list[str]:
 def metrics_in(expression: str) -> set[str]:
     """Return the names of the series that an expression asks for."""
     return set(_NAME.findall(expression))
+
+
+def names_in(expression: str) -> set[str]:
+    """Return the names of all series that an expression asks for, whoever tells them."""
+    return metrics_in(expression) | {name for name in OF_OTHERS if re.search(rf"\b{name}\b", expression)}
 
 
 def labels_in(expression: str) -> set[str]:

@@ -85,6 +85,12 @@ def _stream(state: StreamState, bytes_max: int) -> Iterator[Metric]:
     yield gauge("tarifa_settlements_last_seq", "The last sequence of SETTLEMENTS.", state.last_seq)
     yield gauge("tarifa_settlements_bytes", "What SETTLEMENTS holds.", state.size_bytes)
     yield gauge("tarifa_settlements_max_bytes", "What SETTLEMENTS may hold (SETTLEMENTS_BYTES_MAX).", bytes_max)
+    yield gauges_by(
+        "server",
+        "tarifa_nats_server_up",
+        "1 where the leader of SETTLEMENTS has heard of a server lately; not told of one that stands alone.",
+        {peer.name: peer.is_up() for peer in state.peers},
+    )
 
 
 async def _state(bus: Bus) -> StreamState | None:

@@ -1,6 +1,6 @@
 """What the leader of a stream tells of the other servers that have it."""
 
-from services.bus.state import Peer, peers_of
+from services.bus.state import SILENT_AFTER_S, Peer, peers_of
 
 
 def test_a_replica_that_its_leader_never_heard_of_is_not_taken_for_one_heard_of_just_now() -> None:
@@ -30,3 +30,12 @@ def test_a_replica_that_lags_was_heard_of_and_one_that_is_offline_is_not_connect
 def test_a_server_that_stands_alone_has_no_peers() -> None:
     """It names itself as the leader."""
     assert peers_of({"leader": "NDXW4"}) == ()
+
+
+def test_a_server_is_up_while_its_leader_hears_of_it() -> None:
+    """A connection alone says nothing of a server that hangs."""
+    assert Peer("nats-1", 0.0).is_up()
+    assert Peer("nats-1", SILENT_AFTER_S).is_up()
+    assert not Peer("nats-1", SILENT_AFTER_S + 0.1).is_up()
+    assert not Peer("nats-1", None).is_up()
+    assert not Peer("nats-1", 0.0, is_connected=False).is_up()

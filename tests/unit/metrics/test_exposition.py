@@ -1,5 +1,7 @@
 """Metrics as text: read back by Prometheus's own parser, every number is where it was put."""
 
+import time
+
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -81,3 +83,9 @@ def test_whoever_asks_for_something_odd_gets_plain_text(accept: str) -> None:
     text, content_type = Exposition("test", "1").text([], accept)
     assert content_type.startswith("text/plain")
     assert list(text_string_to_metric_families(text.decode()))
+
+
+def test_every_service_tells_its_clock() -> None:
+    """In seconds since 1970, as of the scrape: two services' clocks can be compared."""
+    before_s = time.time()
+    assert before_s <= exposed([]).value("tarifa_clock_seconds") <= time.time()

@@ -1,0 +1,122 @@
+"""A rolling update as Kubernetes does it, with processes: new instances beside old ones, behind one address.
+
+The kernel is the service: it gives a new connection to any process that listens at the shared port. The balancer's
+files are those of deploy/kubernetes, and so are the probes that say when a new instance is ready.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.stack import Stack, balancer
+from sandbox.stack.ports import HOST, free
+from tests.e2e.river import PATIENCE_S
+
+ROOT = Path(__file__).parents[2]
+BASE = ROOT / "deploy/kubernetes/base"
+LOOK_EVERY_S = 0.05
+
+
+@contextmanager
+def door(stack: Stack, folder: Path) -> Iterator[str]:
+    """Run nginx with the files of deploy/kubernetes before the shared port of a stack; yield where clients come in."""
+    nginx = balancer.find_nginx()
+    if nginx is None:
+        reason = "nginx is not installed (Debian: nginx-light)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    (port,) = free(1)
+    replaced = {"ingress:8080": f"{HOST}:{stack.ports['http']}", "listen 9999": f"listen {HOST}:{port}"}
+    for name in ("nginx.conf", "upstream.conf", "listen.conf"):
+        text = (BASE / name).read_text()
+        for there, here in replaced.items():
+            text = text.replace(there, here)
+        (folder / name).write_text(text)
+    process = subprocess.Popen(balancer.command(nginx, folder))
+    try:
+        yield f"http://{HOST}:{port}"
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(PATIENCE_S)
+
+
+class Instance:
+    """One more process of a service, beside those of a stack."""
+
+    def __init__(self, stack: Stack, service: str, name: str, env: Mapping[str, str]) -> None:
+        self.service = service
+        (self._metrics_port,) = free(1)
+        own = {
+            "NATS_URL": stack.nats_url,
+            "NATS_REPLICAS": str(stack.nats_nodes),
+            "SYNC": "always",
+            "PROCESSORS": ",".join(
+                f"{each}={stack.processor_url(each)}@{fee}" for each, fee in (("default", "0.05"), ("fallback", "0.15"))
+            ),
+            "INSTANCE": name,
+            "INGRESS_LISTEN": f"{HOST}:{stack.ports['http']}",
+            "INGRESS_REUSE_PORT": "1",
+            "METRICS_LISTEN": f"{HOST}:{self._metrics_port}",
+        }
+        self._log = (stack.run_dir / f"{name}.log").open("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"services.{service}"],
+            cwd=ROOT,
+            env={**os.environ, **env, **own},
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+        )
+
+    async def until_ready(self) -> None:
+        """Wait until its readiness probe says so: the manifest's own command, or for ingress that it listens."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not self._is_ready():
+            assert self._process.poll() is None, f"{self.service} ended:\n{self.log}"
+            assert time.monotonic() < deadline_s, f"{self.service} is not ready:\n{self.log}"
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def stop(self) -> None:
+        """Send SIGTERM, and expect an orderly end within the grace of its pod."""
+        if self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        grace_s = _pod(self.service)["terminationGracePeriodSeconds"]
+        code = await asyncio.to_thread(self._process.wait, grace_s)
+        assert code == 0, self.log
+
+    def kill(self) -> None:
+        """End it in any case."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return Path(self._log.name).read_text()
+
+    def _is_ready(self) -> bool:
+        probe = _pod(self.service)["containers"][0]["readinessProbe"]
+        if "exec" not in probe:
+            return "ingress.ready" in self.log
+        command = [re.sub(r"/9100\b", f"/{self._metrics_port}", word) for word in probe["exec"]["command"]]
+        done = subprocess.run(command, capture_output=True, timeout=probe["timeoutSeconds"], check=False)
+        return done.returncode == 0
+
+
+def _pod(service: str) -> dict[str, Any]:
+    documents = yaml.safe_load_all((BASE / f"{service}.yaml").read_text())
+    (spec,) = [each["spec"]["template"]["spec"] for each in documents if each["kind"] == "Deployment"]
+    return dict(spec)

@@ -1,0 +1,51 @@
+"""Three NATS servers replaced one after another under load, as by an update or drains: nothing lost or doubled."""
+
+import asyncio
+import json
+import signal
+
+import httpx
+import pytest
+
+from sandbox.stack.ports import HOST
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.river import River, until
+from tests.e2e.test_rolling_update import load
+from tests.e2e.test_three_servers import leader
+
+SERVERS = ("nats-1", "nats-2", "nats-3")
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """A cluster, and replicas in it."""
+    return {**ENVIRONMENT, "NATS_NODES": "3", "DISPATCHERS": "2"}
+
+
+async def is_started(river: River, name: str) -> bool:
+    """Return what the startup probe of deploy/kubernetes asks: whether all that a server holds is current."""
+    port = river.stack.ports["monitor"] + SERVERS.index(name)
+    try:
+        async with httpx.AsyncClient(timeout=2.0) as http:
+            answer = await http.get(f"http://{HOST}:{port}/healthz")
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 200 and json.loads(answer.text)["status"] == "ok"
+
+
+async def test_servers_replaced_one_after_another_lose_no_payment(river: River) -> None:
+    """Each gets SIGTERM, the leader of PAYMENTS last; the next one only when the one before has caught up."""
+    leads = await leader(river, "PAYMENTS")
+    async with load(river) as (ids, posts, summaries):
+        for name in sorted(SERVERS, key=leads.__eq__):
+            since = len(river.stack.log_lines)
+            old = river.stack.kill(name, signal.SIGTERM)
+            await asyncio.to_thread(river.stack.wait_line, name, "starting it again", since)
+            await asyncio.to_thread(river.stack.wait_restarted, name, old)
+            await until(lambda name=name: is_started(river, name), f"{name} has caught up")
+    assert set(posts) <= {202, 503}, posts
+    assert set(summaries) <= {200, 503}, summaries
+    for payment_id in ids:  # those that were answered 503 may be stored or not: repeating one is safe
+        await river.pay_until_accepted(payment_id)
+    await river.until_settled(ids)
+    await river.assert_charged_once(ids)

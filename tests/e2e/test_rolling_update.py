@@ -1,0 +1,94 @@
+"""A rolling update under load, as deploy/kubernetes has it: no POST fails, nothing is lost or charged twice."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.stack import Stack
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.river import PATIENCE_S, River, new_id
+from tests.e2e.rollout import Instance, door
+
+RATE = 50  # payments a second
+# Both ledgers store snapshots while there are two, and the one that stops stores its last.
+SETTINGS = {**ENVIRONMENT, "LEDGER_SNAPSHOT_EVERY": "20"}
+# As docs/operations.md says; each part of the stack, and the service that it is an instance of.
+ORDER = {
+    "ledger": "ledger",
+    "dispatcher-1": "dispatcher",
+    "dispatcher-2": "dispatcher",
+    "ingress-1": "ingress",
+    "ingress-2": "ingress",
+}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack whose ingress instances share one port, and which has no balancer."""
+    with Stack(env={**SETTINGS, "DISPATCHERS": "2"}, flags=["--no-nginx"]) as running:
+        yield running
+
+
+@asynccontextmanager
+async def load(river: River) -> AsyncIterator[tuple[list[str], Counter[int], Counter[int]]]:
+    """Pay at even distances meanwhile, each payment once; yields the ids, and how often POST and summary said what."""
+    ids: list[str] = []
+    posts: Counter[int] = Counter()
+    summaries: Counter[int] = Counter()
+    ends = asyncio.Event()
+
+    async def pay(payment_id: str) -> None:
+        posts[(await river.pay(payment_id)).status_code] += 1
+
+    async def look() -> None:
+        summaries[(await river.http.get("/payments-summary")).status_code] += 1
+
+    async def at_rate(rate: float, act: Callable[[], Awaitable[None]]) -> None:
+        async with asyncio.TaskGroup() as acts:
+            while not ends.is_set():
+                acts.create_task(act())
+                await asyncio.sleep(1 / rate)
+
+    async def pay_another() -> None:
+        ids.append(new_id())
+        await pay(ids[-1])
+
+    running = [asyncio.create_task(at_rate(RATE, pay_another)), asyncio.create_task(at_rate(RATE / 10, look))]
+    try:
+        yield ids, posts, summaries
+    finally:
+        ends.set()
+        await asyncio.gather(*running)
+
+
+async def test_a_rolling_update_costs_no_payment(stack: Stack, tmp_path: Path) -> None:
+    """Each instance gets a new one beside it and then SIGTERM, and then the new one too, under 50 payments a second."""
+    beside: list[Instance] = []
+    with door(stack, tmp_path) as url:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
+            river = River(stack, http)
+            try:
+                async with load(river) as (ids, posts, summaries):
+                    for part, service in ORDER.items():
+                        beside.append(Instance(stack, service, f"{part}-new", SETTINGS))
+                        await beside[-1].until_ready()
+                        since = len(stack.log_lines)
+                        old = stack.kill(part, signal.SIGTERM)
+                        await asyncio.to_thread(stack.wait_line, part, "died, exit code 0: starting it again", since)
+                        await asyncio.to_thread(stack.wait_restarted, part, old)
+                        await asyncio.to_thread(stack.wait_line, part, f"{service}.ready", since)
+                    for instance in beside:
+                        await instance.stop()
+            finally:
+                for instance in beside:
+                    instance.kill()
+            assert set(posts) == {202}, posts
+            assert set(summaries) <= {200, 503}, summaries
+            await river.until_settled(ids)
+            await river.assert_charged_once(ids)

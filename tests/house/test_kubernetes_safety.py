@@ -1,0 +1,93 @@
+"""What deploy/kubernetes keeps safe: what pods may do, whom they reach, and what outlives them."""
+
+import re
+
+import pytest
+
+from tests.house.kubernetes import OVERLAYS, SERVICES, Resource, all_of, bytes_of, container, files, pod, workloads
+
+both = pytest.mark.parametrize("overlay", OVERLAYS)
+every_workload = pytest.mark.parametrize("name", ["nats", "ledger", "dispatcher", "ingress", "balancer"])
+
+
+@both
+@every_workload
+def test_no_pod_may_do_more_than_it_needs(overlay: str, name: str) -> None:
+    """No root, no writable root, no capability, no token; the namespace enforces what a cluster can."""
+    of_pod, of_container = pod(overlay, name), container(overlay, name)["securityContext"]
+    assert of_pod["automountServiceAccountToken"] is False
+    assert of_pod["securityContext"]["runAsNonRoot"] is True
+    assert f"{of_pod['securityContext']['runAsUser']}:{of_pod['securityContext']['runAsGroup']}" == "10001:10001"
+    assert of_pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert of_container["readOnlyRootFilesystem"] is True
+    assert of_container["allowPrivilegeEscalation"] is False
+    assert of_container["capabilities"] == {"drop": ["ALL"]}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(of_pod)
+    (namespace,) = all_of(overlay, "Namespace").values()
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@both
+@every_workload
+def test_a_drain_takes_one_pod_of_each_at_a_time_and_is_never_blocked(overlay: str, name: str) -> None:
+    """A budget of its own, over its own pods; an update starts a new pod first, but for NATS."""
+    labels = workloads(overlay)[name]["spec"]["selector"]["matchLabels"]
+    budgets = [
+        each["spec"]
+        for each in all_of(overlay, "PodDisruptionBudget").values()
+        if each["spec"]["selector"]["matchLabels"] == labels
+    ]
+    assert [budget["maxUnavailable"] for budget in budgets] == [1]
+    strategy = workloads(overlay)[name]["spec"].get("strategy")
+    assert (strategy is None) == (name == "nats")
+    assert strategy is None or strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+@both
+def test_the_streams_outlive_their_pods_and_have_room(overlay: str) -> None:
+    """A volume for each server, larger than the store may grow, and kept whatever happens to the pods."""
+    spec = workloads(overlay)["nats"]["spec"]
+    (claim,) = spec["volumeClaimTemplates"]
+    (store,) = re.findall(r"max_file_store: (\d+)GB", files(overlay, "nats")["nats.conf"])
+    assert bytes_of(claim["spec"]["resources"]["requests"]["storage"]) > int(store) * 10**9
+    mounts = {each["name"]: each["mountPath"] for each in container(overlay, "nats")["volumeMounts"]}
+    assert f'STORE: "{mounts[claim["metadata"]["name"]]}"' in files(overlay, "nats")["where.conf"]
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+
+
+def _reaches(overlay: str) -> set[tuple[str, str, str]]:
+    """Return who may reach whom at which port, among the workloads."""
+    found = set()
+    for policy in all_of(overlay, "NetworkPolicy").values():
+        for rule in policy["spec"].get("ingress", ()):
+            for source in rule.get("from", ()):
+                found |= {
+                    (who, whom, str(port["port"]))
+                    for who in _chosen(overlay, source.get("podSelector"))
+                    for whom in _chosen(overlay, policy["spec"]["podSelector"])
+                    for port in rule["ports"]
+                }
+    return found
+
+
+def _chosen(overlay: str, selector: Resource | None) -> list[str]:
+    if selector is None:
+        return []
+    wanted = selector.get("matchLabels", {}).items()
+    return [
+        n for n, each in workloads(overlay).items() if wanted <= each["spec"]["template"]["metadata"]["labels"].items()
+    ]
+
+
+@both
+def test_nobody_reaches_anybody_but_the_next_one(overlay: str) -> None:
+    """The balancer ingress, the services NATS, its servers each other; only the dispatcher reaches what is outside."""
+    assert _reaches(overlay) == {
+        ("balancer", "ingress", "http"),
+        *((name, "nats", "nats") for name in SERVICES),
+        ("nats", "nats", "routes"),
+    }
+    policies = all_of(overlay, "NetworkPolicy")
+    assert policies["nothing"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    outside = [n for n, each in policies.items() if "ipBlock" in str(each["spec"].get("egress", ""))]
+    assert outside == ["dispatcher"]
