@@ -106,8 +106,9 @@ class FaultProxy:
 
 
 def _bound(address: tuple[str, int]) -> socket.socket:
-    """A socket with this address, which another one that listens may share."""
+    """A socket with this address, which another one of ours that listens may share."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Not SO_REUSEADDR: with it, whoever looks for a free port would be given this one while nobody listens at it.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(address)
     return bound

@@ -115,7 +115,7 @@ class Stack(Parts):
                 *("--run-dir", str(self.run_dir), "--stop-with-stdin"),
                 *port_flags,
                 *("--metrics", str(self._metrics_first_port)),
-                *("--route-proxies", *map(str, self.route_proxies)),
+                *([f"--route-proxies={','.join(map(str, self.route_proxies))}"] if self.route_proxies else []),
                 *self._flags,
             ],
             cwd=_TOP,

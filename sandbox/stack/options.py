@@ -132,7 +132,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         nats_port=flags.nats,
         monitor_port=flags.monitor,
         route_port=flags.route,
-        route_proxies=tuple(flags.route_proxies),
+        route_proxies=flags.route_proxies,
         metrics_first_port=flags.metrics,
         processor_ports=(flags.default, flags.fallback),
         run_dir=flags.run_dir.resolve(),
@@ -195,6 +195,10 @@ def nats_nodes_from_text(text: str) -> int:
     return int(text)
 
 
+def _ports(text: str) -> tuple[int, ...]:
+    return tuple(int(port) for port in text.split(","))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.stack",
@@ -205,9 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--nats", type=int, default=4222, help="port of nats-server; of three, the first")
     parser.add_argument("--monitor", type=int, default=8222, help="port of nats-server's monitoring, in the same way")
     parser.add_argument("--route", type=int, default=6222, help="first of the ports among three nats-servers")
-    parser.add_argument(
-        "--route-proxies", type=int, nargs="*", default=(), help="ports between them: 1 to 2, 1 to 3, 2 to 1 and so on"
-    )
+    between = "ports between them, with commas: from 1 to 2, 1 to 3, 2 to 1 and so on; none"
+    parser.add_argument("--route-proxies", type=_ports, default=(), metavar="PORTS", help=between)
     parser.add_argument(
         "--metrics", type=int, default=metered.FIRST, help="first of the ports for Prometheus, one a service; 0: none"
     )

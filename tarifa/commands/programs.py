@@ -101,6 +101,9 @@ def up(
     nats: Annotated[Word, typer.Option(metavar="PORT", help="Port of nats-server (4222).")] = None,
     monitor: Annotated[Word, typer.Option(metavar="PORT", help="Port of its monitoring (8222).")] = None,
     route: Annotated[Word, typer.Option(metavar="PORT", help="First port among three nats-servers (6222).")] = None,
+    route_proxies: Annotated[
+        Word, typer.Option(metavar="PORTS", help="Between them: 1 to 2, 1 to 3 and so on.")
+    ] = None,
     metrics: Annotated[Word, typer.Option(metavar="PORT", help="First port for Prometheus (9101); 0: none.")] = None,
     default: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor default (8001).")] = None,
     fallback: Annotated[Word, typer.Option(metavar="PORT", help="Port of the processor fallback (8002).")] = None,
@@ -114,7 +117,7 @@ def up(
 ) -> None:
     """Run the whole system here, in the foreground, until Ctrl-C; it says ready when it is."""
     ports = {"--http": http, "--nats": nats, "--monitor": monitor, "--metrics": metrics}
-    ports |= {"--route": route, "--default": default, "--fallback": fallback}
+    ports |= {"--route": route, "--route-proxies": route_proxies, "--default": default, "--fallback": fallback}
     flags = {"--run-dir": run_dir, "--no-nginx": no_nginx, "--stop-with-stdin": stop_with_stdin}
     settings = {
         "INGRESSES": ingresses,
@@ -150,7 +153,9 @@ def chaos(
     minutes: Annotated[Word, typer.Option(metavar="N", help="How long (2).")] = None,
     rate: Annotated[Word, typer.Option(metavar="N", help="Payments a second (50).")] = None,
     faults: Annotated[Word, typer.Option(metavar="GROUPS", help="Which, with commas, or none (all).")] = None,
-    store: Annotated[Word, typer.Option(metavar="back", help="Put NATS's store back from copies.")] = None,
+    store: Annotated[Word, typer.Option(metavar="HOW", help="back: put from copies; cut: power cuts (kept).")] = None,
+    nats_nodes: Annotated[Word, typer.Option(metavar="N", help="nats-servers: 1, or 3 that are hit (1).")] = None,
+    sync: Annotated[Word, typer.Option(metavar="HOW", help="How often nats-server syncs (always).")] = None,
     dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many the stack runs (1).")] = None,
     in_flight_max: Annotated[Word, typer.Option(metavar="N", help="Calls at once to one processor.")] = None,
     keep: Annotated[
@@ -160,7 +165,8 @@ def chaos(
 ) -> None:
     """Break everything under load for a while, then audit every payment."""
     words = {"--seed": seed, "--minutes": minutes, "--rate": rate, "--faults": faults, "--store": store}
-    flags = _flags({**words, "--dispatchers": dispatchers, "--keep": keep, "--folder": folder})
+    words |= {"--nats-nodes": nats_nodes, "--sync": sync, "--dispatchers": dispatchers}
+    flags = _flags({**words, "--keep": keep, "--folder": folder})
     _become("sandbox.chaos", flags, {"IN_FLIGHT_MAX": in_flight_max})
 
 
