@@ -86,7 +86,9 @@ class Wire:
         self._writer.write(_question(f"{subject} {inbox}", data, headers))
         try:
             while not self._reading.done():
-                yield await asyncio.wait_for(heard.get(), ASK_TIMEOUT_S)
+                async with asyncio.timeout(ASK_TIMEOUT_S):
+                    message = await heard.get()
+                yield message
         except TimeoutError as error:
             raise WireError(f"{subject} was not answered") from error
         finally:

@@ -102,7 +102,8 @@ async def once_answered(work: Callable[[], Awaitable[None]], stop: asyncio.Event
         except BusAwayError as error:
             not_answered.tell(str(error))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), ASK_AGAIN_AFTER_S)
+                async with asyncio.timeout(ASK_AGAIN_AFTER_S):
+                    await stop.wait()
         else:
             not_answered.over()
             return True

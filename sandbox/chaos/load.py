@@ -155,7 +155,8 @@ class Load:
     async def _pause(self, least_s: float, most_s: float) -> None:
         """Wait for a while, or until the end of the load."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), self._dice.uniform(least_s, most_s))
+            async with asyncio.timeout(self._dice.uniform(least_s, most_s)):
+                await self._stopped.wait()
 
     def _begin(self, story: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(story)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -89,20 +89,18 @@ class Run:
         acts = plan(self._options.seed, setting, self._options.groups)
         begin_s = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(self._watch(begin_s))
             work = [
                 group.create_task(self._offer()),
                 group.create_task(self._actions.run(acts)),
             ]
-            await asyncio.wait(work)
-            watching.cancel()
+            group.create_task(self._watch(begin_s, work))
 
     async def _offer(self) -> None:
         await self._load.run(self._options.rate, self._load_s)
         self._offered_until_s = time.time()
 
-    async def _watch(self, begin_s: float) -> None:
-        while True:
+    async def _watch(self, begin_s: float, work: Iterable[asyncio.Task[None]]) -> None:
+        while not all(task.done() for task in work):
             if not self._world.stack.is_running:
                 raise StackError(f"the stack gave up; see {self._world.log}")
             elapsed_s = min(time.monotonic() - begin_s, self._load_s)

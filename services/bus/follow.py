@@ -200,7 +200,8 @@ class Follower:
         check_every_s = CHECK_EVERY_S if self._reach is None else CLUSTER_CHECK_EVERY_S
         while True:
             try:
-                await asyncio.wait_for(self._again.wait(), check_every_s)
+                async with asyncio.timeout(check_every_s):
+                    await self._again.wait()
             except TimeoutError:
                 opening.pulls.forget_if_overdue()
                 self._top_up(opening.pulls)

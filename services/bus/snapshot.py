@@ -47,7 +47,8 @@ async def save_stream(bus: Bus, stream: str, path: Path, progress: Progress) -> 
 
 async def _next(chunks: "asyncio.Queue[Message]", stream: str) -> Message:
     try:
-        return await asyncio.wait_for(chunks.get(), SILENCE_MAX_S)
+        async with asyncio.timeout(SILENCE_MAX_S):
+            return await chunks.get()
     except TimeoutError:
         raise BusAwayError(f"the snapshot of {stream}: nothing more came for {SILENCE_MAX_S:g} s") from None
 

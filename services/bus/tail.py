@@ -53,7 +53,8 @@ async def _batch(bus: Bus, stream: str, subject: str, seq: int) -> list[Message]
     subscription = await bus.subscribe(inbox, on_message)
     try:
         bus.publish(f"$JS.API.DIRECT.GET.{stream}", request, inbox)
-        await asyncio.wait_for(ended.wait(), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):
+            await ended.wait()
     except TimeoutError as error:
         raise BusAwayError(f"the newest messages of {stream}: {error!r}") from error
     finally:

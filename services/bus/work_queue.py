@@ -223,7 +223,8 @@ class WorkQueue:
         check_every_s = EXPIRY_CHECK_EVERY_S if self._bus.replicas == 1 else CLUSTER_CHECK_EVERY_S
         while True:
             try:
-                await asyncio.wait_for(self._reconnected.wait(), check_every_s)
+                async with asyncio.timeout(check_every_s):
+                    await self._reconnected.wait()
             except TimeoutError:
                 if self._is_over(self._pulls):
                     return
