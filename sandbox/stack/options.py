@@ -56,6 +56,7 @@ class Options:
     processors_given: str  # PROCESSORS, or empty: processors of its own
     nats_url_given: str
     nats_nodes: int
+    nats_open: bool  # no users and no keys: whoever reaches it may do all
     sync: str  # SYNC_ALWAYS or a duration, as nats-server reads it
     ingresses: int
     dispatchers: int
@@ -142,6 +143,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         processors_given=env.get("PROCESSORS", "").strip(),
         nats_url_given=env.get("NATS_URL", "").strip(),
         nats_nodes=nats_nodes,
+        nats_open=setting.flag(env, "NATS_OPEN") if env.get("NATS_OPEN", "").strip() else bool(limits),  # as compose
         sync=sync,
         ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),

@@ -10,10 +10,12 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 
+from services.access.admittance import Admittance
 from services.bus.inlet import Inlet, Receiver
 from services.names import addresses
 
@@ -26,12 +28,21 @@ log = logging.getLogger("tarifa.bus")
 class RoutedClient(Client):
     """nats-py's client with receivers that are called at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, admittance: Admittance) -> None:
         super().__init__()
+        self._admittance = admittance
         self._receivers: dict[int, Receiver] = {}
         self._unsent: list[bytes] = []
         self._leaving_s = 0.0  # when what is unsent leaves at the latest
         self._departure: asyncio.Handle | None = None
+
+    def admitted_by(self) -> dict[str, Any]:
+        """Return what ``connect`` must be told of the user. Answers come where no other user may listen."""
+        key = self._admittance.key
+        if key is None:
+            return {}
+        self._public_nkey = key.public  # the client has no option for a key that it does not read from a file itself
+        return {"signature_cb": key.sign, "inbox_prefix": key.inbox}
 
     async def route(self, subject: str, receive: Receiver) -> Subscription:
         """Subscribe; ``receive`` is called for each message in order, as it comes in, and must not block.
@@ -125,7 +136,12 @@ class RoutedClient(Client):
         await super()._attempt_reconnect()
 
     async def _process_connect_init(self) -> None:
-        await super()._process_connect_init()
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            # Of a connection that comes to nothing, as where the server does not know the user, the client lets go.
+            self._transport._io_writer.transport.abort()  # type: ignore[union-attr]  # noqa: SLF001
+            raise
         # The client has no word for this; its own code puts TLS there in the same way.
         transport = self._transport._io_writer.transport  # type: ignore[union-attr]  # noqa: SLF001
         transport.set_protocol(Inlet(self._receivers, transport.get_protocol()))
