@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -62,6 +63,8 @@ class Wire:
                 writer.transport.abort()
                 await asyncio.sleep(0)  # the loop may end with us
             raise WireError(f"nats does not take a connection: {error!r}") from error
+        if admittance.tls is not None:
+            await _secured(writer, admittance.tls, host)
         shown = _CONNECT
         if (key := admittance.key) is not None and "nonce" in info:
             shown = shown | {"nkey": key.public, "sig": key.sign(info["nonce"]).decode()}
@@ -131,6 +134,15 @@ class Wire:
         hear = self._hear.get(words[2])
         if hear is not None:
             hear(_message(words[1], raw[:head_length], raw[head_length:]))
+
+
+async def _secured(writer: asyncio.StreamWriter, tls: ssl.SSLContext, host: str) -> None:
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            await writer.start_tls(tls, server_hostname=host)
+    except OSError as error:  # of which a timeout is one
+        writer.transport.abort()
+        raise WireError(f"nats does not speak TLS: {error!r}") from error
 
 
 def _question(subjects: str, data: bytes, headers: Mapping[str, str] | None) -> bytes:

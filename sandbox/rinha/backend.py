@@ -69,7 +69,7 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
         groups = limited.find(STACK_FOLDER)
         yield Backend(
             alive=lambda: ensure_alive(process, log=log),
-            nats=Nats(HOST, STACK_NATS_PORT, admittance(keys.env_within(STACK_FOLDER, READER))),
+            nats=Nats(HOST, STACK_NATS_PORT, admittance(keys.env_of(STACK_FOLDER, READER))),
             limits=groups.by_service if groups else {},
             usage=groups.usage if groups else _nothing,
             cpu_s=lambda: cpu_s_by_service(STACK_FOLDER),

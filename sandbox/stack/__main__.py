@@ -37,7 +37,7 @@ def _run(wanted: options.Options, console: Console) -> int:
     known = keys.make(wanted, os.environ)
     for node in wanted.nodes:
         folder = wanted.run_dir / node.name
-        nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, users=known.users, route=known.route)
+        nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, known=known)
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
         balancer.write_conf(wanted.run_dir / "balancer", listen=balancer.listen(wanted.http_port), upstreams=upstreams)

@@ -87,7 +87,7 @@ class Stack(Parts):
 
     def nats_env(self, user: str = OPERATOR) -> dict[str, str]:
         """Return what a program reads that comes onto this stack's bus as this user."""
-        return {"NATS_URL": self.nats_url, **keys.env_within(self.run_dir, user)}
+        return {"NATS_URL": self.nats_url, **keys.env_of(self.run_dir, user, self._env)}
 
     @property
     def admittance(self) -> Admittance:

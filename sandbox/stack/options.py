@@ -143,7 +143,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         processors_given=env.get("PROCESSORS", "").strip(),
         nats_url_given=env.get("NATS_URL", "").strip(),
         nats_nodes=nats_nodes,
-        nats_open=setting.flag(env, "NATS_OPEN") if env.get("NATS_OPEN", "").strip() else bool(limits),  # as compose
+        nats_open=is_open(env),
         sync=sync,
         ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),
@@ -152,6 +152,15 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         log_level="DEBUG" if env.get("LOG_LEVEL", "").strip().upper() == "DEBUG" else "INFO",
         limits_wanted=bool(limits),
     )
+
+
+def is_open(env: Mapping[str, str]) -> bool:
+    """Return whether NATS has no users and no TLS: where that is said, and under LIMITS as in docker-compose.yml.
+
+    Raises:
+        SettingError: NATS_OPEN is neither 0 nor 1.
+    """
+    return setting.flag(env, "NATS_OPEN") if env.get("NATS_OPEN", "").strip() else bool(env.get("LIMITS", "").strip())
 
 
 def fees_from_text(text: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from services.access.admittance import Admittance
+from services.access.certificates import Certificates
 from services.access.key_folder import make_keys
 from services.access.users_conf import authorization
 from services.bus.connection import Bus
@@ -14,11 +15,14 @@ from tests.nats_server import PATIENCE_S, NatsServer
 class ClosedServer:
     """Who has no key of ``keys`` is not let in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificates: Certificates | None = None) -> None:
         self.keys = make_keys(folder / "secrets")
         public = {user: key.public for user, key in self.keys.items()}
         conf = folder / "users.conf"
         conf.write_text(authorization(public, may_purge=False))
+        if certificates is not None:
+            tls = {"cert_file": str(certificates.server), "key_file": str(certificates.key)}
+            conf.write_text(f"tls: {json.dumps(tls)}\n{conf.read_text()}")
         self.server = NatsServer(folder / "nats", "-c", str(conf))
 
     async def bus(self, user: str) -> Bus:
