@@ -1,5 +1,6 @@
 """What is under load: our own stack as processes, the same under a Docker engine, or whatever is up already."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.stack import keys, limited
 from sandbox.stack.cgroups import Usage
 from sandbox.stack.limits import Limit
+from sandbox.stack.options import is_open
 from sandbox.stack.ports import HOST
 from sandbox.stack.usage import cpu_s_by_service
-from services.access.admittance import admittance
+from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import READER
 
 READY_WITHIN_S = 60.0
@@ -53,6 +55,10 @@ class Backend:
         return {name: Spent(used.cpu_s, used.throttled_s) for name, used in self.usage().items()}
 
 
+def _reader() -> Admittance:
+    return admittance(keys.env_within(STACK_FOLDER.resolve(), READER, is_open=is_open(os.environ)))
+
+
 @contextmanager
 def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
     """Have the stack up as processes, under limits if LIMITS says so; raises CannotRunError."""
@@ -69,7 +75,7 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
         groups = limited.find(STACK_FOLDER)
         yield Backend(
             alive=lambda: ensure_alive(process, log=log),
-            nats=Nats(HOST, STACK_NATS_PORT, admittance(keys.env_of(STACK_FOLDER, READER))),
+            nats=Nats(HOST, STACK_NATS_PORT, _reader()),
             limits=groups.by_service if groups else {},
             usage=groups.usage if groups else _nothing,
             cpu_s=lambda: cpu_s_by_service(STACK_FOLDER),

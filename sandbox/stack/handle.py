@@ -18,6 +18,7 @@ from typing import Self
 from sandbox.stack import keys, metered, ports
 from sandbox.stack.errors import StackError
 from sandbox.stack.parts import LOOK_EVERY_S, Parts
+from sandbox.stack.options import is_open
 from sandbox.stack.ports import HOST
 from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import ADMIN, OPERATOR
@@ -87,7 +88,7 @@ class Stack(Parts):
 
     def nats_env(self, user: str = OPERATOR) -> dict[str, str]:
         """Return what a program reads that comes onto this stack's bus as this user."""
-        return {"NATS_URL": self.nats_url, **keys.env_of(self.run_dir, user, self._env)}
+        return {"NATS_URL": self.nats_url, **keys.env_within(self.run_dir, user, is_open=is_open(self._env))}
 
     @property
     def admittance(self) -> Admittance:

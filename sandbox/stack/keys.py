@@ -1,6 +1,5 @@
 """The keys and certificates of a stack's bus: made at the first start in its folder, and kept from then on."""
 
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.options import Options, is_open
+from sandbox.stack.options import Options
 from sandbox.stack.ports import HOST
 from services.access.certificates import Certificates, make_certificates, paths
 from services.access.key_folder import key_path, make_keys
@@ -54,15 +53,15 @@ def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
     return BusSecrets(authorization(public, may_purge=env.get("ALLOW_PURGE", "").strip() == "1"), route, tls)
 
 
-def env_of(run_dir: Path, user: str, env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what a program reads that is this user on the bus of the stack in a folder, which has this environment.
+def env_of(options: Options, user: str) -> dict[str, str]:
+    """Return what a service reads that is this user; nothing where what is given goes before."""
+    return {} if options.nats_keys_given else env_within(options.run_dir, user, is_open=options.nats_open)
 
-    What is given there goes before: NATS_URL may lead to another NATS.
-    """
-    if is_open(env):
+
+def env_within(run_dir: Path, user: str, *, is_open: bool) -> dict[str, str]:
+    """Return what a program reads that is this user on the bus of the stack in a folder."""
+    if is_open:
         return {"NATS_CREDENTIALS": "", "NATS_CA": ""}
-    if env.get("NATS_CREDENTIALS", "").strip() or env.get("NATS_CA", "").strip():
-        return {}
     folder = _folder(run_dir)
     return {"NATS_CREDENTIALS": str(key_path(folder, user)), "NATS_CA": str(paths(folder).ca)}
 
@@ -72,7 +71,7 @@ def places(options: Options) -> list[str]:
     if options.nats_open:
         return ["keys       none (NATS_OPEN): whoever reaches NATS may do everything there, and read along"]
     reader, admin = (_context_path(options, user) for user in (READER, ADMIN))
-    operator = [f"{name}={path}" for name, path in env_of(options.run_dir, OPERATOR, {}).items()]
+    operator = [f"{name}={path}" for name, path in env_within(options.run_dir, OPERATOR, is_open=False).items()]
     return [
         f"keys       {_folder(options.run_dir)}: one a user, and the certificate of NATS",
         f"           nats --context {reader}    looks",

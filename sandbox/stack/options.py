@@ -56,7 +56,8 @@ class Options:
     processors_given: str  # PROCESSORS, or empty: processors of its own
     nats_url_given: str
     nats_nodes: int
-    nats_open: bool  # no users and no keys: whoever reaches it may do all
+    nats_open: bool  # no users, keys and TLS: whoever reaches it may do all
+    nats_keys_given: bool  # NATS_CREDENTIALS and NATS_CA are those of another NATS
     sync: str  # SYNC_ALWAYS or a duration, as nats-server reads it
     ingresses: int
     dispatchers: int
@@ -144,6 +145,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         nats_url_given=env.get("NATS_URL", "").strip(),
         nats_nodes=nats_nodes,
         nats_open=is_open(env),
+        nats_keys_given=any(env.get(name, "").strip() for name in ("NATS_CREDENTIALS", "NATS_CA")),
         sync=sync,
         ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),

@@ -145,7 +145,7 @@ def _service(
     service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
-    shared |= keys.env_of(options.run_dir, service)
+    shared |= keys.env_of(options, service)
     shared |= {"SYNC": options.sync, "NATS_REPLICAS": str(options.nats_nodes)}
     port = options.metrics_ports.get(name)
     # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.
