@@ -17,8 +17,8 @@ from typing import Self
 
 from sandbox.stack import keys, metered, ports
 from sandbox.stack.errors import StackError
-from sandbox.stack.parts import LOOK_EVERY_S, Parts
 from sandbox.stack.options import is_open
+from sandbox.stack.parts import LOOK_EVERY_S, Parts
 from sandbox.stack.ports import HOST
 from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import ADMIN, OPERATOR

@@ -119,7 +119,12 @@ USERS: dict[str, Permissions] = {
     LEDGER: Permissions(
         publish=(
             *ROUND_TRIP,
-            *(subjects.SNAPSHOT_MANIFEST, "ledger.snapshots.chunk.*.*", subjects.pulse(LEDGER, "*")),
+            *(
+                subjects.SNAPSHOT_MANIFEST,
+                subjects.SNAPSHOT_REACHED,
+                "ledger.snapshots.chunk.*.*",
+                subjects.pulse(LEDGER, "*"),
+            ),
             subjects.dispatcher_stored("*"),
             *_answer(INGRESS, *PEOPLE),
             *_state_of(*STREAMS),

@@ -25,6 +25,7 @@ PUBLISHED: dict[str, set[str]] = {
     "assignments.closed": {"dispatcher"},
     "assignments.released": {"operator"},
     "ledger.snapshots.manifest": {"ledger"},
+    "ledger.snapshots.reached": {"ledger"},
     "ledger.snapshots.chunk.1.0": {"ledger"},
     "$KV.processors.default": {"dispatcher", "operator"},
     "$KV.leases.health.default": {"dispatcher"},
