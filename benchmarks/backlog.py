@@ -4,6 +4,7 @@ import logging
 import uuid
 from datetime import UTC, datetime
 
+from sandbox.stack import Stack
 from services.bus.connection import Bus
 from services.bus.publish import Stored, store
 from services.contracts import subjects
@@ -14,10 +15,10 @@ TOGETHER = 500
 SAID_EVERY = 100_000
 
 
-async def fill(url: str, count: int) -> None:
+async def fill(stack: Stack, count: int) -> None:
     """Store so many more; raises RuntimeError where the stream does not take them all."""
     logging.getLogger("tarifa.bus").setLevel(logging.ERROR)  # that it disconnects at the end is no news here
-    bus = await Bus.connect(url, "benchmark")
+    bus = await Bus.connect(stack.nats_url, "benchmark", admittance=stack.admittance)
     try:
         for done in range(0, count, TOGETHER):
             await _some(bus, min(TOGETHER, count - done))

@@ -49,7 +49,7 @@ async def _move(stack: Stack, count: int) -> None:
     print(f"{'moved':>10} {'settled':>10} {'MiB':>7} {'s':>6}")
     moved = await _say(stack, pid, begin_s)
     while moved < count:
-        await fill(stack.nats_url, min(TOGETHER, max(WARM, count - moved)))
+        await fill(stack, min(TOGETHER, max(WARM, count - moved)))
         while await messages(stack, "PAYMENTS"):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_EVERY_S)  # the server has no event for it
         moved = await _say(stack, pid, begin_s)

@@ -114,7 +114,7 @@ async def have_wait(stack: Stack, count: int, dispatchers: int) -> None:
     """Have so many wait: stored as ingress stores them, while no dispatcher takes them."""
     for number in range(1, dispatchers + 1):
         stack.kill(f"dispatcher-{number}", signal.SIGSTOP)
-    await fill(stack.nats_url, count)
+    await fill(stack, count)
 
 
 async def store(stack: Stack, seconds: int) -> Rate:
@@ -152,7 +152,7 @@ async def _until_settled(stack: Stack) -> None:
 
 async def messages(stack: Stack, stream: str) -> int:
     """Return how many messages a stream holds."""
-    wire = await Wire.connect(HOST, stack.ports["nats"])
+    wire = await Wire.connect(HOST, stack.ports["nats"], stack.admittance)
     try:
         info = await api(wire, f"STREAM.INFO.{stream}")
     except WireError as error:

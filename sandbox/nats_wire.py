@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from services.access.admittance import NOBODY, Admittance
 
 ASK_TIMEOUT_S = 5.0
 LINE_MAX = 1 << 20
@@ -28,31 +31,45 @@ class Message:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class Nats(NamedTuple):
+    """Where a server is, and who comes."""
+
+    host: str
+    port: int
+    admittance: Admittance = NOBODY
+
+
 class Wire:
     """One connection. It does not come back by itself: whoever uses it connects anew."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inbox: str) -> None:
         self._reader = reader
         self._writer = writer
+        self._inbox = inbox
         self._hear: dict[str, Callable[[Message], None]] = {}
         self._numbers = itertools.count(1)
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> "Wire":
-        """Return a connection; raises WireError."""
+    async def connect(cls, host: str, port: int, admittance: Admittance = NOBODY) -> "Wire":
+        """Return a connection, as the user that is let in where there are users; raises WireError."""
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(host, port, limit=LINE_MAX)
-                await reader.readuntil(b"\r\n")  # INFO
+                info = json.loads((await reader.readuntil(b"\r\n")).removeprefix(b"INFO "))
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:  # of which a timeout is one
             if writer is not None:
                 writer.transport.abort()
                 await asyncio.sleep(0)  # the loop may end with us
             raise WireError(f"nats does not take a connection: {error!r}") from error
-        writer.write(b"CONNECT %b\r\n" % json.dumps(_CONNECT).encode())
-        return cls(reader, writer)
+        if admittance.tls is not None:
+            await _secured(writer, admittance.tls, host)
+        shown = _CONNECT
+        if (key := admittance.key) is not None and "nonce" in info:
+            shown = shown | {"nkey": key.public, "sig": key.sign(info["nonce"]).decode()}
+        writer.write(b"CONNECT %b\r\n" % json.dumps(shown).encode())
+        return cls(reader, writer, "_INBOX" if key is None else key.inbox)  # where services may answer it
 
     async def closed(self) -> None:
         """Wait until the connection has ended."""
@@ -80,7 +97,7 @@ class Wire:
         self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
     ) -> AsyncGenerator[Message, None]:
         """Send a question and give its answers as they come, for as long as they are wanted; raises WireError."""
-        inbox = f"_INBOX.chaos.{next(self._numbers)}.{id(self)}"
+        inbox = f"{self._inbox}.{next(self._numbers)}.{id(self)}"
         heard: asyncio.Queue[Message] = asyncio.Queue()
         number = self.subscribe(inbox, heard.put_nowait)
         self._writer.write(_question(f"{subject} {inbox}", data, headers))
@@ -119,6 +136,15 @@ class Wire:
         hear = self._hear.get(words[2])
         if hear is not None:
             hear(_message(words[1], raw[:head_length], raw[head_length:]))
+
+
+async def _secured(writer: asyncio.StreamWriter, tls: ssl.SSLContext, host: str) -> None:
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            await writer.start_tls(tls, server_hostname=host)
+    except OSError as error:  # of which a timeout is one
+        writer.transport.abort()
+        raise WireError(f"nats does not speak TLS: {error!r}") from error
 
 
 def _question(subjects: str, data: bytes, headers: Mapping[str, str] | None) -> bytes:

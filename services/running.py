@@ -14,7 +14,7 @@ import orjson
 import uvloop
 
 from services.bus.cluster import UnfitServerError
-from services.bus.connection import Bus, BusAwayError, BusDeafError
+from services.bus.connection import Bus, BusAwayError, BusDeafError, NotAdmittedError
 from services.bus.follow import StreamWentBackError
 from services.bus.settings import BusSettings
 from services.bus.streams import StreamMismatchError, make_streams
@@ -58,7 +58,7 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
     try:
         uvloop.run(_until_stopped(story))
-    except* (SettingError, StreamMismatchError, UnfitServerError) as group:
+    except* (SettingError, StreamMismatchError, UnfitServerError, NotAdmittedError) as group:
         for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
         sys.exit(EXIT_SETTING)
@@ -111,7 +111,7 @@ async def once_answered(work: Callable[[], Awaitable[None]], stop: asyncio.Event
 
 
 async def _connect(settings: BusSettings, name: str) -> Bus:
-    bus = await Bus.connect(settings.nats_url, name, replicas=settings.limits.replicas)
+    bus = await Bus.connect(settings.nats_url, name, replicas=settings.limits.replicas, admittance=settings.admittance)
     try:
         bus.check_server()
         await make_streams(bus, settings.limits)

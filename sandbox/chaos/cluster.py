@@ -54,7 +54,7 @@ class Cluster:
         """Return a connection to a server that takes one; raises WireError if none does."""
         for part in (asked := self.by_health()):
             try:
-                return await Wire.connect(HOST, self.port(part))
+                return await Wire.connect(HOST, self.port(part), self._stack.admittance)
             except WireError:
                 if part == asked[-1]:
                     raise

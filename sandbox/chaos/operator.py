@@ -50,7 +50,7 @@ async def _command(world: World, module: str, *arguments: str) -> tuple[int, str
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"services.audit.{module}", *arguments),
         cwd=_TOP,
-        env={**os.environ, **world.environment, "NATS_URL": world.stack.nats_url},
+        env={**os.environ, **world.environment, **world.stack.nats_env()},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

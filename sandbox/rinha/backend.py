@@ -1,24 +1,29 @@
 """What is under load: our own stack as processes, the same under a Docker engine, or whatever is up already."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.nats_wire import Nats
 from sandbox.rinha.insight import Spent
 from sandbox.rinha.processes import ensure_alive, started, wait_for_line
 from sandbox.rinha.profile import PROCESSORS, Profile
-from sandbox.stack import limited
+from sandbox.stack import keys, limited
 from sandbox.stack.cgroups import Usage
 from sandbox.stack.limits import Limit
+from sandbox.stack.options import is_open
 from sandbox.stack.ports import HOST
 from sandbox.stack.usage import cpu_s_by_service
+from services.access.admittance import Admittance, admittance
+from services.contracts.permissions import READER
 
 READY_WITHIN_S = 60.0
 STACK_STOPS_WITHIN_S = 60.0
 STACK_FOLDER = Path(".run")  # where make up has it too
-STACK_NATS = (HOST, 4222)
+STACK_NATS_PORT = 4222
 
 
 def _nothing() -> dict[str, Usage]:
@@ -31,14 +36,14 @@ class Backend:
 
     Args:
         alive: raises CannotRunError if it has died.
-        nats: host and port to ask what goes on inside; None: that is nobody's business.
+        nats: where to ask what goes on inside; None: that is nobody's business.
         limits: of each service; empty where there are none.
         usage: what each limited service has used since its start.
         cpu_s: CPU seconds of each service, where there are no limits.
     """
 
     alive: Callable[[], None] = lambda: None
-    nats: tuple[str, int] | None = None
+    nats: Nats | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
     usage: Callable[[], Mapping[str, Usage]] = _nothing
     cpu_s: Callable[[], Mapping[str, float]] = dict
@@ -48,6 +53,10 @@ class Backend:
         if not self.limits:
             return {name: Spent(cpu_s) for name, cpu_s in self.cpu_s().items()}
         return {name: Spent(used.cpu_s, used.throttled_s) for name, used in self.usage().items()}
+
+
+def _reader() -> Admittance:
+    return admittance(keys.env_within(STACK_FOLDER.resolve(), READER, is_open=is_open(os.environ)))
 
 
 @contextmanager
@@ -66,7 +75,7 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
         groups = limited.find(STACK_FOLDER)
         yield Backend(
             alive=lambda: ensure_alive(process, log=log),
-            nats=STACK_NATS,
+            nats=Nats(HOST, STACK_NATS_PORT, _reader()),
             limits=groups.by_service if groups else {},
             usage=groups.usage if groups else _nothing,
             cpu_s=lambda: cpu_s_by_service(STACK_FOLDER),

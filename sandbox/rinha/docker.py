@@ -17,6 +17,7 @@ from string import Template
 import httpx
 import yaml
 
+from sandbox.nats_wire import Nats
 from sandbox.rinha.backend import Backend
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.profile import PROCESSORS, Profile
@@ -156,7 +157,7 @@ def _backend(docker: Docker) -> Backend:
             if not Path("/proc", str(container.process)).exists():
                 raise CannotRunError(f"the container of {name} has ended, or was started again: see stack.log")
 
-    return Backend(alive=alive, nats=(nats.address, NATS_PORT), limits=by_service, usage=usage)
+    return Backend(alive=alive, nats=Nats(nats.address, NATS_PORT), limits=by_service, usage=usage)
 
 
 def _wait_until_ready() -> None:

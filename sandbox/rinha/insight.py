@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sandbox.nats_wire import Wire, WireError
+from sandbox.nats_wire import Nats, Wire, WireError
 
 EVERY_S = 1.0
 STATE = "dispatcher.state"
@@ -52,7 +52,7 @@ class State:
 
 
 @contextmanager
-def watching(nats: tuple[str, int], spent: Callable[[], Mapping[str, Spent]]) -> Iterator[list[Reading]]:
+def watching(nats: Nats, spent: Callable[[], Mapping[str, Spent]]) -> Iterator[list[Reading]]:
     """Read once a second until the end of the block; the list grows meanwhile."""
     readings: list[Reading] = []
     ended = threading.Event()
@@ -66,7 +66,7 @@ def watching(nats: tuple[str, int], spent: Callable[[], Mapping[str, Spent]]) ->
 
 
 async def _read(
-    nats: tuple[str, int], spent: Callable[[], Mapping[str, Spent]], readings: list[Reading], ended: threading.Event
+    nats: Nats, spent: Callable[[], Mapping[str, Spent]], readings: list[Reading], ended: threading.Event
 ) -> None:
     wire: Wire | None = None
     while not ended.is_set():

@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 
-from sandbox.stack import balancer, cgroups, limited, limits, nats, options, plan, ports, run_dir
+from sandbox.stack import balancer, cgroups, keys, limited, limits, nats, options, plan, ports, run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.readiness import Readiness
@@ -34,8 +34,10 @@ def _run(wanted: options.Options, console: Console) -> int:
     if wanted.keep:
         nats.refuse_other_store(wanted.run_dir, wanted.nodes)
     run_dir.freshen(wanted.run_dir, keep=wanted.keep)
+    known = keys.make(wanted, os.environ)
     for node in wanted.nodes:
-        nats.write_conf(wanted.run_dir / node.name, node, wanted.nodes, sync=wanted.sync)
+        folder = wanted.run_dir / node.name
+        nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, known=known)
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
         balancer.write_conf(wanted.run_dir / "balancer", listen=balancer.listen(wanted.http_port), upstreams=upstreams)

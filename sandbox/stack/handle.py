@@ -15,10 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.stack import metered, ports
+from sandbox.stack import keys, metered, ports
 from sandbox.stack.errors import StackError
+from sandbox.stack.options import is_open
 from sandbox.stack.parts import LOOK_EVERY_S, Parts
 from sandbox.stack.ports import HOST
+from services.access.admittance import Admittance, admittance
+from services.contracts.permissions import ADMIN, OPERATOR
 
 _TOP = Path(__file__).parents[2]
 _DISPATCHERS_MEASURED = 4  # no test runs more
@@ -82,6 +85,15 @@ class Stack(Parts):
     def nats_url(self) -> str:
         """Where nats-server listens, or each of three, as in NATS_URL."""
         return ",".join(f"nats://{HOST}:{self.ports['nats'] + place}" for place in range(self.nats_nodes))
+
+    def nats_env(self, user: str = OPERATOR) -> dict[str, str]:
+        """Return what a program reads that comes onto this stack's bus as this user."""
+        return {"NATS_URL": self.nats_url, **keys.env_within(self.run_dir, user, is_open=is_open(self._env))}
+
+    @property
+    def admittance(self) -> Admittance:
+        """What lets a test do everything on this stack's bus."""
+        return admittance(self.nats_env(ADMIN))
 
     @property
     def monitor_url(self) -> str:

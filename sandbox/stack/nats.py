@@ -5,14 +5,19 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox.stack.errors import StackError
+from sandbox.stack.keys import BusSecrets
 from sandbox.stack.options import Node
 from sandbox.stack.ports import HOST
+from services.access.secret_file import write_secret
 
 _CONF = Path(__file__).parents[2] / "nats.conf"
 CLUSTER = "tarifa"
 NOWHERE = f"{HOST}:1"
+TLS_LEAST = "1.3"
+ROUTE_USER = "node"  # NKeys are for clients only
 
 
 def binary() -> Path:
@@ -20,10 +25,11 @@ def binary() -> Path:
     return Path(sys.executable).with_name("nats-server")
 
 
-def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str) -> Path:
+def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str, known: BusSecrets | None = None) -> Path:
     """Write a node's configuration into the folder that also holds its store; return its path. ``sync``: as SYNC.
 
-    ``nodes`` are all of its cluster; one that has no port for routes stands alone.
+    ``nodes`` are all of its cluster; one that has no port for routes stands alone. ``known``: who is let in,
+    and how servers show who they are; None: whoever comes is let in.
     """
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "nats.conf"
@@ -31,8 +37,11 @@ def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str) ->
     lines = [f"{name}: {json.dumps(text)}\n" for name, text in where.items()]
     shutil.copyfile(_CONF, conf)
     if node.route_port is not None:
-        lines += _cluster(node, nodes)
-    (folder / "where.conf").write_text("".join(lines))
+        lines += _cluster(node, nodes, known)
+    if known is not None:
+        tls = {"cert_file": str(known.tls.server), "key_file": str(known.tls.key), "min_version": TLS_LEAST}
+        lines += [f"tls: {json.dumps(tls)}\n", known.users]
+    write_secret(folder / "where.conf", "".join(lines))
     return conf
 
 
@@ -51,12 +60,17 @@ def refuse_other_store(folder: Path, nodes: Sequence[Node]) -> None:
         )
 
 
-def _cluster(node: Node, nodes: Sequence[Node]) -> list[str]:
+def _cluster(node: Node, nodes: Sequence[Node], known: BusSecrets | None) -> list[str]:
+    known_by = f"{ROUTE_USER}:{known.route}@" if known else ""
     ports = node.routes_through or [other.route_port for other in nodes if other is not node]
-    routes = [f"nats://{HOST}:{port}" for port in ports]
-    cluster = {"name": CLUSTER, "listen": f"{HOST}:{node.route_port}", "routes": routes}
+    routes = [f"nats://{known_by}{HOST}:{port}" for port in ports]
+    cluster: dict[str, Any] = {"name": CLUSTER, "listen": f"{HOST}:{node.route_port}", "routes": routes}
     if node.routes_through:
         # Servers tell each other where the rest listens, and would connect there, past the proxies.
         cluster["advertise"] = NOWHERE
+    if known is not None:
+        cluster["authorization"] = {"user": ROUTE_USER, "password": known.route}
+        files = {"cert_file": known.tls.server, "key_file": known.tls.key, "ca_file": known.tls.ca}
+        cluster["tls"] = {name: str(path) for name, path in files.items()} | {"verify": True, "min_version": TLS_LEAST}
     # Each server of a cluster has a name of its own; this one counts, as it comes after that of nats.conf.
     return [f"server_name: {json.dumps(node.name)}\n", f"cluster: {json.dumps(cluster)}\n"]

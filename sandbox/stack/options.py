@@ -56,6 +56,8 @@ class Options:
     processors_given: str  # PROCESSORS, or empty: processors of its own
     nats_url_given: str
     nats_nodes: int
+    nats_open: bool  # no users, keys and TLS: whoever reaches it may do all
+    nats_keys_given: bool  # NATS_CREDENTIALS and NATS_CA are those of another NATS
     sync: str  # SYNC_ALWAYS or a duration, as nats-server reads it
     ingresses: int
     dispatchers: int
@@ -142,6 +144,8 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         processors_given=env.get("PROCESSORS", "").strip(),
         nats_url_given=env.get("NATS_URL", "").strip(),
         nats_nodes=nats_nodes,
+        nats_open=is_open(env),
+        nats_keys_given=any(env.get(name, "").strip() for name in ("NATS_CREDENTIALS", "NATS_CA")),
         sync=sync,
         ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),
@@ -150,6 +154,15 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         log_level="DEBUG" if env.get("LOG_LEVEL", "").strip().upper() == "DEBUG" else "INFO",
         limits_wanted=bool(limits),
     )
+
+
+def is_open(env: Mapping[str, str]) -> bool:
+    """Return whether NATS has no users and no TLS: where that is said, and under LIMITS as in docker-compose.yml.
+
+    Raises:
+        SettingError: NATS_OPEN is neither 0 nor 1.
+    """
+    return setting.flag(env, "NATS_OPEN") if env.get("NATS_OPEN", "").strip() else bool(env.get("LIMITS", "").strip())
 
 
 def fees_from_text(text: str) -> tuple[str, str]:

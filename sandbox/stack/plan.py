@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stack import balancer, nats, run_dir
+from sandbox.stack import balancer, keys, nats, run_dir
 from sandbox.stack.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
 from sandbox.stack.ports import HOST
 
@@ -67,6 +67,7 @@ def places(options: Options, nginx: Path | None) -> list[str]:
     return [
         f"http       {options.http_url} ({door} {' and '.join(ingresses(options))})",
         f"nats       {_servers(options)}{elsewhere}",
+        *keys.places(options),
         f"sync       {_synced(options)}",
         f"processors {processors}{given}",
         *_measured(options),
@@ -144,6 +145,7 @@ def _service(
     service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
+    shared |= keys.env_of(options, service)
     shared |= {"SYNC": options.sync, "NATS_REPLICAS": str(options.nats_nodes)}
     port = options.metrics_ports.get(name)
     # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.bus.api import ApiError
 from services.bus.cluster import UnfitServerError
-from services.bus.connection import Bus, BusAwayError
+from services.bus.connection import Bus, BusAwayError, NotAdmittedError
 from services.bus.follow import StreamWentBackError
 from services.bus.settings import BusSettings
 from services.contracts.away import AwayError
@@ -29,7 +29,7 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     try:
         return asyncio.run(command())
-    except (SettingError, UnfitServerError) as error:
+    except (SettingError, UnfitServerError, NotAdmittedError) as error:
         return _say(str(error), EXIT_WRONG)
     except (BusAwayError, AwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
         return _say(f"not finished: {error}", EXIT_INCOMPLETE)
@@ -50,7 +50,9 @@ async def connected(settings: BusSettings, name: str) -> AsyncIterator[Bus]:
     """
     try:
         async with asyncio.timeout(CONNECT_WITHIN_S):
-            bus = await Bus.connect(settings.nats_url, name, replicas=settings.limits.replicas)
+            bus = await Bus.connect(
+                settings.nats_url, name, replicas=settings.limits.replicas, admittance=settings.admittance
+            )
     except TimeoutError:
         raise BusAwayError(f"no NATS at {settings.nats_url} within {CONNECT_WITHIN_S:g} s") from None
     try:

@@ -10,11 +10,14 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 
+from services.access.admittance import Admittance
 from services.bus.inlet import Inlet, Receiver
+from services.bus.refusals import InTheClearError
 from services.names import addresses
 
 DEFAULT_PORT = 4222
@@ -26,12 +29,24 @@ log = logging.getLogger("tarifa.bus")
 class RoutedClient(Client):
     """nats-py's client with receivers that are called at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, admittance: Admittance) -> None:
         super().__init__()
+        self._admittance = admittance
         self._receivers: dict[int, Receiver] = {}
         self._unsent: list[bytes] = []
         self._leaving_s = 0.0  # when what is unsent leaves at the latest
         self._departure: asyncio.Handle | None = None
+
+    def admitted_by(self) -> dict[str, Any]:
+        """Return what ``connect`` must be told of user and server. Answers come where no other user may listen."""
+        key, tls = self._admittance.key, self._admittance.tls
+        told: dict[str, Any] = {} if tls is None else {"tls": tls}
+        if key is not None:
+            self._public_nkey = (
+                key.public
+            )  # the client has no option for a key that it does not read from a file itself
+            told |= {"signature_cb": key.sign, "inbox_prefix": key.inbox}
+        return told
 
     async def route(self, subject: str, receive: Receiver) -> Subscription:
         """Subscribe; ``receive`` is called for each message in order, as it comes in, and must not block.
@@ -115,6 +130,12 @@ class RoutedClient(Client):
                 return
         raise failed
 
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  # the client's
+        # Left to itself the client speaks in the clear with whoever says that this will do.
+        if initial_connection and self._admittance.tls is not None and not info.get("tls_required"):
+            raise InTheClearError
+        await super()._process_info(info, initial_connection)
+
     async def _attempt_reconnect(self) -> None:
         # Left to itself the client waits until the old connection has taken all that was written to it, which one to a
         # frozen server never has, and sends later what is still pending, behind its caller's back.
@@ -125,7 +146,12 @@ class RoutedClient(Client):
         await super()._attempt_reconnect()
 
     async def _process_connect_init(self) -> None:
-        await super()._process_connect_init()
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            # Of a connection that comes to nothing, as where the server does not know the user, the client lets go.
+            self._transport._io_writer.transport.abort()  # type: ignore[union-attr]  # noqa: SLF001
+            raise
         # The client has no word for this; its own code puts TLS there in the same way.
         transport = self._transport._io_writer.transport  # type: ignore[union-attr]  # noqa: SLF001
-        transport.set_protocol(Inlet(self._receivers, transport.get_protocol()))
+        transport.set_protocol(Inlet(self._receivers, transport.get_protocol(), over_tls="tls" in self.options))

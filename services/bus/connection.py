@@ -13,10 +13,15 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from services.access.admittance import NOBODY, Admittance
 from services.bus.client import RoutedClient
 from services.bus.cluster import UnfitServerError, refuse_unfit
 from services.bus.inlet import Receiver
 from services.bus.message import Message
+from services.bus.questions import BusAwayError, NobodyAnswersError, Questions
+from services.bus.refusals import NotAdmittedError, forbidden_subject, refusal
+
+__all__ = ["Bus", "BusAwayError", "BusDeafError", "NobodyAnswersError", "NotAdmittedError"]
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.1
@@ -27,17 +32,7 @@ ROUND_TRIP_EVERY_S = 10
 ROUND_TRIP_MAX_S = 10
 ROUND_TRIP_SUBJECT = "_ROUND_TRIP"  # nobody listens there: "no responders" is the server's own answer
 DRAIN_TIMEOUT_S = 5
-_NOBODY = "503"
-
 log = logging.getLogger("tarifa.bus")
-
-
-class BusAwayError(Exception):
-    """No answer from NATS in time. Whether the message arrived is not known: repeat only what may be repeated."""
-
-
-class NobodyAnswersError(BusAwayError):
-    """The server's own answer: nobody listens to that subject."""
 
 
 class BusDeafError(Exception):
@@ -47,44 +42,54 @@ class BusDeafError(Exception):
 class Bus:
     """A connection by name; reconnects for ever, and tells its listeners after each time."""
 
-    def __init__(self, replicas: int = 1) -> None:
-        self._nc = RoutedClient()
+    def __init__(self, replicas: int = 1, admittance: Admittance = NOBODY) -> None:
+        self._nc = RoutedClient(admittance)
+        self._questions = Questions(self.publish)
         self.replicas = replicas  # of each stream; with several, one that lags may be what answers
-        self._asked: dict[str, asyncio.Future[Message]] = {}  # by the last token of the subject for the answer
-        self._came: dict[str, list[Message]] = {}  # by the same: what came so far, where several messages may come
-        self._asked_count = 0
-        self._inbox = ""
         self._listeners: list[Callable[[], None]] = []
         self._closing = False
         self._refused = asyncio.Event()  # what it came back to is no server for these streams; `watch` says why
         self._error_away = ""
+        self._was_admitted = False
 
     @classmethod
-    async def connect(cls, url: str, name: str, *, replicas: int = 1) -> Self:
+    async def connect(cls, url: str, name: str, *, replicas: int = 1, admittance: Admittance = NOBODY) -> Self:
         """Return a connected bus; waits, and says so in the log, for as long as NATS is not there.
 
         ``url``: of one server, or of several of one cluster, with commas between them; each is tried in turn.
+
+        Raises:
+            NotAdmittedError: NATS is there, and does not let this user in.
         """
-        bus = cls(replicas)
-        await bus._nc.connect(
+        bus = cls(replicas, admittance)
+        try:
+            await bus._connect(url, name)
+        except NotAdmittedError as error:
+            await bus.close()
+            raise NotAdmittedError(f"NATS at {url} {error}") from None
+        return bus
+
+    async def _connect(self, url: str, name: str) -> None:
+        await self._nc.connect(
             url.split(","),
             name=name,
-            error_cb=bus._on_error,
-            disconnected_cb=bus._on_disconnected,
-            reconnected_cb=bus._on_reconnected,
-            closed_cb=bus._on_closed,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
             max_reconnect_attempts=-1,
             connect_timeout=CONNECT_TIMEOUT_S,
             reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # seconds; a float works
-            ping_interval=PING_INTERVAL_S if replicas == 1 else min(PING_INTERVAL_S, CLUSTER_PING_INTERVAL_S),
+            ping_interval=PING_INTERVAL_S if self.replicas == 1 else min(PING_INTERVAL_S, CLUSTER_PING_INTERVAL_S),
             max_outstanding_pings=PINGS_UNANSWERED_MAX,
             drain_timeout=DRAIN_TIMEOUT_S,
             pending_size=0,  # fail while away rather than send later
             skip_subject_validation=True,  # subjects are made by contracts.subjects
+            **self._nc.admitted_by(),
         )
-        bus._inbox = bus._nc.new_inbox()
-        await bus._nc.route(f"{bus._inbox}.*", bus._answered)
-        return bus
+        self._was_admitted = True
+        self._questions.inbox = self._nc.new_inbox()
+        await self._nc.route(f"{self._questions.inbox}.*", self._questions.answered)
 
     @property
     def client(self) -> Client:
@@ -149,7 +154,7 @@ class Bus:
         Raises:
             BusAwayError: not connected, nobody answers that subject, no answer in time, or the connection ended before.
         """
-        return await self._end_of(self._new_token(), subject, data, timeout_s, headers=headers, within_s=within_s)
+        return await self._questions.ask(subject, data, timeout_s, headers=headers, within_s=within_s)
 
     async def request_many(self, subject: str, data: bytes, timeout_s: float) -> tuple[list[Message], Message]:
         """Send; return the messages of the answer, and the one that ends them: the first with a status.
@@ -157,57 +162,7 @@ class Bus:
         Raises:
             BusAwayError: as of request; what came before is forgotten, for without its end it may be a part.
         """
-        token = self._new_token()
-        came: list[Message] = []
-        self._came[token] = came
-        try:
-            end = await self._end_of(token, subject, data, timeout_s)
-        finally:
-            del self._came[token]
-        return came, end
-
-    def _new_token(self) -> str:
-        self._asked_count += 1
-        return str(self._asked_count)
-
-    async def _end_of(
-        self,
-        token: str,
-        subject: str,
-        data: bytes,
-        timeout_s: float,
-        *,
-        headers: Mapping[str, str] | None = None,
-        within_s: float = 0,
-    ) -> Message:
-        self.publish(subject, data, f"{self._inbox}.{token}", headers, within_s)
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Message] = loop.create_future()
-        self._asked[token] = answer
-        timer = loop.call_later(timeout_s, self._give_up, token, f"no answer within {timeout_s:g} s")
-        try:
-            message = await answer
-        finally:
-            timer.cancel()
-            self._asked.pop(token, None)
-        if not message.data and message.headers.get("Status") == _NOBODY:
-            raise NobodyAnswersError(f"nobody answers {subject}")
-        return message
-
-    def _answered(self, message: Message) -> None:
-        token = message.subject.rpartition(".")[2]
-        came = self._came.get(token)
-        if came is not None and "Status" not in message.headers:
-            came.append(message)
-            return
-        answer = self._asked.pop(token, None)
-        if answer is not None and not answer.done():
-            answer.set_result(message)
-
-    def _give_up(self, token: str, why: str) -> None:
-        answer = self._asked.pop(token, None)
-        if answer is not None and not answer.done():
-            answer.set_exception(BusAwayError(why))
+        return await self._questions.ask_many(subject, data, timeout_s)
 
     async def subscribe(self, subject: str, receive: Receiver) -> Subscription:
         """Have ``receive`` called for each message, one after another; it must not block.
@@ -292,19 +247,27 @@ class Bus:
                 writer.transport.abort()
 
     async def _on_error(self, error: Exception) -> None:
-        # An exception from here would end the client's read loop; logging is all that is safe.
+        # An exception from here would end the client's read loop; logging is all that is safe, once it reads.
+        why = refusal(error)
+        if why is not None and not self._was_admitted:
+            raise NotAdmittedError(why)
+        if (subject := forbidden_subject(error)) is not None:
+            log.error("bus.not_allowed", extra={"error": str(error)})
+            self._questions.refused(subject)
+            return
         # While away the client tries ten times a second; the same failure is said once.
         text = repr(error)
         if self._nc.is_connected or text != self._error_away:
-            log.warning("bus.error", extra={"error": text})
+            log.log(logging.WARNING if why is None else logging.ERROR, "bus.error", extra={"error": why or text})
         self._error_away = "" if self._nc.is_connected else text
 
     async def _on_disconnected(self) -> None:
         # Closing is no event that an operator acts on.
         log.log(logging.DEBUG if self._closing else logging.WARNING, "bus.disconnected")
         self._nc.depart()  # nowhere: nothing is sent later, behind its caller's back
-        for token in tuple(self._asked):  # whoever was asked answers another connection, if at all
-            self._give_up(token, "the connection ended before the answer")
+        self._questions.give_up(
+            "the connection ended before the answer"
+        )  # whoever was asked answers another, if at all
 
     async def _on_reconnected(self) -> None:
         log.warning("bus.reconnected")

@@ -25,9 +25,10 @@ class Inlet(asyncio.Protocol):
         reader: the protocol whose place it takes; it gets the rest.
     """
 
-    def __init__(self, receivers: dict[int, Receiver], reader: asyncio.Protocol) -> None:
+    def __init__(self, receivers: dict[int, Receiver], reader: asyncio.Protocol, *, over_tls: bool = False) -> None:
         self._receivers = receivers
         self._reader = reader
+        self._over_tls = over_tls
         self._begun = b""  # a message or a line that has not come whole
 
     def data_received(self, data: bytes) -> None:
@@ -53,8 +54,8 @@ class Inlet(asyncio.Protocol):
         self._begun = received[at:]
 
     def eof_received(self) -> bool | None:
-        """Pass it on."""
-        return self._reader.eof_received()
+        """Pass it on; TLS cannot be half closed, whatever the reader would like."""
+        return self._reader.eof_received() and not self._over_tls
 
     def connection_lost(self, error: Exception | None) -> None:
         """Pass it on."""

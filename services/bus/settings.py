@@ -9,6 +9,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.access.admittance import NOBODY, Admittance, admittance
 from services.bus.cluster import REPLICAS_POSSIBLE
 from services.bus.servers import servers_from_text
 from services.bus.streams import StreamLimits
@@ -30,6 +31,7 @@ class BusSettings:
 
     ``nats_url``: one server or several, with commas between them, each with its scheme.
     ``metrics_listen``: where Prometheus may ask; None is nowhere.
+    ``admittance``: who this process is on the bus.
     ``instance`` is this process's name among those of its service, for operators: nothing is decided by it.
     """
 
@@ -38,6 +40,7 @@ class BusSettings:
     processors: tuple[Processor, ...]
     metrics_listen: TcpAddress | None
     instance: str
+    admittance: Admittance = NOBODY
 
 
 def bus_settings(env: Mapping[str, str]) -> BusSettings:
@@ -60,6 +63,7 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
         metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),
         instance=text_as(env, "INSTANCE", name_of_process(), instance_from_text),
+        admittance=admittance(env),
     )
 
 

@@ -21,6 +21,7 @@ SNAPSHOT_MANIFEST = "ledger.snapshots.manifest"
 SNAPSHOT_REACHED = "ledger.snapshots.reached"  # how far the ledger has read
 CONDITION = "processors.condition"
 LEDGER_SUMMARY = "ledger.summary"
+LEDGER_STATE = "ledger.state"
 DISPATCHER_STATE = "dispatcher.state"
 DISPATCHER_PAYMENT = "dispatcher.payment"
 PULSES_ALL = "pulse.>"

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for
+from services.bus.lookup import last_of_leader
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
@@ -29,7 +29,7 @@ class PaymentRecords:
             AwayError: not known; UnreadableRecordError: and only a person can find out.
         """
         try:
-            found = await last_for(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
+            found = await last_of_leader(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
         except BusAwayError as error:
             raise AwayError(str(error)) from error
         if found is None:

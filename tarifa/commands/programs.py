@@ -44,7 +44,7 @@ AUDIT_EXAMPLES = """Examples:
   tarifa audit --last 1h
   tarifa audit --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
 
-NATS_URL and PROCESSORS are read from the environment.
+NATS_URL, NATS_CREDENTIALS, NATS_CA and PROCESSORS are read from the environment.
 Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
 
 PROCESSORS_EXAMPLES = """Examples:
@@ -52,14 +52,14 @@ PROCESSORS_EXAMPLES = """Examples:
   tarifa processors --json
   tarifa processors move default --to http://10.0.0.7:8080
 
-NATS_URL is read from the environment.
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told."""
 
 BACKUP_EXAMPLES = """Examples:
   tarifa backup /var/backups/tarifa-2026-11-26
   tarifa backup before-the-upgrade
 
-NATS_URL is read from the environment.
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
 
 RESTORE_EXAMPLES = """Examples:
@@ -69,7 +69,7 @@ RESTORE_EXAMPLES = """Examples:
 The server alone, with nothing in its store:
   .venv/bin/nats-server -c .run/nats/nats.conf
 
-NATS_URL is read from the environment.
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
 
 Word = str | None

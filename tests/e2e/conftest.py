@@ -30,6 +30,8 @@ def stack(environment: dict[str, str]) -> Iterator[Stack]:
     """A running stack."""
     with Stack(env=environment) as running:
         yield running
+        forbidden = [line for line in running.log_lines if line.startswith("nats") and " Violation " in line]
+    assert forbidden == [], "a service needs what its user may not do (services/contracts/permissions.py)"
 
 
 @pytest_asyncio.fixture

@@ -14,6 +14,7 @@ import httpx
 from sandbox import nats_wire
 from sandbox.stack import Stack
 from sandbox.stack.ports import HOST
+from services.contracts.subjects import DISPATCHER
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import PATIENCE_S, River, new_id, until
 
@@ -98,7 +99,7 @@ async def until_drained(river: River) -> None:
 
 async def jetstream(river: River, path: str, document: object = None) -> Mapping[str, Any]:
     """Ask the JetStream API of the stack's server, as an operator's tool does."""
-    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"])
+    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.admittance)
     try:
         return await nats_wire.api(wire, path, document)
     finally:
@@ -108,7 +109,7 @@ async def jetstream(river: River, path: str, document: object = None) -> Mapping
 @asynccontextmanager
 async def dispatcher(river: River, instance: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """One more dispatcher beside the stack's own, with settings of its own; killed at the end if it still runs."""
-    own = {"NATS_URL": river.stack.nats_url, "INSTANCE": instance, "METRICS_LISTEN": ""}
+    own = {**river.stack.nats_env(DISPATCHER), "INSTANCE": instance, "METRICS_LISTEN": ""}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.dispatcher"),
         env={**river.stack._env, **own, **env},
@@ -144,7 +145,7 @@ async def release(river: River, payment_id: str, to: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.release", payment_id, "--to", to, "--reason", "its processor hangs"),
         *("--i-accept-the-risk-of-a-double-charge", payment_id),
-        env={**os.environ, "NATS_URL": river.stack.nats_url, "PROCESSORS": river.stack._env["PROCESSORS"]},
+        env={**os.environ, **river.stack.nats_env(), "PROCESSORS": river.stack._env["PROCESSORS"]},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

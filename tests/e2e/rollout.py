@@ -59,7 +59,7 @@ class Instance:
         self.service = service
         (self._metrics_port,) = free(1)
         own = {
-            "NATS_URL": stack.nats_url,
+            **stack.nats_env(service),
             "NATS_REPLICAS": str(stack.nats_nodes),
             "SYNC": "always",
             "PROCESSORS": ",".join(

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from sandbox.stack import Stack
+from services.contracts.permissions import ADMIN, OPERATOR
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import PATIENCE_S, River, until
 from tests.nats_server import PROGRAM
@@ -30,7 +31,7 @@ async def command(stack: Stack, *words: str) -> tuple[int, str]:
     """Run ``python -m services.audit.backup``; return its exit status and what it said."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.backup", *words),
-        env={**os.environ, "NATS_URL": stack.nats_url},
+        env={**os.environ, **stack.nats_env(ADMIN if words[0] == "restore" else OPERATOR)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -45,7 +45,7 @@ async def listed(river: River) -> list[dict[str, str]]:
     """Return what the command ``tarifa processors`` tells."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.processors", "--json"),
-        env={**os.environ, "NATS_URL": river.stack.nats_url},
+        env={**os.environ, **river.stack.nats_env()},
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)

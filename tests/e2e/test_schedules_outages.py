@@ -84,7 +84,7 @@ async def test_fallback_goes_on_settling_though_a_part_is_started_again_in_the_o
 
 async def assigned(river: River) -> set[str]:
     """Return every payment that a line of the log names: what each dispatcher remembers."""
-    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"])
+    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.admittance)
     try:
         messages = [decode_assignment(message.data) for message in await nats_wire.stored(wire, subjects.ASSIGNMENTS)]
     finally:
@@ -107,7 +107,7 @@ async def test_payments_that_were_moved_are_remembered_by_nobody_once_they_are_s
 
 async def stored(stack: Stack, accepted_at: datetime) -> str:
     """Have a payment in PAYMENTS as another ingress would store it, by its own clock; return its id."""
-    bus = await Bus.connect(stack.nats_url, "test")
+    bus = await Bus.connect(stack.nats_url, "test", admittance=stack.admittance)
     payment_id = new_id()
     data = encode(PaymentAccepted(payment_id, Cents(1990), accepted_at))
     result = await store(bus, subjects.PAYMENTS, subjects.accepted(payment_id), data, message_id=payment_id)

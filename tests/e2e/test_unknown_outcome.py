@@ -80,7 +80,7 @@ async def _release(river: River, processors: str, payment_id: str) -> tuple[int 
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.release", *words),
         *("--i-accept-the-risk-of-a-double-charge", payment_id),
-        env={**os.environ, "NATS_URL": river.stack.nats_url, "PROCESSORS": processors},
+        env={**os.environ, **river.stack.nats_env(), "PROCESSORS": processors},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

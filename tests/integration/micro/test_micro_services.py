@@ -32,7 +32,7 @@ def stack() -> Iterator[Stack]:
 @pytest_asyncio.fixture
 async def wire(stack: Stack) -> AsyncIterator[Wire]:
     """A plain connection to its NATS."""
-    connected = await Wire.connect("127.0.0.1", stack.ports["nats"])
+    connected = await Wire.connect("127.0.0.1", stack.ports["nats"], stack.admittance)
     yield connected
     await connected.close()
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from sandbox.nats_wire import Nats
 from sandbox.rinha import insight
 from sandbox.stack import Stack, ports
 from sandbox.stack.ports import HOST
@@ -19,7 +20,7 @@ def test_a_stack_is_looked_into_while_it_runs_and_when_its_bus_is_gone() -> None
         def spent() -> dict[str, insight.Spent]:
             return {name: insight.Spent(cpu_s) for name, cpu_s in cpu_s_by_service(stack.run_dir).items()}
 
-        with insight.watching((HOST, stack.ports["nats"]), spent) as readings:
+        with insight.watching(Nats(HOST, stack.ports["nats"], stack.admittance), spent) as readings:
             _until(lambda: len(readings) > 1)
         state = readings[-1].state
         assert state is not None
@@ -31,7 +32,7 @@ def test_a_stack_is_looked_into_while_it_runs_and_when_its_bus_is_gone() -> None
         assert set(memory_mib) == SERVICES
         assert all(1 < mib < 500 for mib in memory_mib.values())
         nowhere = ports.free(1)[0]
-        with insight.watching((HOST, nowhere), spent) as readings:
+        with insight.watching(Nats(HOST, nowhere), spent) as readings:
             _until(lambda: len(readings) > 0)
         assert readings[0].state is None
 

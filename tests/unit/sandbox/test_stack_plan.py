@@ -88,6 +88,20 @@ def test_services_are_told_where_nats_and_the_processors_are() -> None:
         assert part(stages, name).env["PROCESSORS"].startswith("default=http://127.0.0.1:8001@0.05,")
 
 
+def test_each_service_is_a_user_of_its_own_on_nats() -> None:
+    """By a key of its folder, unless NATS is open, as under LIMITS, or keys are given."""
+    flags = ["--run-dir", "/x/run"]
+    for name, user in (("ledger", "ledger"), ("dispatcher-1", "dispatcher"), ("ingress-2", "ingress")):
+        own = part(planned(flags), name).env
+        assert (own["NATS_CREDENTIALS"], own["NATS_CA"]) == (f"/x/run/secrets/{user}.nk", "/x/run/secrets/ca.pem")
+        for env in ({"NATS_OPEN": "1"}, {"LIMITS": "compose"}):
+            none = part(planned(flags, env), name).env
+            assert (none["NATS_CREDENTIALS"], none["NATS_CA"]) == ("", "")
+        assert "NATS_OPEN" not in own
+        given = part(planned(flags, {"NATS_CREDENTIALS": "/y/key"}), name).env
+        assert not {"NATS_CREDENTIALS", "NATS_CA"} & set(given)
+
+
 def test_services_count_as_serving_when_they_say_so() -> None:
     """The line that a service logs when it is ready is what the stack waits for."""
     ready = {name: part(planned(), name).ready for name in ("ledger", "dispatcher-1", "ingress-2")}

@@ -1,0 +1,101 @@
+"""The keys and certificates of a stack's bus: made at the first start in its folder, and kept from then on."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from sandbox.stack.errors import StackError
+from sandbox.stack.options import Options
+from sandbox.stack.ports import HOST
+from services.access.certificates import Certificates, make_certificates, paths
+from services.access.key_folder import key_path, make_keys
+from services.access.nkey import NKey
+from services.access.secret_file import read_secret, write_secret
+from services.access.users_conf import authorization
+from services.contracts.permissions import ADMIN, OPERATOR, READER
+
+_ROUTE = "route.password"
+_HOSTS = (HOST, "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class BusSecrets:
+    """What the servers are told: ``users`` as they read it, the nodes' password among themselves, their certificate."""
+
+    users: str
+    route: str
+    tls: Certificates
+
+
+def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
+    """Return them; what is not there is made, and the contexts of the nats CLI are written anew. None: it is open.
+
+    Raises:
+        StackError: a file in the folder cannot be used.
+    """
+    if options.nats_open:
+        return None
+    folder = _folder(options.run_dir)
+    try:
+        keys = make_keys(folder)
+        if not (folder / _ROUTE).exists():
+            write_secret(folder / _ROUTE, secrets.token_urlsafe(32))
+        route = read_secret(folder / _ROUTE)
+        tls = make_certificates(folder, _HOSTS)
+    except (ValueError, OSError) as error:
+        raise StackError(f"a file in {folder} cannot be used: it {error}; delete it to have another made") from None
+    for user in (READER, OPERATOR, ADMIN):
+        write_secret(_context_path(options, user), _context(options, user, keys[user]))
+    public = {user: key.public for user, key in keys.items()}
+    return BusSecrets(authorization(public, may_purge=env.get("ALLOW_PURGE", "").strip() == "1"), route, tls)
+
+
+def env_of(options: Options, user: str) -> dict[str, str]:
+    """Return what a service reads that is this user; nothing where what is given goes before."""
+    return {} if options.nats_keys_given else env_within(options.run_dir, user, is_open=options.nats_open)
+
+
+def env_within(run_dir: Path, user: str, *, is_open: bool) -> dict[str, str]:
+    """Return what a program reads that is this user on the bus of the stack in a folder."""
+    if is_open:
+        return {"NATS_CREDENTIALS": "", "NATS_CA": ""}
+    folder = _folder(run_dir)
+    return {"NATS_CREDENTIALS": str(key_path(folder, user)), "NATS_CA": str(paths(folder).ca)}
+
+
+def places(options: Options) -> list[str]:
+    """Return the lines that say how a person comes onto the bus."""
+    if options.nats_open:
+        return ["keys       none (NATS_OPEN): whoever reaches NATS may do everything there, and read along"]
+    reader, admin = (_context_path(options, user) for user in (READER, ADMIN))
+    operator = [f"{name}={path}" for name, path in env_within(options.run_dir, OPERATOR, is_open=False).items()]
+    return [
+        f"keys       {_folder(options.run_dir)}: one a user, and the certificate of NATS",
+        f"           nats --context {reader}    looks",
+        f"           nats --context {admin}    may do everything",
+        f"           {' '.join(operator)}    for tarifa audit, release, ...",
+    ]
+
+
+def _folder(run_dir: Path) -> Path:
+    return run_dir / "secrets"
+
+
+def _context_path(options: Options, user: str) -> Path:
+    return _folder(options.run_dir) / f"{user}.json"
+
+
+def _context(options: Options, user: str, key: NKey) -> str:
+    """Return a context of the nats CLI; the inbox is one where this user may listen."""
+    folder = _folder(options.run_dir)
+    told = {
+        "description": f"Tarifa, as {user}",
+        "url": ",".join(f"nats://{HOST}:{node.port}" for node in options.nodes),
+        "nkey": str(key_path(folder, user)),
+        "ca": str(paths(folder).ca),
+        "inbox_prefix": key.inbox,
+    }
+    return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()

@@ -1,0 +1,72 @@
+"""docker-compose.closed.yml: every service comes with its own key, and the files are those that its one-shot makes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from sandbox.stack import nats
+from services.access.admittance import admittance
+from services.contracts.permissions import USERS
+
+ROOT = Path(__file__).parents[2]
+OPEN = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+CLOSED = yaml.safe_load((ROOT / "docker-compose.closed.yml").read_text())["services"]
+SECRETS = "/secrets"
+
+
+def made(folder: Path) -> Path:
+    """Run the one-shot's command on a folder of this machine; return that folder."""
+    command = [sys.executable if word == "python" else word for word in CLOSED["secrets"]["command"]]
+    command = [str(folder) if word == SECRETS else word for word in command]
+    subprocess.run(command, check=True, cwd=ROOT, env={"ALLOW_PURGE": "1", "PATH": ""})
+    return folder
+
+
+def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path: Path) -> None:
+    """By the name of its service; what it names is there, and is taken."""
+    folder = made(tmp_path / "secrets")
+    for name, service in CLOSED.items():
+        if name in {"secrets", "nats"}:
+            continue
+        env = service["environment"]
+        module = OPEN[name]["command"][-1].removeprefix("services.")
+        assert env["NATS_CREDENTIALS"] == f"{SECRETS}/{module}.nk"
+        assert service["volumes"] == [f"secrets:{SECRETS}:ro"]
+        here = {name: text.replace(SECRETS, str(folder)) for name, text in env.items()}
+        known = admittance(here)
+        assert known.key is not None
+        assert known.tls is not None
+    speaks_nats = {name for name, service in OPEN.items() if "NATS_URL" in service.get("environment", {})}
+    assert speaks_nats | {"secrets", "nats"} == set(CLOSED)
+
+
+def test_the_server_takes_what_is_made_for_it(tmp_path: Path) -> None:
+    """Where the container has it; it may read that by its group, and no service's key."""
+    folder = made(tmp_path / "secrets")
+    for file, name in (("nats.conf", "nats.conf"), ("deploy/where.closed.conf", "where.conf")):
+        (tmp_path / name).write_text((ROOT / file).read_text().replace("/etc/tarifa/", f"{tmp_path}/"))
+    tried = subprocess.run(
+        [nats.binary(), "-t", "-c", tmp_path / "nats.conf"], capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 0, tried.stderr
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert {name for name, mode in modes.items() if mode == 0o640} == {
+        *("users.conf", "ca.pem", "server.pem", "server.key"),
+    }
+    assert {name for name, mode in modes.items() if mode == 0o600} == {f"{user}.nk" for user in USERS}
+
+
+def test_it_syncs_as_its_dispatcher_is_told() -> None:
+    """Before each PubAck."""
+    assert 'SYNC: "always"' in (ROOT / "deploy/where.closed.conf").read_text()
+    assert CLOSED["dispatcher"]["environment"]["SYNC"] == "always"
+
+
+def test_what_is_made_stays_at_the_next_start(tmp_path: Path) -> None:
+    """Or every service would be a stranger after it."""
+    folder = made(tmp_path / "secrets")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    made(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -1,0 +1,181 @@
+"""Who may do what: each of these operations by each user, before a real nats-server that was told of the one table."""
+
+import pytest
+
+from services.bus.publish import store
+from services.bus.questions import NotAllowedError
+from services.bus.state import stream_state
+from services.contracts.permissions import STREAMS, USERS
+from tests.integration.access.closed_server import ClosedServer, pub, sub
+
+API = "$JS.API"
+ANY = "00000000-0000-0000-0000-000000000001"
+NOBODY: set[str] = set()
+READS = {"operator", "reader"}
+
+# By what is published: who may, beside the admin, who may do everything.
+PUBLISHED: dict[str, set[str]] = {
+    f"payments.accepted.{ANY}": {"ingress"},
+    "payments.accepted.two.tokens": NOBODY,
+    f"settlements.settled.default.{ANY}": {"dispatcher"},
+    f"settlements.refused.default.{ANY}": {"dispatcher"},
+    f"settlements.released.{ANY}": {"operator"},
+    "settlements.cleared": NOBODY,  # an ingress, where ALLOW_PURGE is
+    "assignments.dispatcher-1": {"dispatcher"},
+    "assignments.closed": {"dispatcher"},
+    "assignments.released": {"operator"},
+    "ledger.snapshots.manifest": {"ledger"},
+    "ledger.snapshots.reached": {"ledger"},
+    "ledger.snapshots.chunk.1.0": {"ledger"},
+    "$KV.processors.default": {"dispatcher", "operator"},
+    "$KV.leases.health.default": {"dispatcher"},
+    f"$KV.bindings.{ANY}": NOBODY,
+    "processors.condition": {"dispatcher"},
+    "pulse.ingress.one": {"ingress"},
+    "pulse.dispatcher.one": {"dispatcher"},
+    "pulse.ledger.one": {"ledger"},
+    "ledger.summary": {"ingress", "reader"},
+    "ledger.state": {"reader"},
+    "dispatcher.state": {"reader"},
+    "dispatcher.payment": {"ingress", "operator", "reader"},
+    "dispatcher.stored.one/0": {"ledger"},
+    "$SRV.PING": {"reader"},
+    "$SRV.INFO.ledger": {"reader"},
+    "_ROUND_TRIP": {"ingress", "dispatcher", "ledger", "operator", "reader"},
+    "anything.else": NOBODY,
+    "$SYS.REQ.SERVER.PING": NOBODY,
+    "$JS.ACK.PAYMENTS.dispatcher.1.1.1.1.0": {"dispatcher"},
+    "$JS.ACK.PAYMENTS.another.1.1.1.1.0": NOBODY,
+    "$JS.FC.PAYMENTS.dispatcher.x": NOBODY,
+    "$JS.SNAPSHOT.ACK.PAYMENTS.x": {"operator"},
+    "$JS.SNAPSHOT.RESTORE.PAYMENTS.x": NOBODY,
+    f"{API}.INFO": {"reader"},
+    f"{API}.STREAM.NAMES": {"reader"},
+    f"{API}.STREAM.CREATE.ANOTHER": NOBODY,
+    f"{API}.STREAM.UPDATE.ANOTHER": NOBODY,
+    f"{API}.CONSUMER.CREATE.PAYMENTS.dispatcher": {"dispatcher"},
+    f"{API}.CONSUMER.CREATE.PAYMENTS.another": NOBODY,
+    f"{API}.CONSUMER.CREATE.PAYMENTS.another.payments.x": NOBODY,
+    f"{API}.CONSUMER.DURABLE.CREATE.PAYMENTS.dispatcher": NOBODY,
+    f"{API}.CONSUMER.DELETE.PAYMENTS.dispatcher": {"dispatcher", "ledger"},
+    f"{API}.CONSUMER.PAUSE.PAYMENTS.dispatcher": NOBODY,
+    f"{API}.CONSUMER.MSG.NEXT.PAYMENTS.dispatcher": {"dispatcher"},
+    f"{API}.CONSUMER.CREATE.SETTLEMENTS.one": {"ledger", "operator", "reader"},
+    f"{API}.CONSUMER.MSG.NEXT.SETTLEMENTS.one": {"ledger", "operator", "reader"},
+    f"{API}.CONSUMER.CREATE.ASSIGNMENTS.one": {"dispatcher", "reader"},
+    f"{API}.DIRECT.GET.PAYMENTS": {"dispatcher", *READS},
+    f"{API}.STREAM.MSG.GET.PAYMENTS": {"ingress", "dispatcher", *READS},
+    f"{API}.DIRECT.GET.SETTLEMENTS": {"ingress", "dispatcher", "ledger", *READS},
+    f"{API}.DIRECT.GET.LEDGER_SNAPSHOTS": {"ledger", "reader"},
+    f"{API}.DIRECT.GET.ASSIGNMENTS": {"dispatcher", "reader"},
+    f"{API}.STREAM.MSG.DELETE.ASSIGNMENTS": {"dispatcher"},
+    f"{API}.STREAM.PURGE.ASSIGNMENTS": {"dispatcher"},
+    f"{API}.STREAM.PURGE.LEDGER_SNAPSHOTS": {"ledger"},
+    f"{API}.STREAM.LEADER.STEPDOWN.PAYMENTS": NOBODY,
+    f"{API}.META.LEADER.STEPDOWN": NOBODY,
+    f"{API}.SERVER.REMOVE": NOBODY,
+    f"{API}.ACCOUNT.PURGE.$G": NOBODY,
+} | {
+    f"{API}.{verb}.{stream}": who
+    for stream in STREAMS
+    for verb, who in {
+        "STREAM.INFO": {"ingress", "dispatcher", "ledger", *READS},
+        "STREAM.CREATE": {"dispatcher", "ledger"},
+        "STREAM.UPDATE": {"dispatcher", "ledger"},
+        "STREAM.DELETE": NOBODY,
+        "STREAM.SNAPSHOT": {"operator"},
+        "STREAM.RESTORE": NOBODY,
+    }.items()
+}
+PUBLISHED |= {
+    f"{API}.{verb}.{stream}": NOBODY
+    for stream in ("PAYMENTS", "SETTLEMENTS", "KV_processors", "KV_leases")
+    for verb in ("STREAM.PURGE", "STREAM.MSG.DELETE")
+}
+
+# By what is subscribed to.
+HEARD: dict[str, set[str]] = {
+    ">": NOBODY,
+    "_INBOX.>": NOBODY,
+    "payments.accepted.>": {"reader"},
+    "settlements.>": {"reader"},
+    "assignments.>": {"reader"},
+    "ledger.summary": {"ledger"},
+    "ledger.state": {"ledger"},
+    "dispatcher.payment": {"dispatcher"},
+    "dispatcher.state": {"dispatcher"},
+    "dispatcher.stored.one": {"dispatcher"},
+    "pulse.>": {"ingress", "reader"},
+    "pulse.dispatcher.*": {"ingress", "dispatcher", "ledger", "reader"},
+    "processors.condition": {"dispatcher", "reader"},
+    "$SRV.PING": {"dispatcher", "ledger"},
+    "$SRV.INFO.ledger": {"ledger"},
+    "$JS.API.>": NOBODY,
+    "$JS.EVENT.ADVISORY.>": NOBODY,
+    "$SYS.>": NOBODY,
+}
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
+async def test_a_user_may_do_this_and_nothing_else(closed: ClosedServer, user: str) -> None:
+    """Each is tried; what is refused says so, and what is allowed does not."""
+    assert len(PUBLISHED) + len(HEARD) >= 40
+    mistaken = []
+    for command, operations in ((pub, PUBLISHED), (sub, HEARD)):
+        for subject, who in operations.items():
+            # To a stream that is made or deleted for real nothing usable is said; the server refuses before it reads.
+            refused = await closed.refusals(user, command(subject))
+            if bool(refused) == (user in who) or (refused and "Permissions Violation" not in refused[0]):
+                mistaken.append((command.__name__, subject, refused))
+    assert mistaken == []
+
+
+async def test_an_admin_may_do_everything(closed: ClosedServer) -> None:
+    """Not tried on what cannot be taken back: the server is asked by subjects that nobody serves."""
+    tried = [pub("settlements.x"), pub("$KV.bindings.x"), pub("$JS.API.STREAM.DELETE.NO_SUCH"), sub(">")]
+    assert await closed.refusals("admin", *tried) == []
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user not in {"admin", "dispatcher"}])
+async def test_a_settlement_cannot_be_forged(closed: ClosedServer, user: str) -> None:
+    """Told at once and in words, and nothing is stored."""
+    bus, dispatcher = await closed.bus(user), await closed.bus("dispatcher")
+    try:
+        before = (await stream_state(dispatcher, "SETTLEMENTS")).last_seq
+        with pytest.raises(NotAllowedError, match=r"may not publish to settlements\.settled\.default\.x"):
+            await bus.request("settlements.settled.default.x", b'{"type": "PaymentSettled"}', 5)
+        assert "may not publish" in str(await store(bus, "SETTLEMENTS", "settlements.settled.default.x", b"{}"))
+        assert (await stream_state(dispatcher, "SETTLEMENTS")).last_seq == before
+        assert bus.is_connected
+    finally:
+        await bus.close()
+        await dispatcher.close()
+
+
+async def test_a_settlement_cannot_be_forged_by_having_the_server_answer_with_one(closed: ClosedServer) -> None:
+    """A Direct Get sends what is stored to whatever subject is named for the answer, also what ingress stored."""
+    forged = b'{"type": "PaymentSettled", "forged": true}'
+    answered_to = "settlements.settled.default.forged"
+    last = b'{"last_by_subj": "payments.accepted.forged"}'
+    refused = await closed.refusals(
+        "ingress",
+        pub("payments.accepted.forged", forged),
+        *(pub(f"{API}.{kind}", last, answered_to) for kind in ("DIRECT.GET.PAYMENTS", "STREAM.MSG.GET.PAYMENTS")),
+        pub(f"{API}.DIRECT.GET.PAYMENTS.payments.accepted.forged", b"", answered_to),
+    )
+    assert len(refused) == 2
+    admin = await closed.bus("admin")
+    try:
+        stored = await admin.request(f"{API}.DIRECT.GET.SETTLEMENTS", b'{"seq": 1, "next_by_subj": ">"}', 5)
+        assert stored.data != forged
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
+async def test_answers_are_heard_by_who_asked_and_nobody_else(closed: ClosedServer, user: str) -> None:
+    """Each user has an inbox of its own, and may listen to no other's."""
+    own = closed.keys[user].inbox
+    for other in closed.keys.values():
+        refused = await closed.refusals(user, sub(f"{other.inbox}.x.*"))
+        assert bool(refused) == (other.inbox != own)

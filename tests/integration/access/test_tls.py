@@ -1,0 +1,137 @@
+"""TLS between services and NATS: a server that does not show a certificate of ours is told nothing."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.access import certificates
+from services.access.admittance import Admittance, admittance
+from services.access.certificates import Certificates, make_certificates
+from services.access.key_folder import key_path
+from services.bus.connection import Bus, NotAdmittedError
+from services.contracts.setting import SettingError
+from tests.integration.access.closed_server import ClosedServer
+from tests.nats_server import PATIENCE_S, NatsServer, until
+
+HOSTS = ("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Certificates:
+    """The authority and the server's certificate."""
+    return make_certificates(tmp_path / "secrets", HOSTS)
+
+
+@pytest.fixture
+def server(tmp_path: Path, files: Certificates) -> Iterator[ClosedServer]:
+    """A server that shows it."""
+    closed = ClosedServer(tmp_path, files)
+    closed.server.start()
+    yield closed
+    closed.server.stop()
+
+
+def known(tmp_path: Path, ca: Path | None) -> Admittance:
+    """What the settings make of the files."""
+    env = {"NATS_CREDENTIALS": str(key_path(tmp_path / "secrets", "ingress")), "NATS_CA": str(ca or "")}
+    return admittance(env)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_questions_go_over_tls_and_so_they_do_after_a_reconnect(
+    server: ClosedServer, files: Certificates, tmp_path: Path, host: str
+) -> None:
+    """By name and by address; large answers too, which come in many records."""
+    url = f"nats://{host}:{server.server.port}"
+    bus = await asyncio.wait_for(Bus.connect(url, "test", admittance=known(tmp_path, files.ca)), PATIENCE_S)
+    admin = await Bus.connect(url, "admin", admittance=Admittance(server.keys["admin"], known(tmp_path, files.ca).tls))
+    try:
+        big = b"x" * 60_000
+        await admin.subscribe("dispatcher.payment", lambda asked: admin.publish(asked.reply, asked.data))
+        await admin.round_trip(PATIENCE_S)
+        answers = await asyncio.gather(*(bus.request("dispatcher.payment", big, PATIENCE_S) for _ in range(50)))
+        assert all(answer.data == big for answer in answers)
+        server.server.restart()
+        await until(lambda: bus.generation == admin.generation == 1, "the reconnects")
+        await admin.round_trip(PATIENCE_S)
+        assert (await bus.request("dispatcher.payment", b"again", PATIENCE_S)).data == b"again"
+    finally:
+        await bus.close()
+        await admin.close()
+
+
+async def test_a_frozen_server_is_left_over_tls_too(
+    server: ClosedServer, files: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written to it is not waited for, neither by a reconnect nor by the end."""
+    monkeypatch.setattr("services.bus.connection.PING_INTERVAL_S", 0.3)
+    monkeypatch.setattr("services.bus.connection.DRAIN_TIMEOUT_S", 0.5)
+    bus = await Bus.connect(server.server.url, "test", admittance=known(tmp_path, files.ca))
+    server.server.freeze()
+    for _ in range(200):
+        bus.publish("payments.accepted.x", b"x" * 60_000)
+    await until(lambda: not bus.is_connected, "that it is missed")
+    server.server.thaw()
+    await until(lambda: bus.is_connected, "the reconnect")
+    server.server.freeze()
+    await asyncio.wait_for(bus.close(), PATIENCE_S)
+    server.server.thaw()
+
+
+@pytest.mark.parametrize("has_ca", [True, False], ids=["another authority", "none"])
+async def test_a_server_of_another_authority_is_refused(server: ClosedServer, tmp_path: Path, *, has_ca: bool) -> None:
+    """At the start, in a sentence that names the setting."""
+    other = make_certificates(tmp_path / "other", HOSTS)
+    why = "shows a certificate that NATS_CA does not vouch for: "
+    with pytest.raises(NotAdmittedError, match=f"^NATS at {server.server.url} {why}"):
+        await Bus.connect(server.server.url, "test", admittance=known(tmp_path, other.ca if has_ca else None))
+
+
+async def test_a_server_by_another_name_is_refused(tmp_path: Path) -> None:
+    """A certificate speaks for the hosts that it names."""
+    files = make_certificates(tmp_path / "secrets", ["nats"])
+    closed = ClosedServer(tmp_path, files)
+    closed.server.start()
+    try:
+        with pytest.raises(NotAdmittedError, match=r"does not vouch for: IP address mismatch"):
+            await Bus.connect(closed.server.url, "test", admittance=known(tmp_path, files.ca))
+    finally:
+        closed.server.stop()
+
+
+async def test_nothing_is_said_in_the_clear_where_a_certificate_is_wanted(
+    nats_server: NatsServer, files: Certificates, tmp_path: Path
+) -> None:
+    """Who stands between cannot talk a client out of TLS."""
+    ClosedServer(tmp_path)
+    with pytest.raises(NotAdmittedError, match=r"speaks in the clear, and NATS_CA says that it must show a certific"):
+        await Bus.connect(nats_server.url, "test", admittance=known(tmp_path, files.ca))
+
+
+def test_a_file_that_is_no_certificate_stops_the_start(tmp_path: Path) -> None:
+    """With the variable's name."""
+    with pytest.raises(SettingError, match=r"^NATS_CA names .*, which cannot be read: No such file"):
+        admittance({"NATS_CA": str(tmp_path / "none")})
+    (tmp_path / "ca.pem").write_text("x")
+    with pytest.raises(SettingError, match=r"^NATS_CA names .*, which has no certificate in PEM$"):
+        admittance({"NATS_CA": str(tmp_path / "ca.pem")})
+
+
+def test_certificates_are_kept_until_they_end_soon_or_another_host_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then all three files are made anew; only their owner may read them."""
+    files = make_certificates(tmp_path, HOSTS)
+    first = files.server.read_bytes()
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    make_certificates(tmp_path, HOSTS[:1])
+    assert files.server.read_bytes() == first
+    make_certificates(tmp_path, [*HOSTS, "nats"])
+    second = files.server.read_bytes()
+    assert second != first
+    monkeypatch.setattr(certificates, "RENEWED_BEFORE", certificates.VALID + timedelta(seconds=1))
+    make_certificates(tmp_path, HOSTS)
+    assert files.server.read_bytes() != second
