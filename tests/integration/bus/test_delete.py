@@ -23,7 +23,7 @@ async def until_there_are(bus: Bus, count: int) -> None:
     bus.hurry()
     await bus.round_trip(60.0)
     async with asyncio.timeout(60.0):
-        while (await stream_state(bus, "SETTLEMENTS")).messages != count:
+        while (await stream_state(bus, "SETTLEMENTS")).messages != count:  # noqa: ASYNC110 (the server has no event for it)
             await asyncio.sleep(0.01)
 
 
