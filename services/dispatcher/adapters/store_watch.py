@@ -124,12 +124,19 @@ class StoreWatch:
         while True:
             await asyncio.sleep(READ_EVERY_S)
             try:
-                self._take(await read_marks(self._bus))
+                self._take(await self._marks())
                 await self._hear_passed()
             except (ApiError, BusAwayError) as error:
                 self._not_read.tell(str(error))
             else:
                 self._not_read.over()
+
+    async def _marks(self) -> Marks:
+        """Read the marks; mark anew where others, who change the stream's limits, have written over what is known."""
+        marks = await read_marks(self._bus)
+        if marks.get(SINCE, "") < self.doubt.since:
+            return await mark_doubtful(self._bus, self._clock.stamp())
+        return marks
 
     def absence_counts_in_ms(self) -> float:
         """Return how long until a processor's "not there" counts; 0: it counts now."""

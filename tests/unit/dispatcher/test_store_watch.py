@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.contracts import subjects
+from services.contracts.stamp import text_of
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.store_watch import StoreWatch
 from services.records.doubt import PAYMENTS_TO, SINCE, Passed, StoreWentBackError
@@ -41,8 +43,9 @@ class Store:
         """Return them."""
         return self.marks
 
-    async def mark_doubtful(self, _: object, __: object) -> dict[str, str]:
-        """Mark nothing."""
+    async def mark_doubtful(self, _: object, at: datetime) -> dict[str, str]:
+        """Mark it."""
+        self.marks[SINCE] = text_of(at)
         return self.marks
 
     async def read_passed(self, _: object, since: str) -> Passed:
@@ -150,6 +153,20 @@ async def test_a_new_mark_while_it_runs_begins_everything_anew(store: Store, mon
     await settle_down()
     running.cancel()
     assert (watch.absence_counts_in_ms(), watch.doubt.is_recent) == (60_000, True)
+
+
+async def test_a_mark_that_was_written_over_is_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes a limit of the stream writes all of its configuration, as it was when it was read."""
+    monkeypatch.setattr(store_watch, "READ_EVERY_S", 0)
+    store.marks[SINCE] = LATELY
+    watch = store.watch()
+    await watch.meet()
+    store.clock.ms += 1_000
+    del store.marks[SINCE]
+    running = asyncio.ensure_future(watch.run())
+    await settle_down()
+    running.cancel()
+    assert store.marks[SINCE] == watch.doubt.since > LATELY
 
 
 async def test_what_is_accepted_within_the_window_of_a_mark_stays_doubtful(store: Store) -> None:
