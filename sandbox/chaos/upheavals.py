@@ -86,6 +86,7 @@ class Upheavals:
         with stack.frozen(*stack.nats_parts):  # what is not stored by now never will be, before the copy is back
             self._load.give_up_since(copied_s)
             await asyncio.to_thread(stack.put_store_back, copy, *killed_too)
+            self._load.give_up_since(copied_s)  # and what was stored by then, and answered only meanwhile
         self.gone_back.append(GoneBack(copied_s, time.time()))
 
     def _copies(self) -> Path:
