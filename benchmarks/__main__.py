@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import (
+    cost_by_stored,
     dispatcher_memory,
     dispatcher_restart,
     http_calls,
@@ -12,6 +13,7 @@ from benchmarks import (
     ledger_large,
     ledger_restart,
     payment_cost,
+    replicas,
     scale,
     sync,
 )
@@ -21,6 +23,8 @@ PARTS: dict[str, Callable[[], None]] = {
     "payment_cost": payment_cost.run,
     "scale": scale.run,
     "sync": sync.run,
+    "replicas": replicas.run,
+    "cost_by_stored": cost_by_stored.run,
     "dispatcher_restart": dispatcher_restart.run,
     "dispatcher_memory": dispatcher_memory.run,
     "ledger_book": ledger_book.run,

@@ -47,25 +47,28 @@ def run() -> None:
     )
     for sync in SYNCS:
         with Stack(env={**ENV, "SYNC": sync}) as stack:
-            steady, settling, storing = asyncio.run(_measure(stack))
+            calm, settling, storing = asyncio.run(measured(stack))
         print(
-            f"{sync:>8} {steady.p50_ms:>8.2f} {steady.p99_ms:>8.2f} {steady.nats_us:>9.0f} {steady.all_us:>8.0f}"
+            f"{sync:>8} {calm.p50_ms:>8.2f} {calm.p99_ms:>8.2f} {calm.nats_us:>9.0f} {calm.all_us:>8.0f}"
             f" {settling.per_s:>10,.0f} {storing.per_s:>9,.0f}",
             flush=True,
         )
 
 
-async def _measure(stack: Stack) -> tuple[Steady, Rate, Rate]:
-    steady = await _steady(stack)
-    await have_wait(stack, BACKLOG, 1)
-    settling = await settle(stack, 1)
-    await have_wait(stack, 0, 1)
+async def measured(stack: Stack, dispatchers: int = 1) -> tuple[Steady, Rate, Rate]:
+    """Pay at a steady rate, settle a backlog as fast as it goes, and store as much as goes in, one after the other."""
+    calm = await steady(stack)
+    await have_wait(stack, BACKLOG, dispatchers)
+    settling = await settle(stack, dispatchers)
+    await have_wait(stack, 0, dispatchers)
     storing = await store(stack, STORE_S)
-    stack.kill("dispatcher-1", signal.SIGCONT)
-    return steady, settling, storing
+    for number in range(1, dispatchers + 1):
+        stack.kill(f"dispatcher-{number}", signal.SIGCONT)
+    return calm, settling, storing
 
 
-async def _steady(stack: Stack) -> Steady:
+async def steady(stack: Stack) -> Steady:
+    """Pay at RATE for LENGTH_S, at even distances, and wait until all are settled."""
     http = Client(HOST, stack.ports["http"])
     await settled(http, list(await offer(http, RATE, WARM_S)))
     before = cpu_s_by_service(stack.run_dir)
@@ -75,7 +78,8 @@ async def _steady(stack: Stack) -> Steady:
     http.close()
     each_us = {name: (after[name] - before[name]) / len(took_s) * 1e6 for name in after}
     hundredths = statistics.quantiles(took_s.values(), n=100)
-    return Steady(hundredths[49] * 1e3, hundredths[98] * 1e3, each_us["nats"], sum(each_us.values()))
+    nats_us = sum(us for name, us in each_us.items() if name.startswith("nats"))  # one server, or each of three
+    return Steady(hundredths[49] * 1e3, hundredths[98] * 1e3, nats_us, sum(each_us.values()))
 
 
 if __name__ == "__main__":
