@@ -3,7 +3,9 @@
 ``python -m benchmarks cost_by_stored [rounds]``. Each number is the whole stack as ``make up`` starts it on a store of
 its own, filled with settlements, which the ledger has counted before payments come at a steady rate. The window is a
 second, so that ingress looks each id up in SETTLEMENTS, as in a store that is older than its window; ``SYNC=2m``, for
-a million settlements, each synced, would be minutes of the disk. About five minutes a round.
+a million settlements, each synced, would be minutes of the disk. About three minutes a round.
+
+What the ledger reads again (``LEDGER_REREAD_PER_S``) is part of it: more with more settlements, up to its rate.
 """
 # a console program speaks to its console
 

@@ -3,7 +3,7 @@
 ``python -m benchmarks replicas [rounds]``. Each round has one server (R1), three (R3), and three with more dispatchers
 or more ingress instances; each is the whole stack as ``make up`` starts it, on a store of its own, with ``SYNC=always``
 and two processors that answer at once. All, the three servers and their disks too, share this machine: the ratios of
-one round say what replication costs, and nothing says what three machines would carry. About two minutes for each line.
+one round say what replication costs, and nothing says what three machines would carry. About a minute for each line.
 """
 # a console program speaks to its console
 
