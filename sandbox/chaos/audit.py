@@ -91,7 +91,7 @@ def charges_against_offers(offers: Mapping[str, Offer], charges: Iterable[Charge
             findings.append(Finding(Verdict.DOUBLED, payment_id, f"charged {len(found)} times: {places}"))
         if offer is None or offer.bad:
             findings.append(Finding(Verdict.DOUBLED, payment_id, "charged, though nobody asked for it"))
-        elif any(charge.cents != offer.cents for charge in found):
+        elif any(charge.cents not in offer.amounts for charge in found):
             findings.append(Finding(Verdict.DIFFERING, payment_id, f"{offer.cents} cents offered, booked: {found}"))
     for offer in offers.values():
         if offer.accepted_s is not None and offer.id not in charged:

@@ -102,3 +102,5 @@ def test_a_repeat_of_what_the_store_has_lost_may_be_accepted_anew(asked: Asked) 
     payment.given_up = True
     payment.is_answered(asked, Reply(2.0, 202, ""))
     assert payment.wrongs == []
+    assert payment.amounts == (1990, 1991)
+    assert offer().amounts == (1990,)
