@@ -46,14 +46,28 @@ class Questions:
         *,
         headers: Mapping[str, str] | None = None,
         within_s: float = 0,
+        token: str | None = None,
     ) -> Message:
-        """Ask, and return the answer.
+        """Ask, and return the answer, or the message that ends it; ``token`` is of one that was begun before.
 
         Raises:
             BusAwayError: not connected, nobody answers that subject, it may not be asked, no answer in time, or the
                 connection ended before.
         """
-        return await self._end_of(self._new_token(), subject, data, timeout_s, headers=headers, within_s=within_s)
+        token = token or self._new_token()
+        self._publish(subject, data, f"{self.inbox}.{token}", headers, within_s)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Message] = loop.create_future()
+        self._asked[token] = _Question(subject, answer)
+        timer = loop.call_later(timeout_s, self._too_late, token, timeout_s)
+        try:
+            message = await answer
+        finally:
+            timer.cancel()
+            self._asked.pop(token, None)
+        if not message.data and message.headers.get("Status") == _NOBODY:
+            raise NobodyAnswersError(f"nobody answers {subject}")
+        return message
 
     async def ask_many(self, subject: str, data: bytes, timeout_s: float) -> tuple[list[Message], Message]:
         """Ask; return the messages of the answer, and the one that ends them: the first with a status.
@@ -65,7 +79,7 @@ class Questions:
         came: list[Message] = []
         self._came[token] = came
         try:
-            end = await self._end_of(token, subject, data, timeout_s)
+            end = await self.ask(subject, data, timeout_s, token=token)
         finally:
             del self._came[token]
         return came, end
@@ -94,30 +108,6 @@ class Questions:
     def _new_token(self) -> str:
         self._asked_count += 1
         return str(self._asked_count)
-
-    async def _end_of(
-        self,
-        token: str,
-        subject: str,
-        data: bytes,
-        timeout_s: float,
-        *,
-        headers: Mapping[str, str] | None = None,
-        within_s: float = 0,
-    ) -> Message:
-        self._publish(subject, data, f"{self.inbox}.{token}", headers, within_s)
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Message] = loop.create_future()
-        self._asked[token] = _Question(subject, answer)
-        timer = loop.call_later(timeout_s, self._too_late, token, timeout_s)
-        try:
-            message = await answer
-        finally:
-            timer.cancel()
-            self._asked.pop(token, None)
-        if not message.data and message.headers.get("Status") == _NOBODY:
-            raise NobodyAnswersError(f"nobody answers {subject}")
-        return message
 
     def _too_late(self, token: str, timeout_s: float) -> None:
         self._fail(token, BusAwayError(f"no answer within {timeout_s:g} s"))

@@ -52,7 +52,7 @@ class VitalSigns:
         except (BusAwayError, ApiError, TimeoutError) as error:
             log.debug("vitals.not_answered", extra={"error": repr(error)})
             return None
-        servers = tuple(Server(each.name, each.seen_s, is_connected=each.is_connected) for each in found.peers)
+        servers = tuple(Server(each.name, each.seen_s, is_up=each.is_up()) for each in found.peers)
         if found.oldest_at is None:
             return Backlog(found.messages, 0.0, servers)
         # The server's clock may be a little ahead of ours.

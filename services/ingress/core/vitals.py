@@ -27,18 +27,14 @@ NATS = "nats"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One of several servers of NATS, by the word of the one that leads PAYMENTS: when it was last heard of.
+    """One of several servers of NATS, by the word of the one that leads PAYMENTS: whether, and when, it was heard of.
 
     ``seen_s`` is None where that one has not heard of it since it leads.
     """
 
     name: str
     seen_s: float | None
-    is_connected: bool = True
-
-    def is_up(self) -> bool:
-        """Return whether it was heard of lately."""
-        return self.is_connected and self.seen_s is not None and self.seen_s <= SILENT_AFTER_S
+    is_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,7 @@ class Vitals:
             found += [Seen(name, name, is_up=False, seen_s=None) for name in SERVICES if name not in known]
         if self._nats_answers(now_s) and self._backlog is not None and self._backlog.servers:
             return found + [
-                Seen(NATS, each.name, is_up=each.is_up(), seen_s=each.seen_s) for each in self._backlog.servers
+                Seen(NATS, each.name, is_up=each.is_up, seen_s=each.seen_s) for each in self._backlog.servers
             ]
         if self._nats_s is not None or waited_s > SILENT_AFTER_S:
             seen_s = None if self._nats_s is None else now_s - self._nats_s

@@ -138,10 +138,10 @@ def test_each_of_several_servers_is_there_and_one_that_is_not_is_a_trouble() -> 
     """The others go on: what is heard by them is heard, and shown."""
     watched = Watched()
     servers = (
-        Server("nats-1", 0.0),
-        Server("nats-2", 0.4, is_connected=False),
-        Server("nats-3", 5.2),
-        Server("nats-4", None),
+        Server("nats-1", 0.0, is_up=True),
+        Server("nats-2", 0.4, is_up=False),
+        Server("nats-3", 5.2, is_up=False),
+        Server("nats-4", None, is_up=False),
     )
     document = watched.seconds(4, ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(7, 4.04, servers))
     shown = [(one["instance"], one["state"]) for one in document["services"] if one["service"] == "nats"]
