@@ -18,6 +18,7 @@ from services.access.users_conf import authorization
 from services.contracts.permissions import ADMIN, OPERATOR, READER
 
 _ROUTE = "route.password"
+_WITH_CONTEXT = (READER, OPERATOR, ADMIN)  # whom a person may be
 _HOSTS = (HOST, "localhost", "::1")
 
 
@@ -37,6 +38,8 @@ def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
         StackError: a file in the folder cannot be used.
     """
     if options.nats_open:
+        for user in _WITH_CONTEXT:
+            _context_path(options, user).unlink(missing_ok=True)  # they would have a program insist on TLS
         return None
     folder = _folder(options.run_dir)
     try:
@@ -47,7 +50,7 @@ def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
         tls = make_certificates(folder, _HOSTS)
     except (ValueError, OSError) as error:
         raise StackError(f"a file in {folder} cannot be used: it {error}; delete it to have another made") from None
-    for user in (READER, OPERATOR, ADMIN):
+    for user in _WITH_CONTEXT:
         write_secret(_context_path(options, user), _context(options, user, keys[user]))
     public = {user: key.public for user, key in keys.items()}
     return BusSecrets(authorization(public, may_purge=env.get("ALLOW_PURGE", "").strip() == "1"), route, tls)

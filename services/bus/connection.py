@@ -65,7 +65,7 @@ class Bus:
         try:
             await bus._connect(url, name)
         except NotAdmittedError as error:
-            await bus.close()
+            bus._abort()  # it was never connected: closing it would wait in vain
             raise NotAdmittedError(f"NATS at {url} {error}") from None
         return bus
 

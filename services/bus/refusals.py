@@ -25,7 +25,10 @@ def refusal(error: Exception) -> str | None:
     if isinstance(error, InTheClearError):
         return "speaks in the clear, and NATS_CA says that it must show a certificate"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"shows a certificate that NATS_CA does not vouch for: {error.verify_message}"
+        return (
+            f"shows a certificate that NATS_CA does not vouch for: {error.verify_message}"
+            " (where NATS_CA is unset, only this machine's own authorities are believed)"
+        )
     if _NOT_ADMITTED.search(str(error)):
         return "does not know this user: see NATS_CREDENTIALS, and the users that the server was told of"
     return None

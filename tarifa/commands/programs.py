@@ -13,7 +13,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tarifa.bus_access import bus_access
 from tarifa.commands.options import FLAG
+from tarifa.exits import Exit, end
 
 TOP = Path(__file__).parents[2]
 
@@ -182,7 +184,7 @@ def audit(
 ) -> None:
     """Ask every processor for every payment of a period, and name each difference."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}
-    _become("services.audit", _flags(flags), {})
+    _operate("services.audit", _flags(flags))
 
 
 def processors(
@@ -192,17 +194,17 @@ def processors(
     as_json: Annotated[Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line.")] = False,
 ) -> None:
     """List who charges, or say that a processor is the same one at another address."""
-    _become("services.audit.processors", [*_flags({"--json": as_json}), *(words or []), *_flags({"--to": to})], {})
+    _operate("services.audit.processors", [*_flags({"--json": as_json}), *(words or []), *_flags({"--to": to})])
 
 
 def backup(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")]) -> None:
     """Save the streams of the running system into a folder, without stopping anything."""
-    _become("services.audit.backup", ["save", str(folder.absolute())], {})
+    _operate("services.audit.backup", ["save", str(folder.absolute())])
 
 
 def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What backup has saved.")]) -> None:
     """Restore a backup into an empty nats-server, to which no service is connected."""
-    _become("services.audit.backup", ["restore", str(folder.absolute())], {})
+    _operate("services.audit.backup", ["restore", str(folder.absolute())], user="admin")
 
 
 def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:
@@ -219,6 +221,15 @@ def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:
             case _:
                 flags.append(f"{name}={value}")
     return flags
+
+
+def _operate(module: str, arguments: list[str], user: str = "operator") -> NoReturn:
+    """Go on as that program, on the bus as that user of this checkout's stack, where the environment names no bus."""
+    try:
+        access = bus_access(os.environ, TOP / ".run" / "secrets", user)
+    except ValueError as error:
+        end(Exit.USAGE, str(error))
+    _become(module, arguments, access)
 
 
 def _become(module: str, arguments: list[str], settings: Mapping[str, str | None]) -> NoReturn:
