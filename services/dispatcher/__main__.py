@@ -164,7 +164,7 @@ async def _settle(
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
     work += [bus.watch(), send_pulses(bus, pulse)]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_believing(part, flow, mark)) for part in work]
+        tasks = [group.create_task(_mark_and_raise(part, flow, mark)) for part in work]
         log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})
         try:
             await stop.wait()
@@ -177,7 +177,9 @@ async def _settle(
             task.cancel()
 
 
-async def _believing(part: Coroutine[Any, Any, None], flow: Dispatching, mark: Callable[[], Awaitable[None]]) -> None:
+async def _mark_and_raise(
+    part: Coroutine[Any, Any, None], flow: Dispatching, mark: Callable[[], Awaitable[None]]
+) -> None:
     """Have the store marked as soon as a part finds that it went back, before the calls under way have ended.
 
     Whoever comes next has read nothing, and nobody else may know.
@@ -185,7 +187,7 @@ async def _believing(part: Coroutine[Any, Any, None], flow: Dispatching, mark: C
     try:
         await part
     except (StreamWentBackError, StoreWentBackError):
-        flow.disbelieve()
+        flow.start_nothing_more()
         with contextlib.suppress(asyncio.CancelledError):
             await mark()
         raise

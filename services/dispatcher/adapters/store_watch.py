@@ -117,7 +117,7 @@ class StoreWatch:
             )
         self._server_id = server_id
         self._take(marks)
-        await self._hear_passed()
+        await self._read_passed()
 
     async def run(self) -> None:
         """Read the marks again and again: another dispatcher may meet the store later; until cancelled."""
@@ -125,7 +125,7 @@ class StoreWatch:
             await asyncio.sleep(READ_EVERY_S)
             try:
                 self._take(await self._marks())
-                await self._hear_passed()
+                await self._read_passed()
             except (ApiError, BusAwayError) as error:
                 self._not_read.tell(str(error))
             else:
@@ -166,15 +166,15 @@ class StoreWatch:
             self._repeated_until_ms = self._clock.now_ms() + self._repeated_within_s * 1000
             self._passed = Passed()
             log.warning("store.is_doubtful", extra={"payments_to": marks.get(PAYMENTS_TO), "since": since})
-        self._believe(Doubt(int(marks.get(PAYMENTS_TO, "0")), int(marks.get(LINES_TO, "0")), since))
+        self._set_doubt(Doubt(int(marks.get(PAYMENTS_TO, "0")), int(marks.get(LINES_TO, "0")), since))
 
-    def _believe(self, doubt: Doubt) -> None:
+    def _set_doubt(self, doubt: Doubt) -> None:
         repeated_to = self._passed.repeated_to
         is_recent = bool(doubt.since) and repeated_to is None
         self.doubt = replace(doubt, payments_to=max(doubt.payments_to, repeated_to or 0), is_recent=is_recent)
 
-    async def _hear_passed(self) -> None:
-        """Wait no longer than the first dispatcher that has waited; say so where that is this one."""
+    async def _read_passed(self) -> None:
+        """Read what has passed of the mark, and write it where this dispatcher is the first that has waited so long."""
         since, now_ms = self.doubt.since, self._clock.now_ms()
         if not since or (self._passed.is_waited_out and self._passed.repeated_to is not None):
             return
@@ -188,4 +188,4 @@ class StoreWatch:
         self._passed = passed
         if passed.is_waited_out:
             self._counts_from_ms = 0.0
-        self._believe(self.doubt)
+        self._set_doubt(self.doubt)

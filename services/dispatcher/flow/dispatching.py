@@ -110,13 +110,13 @@ class Dispatching:
         self.taking.stop()
         await self.attempting.finish(within_s)
 
-    def disbelieve(self) -> None:
+    def start_nothing_more(self) -> None:
         """Start nothing more: what is known of the log is worth nothing any more."""
         self.pump.stop()
         self.taking.stop()
         self.assigning.abandon()
 
     async def abandon(self, within_s: float) -> None:
-        """Start nothing more, believe nothing more, and let the calls under way end."""
-        self.disbelieve()
+        """Start nothing more, as the log that was read is worth nothing any more, and let the calls under way end."""
+        self.start_nothing_more()
         await self.stories.finish(within_s)
