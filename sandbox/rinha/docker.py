@@ -26,8 +26,10 @@ from sandbox.stack.cgroups import MOUNTED_AT, Usage
 from sandbox.stack.engine_groups import Container, usage_of
 
 ROOT = Path(__file__).parents[2]
-BACKEND = ("docker", "compose", "-f", "docker-compose.yml")
-PROCESSORS_UP = ("docker", "compose", "-f", "docker-compose.processors.yml")
+# Projects of their own: what is taken down at the end, volumes too, is nobody's running system.
+PROJECT = "tarifa-load"
+BACKEND = ("docker", "compose", "-p", PROJECT, "-f", "docker-compose.yml")
+PROCESSORS_UP = ("docker", "compose", "-p", f"{PROJECT}-processors", "-f", "docker-compose.processors.yml")
 IMAGES = (("services", "tarifa"), ("processor", "tarifa-processor"))
 READY_AT = "http://127.0.0.1:9999/readyz"
 READY_WITHIN_S = 90.0
@@ -70,8 +72,6 @@ class Docker:
             networks = one["NetworkSettings"]["Networks"].values()
             found[one["Config"]["Labels"]["com.docker.compose.service"]] = Container(
                 process=int(one["State"]["Pid"]),
-                restarts=int(one["RestartCount"]),
-                is_running=bool(one["State"]["Running"]),
                 address=next((network["IPAddress"] for network in networks if network["IPAddress"]), ""),
             )
         return found

@@ -14,8 +14,6 @@ class Container:
     """One container as the engine knows it; ``process``: its first, as the host numbers it."""
 
     process: int
-    restarts: int
-    is_running: bool
     address: str
 
 

@@ -4,6 +4,7 @@ Skipped, with the reason, where there is no engine or no base image can be had.
 """
 
 import asyncio
+import os
 import subprocess
 import time
 import uuid
@@ -67,7 +68,8 @@ async def test_an_upgrade_under_load_costs_no_request_and_a_stop_without_nats_is
     ended = asyncio.Event()
     async with httpx.AsyncClient(base_url=DOOR, timeout=20.0, trust_env=False) as http:
         paying = asyncio.create_task(pay_until(ended, http))
-        upgrading = await asyncio.create_subprocess_exec(ROOT / "deploy" / "upgrade", stdout=-1, stderr=-2)
+        env = {**os.environ, "COMPOSE_PROJECT_NAME": docker.PROJECT}
+        upgrading = await asyncio.create_subprocess_exec(ROOT / "deploy" / "upgrade", env=env, stdout=-1, stderr=-2)
         async with asyncio.timeout(UPGRADED_WITHIN_S):
             said, _ = await upgrading.communicate()
         ended.set()

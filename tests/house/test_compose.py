@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.rinha import docker
 from sandbox.stack import limits, options, plan
 from services.contracts.processor import Processor, processors_from_text
 from services.dispatcher.settings import settings as dispatcher_settings
@@ -182,3 +183,9 @@ def test_the_sandboxs_processors_stand_where_the_official_ones_would() -> None:
         "payment-processor-fallback": ["127.0.0.1:8002:8080"],
     }
     assert PROCESSORS["name"] != BACKEND["name"]
+
+
+def test_a_load_test_takes_down_nobodys_running_system() -> None:
+    """It takes everything down, volumes too: its projects are not those that `docker compose up` makes."""
+    for command in (docker.BACKEND, docker.PROCESSORS_UP):
+        assert command[command.index("-p") + 1] not in {BACKEND["name"], PROCESSORS["name"]}
