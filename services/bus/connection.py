@@ -20,6 +20,7 @@ from services.bus.inlet import Receiver
 from services.bus.message import Message
 from services.bus.questions import BusAwayError, NobodyAnswersError, Questions
 from services.bus.refusals import NotAdmittedError, forbidden_subject, refusal
+from services.bus.stuck import Stuck
 
 __all__ = ["Bus", "BusAwayError", "BusDeafError", "NobodyAnswersError", "NotAdmittedError"]
 
@@ -45,6 +46,7 @@ class Bus:
     def __init__(self, replicas: int = 1, admittance: Admittance = NOBODY) -> None:
         self._nc = RoutedClient(admittance)
         self._questions = Questions(self.publish)
+        self._stuck = Stuck()
         self.replicas = replicas  # of each stream; with several, one that lags may be what answers
         self._listeners: list[Callable[[], None]] = []
         self._closing = False
@@ -122,6 +124,14 @@ class Bus:
     def on_reconnect(self, call: Callable[[], None]) -> None:
         """Have ``call`` called after every reconnect."""
         self._listeners.append(call)
+
+    def led(self, *, answered: bool) -> None:
+        """Note whether what needs a leader was answered; where nothing is for long, go to another server, if one is."""
+        if answered:
+            self._stuck.answered()
+        elif self.replicas > 1 and self._nc.is_connected and self._stuck.failed(asyncio.get_running_loop().time()):
+            log.warning("bus.server_stuck", extra={"server": self.server_id})
+            self._abort()
 
     def publish(
         self, subject: str, data: bytes, reply: str = "", headers: Mapping[str, str] | None = None, within_s: float = 0
@@ -240,7 +250,8 @@ class Bus:
             self._abort()
 
     def _abort(self) -> None:
-        # A frozen server takes nothing more, and a socket with something left to send never closes by itself.
+        # A frozen server takes nothing more, and a socket with something left to send never closes by itself. Then the
+        # client goes to the next server that it knows, as after any end of a connection.
         writer = getattr(self._nc._transport, "_io_writer", None)  # noqa: SLF001  # the client has no way to say this
         if writer is not None:
             with contextlib.suppress(Exception):

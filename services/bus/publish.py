@@ -92,6 +92,7 @@ async def store(
     ends_at_s = loop.time() + timeout_s
     while True:
         result = await _answer(bus.request(subject, data, timeout_s, headers, within_s))
+        bus.led(answered=not isinstance(result, Away))
         if not isinstance(result, _InProcess):
             return result
         if loop.time() + IN_PROCESS_AGAIN_AFTER_S > ends_at_s:

@@ -55,5 +55,10 @@ class Reach:
         return True
 
     async def _newest_seq(self) -> int:
-        newest = await last_for(self._bus, self._stream, self._subject, ASK_TIMEOUT_S)
+        try:
+            newest = await last_for(self._bus, self._stream, self._subject, ASK_TIMEOUT_S)
+        except BusAwayError:
+            self._bus.led(answered=False)
+            raise
+        self._bus.led(answered=True)
         return 0 if newest is None else newest.seq

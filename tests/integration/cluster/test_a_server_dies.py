@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from services.bus import api
 from services.bus.connection import Bus
 from services.bus.consumer import ensure_dispatcher
 from services.bus.follow import Follower
 from services.bus.lookup import last_for
-from services.bus.publish import Duplicate, Stored, store
+from services.bus.publish import Away, Duplicate, Stored, store
 from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts.events import PaymentSettled
 from services.records.earlier import EarlierSettlements
@@ -96,6 +98,28 @@ async def test_a_follower_without_a_leader_is_not_caught_up(bus: Bus, cluster: N
     seq = await settle(bus, new_id())
     await until(lambda: following.applied_seq >= seq and following.is_caught_up, "the rest")
     assert read == sorted(set(read))
+    await alone.close()
+
+
+async def test_a_server_that_can_store_nothing_is_left_for_another(
+    bus: Bus, cluster: NatsCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is there and answers, as one does that is cut off from the others and does not know it for ten seconds."""
+    names = list(cluster.servers)
+    alone = await Bus.connect(cluster.servers[names[0]].url, "alone", replicas=3)
+    for name in names[1:]:
+        cluster.servers[name].kill()
+
+    async def is_left() -> bool:
+        result = await store(alone, "PAYMENTS", f"payments.accepted.{new_id()}", b"{}", timeout_s=0.5)
+        assert isinstance(result, Away)
+        return "bus.server_stuck" in caplog.messages
+
+    await until(is_left, "the decision to go elsewhere")
+    for name in names[1:]:
+        cluster.servers[name].start()
+    await settle(alone, new_id())
+    assert alone.generation > 0
     await alone.close()
 
 
