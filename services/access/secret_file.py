@@ -26,10 +26,19 @@ def read_secret(path: Path) -> str:
         raise ValueError(f"names {path}, which cannot be read: {error.strerror}") from None
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that is whole or not there, and that only its owner may read, from its first moment on."""
+def write_secret(path: Path, text: str, like: os.stat_result | None = None) -> None:
+    """Write a file that is whole or not there, also after a power cut, and that only its owner may read from the first.
+
+    ``like``: the file that it takes the place of, whose owner, group and mode it has in the end.
+    """
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.unlink(missing_ok=True)
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123  # made with its mode
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+        if like is not None:
+            if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(file.fileno(), like.st_uid, like.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode) & ~_TOO_OPEN)
     unfinished.replace(path)
