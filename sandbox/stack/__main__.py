@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 
-from sandbox.stack import balancer, cgroups, keys, limited, limits, nats, options, plan, ports, run_dir
+from sandbox.stack import balancer, cgroups, clients, keys, limited, limits, nats, options, plan, ports, run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.readiness import Readiness
@@ -46,6 +46,7 @@ def _run(wanted: options.Options, console: Console) -> int:
         run_dir.room_for_sockets(sockets.values()),
         closing(Readiness(wanted.http_url, sockets)) as readiness,
     ):
+        console.say(clients.place(wanted.api_keys, wanted.http_port))
         supervisor = Supervisor(stages, wanted.run_dir, console)
         if wanted.stop_with_stdin:
             stop_with_stdin(supervisor)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from sandbox.stack import metered
+from sandbox.stack import clients, metered
 from sandbox.stack.ports import HOST
 from services.contracts import setting
 from services.contracts.processor import processors_from_text
@@ -57,6 +57,7 @@ class Options:
     nats_url_given: str
     nats_nodes: int
     nats_open: bool  # no users, keys and TLS: whoever reaches it may do all
+    api_keys: Path | None  # clients need one of these keys; None: whoever reaches this machine's loopback needs none
     nats_keys_given: bool  # NATS_CREDENTIALS and NATS_CA are those of another NATS
     sync: str  # SYNC_ALWAYS or a duration, as nats-server reads it
     ingresses: int
@@ -145,6 +146,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         nats_url_given=env.get("NATS_URL", "").strip(),
         nats_nodes=nats_nodes,
         nats_open=is_open(env),
+        api_keys=setting.text_as(env, "API_KEYS", "", clients.api_keys_from_text),
         nats_keys_given=any(env.get(name, "").strip() for name in ("NATS_CREDENTIALS", "NATS_CA")),
         sync=sync,
         ingresses=ingresses,

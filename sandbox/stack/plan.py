@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stack import balancer, keys, nats, run_dir
+from sandbox.stack import balancer, clients, keys, nats, run_dir
 from sandbox.stack.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
 from sandbox.stack.ports import HOST
 
@@ -67,6 +67,7 @@ def places(options: Options, nginx: Path | None) -> list[str]:
     return [
         f"http       {options.http_url} ({door} {' and '.join(ingresses(options))})",
         f"nats       {_servers(options)}{elsewhere}",
+        clients.place(options.api_keys, options.http_port),
         *keys.places(options),
         f"sync       {_synced(options)}",
         f"processors {processors}{given}",
@@ -138,7 +139,7 @@ def _ingress(name: str, options: Options, nginx: Path | None) -> Part:
         own = {"INGRESS_LISTEN": f"{HOST}:{options.http_port}", "INGRESS_REUSE_PORT": "1"}
     else:
         own = {"INGRESS_LISTEN": f"unix:{run_dir.socket_path(options.run_dir, name)}", "INGRESS_REUSE_PORT": "0"}
-    return _service("ingress", name, options, own)
+    return _service("ingress", name, options, {**clients.env_of(options.api_keys), **own})
 
 
 def _service(

@@ -27,12 +27,16 @@ ConditionState = Literal["serving", "failing"]
 
 
 class IngressPulse(Struct, frozen=True, tag_field="service", tag="ingress", rename="camel", gc=False):
-    """``answers`` to POST /payments by result since the start, and the buckets of what they ``took``."""
+    """``answers`` to POST /payments by result since the start, and the buckets of what they ``took``.
+
+    ``trouble``: what is wrong with this instance, in words; empty where nothing is.
+    """
 
     instance: Instance
     started_at: Instant
     answers: dict[str, Count]
     took: Took
+    trouble: str = ""
     v: Literal[1] = 1
 
 

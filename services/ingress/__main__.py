@@ -4,19 +4,26 @@ import asyncio
 import logging
 import os
 from functools import partial
+from typing import Any
+
+from sanic import Sanic
 
 from services.bus.pulse import send_pulses
 from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app
+from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.http_server import HttpServer
 from services.ingress.adapters.hub import Hub
+from services.ingress.adapters.key_ring import KeyRing
 from services.ingress.adapters.ledger_client import LedgerClient
 from services.ingress.adapters.metrics import of_ingress
 from services.ingress.adapters.page import add_page
 from services.ingress.adapters.payment_stream import JetStreamPayments
 from services.ingress.adapters.pulse import pulse_of
+from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.adapters.vital_signs import VitalSigns
+from services.ingress.core.guard import Guard
 from services.ingress.core.meter import Meter
 from services.ingress.core.vitals import Vitals
 from services.ingress.flow import Ingress
@@ -31,12 +38,13 @@ log = logging.getLogger("tarifa.ingress")
 async def ingress(stop: asyncio.Event) -> None:
     """Serve until told to stop, and be measured meanwhile."""
     settings = ingress_settings(os.environ)
+    keys = KeyRing.open(settings.api_keys, Guard(settings.access))
     async with served_metrics(settings.bus.metrics_listen, "ingress") as metrics:
-        await _serve(settings, metrics, stop)
+        await _serve(settings, keys, metrics, stop)
     log.info("ingress.stopped")
 
 
-async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Event) -> None:
+async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, stop: asyncio.Event) -> None:
     """Serve until told to stop; NATS is closed only after the last answer."""
     clock = SystemClock()
     limits = settings.bus.limits
@@ -54,17 +62,15 @@ async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Even
             clock=clock.stamp,
             amount_max=settings.amount_max,
         )
-        names = [processor.name for processor in settings.bus.processors]
         meter = Meter()
         metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
-        app = http_app(story, meter, processor_names=names, allow_purge=settings.allow_purge)
         hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
-        add_page(app, hub)
-        pulse = pulse_of(settings.bus.instance, clock.stamp(), meter)
+        app = _app(story, hub, meter, keys.guard, settings)
+        pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
         server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
-        log.info("ingress.ready", extra={"listen": str(settings.listen)})
+        log.info("ingress.ready", extra={"listen": str(settings.listen), "access": settings.access.value})
         async with asyncio.TaskGroup() as tasks:
-            work = (bus.watch(), send_pulses(bus, pulse), hub.run(), payments.run())
+            work = (bus.watch(), send_pulses(bus, pulse), hub.run(), payments.run(), keys.run())
             beside = [tasks.create_task(each) for each in work]
             await stop.wait()
             hub.close()  # open pages never end by themselves
@@ -73,6 +79,17 @@ async def _serve(settings: IngressSettings, metrics: Metrics, stop: asyncio.Even
                 task.cancel()
     finally:
         await bus.close()
+
+
+def _app(story: Ingress, hub: Hub, meter: Meter, guard: Guard, settings: IngressSettings) -> Sanic[Any, Any]:
+    """Return the application with all its routes, and the guard before each of them."""
+    names = [processor.name for processor in settings.bus.processors]
+    before = HttpGuard(guard, meter)
+    app = http_app(story, meter, before, processor_names=names, allow_purge=settings.allow_purge)
+    add_page(app, hub, before)
+    add_sign_in(app, before)
+    before.stand_before(app)
+    return app
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
 
 from services.bus.settings import BusSettings, bus_settings
-from services.contracts.setting import flag, text_as, whole
+from services.contracts.setting import SettingError, flag, text_as, whole
+from services.contracts.tcp_address import TcpAddress
 from services.ingress.core.address import Address, address_from_text
+from services.ingress.core.guard import Access
 
 # A hundred times this in cents is still exact in a double.
 AMOUNT_MAX_MOST = 10_000_000_000
@@ -13,13 +17,18 @@ AMOUNT_MAX_MOST = 10_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class IngressSettings:
-    """``amount_max`` is in the unit of ``amount``; ``reuse_port`` lets two instances listen on one TCP port."""
+    """``amount_max`` is in the unit of ``amount``; ``reuse_port`` lets two instances listen on one TCP port.
+
+    ``api_keys`` is the file of keys where ``access`` is by keys, and None elsewhere.
+    """
 
     bus: BusSettings
     listen: Address
     reuse_port: bool
     amount_max: int
     allow_purge: bool
+    access: Access
+    api_keys: Path | None
 
 
 def ingress_settings(env: Mapping[str, str]) -> IngressSettings:
@@ -28,12 +37,53 @@ def ingress_settings(env: Mapping[str, str]) -> IngressSettings:
     Raises:
         SettingError: names the variable that is wrong, and its unit.
     """
+    listen = text_as(env, "INGRESS_LISTEN", "127.0.0.1:8080", address_from_text)
+    access, api_keys = _access(env, listen)
     return IngressSettings(
         bus=bus_settings(env),
-        listen=text_as(env, "INGRESS_LISTEN", "127.0.0.1:8080", address_from_text),
+        listen=listen,
         reuse_port=flag(env, "INGRESS_REUSE_PORT"),
         amount_max=whole(
             env, "AMOUNT_MAX", 1_000_000_000, least=1, most=AMOUNT_MAX_MOST, unit="whole units of amount (not cents)"
         ),
         allow_purge=flag(env, "ALLOW_PURGE"),
+        access=access,
+        api_keys=api_keys,
     )
+
+
+def _access(env: Mapping[str, str], listen: Address) -> tuple[Access, Path | None]:
+    """Return who needs a key, and where the keys are. What can be reached from elsewhere is open only by its word."""
+    said = text_as(env, "OPEN", "0", _open_from_text)
+    file = env.get("API_KEYS", "").strip()
+    if file and said is not None:
+        raise SettingError(
+            f"OPEN is {env['OPEN'].strip()}, and API_KEYS names {file}: either keys are asked for, or they are not"
+        )
+    if file:
+        return Access.KEYS, Path(file)
+    is_loopback = isinstance(listen, TcpAddress) and _is_loopback(listen.host)
+    # Behind a socket there may be anything: a balancer that listens for everybody, as in docker-compose.yml.
+    if said is None and not is_loopback:
+        raise SettingError(
+            f"API_KEYS must name a file of keys (tarifa keys add NAME --scope pay,read), for INGRESS_LISTEN is "
+            f"{listen}, which more than this machine may reach; or OPEN=1 says that whoever reaches it may pay, read "
+            "and purge, and OPEN=loopback that what listens before it is reached from this machine alone"
+        )
+    if said is Access.LOOPBACK and isinstance(listen, TcpAddress) and not is_loopback:
+        raise SettingError(f"OPEN is loopback, but INGRESS_LISTEN is {listen}, which more than this machine may reach")
+    return said or Access.LOOPBACK, None
+
+
+def _open_from_text(text: str) -> Access | None:
+    try:
+        return {"0": None, "1": Access.OPEN, "loopback": Access.LOOPBACK}[text]
+    except KeyError:
+        raise ValueError(f"must be 0, 1 or loopback, not {text!r}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

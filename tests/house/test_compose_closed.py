@@ -9,6 +9,9 @@ import yaml
 from sandbox.stack import nats
 from services.access.admittance import admittance
 from services.contracts.permissions import USERS
+from services.ingress.core.guard import Access
+from services.ingress.settings import ingress_settings
+from services.keys.key_file import read_keys
 
 ROOT = Path(__file__).parents[2]
 OPEN = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -28,7 +31,7 @@ def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path:
     """By the name of its service; what it names is there, and is taken."""
     folder = made(tmp_path / "secrets")
     for name, service in CLOSED.items():
-        if name in {"secrets", "nats"}:
+        if name in {"secrets", "keys", "nats"}:
             continue
         env = service["environment"]
         module = OPEN[name]["command"][-1].removeprefix("services.")
@@ -39,7 +42,24 @@ def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path:
         assert known.key is not None
         assert known.tls is not None
     speaks_nats = {name for name, service in OPEN.items() if "NATS_URL" in service.get("environment", {})}
-    assert speaks_nats | {"secrets", "nats"} == set(CLOSED)
+    assert speaks_nats | {"secrets", "keys", "nats"} == set(CLOSED)
+
+
+def test_every_instance_asks_for_the_keys_that_the_one_shot_makes_room_for(tmp_path: Path) -> None:
+    """The challenge's file says OPEN=1 to both; together they start, and know no key yet."""
+    folder = made(tmp_path / "secrets")
+    words = [*CLOSED["keys"]["entrypoint"], *CLOSED["keys"]["command"]]
+    command = [sys.executable if word == "python" else word.replace(SECRETS, str(folder)) for word in words]
+    subprocess.run(command, check=True, cwd=ROOT, env={"PATH": ""})
+    for name in ("ingress-1", "ingress-2"):
+        env = {**OPEN[name]["environment"], **CLOSED[name]["environment"]}
+        assert OPEN[name]["environment"]["OPEN"] == "1"
+        here = {name: text.replace(SECRETS, str(folder)) for name, text in env.items()}
+        settings = ingress_settings(here)
+        assert settings.access is Access.KEYS
+        assert settings.api_keys is not None
+        assert read_keys(settings.api_keys) == ()
+        assert CLOSED[name]["depends_on"]["keys"] == {"condition": "service_completed_successfully"}
 
 
 def test_the_server_takes_what_is_made_for_it(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ _TAG_CHARACTERS = 16
 
 # Nothing from elsewhere, nothing inline, in nobody's frame: what is shown came from here, and so did what shows it.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",  # as frame-ancestors, for browsers of before
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",

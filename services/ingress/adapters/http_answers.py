@@ -17,6 +17,7 @@ from services.contracts.stamp import text_of
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import REPEAT_IS_SAFE, Standing, TryLater, WaitingFor
+from services.ingress.core.guard import Denied
 
 RETRY_AFTER_S = 1
 
@@ -119,6 +120,11 @@ def negative(answer: Rejected | TryLater) -> HTTPResponse:
             return error(503, slug, detail, {"Retry-After": str(RETRY_AFTER_S)})
         case never:
             assert_never(never)
+
+
+def denied(answer: Denied) -> HTTPResponse:
+    """Return the answer to who may not do what was asked, or not so."""
+    return error(answer.status, answer.slug, answer.detail, answer.headers)
 
 
 def ok(document: object) -> HTTPResponse:

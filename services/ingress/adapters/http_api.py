@@ -10,6 +10,7 @@ from sanic.response import HTTPResponse
 from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
+from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.core.admission import Rejected, media_type_refused
 from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter
@@ -43,8 +44,13 @@ class Story(Protocol):
         """Return what keeps a payment from being accepted and counted."""
 
 
-def http_app(story: Story, meter: Meter, *, processor_names: Sequence[str], allow_purge: bool) -> Sanic[Any, Any]:
-    """Return the application, which counts its payments in ``meter``; it opens nothing by itself."""
+def http_app(
+    story: Story, meter: Meter, guard: HttpGuard, *, processor_names: Sequence[str], allow_purge: bool
+) -> Sanic[Any, Any]:
+    """Return the application, which counts its payments in ``meter``; it opens nothing by itself.
+
+    ``guard`` is asked who may know more than others; it stands before no route yet.
+    """
     app = Sanic("tarifa-ingress", configure_logging=False, error_handler=say.JsonErrors())
     app.config.update(
         {
@@ -57,7 +63,7 @@ def http_app(story: Story, meter: Meter, *, processor_names: Sequence[str], allo
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_TIMEOUT_S,
         }
     )
-    routes = _Routes(story, meter, processor_names, allow_purge=allow_purge)
+    routes = _Routes(story, meter, guard, processor_names, allow_purge=allow_purge)
     app.ctx.pay = routes.pay  # for the server, which has plain payments answered without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
     app.add_route(routes.get_payment, "/payments/<payment_id:str>", methods=["GET"])
@@ -70,9 +76,12 @@ def http_app(story: Story, meter: Meter, *, processor_names: Sequence[str], allo
 
 
 class _Routes:
-    def __init__(self, story: Story, meter: Meter, processor_names: Sequence[str], *, allow_purge: bool) -> None:
+    def __init__(
+        self, story: Story, meter: Meter, guard: HttpGuard, processor_names: Sequence[str], *, allow_purge: bool
+    ) -> None:
         self._story = story
         self._meter = meter
+        self._guard = guard
         self._processor_names = processor_names
         self._allow_purge = allow_purge
 
@@ -127,6 +136,10 @@ class _Routes:
     async def get_health(self, _request: Request) -> HTTPResponse:
         return say.ok({"status": "alive"})
 
-    async def get_readiness(self, _request: Request) -> HTTPResponse:
+    async def get_readiness(self, request: Request) -> HTTPResponse:
         troubles = await self._story.troubles()
-        return say.negative(TryLater("not_ready", "; ".join(troubles))) if troubles else say.ok({"status": "ready"})
+        if not troubles:
+            return say.ok({"status": "ready"})
+        # Everybody may ask; addresses and how much waits are for those who may read.
+        told = troubles if self._guard.may_read(request) else ["a key that may read is told why"]
+        return say.negative(TryLater("not_ready", "; ".join(told)))

@@ -59,7 +59,7 @@ class _Http(Http):
         self.exception: Exception | None = None
         app = self.protocol.app
         try:
-            answer = await app.ctx.pay(payment.body)
+            answer = app.ctx.deny(payment) or await app.ctx.pay(payment.body)
         except asyncio.CancelledError:
             # The client hung up, or Sanic's RESPONSE_TIMEOUT says so.
             if self._has_timed_out():

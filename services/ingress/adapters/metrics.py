@@ -24,6 +24,12 @@ def of_ingress(meter: Meter, store_took: Durations) -> Source:
                 "POST /payments answered with an error, by the answer's slug.",
                 meter.turned_down,
             ),
+            counters_by(
+                "reason",
+                "tarifa_requests_denied_total",
+                "Requests of any kind not carried out for who sent them: no key, a wrong one, too many.",
+                meter.denied,
+            ),
             histogram("tarifa_payment_answer_seconds", "POST /payments, from its body to the answer.", meter.took),
             histogram("tarifa_payment_store_seconds", "Publishing a payment, until the PubAck.", store_took),
         )

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import Document, add_documents
+from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.hub import PAGES_MAX, Hub
 
 FOLDER = Path(__file__).parents[1] / "page"
@@ -21,15 +23,16 @@ RECONNECT_AFTER_MS = 1_000
 _BEGIN = b"retry: %d\n\n" % RECONNECT_AFTER_MS
 
 
-def add_page(app: Sanic[Any, Any], hub: Hub) -> None:
+def add_page(app: Sanic[Any, Any], hub: Hub, guard: HttpGuard) -> None:
     """Serve the page and its events, beside what the application serves already."""
     add_documents(app, FOLDER, DOCUMENTS)
-    app.add_route(_Events(hub).get, "/events", methods=["GET"], name="events")
+    app.add_route(_Events(hub, guard).get, "/events", methods=["GET"], name="events")
 
 
 class _Events:
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, guard: HttpGuard) -> None:
         self._hub = hub
+        self._guard = guard
 
     async def get(self, request: Request) -> HTTPResponse | None:
         assert request.transport is not None  # noqa: S101  # for mypy: a request that was read has one
@@ -44,9 +47,18 @@ class _Events:
         try:
             # An event a second is a heartbeat too: Sanic counts its RESPONSE_TIMEOUT from the last write.
             stream = await request.respond(content_type="text/event-stream", headers={"Cache-Control": "no-store"})
-            await stream.send(_BEGIN)
+            await stream.send(_BEGIN + _caller(request))
             async for event in page.events():
+                if not self._guard.may_still(request, "read"):
+                    break
                 await stream.send(event)
             return None
         finally:
             self._hub.leave(page)
+
+
+def _caller(request: Request) -> bytes:
+    """Return the event that says with which key the page is looked at; nothing where none is needed."""
+    if request.ctx.caller.key_name is None:
+        return b""
+    return b"event: caller\ndata: %b\n\n" % orjson.dumps({"keyName": request.ctx.caller.key_name})

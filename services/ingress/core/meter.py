@@ -16,11 +16,15 @@ RESULTS = {
 
 
 class Meter:
-    """Counts since the start; ``answers`` is by the names in RESULTS, ``turned_down`` by the slug of the answer."""
+    """Counts since the start; ``answers`` is by the names in RESULTS, ``turned_down`` by the slug of the answer.
+
+    ``denied``: requests of any kind that were not carried out for who sent them, by the slug of the answer.
+    """
 
     def __init__(self) -> None:
         self.answers: Counter[str] = Counter(dict.fromkeys(RESULTS.values(), 0))
         self.turned_down: Counter[str] = Counter()
+        self.denied: Counter[str] = Counter()
         self.took = Durations()
 
     def answered(self, answer: Accepted | Replayed | AmountDiffers | Rejected | TryLater, took_ms: float) -> None:

@@ -13,8 +13,11 @@ _LENGTH = b"\r\ncontent-length:"
 _SPECIAL = (
     *(b"\r\ntransfer-encoding", b"\r\nconnection", b"\r\nexpect", b"\r\nupgrade"),
     b"\r\ncontent-encoding",
+    # A browser's: who has it sent is for the framework's way to find out.
+    *(b"\r\ncookie", b"\r\norigin", b"\r\nsec-fetch-"),
 )
 _TYPE = b"\r\ncontent-type:"
+_AUTHORIZATION, _HOST = b"\r\nauthorization:", b"\r\nhost:"
 _JSON_TYPES = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
 # Names are tokens (RFC 9110, 5.6.2), here in lower case; no line is folded.
 _HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9a-z-]+:[^\r\n\0]*)+")
@@ -24,10 +27,12 @@ _DIGITS_MAX = 6
 
 
 class PlainPayment(NamedTuple):
-    """``body`` of the request, and of how many bytes all of it consists."""
+    """``body`` of the request, and of how many bytes all of it consists; two headers, None where there is none."""
 
     body: bytes
     size: int
+    authorization: str | None = None
+    host: str | None = None
 
 
 def read_plain_payment(received: bytearray) -> PlainPayment | None:
@@ -37,9 +42,12 @@ def read_plain_payment(received: bytearray) -> PlainPayment | None:
     end = received.find(b"\r\n\r\n", 0, _HEAD_BYTES_MAX)
     if end < 0:
         return None
-    head = bytes(received[len(_FIRST_LINE) - 2 : end]).lower()
+    written = bytes(received[len(_FIRST_LINE) - 2 : end])
+    head = written.lower()
     _, found, after = head.partition(_LENGTH)
     if not found or _LENGTH in after or any(name in head for name in _SPECIAL):
+        return None
+    if head.count(_AUTHORIZATION) > 1 or head.count(_HOST) > 1:
         return None
     if _HEADERS.fullmatch(head) is None:
         return None
@@ -52,4 +60,16 @@ def read_plain_payment(received: bytearray) -> PlainPayment | None:
     begin = end + 4
     if len(received) < begin + length:
         return None
-    return PlainPayment(bytes(received[begin : begin + length]), begin + length)
+    body = bytes(received[begin : begin + length])
+    authorization, host = _value(head, written, _AUTHORIZATION), _value(head, written, _HOST)
+    return PlainPayment(body, begin + length, authorization, host)
+
+
+def _value(head: bytes, written: bytes, name: bytes) -> str | None:
+    """Return a header's value as it was ``written``; ``head`` is the same in lower case."""
+    place = head.find(name)
+    if place < 0:
+        return None
+    begin = place + len(name)
+    stop = written.find(b"\r\n", begin)
+    return (written[begin:] if stop < 0 else written[begin:stop]).decode("latin-1").strip()

@@ -38,8 +38,12 @@ def troubles(
     damage: str,
     lately: AbstractSet[Happening],
     left_behind: Mapping[str, int],
+    of_instances: Mapping[str, str],
 ) -> list[str]:
-    """Return the sentences, the gravest first. Without NATS nobody can be heard of: that is then the only one."""
+    """Return the sentences, the gravest first. Without NATS nobody can be heard of: that is then the only one.
+
+    ``of_instances``: what each says of itself, by its name.
+    """
     away = [one for one in seen if not one.is_up]
     up = {one.service for one in seen if one.is_up}
     nats = [one for one in away if one.service == "nats"]
@@ -59,6 +63,7 @@ def troubles(
         said.append(f"settlements that contradict others: {conflicts}; run the audit")
     if unreadable:
         said.append(f"messages in SETTLEMENTS that cannot be read: {unreadable}; see the ledger's log")
+    said += [f"{instance}: {trouble}" for instance, trouble in sorted(of_instances.items())]
     return said + _for_a_person(lately, left_behind)
 
 

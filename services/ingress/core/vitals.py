@@ -108,6 +108,11 @@ class Vitals:
                 damage=max((life.newest.damage for life in ledgers), default=""),
                 lately=self._lately.happened(now_s),
                 left_behind=left_behind(dispatchers),
+                of_instances={
+                    life.newest.instance: life.newest.trouble
+                    for life in up(self._ingresses.values(), now_s)
+                    if life.newest.trouble
+                },
             ),
         }
 

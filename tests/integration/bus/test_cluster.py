@@ -58,6 +58,7 @@ class Service:
     def __init__(self, name: str, folder: Path, nats_url: str) -> None:
         self._log = folder / f"{name}.log"
         env = {"NATS_URL": nats_url, "PROCESSORS": PROCESSORS, "INGRESS_LISTEN": f"unix:{folder}/ingress.sock"}
+        env["OPEN"] = "1"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{name}"], env=os.environ | env, stdin=subprocess.DEVNULL, stderr=log

@@ -35,12 +35,13 @@ def free_port() -> int:
 
 
 class IngressProcess:
-    """One ingress; ``settings`` are environment variables."""
+    """One ingress; ``settings`` are environment variables. Anybody may call it if they say nothing else."""
 
     def __init__(self, log: Path, nats_url: str, **settings: str) -> None:
         self.log = log
         self.port = free_port()
-        self._env = {"NATS_URL": nats_url, "INGRESS_LISTEN": f"127.0.0.1:{self.port}", **settings}
+        who = {} if {"OPEN", "API_KEYS"} & set(settings) else {"OPEN": "1"}
+        self._env = {"NATS_URL": nats_url, "INGRESS_LISTEN": f"127.0.0.1:{self.port}", **who, **settings}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -12,9 +12,11 @@ import pytest_asyncio
 from services.contracts.money import Cents
 from services.contracts.tcp_address import TcpAddress
 from services.ingress.adapters.http_api import http_app
+from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.http_server import HttpServer
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, Standing, TryLater
+from services.ingress.core.guard import Access, Guard
 from services.ingress.core.meter import Meter
 from tests.integration.ingress.ingress_process import free_port, new_id, payment
 from tests.nats_server import PATIENCE_S
@@ -51,7 +53,10 @@ STORY = Told()
 async def port() -> AsyncIterator[int]:
     """A server that tells it. One for all tests: Sanic rewrites its own code at a start, and cannot do it twice."""
     address = TcpAddress("127.0.0.1", free_port())
-    app = http_app(STORY, Meter(), processor_names=["default"], allow_purge=False)  # type: ignore[arg-type]
+    meter = Meter()
+    guard = HttpGuard(Guard(Access.OPEN), meter)
+    app = http_app(STORY, meter, guard, processor_names=["default"], allow_purge=False)  # type: ignore[arg-type]
+    guard.stand_before(app)
     app.config.RESPONSE_TIMEOUT = 0.5
     server = await HttpServer.start(app, address, reuse_port=False)
     yield address.port

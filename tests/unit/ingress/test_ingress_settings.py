@@ -1,6 +1,7 @@
 """Settings of ingress: the defaults of the design, and a sentence for each wrong one."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from services.contracts.pulse import instance_from_text
 from services.contracts.setting import SettingError
 from services.contracts.tcp_address import TcpAddress
 from services.ingress.core.address import UnixAddress, address_from_text
+from services.ingress.core.guard import Access
 from services.ingress.settings import ingress_settings
 
 
@@ -37,6 +39,7 @@ def test_defaults_are_those_of_the_design() -> None:
         ("ALLOW_PURGE", "yes"),
         ("INSTANCE", "ingress.1"),
         ("INGRESS_LISTEN", "nowhere"),
+        ("OPEN", "yes"),
     ],
 )
 def test_wrong_setting_is_named(name: str, value: str) -> None:
@@ -73,3 +76,33 @@ def test_an_instance_without_a_name_is_named_after_host_and_process() -> None:
     assert instance_from_text(name) == name
     assert name.endswith(f"-{os.getpid()}")
     assert ingress_settings({"INSTANCE": "ingress-1"}).bus.instance == "ingress-1"
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "10.0.0.7:80", "[::]:80", "shop.example:80", "unix:/run/in.sock"])
+def test_what_others_may_reach_is_closed_unless_it_is_said(listen: str) -> None:
+    """A socket too: who listens before it is not known here."""
+    with pytest.raises(SettingError, match=r"^API_KEYS must name a file of keys"):
+        ingress_settings({"INGRESS_LISTEN": listen})
+    assert ingress_settings({"INGRESS_LISTEN": listen, "OPEN": "1"}).access is Access.OPEN
+    closed = ingress_settings({"INGRESS_LISTEN": listen, "API_KEYS": "/keys.json", "OPEN": "0"})
+    assert (closed.access, closed.api_keys) == (Access.KEYS, Path("/keys.json"))
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "127.9.9.9:80", "[::1]:80", "localhost:80"])
+def test_on_loopback_nobody_needs_a_key_unless_it_is_said(listen: str) -> None:
+    """Only this machine reaches it."""
+    assert ingress_settings({"INGRESS_LISTEN": listen}).access is Access.LOOPBACK
+    assert ingress_settings({"INGRESS_LISTEN": listen, "API_KEYS": "/keys.json"}).access is Access.KEYS
+
+
+def test_before_a_socket_loopback_can_be_said_and_before_an_address_it_must_be_true() -> None:
+    """As make up says it, whose balancer listens on 127.0.0.1."""
+    assert ingress_settings({"INGRESS_LISTEN": "unix:/s", "OPEN": "loopback"}).access is Access.LOOPBACK
+    with pytest.raises(SettingError, match=r"^OPEN is loopback, but INGRESS_LISTEN is 0\.0\.0\.0:80"):
+        ingress_settings({"INGRESS_LISTEN": "0.0.0.0:80", "OPEN": "loopback"})
+
+
+def test_open_with_keys_is_a_contradiction() -> None:
+    """Whoever says both must be asked which of them is meant."""
+    with pytest.raises(SettingError, match=r"^OPEN is 1, and API_KEYS names /keys"):
+        ingress_settings({"API_KEYS": "/keys", "OPEN": "1"})

@@ -12,7 +12,10 @@ from sanic import Sanic
 from services.ingress.adapters.documents import DOCUMENTS, FOLDER
 from services.ingress.adapters.http_answers import _SLUGS
 from services.ingress.adapters.http_api import http_app
+from services.ingress.adapters.http_guard import NEEDS, HttpGuard
 from services.ingress.adapters.page import add_page
+from services.ingress.adapters.sign_in import add_sign_in
+from services.ingress.core.guard import Access, Guard
 from services.ingress.core.meter import Meter
 
 ROOT = Path(__file__).parents[3]
@@ -20,9 +23,9 @@ INGRESS = ROOT / "services" / "ingress"
 OPENAPI: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
 
 # What the pages are made of: no calls of the API.
-PARTS_OF_PAGES = {"/docs.css", "/docs.js", "/page.css", "/page.js", "/page.svg"}
+PARTS_OF_PAGES = {"/docs.css", "/docs.js", "/page.css", "/page.js", "/page.svg", "/sign-in", "/sign-out"}
 # By the name of what is called: which argument is the slug.
-SLUG_ARGUMENTS = {"Rejected": 1, "TryLater": 0, "error": 1, "_bad": 0}
+SLUG_ARGUMENTS = {"Rejected": 1, "TryLater": 0, "error": 1, "_bad": 0, "Denied": 1}
 
 
 class NoStory:
@@ -32,8 +35,13 @@ class NoStory:
 def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     """Return the application's methods and paths, as the description writes them."""
     monkeypatch.setattr(Sanic, "_app_registry", {})  # another test of this process may have one of that name
-    app = http_app(NoStory(), Meter(), processor_names=[], allow_purge=False)  # type: ignore[arg-type]
-    add_page(app, NoStory())  # type: ignore[arg-type]
+    meter = Meter()
+    guard = HttpGuard(Guard(Access.OPEN), meter)
+    app = http_app(NoStory(), meter, guard, processor_names=[], allow_purge=False)  # type: ignore[arg-type]
+    add_page(app, NoStory(), guard)  # type: ignore[arg-type]
+    add_sign_in(app, guard)
+    guard.stand_before(app)
+    assert {route.path for route in app.router.routes} == set(NEEDS)
     return {
         (method.lower(), "/" + re.sub(r"<(?:\w+_)?(\w+)(?::\w+)?>", r"{\1}", route.path))
         for route in app.router.routes
@@ -100,6 +108,13 @@ def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
     """A component that nobody refers to describes nothing."""
     text = json.dumps(OPENAPI)
     used = set(re.findall(r'"\$ref": "#/components/(\w+/\w+)"', text))
+    used |= {
+        f"securitySchemes/{name}"
+        for methods in OPENAPI["paths"].values()
+        for operation in methods.values()
+        for one_way in operation.get("security", [])
+        for name in one_way
+    }
     there = {f"{kind}/{name}" for kind, named in OPENAPI["components"].items() for name in named}
     assert used == there
 

@@ -18,29 +18,33 @@ def read(received: bytes) -> PlainPayment | None:
 
 def test_a_plain_payment_is_read() -> None:
     """Its body, and how many bytes it takes."""
-    assert read(PLAIN) == PlainPayment(BODY, len(PLAIN))
+    assert read(PLAIN) == PlainPayment(BODY, len(PLAIN), host="ingress")
 
 
 def test_what_follows_it_is_another_request() -> None:
     """Two in one packet are taken one after the other."""
     received = bytearray(PLAIN + PLAIN[:40])
     first = read_plain_payment(received)
-    assert first == PlainPayment(BODY, len(PLAIN))
+    assert first == PlainPayment(BODY, len(PLAIN), host="ingress")
     del received[: first.size]
     assert received == PLAIN[:40]
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("head", "authorization", "host"),
     [
-        LINE + LENGTH,
-        LINE + b"content-length:%d\r\n" % len(BODY),
-        LINE + HOST + b"CONTENT-LENGTH: \t%d \r\nX-Any: thing\r\n" % len(BODY),
+        (LINE + LENGTH, None, None),
+        (LINE + b"content-length:%d\r\n" % len(BODY), None, None),
+        (LINE + HOST + b"CONTENT-LENGTH: \t%d \r\nX-Any: thing\r\n" % len(BODY), None, "ingress"),
+        (LINE + b"AUTHORIZATION:\tBearer Ab_c \r\n" + LENGTH + b"hOST:x\r\n", "Bearer Ab_c", "x"),
+        (LINE + LENGTH + b"Authorization: \r\n" + HOST, "", "ingress"),
+        (LINE + LENGTH + b"X-Authorization: Bearer a\r\nX-Host: b\r\n", None, None),
     ],
 )
-def test_headers_may_be_spelt_in_any_way(head: bytes) -> None:
-    """As HTTP has it."""
-    assert read(head + b"\r\n" + BODY) == PlainPayment(BODY, len(head) + 2 + len(BODY))
+def test_headers_may_be_spelt_in_any_way(head: bytes, authorization: str | None, host: str | None) -> None:
+    """As HTTP has it; values stay as they were written, for a key in lower case is another key."""
+    expected = PlainPayment(BODY, len(head) + 2 + len(BODY), authorization, host)
+    assert read(head + b"\r\n" + BODY) == expected
 
 
 @pytest.mark.parametrize("length", range(len(PLAIN)))
@@ -71,6 +75,11 @@ def test_part_of_one_is_none(length: int) -> None:
         LINE + LENGTH + b"Expect: 100-continue\r\n\r\n" + BODY,
         LINE + LENGTH + b"Connection: close\r\n\r\n" + BODY,
         LINE + LENGTH + b"Upgrade: websocket\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Authorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n" + BODY,
+        LINE + LENGTH + HOST + HOST + b"\r\n" + BODY,
+        LINE + LENGTH + b"Cookie: tarifa_key=a\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Origin: http://elsewhere\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Sec-Fetch-Site: cross-site\r\n\r\n" + BODY,
         LINE + LENGTH + b"no header\r\n\r\n" + BODY,
         LINE + LENGTH + b" folded: header\r\n\r\n" + BODY,
         LINE + LENGTH + b": nameless\r\n\r\n" + BODY,

@@ -1,0 +1,111 @@
+"""Which scope a request needs, and the guard before every one of them.
+
+Each route has its line in NEEDS, or the application does not start: none is open because somebody forgot it.
+``request.ctx.caller`` is then who asks (`core.guard.Caller`): its ``key_name`` is None where no key is needed.
+"""
+
+from time import monotonic
+from typing import Any, cast
+
+from sanic import Request, Sanic
+from sanic.response import HTTPResponse
+
+from services.ingress.adapters import http_answers as say
+from services.ingress.core.call import Call
+from services.ingress.core.guard import ANYBODY, UNAUTHORIZED, Caller, Denied, Guard
+from services.ingress.core.meter import Meter
+from services.ingress.core.plain_payment import PlainPayment
+from services.keys.key import Scope
+
+COOKIE = "tarifa_key"
+SIGN_IN = "sign-in"
+
+# None: for everybody. Whether the service lives is asked by what restarts and balances it, which has no key. The
+# description and what pages are made of are in the repository and say nothing about this installation.
+NEEDS: dict[str, Scope | None] = {
+    "payments": "pay",
+    "payments/<payment_id:str>": "read",
+    "payments-summary": "read",
+    "purge-payments": "operate",
+    "": "read",
+    "events": "read",
+    **dict.fromkeys(("healthz", "readyz"), None),
+    **dict.fromkeys(("openapi.json", "docs", "docs.css", "docs.js", "page.css", "page.js", "page.svg"), None),
+    **dict.fromkeys((SIGN_IN, "sign-out"), None),
+}
+
+
+class HttpGuard:
+    """Judges requests as they come, counts those that are denied, and knows who may see more than others."""
+
+    def __init__(self, guard: Guard, meter: Meter) -> None:
+        self.guard = guard
+        self._meter = meter
+
+    def stand_before(self, app: Sanic[Any, Any]) -> None:
+        """Have every request judged from now on, those of plain payments too.
+
+        Raises:
+            LookupError: a route of the application is not in NEEDS.
+        """
+        if unknown := {route.path for route in app.router.routes} - set(NEEDS):
+            raise LookupError(f"routes without a word about who may ask: {sorted(unknown)}")
+        app.register_middleware(self._before, "request")
+        app.ctx.deny = self.plain
+
+    def plain(self, payment: PlainPayment) -> HTTPResponse | None:
+        """Return the answer to a plain payment that may not be paid so; None: it may."""
+        call = Call("POST", payment.host, payment.authorization)
+        judged = self.guard.judge(call, "pay", monotonic())
+        return self._deny(judged) if isinstance(judged, Denied) else None
+
+    def may_read(self, request: Request) -> bool:
+        """Tell whether somebody may know what is behind an answer that everybody gets."""
+        return self.guard.may(call_of(request), "read")
+
+    def may_still(self, request: Request, scope: Scope) -> bool:
+        """Tell whether what a request began may go on: its key may have been revoked since."""
+        return self.guard.may_still(cast("Caller", request.ctx.caller), scope)
+
+    async def _before(self, request: Request) -> HTTPResponse | None:
+        request.ctx.caller = ANYBODY
+        scope = None if request.route is None else NEEDS[request.route.path]  # without a route: Sanic's own 404 or 405
+        if scope is None:
+            return None
+        judged = self.guard.judge(call_of(request), scope, monotonic())
+        if isinstance(judged, Denied):
+            return _to_sign_in(request, judged) or self._deny(judged)
+        request.ctx.caller = judged
+        return None
+
+    def _deny(self, denied: Denied) -> HTTPResponse:
+        self._meter.denied[denied.slug] += 1
+        return say.denied(denied)
+
+
+def call_of(request: Request) -> Call:
+    """Return what of a request tells who sends it; a header that is given twice is one that nobody has."""
+    headers = request.headers
+
+    def one(name: str) -> str | None:
+        values = headers.getall(name, [])
+        return None if not values else values[0] if len(values) == 1 else ",".join(values)
+
+    return Call(
+        request.method,
+        one("host"),
+        one("authorization"),
+        request.cookies.get(COOKIE),
+        one("origin"),
+        one("sec-fetch-site"),
+        one("sec-fetch-mode"),
+        one("sec-fetch-dest"),
+    )
+
+
+def _to_sign_in(request: Request, denied: Denied) -> HTTPResponse | None:
+    """Return where a person with a browser can sign in; None for a program, which reads the error."""
+    is_page = request.route is not None and not request.route.path
+    if denied.status != UNAUTHORIZED or not is_page or "text/html" not in request.headers.get("accept", ""):
+        return None
+    return HTTPResponse(None, 303, {"Location": SIGN_IN, "Cache-Control": "no-store"}, "text/html")
