@@ -209,10 +209,29 @@ function openStream() {
   opened = Date.now();
   stream = new EventSource("events");
   stream.addEventListener("vitals", (event) => take(JSON.parse(event.data)));
+  stream.addEventListener("caller", (event) => showCaller(JSON.parse(event.data)));
   // A stream that was cut opens again by itself; one that was answered with an error does not.
-  stream.onerror = ({ target }) => {
-    if (target.readyState === EventSource.CLOSED && target === stream) setTimeout(openStream, RETRY_MS);
+  stream.onerror = async ({ target }) => {
+    if (target.readyState !== EventSource.CLOSED || target !== stream) return;
+    await leaveIfSignedOut();
+    setTimeout(openStream, RETRY_MS);
   };
+}
+
+// Only where keys are asked for is somebody signed in.
+function showCaller({ keyName }) {
+  at("key-name").textContent = keyName;
+  at("caller").hidden = false;
+}
+
+// A key that was revoked, or signed out of in another window: the page itself is then answered with the way to sign in.
+async function leaveIfSignedOut() {
+  try {
+    const answer = await fetch("./", { method: "HEAD", redirect: "manual", headers: { accept: "text/html" } });
+    if (answer.type === "opaqueredirect") location.assign("sign-in");
+  } catch {
+    // Nobody answers: that is shown, and tried again.
+  }
 }
 
 const begun = Date.now();
@@ -299,11 +318,13 @@ async function lookUp(id, question) {
     const answer = await fetch(`payments/${encodeURIComponent(id)}`, { headers: { accept: "application/json" } });
     const told = await answer.json();
     if (question !== asked) return;
-    again = answer.status >= 500 || told.status === "accepted";
+    again = answer.status >= 500 || answer.status === 429 || told.status === "accepted";
+    if (answer.status === 401) await leaveIfSignedOut();
     if (answer.ok) showLife(told);
     else if (answer.status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");
     else if (answer.status >= 500) showNoLife("It cannot be told now", `${told.detail} Asked again every two seconds.`);
-    else showNoLife("That is no id", told.detail);
+    else if (answer.status === 400) showNoLife("That is no id", told.detail);
+    else showNoLife("It is not told", told.detail);
   } catch (error) {
     if (question !== asked) return;
     showNoLife("No answer", `${error.message}. Asked again every two seconds.`);

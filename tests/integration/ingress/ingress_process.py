@@ -49,6 +49,10 @@ class IngressProcess:
         """Where it listens, unless it was told to listen elsewhere."""
         return f"http://127.0.0.1:{self.port}"
 
+    def listen_everywhere(self) -> None:
+        """Have it listen on all addresses of this machine from its start on."""
+        self._env["INGRESS_LISTEN"] = f"0.0.0.0:{self.port}"
+
     def spawn(self) -> Self:
         """Start it and return at once."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
