@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterable
 
 from benchmarks.measured import settle_counts
+from sandbox import api_key
 from sandbox.chaos.client import Client, NoAnswerError
 from sandbox.stack import Stack
 from sandbox.stack.ports import HOST
@@ -39,7 +40,7 @@ def run(rates: tuple[int, ...] = RATES) -> None:
 
 
 async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
-    http = Client(HOST, stack.ports["http"])
+    http = Client(HOST, stack.ports["http"], api_key.headers())
     services = sorted(cpu_s_by_service(stack.run_dir))  # without nginx where it is not installed
     columns = (*services, "all, us", "p50, ms", "p99, ms", "settled 50", "settled 99")
     print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in columns))

@@ -2,7 +2,7 @@
 
 import typer
 
-from tarifa.commands import pay, payment, programs, summary, watch
+from tarifa.commands import keys, pay, payment, programs, summary, watch
 from tarifa.commands.options import RUN, USE
 
 app = typer.Typer(
@@ -15,7 +15,8 @@ app = typer.Typer(
   tarifa pay 19.90       in another
   tarifa watch           and see
 
-TARIFA_URL says where the service is, if not at http://127.0.0.1:9999.
+TARIFA_URL says where the service is, if not at http://127.0.0.1:9999,
+TARIFA_KEY with which key, where it asks for one (tarifa keys --help).
 Each command has examples: tarifa pay --help""",
 )
 
@@ -36,6 +37,7 @@ app.command("rinha", epilog=programs.RINHA_EXAMPLES, rich_help_panel=RUN)(progra
 app.command("chaos", epilog=programs.CHAOS_EXAMPLES, rich_help_panel=RUN)(programs.chaos)
 app.command("audit", epilog=programs.AUDIT_EXAMPLES, rich_help_panel=RUN)(programs.audit)
 app.command("processors", epilog=programs.PROCESSORS_EXAMPLES, rich_help_panel=RUN)(programs.processors)
+app.command("keys", epilog=keys.EXAMPLES, rich_help_panel=RUN)(keys.keys)
 app.command("backup", epilog=programs.BACKUP_EXAMPLES, rich_help_panel=RUN)(programs.backup)
 app.command("restore", epilog=programs.RESTORE_EXAMPLES, rich_help_panel=RUN)(programs.restore)
 

@@ -1,6 +1,7 @@
 """What a person writes on the command line: read, or refused with a sentence that says how to write it. Pure."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -58,6 +59,18 @@ def url_from_text(text: str) -> str:
     if not usable:
         raise ValueError(f"--url or TARIFA_URL must be as http://127.0.0.1:9999, not {text!r}")
     return text.rstrip("/")
+
+
+def key_from_env(env: Mapping[str, str]) -> str | None:
+    """Return the API key that TARIFA_KEY has, None where it has none. No option: all of a machine may see those.
+
+    Raises:
+        ValueError: with a sentence, which does not tell what it is.
+    """
+    key = env.get("TARIFA_KEY", "").strip()
+    if not re.fullmatch(r"[!-~]*", key):
+        raise ValueError("TARIFA_KEY must be a key as `tarifa keys add` prints it")
+    return key or None
 
 
 def length_from_text(option: str, text: str) -> timedelta:

@@ -23,13 +23,17 @@ _SHOWN_MAX = 80  # characters of a stranger's answer that are shown
 
 
 class Service:
-    """A client of one service; ``retry_ms`` is what its event stream last asked us to wait before coming again."""
+    """A client of one service, with an API key where it asks for one.
 
-    def __init__(self, url: str, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+    ``retry_ms`` is what its event stream last asked us to wait before coming again.
+    """
+
+    def __init__(self, url: str, key: str | None, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self.url = url
         self.retry_ms: int | None = None
         self._http = httpx.AsyncClient(
             base_url=url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(answer_within_s, connect=min(CONNECT_WITHIN_S, answer_within_s)),
             trust_env=False,  # the proxy of an office knows nothing of 127.0.0.1
         )
@@ -117,7 +121,9 @@ class Service:
         except NotADocumentError:
             shown = " ".join(answer.text.split())[:_SHOWN_MAX]
             return self._strange(f"{answer.status_code} {shown}".strip())
-        if answer.is_server_error:
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            return Rejected(problem.error, f"{problem.detail} (TARIFA_KEY has the key; `tarifa keys` makes one)")
+        if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             return TryLater(problem.error, problem.detail)
         return Rejected(problem.error, problem.detail)
 

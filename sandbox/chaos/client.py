@@ -40,11 +40,12 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Client:
-    """Requests to one server over connections that are kept."""
+    """Requests to one server over connections that are kept; each has ``headers`` too."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, headers: Mapping[str, str] | None = None) -> None:
         self._host = host
         self._port = port
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self._idle: list[_Connection] = []
 
     def close(self) -> None:
@@ -62,7 +63,7 @@ class Client:
 
     async def _request(self, method: str, target: str, body: bytes, timeout_s: float) -> Answer:
         head = f"{method} {target} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n"
-        raw = f"{head}Content-Type: application/json\r\n\r\n".encode() + body
+        raw = f"{head}Content-Type: application/json\r\n{self._headers}\r\n".encode() + body
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._exchange(raw)

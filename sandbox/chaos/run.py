@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from sandbox import api_key
 from sandbox.chaos import report, standstill, story
 from sandbox.chaos.actions import Actions
 from sandbox.chaos.acts import Group, Kind, Setting
@@ -46,7 +47,7 @@ class Run:
         self._world = there
         self._progress = progress
         self._load_s = options.minutes * 60
-        self._http = Client(HOST, there.stack.ports["http"])
+        self._http = Client(HOST, there.stack.ports["http"], api_key.headers())
         self._load = Load(
             self._http,
             Random(f"{options.seed}/load"),

@@ -18,6 +18,7 @@ from schemathesis import APIOperation, Case, Config, GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 
+from sandbox import api_key
 from sandbox.fuzz.mending import mended_body, mended_query
 from sandbox.fuzz.report import Finding, Report
 
@@ -44,6 +45,7 @@ class Run:
         self._seed = seed
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.headers.update(api_key.headers())
         self.report = Report()
 
     def carry_out(self) -> Report:

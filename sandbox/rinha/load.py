@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import api_key
 from sandbox.rinha.processes import CannotRunError, started
 from sandbox.rinha.profile import Profile
 
@@ -52,6 +53,7 @@ def running(k6: Path, profile: Profile, targets: Targets, folder: Path) -> Itera
         "backend": targets.backend,
         "processors": targets.processors,
         "token": TOKEN,
+        "key": api_key.headers(),
     }
     (folder / JOURNAL).write_bytes(b"")  # k6 appends
     environment = {"RUN": json.dumps(run)}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from sandbox import api_key
 from sandbox.rinha import floor, insight, load, report
 from sandbox.rinha.audit import Audit, Charge, audit
 from sandbox.rinha.backend import Backend
@@ -44,7 +45,9 @@ def carry_out(plan: Plan) -> Result:
     """Run the load test and write its report; raises `CannotRunError` or `NothingToScoreError`."""
     k6 = load.find_k6()
     plan.folder.mkdir(parents=True, exist_ok=True)
-    client = httpx.Client(base_url=plan.targets.backend, timeout=LOOK_EVERY_S, trust_env=False)
+    client = httpx.Client(
+        base_url=plan.targets.backend, headers=api_key.headers(), timeout=LOOK_EVERY_S, trust_env=False
+    )
     with client, plan.start(plan.profile, plan.folder) as backend:
         if settled(client) is None:
             raise CannotRunError(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from tarifa.arguments import amount_from_text, id_from_text, length_from_text, url_from_text
+from tarifa.arguments import amount_from_text, id_from_text, key_from_env, length_from_text, url_from_text
 from tarifa.client import ANSWER_WITHIN_S, Service
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.documents import json_text
@@ -51,7 +51,7 @@ def pay_command(
             url_from_text(url),
             length_from_text("--wait", wait).total_seconds(),
         )
-        given_fees = fees_from_env(os.environ)
+        given_fees, key = fees_from_env(os.environ), key_from_env(os.environ)
     out = console()
 
     def say(line: Text) -> None:
@@ -61,7 +61,7 @@ def pay_command(
     say(Text(f"payment {order.payment_id} of {order.amount} to {order.url}"))
     steps: list[Step] = []
     try:
-        ending, fees = asyncio.run(_carry_out(order, given_fees, steps, say))
+        ending, fees = asyncio.run(_carry_out(order, key, given_fees, steps, say))
     except KeyboardInterrupt:
         end(Exit.STOPPED, f"Stopped; what was accepted is charged all the same: `tarifa payment {order.payment_id}`.")
     if as_json:
@@ -72,13 +72,13 @@ def pay_command(
 
 
 async def _carry_out(
-    order: Order, given_fees: Fees, steps: list[Step], say: Callable[[Text], None]
+    order: Order, key: str | None, given_fees: Fees, steps: list[Step], say: Callable[[Text], None]
 ) -> tuple[Ending, Fees]:
     def show(step: Step) -> None:
         steps.append(step)
         say(step_line(step))
 
-    async with Service(order.url, min(ANSWER_WITHIN_S, order.wait_s)) as service:
+    async with Service(order.url, key, min(ANSWER_WITHIN_S, order.wait_s)) as service:
         ending = await pay(service, order.payment_id, order.amount, wait_s=order.wait_s, show=show)
         if isinstance(ending, Settled | Refused):
             say(ending_line(ending))

@@ -1,12 +1,13 @@
 """``tarifa payment``: one payment's life."""
 
 import asyncio
+import os
 from typing import Annotated, assert_never
 
 import typer
 
 from tarifa.answers import Away, Found, Missing, Negative, Rejected, TryLater
-from tarifa.arguments import id_from_text, url_from_text
+from tarifa.arguments import id_from_text, key_from_env, url_from_text
 from tarifa.client import Service
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.exits import Exit, end, readable_arguments
@@ -28,8 +29,8 @@ def payment_command(
 ) -> None:
     """Show one payment's life: accepted when, settled where and when, or refused why."""
     with readable_arguments():
-        known_id, url = id_from_text(payment_id), url_from_text(url)
-    match asyncio.run(_ask(url, known_id)):
+        known_id, url, key = id_from_text(payment_id), url_from_text(url), key_from_env(os.environ)
+    match asyncio.run(_ask(url, key, known_id)):
         case Found(payment, text):
             if as_json:
                 typer.echo(text)
@@ -43,6 +44,6 @@ def payment_command(
             assert_never(never)
 
 
-async def _ask(url: str, payment_id: str) -> Found | Missing | Negative:
-    async with Service(url) as service:
+async def _ask(url: str, key: str | None, payment_id: str) -> Found | Missing | Negative:
+    async with Service(url, key) as service:
         return await service.payment(payment_id)

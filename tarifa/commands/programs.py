@@ -1,4 +1,4 @@
-"""The commands that become another program of the checkout: up, rinha, chaos, audit, processors.
+"""The commands that become another program of the checkout: up, rinha, chaos, audit, processors; and how they do it.
 
 The very programs that make runs, under this process's id: what they print, their exit codes and what Ctrl-C does to
 them are their own. They run in the checkout, as make has them; a folder is one of where the user is.
@@ -129,7 +129,7 @@ def up(
         "KEEP": "1" if keep else None,
         "LIMITS": limits,
     }
-    _become("sandbox.stack", _flags({**ports, **flags}), settings)
+    become("sandbox.stack", flags_of({**ports, **flags}), settings)
 
 
 def rinha(
@@ -146,7 +146,7 @@ def rinha(
 ) -> None:
     """Run a load test of the challenge, and print its score."""
     flags = {"--no-stack": no_stack, "--base-url": base_url, "--processors": processors, "--out": out}
-    _become("sandbox.rinha", [*_flags(flags), profile], {"LIMITS": limits, "ENGINE": engine})
+    become("sandbox.rinha", [*flags_of(flags), profile], {"LIMITS": limits, "ENGINE": engine})
 
 
 def chaos(
@@ -168,8 +168,8 @@ def chaos(
     """Break everything under load for a while, then audit every payment."""
     words = {"--seed": seed, "--minutes": minutes, "--rate": rate, "--faults": faults, "--store": store}
     words |= {"--nats-nodes": nats_nodes, "--sync": sync, "--dispatchers": dispatchers}
-    flags = _flags({**words, "--keep": keep, "--folder": folder})
-    _become("sandbox.chaos", flags, {"IN_FLIGHT_MAX": in_flight_max})
+    flags = flags_of({**words, "--keep": keep, "--folder": folder})
+    become("sandbox.chaos", flags, {"IN_FLIGHT_MAX": in_flight_max})
 
 
 def audit(
@@ -184,7 +184,7 @@ def audit(
 ) -> None:
     """Ask every processor for every payment of a period, and name each difference."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}
-    _operate("services.audit", _flags(flags))
+    _operate("services.audit", flags_of(flags))
 
 
 def processors(
@@ -194,7 +194,7 @@ def processors(
     as_json: Annotated[Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line.")] = False,
 ) -> None:
     """List who charges, or say that a processor is the same one at another address."""
-    _operate("services.audit.processors", [*_flags({"--json": as_json}), *(words or []), *_flags({"--to": to})])
+    _operate("services.audit.processors", [*flags_of({"--json": as_json}), *(words or []), *flags_of({"--to": to})])
 
 
 def backup(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")]) -> None:
@@ -207,7 +207,7 @@ def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What 
     _operate("services.audit.backup", ["restore", str(folder.absolute())], user="admin")
 
 
-def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:
+def flags_of(given: Mapping[str, str | Path | bool | None]) -> list[str]:
     """Return what was given as the other program's own arguments."""
     flags = []
     for name, value in given.items():
@@ -229,10 +229,10 @@ def _operate(module: str, arguments: list[str], user: str = "operator") -> NoRet
         access = bus_access(os.environ, TOP / ".run" / "secrets", user)
     except ValueError as error:
         end(Exit.USAGE, str(error))
-    _become(module, arguments, access)
+    become(module, arguments, access)
 
 
-def _become(module: str, arguments: list[str], settings: Mapping[str, str | None]) -> NoReturn:
+def become(module: str, arguments: list[str], settings: Mapping[str, str | None]) -> NoReturn:
     """Go on as that program; variables that were not given stay as they are."""
     environment = {**os.environ, **{name: value for name, value in settings.items() if value is not None}}
     os.chdir(TOP)

@@ -8,7 +8,7 @@ from typing import Annotated, assert_never
 import typer
 
 from tarifa.answers import Away, Negative, Rejected, Summary, TryLater
-from tarifa.arguments import url_from_text
+from tarifa.arguments import key_from_env, url_from_text
 from tarifa.client import Service
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.documents import json_text
@@ -45,8 +45,8 @@ def summary_command(
     with readable_arguments():
         url = url_from_text(url)
         period = period_from_texts(since, start, stop, datetime.now(UTC))
-        given_fees = fees_from_env(os.environ)
-    answer, fees = asyncio.run(_ask(url, period, given_fees))
+        given_fees, key = fees_from_env(os.environ), key_from_env(os.environ)
+    answer, fees = asyncio.run(_ask(Service(url, key), period, given_fees))
     match answer:
         case Summary(totals) if as_json:
             typer.echo(json_text(summary_document(rows(totals, fees), period)))
@@ -58,8 +58,8 @@ def summary_command(
             assert_never(never)
 
 
-async def _ask(url: str, period: Period, given_fees: Fees) -> tuple[Summary | Negative, Fees]:
-    async with Service(url) as service:
+async def _ask(asked: Service, period: Period, given_fees: Fees) -> tuple[Summary | Negative, Fees]:
+    async with asked as service:
         answer = await service.summary(period)
         fees = await known_fees(service, given_fees) if isinstance(answer, Summary) else given_fees
         return answer, fees

@@ -1,6 +1,7 @@
 """``tarifa watch``: the system, live."""
 
 import asyncio
+import os
 import sys
 from contextlib import aclosing
 from typing import Annotated, assert_never
@@ -8,7 +9,7 @@ from typing import Annotated, assert_never
 import typer
 
 from tarifa.answers import Away, NoEvents
-from tarifa.arguments import length_from_text, url_from_text
+from tarifa.arguments import key_from_env, length_from_text, url_from_text
 from tarifa.client import Service
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.exits import Exit, end, readable_arguments
@@ -32,9 +33,9 @@ class _Ears:
         self.away: str | None = None
         self.is_deaf = False  # there is nothing to hear at all
 
-    async def listen(self, url: str, screen: Screen) -> None:
+    async def listen(self, url: str, key: str | None, screen: Screen) -> None:
         """Show everything that is heard; for ever, unless there is nothing to hear."""
-        async with Service(url) as service, aclosing(heard(service)) as said:
+        async with Service(url, key) as service, aclosing(heard(service)) as said:
             async for each in said:
                 match each:
                     case Heard():
@@ -62,13 +63,13 @@ def watch_command(
     says so, and it goes on when it is back.
     """
     with readable_arguments():
-        url = url_from_text(url)
+        url, key = url_from_text(url), key_from_env(os.environ)
         for_s = None if length is None else length_from_text("--for", length).total_seconds()
     ears = _Ears()
     try:
         screen = Lines(url) if as_json or not sys.stdout.isatty() else LiveScreen(url, console())
         with screen:
-            asyncio.run(_listen(ears, url, screen, for_s))
+            asyncio.run(_listen(ears, url, key, screen, for_s))
     except KeyboardInterrupt:
         pass  # as the help says: that is how it ends
     if ears.is_deaf:
@@ -77,9 +78,9 @@ def watch_command(
         end(Exit.AWAY, ears.away or f"{url} said nothing in that time.")
 
 
-async def _listen(ears: _Ears, url: str, screen: Screen, for_s: float | None) -> None:
+async def _listen(ears: _Ears, url: str, key: str | None, screen: Screen, for_s: float | None) -> None:
     try:
         async with asyncio.timeout(for_s):
-            await ears.listen(url, screen)
+            await ears.listen(url, key, screen)
     except TimeoutError:
         pass  # so long was asked for

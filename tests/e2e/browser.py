@@ -32,11 +32,11 @@ def chromium() -> Path:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Browser]:
-    """A browser."""
+async def running(*flags: str) -> AsyncIterator[Browser]:
+    """A browser, started with these flags too."""
     program = chromium()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=list(_QUIET))
+        browser = await playwright.chromium.launch(executable_path=program, args=[*_QUIET, *flags])
         yield browser
         await browser.close()
 

@@ -47,6 +47,7 @@ class TalkingServer:
 
     def __init__(self, replies: dict[str, Sequence[Reply]]) -> None:
         self.bodies: list[bytes] = []
+        self.keys: set[str | None] = set()  # what Authorization said
         self.url = ""
         self.over = threading.Event()
         self._replies = {call: list(sequence) for call, sequence in replies.items()}
@@ -91,6 +92,7 @@ def _handler(server: TalkingServer) -> Callable[..., BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            server.keys.add(self.headers.get("Authorization"))
             reply = server.reply(f"{self.command} {self.path.partition('?')[0]}", body)
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)

@@ -4,7 +4,20 @@ import pytest
 
 from tests.integration.tarifa.command_line import run
 
-COMMANDS = ("pay", "payment", "summary", "watch", "up", "rinha", "chaos", "audit", "processors", "backup", "restore")
+COMMANDS = (
+    "pay",
+    "payment",
+    "summary",
+    "watch",
+    "up",
+    "rinha",
+    "chaos",
+    "audit",
+    "processors",
+    "keys",
+    "backup",
+    "restore",
+)
 
 
 def test_alone_it_shows_its_help() -> None:

@@ -86,6 +86,13 @@ def test_a_replay_says_that_it_is_charged_once() -> None:
     ("replies", "code", "part"),
     [
         ({POST: [ACCEPTED], GET: [REFUSED]}, 3, "refused and not charged: 422 no"),
+        ({POST: [problem(401, "key_unknown", "not known")]}, 4, "not known (TARIFA_KEY has the key;"),
+        ({POST: [problem(429, "too_many_requests", "100 a second")]}, 6, "100 a second"),
+        (
+            {POST: [ACCEPTED], GET: [problem(429, "too_many_requests", "soon")]},
+            6,
+            "is accepted and will be charged once",
+        ),
         ({POST: [problem(409, "amount_differs", "amount: is 5 there")]}, 4, "amount: is 5 there"),
         ({POST: [ACCEPTED], GET: [WAITS]}, 5, f"look again with `tarifa payment {ID}`"),
         ({POST: [ACCEPTED], GET: [AWAY]}, 6, "is accepted and will be charged once"),
@@ -169,3 +176,21 @@ def test_a_wrong_processors_variable_is_named_before_anything_is_paid() -> None:
     done = run("pay", "1", env={"PROCESSORS": "nonsense"})
     assert done.returncode == 2
     assert one_sentence(done.stderr) == "PROCESSORS has 'nonsense', which is not name=url@fee."
+
+
+def test_every_call_is_made_with_the_key_of_the_environment() -> None:
+    """To pay, to follow, and to look at the fees; without one none is made up."""
+    replies = {POST: [ACCEPTED], GET: [SETTLED], "GET /events": [events(VITALS_TEXT, stays_open=True)]}
+    with talking(replies) as server:
+        for env, sent in (({"TARIFA_KEY": " tarifa_x "}, {"Bearer tarifa_x"}), ({}, {None})):
+            server.keys.clear()
+            assert run("pay", "19.90", "--id", ID, "--url", server.url, env=env).returncode == 0
+            assert server.keys == sent
+
+
+@pytest.mark.parametrize("command", [("pay", "1"), ("payment", ID), ("summary",), ("watch",)])
+def test_a_key_that_is_none_is_said_without_telling_it(command: tuple[str, ...]) -> None:
+    """It would be no header; and what is wrong in it may be one letter of a secret."""
+    done = run(*command, env={"TARIFA_KEY": "tarifa_\N{SNOWMAN}\r\nX-Other: 1"})
+    assert done.returncode == 2
+    assert one_sentence(done.stderr) == "TARIFA_KEY must be a key as `tarifa keys add` prints it."

@@ -21,6 +21,7 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
         ("chaos", "sandbox.chaos"),
         ("audit", "services.audit"),
         ("processors", "services.audit.processors"),
+        ("keys", "services.keys"),
     ],
 )
 def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> None:
@@ -46,6 +47,8 @@ def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> Non
         (("audit", "--last", "1h", "--from", "2026-11-22"), 2, "--last is instead of --from and --to"),
         (("audit", "--rate", "0"), 2, "argument --rate: must be above 0"),
         (("processors", "move", "default", "--to", "ftp://x"), 2, "write http://host:port"),
+        (("keys", "add", "a b", "--scope", "pay"), 2, "must be 1 to 64 of"),
+        (("keys", "--file", "nowhere", "list"), 2, "which cannot be read"),
         (("processors", "move", "default"), 2, "the following arguments are required: --to"),
     ],
 )

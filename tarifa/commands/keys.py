@@ -1,0 +1,35 @@
+"""``tarifa keys``: who may call the HTTP API of this checkout's stack, or of whatever reads the same file."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tarifa.commands.programs import TOP, Word, become, flags_of
+
+EXAMPLES = """Examples:
+  tarifa keys add shop --scope pay,read --rate 200
+  tarifa keys list
+  tarifa keys revoke shop
+
+API_KEYS=.run/api_keys.json tarifa up asks clients for one of them.
+The key is printed once, and only its hash is kept. Clients send it as
+Authorization: Bearer KEY; tarifa itself as TARIFA_KEY.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings."""
+
+_FILE = TOP / ".run" / "api_keys.json"
+
+
+def keys(
+    *,
+    words: Annotated[list[str], typer.Argument(metavar="add|list|revoke [NAME]", help="What to do with whose.")],
+    scope: Annotated[Word, typer.Option(metavar="LIST", help="With add: pay,read,operate or some of them.")] = None,
+    rate: Annotated[Word, typer.Option(metavar="N", help="With add: requests a second and instance (100).")] = None,
+    burst: Annotated[Word, typer.Option(metavar="N", help="With add: at once (twice the rate).")] = None,
+    file: Annotated[Path | None, typer.Option(help="The file of keys (API_KEYS; .run/api_keys.json).")] = None,
+) -> None:
+    """Make, list and revoke the keys with which clients pay, read and operate."""
+    given = file or Path(os.environ.get("API_KEYS", "").strip() or _FILE)
+    flags = flags_of({"--scope": scope, "--rate": rate, "--burst": burst})
+    become("services.keys", [*flags_of({"--file": given}), *words, *flags], {})

@@ -1,0 +1,279 @@
+"""A page of another origin, in a browser in which an operator is signed in: it can neither pay, purge nor read.
+
+Elsewhere is another port of this host, which for cookies is the same site, and another name of it, to which a name
+server could lead as well. Every way is tried that a page has: forms, fetch, images, scripts, frames, event streams.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from sandbox.stack import Stack
+from services.keys.key import Key, hash_of, new_secret
+from services.keys.key_file import write_keys
+from tests.e2e.browser import PATIENCE_MS, Operator, running
+from tests.e2e.river import new_id
+from tests.nats_server import PATIENCE_S
+
+# What a page can try. Each is a promise of what it got to know; `id` is of the payment that it would pay.
+TRY = """
+async ([url, id, known]) => {
+  const body = JSON.stringify({ correlationId: id, amount: 666 });
+  const bytes = new TextEncoder().encode(body);
+  const tell = async (answer) => `${answer.type} ${answer.status} ${(await answer.text()).slice(0, 200)}`;
+  const post = (path, how) => fetch(url + path, { method: "POST", credentials: "include", ...how }).then(tell);
+  const tried = {
+    json: () => post("/payments", { headers: { "content-type": "application/json" }, body }),
+    text: () => post("/payments", { mode: "no-cors", body }),
+    untyped: () => post("/payments", { mode: "no-cors", body: bytes }),
+    blob: () => post("/payments", { mode: "no-cors", body: new Blob([body]) }),
+    beacon: async () => String(navigator.sendBeacon(url + "/payments", new Blob([body]))),
+    bearer: () => post("/payments", { headers: { authorization: "Bearer x" }, body }),
+    purge: () => post("/purge-payments", { mode: "no-cors" }),
+    signIn: () => post("/sign-in", { mode: "no-cors", body: new URLSearchParams({ key: "x" }) }),
+    signOut: () => post("/sign-out", { mode: "no-cors" }),
+    summary: () => fetch(url + "/payments-summary", { credentials: "include" }).then(tell),
+    opaque: () => fetch(url + "/payments-summary", { credentials: "include", mode: "no-cors" }).then(tell),
+    payment: () => fetch(`${url}/payments/${known}`, { credentials: "include" }).then(tell),
+    page: () => fetch(url + "/", { credentials: "include" }).then(tell),
+  };
+  const said = {};
+  for (const [name, attempt] of Object.entries(tried))
+    said[name] = await attempt().catch((error) => `failed: ${error}`);
+  const element = (name, path) => new Promise((resolve) => {
+    const made = document.createElement(name);
+    for (const kind of ["load", "error"])
+      made.addEventListener(kind, () => resolve(`${kind} ${made.naturalWidth ?? ""}`));
+    if (name === "iframe") setTimeout(() => resolve("silent"), 2000);
+    made.src = url + path;
+    document.body.append(made);
+  });
+  said.image = await element("img", "/payments-summary");
+  said.script = await element("script", "/payments-summary");
+  const frame = await element("iframe", "/");
+  said.frame = (() => { try { return document.querySelector("iframe").contentDocument?.body?.textContent || frame; }
+    catch { return "not readable"; } })();
+  said.events = await new Promise((resolve) => {
+    const stream = new EventSource(url + "/events", { withCredentials: true });
+    stream.onopen = () => resolve("open");
+    stream.onmessage = (event) => resolve(event.data);
+    stream.addEventListener("vitals", (event) => resolve(event.data));
+    stream.onerror = () => resolve(`closed ${stream.readyState}`);
+  });
+  return said;
+}
+"""
+FORM = """
+([url, path, enctype, name, value]) => {
+  const form = Object.assign(document.createElement("form"), { method: "post", action: url + path, enctype });
+  form.append(Object.assign(document.createElement("input"), { name, value }));
+  document.body.append(form);
+  form.submit();
+}
+"""
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """A page with nothing on it."""
+
+    def do_GET(self) -> None:
+        body = b"<!doctype html><title>Elsewhere</title><link rel=icon href='data:,'><body>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def elsewhere() -> Iterator[int]:
+    """Serve that page on a port of its own, under whatever name."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield http.server_address[1]
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+class Case:
+    """A stack, a key that may do everything there where one is needed, and a payment that is known there."""
+
+    def __init__(self, stack: Stack, secret: str | None) -> None:
+        self.stack, self.secret = stack, secret
+        self.known = new_id()
+        self.http = httpx.AsyncClient(
+            base_url=stack.http_url,
+            headers={"Authorization": f"Bearer {secret}"} if secret else {},
+            timeout=PATIENCE_S,
+            trust_env=False,
+        )
+
+    async def pay(self) -> None:
+        """Have one payment counted."""
+        answer = await self.http.post("/payments", json={"correlationId": self.known, "amount": 1})
+        assert answer.status_code == 202, answer.text
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.counted() != 1:  # HTTP has no event
+                await asyncio.sleep(0.05)
+
+    async def counted(self) -> int:
+        """Return how many payments are in the book."""
+        summary = (await self.http.get("/payments-summary")).raise_for_status().json()
+        return sum(one["totalRequests"] for one in summary.values())
+
+    async def is_unknown(self, payment_id: str) -> bool:
+        """Return whether a payment was never accepted."""
+        return (await self.http.get(f"/payments/{payment_id}")).status_code == 404
+
+
+@pytest.fixture(params=["closed", "open on loopback"])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    """The stack, as `make up` has it by itself, and with keys; purging is allowed, or nothing would be shown."""
+    env, secret = {"ALLOW_PURGE": "1", "INGRESSES": "1"}, None
+    if request.param == "closed":
+        secret = new_secret()
+        write_keys(tmp_path / "keys", (key_of(secret),))
+        env["API_KEYS"] = str(tmp_path / "keys")
+    with Stack(env=env) as stack:
+        case = Case(stack, secret)
+        async with case.http:
+            await case.pay()
+            yield case
+
+
+def key_of(secret: str) -> Key:
+    """Return an operator's key."""
+    return Key("operator", hash_of(secret.encode()), ("pay", "read", "operate"), 1e6, 1_000_000, datetime.now(UTC))
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A browser in which a name of elsewhere leads to this machine."""
+    async with running("--host-resolver-rules=MAP evil.test 127.0.0.1") as one:
+        yield one
+
+
+async def signed_in(context: BrowserContext, case: Case) -> Page:
+    """Open the operator's page, signing in where that is asked for, until all is well."""
+    page = await context.new_page()
+    await page.goto(case.stack.http_url)
+    if case.secret is not None:
+        await page.get_by_label("An API key that may read").fill(case.secret)
+        await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator('html[data-state="well"]')).to_have_count(1, timeout=PATIENCE_MS)
+    return page
+
+
+def assert_nothing_was_told(said: dict[str, str], case: Case) -> None:
+    """Assert that no attempt got an answer that it could read, or anything shown."""
+    told = json.dumps(said)
+    for secret in ("totalRequests", case.known, "vitals", "Payments a second", case.secret or "tarifa_"):
+        assert secret not in told, said
+    assert all(said[name].startswith("failed: ") for name in ("json", "bearer", "summary", "payment", "page")), said
+    assert all(said[name] == "opaque 0 " for name in ("text", "untyped", "blob", "purge", "signOut", "opaque")), said
+    assert (said["image"], said["frame"]) == ("error 0", "not readable") or said["frame"] in {"load ", "silent"}, said
+    assert said["events"].startswith("closed"), said
+
+
+async def test_nothing_happens_on_any_way_that_a_page_has(case: Case, browser: Browser) -> None:
+    """Nothing is paid, the book is not cleared, nothing is told, and the operator stays signed in."""
+    context = await browser.new_context()
+    operator = await signed_in(context, case)
+    with elsewhere() as port:
+        for host in ("127.0.0.1", "localhost", "evil.test"):
+            page, complaints = await context.new_page(), list[str]()
+            page.on("console", lambda message, into=complaints: into.append(message.text))
+            await page.goto(f"http://{host}:{port}/")
+            payment_id = new_id()
+            said = await page.evaluate(TRY, [case.stack.http_url, payment_id, case.known])
+            assert_nothing_was_told(said, case)
+            assert any("blocked by CORS policy" in text for text in complaints), complaints
+            assert any("403" in text for text in complaints), complaints
+            body = json.dumps({"correlationId": payment_id, "amount": 666})
+            forms = (
+                ("/payments", "text/plain", body[:-1] + ', "x', '":1}'),
+                ("/purge-payments", "text/plain", "a", "b"),
+            )
+            for form in forms:
+                await page.goto(f"http://{host}:{port}/")
+                async with page.expect_navigation(timeout=PATIENCE_MS) as navigation:
+                    await page.evaluate(FORM, [case.stack.http_url, *form])
+                answer = await navigation.value
+                # From another site the browser does not even send the cookie.
+                denied = {(403, "cross_site"), *([(401, "key_missing")] if case.secret else [])}
+                assert (answer.status, (await answer.json())["error"]) in denied
+            assert await case.is_unknown(payment_id)
+            assert await case.counted() == 1
+            await page.close()
+    await operator.reload()
+    await expect(operator.locator('html[data-state="well"]')).to_have_count(1, timeout=PATIENCE_MS)
+    await context.close()
+
+
+async def test_a_name_that_is_made_to_lead_here_opens_nothing(case: Case, browser: Browser) -> None:
+    """For the browser such a page is of our own origin: it may set headers and read answers."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    url = f"http://evil.test:{case.stack.ports['http']}"
+    await page.goto(f"{url}/docs")
+    payment_id = new_id()
+    said = await page.evaluate(
+        """async (id) => {
+          const body = JSON.stringify({ correlationId: id, amount: 666 });
+          const calls = [["/payments", { method: "POST", headers: { "content-type": "application/json" }, body }],
+            ["/payments-summary", {}], ["/purge-payments", { method: "POST" }]];
+          return Promise.all(calls.map(async ([path, how]) => (await (await fetch(path, how)).json()).error));
+        }""",
+        payment_id,
+    )
+    assert said == ["key_missing" if case.secret else "wrong_host"] * 3
+    assert await case.is_unknown(payment_id)
+    assert await case.counted() == 1
+    await context.close()
+
+
+async def test_an_operator_signs_in_looks_and_signs_out(case: Case, browser: Browser) -> None:
+    """With a wrong key first; the browser has nothing to complain of, and no script sees the key."""
+    if case.secret is None:
+        pytest.skip("nobody signs in where no keys are asked for")
+    async with Operator.looking(browser, case.stack.http_url) as operator:
+        page = operator.page
+        await expect(page).to_have_title("Sign in - Tarifa")
+        await page.get_by_label("An API key that may read").fill("tarifa_wrong")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_contain_text("That key is not known")
+        assert [text for text in operator.complaints if "status of 401" not in text] == []
+        operator.complaints.clear()
+        await page.get_by_label("An API key that may read").fill(case.secret)
+        await page.get_by_role("button", name="Sign in").click()
+        await operator.until_state("well")
+        await expect(page.locator("#caller")).to_contain_text("Signed in with operator")
+        assert await page.evaluate("document.cookie") == ""
+        (cookie,) = await page.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"], cookie["value"]) == (True, "Strict", case.secret)
+        await expect(await operator.look_up(case.known)).to_contain_text("Settled at")
+        other = await page.context.new_page()
+        await other.goto(case.stack.http_url)
+        await other.get_by_role("button", name="Sign out").click()
+        await expect(other).to_have_title("Sign in - Tarifa")
+        assert await page.context.cookies() == []
+        assert operator.complaints == []
+        # The page that was open is told no more than it was, as soon as it asks for anything.
+        await operator.look_up(case.known)
+        await expect(page).to_have_title("Sign in - Tarifa", timeout=PATIENCE_MS)
