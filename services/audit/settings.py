@@ -5,13 +5,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from services.audit.core.period import Period, time_from_text
 from services.bus.settings import BusSettings, bus_settings
+from services.contracts.instant import instant_from_text
 from services.contracts.processor import check_url
-from services.contracts.stamp import stamp_from_text
 
 RATE_DEFAULT = 50.0
 RATE_MOST = 10_000.0
@@ -72,9 +73,12 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
         description="Asks every processor for every payment of a period, and names each difference. Changes nothing.",
         epilog="Exit status: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete.",
     )
-    stamp = _argument(stamp_from_text, "must be ISO 8601, as 2026-11-22T12:00:00Z")
-    parser.add_argument("--from", dest="start", type=stamp, metavar="STAMP", help="first acceptedAt; no zone is UTC")
-    parser.add_argument("--to", dest="end", type=stamp, metavar="STAMP", help="last acceptedAt")
+    first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
+    how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
+    parser.add_argument(
+        "--from", dest="start", type=_argument(first, how), metavar="STAMP", help="first acceptedAt; no zone is UTC"
+    )
+    parser.add_argument("--to", dest="end", type=_argument(last, how), metavar="STAMP", help="last acceptedAt")
     parser.add_argument("--last", type=_argument(time_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
     parser.add_argument("--rate", type=_argument(_rate), default=RATE_DEFAULT, metavar="N", help="calls a second (50)")
     parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary last")
