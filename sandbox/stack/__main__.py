@@ -13,7 +13,7 @@ from services.contracts.setting import SettingError
 
 
 def main() -> int:
-    """Run the stack; 0 if it was asked to stop, 1 with a sentence if it could not start or go on."""
+    """Run the stack; 0 if it was asked to stop; with a sentence 1 if it cannot start or go on, 2 for a bad setting."""
     console = Console(sys.stdout)
     try:
         wanted = options.read(sys.argv[1:], os.environ)
@@ -23,7 +23,7 @@ def main() -> int:
             return _run(wanted, console)
     except (StackError, SettingError) as error:
         console.say(str(error))
-        return 1
+        return 1 if isinstance(error, StackError) else 2
     except KeyboardInterrupt:  # before there was anything to stop
         return 0
 
