@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 
-from sandbox.stack import balancer, cgroups, keys, limited, limits, nats, options, plan, ports, run_dir
+from sandbox.stack import balancer, cgroups, door, keys, limited, limits, nats, options, plan, ports, run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.readiness import Readiness
@@ -30,6 +30,8 @@ def main() -> int:
 
 def _run(wanted: options.Options, console: Console) -> int:
     nginx = balancer.find_nginx() if wanted.nginx_wanted else None
+    if wanted.tls and nginx is None:
+        raise StackError("TLS=1 needs nginx: apt-get install nginx-light")
     sockets = plan.socket_paths(wanted) if nginx else {}
     if wanted.keep:
         nats.refuse_other_store(wanted.run_dir, wanted.nodes)
@@ -40,11 +42,14 @@ def _run(wanted: options.Options, console: Console) -> int:
         nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, known=known)
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
-        balancer.write_conf(wanted.run_dir / "balancer", listen=balancer.listen(wanted.http_port), upstreams=upstreams)
+        listen = balancer.listen(wanted.http_port, tls=door.make(wanted), nginx=nginx)
+        balancer.write_conf(wanted.run_dir / "balancer", listen=listen, upstreams=upstreams)
     with (
         _limits(wanted, plan.stages(wanted, nginx)) as stages,
         run_dir.room_for_sockets(sockets.values()),
-        closing(Readiness(wanted.http_url, sockets)) as readiness,
+        closing(
+            Readiness(wanted.http_url, sockets, door.known_by(wanted.run_dir) if wanted.tls else None)
+        ) as readiness,
     ):
         supervisor = Supervisor(stages, wanted.run_dir, console)
         if wanted.stop_with_stdin:

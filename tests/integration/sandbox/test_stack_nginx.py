@@ -103,7 +103,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def test_the_configuration_is_accepted_without_a_warning(nginx_binary: Path, tmp_path: Path) -> None:
     """Nginx finds nothing to say about the repository's file with what compose would put beside it."""
     folder = tmp_path / "balancer"
-    balancer.write_conf(folder, listen="9999", upstreams=["127.0.0.1:8080", "127.0.0.1:8081"])
+    balancer.write_conf(folder, listen="listen 9999;\n", upstreams=["127.0.0.1:8080", "127.0.0.1:8081"])
     done = subprocess.run([*balancer.command(nginx_binary, folder), "-t"], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not [line for line in done.stderr.splitlines() if "[" in line], done.stderr
