@@ -9,6 +9,8 @@ from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.readiness import Readiness
 from sandbox.stack.supervisor import Supervisor, stop_with_stdin
+from services.access.processor_access import processor_access
+from services.contracts.processor import processors_from_text
 from services.contracts.setting import SettingError
 
 
@@ -17,6 +19,8 @@ def main() -> int:
     console = Console(sys.stdout)
     try:
         wanted = options.read(sys.argv[1:], os.environ)
+        # Wrong ones fail here, and not in five deaths of a dispatcher.
+        processor_access(os.environ, processors_from_text(wanted.processors))
         # Before anything is touched: what runs there, a stack of ours or anything else, is not to be disturbed.
         ports.check(plan.ports(wanted))
         with run_dir.claimed(wanted.run_dir):

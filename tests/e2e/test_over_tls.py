@@ -1,4 +1,4 @@
-"""Real processors of the kind that want TLS, a certificate and a key; and what happens when a key is changed."""
+"""Every way over TLS: clients at the door, and processors that want a certificate and a key of ours."""
 
 import asyncio
 import json
@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.stack import Stack
+from services.access.certificates import paths
 from tests.certificates import Authority
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import PATIENCE_S, River
+from tests.integration.tarifa.command_line import one_sentence, run
 from tests.secure_processor import SecureProcessor, write_credentials
 
 KEYS = {"default": "first-key-0123456789", "fallback": "other-key-0123456789"}
@@ -38,10 +40,11 @@ def processors(folder: Path) -> Iterator[dict[str, SecureProcessor]]:
 
 @pytest.fixture(scope="module")
 def environment(folder: Path, processors: dict[str, SecureProcessor]) -> dict[str, str]:
-    """A stack that calls them."""
+    """A stack that calls them, and has a door over TLS itself."""
     seed = ",".join(f"{name}={each.url}@{FEES[name]}" for name, each in processors.items())
     credentials = write_credentials(folder / "credentials.json", *processors.values())
     more = {"PROCESSORS": seed, "PROCESSOR_CA": str(folder / "ca.pem"), "LOG_LEVEL": "DEBUG", "SETTLE_WITHIN_S": "1"}
+    more |= {"TLS": "1"}
     return ENVIRONMENT | credentials | more
 
 
@@ -89,16 +92,48 @@ async def test_a_processor_whose_key_is_changed_is_done_without_until_it_is_know
     assert traces(river.stack, *KEYS.values(), NEXT_KEY) == []
 
 
+async def test_a_command_and_a_page_come_in_by_the_doors_certificate(river: River) -> None:
+    """The command line by TARIFA_CA, without which it says what it misses; the page's events flow as without TLS."""
+    url, ca = river.stack.http_url, str(paths(river.stack.run_dir / "secrets/door").ca)
+    paid = await asyncio.to_thread(run, "pay", "19.90", "--url", url, env={"TARIFA_CA": ca})
+    assert (paid.returncode, paid.stderr) == (0, "")
+    unknown = await asyncio.to_thread(run, "summary", "--url", url)
+    assert unknown.returncode == 6
+    sentence = f"{url} is not known to be the service: name its authority's file in TARIFA_CA."
+    assert one_sentence(unknown.stderr) == sentence
+    wrong = await asyncio.to_thread(run, "summary", "--url", url, env={"TARIFA_CA": "/none"})
+    assert wrong.returncode == 2
+    assert one_sentence(wrong.stderr).startswith("TARIFA_CA names /none, which cannot be read")
+    assert (await river.vitals())["processors"]
+
+
+async def test_credentials_do_not_follow_a_processor_to_another_address(
+    river: River, processors: dict[str, SecureProcessor], environment: dict[str, str]
+) -> None:
+    """Whoever may move it gets payments and no keys; the command and the dispatchers' log say that there are none."""
+    said, url = len(river.stack.log_lines), processors["fallback"].url.replace("127.0.0.1", "localhost")
+    told = await operator(river.stack, environment, "processors", "move", "fallback", "--to", url)
+    assert f"has none for {url}: dispatchers show it none." in told
+    line = river.stack.wait_line("dispatcher-1", "processor.without_credentials", said)
+    assert url in line
+
+
 async def audit(stack: Stack, environment: dict[str, str]) -> dict[str, object]:
     """Run an audit with the stack's settings; return its summary."""
+    said = await operator(stack, environment, "__main__", "--json", "--rate", "1000")
+    return dict(json.loads(said.splitlines()[-1])["summary"])
+
+
+async def operator(stack: Stack, environment: dict[str, str], program: str, *arguments: str) -> str:
+    """Run a program of services.audit with the stack's settings; return what it says."""
     env = {**os.environ, **environment, **stack.nats_env()}
-    command = (sys.executable, "-m", "services.audit", "--json", "--rate", "1000")
+    command = (sys.executable, "-m", f"services.audit.{program}", *arguments)
     process = await asyncio.create_subprocess_exec(
         *command, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 0, (out, err)
-    return dict(json.loads(out.splitlines()[-1])["summary"])
+    return out.decode()
 
 
 def traces(stack: Stack, *keys: str) -> list[str]:
