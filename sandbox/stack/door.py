@@ -26,16 +26,21 @@ def make(options: Options) -> Certificates | None:
         raise StackError(f"a file in {folder} cannot be used: {error}; delete it to have another made") from None
 
 
+def authority(run_dir: Path) -> Path:
+    """Return the file by which a client of the stack in a folder knows the door."""
+    return paths(_folder(run_dir)).ca
+
+
 def known_by(run_dir: Path) -> ssl.SSLContext:
-    """Return what a client of the stack in a folder knows the door by."""
-    return ssl.create_default_context(cafile=paths(_folder(run_dir)).ca)
+    """Return what verifies the door of the stack in a folder."""
+    return ssl.create_default_context(cafile=authority(run_dir))
 
 
 def places(options: Options) -> list[str]:
     """Return the lines that say how a person comes in."""
     if not options.tls:
         return []
-    ca = paths(_folder(options.run_dir)).ca
+    ca = authority(options.run_dir)
     return [
         f"           curl --cacert {ca} {options.http_url}/readyz",
         f"           TARIFA_CA={ca} TARIFA_URL={options.http_url}    for tarifa pay, watch, ...",

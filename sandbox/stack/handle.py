@@ -60,7 +60,8 @@ class Stack(Parts):
     ) -> None:
         self._own_dir = run_dir is None
         self.log_lines: deque[str] = deque(maxlen=_LINES_MAX)
-        self._env = {**os.environ, **(env or {})}
+        # Whoever has a stack speaks plain HTTP to it, unless it says otherwise here.
+        self._env = {**os.environ, "TLS": "", **(env or {})}
         folder = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
         super().__init__(folder, nats_nodes=int(self._env.get("NATS_NODES") or 1))
         self.ports = ports.of_a_stack(self.nats_nodes, not_ports)
