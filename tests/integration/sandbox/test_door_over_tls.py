@@ -101,6 +101,20 @@ async def test_browsers_are_told_to_come_over_tls_only_with_every_answer(door: D
         assert answer.headers["Retry-After"] == "1"
 
 
+async def test_files_that_do_not_fit_each_other_change_nothing(door: Door, tmp_path: Path) -> None:
+    """As when only one of them was replaced: the certificate of before is shown, and that of the next SIGHUP then."""
+    before, key = door.shown(door.known_by())[0], door.files.key.read_bytes()
+    door.files.key.write_bytes(make_certificates(tmp_path / "other", NAMED).key.read_bytes())
+    door.nginx.send_signal(signal.SIGHUP)
+    async with door.client() as http:
+        for _ in range(20):
+            assert (await http.post("/payments", json={})).status_code == 202
+            assert door.shown(door.known_by())[0] == before
+            await asyncio.sleep(0.01)
+    assert door.nginx.returncode is None
+    door.files.key.write_bytes(key)
+
+
 async def test_plain_http_is_refused_in_the_shape_of_all_errors(door: Door, instances: list[Instance]) -> None:
     """No instance hears of it."""
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
