@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from services.access.processor_access import ProcessorAccess, processor_access
 from services.audit.core.period import Period, time_from_text
 from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
@@ -24,9 +25,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """``rate``: calls a second to all processors together."""
+    """``access``: what processors are shown; ``rate``: calls a second to all of them together."""
 
     bus: BusSettings
+    access: ProcessorAccess
     period: Period
     rate: float
     as_json: bool
@@ -34,9 +36,13 @@ class AuditSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """``accepted_id``: whose risk was accepted by option; None: ask the person."""
+    """``access``: what processors are shown.
+
+    ``accepted_id``: whose risk was accepted by option; None: ask the person.
+    """
 
     bus: BusSettings
+    access: ProcessorAccess
     payment_id: str
     to: str
     reason: str
@@ -45,9 +51,10 @@ class ReleaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorsSettings:
-    """``name`` is to be moved to ``url``; None: the processors are listed."""
+    """``name`` is to be moved to ``url``; None: the processors are listed. ``access``: what processors are shown."""
 
     bus: BusSettings
+    access: ProcessorAccess
     name: str | None
     url: str
     as_json: bool
@@ -88,7 +95,8 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
     if given.start and given.end and given.start > given.end:
         parser.error("--from must not be after --to")
     period = Period(now - given.last) if given.last else Period(given.start, given.end)
-    return AuditSettings(bus_settings(env), period, given.rate, given.json)
+    bus = bus_settings(env)
+    return AuditSettings(bus, processor_access(env, bus.processors), period, given.rate, given.json)
 
 
 def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: str) -> ReleaseSettings:
@@ -111,7 +119,9 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     given = parser.parse_args(arguments)
     if given.accepted_id not in {None, given.payment_id}:
         parser.error(f"{option} names another payment")
-    return ReleaseSettings(bus_settings(env), given.payment_id, given.to, given.reason, given.accepted_id)
+    bus = bus_settings(env)
+    access = processor_access(env, bus.processors)
+    return ReleaseSettings(bus, access, given.payment_id, given.to, given.reason, given.accepted_id)
 
 
 def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ProcessorsSettings:
@@ -129,10 +139,10 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     move = commands.add_parser("move", help="say that a processor is the same one at another address")
     move.add_argument("name", metavar="NAME")
-    move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as http://host:port")
+    move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as https://host:port")
     given = parser.parse_args(arguments)
     name, url = (given.name, given.to) if given.command else (None, "")
-    return ProcessorsSettings(bus_settings(env), name, url, given.json)
+    return ProcessorsSettings(bus_settings(env), processor_access(env), name, url, given.json)
 
 
 def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupSettings:

@@ -63,6 +63,19 @@ def test_a_wrong_variable_stops_the_start(tmp_path: Path) -> None:
     assert refused(tmp_path, env={"DISPATCHERS": "many"}, code=2).startswith("DISPATCHERS must be a whole number")
 
 
+def test_credentials_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
+    """By the variable; a dispatcher would die of it again and again."""
+    for name in ("PROCESSOR_CREDENTIALS", "PROCESSOR_CA"):
+        said = refused(tmp_path / "run", env={name: str(tmp_path / "none")})
+        assert said == f"{name} names {tmp_path}/none, which cannot be read: No such file or directory\n"
+
+
+def test_a_door_over_tls_needs_nginx(tmp_path: Path) -> None:
+    """Ingress itself speaks no TLS: nothing is started that would be open to plain HTTP."""
+    said = refused(tmp_path, "--no-nginx", env={"TLS": "1"})
+    assert said == "TLS=1 needs nginx: apt-get install nginx-light\n"
+
+
 def test_a_stack_that_cannot_start_says_why() -> None:
     """The tests' handle raises with the program's last words and leaves no folder."""
     stack = Stack(env={"PROCESSORS": "nonsense"})

@@ -14,7 +14,16 @@ PATIENCE_S = 120.0  # how long a process may take on a busy machine before the t
 COMMAND = (sys.executable, "-P", "-m", "tarifa")
 
 # What a user's shell may have set, and must not decide a test.
-_STRANGE = ("PROCESSORS", "TARIFA_URL", "FORCE_COLOR", "NO_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "NATS_URL")
+_STRANGE = (
+    "PROCESSORS",
+    "TARIFA_URL",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "GITHUB_ACTIONS",
+    "PY_COLORS",
+    "NATS_URL",
+    "TARIFA_CA",
+)
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
