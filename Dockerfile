@@ -17,11 +17,11 @@ FROM python:3.11-slim-bookworm AS base
 # A number, so that volumes can be given to the same user before the image is known (docker-compose.yml, "sockets").
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /app --shell /usr/sbin/nologin tarifa \
     # A new volume mounted here belongs to who may write it (docker-compose.closed.yml).
-    && install --directory --owner 10001 --group 10001 --mode 750 /secrets
+    && install --directory --owner 10001 --group 10001 --mode 750 /secrets /door
 COPY --from=packages /packages /packages
 ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /app
-COPY deploy/answers /usr/local/bin/answers
+COPY deploy/answers deploy/tells /usr/local/bin/
 COPY services services
 # The user may not write here: what is not compiled now would be compiled again at every start.
 RUN python -m compileall -q services

@@ -4,7 +4,7 @@ PROFILE ?= preview
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: up test lint rinha rinha-floor chaos fuzz bench lock schemas clean
+.PHONY: up test lint rinha rinha-floor chaos fuzz bench lock schemas sbom licences clean
 
 up: $(VENV)/installed
 	@$(RUN) -m sandbox.stack
@@ -17,6 +17,7 @@ lint: $(VENV)/installed
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+	$(RUN) -m deploy.advisories
 
 # LIMITS=compose: under the limits of docker-compose.yml, as control groups.
 rinha: $(VENV)/installed
@@ -40,6 +41,14 @@ bench: $(VENV)/installed
 # The JSON Schemas of the events, generated from the code; a test compares them.
 schemas: $(VENV)/installed
 	$(RUN) -m services.contracts.schema_files
+
+# What is shipped, as CycloneDX: .run/sbom.cdx.json, the same bytes each time for a commit.
+sbom: $(VENV)/installed
+	@$(RUN) -m deploy.sbom
+
+# After `make lock`: docs/licences.md; a test compares it.
+licences: $(VENV)/installed
+	@$(RUN) -m deploy.licences
 
 # After a change of dependencies in pyproject.toml.
 lock: $(VENV)/installed

@@ -1,4 +1,6 @@
-"""CPU of one charge at a processor: through our transport, and as stock httpx would make the same call.
+"""CPU of one charge at a processor: through our transport, over TLS as well, and as stock httpx makes the same call.
+
+``anew``: over TLS on a connection of its own, handshake and all, as after each pause of more than IDLE_S.
 
 User and system time of this whole process; the processor runs in another one. Each
 figure is the lesser of two measurements, so that a disturbance on the machine does not count.
@@ -7,17 +9,23 @@ figure is the lesser of two measurements, so that a disturbance on the machine d
 
 import asyncio
 import resource
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import uvloop
 
+from sandbox.stack.ports import HOST
+from services.access.certificates import make_certificates
+from services.access.processor_access import Shown, verifying
 from services.contracts.stamp import stamp_from_ms, text_of
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import ProcessorTransport
@@ -34,24 +42,38 @@ Call = Callable[[], Awaitable[None]]
 
 
 def run() -> None:
-    """Print microseconds of CPU per call, and the ratio."""
-    with _processor() as url:
-        uvloop.run(_compare(url))
+    """Print microseconds of CPU per call, and the ratios to the first."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = make_certificates(Path(folder), [HOST], of="benchmark")
+        own = ("--certificate", str(files.server), "--key", str(files.key))
+        with _processor() as url, _processor(*own) as tls_url:
+            uvloop.run(_compare(url, tls_url, verifying(files.ca)))
 
 
-async def _compare(url: str) -> None:
+async def _compare(url: str, tls_url: str, tls: ssl.SSLContext) -> None:
     limits = httpx.Limits(max_connections=max(IN_FLIGHT), max_keepalive_connections=max(IN_FLIGHT))
     async with (
         aclosing(ProcessorTransport(idle_max=max(IN_FLIGHT))) as transport,
+        aclosing(ProcessorTransport(idle_max=0)) as forgetful,
         httpx.AsyncClient(trust_env=False, limits=limits, timeout=TIMEOUT_S) as client,
     ):
-        ours = _our_call(ProcessorApi(url, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S))
-        stock = _stock_call(client, f"{url}/payments")
-        print(f"{'in flight':>9} {'ours':>10} {'stock':>10} {'ratio':>7}")
+        calls = {
+            "http": _our_call(_api(url, transport)),
+            "https": _our_call(_api(tls_url, transport, tls)),
+            "anew": _our_call(_api(tls_url, forgetful, tls)),
+            "stock": _stock_call(client, f"{url}/payments"),
+        }
+        print(f"{'in flight':>9} " + " ".join(f"{name:>20}" for name in calls))
         for in_flight in IN_FLIGHT:
-            rounds = [(await _cpu_us(ours, in_flight), await _cpu_us(stock, in_flight)) for _ in range(ROUNDS)]
-            ours_us, stock_us = (min(figures) for figures in zip(*rounds, strict=True))
-            print(f"{in_flight:>9} {ours_us:>7.0f} us {stock_us:>7.0f} us {ours_us / stock_us:>7.3f}", flush=True)
+            rounds = [[await _cpu_us(call, in_flight) for call in calls.values()] for _ in range(ROUNDS)]
+            least = [min(figures) for figures in zip(*rounds, strict=True)]
+            figures = [f"{us:>8.0f} us ({us / least[0]:>6.3f})" for us in least]
+            print(f"{in_flight:>9} " + " ".join(figures), flush=True)
+
+
+def _api(url: str, transport: ProcessorTransport, tls: ssl.SSLContext | None = None) -> ProcessorApi:
+    shown = Shown(tls=tls)
+    return ProcessorApi(url, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S, shown=shown)
 
 
 def _our_call(api: ProcessorApi) -> Call:
@@ -102,9 +124,9 @@ def _now() -> datetime:
 
 
 @contextmanager
-def _processor() -> Iterator[str]:
+def _processor(*flags: str) -> Iterator[str]:
     """Run the sandbox's processor on a free port."""
-    command = [sys.executable, "-m", "sandbox.processor", "--port", "0"]
+    command = [sys.executable, "-m", "sandbox.processor", "--port", "0", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             said = process.stdout.readline() if process.stdout else ""

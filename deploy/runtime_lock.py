@@ -33,11 +33,12 @@ def needed(wanted: set[str], packages: dict[str, str]) -> set[str]:
     found: set[str] = set()
     while found != wanted:
         found = {name for name in wanted if packages[name]}
-        wanted = found | {name for name, block in packages.items() if _askers(block) & found}
+        wanted = found | {name for name, block in packages.items() if askers(block) & found}
     return found
 
 
-def _askers(block: str) -> set[str]:
+def askers(block: str) -> set[str]:
+    """Return who asked for the package of these lines."""
     comment = block.partition("# via")[2]
     return {_spelled(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", comment)}
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import httpx
 
-from services.contracts.stamp import stamp_from_text
+from services.contracts.instant import instant_from_text
 
 LENGTH_MAX = timedelta(days=36_500)  # far longer than there are payments, and a date minus it is still a date
 PORT_MAX = 65_535
@@ -86,13 +86,13 @@ def length_from_text(option: str, text: str) -> timedelta:
     return length
 
 
-def point_from_text(option: str, text: str) -> datetime:
-    """Read a point in time; no zone is UTC.
+def point_from_text(option: str, text: str, *, round_up: bool) -> datetime:
+    """Read a point in time as the service does; ``round_up`` as of ``instant_from_text``.
 
     Raises:
         ValueError: with a sentence that names the option.
     """
     try:
-        return stamp_from_text(text)
-    except (ValueError, OverflowError):
+        return instant_from_text(text, round_up=round_up)
+    except ValueError:
         raise ValueError(f"{option} must be ISO 8601, as 2026-11-22T12:00:00Z, not {text!r}") from None

@@ -10,8 +10,10 @@ import httpx
 
 from tarifa.answers import Accepted, Away, Found, Missing, Negative, NoEvents, Rejected, Summary, TryLater
 from tarifa.documents import NotADocumentError, json_text, payment_from, problem_from, summary_from
+from tarifa.exits import readable_arguments
 from tarifa.periods import Period
 from tarifa.sse import Event, EventTooLongError, Parser
+from tarifa.trust import is_stranger, trusted
 
 ANSWER_WITHIN_S = 16.0  # the service answers within 15, one way or the other
 CONNECT_WITHIN_S = 3.0
@@ -26,15 +28,21 @@ class Service:
     """A client of one service, with an API key where it asks for one.
 
     ``retry_ms`` is what its event stream last asked us to wait before coming again.
+
+    Raises:
+        typer.Exit: it is called over TLS, and TARIFA_CA names a file that cannot be used, which was said.
     """
 
     def __init__(self, url: str, key: str | None, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self.url = url
         self.retry_ms: int | None = None
+        with readable_arguments():
+            verified_by = trusted() if url.startswith("https:") else True
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(answer_within_s, connect=min(CONNECT_WITHIN_S, answer_within_s)),
+            verify=verified_by,
             trust_env=False,  # the proxy of an office knows nothing of 127.0.0.1
         )
 
@@ -138,6 +146,8 @@ class Service:
 
     def _away(self, error: httpx.TransportError) -> Away:
         match error:
+            case httpx.ConnectError() if is_stranger(error):
+                return Away(f"{self.url} is not known to be the service: name its authority's file in TARIFA_CA.")
             case httpx.ConnectError() | httpx.ConnectTimeout():
                 start = "start it with `tarifa up` or `make up`, or say where it is with --url or TARIFA_URL"
                 return Away(f"Nothing listens at {self.url}: {start}.")

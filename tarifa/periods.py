@@ -41,8 +41,8 @@ def period_from_texts(since: str | None, start: str | None, end: str | None, now
         start_at = now - length_from_text("--since", since)
         return Period(start_at.replace(microsecond=start_at.microsecond // _MICROS_PER_MS * _MICROS_PER_MS))
     period = Period(
-        None if start is None else point_from_text("--from", start),
-        None if end is None else point_from_text("--to", end),
+        None if start is None else point_from_text("--from", start, round_up=True),
+        None if end is None else point_from_text("--to", end, round_up=False),
     )
     if period.start and period.end and period.start > period.end:
         raise ValueError("--from must not be after --to")

@@ -6,6 +6,7 @@ import errno
 import gc
 import math
 import signal
+import ssl
 import sys
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -22,7 +23,7 @@ from sandbox.processor.limits import HealthWindow, Limiter
 from sandbox.processor.payment import Malformed
 from sandbox.processor.sabotage import Sabotage
 from sandbox.processor.switchboard import Switchboard
-from sandbox.processor.wire import Connection
+from sandbox.processor.wire import Connection, Header
 
 # Connections that may wait to be accepted: more than any load test opens at once.
 _BACKLOG = 4_096
@@ -43,6 +44,10 @@ class Options:
     waiting_max: int
     health_window_ms: int
     health_held_max: int
+    certificate: Path | None
+    key: Path | None
+    client_ca: Path | None
+    header: Header | None
 
 
 def read_options() -> Options:
@@ -63,7 +68,25 @@ def read_options() -> Options:
     parser.add_argument("--waiting-max", type=_natural, default=500, help="payment calls in line behind these")
     parser.add_argument("--health-window-ms", type=_positive, default=5_000, help="one health call is served in each")
     parser.add_argument("--health-held-max", type=_natural, default=2, help="health calls held for a later window")
-    return Options(**vars(parser.parse_args()))
+    parser.add_argument("--certificate", type=Path, help="a file in PEM: then it speaks https only")
+    parser.add_argument("--key", type=Path, help="the certificate's key")
+    parser.add_argument("--client-ca", type=Path, help="callers must show a certificate that one of these vouches for")
+    parser.add_argument("--header", type=_header, metavar="NAME: VALUE", help="callers must show it, or are told 401")
+    options = Options(**vars(parser.parse_args()))
+    if (options.certificate is None) != (options.key is None) or (options.client_ca and not options.certificate):
+        parser.error("--certificate and --key belong together, and --client-ca needs both")
+    return options
+
+
+def tls_of(options: Options) -> ssl.SSLContext | None:
+    """Return how it shows who it is, and whom it lets in; None: in the clear. Raises OSError: a file cannot be used."""
+    if options.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
+    context.load_cert_chain(options.certificate, options.key)
+    if options.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
@@ -103,11 +126,13 @@ async def serve(options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    door = build(options, loop)
-    server = await loop.create_server(lambda: Connection(door.handle), options.host, options.port, backlog=_BACKLOG)
+    door, tls = build(options, loop), tls_of(options)
+    server = await loop.create_server(
+        lambda: Connection(door.handle, options.header), options.host, options.port, backlog=_BACKLOG, ssl=tls
+    )
     _spare_the_collector()
     port = server.sockets[0].getsockname()[1]
-    print(f"listening on http://{options.host}:{port}", flush=True)
+    print(f"listening on {'https' if tls else 'http'}://{options.host}:{port}", flush=True)
     await stop.wait()
     server.close()
 
@@ -152,6 +177,13 @@ def _natural(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
     return number
+
+
+def _header(text: str) -> Header:
+    name, colon, value = text.partition(":")
+    if not (colon and name.strip() and value.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME: VALUE")
+    return Header(name.strip().lower().encode(), value.strip().encode())
 
 
 def _positive(text: str) -> int:

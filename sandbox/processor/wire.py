@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 import httptools
 
@@ -18,6 +18,7 @@ BODY_BYTES_MAX: Final = 64 * 1024
 PIPELINED_MAX: Final = 1_000
 
 _TOKEN_HEADER: Final = b"x-rinha-token"
+_ADMIN: Final = b"/admin/"
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -42,6 +43,7 @@ def render_head(status: int, headers: list[str]) -> bytes:
 
 _GARBAGE: Final = render(400, b'{"message":"not an HTTP request"}')
 _TOO_LARGE: Final = render(413)
+_NOT_SHOWN: Final = render(401, b'{"message":"the key is missing, or another one"}')
 
 
 class Exchange:
@@ -89,11 +91,22 @@ class DivertedExchange(Exchange):
 Handler: TypeAlias = Callable[[Exchange], None]
 
 
-class Connection(asyncio.Protocol):
-    """One caller's connection; the methods named on_... are the parser's callbacks."""
+class Header(NamedTuple):
+    """A header that callers must show; ``name`` in lower case."""
 
-    def __init__(self, handle: Handler) -> None:
+    name: bytes
+    value: bytes
+
+
+class Connection(asyncio.Protocol):
+    """One caller's connection; the methods named on_... are the parser's callbacks.
+
+    ``wanted``: who does not show it is answered 401, except for admin calls, which have a token of their own.
+    """
+
+    def __init__(self, handle: Handler, wanted: Header | None = None) -> None:
         self._handle = handle
+        self._wanted = wanted
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._unanswered: deque[Exchange] = deque()
@@ -134,9 +147,11 @@ class Connection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the one header that matters; the length is compared first because it nearly always differs."""
+        """Keep the headers that matter; the length is compared first because it nearly always differs."""
         if len(name) == len(_TOKEN_HEADER) and name.lower() == _TOKEN_HEADER:
             self._token = value
+        elif self._wanted is not None and name.lower() == self._wanted.name:
+            self._is_shown = value == self._wanted.value
 
     def on_body(self, body: bytes) -> None:
         """Take (a piece of) the body, up to the bound."""
@@ -152,9 +167,12 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, parser.get_method(), self._target, self._token, self._body)
         exchange.keep_alive = parser.should_keep_alive()
         is_too_large = self._body_length > BODY_BYTES_MAX
+        is_refused = self._wanted is not None and not self._is_shown and not exchange.path.startswith(_ADMIN)
         self._begin()
         self._unanswered.append(exchange)
-        if is_too_large:
+        if is_refused:
+            exchange.answer(_NOT_SHOWN)
+        elif is_too_large:
             exchange.answer(_TOO_LARGE)
         else:
             self._handle(exchange)
@@ -220,6 +238,7 @@ class Connection(asyncio.Protocol):
         self._token = b""
         self._body = b""
         self._body_length = 0
+        self._is_shown = False
 
     def _refuse_garbage(self) -> None:
         """Answer what is not HTTP, in its turn, and read no further: where the next request would start is unknown."""

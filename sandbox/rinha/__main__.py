@@ -11,12 +11,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandbox.rinha import docker, figures, floor, profile
-from sandbox.rinha.backend import as_found, processes
+from sandbox.rinha.backend import STACK_FOLDER, as_found, processes
 from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.run import Plan, Start, carry_out
 from sandbox.rinha.score import NothingToScoreError
+from sandbox.stack import door
+from sandbox.stack.options import http_url
+from services.contracts.setting import SettingError, flag
 
+PORT = 9999
 RESULTS = Path(".run") / "rinha"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 ENGINES: dict[str, Start] = {"processes": processes, "docker": docker.compose}
@@ -51,11 +55,22 @@ def plan_from(arguments: list[str]) -> Plan:
         )
     return Plan(
         profile=chosen,
-        targets=Targets(_local(options.base_url), dict(zip(profile.PROCESSORS, urls, strict=True))),
+        targets=_targets(options, dict(zip(profile.PROCESSORS, urls, strict=True))),
         folder=options.out or RESULTS / chosen.name,
         start=as_found if options.no_stack else ENGINES[_engine()],
         floor=floor.ENGINE_FILE if _engine() == "docker" else floor.FILE,
     )
+
+
+def _targets(options: argparse.Namespace, processors: dict[str, str]) -> Targets:
+    try:
+        is_tls = flag(os.environ, "TLS")
+    except SettingError as error:
+        raise CannotRunError(str(error)) from None
+    if is_tls and _engine() == "docker":
+        raise CannotRunError("TLS must be 0 with ENGINE=docker: it loads docker-compose.yml, the challenge's form.")
+    known = door.authority(STACK_FOLDER.resolve()) if is_tls else None
+    return Targets(_local(options.base_url or http_url(PORT, tls=is_tls)), processors, known)
 
 
 def _engine() -> str:
@@ -69,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.rinha", description="Run a load test of the challenge.")
     parser.add_argument("profile", help=f"one of: {', '.join(profile.names())}")
     parser.add_argument("--no-stack", action="store_true", help="test what is already up (make up, or another backend)")
-    parser.add_argument("--base-url", default="http://127.0.0.1:9999", help="the backend (%(default)s)")
+    parser.add_argument("--base-url", help=f"the backend ({http_url(PORT, tls=False)}; https with TLS=1)")
     parser.add_argument(
         "--processors",
         default="http://127.0.0.1:8001,http://127.0.0.1:8002",

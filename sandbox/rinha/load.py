@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,10 +22,15 @@ JOURNAL = "journal.ndjson"
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where the load goes."""
+    """Where the load goes. ``authority``: the file by which the backend is known, where it is called over TLS."""
 
     backend: str
     processors: dict[str, str]
+    authority: Path | None = None
+
+    def known_by(self) -> ssl.SSLContext:
+        """Return what verifies the backend; where no file is named, by what this machine knows."""
+        return ssl.create_default_context(cafile=self.authority)
 
 
 def find_k6() -> Path:
@@ -57,6 +63,8 @@ def running(k6: Path, profile: Profile, targets: Targets, folder: Path) -> Itera
     }
     (folder / JOURNAL).write_bytes(b"")  # k6 appends
     environment = {"RUN": json.dumps(run)}
+    if targets.authority is not None:
+        environment["SSL_CERT_FILE"] = str(targets.authority)
     with started(command, log=folder / "k6.log", environment=environment, stop_within_s=STOP_WITHIN_S) as process:
         yield process
 

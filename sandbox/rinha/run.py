@@ -45,10 +45,16 @@ def carry_out(plan: Plan) -> Result:
     """Run the load test and write its report; raises `CannotRunError` or `NothingToScoreError`."""
     k6 = load.find_k6()
     plan.folder.mkdir(parents=True, exist_ok=True)
-    client = httpx.Client(
-        base_url=plan.targets.backend, headers=api_key.headers(), timeout=LOOK_EVERY_S, trust_env=False
-    )
-    with client, plan.start(plan.profile, plan.folder) as backend:
+    with (
+        plan.start(plan.profile, plan.folder) as backend,
+        httpx.Client(
+            base_url=plan.targets.backend,
+            headers=api_key.headers(),
+            verify=plan.targets.known_by(),
+            timeout=LOOK_EVERY_S,
+            trust_env=False,
+        ) as client,
+    ):
         if settled(client) is None:
             raise CannotRunError(
                 f"No summary from {plan.targets.backend}: is the backend up? (make up, or without --no-stack)"

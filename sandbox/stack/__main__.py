@@ -4,32 +4,38 @@ import os
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 
-from sandbox.stack import balancer, cgroups, clients, keys, limited, limits, nats, options, plan, ports, run_dir
+from sandbox.stack import balancer, cgroups, clients, door, keys, limited, limits, nats, options, plan, ports, run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.readiness import Readiness
 from sandbox.stack.supervisor import Supervisor, stop_with_stdin
+from services.access.processor_access import processor_access
+from services.contracts.processor import processors_from_text
 from services.contracts.setting import SettingError
 
 
 def main() -> int:
-    """Run the stack; 0 if it was asked to stop, 1 with a sentence if it could not start or go on."""
+    """Run the stack; 0 if it was asked to stop; with a sentence 1 if it cannot start or go on, 2 for a bad setting."""
     console = Console(sys.stdout)
     try:
         wanted = options.read(sys.argv[1:], os.environ)
+        # Wrong ones fail here, and not in five deaths of a dispatcher.
+        processor_access(os.environ, processors_from_text(wanted.processors))
         # Before anything is touched: what runs there, a stack of ours or anything else, is not to be disturbed.
         ports.check(plan.ports(wanted))
         with run_dir.claimed(wanted.run_dir):
             return _run(wanted, console)
     except (StackError, SettingError) as error:
         console.say(str(error))
-        return 1
+        return 1 if isinstance(error, StackError) else 2
     except KeyboardInterrupt:  # before there was anything to stop
         return 0
 
 
 def _run(wanted: options.Options, console: Console) -> int:
     nginx = balancer.find_nginx() if wanted.nginx_wanted else None
+    if wanted.tls and nginx is None:
+        raise StackError("TLS=1 needs nginx: apt-get install nginx-light")
     sockets = plan.socket_paths(wanted) if nginx else {}
     if wanted.keep:
         nats.refuse_other_store(wanted.run_dir, wanted.nodes)
@@ -40,11 +46,14 @@ def _run(wanted: options.Options, console: Console) -> int:
         nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, known=known)
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
-        balancer.write_conf(wanted.run_dir / "balancer", listen=balancer.listen(wanted.http_port), upstreams=upstreams)
+        listen = balancer.listen(wanted.http_port, tls=door.make(wanted), nginx=nginx)
+        balancer.write_conf(wanted.run_dir / "balancer", listen=listen, upstreams=upstreams)
     with (
         _limits(wanted, plan.stages(wanted, nginx)) as stages,
         run_dir.room_for_sockets(sockets.values()),
-        closing(Readiness(wanted.http_url, sockets)) as readiness,
+        closing(
+            Readiness(wanted.http_url, sockets, door.known_by(wanted.run_dir) if wanted.tls else None)
+        ) as readiness,
     ):
         console.say(clients.place(wanted.api_keys, wanted.http_port))
         supervisor = Supervisor(stages, wanted.run_dir, console)

@@ -4,6 +4,7 @@ import os
 import queue
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -15,12 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.stack import keys, metered, ports
+from sandbox.stack import door, keys, metered, ports
 from sandbox.stack.errors import StackError
-from sandbox.stack.options import is_open
+from sandbox.stack.options import http_url, is_open
 from sandbox.stack.parts import LOOK_EVERY_S, Parts
 from sandbox.stack.ports import HOST
 from services.access.admittance import Admittance, admittance
+from services.contracts import setting
 from services.contracts.permissions import ADMIN, OPERATOR
 
 _TOP = Path(__file__).parents[2]
@@ -58,7 +60,8 @@ class Stack(Parts):
     ) -> None:
         self._own_dir = run_dir is None
         self.log_lines: deque[str] = deque(maxlen=_LINES_MAX)
-        self._env = {**os.environ, **(env or {})}
+        # Whoever has a stack speaks plain HTTP to it, unless it says otherwise here.
+        self._env = {**os.environ, "TLS": "", **(env or {})}
         folder = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
         super().__init__(folder, nats_nodes=int(self._env.get("NATS_NODES") or 1))
         self.ports = ports.of_a_stack(self.nats_nodes, not_ports)
@@ -79,7 +82,17 @@ class Stack(Parts):
     @property
     def http_url(self) -> str:
         """Where clients come in."""
-        return f"http://{HOST}:{self.ports['http']}"
+        return http_url(self.ports["http"], tls=self.is_tls)
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether clients come in over HTTPS only, as TLS=1 says."""
+        return setting.flag(self._env, "TLS")
+
+    @property
+    def known_by(self) -> ssl.SSLContext | bool:
+        """What a client of httpx must verify the door by."""
+        return door.known_by(self.run_dir) if self.is_tls else True
 
     @property
     def nats_url(self) -> str:

@@ -65,6 +65,7 @@ class Options:
     keep: bool
     log_level: str
     limits_wanted: bool  # those of docker-compose.yml
+    tls: bool  # clients come in over HTTPS only
 
     @property
     def processors(self) -> str:
@@ -105,7 +106,7 @@ class Options:
     @property
     def http_url(self) -> str:
         """Return where clients come in."""
-        return f"http://{HOST}:{self.http_port}"
+        return http_url(self.http_port, tls=self.tls)
 
 
 def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
@@ -130,6 +131,9 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     nats_nodes = setting.text_as(env, "NATS_NODES", "1", nats_nodes_from_text)
     if limits and nats_nodes != 1:
         raise setting.SettingError("NATS_NODES must be 1 under the limits of docker-compose.yml")
+    tls = setting.flag(env, "TLS")
+    if limits and tls:
+        raise setting.SettingError("TLS must be 0 under the limits of docker-compose.yml")
     return Options(
         http_port=flags.http,
         nats_port=flags.nats,
@@ -155,7 +159,13 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         # Services say at INFO that they are ready; a quieter level would leave the stack waiting for that.
         log_level="DEBUG" if env.get("LOG_LEVEL", "").strip().upper() == "DEBUG" else "INFO",
         limits_wanted=bool(limits),
+        tls=tls,
     )
+
+
+def http_url(port: int, *, tls: bool) -> str:
+    """Return where clients come in."""
+    return f"http{'s' if tls else ''}://{HOST}:{port}"
 
 
 def is_open(env: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stack import balancer, clients, keys, nats, run_dir
+from sandbox.stack import balancer, clients, door, keys, nats, run_dir
 from sandbox.stack.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
 from sandbox.stack.ports import HOST
 
@@ -60,12 +60,13 @@ def ports(options: Options) -> dict[str, int]:
 
 def places(options: Options, nginx: Path | None) -> list[str]:
     """Return the lines that say where everything is."""
-    door = "nginx before" if nginx else "no nginx here: one port shared by"
+    before = "nginx before" if nginx else "no nginx here: one port shared by"
     processors = options.processors.replace(",", "\n           ")
     given = " (as given: the stack starts none of its own)" if options.processors_given else ""
     elsewhere = f"\n           services use {options.nats_url}" if options.nats_url_given else ""
     return [
-        f"http       {options.http_url} ({door} {' and '.join(ingresses(options))})",
+        f"http       {options.http_url} ({before} {' and '.join(ingresses(options))})",
+        *door.places(options),
         f"nats       {_servers(options)}{elsewhere}",
         clients.place(options.api_keys, options.http_port),
         *keys.places(options),

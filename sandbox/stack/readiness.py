@@ -1,5 +1,6 @@
 """Whether a payment would be accepted and counted: asked of each instance by itself, then through the balancer."""
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,14 +13,16 @@ _PATIENCE_S = 2.0
 class Readiness:
     """Asks ``/readyz`` at every door."""
 
-    def __init__(self, http_url: str, sockets: Mapping[str, Path]) -> None:
+    def __init__(self, http_url: str, sockets: Mapping[str, Path], tls: ssl.SSLContext | None = None) -> None:
         self._clients = {
             name: httpx.Client(
                 base_url="http://ingress", transport=httpx.HTTPTransport(uds=str(path)), timeout=_PATIENCE_S
             )
             for name, path in sockets.items()
         }
-        self._clients[http_url] = httpx.Client(base_url=http_url, trust_env=False, timeout=_PATIENCE_S)
+        self._clients[http_url] = httpx.Client(
+            base_url=http_url, trust_env=False, timeout=_PATIENCE_S, verify=tls or True
+        )
 
     def unready(self) -> list[str]:
         """Return the doors behind which something is not ready."""

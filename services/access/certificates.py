@@ -1,4 +1,4 @@
-"""Certificates for the servers of a bus that nobody else needs to trust: an authority of its own and what it signs.
+"""Certificates for the bus or for the door, which nobody else needs to trust: an authority and what it signs.
 
 The authority's key is not kept: whoever reads the folder can be the server, but cannot vouch for another one. Only the
 programs that make secrets import this: it takes 8 MiB, and a service needs none of it.
@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from services.access.secret_file import FOLDER_MODE, write_secret
 
+BUS, DOOR = "bus", "door"
 VALID = timedelta(days=397)
 RENEWED_BEFORE = timedelta(days=60)
 CLOCKS_APART = timedelta(hours=1)
@@ -27,7 +28,7 @@ CLOCKS_APART = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files: the authority's certificate, for NATS_CA; the servers' own certificate and its key."""
+    """Files: the authority's certificate, for those who come, as NATS_CA; the servers' own certificate and its key."""
 
     ca: Path
     server: Path
@@ -39,10 +40,11 @@ def paths(folder: Path) -> Certificates:
     return Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
 
 
-def make_certificates(folder: Path, hosts: Sequence[str]) -> Certificates:
+def make_certificates(folder: Path, hosts: Sequence[str], *, of: str = BUS) -> Certificates:
     """Return those of a folder; where one is missing or ends soon, or a host is new, all are made anew.
 
     ``hosts``: names and addresses by which clients, and servers among themselves, come to the servers.
+    ``of``: what they are for, as people read it in them.
 
     Raises:
         ValueError, OSError: what is there cannot be read, or the folder cannot be written.
@@ -50,7 +52,7 @@ def make_certificates(folder: Path, hosts: Sequence[str]) -> Certificates:
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     found = paths(folder)
     if not _lasts(found, hosts):
-        _make(found, hosts)
+        _make(found, hosts, of)
     return found
 
 
@@ -63,9 +65,9 @@ def _lasts(found: Certificates, hosts: Sequence[str]) -> bool:
     return is_named and certificate.not_valid_after_utc - datetime.now(UTC) > RENEWED_BEFORE
 
 
-def _make(found: Certificates, hosts: Sequence[str]) -> None:
+def _make(found: Certificates, hosts: Sequence[str], of: str) -> None:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name, name = _named("Tarifa's bus"), _named("nats-server")
+    ca_name, name = _named(f"Tarifa's {of}"), _named(f"{of} of Tarifa")
     ca = _builder(ca_name, ca_name, ca_key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     # Servers of a cluster are clients of one another.
     both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])

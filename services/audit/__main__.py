@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.audit.adapters.processor import ProcessorRecords, client
+from services.audit.adapters.processor import records_of
 from services.audit.adapters.progress import progress
 from services.audit.adapters.streams import JetStreamStreams
 from services.audit.command import connected, run
@@ -24,8 +24,10 @@ async def audit() -> int:
     """Audit the period of the command line; findings and summary go to stdout."""
     settings = audit_settings(sys.argv[1:], os.environ, datetime.now(UTC))
     records = Records(settings.period)
-    async with connected(settings.bus, "audit") as bus, client() as http:
-        processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
+    async with (
+        connected(settings.bus, "audit") as bus,
+        records_of(settings.bus.processors, settings.access) as processors,
+    ):
         pace = Pace(settings.rate, now_s=time.monotonic, sleep=asyncio.sleep)
         with progress(time.monotonic) as shown:
             report = await Auditing(

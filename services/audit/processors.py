@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from services.audit.command import connected, run
-from services.audit.core.roster_words import MEANS, MOVED, documents, lines, refusal
+from services.audit.core.roster_words import MEANS, MOVED, WITHOUT_CREDENTIALS, documents, lines, refusal
 from services.audit.settings import ProcessorsSettings, processors_settings
 from services.contracts.roster import ProcessorEntry, moved
 from services.records.processors import ProcessorBucket, entries_of
@@ -26,7 +26,7 @@ async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     settings = processors_settings(arguments, env)
     async with connected(settings.bus, "processors") as bus:
         bucket = ProcessorBucket(bus)
-        return await (_list(bucket, settings) if settings.name is None else _move(bucket, settings.name, settings.url))
+        return await (_list(bucket, settings) if settings.name is None else _move(bucket, settings.name, settings))
 
 
 async def _list(bucket: ProcessorBucket, settings: ProcessorsSettings) -> int:
@@ -37,7 +37,8 @@ async def _list(bucket: ProcessorBucket, settings: ProcessorsSettings) -> int:
     return EXIT_DONE
 
 
-async def _move(bucket: ProcessorBucket, name: str, url: str) -> int:
+async def _move(bucket: ProcessorBucket, name: str, settings: ProcessorsSettings) -> int:
+    url = settings.url
     why = refusal(entries_of(await bucket.read()), name, url)
     if why is not None:
         _say(f"Not moved: {why}.")
@@ -49,6 +50,8 @@ async def _move(bucket: ProcessorBucket, name: str, url: str) -> int:
     await bucket.change(name, to_url)
     _say(MEANS)
     _say(MOVED.format(name=name, url=url))
+    if settings.access.lacks(url):
+        _say(WITHOUT_CREDENTIALS.format(url=url))
     return EXIT_DONE
 
 

@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 
 from services.audit.adapters.operator import OPTION, operator
-from services.audit.adapters.processor import ProcessorRecords, client
+from services.audit.adapters.processor import records_of
 from services.audit.adapters.release_records import ReleaseRecords
 from services.audit.command import connected, run
 from services.audit.flow.asking import Asking, Pace
@@ -25,8 +25,10 @@ EXIT_NOT_RELEASED = 1
 async def release() -> int:
     """Release the payment of the command line, if that may be and the operator wants it."""
     settings = release_settings(sys.argv[1:], os.environ, OPTION)
-    async with connected(settings.bus, "release") as bus, client() as http:
-        processors = {known.name: ProcessorRecords(known.url, http) for known in settings.bus.processors}
+    async with (
+        connected(settings.bus, "release") as bus,
+        records_of(settings.bus.processors, settings.access) as processors,
+    ):
         names = tuple(processors)
         is_released = await Releasing(
             records=ReleaseRecords(bus),

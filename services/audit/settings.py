@@ -5,13 +5,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from services.access.processor_access import ProcessorAccess, processor_access
 from services.audit.core.period import Period, time_from_text
 from services.bus.settings import BusSettings, bus_settings
+from services.contracts.instant import instant_from_text
 from services.contracts.processor import check_url
-from services.contracts.stamp import stamp_from_text
 
 RATE_DEFAULT = 50.0
 RATE_MOST = 10_000.0
@@ -23,9 +25,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """``rate``: calls a second to all processors together."""
+    """``access``: what processors are shown; ``rate``: calls a second to all of them together."""
 
     bus: BusSettings
+    access: ProcessorAccess
     period: Period
     rate: float
     as_json: bool
@@ -33,9 +36,13 @@ class AuditSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """``accepted_id``: whose risk was accepted by option; None: ask the person."""
+    """``access``: what processors are shown.
+
+    ``accepted_id``: whose risk was accepted by option; None: ask the person.
+    """
 
     bus: BusSettings
+    access: ProcessorAccess
     payment_id: str
     to: str
     reason: str
@@ -44,9 +51,10 @@ class ReleaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorsSettings:
-    """``name`` is to be moved to ``url``; None: the processors are listed."""
+    """``name`` is to be moved to ``url``; None: the processors are listed. ``access``: what processors are shown."""
 
     bus: BusSettings
+    access: ProcessorAccess
     name: str | None
     url: str
     as_json: bool
@@ -72,9 +80,12 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
         description="Asks every processor for every payment of a period, and names each difference. Changes nothing.",
         epilog="Exit status: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete.",
     )
-    stamp = _argument(stamp_from_text, "must be ISO 8601, as 2026-11-22T12:00:00Z")
-    parser.add_argument("--from", dest="start", type=stamp, metavar="STAMP", help="first acceptedAt; no zone is UTC")
-    parser.add_argument("--to", dest="end", type=stamp, metavar="STAMP", help="last acceptedAt")
+    first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
+    how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
+    parser.add_argument(
+        "--from", dest="start", type=_argument(first, how), metavar="STAMP", help="first acceptedAt; no zone is UTC"
+    )
+    parser.add_argument("--to", dest="end", type=_argument(last, how), metavar="STAMP", help="last acceptedAt")
     parser.add_argument("--last", type=_argument(time_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
     parser.add_argument("--rate", type=_argument(_rate), default=RATE_DEFAULT, metavar="N", help="calls a second (50)")
     parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary last")
@@ -84,7 +95,8 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
     if given.start and given.end and given.start > given.end:
         parser.error("--from must not be after --to")
     period = Period(now - given.last) if given.last else Period(given.start, given.end)
-    return AuditSettings(bus_settings(env), period, given.rate, given.json)
+    bus = bus_settings(env)
+    return AuditSettings(bus, processor_access(env, bus.processors), period, given.rate, given.json)
 
 
 def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: str) -> ReleaseSettings:
@@ -107,7 +119,9 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     given = parser.parse_args(arguments)
     if given.accepted_id not in {None, given.payment_id}:
         parser.error(f"{option} names another payment")
-    return ReleaseSettings(bus_settings(env), given.payment_id, given.to, given.reason, given.accepted_id)
+    bus = bus_settings(env)
+    access = processor_access(env, bus.processors)
+    return ReleaseSettings(bus, access, given.payment_id, given.to, given.reason, given.accepted_id)
 
 
 def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ProcessorsSettings:
@@ -125,10 +139,10 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     move = commands.add_parser("move", help="say that a processor is the same one at another address")
     move.add_argument("name", metavar="NAME")
-    move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as http://host:port")
+    move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as https://host:port")
     given = parser.parse_args(arguments)
     name, url = (given.name, given.to) if given.command else (None, "")
-    return ProcessorsSettings(bus_settings(env), name, url, given.json)
+    return ProcessorsSettings(bus_settings(env), processor_access(env), name, url, given.json)
 
 
 def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupSettings:

@@ -83,7 +83,7 @@ USERS: dict[str, Permissions] = {
     INGRESS: Permissions(
         publish=(
             *ROUND_TRIP,
-            *(subjects.accepted("*"), subjects.pulse(INGRESS, "*"), PURGE),
+            *(subjects.accepted("*"), subjects.pulse(INGRESS, "*"), subjects.readiness("*"), PURGE),
             *(subjects.LEDGER_SUMMARY, subjects.DISPATCHER_PAYMENT),
             *_state_of(*STREAMS),
             # No Direct Get of what it writes itself: "answered" to settlements.settled.> that would be a settlement.

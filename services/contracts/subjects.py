@@ -65,6 +65,11 @@ def snapshot_chunk(generation: int, number: int) -> str:
     return f"ledger.snapshots.chunk.{generation}.{number}"
 
 
+def readiness(instance: str) -> str:
+    """Return the subject to which an instance of ingress stores something, to find out whether that can be done."""
+    return f"$KV.{LEASES}.ready.{instance}"
+
+
 def dispatcher_stored(owner: str) -> str:
     """Return the subject on which one dispatcher process is asked what it has stored."""
     return f"dispatcher.stored.{owner}"

@@ -17,6 +17,7 @@ from services.bus.pulse import send_pulses
 from services.bus.settings import name_of_process
 from services.bus.streams import ensure_streams
 from services.contracts import subjects
+from services.dispatcher.adapters.access import follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
 from services.dispatcher.adapters.clock import SystemClock
@@ -99,7 +100,12 @@ async def _settle(
     assignments = AssignmentStream(bus, instance, is_met=lambda: stream.is_open)
     pollers = HealthPollers(bus, clock, name_of_process())
     charging = Charging(
-        transport=transport, call_timeout_s=config.call_timeout_s, traffic=traffic, tally=tally, pollers=pollers
+        transport=transport,
+        access=config.access,
+        call_timeout_s=config.call_timeout_s,
+        traffic=traffic,
+        tally=tally,
+        pollers=pollers,
     )
     roster = Roster(bus, assignments, log_read, charging.charge_at, may_be_asked)
 
@@ -162,7 +168,7 @@ async def _settle(
     mark = partial(_mark, bus, clock, stop)
     work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
-    work += [bus.watch(), send_pulses(bus, pulse)]
+    work += [bus.watch(), send_pulses(bus, pulse), follow_access(os.environ, config.access, charging.show)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_mark_and_raise(part, flow, mark)) for part in work]
         log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.access.processor_access import ProcessorAccess, processor_access
 from services.bus.settings import BusSettings, bus_settings
 from services.contracts.setting import SettingError, seconds, whole
 from services.dispatcher.core.route import Rules
@@ -12,10 +13,12 @@ from services.dispatcher.core.route import Rules
 class Settings:
     """``rules`` are the router's; ``ack_wait_s`` is how long a delivery may be silent.
 
+    ``access``: what processors are shown.
     ``is_synced``: nats-server syncs each message before its PubAck; ``books_within_s``: how long a POST may take.
     """
 
     bus: BusSettings
+    access: ProcessorAccess
     rules: Rules
     call_timeout_s: float
     ack_wait_s: int
@@ -30,8 +33,10 @@ def settings(env: Mapping[str, str]) -> Settings:
         SettingError: names the variable that is wrong.
     """
     call_timeout_s = seconds(env, "CALL_TIMEOUT_S", 10, least=0.05, most=600)
+    bus = bus_settings(env)
     return Settings(
-        bus=bus_settings(env),
+        bus=bus,
+        access=processor_access(env, bus.processors),
         rules=Rules(
             settle_within_ms=seconds(env, "SETTLE_WITHIN_S", 10, least=0, most=86_400) * 1000,
             spill_after_ms=seconds(env, "SPILL_AFTER_S", 1, least=0, most=86_400) * 1000,

@@ -47,12 +47,11 @@ async def ingress(stop: asyncio.Event) -> None:
 async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, stop: asyncio.Event) -> None:
     """Serve until told to stop; NATS is closed only after the last answer."""
     clock = SystemClock()
-    limits = settings.bus.limits
     bus = await connected(settings.bus, "ingress", stop)
     if bus is None:
         return
     try:
-        payments = JetStreamPayments(bus, backlog_max=limits.backlog_max, window_s=limits.idempotency_window_s)
+        payments = JetStreamPayments(bus, settings.bus.limits, settings.bus.instance)
         if not await once_answered(payments.open, stop):
             return
         story = Ingress(

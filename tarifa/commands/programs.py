@@ -237,4 +237,4 @@ def become(module: str, arguments: list[str], settings: Mapping[str, str | None]
     environment = {**os.environ, **{name: value for name, value in settings.items() if value is not None}}
     os.chdir(TOP)
     # Under the same process id: no middleman between it and a signal, or its exit code.
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606  # modules of ours

@@ -25,6 +25,7 @@ INGRESSES = ("ingress-1", "ingress-2")
 CPUS_MAX = Decimal("1.5")
 MEMORY_MAX_BYTES = 350 * 1024**2
 NATS_CPUS_MIN = Decimal("0.45")
+PIDS_MAX = 256
 
 # What each program reads of its environment, beside LOG_LEVEL, which all read alike.
 READERS: dict[str, Callable[[Mapping[str, str]], object]] = {
@@ -111,6 +112,44 @@ def test_nothing_is_privileged_replicated_or_of_another_architecture() -> None:
     assert not {"replicas", "privileged", "network_mode"} & keys
 
 
+def every_service() -> list[Any]:
+    """Return each service of each compose file, with what docker-compose.yml says of it first."""
+    found = []
+    for path in sorted(ROOT.glob("docker-compose*.yml")):
+        before = SERVICES if path.name == "docker-compose.closed.yml" else {}
+        for name, said in yaml.safe_load(path.read_text())["services"].items():
+            found.append(pytest.param(merged(before.get(name, {}), said), id=f"{path.name}:{name}"))
+    return found
+
+
+def merged(before: Any, said: Any) -> Any:
+    """Return what compose makes of a value that a later file says too: mappings are one, what else is said replaces."""
+    if not (isinstance(before, dict) and isinstance(said, dict)):
+        return said
+    return {**before, **{key: merged(before.get(key), value) for key, value in said.items()}}
+
+
+@pytest.mark.parametrize("service", every_service())
+def test_no_container_may_do_more_than_it_needs(service: dict[str, Any]) -> None:
+    """A user by number who is not root, no capability, no way to one, a root that cannot be written, few processes."""
+    assert re.fullmatch(r"[1-9]\d*:\d+", service["user"])
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    limits_said = service.get("deploy", {}).get("resources", {}).get("limits", {})
+    assert 0 < service.get("pids_limit", limits_said.get("pids")) <= PIDS_MAX
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & set(service)
+
+
+@pytest.mark.parametrize("service", every_service())
+def test_no_health_check_is_a_line_for_a_shell(service: dict[str, Any]) -> None:
+    """A program and its arguments, of which nothing is read a second time."""
+    test = service.get("healthcheck", {}).get("test", ["CMD", "nothing"])
+    assert test[0] == "CMD"
+    assert test[1] not in {"sh", "bash", "ash", "env"}
+    assert "-c" not in test
+
+
 def test_every_service_is_watched_started_again_and_given_time_to_stop() -> None:
     """No grace is below what the stack gives the same part."""
     wanted = options.read([], {})
@@ -162,9 +201,11 @@ def test_what_a_configuration_includes_lies_beside_it_here_too(service: str, mai
 
 
 def test_the_streams_outlive_their_container() -> None:
-    """The store lies on a named volume."""
-    assert mounted("nats")["/data"] == "streams"
-    assert 'STORE: "/data"' in (ROOT / "deploy/where.conf").read_text()
+    """The store lies on a named volume, at a folder in which any user may write: a new volume takes its mode."""
+    store = mounted("nats")["/var/tmp"]  # noqa: S108  # the volume lies there, and NATS is alone in its container
+    assert store == "streams"
+    for name in ("where.conf", "where.closed.conf"):
+        assert 'STORE: "/var/tmp"' in (ROOT / "deploy" / name).read_text().splitlines()
     assert BACKEND["volumes"]["streams"] == {}
 
 

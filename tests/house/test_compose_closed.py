@@ -1,13 +1,16 @@
 """docker-compose.closed.yml: every service comes with its own key, and the files are those that its one-shot makes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
-from sandbox.stack import nats
+from sandbox.stack import balancer, nats
 from services.access.admittance import admittance
+from services.access.certificates import paths
 from services.contracts.permissions import USERS
 from services.ingress.core.guard import Access
 from services.ingress.settings import ingress_settings
@@ -17,12 +20,15 @@ ROOT = Path(__file__).parents[2]
 OPEN = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 CLOSED = yaml.safe_load((ROOT / "docker-compose.closed.yml").read_text())["services"]
 SECRETS = "/secrets"
+LISTEN = (ROOT / "deploy/listen.tls.conf").read_text()
+NOT_ON_THE_BUS = {"secrets", "keys", "nats", "nginx"}
+DOOR = "door"
 
 
 def made(folder: Path) -> Path:
     """Run the one-shot's command on a folder of this machine; return that folder."""
     command = [sys.executable if word == "python" else word for word in CLOSED["secrets"]["command"]]
-    command = [str(folder) if word == SECRETS else word for word in command]
+    command = [{SECRETS: str(folder), "/door": str(folder / DOOR)}.get(word, word) for word in command]
     subprocess.run(command, check=True, cwd=ROOT, env={"ALLOW_PURGE": "1", "PATH": ""})
     return folder
 
@@ -31,7 +37,7 @@ def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path:
     """By the name of its service; what it names is there, and is taken."""
     folder = made(tmp_path / "secrets")
     for name, service in CLOSED.items():
-        if name in {"secrets", "keys", "nats"}:
+        if name in NOT_ON_THE_BUS:
             continue
         env = service["environment"]
         module = OPEN[name]["command"][-1].removeprefix("services.")
@@ -42,7 +48,7 @@ def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path:
         assert known.key is not None
         assert known.tls is not None
     speaks_nats = {name for name, service in OPEN.items() if "NATS_URL" in service.get("environment", {})}
-    assert speaks_nats | {"secrets", "keys", "nats"} == set(CLOSED)
+    assert speaks_nats | NOT_ON_THE_BUS == set(CLOSED)
 
 
 def test_every_instance_asks_for_the_keys_that_the_one_shot_makes_room_for(tmp_path: Path) -> None:
@@ -71,7 +77,7 @@ def test_the_server_takes_what_is_made_for_it(tmp_path: Path) -> None:
         [nats.binary(), "-t", "-c", tmp_path / "nats.conf"], capture_output=True, text=True, check=False
     )
     assert tried.returncode == 0, tried.stderr
-    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
     assert {name for name, mode in modes.items() if mode == 0o640} == {
         *("users.conf", "ca.pem", "server.pem", "server.key"),
     }
@@ -87,6 +93,33 @@ def test_it_syncs_as_its_dispatcher_is_told() -> None:
 def test_what_is_made_stays_at_the_next_start(tmp_path: Path) -> None:
     """Or every service would be a stranger after it."""
     folder = made(tmp_path / "secrets")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     made(folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_door_takes_what_is_made_for_it(tmp_path: Path) -> None:
+    """As nginx reads listen.tls.conf, whichever version it is; the key is for its user alone, who is the image's."""
+    nginx = balancer.find_nginx()
+    if nginx is None:
+        pytest.skip("nginx is not installed; the tests of the balancer fail then where CI=true")
+    volumes = [text.rsplit(":", 2)[:2] for text in CLOSED["nginx"]["volumes"]]
+    inside = {where: what for what, where in volumes}
+    assert inside == {"/etc/tarifa/listen.conf": "./deploy/listen.tls.conf", "/etc/tarifa/door": "${DOOR:-door}"}
+    door = paths(made(tmp_path / "secrets") / DOOR)
+    assert door.key.stat().st_mode & 0o777 == 0o600
+    listen = balancer.listen(9999, tls=door, nginx=nginx)
+    balancer.write_conf(tmp_path / "balancer", listen=listen, upstreams=["127.0.0.1:8080"])
+    command = [*balancer.command(nginx, tmp_path / "balancer"), "-t"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+    assert "[" not in tried.stderr, tried.stderr
+    names = {line.split()[1].rstrip(";") for line in LISTEN.splitlines() if line.startswith("ssl_certificate")}
+    assert names == {"/etc/tarifa/door/server.pem", "/etc/tarifa/door/server.key"}
+    assert {Path(name).name for name in names} == {door.server.name, door.key.name}
+
+
+def test_the_door_is_at_the_published_port_and_watched_over_tls() -> None:
+    """The same port as without TLS."""
+    assert re.findall(r"^listen (\S+) ssl;$", LISTEN, re.MULTILINE) == [OPEN["nginx"]["ports"][0].partition(":")[2]]
+    assert CLOSED["nginx"]["healthcheck"]["test"][-1] == "https://127.0.0.1:9999/readyz"

@@ -4,13 +4,17 @@ The stock client of httpx is good enough here: nothing is charged, and no paymen
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated
 
 import httpx
 from msgspec import Meta, Struct, json
 
+from services.access.processor_access import NOTHING, ProcessorAccess, Shown, hider
 from services.audit.core.answer import Answer, Charged, NotCharged, Unanswered, Unreadable
 from services.contracts.money import cents_of
+from services.contracts.processor import Processor
 from services.contracts.stamp import stamp_from_text
 
 CALL_TIMEOUT_S = 5.0
@@ -27,15 +31,39 @@ class _Recorded(Struct, rename="camel"):
 _recorded = json.Decoder(_Recorded)
 
 
-def client() -> httpx.AsyncClient:
-    """Return a client for all processors. It follows no redirects: another server's word is not the processor's."""
-    return httpx.AsyncClient(timeout=CALL_TIMEOUT_S, trust_env=False, follow_redirects=False)
+def client(shown: Shown) -> httpx.AsyncClient:
+    """Return a client for one processor, to whom alone it shows what it is shown.
+
+    It follows no redirects: another server's word is not the processor's.
+    """
+    return httpx.AsyncClient(
+        timeout=CALL_TIMEOUT_S,
+        trust_env=False,
+        follow_redirects=False,
+        headers=list(shown.headers),
+        verify=shown.tls or True,
+    )
+
+
+@asynccontextmanager
+async def records_of(
+    processors: Iterable[Processor], access: ProcessorAccess
+) -> AsyncIterator[Mapping[str, "ProcessorRecords"]]:
+    """Give what each processor has recorded, by name; connections are closed at the end."""
+    async with AsyncExitStack() as clients:
+        records = {}
+        for each in processors:
+            shown = access.shown_to(each.url)
+            http = await clients.enter_async_context(client(shown))
+            records[each.name] = ProcessorRecords(each.url, http, shown)
+        yield records
 
 
 class ProcessorRecords:
-    """What one processor has recorded; ``url`` without a trailing slash."""
+    """What one processor has recorded; ``url`` without a trailing slash. What it is shown is in no answer."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, http: httpx.AsyncClient, shown: Shown = NOTHING) -> None:
+        self._hide = hider(shown)
         self._url = url
         self._http = http
 
@@ -61,7 +89,7 @@ class ProcessorRecords:
                 body += part
                 if len(body) > BODY_BYTES_MAX:
                     break  # no record of a payment, whatever it is
-            return response.status_code, body
+            return response.status_code, self._hide(body)
 
 
 def _read(payment_id: str, body: bytes) -> Charged | Unreadable:

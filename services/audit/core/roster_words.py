@@ -14,6 +14,10 @@ MEANS = (
     "in PROCESSORS instead."
 )
 
+WITHOUT_CREDENTIALS = (
+    "PROCESSOR_CREDENTIALS, as this command was given it, has none for {url}: dispatchers show it none."
+)
+
 
 def lines(entries: Entries) -> Iterator[str]:
     """Yield one line for each place, the cheapest that takes payments first."""
@@ -41,4 +45,6 @@ def refusal(entries: Entries, name: str, url: str) -> str | None:
     for place in known:
         if place.name != name and address_of(place.url) == address_of(url):
             return f"{url} is where {place.name} is"
+        if place.name == name and place.url.startswith("https:") and not url.startswith("https:"):
+            return f"{name} is called over TLS now, and {url} is in the clear; for another processor, change PROCESSORS"
     return None

@@ -1,7 +1,9 @@
 """The processors that charge now, by generation: called, routed to, counted and polled as the roster says."""
 
+import logging
 from collections.abc import Sequence
 
+from services.access.processor_access import ProcessorAccess
 from services.contracts.roster import Place
 from services.dispatcher.adapters.health import HealthPollers
 from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
@@ -11,6 +13,8 @@ from services.dispatcher.core.traffic import Traffic
 
 HEALTH_TIMEOUT_S = 2.0
 
+log = logging.getLogger("tarifa.dispatcher")
+
 
 class Charging:
     """``processors`` by generation change in place, whenever the roster does."""
@@ -19,12 +23,14 @@ class Charging:
         self,
         *,
         transport: Transport,
+        access: ProcessorAccess,
         call_timeout_s: float,
         traffic: Traffic,
         tally: Tally,
         pollers: HealthPollers,
     ) -> None:
         self._transport = transport
+        self._access = access
         self._call_timeout_s = call_timeout_s
         self._traffic = traffic
         self._tally = tally
@@ -43,9 +49,15 @@ class Charging:
         for place in places:
             known = self.processors.get(place.generation)
             if known is None or known.url != place.url:
-                self.processors[place.generation] = self._api(place.url)
-        current = [place for place in places if place.state != "closing"]
-        self._pollers.poll({place.name: self.processors[place.generation] for place in current})
+                self.processors[place.generation] = self._api(place)
+        self._poll()
+
+    def show(self, access: ProcessorAccess) -> None:
+        """Show other credentials from now on; calls under way end as they began."""
+        self._access = access
+        for place in self.places:
+            self.processors[place.generation] = self._api(place)
+        self._poll()
 
     @property
     def charging(self) -> frozenset[str]:
@@ -58,7 +70,18 @@ class Charging:
             if place.name == processor and place.state != "closing":
                 self._traffic.evidence(place.generation).heard(health)
 
-    def _api(self, url: str) -> ProcessorApi:
+    def _poll(self) -> None:
+        current = [place for place in self.places if place.state != "closing"]
+        self._pollers.poll({place.name: self.processors[place.generation] for place in current})
+
+    def _api(self, place: Place) -> ProcessorApi:
+        if self._access.lacks(place.url):
+            # Perhaps it wants none. Perhaps its URL is spelt in another way there, and it will refuse everything.
+            log.warning("processor.without_credentials", extra={"processor": place.name, "url": place.url})
         return ProcessorApi(
-            url, self._transport, call_timeout_s=self._call_timeout_s, health_timeout_s=HEALTH_TIMEOUT_S
+            place.url,
+            self._transport,
+            call_timeout_s=self._call_timeout_s,
+            health_timeout_s=HEALTH_TIMEOUT_S,
+            shown=self._access.shown_to(place.url),
         )

@@ -12,9 +12,10 @@ import httpx
 import orjson
 from msgspec import Meta, Struct, json
 
+from services.access.processor_access import NOTHING, Shown, hider
 from services.contracts.money import amount_of, cents_of
 from services.contracts.stamp import stamp_from_text, text_of
-from services.dispatcher.adapters.transport import Origin, origin_of
+from services.dispatcher.adapters.transport import NotTrustedError, Origin, origin_of
 from services.dispatcher.core.outcome import (
     Absent,
     Answer,
@@ -88,6 +89,8 @@ class ProcessorApi:
         call_timeout_s: for one request; `charge` may make two.
         health_timeout_s: for the health call, which processors hold back rather than refuse when asked too often.
         speaks_for_itself: whether a 503 is the processor's own; False where a gateway before it may say it.
+        shown: what the processor is shown with every request. No detail that is returned has it, not even where the
+            processor says it back.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class ProcessorApi:
         call_timeout_s: float,
         health_timeout_s: float,
         speaks_for_itself: bool = True,
+        shown: Shown = NOTHING,
     ) -> None:
         self._speaks_for_itself = speaks_for_itself
         self.url = url
@@ -105,9 +109,11 @@ class ProcessorApi:
         self._call_timeout_s = call_timeout_s
         self._health_timeout_s = health_timeout_s
         payments = httpx.URL(f"{url}/payments")
-        self._origin = origin_of(payments)
+        self._origin = origin_of(payments, shown.tls)
+        self._hide = hider(shown)
         # What all requests have in common is put together here, and not anew with each payment.
-        target, host = payments.raw_path, b"HTTP/1.1\r\nHost: %b\r\n" % payments.netloc
+        shows = b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in shown.headers)
+        target, host = payments.raw_path, b"HTTP/1.1\r\nHost: %b\r\n%b" % (payments.netloc, shows)
         self._post_begins = b"POST %b %bContent-Type: application/json\r\ncontent-length: " % (target, host)
         self._get_begins, self._get_ends = b"GET %b/" % target, b" %b\r\n" % host
 
@@ -141,18 +147,18 @@ class ProcessorApi:
             if status == _OK:
                 return _found(payment_id, body)
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
-            return LookupFailed(_told(error))
-        return Absent() if status == _NOT_FOUND else LookupFailed(_detail(status, body))
+            return LookupFailed(self._told(error))
+        return Absent() if status == _NOT_FOUND else LookupFailed(self._detail(status, body))
 
     async def health(self) -> Health | HealthUnread:
         """Ask how the processor is; at most once in 5 s, counted over everyone who asks."""
         try:
             status, body = await self._get("service-health", self._health_timeout_s)
             if status != _OK:
-                return HealthUnread(_detail(status, body))
+                return HealthUnread(self._detail(status, body))
             said = _health_body.decode(body)
         except Exception as error:  # noqa: BLE001 (a processor that cannot be asked has no known health)
-            return HealthUnread(_told(error))
+            return HealthUnread(self._told(error))
         return Health(said.failing, said.min_response_time)
 
     async def _post(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Reply:
@@ -163,15 +169,21 @@ class ProcessorApi:
         try:
             status, body = await self._transport.exchange(self._origin, wire, self._call_timeout_s)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return NotSent(_told(error))
+            return NotSent(self._told(error), misconfigured=isinstance(error, NotTrustedError))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
-            return NoAnswer(_told(error))
-        return Answer(status, _detail(status, body))
+            return NoAnswer(self._told(error))
+        return Answer(status, self._detail(status, body))
 
     async def _get(self, name: str, timeout_s: float) -> tuple[int, bytes]:
         """Ask for what is at /payments/``name``, a UUID or a word: nothing in it needs quoting."""
         wire = b"%b%b%b" % (self._get_begins, name.encode(), self._get_ends)
         return await self._transport.exchange(self._origin, wire, timeout_s)
+
+    def _detail(self, status: int, body: bytes) -> str:
+        return f"{status} {self._hide(body)[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
+
+    def _told(self, error: Exception) -> str:
+        return self._hide(f"{type(error).__name__}: {error}".encode()).decode(errors="replace")
 
 
 def _found(payment_id: str, body: bytes) -> Found:
@@ -181,11 +193,3 @@ def _found(payment_id: str, body: bytes) -> Found:
     if said.correlation_id.lower() != payment_id or cents is None:
         raise ValueError(f"gave {said.correlation_id}, amount {said.amount}")
     return Found(cents, stamp_from_text(said.requested_at))
-
-
-def _detail(status: int, body: bytes) -> str:
-    return f"{status} {body[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

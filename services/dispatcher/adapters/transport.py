@@ -1,7 +1,9 @@
 """Calls over connections of our own, without the objects in which httpx wraps a request and its answer.
 
 ``httpx.ConnectError`` and ``httpx.ConnectTimeout``: not one byte of the request was sent. Whatever else goes wrong,
-known or not, is raised as an exception that leaves open whether the request arrived.
+known or not, is raised as an exception that leaves open whether the request arrived. With TLS too: a handshake that
+fails has carried nothing of the request. One that ended well may fail all the same, where the other end looks at our
+certificate only afterwards (TLS 1.3): the request has left by then, and what became of it is not known.
 An answer is handed out complete or not at all. What a caller must be able to rely on, and why it holds:
 
 - One call is one request on the wire: nothing here repeats, and redirects are not followed.
@@ -13,7 +15,6 @@ An answer is handed out complete or not at all. What a caller must be able to re
 import asyncio
 import ssl
 from collections import defaultdict
-from functools import cache
 from typing import Final, NamedTuple
 
 import httpx
@@ -27,17 +28,34 @@ IDLE_S: Final = 4.0
 
 
 class Origin(NamedTuple):
-    """Where connections go; ``host`` is a name or an address, of IPv6 without brackets."""
+    """Where connections go; ``host`` is a name or an address, of IPv6 without brackets.
+
+    ``tls`` of None is in the clear. With another one it is another origin: what is shown there has changed.
+    """
 
     host: str
     port: int
-    is_tls: bool
+    tls: ssl.SSLContext | None
 
 
-def origin_of(url: httpx.URL) -> Origin:
-    """Return where the requests to a URL go."""
-    is_tls = url.scheme == "https"
-    return Origin(url.host, url.port or (443 if is_tls else 80), is_tls)
+class NotTrustedError(httpx.ConnectError):
+    """TLS did not come about: the other end is not known to be the processor, or does not let us in.
+
+    Nothing was sent, and nothing will be before somebody changes something, here or there.
+    """
+
+
+def origin_of(url: httpx.URL, tls: ssl.SSLContext | None = None) -> Origin:
+    """Return where the requests to a URL go; ``tls``, which https must have, verifies who is there.
+
+    Raises:
+        ValueError: it is https, and nothing says by what to verify it.
+    """
+    if url.scheme != "https":
+        return Origin(url.host, url.port or 80, None)
+    if tls is None:
+        raise ValueError(f"nothing verifies who is at {url}")
+    return Origin(url.host, url.port or 443, tls)
 
 
 class ProcessorTransport:
@@ -64,6 +82,7 @@ class ProcessorTransport:
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: no connection came about, or not in time, and nothing was sent;
                 whatever was asked did not happen.
+            NotTrustedError: the same, as TLS did not come about.
             httpx.ReadTimeout, httpx.ReadError: no complete answer; it may have happened.
         """
         ends_at_s = asyncio.get_running_loop().time() + timeout_s
@@ -116,11 +135,13 @@ class ProcessorTransport:
         loop = asyncio.get_running_loop()
         self._sweep = None
         oldest_s = loop.time() - IDLE_S
-        for idle in self._idle.values():
+        for origin, idle in tuple(self._idle.items()):
             count = next((at for at, each in enumerate(idle) if each.idle_since_s > oldest_s), len(idle))
             for connection in idle[:count]:
                 connection.abort()
             del idle[:count]
+            if not idle:
+                del self._idle[origin]
         if firsts := [idle[0].idle_since_s for idle in self._idle.values() if idle]:
             self._sweep = loop.call_at(min(firsts) + IDLE_S, self._close_old)
 
@@ -131,6 +152,10 @@ async def _connected(origin: Origin, ends_at_s: float) -> Connection:
             return await _to_any(await addresses(origin.host, origin.port), origin)
     except TimeoutError as error:  # ours, or the system's own
         raise httpx.ConnectTimeout("not connected in time") from error
+    except ssl.SSLEOFError as error:  # it was closed in the middle of the handshake, as by a server that stops
+        raise httpx.ConnectError(f"{type(error).__name__}: {error}") from error
+    except ssl.SSLError as error:
+        raise NotTrustedError(f"{type(error).__name__}: {error}") from error
     except (OSError, UnicodeError) as error:  # the latter: a name that no resolver can be asked about
         raise httpx.ConnectError(f"{type(error).__name__}: {error}") from error
 
@@ -138,20 +163,15 @@ async def _connected(origin: Origin, ends_at_s: float) -> Connection:
 async def _to_any(found: Addresses, origin: Origin) -> Connection:
     """Connect to the first address that takes the connection; the last one's failure is told."""
     loop = asyncio.get_running_loop()
-    tls, name = (_tls(), origin.host) if origin.is_tls else (None, None)
+    name = origin.host if origin.tls else None
     failed: OSError = OSError(f"{origin.host} has no address")
     for address in found:
         try:
             _, connection = await loop.create_connection(
-                Connection, address, origin.port, ssl=tls, server_hostname=name
+                Connection, address, origin.port, ssl=origin.tls, server_hostname=name
             )
         except OSError as error:
             failed = error
         else:
             return connection
     raise failed
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()

@@ -5,7 +5,8 @@
 | 2xx, complete | Booked |
 | 409, 422, 500 or 503, and GET gives it | Booked, as GET says |
 | 429; 500 and then GET = 404; 503 likewise, of a processor that speaks for itself | NotBooked |
-| a refused connection, an unresolved name, a connect that timed out | NotBooked |
+| a refused connection, an unresolved name, a connect or a TLS handshake that failed or timed out | NotBooked |
+| no TLS, as who is there cannot be trusted, or does not let us in | NotBooked, and the processor is misconfigured |
 | 400, 413, 415; 409 or 422 and then GET = 404 | Refused |
 | 3xx, other 4xx | NotBooked, and the processor is misconfigured |
 | everything else, and every row above whose GET is not answered | Unknown |
@@ -33,9 +34,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No connection came about: by the exception's type, not one byte of the request left."""
+    """No connection came about: by the exception's type, not one byte of the request left.
+
+    ``misconfigured``: nor will there be one before somebody changes something.
+    """
 
     detail: str
+    misconfigured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,8 @@ _MISCONFIGURED = range(300, 500)
 def outcome_of(reply: Reply) -> Outcome | AskProcessor:
     """Return what a POST's reply means, or that a look-up must say."""
     match reply:
-        case NotSent(detail):
-            return NotBooked(detail)
+        case NotSent(detail, misconfigured):
+            return NotBooked(detail, misconfigured)
         case NoAnswer(detail):
             return Unknown(detail)
         case Answer(status) if status in _SUCCESS:

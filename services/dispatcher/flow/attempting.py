@@ -111,6 +111,8 @@ class Attempting:
                     )
             case NotBooked(detail):
                 log.debug("payment.not_booked", extra={"id": payment.id, "processor": processor, "detail": detail})
+                if outcome.misconfigured:
+                    self._gathered.tell(logging.ERROR, "processor.misconfigured", processor, detail=detail)
                 await self._not_booked(payment, generation)
             case Refused(detail):
                 await self._refused(payment, generation, detail)

@@ -12,6 +12,7 @@ from services.bus.connection import Bus, BusAwayError
 from services.bus.publish import Away, Conflict, Duplicate, Full, store
 from services.bus.publish import Stored as BusStored
 from services.bus.state import stream_state
+from services.bus.streams import StreamLimits
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.durations import Durations
@@ -23,11 +24,19 @@ from services.records.payments import PaymentRecords
 from services.records.settlements import SettlementRecords
 from services.telling import Gathered
 
-TROUBLE_TIMEOUT_S = 1.0
+TROUBLE_TIMEOUT_S = 1.5  # of all that readiness asks; what it stores has as long as a payment
 LOOK_WITHIN_S = 0.5
 STORE_WITHIN_S = 1.0
+# So long after a payment that was not stored, without one that was, the next would not be either: a stream that found
+# no room on the disk stores nothing more until the server is started again, and says nothing of it.
+NOT_STORED_FOR_S = 10.0
+SETTLEMENT_BYTES = 1024  # more than any takes
+# More than the page that the file's last one may have left: what fits in there is stored also on a full disk.
+TRIAL = bytes(16_384)
 
 log = logging.getLogger("tarifa.ingress")
+
+_LEASES = f"KV_{subjects.LEASES}"
 
 Newest = Callable[[str], Awaitable[PaymentSettled | PaymentRefused | None]]
 
@@ -36,17 +45,20 @@ _KNOWN = Known()
 
 
 class JetStreamPayments:
-    """PAYMENTS and SETTLEMENTS behind one port; ``backlog_max`` is what PAYMENTS may hold.
+    """PAYMENTS and SETTLEMENTS behind one port; ``limits`` are those of the streams, ``instance`` is one's own name.
 
     The server remembers an id for one window, and forgets those of acked payments when it is started again. So an id is
     looked up in SETTLEMENTS before it is stored, unless the server certainly remembers them all: where nothing had ever
     been stored at our start, for one window from then, on the connection of then.
     """
 
-    def __init__(self, bus: Bus, *, backlog_max: int, window_s: int) -> None:
+    def __init__(self, bus: Bus, limits: StreamLimits, instance: str) -> None:
         self._bus = bus
-        self._backlog_max = backlog_max
-        self._window_s = window_s
+        self._limits = limits
+        self._instance = instance
+        self._not_stored: tuple[float, int, str] | None = (
+            None  # of the last payment: when, on which connection, and why
+        )
         self._looks_from_s = 0.0  # on the clock of the loop
         self._generation = bus.generation
         self._accepted = PaymentRecords(bus)
@@ -60,7 +72,7 @@ class JetStreamPayments:
         now_s = self._now_s()
         states = [await stream_state(self._bus, stream) for stream in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
         if not any(state.last_seq for state in states):
-            self._looks_from_s = now_s + self._window_s
+            self._looks_from_s = now_s + self._limits.idempotency_window_s
 
     async def run(self) -> None:
         """Know how far SETTLEMENTS has got, until cancelled."""
@@ -96,13 +108,16 @@ class JetStreamPayments:
         self.store_took.add((perf_counter() - begun_s) * 1000)
         match result:
             case BusStored():
+                self._not_stored = None
                 return _STORED
             case Duplicate() | Conflict():
                 return _KNOWN
             case Full(detail):
+                self._not_stored = self._now_s(), self._bus.generation, detail
                 self._gathered.tell(logging.WARNING, "payment.backlog_full", detail=detail)
                 return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
             case Away(detail):
+                self._not_stored = self._now_s(), self._bus.generation, detail
                 return TryLater("nats_away", f"NATS did not confirm: {detail}; {REPEAT_IS_SAFE}")
             case never:
                 assert_never(never)
@@ -157,16 +172,26 @@ class JetStreamPayments:
         return asyncio.get_running_loop().time()
 
     async def trouble(self) -> str | None:
-        """Return why a payment could not be stored now, or None."""
+        """Return why a payment could not be stored and settled now, or None; stores something to find out."""
         try:
             async with asyncio.timeout(TROUBLE_TIMEOUT_S):
-                await self._bus.round_trip(TROUBLE_TIMEOUT_S)
-                messages = (await stream_state(self._bus, subjects.PAYMENTS)).messages
+                subject = subjects.readiness(self._instance)
+                tried = await store(self._bus, _LEASES, subject, TRIAL, timeout_s=STORE_WITHIN_S)
+                if isinstance(tried, Full | Away):
+                    return f"NATS stores nothing: {tried.detail}"
+                waiting = await stream_state(self._bus, subjects.PAYMENTS)
+                settled = await stream_state(self._bus, subjects.SETTLEMENTS)
         except (BusAwayError, ApiError, TimeoutError) as error:
             return f"PAYMENTS: {error or 'no answer in time'}"
-        if messages >= self._backlog_max:
-            return f"PAYMENTS: full, {messages} payments wait"
-        return None
+        if waiting.messages >= self._limits.backlog_max:
+            return f"PAYMENTS: full, {waiting.messages} payments wait"
+        if settled.size_bytes + SETTLEMENT_BYTES > self._limits.settlements_bytes_max:
+            return f"SETTLEMENTS: full, {settled.size_bytes} bytes; what is accepted waits"
+        if self._not_stored is None:
+            return None
+        at_s, generation, detail = self._not_stored
+        is_of_now = generation == self._bus.generation and self._now_s() - at_s < NOT_STORED_FOR_S
+        return f"PAYMENTS: the last payment was not stored: {detail}" if is_of_now else None
 
 
 def _standing(event: PaymentSettled | PaymentRefused) -> Standing:

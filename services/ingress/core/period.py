@@ -1,22 +1,11 @@
 """Which period a summary is asked for: both ends inclusive, an absent end is open, exact to the microsecond."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from services.contracts.stamp import stamp_from_text
+from services.contracts.instant import CHARACTERS_MAX, instant_from_text
 from services.ingress.core.admission import BAD_REQUEST, Rejected
-
-TEXT_CHARACTERS_MAX = 40
-_MICROSECOND = timedelta(microseconds=1)
-
-# What ISO 8601 writes for a date with an optional time; datetime.fromisoformat alone would take any separator.
-_ISO_8601 = re.compile(
-    r"\d{4}-?\d\d-?\d\d"
-    r"(T\d\d(:?\d\d(:?\d\d([.,](?P<micros>\d{1,6})(?P<finer>\d*))?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?",
-    re.ASCII,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +34,9 @@ def _end_of_period(where: str, texts: Sequence[str], *, round_up: bool) -> datet
         return None
     if len(texts) > 1:
         return _bad(f"{where}: is given {len(texts)} times")
-    text = _mended(texts[0])
-    found = _ISO_8601.fullmatch(text) if len(text) <= TEXT_CHARACTERS_MAX else None
-    if found is None:
-        return _not_iso_8601(where, texts[0])
     try:
-        stamp = stamp_from_text(text)
-        # Stamps have microseconds: the first one inside a period that begins between two is the later one.
-        return stamp + _MICROSECOND if round_up and int(found["finer"] or 0) else stamp
-    except (ValueError, OverflowError):  # no such day or hour; or its UTC lies outside the years 1 to 9999
+        return instant_from_text(_mended(texts[0]), round_up=round_up)
+    except ValueError:
         return _not_iso_8601(where, texts[0])
 
 
@@ -66,7 +49,7 @@ def _mended(text: str) -> str:
 
 
 def _not_iso_8601(where: str, text: str) -> Rejected:
-    return _bad(f"{where}: must be ISO 8601, as 2025-07-15T12:34:56.000Z, not {text[:TEXT_CHARACTERS_MAX]!r}")
+    return _bad(f"{where}: must be ISO 8601, as 2025-07-15T12:34:56.000Z, not {text[:CHARACTERS_MAX]!r}")
 
 
 def _bad(detail: str) -> Rejected:

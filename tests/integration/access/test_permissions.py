@@ -29,6 +29,7 @@ PUBLISHED: dict[str, set[str]] = {
     "ledger.snapshots.chunk.1.0": {"ledger"},
     "$KV.processors.default": {"dispatcher", "operator"},
     "$KV.leases.health.default": {"dispatcher"},
+    "$KV.leases.ready.one": {"ingress"},
     f"$KV.bindings.{ANY}": NOBODY,
     "processors.condition": {"dispatcher"},
     "pulse.ingress.one": {"ingress"},

@@ -1,5 +1,6 @@
 """Misbehaving processors on free ports, and the two transports that must lead to the same outcomes."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -16,8 +17,13 @@ async def misbehaving_server() -> AsyncIterator[Serve]:
     """Give a starter of servers, each of which listens once it was awaited."""
     servers: list[MisbehavingServer] = []
 
-    async def serve(post: Script = closes, get: Script = closes, at_once: Script | None = None) -> MisbehavingServer:
-        servers.append(MisbehavingServer(post, get, at_once))
+    async def serve(
+        post: Script = closes,
+        get: Script = closes,
+        at_once: Script | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> MisbehavingServer:
+        servers.append(MisbehavingServer(post, get, at_once, tls))
         await servers[-1].start()
         return servers[-1]
 

@@ -7,6 +7,7 @@ connection is read. The server remembers each complete request that it read, whi
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ class Seen:
     method: str
     path: str
     body: bytes
+    headers: tuple[str, ...] = ()
 
 
 @dataclass
@@ -139,6 +141,7 @@ class MisbehavingServer:
     post: Script
     get: Script = closes
     at_once: Script | None = None
+    tls: ssl.SSLContext | None = None
     seen: list[Seen] = field(default_factory=list)
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
     connections: int = 0
@@ -153,8 +156,8 @@ class MisbehavingServer:
 
     async def start(self) -> None:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening and leave no connection behind."""
@@ -193,4 +196,6 @@ async def _read_request(reader: asyncio.StreamReader) -> Seen:
     head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     method, path, _ = head[0].split(" ")
     lengths = [line for line in head if line.lower().startswith(_EXPECTED_LENGTH)]
-    return Seen(method, path, await reader.readexactly(int(lengths[0].partition(":")[2]) if lengths else 0))
+    return Seen(
+        method, path, await reader.readexactly(int(lengths[0].partition(":")[2]) if lengths else 0), tuple(head[1:-2])
+    )

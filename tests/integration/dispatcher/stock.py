@@ -1,5 +1,6 @@
 """httpx's own transport behind the one call that ours has, to be held against it."""
 
+import ssl
 from typing import cast
 
 import httpx
@@ -13,18 +14,16 @@ _CONNECTIONS_MAX = 16
 class StockTransport:
     """One pool of httpx's, configured as the facts say."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         limits = httpx.Limits(max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX)
-        self._stock = httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+        self._stock = httpx.AsyncHTTPTransport(verify=tls or True, trust_env=False, limits=limits)
 
     async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> tuple[int, bytes]:
         """Take the request apart, have httpx send it, and read the answer up to the limit that ours has."""
         head, _, content = wire.partition(b"\r\n\r\n")
         begins, *lines = head.split(b"\r\n")
         method, target, _ = begins.split(b" ")
-        url = httpx.URL(
-            scheme="https" if origin.is_tls else "http", host=origin.host, port=origin.port, raw_path=target
-        )
+        url = httpx.URL(scheme="https" if origin.tls else "http", host=origin.host, port=origin.port, raw_path=target)
         headers = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
         limits = {"timeout": httpx.Timeout(timeout_s).as_dict()}
         request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content), extensions=limits)

@@ -1,20 +1,54 @@
 """Where it cannot be stored it is not called stored: NATS away, silent, full; and all is well again afterwards."""
 
 import asyncio
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from services.bus.connection import Bus
 from services.bus.publish import Stored, store
 from services.bus.state import stream_state
+from services.bus.streams import ensure_streams
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.contracts.money import Cents
 from services.contracts.summary import Totals
+from tests.conftest import LIMITS
 from tests.integration.ingress.ingress_process import IngressProcess, LedgerStandIn, new_id, payment
 from tests.nats_server import PATIENCE_S, NatsServer, until
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[NatsServer]:
+    """A server whose store has a disk of its own of 16 MiB; skipped where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk needs root: {mounted.stderr.strip()}")
+    # Left to itself the server lets streams reserve three quarters of the disk, and no more.
+    (tmp_path / "nats.conf").write_text("jetstream { max_file_store: 16GB }")
+    server = NatsServer(folder, "-c", str(tmp_path / "nats.conf"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        subprocess.run(["/bin/umount", folder], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Leave no room on a disk."""
+    with (folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
 
 
 def _assert_try_later(answer: httpx.Response, slug: str) -> None:
@@ -115,6 +149,45 @@ async def test_full_stream_is_503(bus: Bus, nats_server: NatsServer, tmp_path: P
             assert (await _until_ready_says(http, "PAYMENTS: full")).status_code == 503
             for payment_id in stored:
                 assert (await http.get(f"/payments/{payment_id}")).status_code == 200
+    finally:
+        ingress.stop()
+
+
+async def test_a_full_disk_is_told_by_readiness_without_any_payment(
+    bus: Bus, small_disk: NatsServer, tmp_path: Path
+) -> None:
+    """Something is stored to find out; after a restart of NATS that has room again, all is well."""
+    full = await Bus.connect(small_disk.url, "fills")
+    await ensure_streams(full, replace(LIMITS, settlements_bytes_max=1 << 20))
+    await LedgerStandIn({"default": Totals(0, 0)}).serve(full)
+    ingress = IngressProcess(tmp_path / "ingress.log", small_disk.url, SETTLEMENTS_BYTES_MAX="1048576").start()
+    try:
+        async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
+            await _until_ready_says(http, '"status":"ready"')
+            fill(small_disk.folder)
+            assert (await _until_ready_says(http, "NATS stores nothing")).status_code == 503
+            assert (await http.post("/payments", json=payment(new_id()))).status_code == 503
+            (small_disk.folder / "filler").unlink()
+            small_disk.restart()
+            assert (await _until_ready_says(http, '"status":"ready"')).status_code == 200
+            assert (await http.post("/payments", json=payment(new_id()))).status_code == 202
+    finally:
+        ingress.stop()
+        await full.close()
+
+
+async def test_full_settlements_are_told_by_readiness(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
+    """Payments are accepted then, and none settles."""
+    await ensure_streams(bus, replace(LIMITS, settlements_bytes_max=1 << 20))
+    await LedgerStandIn({"default": Totals(0, 0)}).serve(bus)
+    ingress = IngressProcess(tmp_path / "ingress.log", nats_server.url, SETTLEMENTS_BYTES_MAX="1048576").start()
+    try:
+        async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
+            await _until_ready_says(http, '"status":"ready"')
+            subject = subjects.settled("default", new_id())
+            while isinstance(await store(bus, subjects.SETTLEMENTS, subject, b"x" * 500), Stored):
+                pass
+            assert (await _until_ready_says(http, "SETTLEMENTS: full")).status_code == 503
     finally:
         ingress.stop()
 

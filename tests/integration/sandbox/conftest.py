@@ -1,11 +1,13 @@
 """What the sandbox's tests need of the machine."""
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from sandbox.stack.balancer import find_nginx
+from tests.integration.sandbox.instances import NAMES, Instance
 
 
 @pytest.fixture
@@ -17,3 +19,14 @@ def nginx_binary() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture
+async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
+    """Return two instances that serve."""
+    both = [Instance(tmp_path / f"{name}.sock") for name in NAMES]
+    for instance in both:
+        await instance.start()
+    yield both
+    for instance in both:
+        await instance.stop()

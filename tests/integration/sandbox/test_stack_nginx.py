@@ -1,109 +1,31 @@
 """The balancer's promises, kept by a real nginx before two small instances on unix sockets."""
 
 import asyncio
-import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from sandbox.stack import balancer, ports
-
-PATIENCE_S = 60.0
-NAMES = ("one", "two")
-
-
-class Instance:
-    """An ingress of a test: answers with its name, or reads a request and drops it, or never answers it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.seen: list[str] = []
-        self.connections = 0
-        self.drops = False
-        self.is_frozen = False
-        self.answer = 202
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def start(self) -> None:
-        """Listen."""
-        self._server = await asyncio.start_unix_server(self._serve, self.path)
-
-    async def stop(self) -> None:
-        """Stop listening, close every connection, and leave the socket's file behind, as a killed process does."""
-        if self._server is not None:
-            self._server.close()
-            for writer in list(self._open):
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
-            self._server = None
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._open.add(writer)
-        with suppress(asyncio.IncompleteReadError, OSError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                length = int(head.partition("content-length:")[2].partition("\r\n")[0] or 0)
-                await reader.readexactly(length)
-                self.seen.append(head)
-                if self.drops:
-                    break
-                if self.is_frozen:
-                    await reader.read()  # until nginx gives it up
-                    break
-                body = self.path.stem.encode()
-                writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (self.answer, len(body), body))
-        self._open.discard(writer)
-        writer.close()
-
-
-@pytest.fixture
-async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
-    """Return two instances that serve."""
-    both = [Instance(tmp_path / f"{name}.sock") for name in NAMES]
-    for instance in both:
-        await instance.start()
-    yield both
-    for instance in both:
-        await instance.stop()
+from tests.integration.sandbox.instances import PATIENCE_S, Instance, balanced
 
 
 @pytest.fixture
 async def client(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client of an nginx that stands before the instances."""
-    port = ports.free(1)[0]
-    folder = tmp_path / "balancer"
-    upstreams = [f"unix:{instance.path}" for instance in instances]
-    balancer.write_conf(folder, listen=balancer.listen(port), upstreams=upstreams)
-    command = balancer.command(nginx_binary, folder)
-    subprocess.run([*command, "-t"], check=True, capture_output=True, timeout=PATIENCE_S)  # noqa: ASYNC221  # at once
-    nginx = await asyncio.create_subprocess_exec(*command)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://{ports.HOST}:{port}", timeout=PATIENCE_S, trust_env=False) as it:
-            await until(lambda: not ports.is_free(port))
-            yield it
-    finally:
-        nginx.send_signal(signal.SIGTERM)
-        await nginx.wait()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is true."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110  # nginx's port cannot be awaited
-            await asyncio.sleep(0.02)
+    async with (
+        balanced(nginx_binary, tmp_path / "balancer", instances) as (_, port),
+        httpx.AsyncClient(base_url=f"http://{ports.HOST}:{port}", timeout=PATIENCE_S, trust_env=False) as it,
+    ):
+        yield it
 
 
 def test_the_configuration_is_accepted_without_a_warning(nginx_binary: Path, tmp_path: Path) -> None:
     """Nginx finds nothing to say about the repository's file with what compose would put beside it."""
     folder = tmp_path / "balancer"
-    balancer.write_conf(folder, listen="9999", upstreams=["127.0.0.1:8080", "127.0.0.1:8081"])
+    balancer.write_conf(folder, listen="listen 9999;\n", upstreams=["127.0.0.1:8080", "127.0.0.1:8081"])
     done = subprocess.run([*balancer.command(nginx_binary, folder), "-t"], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not [line for line in done.stderr.splitlines() if "[" in line], done.stderr

@@ -15,8 +15,8 @@ from sandbox.stack.errors import StackError
 TOP = Path(__file__).parents[3]
 
 
-def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> str:
-    """Run the program, which is to end with exit code 1, and return what it says."""
+def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None, code: int = 1) -> str:
+    """Run the program, which is to end with that exit code, and return what it says."""
     names = ("http", "nats", "monitor", "default", "fallback")
     free = [text for name, port in zip(names, ports.free(5), strict=True) for text in (f"--{name}", str(port))]
     done = subprocess.run(
@@ -28,7 +28,7 @@ def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> 
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (code, "")
     return done.stdout
 
 
@@ -60,7 +60,20 @@ def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:
 
 def test_a_wrong_variable_stops_the_start(tmp_path: Path) -> None:
     """A variable that no service could read is refused before any service is started."""
-    assert refused(tmp_path, env={"DISPATCHERS": "many"}).startswith("DISPATCHERS must be a whole number")
+    assert refused(tmp_path, env={"DISPATCHERS": "many"}, code=2).startswith("DISPATCHERS must be a whole number")
+
+
+def test_credentials_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
+    """By the variable; a dispatcher would die of it again and again."""
+    for name in ("PROCESSOR_CREDENTIALS", "PROCESSOR_CA"):
+        said = refused(tmp_path / "run", env={name: str(tmp_path / "none")})
+        assert said == f"{name} names {tmp_path}/none, which cannot be read: No such file or directory\n"
+
+
+def test_a_door_over_tls_needs_nginx(tmp_path: Path) -> None:
+    """Ingress itself speaks no TLS: nothing is started that would be open to plain HTTP."""
+    said = refused(tmp_path, "--no-nginx", env={"TLS": "1"})
+    assert said == "TLS=1 needs nginx: apt-get install nginx-light\n"
 
 
 def test_a_stack_that_cannot_start_says_why() -> None:

@@ -24,6 +24,7 @@ _STRANGE = (
     "GITHUB_ACTIONS",
     "PY_COLORS",
     "NATS_URL",
+    "TARIFA_CA",
 )
 
 

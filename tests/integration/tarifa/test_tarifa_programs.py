@@ -37,8 +37,8 @@ def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (("up", "--dispatchers", "many"), 1, "DISPATCHERS must be a whole number of processes, not 'many'"),
-        (("up", "--processors", "nonsense"), 1, "PROCESSORS has 'nonsense'"),
+        (("up", "--dispatchers", "many"), 2, "DISPATCHERS must be a whole number of processes, not 'many'"),
+        (("up", "--processors", "nonsense"), 2, "PROCESSORS has 'nonsense'"),
         (("rinha", "nothing"), 2, "There is no profile 'nothing'"),
         (("rinha", "smoke", "--base-url", "http://pay.example"), 2, "http://pay.example is not on this machine"),
         (("chaos", "--minutes", "many"), 2, "MINUTES must be a number of minutes"),

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.access.processor_access import Shown, verifying
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import Origin
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+TLS = verifying(None)
 NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
 BODY = b'{"correlationId":"%b","amount":19.9,"requestedAt":"2025-07-15T12:34:56.789Z"}' % ID.encode()
 
@@ -27,22 +29,33 @@ class Recorder:
 @pytest.mark.parametrize(
     ("url", "origin", "host", "path"),
     [
-        ("http://10.1.2.3:8001", Origin("10.1.2.3", 8001, is_tls=False), b"10.1.2.3:8001", b"/payments"),
-        ("http://processor:80", Origin("processor", 80, is_tls=False), b"processor", b"/payments"),
-        ("https://Processor/v1", Origin("processor", 443, is_tls=True), b"processor", b"/v1/payments"),
-        ("http://[::1]:81/%20", Origin("::1", 81, is_tls=False), b"[::1]:81", b"/%20/payments"),
-        ("http://bücher.de/ü", Origin("bücher.de", 80, is_tls=False), b"xn--bcher-kva.de", b"/%C3%BC/payments"),
+        ("http://10.1.2.3:8001", Origin("10.1.2.3", 8001, None), b"10.1.2.3:8001", b"/payments"),
+        ("http://processor:80", Origin("processor", 80, None), b"processor", b"/payments"),
+        ("https://Processor/v1", Origin("processor", 443, TLS), b"processor", b"/v1/payments"),
+        ("http://[::1]:81/%20", Origin("::1", 81, None), b"[::1]:81", b"/%20/payments"),
+        ("http://bücher.de/ü", Origin("bücher.de", 80, None), b"xn--bcher-kva.de", b"/%C3%BC/payments"),
     ],
 )
-async def test_requests_byte_for_byte(url: str, origin: Origin, host: bytes, path: bytes) -> None:
-    """A charge, the look-up after it and the health call, each with its own time."""
+@pytest.mark.parametrize("headers", [(), (("Authorization", "Bearer x"), ("X-Key", "y"))], ids=["none", "two"])
+async def test_requests_byte_for_byte(
+    url: str, origin: Origin, host: bytes, path: bytes, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """A charge, the look-up after it and the health call, each with its own time, and with what it is shown."""
     recorder = Recorder()
-    api = ProcessorApi(url, recorder, call_timeout_s=10.0, health_timeout_s=2.0)
+    shown = Shown(headers, TLS if url.startswith("https") else None)
+    api = ProcessorApi(url, recorder, call_timeout_s=10.0, health_timeout_s=2.0, shown=shown)
     await api.charge(ID, 1990, NOW)
     await api.health()
+    host += b"\r\nAuthorization: Bearer x\r\nX-Key: y" if headers else b""
     content = b"Content-Type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
     assert recorder.given == [
         (origin, b"POST %b HTTP/1.1\r\nHost: %b\r\n%b" % (path, host, content), 10.0),
         (origin, b"GET %b/%b HTTP/1.1\r\nHost: %b\r\n\r\n" % (path, ID.encode(), host), 10.0),
         (origin, b"GET %b/service-health HTTP/1.1\r\nHost: %b\r\n\r\n" % (path, host), 2.0),
     ]
+
+
+def test_https_is_never_spoken_to_whoever_is_there() -> None:
+    """What verifies the other end must be said."""
+    with pytest.raises(ValueError, match="nothing verifies who is at"):
+        ProcessorApi("https://a", Recorder(), call_timeout_s=10.0, health_timeout_s=2.0)

@@ -41,9 +41,17 @@ def test_three_nats_servers_are_a_cluster_at_ports_in_a_row() -> None:
     assert [node.name for node in options.read([], {}).nodes] == ["nats"]
 
 
+def test_clients_come_in_over_tls_where_that_is_said() -> None:
+    """Not by default, and not under the limits of docker-compose.yml, which has no certificate."""
+    assert options.read([], {"TLS": "1"}).http_url == "https://127.0.0.1:9999"
+    with pytest.raises(SettingError, match="TLS must be 0 under the limits"):
+        options.read([], {"TLS": "1", "LIMITS": "compose"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("TLS", "yes"),
         ("NATS_NODES", "0"),
         ("NATS_NODES", "2"),
         ("NATS_NODES", "three"),

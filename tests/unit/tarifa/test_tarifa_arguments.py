@@ -96,12 +96,14 @@ def test_what_is_no_length_of_time_is_refused_by_its_option(text: str) -> None:
 
 def test_a_point_in_time_without_a_zone_is_utc() -> None:
     """As the service reads it."""
-    assert point_from_text("--from", "2026-11-22T12:00:00") == datetime(2026, 11, 22, 12, tzinfo=UTC)
-    assert point_from_text("--from", "2026-11-22T12:00:00+02:00") == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert point_from_text("--from", "2026-11-22T12:00:00", round_up=True) == datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert point_from_text("--from", "2026-11-22T12:00:00+02:00", round_up=True) == datetime(
+        2026, 11, 22, 10, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "0001-01-01T00:00:00+14:00"])
 def test_what_is_no_point_in_time_is_refused_by_its_option(text: str) -> None:
     """Also one whose UTC no calendar has."""
     with pytest.raises(ValueError, match="--from must be ISO 8601"):
-        point_from_text("--from", text)
+        point_from_text("--from", text, round_up=True)

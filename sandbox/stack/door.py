@@ -1,0 +1,51 @@
+"""The door over TLS: a certificate of its own, made at the first start in the stack's folder and kept from then on."""
+
+import ssl
+from pathlib import Path
+
+from sandbox.stack.errors import StackError
+from sandbox.stack.options import Options
+from sandbox.stack.ports import HOST
+from services.access.certificates import DOOR, Certificates, make_certificates, paths
+
+_HOSTS = (HOST, "localhost", "::1")
+
+
+def make(options: Options) -> Certificates | None:
+    """Return it, made where it is not there or ends soon. None: the door is open to whoever speaks plain HTTP.
+
+    Raises:
+        StackError: a file in the folder cannot be used.
+    """
+    if not options.tls:
+        return None
+    folder = _folder(options.run_dir)
+    try:
+        return make_certificates(folder, _HOSTS, of=DOOR)
+    except (ValueError, OSError) as error:
+        raise StackError(f"a file in {folder} cannot be used: {error}; delete it to have another made") from None
+
+
+def authority(run_dir: Path) -> Path:
+    """Return the file by which a client of the stack in a folder knows the door."""
+    return paths(_folder(run_dir)).ca
+
+
+def known_by(run_dir: Path) -> ssl.SSLContext:
+    """Return what verifies the door of the stack in a folder."""
+    return ssl.create_default_context(cafile=authority(run_dir))
+
+
+def places(options: Options) -> list[str]:
+    """Return the lines that say how a person comes in."""
+    if not options.tls:
+        return []
+    ca = authority(options.run_dir)
+    return [
+        f"           curl --cacert {ca} {options.http_url}/readyz",
+        f"           TARIFA_CA={ca} TARIFA_URL={options.http_url}    for tarifa pay, watch, ...",
+    ]
+
+
+def _folder(run_dir: Path) -> Path:
+    return run_dir / "secrets" / DOOR

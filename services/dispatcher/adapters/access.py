@@ -1,0 +1,52 @@
+"""The credentials for processors, read again when a file of them has changed."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from services.access.processor_access import ProcessorAccess, processor_access
+from services.contracts.setting import SettingError
+from services.telling import Trouble
+
+LOOK_EVERY_S = 1.0
+
+log = logging.getLogger("tarifa.dispatcher")
+
+
+async def follow_access(
+    env: Mapping[str, str], access: ProcessorAccess, changed: Callable[[ProcessorAccess], None]
+) -> None:
+    """Have ``changed`` called with what the files hold whenever they hold something else, until cancelled.
+
+    While they cannot be used, as when only one of two was replaced, the last that could be is shown further on.
+    """
+    not_read = Trouble(log, "credentials.not_read")
+    seen = _fingerprints(access.files)
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        # Looked at before they are read: what changes meanwhile is read once more.
+        found = _fingerprints(access.files)
+        if found == seen:
+            continue
+        try:
+            access = processor_access(env)
+        except SettingError as error:
+            not_read.tell(str(error))
+            continue
+        not_read.over()
+        seen = found
+        log.info("credentials.read")
+        changed(access)
+
+
+def _fingerprints(files: tuple[Path, ...]) -> list[tuple[int, ...]]:
+    return [_fingerprint(path) for path in files]
+
+
+def _fingerprint(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode

@@ -1,0 +1,151 @@
+"""The door over TLS: a real nginx with a certificate, told by its files alone."""
+
+import asyncio
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.stack.ports import HOST
+from services.access.certificates import Certificates, make_certificates
+from tests.integration.sandbox.instances import PATIENCE_S, Instance, balanced, until
+
+NAMED = ["localhost", HOST]
+YEAR = "max-age=31536000"
+
+
+@dataclass
+class Door:
+    """An nginx over TLS, and what its clients know it by."""
+
+    nginx: asyncio.subprocess.Process
+    port: int
+    files: Certificates
+
+    def known_by(self) -> ssl.SSLContext:
+        """Return what a client verifies it by."""
+        return ssl.create_default_context(cafile=self.files.ca)
+
+    def client(self, host: str = HOST) -> httpx.AsyncClient:
+        """Return a client that comes by this name."""
+        url = f"https://{host}:{self.port}"
+        return httpx.AsyncClient(base_url=url, verify=self.known_by(), timeout=PATIENCE_S, trust_env=False)
+
+    def shown(self, context: ssl.SSLContext) -> tuple[int, str | None, str | None]:
+        """Connect; return the certificate's number, the version of TLS and the protocol that was agreed on."""
+        with (
+            socket.create_connection((HOST, self.port), PATIENCE_S) as plain,
+            context.wrap_socket(plain, server_hostname=HOST) as tls,
+        ):
+            number = int(str((tls.getpeercert() or {})["serialNumber"]), 16)
+            return number, tls.version(), tls.selected_alpn_protocol()
+
+
+@pytest.fixture
+async def door(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) -> AsyncIterator[Door]:
+    """An nginx over TLS before two instances."""
+    files = make_certificates(tmp_path / "door", NAMED)
+    async with balanced(nginx_binary, tmp_path / "balancer", instances, files) as (nginx, port):
+        yield Door(nginx, port, files)
+
+
+async def test_requests_pass_and_the_instances_hear_that_they_came_over_tls(
+    door: Door, instances: list[Instance]
+) -> None:
+    """What a client says of that itself is not passed on."""
+    async with door.client() as http:
+        answer = await http.post("/payments", json={}, headers={"X-Forwarded-Proto": "gopher"})
+    assert answer.status_code == 202
+    (head,) = [head for instance in instances for head in instance.seen]
+    assert head.count("x-forwarded-proto:") == 1
+    assert "x-forwarded-proto: https\r\n" in head
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+async def test_http2_is_spoken_with_both_versions_of_tls(door: Door, version: str) -> None:
+    """To who offers it; to others HTTP/1.1."""
+    context = door.known_by()
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    assert door.shown(context)[1:] == (version.replace("_", "."), "h2")
+    context.set_alpn_protocols(["http/1.1"])
+    assert door.shown(context)[2] == "http/1.1"
+
+
+async def test_older_versions_and_ciphers_without_forward_secrecy_are_refused(door: Door) -> None:
+    """By the server: the client would take them."""
+    weak = door.known_by()
+    weak.maximum_version = ssl.TLSVersion.TLSv1_2
+    weak.set_ciphers("AES128-SHA:AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        door.shown(weak)
+
+
+async def test_browsers_are_told_to_come_over_tls_only_with_every_answer(door: Door, instances: list[Instance]) -> None:
+    """Errors of nginx's own too; but not where the name is that of this machine, where it would hold for all ports."""
+    async with door.client() as http, door.client("localhost") as local:
+        for status in (202, 404):
+            instances[0].answer = instances[1].answer = status
+            answer = await http.get("/")
+            assert (answer.status_code, answer.headers["Strict-Transport-Security"]) == (status, YEAR)
+        assert "Strict-Transport-Security" not in (await local.get("/")).headers
+        for instance in instances:
+            await instance.stop()
+        answer = await http.get("/")
+        assert (answer.status_code, answer.headers["Strict-Transport-Security"]) == (502, YEAR)
+        assert answer.headers["Retry-After"] == "1"
+
+
+async def test_files_that_do_not_fit_each_other_change_nothing(door: Door, tmp_path: Path) -> None:
+    """As when only one of them was replaced: the certificate of before is shown, and that of the next SIGHUP then."""
+    before, key = door.shown(door.known_by())[0], door.files.key.read_bytes()
+    door.files.key.write_bytes(make_certificates(tmp_path / "other", NAMED).key.read_bytes())
+    door.nginx.send_signal(signal.SIGHUP)
+    async with door.client() as http:
+        for _ in range(20):
+            assert (await http.post("/payments", json={})).status_code == 202
+            assert door.shown(door.known_by())[0] == before
+            await asyncio.sleep(0.01)
+    assert door.nginx.returncode is None
+    door.files.key.write_bytes(key)
+
+
+async def test_plain_http_is_refused_in_the_shape_of_all_errors(door: Door, instances: list[Instance]) -> None:
+    """No instance hears of it."""
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        answer = await http.post(f"http://{HOST}:{door.port}/payments", json={})
+    assert (answer.status_code, answer.json()["error"]) == (400, "https_required")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert [head for instance in instances for head in instance.seen] == []
+
+
+async def test_other_certificates_are_read_without_a_request_that_fails(door: Door) -> None:
+    """SIGHUP: those who come meanwhile, one after the other from eight sides, are answered before and after it."""
+    before, known = door.shown(door.known_by())[0], door.known_by()
+    is_over, counts = asyncio.Event(), [0] * 8
+
+    async def comes(number: int) -> None:
+        while not is_over.is_set():
+            async with httpx.AsyncClient(verify=known, timeout=PATIENCE_S, trust_env=False) as http:
+                answer = await http.post(f"https://{HOST}:{door.port}/payments", json={})
+            assert answer.status_code == 202
+            counts[number] += 1
+
+    async with asyncio.TaskGroup() as clients:
+        for number in range(len(counts)):
+            clients.create_task(comes(number))
+        await until(lambda: min(counts) > 1)
+        for path in (door.files.ca, door.files.server, door.files.key):
+            path.unlink()
+        make_certificates(door.files.ca.parent, NAMED)
+        known.load_verify_locations(door.files.ca)
+        door.nginx.send_signal(signal.SIGHUP)
+        await until(lambda: door.shown(known)[0] != before)
+        seen = list(counts)
+        await until(lambda: all(now > then + 1 for now, then in zip(counts, seen, strict=True)))
+        is_over.set()

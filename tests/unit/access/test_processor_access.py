@@ -1,0 +1,169 @@
+"""PROCESSOR_CREDENTIALS and PROCESSOR_CA: what stops a start, and what is shown to whom."""
+
+import json
+import ssl
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.access import processor_access as module
+from services.access.processor_access import NOTHING, ProcessorAccess, hider, processor_access
+from services.contracts.processor import Processor
+from services.contracts.setting import SettingError
+from tests.certificates import Authority, Pair
+
+WORD = "s3cr3t-0123456789"
+BEARER = {"Authorization": f"Bearer {WORD}"}
+HTTPS = Processor("default", "https://pay.example", Decimal("0.05"))
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Pair:
+    """A certificate of ours, beside the file that names it."""
+    return Authority(tmp_path).issue("client")
+
+
+def written(folder: Path, content: Any, mode: int = 0o600) -> dict[str, str]:
+    """Write the file; return the environment that names it."""
+    path = folder / "processors.json"
+    path.touch(mode=0o600)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    path.chmod(mode)
+    return {"PROCESSOR_CREDENTIALS": str(path)}
+
+
+def access(folder: Path, content: Any) -> ProcessorAccess:
+    """Read a file with this content."""
+    return processor_access(written(folder, content))
+
+
+def test_without_settings_nothing_is_shown() -> None:
+    """Https is verified by the authorities that this machine knows."""
+    known = processor_access({})
+    assert known.shown_to("http://pay.example") == NOTHING
+    tls = known.shown_to("https://pay.example").tls
+    assert tls is not None
+    assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert tls.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize("spelling", ["https://PAY.example:443/a/", "https://pay.example/a"])
+def test_headers_belong_to_a_url_however_it_is_spelt(tmp_path: Path, spelling: str) -> None:
+    """And to no other port, host, path or scheme."""
+    known = access(tmp_path, {spelling: {"headers": BEARER}})
+    assert known.shown_to("https://pay.example/a").headers == tuple(BEARER.items())
+    for other in (
+        "https://pay.example",
+        "https://pay.example:444/a",
+        "http://pay.example/a",
+        "https://x.pay.example/a",
+    ):
+        assert known.shown_to(other).headers == ()
+        assert known.lacks(other)
+    assert not known.lacks("https://pay.example/a")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "http://127.9.9.9", "http://[::1]:8001", "http://localhost"])
+def test_within_this_machine_headers_go_in_the_clear(tmp_path: Path, url: str) -> None:
+    """Nobody reads along there."""
+    assert access(tmp_path, {url: {"headers": BEARER}}).shown_to(url).headers
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            {"http://pay.example": {"headers": BEARER}},
+            "entry 1 would send headers to http://pay.example in the clear",
+        ),
+        ({"http://10.0.0.7:8080": {"headers": BEARER}}, "in the clear; use https"),
+        ({"https://a": {}, f"Bearer {WORD}": {}}, "entry 2 is for no URL of a processor"),
+        ({f"https://u:{WORD}@a": {}}, "entry 1 is for no URL of a processor"),
+        ({"https://a": {}, "https://A:443/": {}}, "entry 2 is for a URL that another one has"),
+        ({"https://a": {"headers": {"Host": "b"}}}, "name is none, or not one for credentials"),
+        ({"https://a": {"headers": {"Content-Length": "3"}}}, "not one for credentials"),
+        ({"https://a": {"headers": {WORD + ":": "b"}}}, "name is none"),
+        ({"https://a": {"headers": {"X": f"{WORD}\r\nY: b"}}}, "printable characters"),
+        ({"https://a": {"headers": {"X": ""}}}, "printable characters"),
+        ({"https://a": {"headers": {"X": f"{WORD} "}}}, "without a space at an end"),
+        ({"https://a": {"headers": {"X": f"{WORD}ü"}}}, "of ASCII"),
+        ({"https://a": {"headers": {"X": WORD * 300}}}, "1 to 4096"),
+        ({"https://a": {"headers": {f"X-{n}": WORD for n in range(9)}}}, "more than 8 headers"),
+        ({"https://a": {"header": BEARER}}, "unknown field `header`"),
+        ({"https://a": BEARER}, "unknown field"),
+        ({"https://a": {"headers": {"X": 3}}}, "Expected `str`, got `int`"),
+        ([WORD], "Expected `object`, got `array`"),
+        (WORD, "malformed"),
+        ({"https://a": {"certificate": "client.pem"}}, "a certificate or a key for https://a:443, and not both"),
+        ({"http://a": {"certificate": "client.pem", "key": "client.key"}}, "which is not https"),
+        ({"https://a": {"certificate": "client.key", "key": "client.key"}}, "not a certificate in PEM and its key"),
+        ({"https://a": {"certificate": "none.pem", "key": "client.key"}}, "none.pem, which cannot be read"),
+        ({"https://a": {"certificate": "client.pem", "key": "none.key"}}, "none.key, which cannot be read"),
+    ],
+)
+def test_what_cannot_be_used_stops_the_start(tmp_path: Path, client: Pair, content: Any, sentence: str) -> None:
+    """The variable and the place are named, and nothing of what is secret."""
+    with pytest.raises(SettingError) as caught:
+        access(tmp_path, content)
+    assert str(caught.value).startswith(f"PROCESSOR_CREDENTIALS names {tmp_path / 'processors.json'}, ")
+    assert sentence in str(caught.value)
+    assert WORD not in str(caught.value)
+
+
+def test_a_certificate_of_ours_is_read_beside_the_file(tmp_path: Path, client: Pair) -> None:
+    """Whichever folder the program runs in; all files are known, so that a change of one is seen."""
+    known = access(tmp_path, {"https://a": {"certificate": "client.pem", "key": "client.key"}})
+    assert set(known.files) == {tmp_path / "processors.json", client.certificate, client.key}
+    assert known.shown_to("https://a").tls is not known.shown_to("https://b").tls
+
+
+def test_others_may_read_neither_the_file_nor_a_key(tmp_path: Path, client: Pair) -> None:
+    """The sentence says what to do."""
+    with pytest.raises(
+        SettingError, match=r"which others may read or change \(mode 644\): chmod 600 .*processors.json"
+    ):
+        processor_access(written(tmp_path, {}, mode=0o644))
+    client.key.chmod(0o644)
+    with pytest.raises(SettingError, match=r"chmod 600 .*client.key"):
+        access(tmp_path, {"https://a": {"certificate": "client.pem", "key": "client.key"}})
+
+
+def test_authorities_are_those_of_the_file_alone(tmp_path: Path) -> None:
+    """Not those of this machine as well."""
+    ca = Authority(tmp_path).ca
+    known = processor_access({"PROCESSOR_CA": str(ca)})
+    tls = known.shown_to("https://a").tls
+    assert tls is not None
+    assert len(tls.get_ca_certs()) == 1
+    assert known.files == (ca,)
+
+
+@pytest.mark.parametrize(("text", "sentence"), [(None, "cannot be read"), ("no", "which has no certificate in PEM")])
+def test_a_file_of_no_authority_stops_the_start(tmp_path: Path, text: str | None, sentence: str) -> None:
+    """Also where no processor is https yet: one may become it."""
+    path = tmp_path / "ca.pem"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SettingError, match=f"PROCESSOR_CA names {path}, which .*{sentence.removeprefix('which ')}"):
+        processor_access({"PROCESSOR_CA": str(path)})
+
+
+def test_https_wants_something_to_verify_it_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without certificates of authorities is told what to install; in the clear it needs none."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    with pytest.raises(SettingError, match="install ca-certificates, or name a file in PROCESSOR_CA"):
+        processor_access({}, [HTTPS])
+    processor_access({"PROCESSOR_CA": str(Authority(tmp_path).ca)}, [HTTPS])
+    processor_access({}, [Processor("default", "http://pay.example", Decimal("0.05"))])
+
+
+def test_what_a_processor_says_back_is_hidden(tmp_path: Path) -> None:
+    """With its scheme or without; and it is in no representation."""
+    shown = access(tmp_path, {"https://a": {"headers": BEARER | {"X-Key": "ab"}}}).shown_to("https://a")
+    hide = hider(shown)
+    assert hide(f"no: Bearer {WORD}, {WORD} ab".encode()) == b"no: ***, *** ***"
+    assert WORD not in repr(shown)
+    assert hider(module.NOTHING)(b"Bearer x") == b"Bearer x"
