@@ -46,7 +46,7 @@ def _run(wanted: options.Options, console: Console) -> int:
         nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, known=known)
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
-        listen = balancer.listen(wanted.http_port, tls=door.make(wanted), nginx=nginx)
+        listen = balancer.listen(wanted.http_port, tls=door.make(wanted))
         balancer.write_conf(wanted.run_dir / "balancer", listen=listen, upstreams=upstreams)
     with (
         _limits(wanted, plan.stages(wanted, nginx)) as stages,

@@ -3,20 +3,16 @@
 import grp
 import os
 import pwd
-import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.stack.errors import StackError
 from sandbox.stack.ports import HOST
 from services.access.certificates import Certificates
 
 _TOP = Path(__file__).parents[2]
 _CONF = _TOP / "nginx.conf"
 _TLS = _TOP / "deploy/listen.tls.conf"
-_HTTP2_BY_ITSELF = (1, 25, 1)  # before, `listen` says it
 
 # Debian puts it where only root's PATH looks.
 _ALSO_IN = "/usr/sbin:/usr/local/sbin"
@@ -41,31 +37,17 @@ def write_conf(folder: Path, *, listen: str, upstreams: Sequence[str]) -> Path:
     return conf
 
 
-def listen(port: int, *, tls: Certificates | None = None, nginx: Path | None = None) -> str:
-    """Return listen.conf for a port of this machine: plain, or the repository's own for TLS with what differs here.
-
-    Raises:
-        StackError: which nginx it is cannot be told.
-    """
-    if tls is None or nginx is None:
+def listen(port: int, *, tls: Certificates | None = None) -> str:
+    """Return listen.conf for a port of this machine: plain, or the repository's own for TLS with what differs here."""
+    if tls is None:
         return f"listen {HOST}:{port};\n"
-    is_new = _version(nginx) >= _HTTP2_BY_ITSELF
     here = {
-        "listen": f"listen {HOST}:{port} ssl;" if is_new else f"listen {HOST}:{port} ssl http2;",
-        "http2": "http2 on;" if is_new else "",
+        "listen": f"listen {HOST}:{port} ssl http2;",
         "ssl_certificate": f'ssl_certificate "{tls.server}";',
         "ssl_certificate_key": f'ssl_certificate_key "{tls.key}";',
     }
     lines = _TLS.read_text().splitlines()
     return "".join(f"{here.get(line.partition(' ')[0], line)}\n" for line in lines)
-
-
-def _version(nginx: Path) -> tuple[int, ...]:
-    said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
-    if found is None:
-        raise StackError(f"{nginx} -v says no version: {said!r}")
-    return tuple(map(int, found.groups()))
 
 
 def command(nginx: Path, folder: Path) -> tuple[str, ...]:

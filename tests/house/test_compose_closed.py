@@ -108,7 +108,7 @@ def test_the_door_takes_what_is_made_for_it(tmp_path: Path) -> None:
     assert inside == {"/etc/tarifa/listen.conf": "./deploy/listen.tls.conf", "/etc/tarifa/door": "${DOOR:-door}"}
     door = paths(made(tmp_path / "secrets") / DOOR)
     assert door.key.stat().st_mode & 0o777 == 0o600
-    listen = balancer.listen(9999, tls=door, nginx=nginx)
+    listen = balancer.listen(9999, tls=door)
     balancer.write_conf(tmp_path / "balancer", listen=listen, upstreams=["127.0.0.1:8080"])
     command = [*balancer.command(nginx, tmp_path / "balancer"), "-t"]
     tried = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -121,5 +121,7 @@ def test_the_door_takes_what_is_made_for_it(tmp_path: Path) -> None:
 
 def test_the_door_is_at_the_published_port_and_watched_over_tls() -> None:
     """The same port as without TLS."""
-    assert re.findall(r"^listen (\S+) ssl;$", LISTEN, re.MULTILINE) == [OPEN["nginx"]["ports"][0].partition(":")[2]]
+    assert re.findall(r"^listen (\S+) ssl http2;$", LISTEN, re.MULTILINE) == [
+        OPEN["nginx"]["ports"][0].partition(":")[2]
+    ]
     assert CLOSED["nginx"]["healthcheck"]["test"][-1] == "https://127.0.0.1:9999/readyz"

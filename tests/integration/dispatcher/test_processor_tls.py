@@ -282,7 +282,7 @@ async def test_missing_credentials_are_not_booked_and_misconfigured(
     status: int, misbehaving_server: Serve, side: Side, transport: ProcessorTransport
 ) -> None:
     """And what the processor says back is told without them, to the last character that is told."""
-    said = f"{'x' * 190} not Bearer {WORD}".encode()
+    said = f"{'x' * 180} not Bearer {WORD}".encode()  # cut within it
     server = await misbehaving_server(says(status, said), says(status, said), tls=side.server())
     api = api_of(server.url, transport, side.ours(), shown=Shown(HEADERS))
     outcome, lookup, health = await api.charge(ID, 1990, NOW), await api.look_up(ID), await api.health()

@@ -74,7 +74,7 @@ async def balanced(
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """Have a real nginx stand before the instances; give its process and its port."""
     port = ports.free(1)[0]
-    listen = balancer.listen(port, tls=tls, nginx=nginx_binary)
+    listen = balancer.listen(port, tls=tls)
     balancer.write_conf(folder, listen=listen, upstreams=[f"unix:{instance.path}" for instance in instances])
     command = balancer.command(nginx_binary, folder)
     tried = subprocess.run([*command, "-t"], check=True, capture_output=True, text=True, timeout=PATIENCE_S)  # noqa: ASYNC221  # at once

@@ -66,7 +66,7 @@ def test_a_wrong_variable_stops_the_start(tmp_path: Path) -> None:
 def test_credentials_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
     """By the variable; a dispatcher would die of it again and again."""
     for name in ("PROCESSOR_CREDENTIALS", "PROCESSOR_CA"):
-        said = refused(tmp_path / "run", env={name: str(tmp_path / "none")})
+        said = refused(tmp_path / "run", env={name: str(tmp_path / "none")}, code=2)
         assert said == f"{name} names {tmp_path}/none, which cannot be read: No such file or directory\n"
 
 
