@@ -10,10 +10,12 @@ line names it.
 | another URL in the settings | the next generation; the one before is closed and kept under ``former`` |
 | no longer in the settings | ``removed``; its generation is closed and kept likewise |
 | moved by an operator, who says that it is the same processor at another address | the same generation |
+| paused by an operator | ``paused``, until it is resumed: no settings, and no other generation, undo it |
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -35,7 +37,7 @@ class ProcessorEntry(Struct, frozen=True, rename="camel"):
         state: ``paused`` gets nothing new; ``removed`` neither, and is in the settings no more.
         former: by number, the URLs of closed generations that unsettled lines may name.
         seed_url: as the settings had it last; the same settings again change nothing that an operator has moved since.
-        by, reason: who paused it, and why.
+        by, reason, paused_at: who paused it, why and when; of a removed one too, which is paused where it comes back.
     """
 
     url: str
@@ -47,6 +49,7 @@ class ProcessorEntry(Struct, frozen=True, rename="camel"):
     seed_url: str = ""
     by: str = ""
     reason: str = ""
+    paused_at: datetime | None = None
     v: int = 1
 
 
@@ -90,11 +93,12 @@ def seeded(known: ProcessorEntry | None, processor: Processor, order: int) -> Pr
             fee=fee,
             order=order,
             generation=known.generation + 1,
-            state="paused" if known.state == "paused" else "open",
+            state="paused" if known.by else "open",
             former=former,
             seed_url=processor.url,
             by=known.by,
             reason=known.reason,
+            paused_at=known.paused_at,
         )
     return replace(known, fee=fee, order=order)
 
@@ -116,6 +120,20 @@ def removed(known: ProcessorEntry) -> ProcessorEntry:
 def moved(known: ProcessorEntry, url: str) -> ProcessorEntry:
     """Return the entry of a processor that an operator says is the same one at another address."""
     return replace(known, url=url)
+
+
+def paused(known: ProcessorEntry, by: str, reason: str, at: datetime) -> ProcessorEntry:
+    """Return the entry of a processor that is to get nothing new; ``by`` must not be empty.
+
+    Paused once more it has the newest word of why, and stays paused since the first.
+    """
+    since = known.paused_at if known.state == "paused" else None
+    return replace(known, state="paused", by=by, reason=reason, paused_at=since or at)
+
+
+def resumed(known: ProcessorEntry) -> ProcessorEntry:
+    """Return the entry of a processor that takes payments again."""
+    return replace(known, state="open", by="", reason="", paused_at=None)
 
 
 def drained(known: ProcessorEntry, numbers: Sequence[str]) -> ProcessorEntry:
