@@ -26,6 +26,14 @@ from services.contracts.events import NotAnEventError
 from services.contracts.processor import Processor, address_of
 
 
+class Pause(Struct, frozen=True, rename="camel"):
+    """Who paused a processor, why, and since when; ``since`` is null where that was not recorded."""
+
+    by: str
+    reason: str
+    since: datetime | None
+
+
 class ProcessorEntry(Struct, frozen=True, rename="camel"):
     """One processor as the bucket has it.
 
@@ -122,13 +130,13 @@ def moved(known: ProcessorEntry, url: str) -> ProcessorEntry:
     return replace(known, url=url)
 
 
-def paused(known: ProcessorEntry, by: str, reason: str, at: datetime) -> ProcessorEntry:
-    """Return the entry of a processor that is to get nothing new; ``by`` must not be empty.
+def paused(known: ProcessorEntry, pause: Pause) -> ProcessorEntry:
+    """Return the entry of a processor that is to get nothing new; ``pause.by`` must not be empty.
 
     Paused once more it has the newest word of why, and stays paused since the first.
     """
     since = known.paused_at if known.state == "paused" else None
-    return replace(known, state="paused", by=by, reason=reason, paused_at=since or at)
+    return replace(known, state="paused", by=pause.by, reason=pause.reason, paused_at=since or pause.since)
 
 
 def resumed(known: ProcessorEntry) -> ProcessorEntry:
@@ -152,7 +160,8 @@ def closes(before: ProcessorEntry | None, after: ProcessorEntry) -> int | None:
 class Place:
     """One generation of a processor.
 
-    ``open`` takes payments; ``paused`` and ``closing`` take none that they do not have already.
+    ``open`` takes payments; ``paused`` and ``closing`` take none that they do not have already. ``pause`` is there
+    where the state is ``paused``, and else None.
     """
 
     generation: str
@@ -160,6 +169,7 @@ class Place:
     url: str
     fee: Decimal
     state: Literal["open", "paused", "closing"]
+    pause: Pause | None = None
 
 
 def places(entries: Entries) -> tuple[Place, ...]:
@@ -172,6 +182,7 @@ def places(entries: Entries) -> tuple[Place, ...]:
             entry.url,
             Decimal(entry.fee),
             "open" if entry.state == "open" else "paused",
+            None if entry.state == "open" else Pause(entry.by, entry.reason, entry.paused_at),
         )
         for name, entry in ranked
         if entry.state != "removed"

@@ -52,7 +52,12 @@ Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
 PROCESSORS_EXAMPLES = """Examples:
   tarifa processors
   tarifa processors --json
+  tarifa processors pause default --reason 'their maintenance until 14:00'
+  tarifa processors resume default
   tarifa processors move default --to http://10.0.0.7:8080
+
+Paused, a processor gets nothing new; what is assigned there is still
+settled there. No restart and no setting resumes it.
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told."""
@@ -129,7 +134,7 @@ def up(
         "KEEP": "1" if keep else None,
         "LIMITS": limits,
     }
-    _become("sandbox.stack", _flags({**ports, **flags}), settings)
+    _become("sandbox.stack", flags_of({**ports, **flags}), settings)
 
 
 def rinha(
@@ -146,7 +151,7 @@ def rinha(
 ) -> None:
     """Run a load test of the challenge, and print its score."""
     flags = {"--no-stack": no_stack, "--base-url": base_url, "--processors": processors, "--out": out}
-    _become("sandbox.rinha", [*_flags(flags), profile], {"LIMITS": limits, "ENGINE": engine})
+    _become("sandbox.rinha", [*flags_of(flags), profile], {"LIMITS": limits, "ENGINE": engine})
 
 
 def chaos(
@@ -168,7 +173,7 @@ def chaos(
     """Break everything under load for a while, then audit every payment."""
     words = {"--seed": seed, "--minutes": minutes, "--rate": rate, "--faults": faults, "--store": store}
     words |= {"--nats-nodes": nats_nodes, "--sync": sync, "--dispatchers": dispatchers}
-    flags = _flags({**words, "--keep": keep, "--folder": folder})
+    flags = flags_of({**words, "--keep": keep, "--folder": folder})
     _become("sandbox.chaos", flags, {"IN_FLIGHT_MAX": in_flight_max})
 
 
@@ -184,30 +189,34 @@ def audit(
 ) -> None:
     """Ask every processor for every payment of a period, and name each difference."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}
-    _operate("services.audit", _flags(flags))
+    operate("services.audit", flags_of(flags))
 
 
 def processors(
     *,
-    words: Annotated[list[str] | None, typer.Argument(metavar="[move NAME]", help="Nothing: list them.")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[pause|resume|move NAME]", help="Nothing: list them.")
+    ] = None,
+    reason: Annotated[Word, typer.Option("--reason", metavar="TEXT", help="With pause: why.")] = None,
     to: Annotated[Word, typer.Option("--to", metavar="URL", help="With move: where it is now.")] = None,
     as_json: Annotated[Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line.")] = False,
 ) -> None:
-    """List who charges, or say that a processor is the same one at another address."""
-    _operate("services.audit.processors", [*_flags({"--json": as_json}), *(words or []), *_flags({"--to": to})])
+    """List who charges; pause or resume one; or say that one is the same at another address."""
+    more = flags_of({"--to": to, "--reason": reason})
+    operate("services.audit.processors", [*flags_of({"--json": as_json}), *(words or []), *more])
 
 
 def backup(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")]) -> None:
     """Save the streams of the running system into a folder, without stopping anything."""
-    _operate("services.audit.backup", ["save", str(folder.absolute())])
+    operate("services.audit.backup", ["save", str(folder.absolute())])
 
 
 def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What backup has saved.")]) -> None:
     """Restore a backup into an empty nats-server, to which no service is connected."""
-    _operate("services.audit.backup", ["restore", str(folder.absolute())], user="admin")
+    operate("services.audit.backup", ["restore", str(folder.absolute())], user="admin")
 
 
-def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:
+def flags_of(given: Mapping[str, str | Path | bool | None]) -> list[str]:
     """Return what was given as the other program's own arguments."""
     flags = []
     for name, value in given.items():
@@ -223,7 +232,7 @@ def _flags(given: Mapping[str, str | Path | bool | None]) -> list[str]:
     return flags
 
 
-def _operate(module: str, arguments: list[str], user: str = "operator") -> NoReturn:
+def operate(module: str, arguments: list[str], user: str = "operator") -> NoReturn:
     """Go on as that program, on the bus as that user of this checkout's stack, where the environment names no bus."""
     try:
         access = bus_access(os.environ, TOP / ".run" / "secrets", user)
