@@ -2,7 +2,7 @@
 
 import typer
 
-from tarifa.commands import keys, pay, payment, programs, summary, watch
+from tarifa.commands import keys, log, pay, payment, programs, summary, watch
 from tarifa.commands.options import RUN, USE
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app.command("chaos", epilog=programs.CHAOS_EXAMPLES, rich_help_panel=RUN)(progra
 app.command("audit", epilog=programs.AUDIT_EXAMPLES, rich_help_panel=RUN)(programs.audit)
 app.command("processors", epilog=programs.PROCESSORS_EXAMPLES, rich_help_panel=RUN)(programs.processors)
 app.command("keys", epilog=keys.EXAMPLES, rich_help_panel=RUN)(keys.keys)
+app.command("log", epilog=log.EXAMPLES, rich_help_panel=RUN)(log.log_command)
 app.command("backup", epilog=programs.BACKUP_EXAMPLES, rich_help_panel=RUN)(programs.backup)
 app.command("restore", epilog=programs.RESTORE_EXAMPLES, rich_help_panel=RUN)(programs.restore)
 

@@ -70,6 +70,13 @@ class Posts(Struct, frozen=True, rename="camel"):
     p99_ms: float | None = None
 
 
+class Pause(Struct, frozen=True, rename="camel"):
+    """Who paused a processor, and why."""
+
+    by: str
+    reason: str
+
+
 class Processor(Struct, frozen=True, rename="camel"):
     """One processor as the dispatcher sees it; ``share`` is its part of all settlements, 0 to 1."""
 
@@ -83,6 +90,7 @@ class Processor(Struct, frozen=True, rename="camel"):
     share: float | None = None
     fees_paid: Decimal | None = None
     settled_per_s: float | None = None
+    paused: Pause | None = None
 
 
 class Sums(Struct, frozen=True, rename="camel"):

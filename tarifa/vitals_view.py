@@ -75,9 +75,10 @@ def _traffic(processors: tuple[Processor, ...]) -> Table:
         table.add_column(name, justify="right")
     for processor in processors:
         condition = processor.condition or "unknown"
+        shown = Text(condition, style=_CONDITIONS.get(condition, ""))
         table.add_row(
             Text(processor.name),
-            Text(condition, style=_CONDITIONS.get(condition, "")),
+            shown if processor.paused is None else Text.assemble(("paused", "bold yellow"), ", ", shown),
             figures.ms(processor.latency_ms),
             figures.count(processor.in_flight),
             figures.rate(processor.settled_per_s),

@@ -1,15 +1,31 @@
-"""``python -m services.audit.processors``: who charges; ``... move NAME --to URL``: where one is now."""
+"""``python -m services.audit.processors``: who charges; with a command: where one is now, or what it is to get.
+
+``move NAME --to URL``, ``pause NAME --reason TEXT``, ``resume NAME``. Each is recorded in OPERATIONS before it is done.
+"""
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import orjson
 
+from services.audit.adapters.recording import operation_log, os_user
 from services.audit.command import connected, run
-from services.audit.core.roster_words import MEANS, MOVED, WITHOUT_CREDENTIALS, documents, lines, refusal
+from services.audit.core.roster_words import (
+    MEANS,
+    MOVED,
+    PAUSED,
+    RESUMED,
+    WITHOUT_CREDENTIALS,
+    documents,
+    lines,
+    refusal,
+    unknown,
+)
 from services.audit.settings import ProcessorsSettings, processors_settings
-from services.contracts.roster import ProcessorEntry, moved
+from services.contracts.operations import Operation
+from services.contracts.roster import Pause, moved
 from services.records.processors import ProcessorBucket, entries_of
 
 EXIT_DONE = 0
@@ -22,11 +38,17 @@ async def processors() -> int:
 
 
 async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """List the processors, or move one; return the exit status."""
+    """List the processors, or change one; return the exit status."""
     settings = processors_settings(arguments, env)
     async with connected(settings.bus, "processors") as bus:
         bucket = ProcessorBucket(bus)
-        return await (_list(bucket, settings) if settings.name is None else _move(bucket, settings.name, settings))
+        if settings.operation is None:
+            return await _list(bucket, settings)
+        async with operation_log(bus, settings.bus.admittance).recorded(settings.operation, os_user()) as outcome:
+            why = await _change(bucket, settings.operation, outcome.by)
+            if why is not None:
+                outcome.refused(why)
+    return _told(settings, settings.operation, why)
 
 
 async def _list(bucket: ProcessorBucket, settings: ProcessorsSettings) -> int:
@@ -37,21 +59,31 @@ async def _list(bucket: ProcessorBucket, settings: ProcessorsSettings) -> int:
     return EXIT_DONE
 
 
-async def _move(bucket: ProcessorBucket, name: str, settings: ProcessorsSettings) -> int:
-    url = settings.url
-    why = refusal(entries_of(await bucket.read()), name, url)
+async def _change(bucket: ProcessorBucket, operation: Operation, by: str) -> str | None:
+    """Return why nothing was changed; None: it is changed."""
+    name = operation.target
+    entries = entries_of(await bucket.read())
+    if operation.kind == "move":
+        why = refusal(entries, name, operation.detail)
+        if why is None:
+            await bucket.change(name, lambda known: known and moved(known, operation.detail))
+        return why
+    pause = Pause(by, operation.reason, datetime.now(UTC)) if operation.kind == "pause" else None
+    return None if await bucket.pause(name, pause) else unknown(entries, name)
+
+
+def _told(settings: ProcessorsSettings, operation: Operation, why: str | None) -> int:
+    done, words = {
+        "move": ("moved", f"{MEANS}\n{MOVED}"),
+        "pause": ("paused", PAUSED),
+        "resume": ("resumed", RESUMED),
+    }[operation.kind]
     if why is not None:
-        _say(f"Not moved: {why}.")
+        _say(f"Not {done}: {why}.")
         return EXIT_REFUSED
-
-    def to_url(known: ProcessorEntry | None) -> ProcessorEntry | None:
-        return known and moved(known, url)
-
-    await bucket.change(name, to_url)
-    _say(MEANS)
-    _say(MOVED.format(name=name, url=url))
-    if settings.access.lacks(url):
-        _say(WITHOUT_CREDENTIALS.format(url=url))
+    _say(words.format(name=operation.target, url=operation.detail))
+    if operation.kind == "move" and settings.access.lacks(operation.detail):
+        _say(WITHOUT_CREDENTIALS.format(url=operation.detail))
     return EXIT_DONE
 
 

@@ -9,9 +9,11 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 from services.audit.adapters.operator import OPTION, operator
 from services.audit.adapters.processor import records_of
+from services.audit.adapters.recording import operation_log, os_user
 from services.audit.adapters.release_records import ReleaseRecords
 from services.audit.command import connected, run
 from services.audit.flow.asking import Asking, Pace
@@ -34,6 +36,7 @@ async def release() -> int:
             records=ReleaseRecords(bus),
             asking=Asking(processors, Pace(RATE_DEFAULT, now_s=time.monotonic, sleep=asyncio.sleep), asyncio.sleep),
             operator=operator(settings.accepted_id),
+            recorded=partial(operation_log(bus, settings.bus.admittance).recorded, who=os_user()),
             processors=names,
             now=_now,
         ).release(settings.payment_id, settings.to, settings.reason)

@@ -13,11 +13,11 @@ from services.access.processor_access import ProcessorAccess, processor_access
 from services.audit.core.period import Period, time_from_text
 from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
+from services.contracts.operations import Operation, reason_from_text
 from services.contracts.processor import check_url
 
 RATE_DEFAULT = 50.0
 RATE_MOST = 10_000.0
-REASON_CHARS_MAX = 500
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 T = TypeVar("T")
@@ -51,12 +51,21 @@ class ReleaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorsSettings:
-    """``name`` is to be moved to ``url``; None: the processors are listed. ``access``: what processors are shown."""
+    """``operation``: what is to be changed; None: the processors are listed. ``access``: what these are shown."""
 
     bus: BusSettings
     access: ProcessorAccess
-    name: str | None
-    url: str
+    operation: Operation | None
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """``since``: of which time on; None: all. ``follows``: and what comes from now on."""
+
+    bus: BusSettings
+    since: datetime | None
+    follows: bool
     as_json: bool
 
 
@@ -112,7 +121,9 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     )
     parser.add_argument("payment_id", type=_argument(_payment_id), metavar="ID")
     parser.add_argument("--to", required=True, metavar="PROCESSOR", help="where it is to be charged instead")
-    parser.add_argument("--reason", required=True, type=_argument(_reason), metavar="TEXT", help="kept with the event")
+    parser.add_argument(
+        "--reason", required=True, type=_argument(reason_from_text), metavar="TEXT", help="kept with the event"
+    )
     parser.add_argument(
         option, dest="accepted_id", type=_argument(_payment_id), metavar="ID", help="instead of being asked"
     )
@@ -132,7 +143,7 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     """
     parser = argparse.ArgumentParser(
         prog="python -m services.audit.processors",
-        description="Lists the processors, each generation with its fee, state and URL; or moves one.",
+        description="Lists the processors, each generation with its fee, state and URL; or changes one.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
@@ -140,9 +151,46 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     move = commands.add_parser("move", help="say that a processor is the same one at another address")
     move.add_argument("name", metavar="NAME")
     move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as https://host:port")
+    pause = commands.add_parser("pause", help="send it nothing new; what is assigned there is still settled there")
+    pause.add_argument("name", metavar="NAME")
+    pause.add_argument(
+        "--reason", required=True, type=_argument(reason_from_text), metavar="TEXT", help="kept and shown"
+    )
+    resume = commands.add_parser("resume", help="send it payments again")
+    resume.add_argument("name", metavar="NAME")
     given = parser.parse_args(arguments)
-    name, url = (given.name, given.to) if given.command else (None, "")
-    return ProcessorsSettings(bus_settings(env), processor_access(env), name, url, given.json)
+    return ProcessorsSettings(bus_settings(env), processor_access(env), _operation(given), given.json)
+
+
+def _operation(given: argparse.Namespace) -> Operation | None:
+    match given.command:
+        case "move":
+            return Operation("move", given.name, detail=given.to)
+        case "pause":
+            return Operation("pause", given.name, given.reason)
+        case "resume":
+            return Operation("resume", given.name)
+        case _:
+            return None
+
+
+def log_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime) -> LogSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit.log",
+        description="Tells who did what to the running system: pauses, moves, releases, purges, keys.",
+        epilog="Exit status: 0 told, 2 wrong usage or settings, 3 not finished.",
+    )
+    parser.add_argument("log", choices=("operators",), metavar="operators", help="the log of what operators did")
+    parser.add_argument("--since", type=_since(now), metavar="TIME", help="90s, 15m, 1h or 7d ago, or a stamp")
+    parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    given = parser.parse_args(arguments)
+    return LogSettings(bus_settings(env), given.since, given.follow, given.json)
 
 
 def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupSettings:
@@ -191,6 +239,17 @@ def _payment_id(text: str) -> str:
 
 
 def _reason(text: str) -> str:
-    if not text.strip() or len(text) > REASON_CHARS_MAX:
-        raise ValueError(f"must be 1 to {REASON_CHARS_MAX} characters that tell others why")
-    return text.strip()
+    try:
+        return reason_from_text(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _since(now: datetime) -> Callable[[str], datetime]:
+    def read(text: str) -> datetime:
+        try:
+            return now - time_from_text(text)
+        except ValueError:
+            return instant_from_text(text, round_up=True)
+
+    return _argument(read, "must be 90s, 15m, 1h, 7d, or ISO 8601 as 2026-11-22T12:00:00Z")

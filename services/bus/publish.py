@@ -9,6 +9,7 @@ import msgspec
 from services.bus import api
 from services.bus.connection import Bus, BusAwayError
 from services.bus.message import Message
+from services.bus.questions import NotAllowedError
 
 STORE_TIMEOUT_S = 2.0
 IN_PROCESS_AGAIN_AFTER_S = 0.02  # a replicated message takes about 1 ms, where there is a leader
@@ -43,6 +44,11 @@ class Away:
     """No answer: it may be stored or not. Repeating is safe where a message id or an expected sequence guards it."""
 
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAllowed(Away):
+    """The server's own word: this user may not publish there. Nothing was stored."""
 
 
 StoreResult = Stored | Duplicate | Conflict | Full | Away
@@ -104,6 +110,8 @@ async def store(
 async def _answer(asking: Awaitable[Message]) -> StoreResult | _InProcess:
     try:
         ack = _pub_ack.decode((await asking).data)
+    except NotAllowedError as error:
+        return NotAllowed(str(error))
     except BusAwayError as error:
         return Away(str(error))
     except msgspec.MsgspecError as error:

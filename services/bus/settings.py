@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from services.access.admittance import NOBODY, Admittance, admittance
 from services.bus.cluster import REPLICAS_POSSIBLE
 from services.bus.servers import servers_from_text
-from services.bus.streams import StreamLimits
+from services.bus.streams import OPERATIONS_BYTES_MAX, StreamLimits
 from services.contracts.processor import Processor, processors_from_text
 from services.contracts.pulse import instance_from_text
 from services.contracts.setting import text_as, whole
@@ -59,6 +59,14 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
             ),
             lease_s=LEASE_S,
             replicas=text_as(env, "NATS_REPLICAS", "1", _replicas),
+            operations_bytes_max=whole(
+                env,
+                "OPERATIONS_BYTES_MAX",
+                OPERATIONS_BYTES_MAX,
+                least=1024**2,
+                most=1024 * BYTES_PER_GIB,
+                unit="bytes",
+            ),
         ),
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
         metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),

@@ -18,6 +18,7 @@ from services.telling import Trouble
 
 SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
 ASSIGNMENTS_BYTES_MAX = 256 * 1024**2  # a million payments in hand or in doubt
+OPERATIONS_BYTES_MAX = 64 * 1024**2  # about a hundred thousand operations
 SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and manifest too
 
 MAKE_AGAIN_AFTER_S = 0.5
@@ -37,13 +38,17 @@ class StreamMismatchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """What operators may set: messages in PAYMENTS, seconds of its deduplication, bytes of SETTLEMENTS, replicas."""
+    """What operators may set: messages in PAYMENTS, seconds of its deduplication, bytes of SETTLEMENTS, replicas.
+
+    ``operations_bytes_max``: of OPERATIONS, from which nothing is ever deleted.
+    """
 
     backlog_max: int
     idempotency_window_s: int
     settlements_bytes_max: int
     lease_s: int
     replicas: int = 1
+    operations_bytes_max: int = OPERATIONS_BYTES_MAX
 
 
 def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
@@ -95,6 +100,17 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
             "retention": "limits",
             "max_bytes": ASSIGNMENTS_BYTES_MAX,  # full: nothing new is sent, and what is under way makes room
             "max_age": 0,  # a line goes when its payments are settled, never because it is old
+        },
+        {
+            **common,
+            "name": subjects.OPERATIONS,
+            "description": "who did what to the running system; nobody may delete from it",
+            "subjects": [subjects.OPERATIONS_ALL],
+            "retention": "limits",
+            "max_bytes": limits.operations_bytes_max,  # full: nothing is done that cannot be recorded
+            "max_age": 0,
+            "deny_delete": True,
+            "deny_purge": True,
         },
         {
             **bucket,

@@ -17,6 +17,7 @@ from services.contracts.subjects import (
     LEASES,
     LEDGER,
     LEDGER_SNAPSHOTS,
+    OPERATIONS,
     PAYMENTS,
     PROCESSORS,
     SETTLEMENTS,
@@ -24,7 +25,7 @@ from services.contracts.subjects import (
 
 API = "$JS.API"
 KV_PROCESSORS, KV_LEASES, KV_BINDINGS = f"KV_{PROCESSORS}", f"KV_{LEASES}", f"KV_{BINDINGS}"
-STREAMS = (PAYMENTS, SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, KV_PROCESSORS, KV_LEASES)
+STREAMS = (PAYMENTS, SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, KV_PROCESSORS, KV_LEASES)
 PURGE = subjects.CLEARED  # of an ingress only where ALLOW_PURGE is
 
 INGRESS, OPERATOR, READER, ADMIN = "ingress", "operator", "reader", "admin"
@@ -85,6 +86,8 @@ USERS: dict[str, Permissions] = {
             *ROUND_TRIP,
             *(subjects.accepted("*"), subjects.pulse(INGRESS, "*"), subjects.readiness("*"), PURGE),
             *(subjects.LEDGER_SUMMARY, subjects.DISPATCHER_PAYMENT),
+            # Not the bucket of processors itself: who writes there says where payments are charged.
+            *(subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE, subjects.operated(INGRESS)),
             *_state_of(*STREAMS),
             # No Direct Get of what it writes itself: "answered" to settlements.settled.> that would be a settlement.
             *_api(f"STREAM.MSG.GET.{PAYMENTS}"),
@@ -112,6 +115,7 @@ USERS: dict[str, Permissions] = {
             *_answer(DISPATCHER),
             *(subjects.pulse(DISPATCHER, "*"), subjects.CONDITION),
             *(subjects.DISPATCHER_STATE, subjects.DISPATCHER_PAYMENT, subjects.dispatcher_stored("*")),
+            *(subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE),
             *_service(DISPATCHER),
         ),
         publish_never=(subjects.RELEASED,),
@@ -145,9 +149,10 @@ USERS: dict[str, Permissions] = {
         publish=(
             *ROUND_TRIP,
             *(subjects.released("*"), subjects.RELEASED, f"$KV.{PROCESSORS}.*", subjects.DISPATCHER_PAYMENT),
+            subjects.operated(OPERATOR),
             *_state_of(*STREAMS),
             *_look_up(PAYMENTS, SETTLEMENTS, KV_PROCESSORS),
-            *_follow(SETTLEMENTS),
+            *_follow(SETTLEMENTS, OPERATIONS),
             *_api(*(f"STREAM.SNAPSHOT.{stream}" for stream in STREAMS)),
             "$JS.SNAPSHOT.ACK.>",  # each chunk of a snapshot is asked for
         ),
@@ -158,18 +163,29 @@ USERS: dict[str, Permissions] = {
         publish=(
             *ROUND_TRIP,
             *(subjects.LEDGER_SUMMARY, subjects.LEDGER_STATE, subjects.DISPATCHER_STATE, subjects.DISPATCHER_PAYMENT),
+            subjects.DISPATCHER_PROCESSORS,
             *("$SRV.PING.>", "$SRV.INFO.>", "$SRV.STATS.>", "$SRV.PING", "$SRV.INFO", "$SRV.STATS"),
             *_api("INFO", "STREAM.NAMES", "STREAM.LIST", "STREAM.INFO.*", "STREAM.MSG.GET.*"),
             *_api("DIRECT.GET.*", "DIRECT.GET.*.>", "CONSUMER.NAMES.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*"),
-            *_follow(SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, KV_PROCESSORS, KV_LEASES),
+            *_follow(SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, KV_PROCESSORS, KV_LEASES),
             # The CLI has the subject it filters by in the request's.
-            *_api(*(f"CONSUMER.CREATE.{stream}.*.>" for stream in (SETTLEMENTS, ASSIGNMENTS, KV_PROCESSORS))),
+            *_api(
+                *(f"CONSUMER.CREATE.{stream}.*.>" for stream in (SETTLEMENTS, ASSIGNMENTS, OPERATIONS, KV_PROCESSORS))
+            ),
         ),
         subscribe=(
             *_answer(READER),
-            *(subjects.PAYMENTS_ALL, subjects.SETTLEMENTS_ALL, subjects.ASSIGNMENTS_ALL),
+            *(subjects.PAYMENTS_ALL, subjects.SETTLEMENTS_ALL, subjects.ASSIGNMENTS_ALL, subjects.OPERATIONS_ALL),
             *(subjects.PULSES_ALL, subjects.CONDITION, f"$KV.{PROCESSORS}.>", f"$KV.{LEASES}.>"),
         ),
     ),
-    ADMIN: Permissions(publish=(">",), subscribe=(">",)),
+    # Everything but what would make the operators' own log say another thing than happened, or less.
+    ADMIN: Permissions(
+        publish=(">",),
+        subscribe=(">",),
+        publish_never=(
+            *(subjects.operated(user) for user in (INGRESS, OPERATOR)),
+            *_api(*(f"STREAM.{verb}.{OPERATIONS}" for verb in ("UPDATE", "DELETE", "PURGE", "MSG.DELETE"))),
+        ),
+    ),
 }

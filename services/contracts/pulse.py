@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.durations import BOUNDS_MS
 from services.contracts.events import Instant
+from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 
 INSTANCE_PATTERN = r"[A-Za-z0-9_-]{1,64}"
@@ -41,12 +42,16 @@ class IngressPulse(Struct, frozen=True, tag_field="service", tag="ingress", rena
 
 
 class ProcessorSeen(Struct, frozen=True, rename="camel", gc=False):
-    """What one dispatcher believes of a processor; ``latency_ms`` is null while nothing is known."""
+    """What one dispatcher believes of a processor; ``latency_ms`` is null while nothing is known.
+
+    ``paused``: by an operator, which is another thing than ``condition``: it gets nothing new, however well it serves.
+    """
 
     condition: ConditionState
     latency_ms: float | None
     in_flight: Count
     bound_waiting: Count
+    paused: Pause | None = None
 
 
 class DispatcherPulse(Struct, frozen=True, tag_field="service", tag="dispatcher", rename="camel", gc=False):

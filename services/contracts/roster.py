@@ -10,10 +10,12 @@ line names it.
 | another URL in the settings | the next generation; the one before is closed and kept under ``former`` |
 | no longer in the settings | ``removed``; its generation is closed and kept likewise |
 | moved by an operator, who says that it is the same processor at another address | the same generation |
+| paused by an operator | ``paused``, until it is resumed: no settings, and no other generation, undo it |
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -22,6 +24,14 @@ from msgspec.structs import replace
 
 from services.contracts.events import NotAnEventError
 from services.contracts.processor import Processor, address_of
+
+
+class Pause(Struct, frozen=True, rename="camel"):
+    """Who paused a processor, why, and since when; ``since`` is null where that was not recorded."""
+
+    by: str
+    reason: str
+    since: datetime | None
 
 
 class ProcessorEntry(Struct, frozen=True, rename="camel"):
@@ -35,7 +45,7 @@ class ProcessorEntry(Struct, frozen=True, rename="camel"):
         state: ``paused`` gets nothing new; ``removed`` neither, and is in the settings no more.
         former: by number, the URLs of closed generations that unsettled lines may name.
         seed_url: as the settings had it last; the same settings again change nothing that an operator has moved since.
-        by, reason: who paused it, and why.
+        by, reason, paused_at: who paused it, why and when; of a removed one too, which is paused where it comes back.
     """
 
     url: str
@@ -47,6 +57,7 @@ class ProcessorEntry(Struct, frozen=True, rename="camel"):
     seed_url: str = ""
     by: str = ""
     reason: str = ""
+    paused_at: datetime | None = None
     v: int = 1
 
 
@@ -90,11 +101,12 @@ def seeded(known: ProcessorEntry | None, processor: Processor, order: int) -> Pr
             fee=fee,
             order=order,
             generation=known.generation + 1,
-            state="paused" if known.state == "paused" else "open",
+            state="paused" if known.by else "open",
             former=former,
             seed_url=processor.url,
             by=known.by,
             reason=known.reason,
+            paused_at=known.paused_at,
         )
     return replace(known, fee=fee, order=order)
 
@@ -118,6 +130,20 @@ def moved(known: ProcessorEntry, url: str) -> ProcessorEntry:
     return replace(known, url=url)
 
 
+def paused(known: ProcessorEntry, pause: Pause) -> ProcessorEntry:
+    """Return the entry of a processor that is to get nothing new; ``pause.by`` must not be empty.
+
+    Paused once more it has the newest word of why, and stays paused since the first.
+    """
+    since = known.paused_at if known.state == "paused" else None
+    return replace(known, state="paused", by=pause.by, reason=pause.reason, paused_at=since or pause.since)
+
+
+def resumed(known: ProcessorEntry) -> ProcessorEntry:
+    """Return the entry of a processor that takes payments again."""
+    return replace(known, state="open", by="", reason="", paused_at=None)
+
+
 def drained(known: ProcessorEntry, numbers: Sequence[str]) -> ProcessorEntry:
     """Return the entry without closed generations that no unsettled line names."""
     return replace(known, former={number: url for number, url in known.former.items() if number not in numbers})
@@ -134,7 +160,8 @@ def closes(before: ProcessorEntry | None, after: ProcessorEntry) -> int | None:
 class Place:
     """One generation of a processor.
 
-    ``open`` takes payments; ``paused`` and ``closing`` take none that they do not have already.
+    ``open`` takes payments; ``paused`` and ``closing`` take none that they do not have already. ``pause`` is there
+    where the state is ``paused``, and else None.
     """
 
     generation: str
@@ -142,6 +169,7 @@ class Place:
     url: str
     fee: Decimal
     state: Literal["open", "paused", "closing"]
+    pause: Pause | None = None
 
 
 def places(entries: Entries) -> tuple[Place, ...]:
@@ -154,6 +182,7 @@ def places(entries: Entries) -> tuple[Place, ...]:
             entry.url,
             Decimal(entry.fee),
             "open" if entry.state == "open" else "paused",
+            None if entry.state == "open" else Pause(entry.by, entry.reason, entry.paused_at),
         )
         for name, entry in ranked
         if entry.state != "removed"

@@ -7,6 +7,7 @@ import msgspec
 
 from services.contracts.assignments import ASSIGNMENT_MESSAGES
 from services.contracts.events import EVENTS
+from services.contracts.operations import OperationRecorded
 from services.contracts.pulse import PULSES
 from services.contracts.summary import SummaryAnswered, SummaryAsked
 
@@ -16,7 +17,7 @@ FOLDER = Path(__file__).parent / "schemas"
 def schemas() -> dict[str, str]:
     """Return file names and their texts."""
     texts = {}
-    for kind in (*EVENTS, *ASSIGNMENT_MESSAGES, *PULSES, SummaryAsked, SummaryAnswered):
+    for kind in (*EVENTS, *ASSIGNMENT_MESSAGES, *PULSES, OperationRecorded, SummaryAsked, SummaryAnswered):
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
         texts[f"{kind.__name__}.json"] = json.dumps(schema, indent=2) + "\n"
     return texts

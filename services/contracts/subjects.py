@@ -6,6 +6,7 @@ ASSIGNMENTS = "ASSIGNMENTS"
 LEDGER_SNAPSHOTS = "LEDGER_SNAPSHOTS"
 BINDINGS = "bindings"  # of stores before ASSIGNMENTS; read once, to be migrated
 LEASES = "leases"
+OPERATIONS = "OPERATIONS"
 PROCESSORS = "processors"
 DISPATCHER = "dispatcher"
 LEDGER = "ledger"
@@ -20,10 +21,13 @@ SNAPSHOTS_ALL = "ledger.snapshots.>"
 SNAPSHOT_MANIFEST = "ledger.snapshots.manifest"
 SNAPSHOT_REACHED = "ledger.snapshots.reached"  # how far the ledger has read
 CONDITION = "processors.condition"
+OPERATIONS_ALL = "operations.>"
 LEDGER_SUMMARY = "ledger.summary"
 LEDGER_STATE = "ledger.state"
 DISPATCHER_STATE = "dispatcher.state"
 DISPATCHER_PAYMENT = "dispatcher.payment"
+DISPATCHER_PROCESSORS = "dispatcher.processors"
+DISPATCHER_PAUSE = "dispatcher.pause"
 PULSES_ALL = "pulse.>"
 
 
@@ -58,6 +62,11 @@ def released(payment_id: str) -> str:
 def any_settlement(payment_id: str) -> str:
     """Return the pattern of whatever was settled or refused for one payment, wherever."""
     return f"settlements.*.*.{payment_id}"
+
+
+def operated(user: str) -> str:
+    """Return the subject of what is done by somebody who is that user of NATS; nobody else may write there."""
+    return f"operations.{user}"
 
 
 def snapshot_chunk(generation: int, number: int) -> str:

@@ -17,6 +17,7 @@ from services.bus.pulse import send_pulses
 from services.bus.settings import name_of_process
 from services.bus.streams import ensure_streams
 from services.contracts import subjects
+from services.contracts.roster import Pause
 from services.dispatcher.adapters.access import follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
@@ -146,6 +147,9 @@ async def _settle(
     def left_behind() -> dict[str, int]:
         return log_read.left_behind(charging.charging)
 
+    def paused() -> dict[str, Pause]:
+        return charging.paused
+
     told = of_dispatcher(
         tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
     )
@@ -162,9 +166,17 @@ async def _settle(
     await alive.listen(bus)
     await PaymentEndpoint(bus, log_read, traffic).listen()
     await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
-    service = await StateEndpoint(traffic, tally.counts, clock, instance).serve(bus)
-    pulse_from = partial(pulse_of, traffic=traffic, counts=tally.counts, left_behind=left_behind, clock=clock)
-    pulse = pulse_from(instance, owner, clock.stamp())
+    service = await StateEndpoint(traffic, tally.counts, paused, clock, instance).serve(bus)
+    pulse = pulse_of(
+        instance,
+        owner,
+        clock.stamp(),
+        traffic=traffic,
+        counts=tally.counts,
+        left_behind=left_behind,
+        paused=paused,
+        clock=clock,
+    )
     mark = partial(_mark, bus, clock, stop)
     work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]

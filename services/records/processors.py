@@ -12,7 +12,16 @@ from services.bus.publish import Conflict, Stored, store
 from services.bus.work_queue import Delivery
 from services.contracts import subjects
 from services.contracts.events import NotAnEventError
-from services.contracts.roster import ProcessorEntry, decode_entry, encode_entry
+from services.contracts.roster import (
+    Pause,
+    Place,
+    ProcessorEntry,
+    decode_entry,
+    encode_entry,
+    paused,
+    places,
+    resumed,
+)
 
 _STREAM = f"KV_{subjects.PROCESSORS}"
 _PREFIX = f"$KV.{subjects.PROCESSORS}."
@@ -67,6 +76,21 @@ class ProcessorBucket:
                 raise BusAwayError(f"the processor {name} could not be written: {result}")
             await asyncio.sleep(AGAIN_AFTER_S)
         raise BusAwayError(f"the processor {name} is being changed by others")
+
+    async def pause(self, name: str, pause: Pause | None) -> Place | None:
+        """Have a processor paused, or by None resumed; return it as it is then. None: there is no such processor.
+
+        Raises:
+            BusAwayError: not known whether it is written; try again.
+        """
+
+        def wanted(known: ProcessorEntry | None) -> ProcessorEntry | None:
+            if known is None or known.state == "removed":
+                return known
+            return resumed(known) if pause is None else paused(known, pause)
+
+        entry = await self.change(name, wanted)
+        return None if entry is None or entry.state == "removed" else places({name: entry})[0]
 
     def follower(self, changed: Callable[[str, ProcessorEntry], None]) -> Follower:
         """Return what tells every entry, and each one that is written from then on."""

@@ -52,7 +52,12 @@ Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
 PROCESSORS_EXAMPLES = """Examples:
   tarifa processors
   tarifa processors --json
+  tarifa processors pause default --reason 'their maintenance until 14:00'
+  tarifa processors resume default
   tarifa processors move default --to http://10.0.0.7:8080
+
+Paused, a processor gets nothing new; what is assigned there is still
+settled there. No restart and no setting resumes it.
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told."""
@@ -184,27 +189,31 @@ def audit(
 ) -> None:
     """Ask every processor for every payment of a period, and name each difference."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}
-    _operate("services.audit", flags_of(flags))
+    operate("services.audit", flags_of(flags))
 
 
 def processors(
     *,
-    words: Annotated[list[str] | None, typer.Argument(metavar="[move NAME]", help="Nothing: list them.")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[pause|resume|move NAME]", help="Nothing: list them.")
+    ] = None,
+    reason: Annotated[Word, typer.Option("--reason", metavar="TEXT", help="With pause: why.")] = None,
     to: Annotated[Word, typer.Option("--to", metavar="URL", help="With move: where it is now.")] = None,
     as_json: Annotated[Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line.")] = False,
 ) -> None:
-    """List who charges, or say that a processor is the same one at another address."""
-    _operate("services.audit.processors", [*flags_of({"--json": as_json}), *(words or []), *flags_of({"--to": to})])
+    """List who charges; pause or resume one; or say that one is the same at another address."""
+    more = flags_of({"--to": to, "--reason": reason})
+    operate("services.audit.processors", [*flags_of({"--json": as_json}), *(words or []), *more])
 
 
 def backup(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")]) -> None:
     """Save the streams of the running system into a folder, without stopping anything."""
-    _operate("services.audit.backup", ["save", str(folder.absolute())])
+    operate("services.audit.backup", ["save", str(folder.absolute())])
 
 
 def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What backup has saved.")]) -> None:
     """Restore a backup into an empty nats-server, to which no service is connected."""
-    _operate("services.audit.backup", ["restore", str(folder.absolute())], user="admin")
+    operate("services.audit.backup", ["restore", str(folder.absolute())], user="admin")
 
 
 def flags_of(given: Mapping[str, str | Path | bool | None]) -> list[str]:
@@ -223,7 +232,7 @@ def flags_of(given: Mapping[str, str | Path | bool | None]) -> list[str]:
     return flags
 
 
-def _operate(module: str, arguments: list[str], user: str = "operator") -> NoReturn:
+def operate(module: str, arguments: list[str], user: str = "operator") -> NoReturn:
     """Go on as that program, on the bus as that user of this checkout's stack, where the environment names no bus."""
     try:
         access = bus_access(os.environ, TOP / ".run" / "secrets", user)

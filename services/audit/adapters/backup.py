@@ -10,6 +10,7 @@ from services.audit.adapters.progress import Bar, Lines
 from services.audit.core.manifest import (
     MANIFEST,
     ORDER,
+    SINCE_LATER,
     Manifest,
     SavedStream,
     decode_manifest,
@@ -19,6 +20,7 @@ from services.audit.core.manifest import (
 )
 from services.bus import api
 from services.bus.connection import Bus
+from services.bus.questions import NotAllowedError
 from services.bus.snapshot import restore_stream, save_stream
 from services.bus.state import stream_state
 from services.contracts import subjects
@@ -70,7 +72,7 @@ async def restore_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest
     by_name = {saved.name: saved for saved in manifest.streams}
     lines_to = int(by_name[subjects.ASSIGNMENTS].state["last_seq"])
     # PAYMENTS last, with its mark in it from the first moment: before it is there nobody can send what waits.
-    for stream in reversed(ORDER):
+    for stream in (each for each in reversed(ORDER) if each in by_name):
         saved = by_name[stream]
         path = folder / saved.file
         shown.begin(f"restoring {stream}", path.stat().st_size)
@@ -97,7 +99,7 @@ def _read(folder: Path) -> Manifest:
     if not path.is_file():
         raise RefusedError(f"{folder} holds no backup: there is no {MANIFEST}")
     manifest = decode_manifest(path.read_bytes())
-    if {saved.name for saved in manifest.streams} != set(ORDER):
+    if {saved.name for saved in manifest.streams} | SINCE_LATER != set(ORDER):
         raise RefusedError(f"{path} does not name the streams {', '.join(ORDER)}")
     for saved in manifest.streams:
         file = folder / saved.file
@@ -125,7 +127,12 @@ async def _must_be_empty(bus: Bus, manifest: Manifest) -> None:
             continue
         if state.last_seq:
             raise RefusedError(f"the stream {saved.name} is there and holds something; restore into an empty server")
-        await api.call(bus, f"STREAM.DELETE.{saved.name}")
+        try:
+            await api.call(bus, f"STREAM.DELETE.{saved.name}")
+        except NotAllowedError as error:
+            raise RefusedError(
+                f"the stream {saved.name} is there, and nobody may delete it; restore into a server with an empty store"
+            ) from error
 
 
 def _digest(path: Path) -> str:

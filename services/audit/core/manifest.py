@@ -12,7 +12,14 @@ from msgspec import Struct, json
 from services.contracts import subjects
 from services.contracts.events import NotAnEventError
 
-ORDER = (subjects.PAYMENTS, f"KV_{subjects.PROCESSORS}", subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
+ORDER = (
+    subjects.PAYMENTS,
+    subjects.OPERATIONS,
+    f"KV_{subjects.PROCESSORS}",
+    subjects.ASSIGNMENTS,
+    subjects.SETTLEMENTS,
+)
+SINCE_LATER = frozenset({subjects.OPERATIONS})  # backups of before have none of it
 MANIFEST = "backup.json"
 DOUBTFUL = (
     "What waits is doubtful: dispatchers ask every processor about it, and send what none has no earlier than\n"

@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import to_builtins
+
 from services.contracts.processor import address_of
 from services.contracts.roster import Entries, Place, places
+from services.contracts.stamp import text_of
 
+PAUSED = (
+    "{name} is paused: within a second running dispatchers send it nothing new. What is assigned there is still\n"
+    "settled there, and no restart resumes it."
+)
+RESUMED = "{name} takes payments again; running dispatchers follow within a second."
 STATES = {"open": "takes payments", "paused": "paused: nothing new", "closing": "closed: sees through what it has"}
 MOVED = "{name} is now called at {url}; running dispatchers follow within a second."
 MEANS = (
@@ -23,6 +31,9 @@ def lines(entries: Entries) -> Iterator[str]:
     """Yield one line for each place, the cheapest that takes payments first."""
     for place in places(entries):
         yield f"{place.generation:<24} {float(place.fee):<8.2%} {STATES[place.state]:<34} {place.url}"
+        if place.pause is not None:
+            since = "" if place.pause.since is None else f" since {text_of(place.pause.since)}"
+            yield f"{'':<24} by {place.pause.by}{since}: {place.pause.reason}"
 
 
 def documents(entries: Entries) -> Iterator[dict[str, Any]]:
@@ -34,17 +45,27 @@ def documents(entries: Entries) -> Iterator[dict[str, Any]]:
             "state": place.state,
             "fee": float(place.fee),
             "url": place.url,
+            "pause": to_builtins(place.pause),
         }
+
+
+def unknown(entries: Entries, name: str) -> str | None:
+    """Return that there is no such processor, or None if there is."""
+    names = [place.name for place in _current(entries)]
+    return None if name in names else f"there is no processor {name}; there are {', '.join(names) or 'none'}"
 
 
 def refusal(entries: Entries, name: str, url: str) -> str | None:
     """Return why a processor must not be moved to a URL, or None if it may."""
-    known: list[Place] = [place for place in places(entries) if place.state != "closing"]
-    if name not in {place.name for place in known}:
-        return f"there is no processor {name}; there are {', '.join(place.name for place in known) or 'none'}"
-    for place in known:
+    if why := unknown(entries, name):
+        return why
+    for place in _current(entries):
         if place.name != name and address_of(place.url) == address_of(url):
             return f"{url} is where {place.name} is"
         if place.name == name and place.url.startswith("https:") and not url.startswith("https:"):
             return f"{name} is called over TLS now, and {url} is in the clear; for another processor, change PROCESSORS"
     return None
+
+
+def _current(entries: Entries) -> list[Place]:
+    return [place for place in places(entries) if place.state != "closing"]

@@ -4,12 +4,14 @@ The event comes before the entry: what is written down may not have happened, bu
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from services.audit.core.answer import Answer
 from services.audit.core.releasing import Bound, Sight, Waiting, known_lines, refusal, risk
 from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled
+from services.contracts.operations import Operation
 
 CONFLICT = (
     "Not released: a dispatcher or another operator was first, and its line in ASSIGNMENTS is no longer the last one. "
@@ -56,6 +58,17 @@ class Operator(Protocol):
         """Ask twice; return whether the risk is accepted."""
 
 
+class Outcome(Protocol):
+    """What comes of it."""
+
+    def refused(self, why: str) -> None:
+        """Say that nothing was done."""
+
+
+# Records that it is asked for before it goes on, and at the end what came of it. Raises AwayError: nothing is recorded.
+Recorded = Callable[[Operation], AbstractAsyncContextManager[Outcome]]
+
+
 class Releasing:
     """Releases one payment to ``to``, which must be in ``processors``."""
 
@@ -65,12 +78,14 @@ class Releasing:
         records: Records,
         asking: Asking,
         operator: Operator,
+        recorded: Recorded,
         processors: tuple[str, ...],
         now: Callable[[], datetime],
     ) -> None:
         self._records = records
         self._asking = asking
         self._operator = operator
+        self._recorded = recorded
         self._processors = processors
         self._now = now
 
@@ -92,9 +107,13 @@ class Releasing:
 
     async def _do(self, sight: Sight, to: str, reason: str) -> bool:
         event = PaymentReleased(sight.payment_id, sight.bound.processor, to, reason, self._now())
-        await self._records.write_down(event)
-        # After the line that the operator saw: what a dispatcher has written since is not what was judged.
-        done = await self._records.release(event, sight.seq, sight.bound.line)
+        operation = Operation("release", sight.payment_id, reason, f"from {sight.bound.processor} to {to}")
+        async with self._recorded(operation) as outcome:
+            await self._records.write_down(event)
+            # After the line that the operator saw: what a dispatcher has written since is not what was judged.
+            done = await self._records.release(event, sight.seq, sight.bound.line)
+            if not done:
+                outcome.refused("its line in ASSIGNMENTS was no longer the last one")
         self._operator.tell(RELEASED.format(to=to) if done else CONFLICT)
         return done
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from services.access.processor_access import ProcessorAccess
-from services.contracts.roster import Place
+from services.contracts.roster import Pause, Place
 from services.dispatcher.adapters.health import HealthPollers
 from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
 from services.dispatcher.core.condition import Health
@@ -63,6 +63,11 @@ class Charging:
     def charging(self) -> frozenset[str]:
         """The generations that charge now, be they paused; not those that only see through what they have."""
         return frozenset(place.generation for place in self.places if place.state != "closing")
+
+    @property
+    def paused(self) -> dict[str, Pause]:
+        """The processors, by name, that an operator has paused."""
+        return {place.name: place.pause for place in self.places if place.pause is not None}
 
     def heard(self, processor: str, health: Health) -> None:
         """Note a health reply, one's own or another dispatcher's."""

@@ -76,8 +76,15 @@ def of_dispatcher(
             {place.name: float(place.fee) for place in places()},
         )
         seen = traffic.seen(now_ms)
+        paused = gauges_by(
+            "processor",
+            "tarifa_processor_paused",
+            "1 where an operator has paused the processor: it gets nothing new, whether it serves or not.",
+            {place.name: place.state == "paused" for place in places() if place.state != "closing"},
+        )
         left = _left_behind(left_behind(), tally.processors)
-        told = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen), fees, left)
+        told = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen))
+        told = (*told, fees, paused, left)
         backlog = await waiting()
         return told if backlog is None else (*told, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.contracts.pulse import DispatcherPulse, ProcessorSeen
+from services.contracts.roster import Pause
 from services.dispatcher.core.traffic import Traffic
 
 
@@ -23,12 +24,13 @@ def pulse_of(
     traffic: Traffic,
     counts: Mapping[str, int],
     left_behind: Callable[[], Mapping[str, int]],
+    paused: Callable[[], Mapping[str, Pause]],
     clock: Clock,
 ) -> Callable[[], DispatcherPulse]:
     """Return what reads the traffic and the counts, which grow elsewhere."""
 
     def read() -> DispatcherPulse:
-        now_ms = clock.now_ms()
+        now_ms, paused_now = clock.now_ms(), paused()
         return DispatcherPulse(
             instance=instance,
             owner=owner,
@@ -42,6 +44,7 @@ def pulse_of(
                     latency_ms=seen.condition.latency_ms,
                     in_flight=seen.in_flight,
                     bound_waiting=seen.bound_waiting,
+                    paused=paused_now.get(name),
                 )
                 for name, seen in traffic.seen(now_ms).items()
             },

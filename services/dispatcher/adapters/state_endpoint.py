@@ -4,7 +4,7 @@ Several dispatchers share the requests to ``dispatcher.state``, so one of them a
 ``$SRV.STATS.dispatcher`` each answers, with the same figures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from msgspec import Struct, json, to_builtins
 from services.bus.connection import Bus
 from services.bus.service import About, Served, schema_of, serve
 from services.contracts import subjects
+from services.contracts.roster import Pause
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.core.condition import Condition
 from services.dispatcher.core.traffic import Traffic
@@ -23,23 +24,35 @@ LATENCY_DIGITS = 2  # of milliseconds
 
 
 class DispatcherState(Struct, rename="camel", frozen=True):
-    """One dispatcher now: by processor what it believes and has under way; counts since its start."""
+    """One dispatcher now: by processor what it believes and has under way; counts since its start.
+
+    ``paused``: the processors to which it sends nothing new because an operator said so, and who that was.
+    """
 
     instance: str
     conditions: dict[str, Condition]
     in_flight: dict[str, int]
     bound_waiting: dict[str, int]
+    paused: dict[str, Pause]
     in_hand: int
     backlog: int
     counts: dict[str, int]
 
 
 class StateEndpoint:
-    """``dispatcher.state``; ``counts`` is looked at anew for each answer."""
+    """``dispatcher.state``; ``counts`` and ``paused`` are looked at anew for each answer."""
 
-    def __init__(self, traffic: Traffic, counts: Mapping[str, int], clock: SystemClock, instance: str) -> None:
+    def __init__(
+        self,
+        traffic: Traffic,
+        counts: Mapping[str, int],
+        paused: Callable[[], Mapping[str, Pause]],
+        clock: SystemClock,
+        instance: str,
+    ) -> None:
         self._traffic = traffic
         self._counts = counts
+        self._paused = paused
         self._clock = clock
         self._instance = instance
 
@@ -67,6 +80,7 @@ class StateEndpoint:
             conditions={name: _rounded(one.condition) for name, one in seen.items()},
             in_flight={name: one.in_flight for name, one in seen.items()},
             bound_waiting={name: one.bound_waiting for name, one in seen.items()},
+            paused=dict(self._paused()),
             in_hand=len(traffic.in_hand),
             backlog=traffic.backlog,
             counts=dict(self._counts),

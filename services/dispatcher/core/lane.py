@@ -43,3 +43,7 @@ class Lane:
             canary_due=evidence.canary_due(now_ms, serving=serves) and evidence.in_flight < rules.in_flight_max,
             per_s=rules.in_flight_max * 1000 / latency_ms,
         )
+
+    def owed(self, rules: Rules, now_ms: float) -> int:
+        """Return how many of those that are not in hand yet have slots to go to."""
+        return max(0, min(self.unclaimed, self.view(rules, now_ms).free + self.reserved))

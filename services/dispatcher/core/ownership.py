@@ -101,6 +101,11 @@ def is_first_hand(view: View, owner: str) -> bool:
     return view.state == "assigned" and view.owner == owner and view.first_hand_of == owner
 
 
+def is_new_at(view: View | None, generation: str) -> bool:
+    """Return whether a send to that generation would be the payment's first line there, or the first one at all."""
+    return view is None or view.state == "free" or view.generation != generation
+
+
 def is_owned(view: View | None, owner: str, line: int) -> bool:
     """Return whether this process's line at that sequence is still the last valid one, so that it may be sent."""
     return view is not None and view.state == "assigned" and view.owner == owner and view.last == line

@@ -1,10 +1,12 @@
-"""How many calls at once to one processor, and how many a second to all: bounds that leave the machine to ingress."""
+"""How many calls at once to one processor, how many a second to all, and how long until one is made again."""
 
 import math
 
 IN_FLIGHT_FIRST = 16  # before anything is known of a processor
 IN_FLIGHT_LEAST = 48  # carries 500 a second where a call takes 100 ms longer than is known yet
 HEADROOM = 1.25  # above what Little's law says is needed
+RESEND_FIRST_MS = 200.0
+RESEND_MAX_MS = 5_000.0
 
 
 def in_flight_limit(latency_ms: float | None, *, calls_per_s_max: int, in_flight_max: int) -> int:
@@ -16,6 +18,11 @@ def in_flight_limit(latency_ms: float | None, *, calls_per_s_max: int, in_flight
         return min(IN_FLIGHT_FIRST, in_flight_max)
     needed = math.ceil(calls_per_s_max * latency_ms / 1000 * HEADROOM)
     return min(IN_FLIGHT_LEAST + needed, in_flight_max)
+
+
+def backoff_ms(attempts: int, jitter: float) -> float:
+    """Return the wait before the next attempt: full jitter (0 to 1) over a doubling bound."""
+    return jitter * min(RESEND_MAX_MS, RESEND_FIRST_MS * (1 << min(attempts, 10)))
 
 
 class Pace:

@@ -14,12 +14,10 @@ from services.contracts.assignments import processor_of
 from services.dispatcher.core.condition import Condition, Evidence
 from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.lane import Lane
-from services.dispatcher.core.pace import Pace
+from services.dispatcher.core.pace import Pace, backoff_ms
 from services.dispatcher.core.route import Rules, SendTo, View, appetite, route
 
 ROUTE_AGAIN_MAX_MS = 400.0  # short: it only lets another payment be the next canary
-RESEND_FIRST_MS = 200.0
-RESEND_MAX_MS = 5_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +117,15 @@ class Traffic:
         lane = self._lanes[generation]
         return lane.evidence.in_flight + len(lane.bound) < self._rules.in_flight_max
 
+    def takes(self, generation: str) -> bool:
+        """Return whether that one takes payments which it does not have already: it is neither paused nor closing."""
+        return generation in self._lanes and self._lanes[generation].takes
+
+    @property
+    def takes_any(self) -> bool:
+        """Whether any processor takes payments."""
+        return any(lane.takes for lane in self._lanes.values())
+
     def note_unclaimed(self, generation: str, count: int) -> None:
         """Note how many are assigned there by processes that are gone: they will need its slots."""
         self._lanes[generation].unclaimed = count
@@ -195,10 +202,16 @@ class Traffic:
     # ---- how many more to fetch
 
     def appetite(self, now_ms: float) -> int:
-        """Return how many payments of the stream could start now, beyond those that wait here."""
+        """Return how many payments of the stream could start now, beyond those that wait here.
+
+        Where no processor takes any, a few are looked through: one may be assigned, refused or settled already.
+        """
         room = self.in_hand_max - len(self._by_id)
         if room <= 0:
             return 0
+        if not self.takes_any:
+            owed = sum(lane.owed(self._rules, now_ms) for lane in self._lanes.values())
+            return min(room, max(1, owed))
         head_age_ms = now_ms - self.head_stored_ms if self.head_stored_ms else 0.0
         wanted = appetite(self._views(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
         return max(0, min(wanted - len(self._ready), room))
@@ -232,8 +245,3 @@ class Traffic:
 
     def _views(self, now_ms: float) -> list[View]:
         return [lane.view(self._rules, now_ms) for lane in self._lanes.values() if lane.takes]
-
-
-def backoff_ms(attempts: int, jitter: float) -> float:
-    """Return the wait before the next attempt: full jitter (0 to 1) over a doubling bound."""
-    return jitter * min(RESEND_MAX_MS, RESEND_FIRST_MS * (1 << min(attempts, 10)))

@@ -17,7 +17,7 @@ from services.contracts.assignments import processor_of
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.outcome import Booked, Found, NotBooked, Outcome, Refused, Unknown
-from services.dispatcher.core.ownership import is_first_hand, may_move
+from services.dispatcher.core.ownership import is_first_hand, is_new_at, may_move
 from services.dispatcher.core.refusals import Refusals
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
@@ -84,8 +84,13 @@ class Attempting:
 
     async def _attempt(self, payment: InHand, generation: str, token: int) -> None:
         evidence, processor = self._traffic.evidence(generation), processor_of(generation)
+        is_new = is_new_at(self._log.view(payment.id), generation)
         if not await self._may_be_sent(payment, generation):
             evidence.withdrawn(token)
+            return
+        if is_new and not self._traffic.takes(generation):  # paused while its line was being written
+            evidence.withdrawn(token)
+            await self._not_booked(payment, generation)
             return
         if payment.in_doubt and isinstance(found := await self._processors[generation].look_up(payment.id), Found):
             evidence.withdrawn(token)  # a look-up has neither the delay nor the failures of a payment
@@ -138,8 +143,10 @@ class Attempting:
     async def _may_be_sent(self, payment: InHand, generation: str) -> bool:
         moves = bool(payment.line) and payment.generation != generation
         before = self._log.view(payment.id)
-        if before is not None and before.released_to not in {"", processor_of(generation)}:
-            await self._settling.let_go(payment, AGAIN_AFTER_S)  # it comes again, for the one that the operator named
+        is_for_another = before is not None and before.released_to not in {"", processor_of(generation)}
+        is_paused = is_new_at(before, generation) and not self._traffic.takes(generation)
+        if is_for_another or is_paused:
+            await self._settling.let_go(payment, AGAIN_AFTER_S)  # it comes again, for whichever it may be sent to then
             return False
         match await self._assigning.may_send(payment, generation):
             case Mine(at):

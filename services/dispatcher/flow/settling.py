@@ -8,8 +8,9 @@ from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Found
+from services.dispatcher.core.pace import backoff_ms
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import Traffic, backoff_ms
+from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Queue, Settlements
 from services.telling import Gathered

@@ -26,6 +26,7 @@ from services.dispatcher.flow.stories import Stories
 from services.telling import Gathered
 
 AGAIN_AFTER_S = 1.0
+PAUSED_AGAIN_AFTER_S = 2.0  # long enough to look through others meanwhile, short enough for whoever resumes
 UNREADABLE_AGAIN_AFTER_S = 60.0
 
 log = logging.getLogger("tarifa.dispatcher")
@@ -124,6 +125,9 @@ class Taking:
 
     def _sort(self, payment: InHand, view: View | None) -> None:
         if view is None or (view.state == "free" and not view.released_to):
+            if not self._traffic.takes_any:
+                self._give_all_back(payment, PAUSED_AGAIN_AFTER_S)  # what is assigned may be behind it in the stream
+                return
             self._traffic.take(payment)
             self._traffic.head_stored_ms = payment.since_ms  # what waits behind it is not older
             self._traffic.to_route(payment)

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from msgspec import to_builtins
+
 from services.contracts.assignments import processor_of
 from services.contracts.money import amount_of
 from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, settled_at
+from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.ingress.core.life import Life, per_s
 
@@ -76,11 +79,17 @@ def _seen(processor: Charging, dispatchers: Dispatchers) -> dict[str, Any]:
         "fee": None if processor.fee is None else float(processor.fee),
         # Of several dispatchers the one that believes the worst may know the most.
         "condition": "failing" if "failing" in conditions else "serving" if conditions else "unknown",
+        "paused": _paused([view.paused for view in views if view.paused is not None]),
         "latencyMs": rounded(max(latencies, default=None)),
         "inFlight": sum(view.in_flight for view in views) if views else None,
         "leftBehind": sum(left) if dispatchers else None,
         "settledPerS": per_s(dispatchers, lambda pulse: pulse.counts.get(settled_at(name), 0)),
     }
+
+
+def _paused(told: Sequence[Pause]) -> dict[str, Any] | None:
+    """Return who paused it; while dispatchers follow one after the other, the first to know is believed."""
+    return to_builtins(told[0]) if told else None
 
 
 def _booked(processor: Charging, totals: Totals | None, settled: int) -> dict[str, Any]:

@@ -27,11 +27,19 @@ class Seen:
     life: Life[Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """A processor: what is believed of it, and who paused it, which is another thing; None: nobody."""
+
+    name: str
+    condition: str
+    paused: Mapping[str, Any] | None
+
+
 def troubles(
     seen: Sequence[Seen],
     *,
-    failing: Sequence[str],
-    serving: bool,
+    processors: Sequence[Charging],
     book_is_whole: bool,
     conflicts: int,
     unreadable: int,
@@ -55,16 +63,38 @@ def troubles(
         said.append(f"SETTLEMENTS is damaged: {damage}; {whole}. See the README's Durability")
     elif not book_is_whole:
         said.append("the ledger is reading what was settled: totals are those of before")
-    if failing:
-        names = " and ".join(failing)
-        verb = "is" if len(failing) == 1 else "are"
-        said.append(f"{names} {verb} failing: " + ("others settle what is due" if serving else "payments wait"))
+    said += _of_processors(processors)
     if conflicts:
         said.append(f"settlements that contradict others: {conflicts}; run the audit")
     if unreadable:
         said.append(f"messages in SETTLEMENTS that cannot be read: {unreadable}; see the ledger's log")
     said += [f"{instance}: {trouble}" for instance, trouble in sorted(of_instances.items())]
     return said + _for_a_person(lately, left_behind)
+
+
+def _of_processors(processors: Sequence[Charging]) -> list[str]:
+    """Return who fails and who is paused; one that is paused settles nothing that is due, though it may serve."""
+    serving = any(one.condition == "serving" and one.paused is None for one in processors)
+    failing = [one.name for one in processors if one.condition == "failing"]
+    paused = [one for one in processors if one.paused is not None]
+    said = []
+    if failing:
+        said.append(f"{_names(failing)} failing: " + ("others settle what is due" if serving else "payments wait"))
+    if paused and len(paused) == sum(one.condition != "unknown" for one in processors):
+        said.append(
+            f"{_names([one.name for one in paused])} paused, and no other is left: payments are accepted and wait"
+        )
+    said += [
+        f"{one.name} is paused by {one.paused['by']} ({one.paused['reason']}): nothing new goes there; what is "
+        "assigned there is still settled there"
+        for one in paused
+        if one.paused is not None
+    ]
+    return said
+
+
+def _names(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _for_a_person(lately: AbstractSet[Happening], left_behind: Mapping[str, int]) -> list[str]:

@@ -17,7 +17,7 @@ from services.contracts.summary import Totals  # noqa: TC001  # no second block 
 from services.ingress.core.charged import charged, left_behind, rounded
 from services.ingress.core.lately import Lately
 from services.ingress.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
-from services.ingress.core.troubles import Seen, troubles
+from services.ingress.core.troubles import Charging, Seen, troubles
 
 FORGOTTEN_AFTER_S = 600.0  # an instance that is not heard of so long was not meant to come back
 INSTANCES_MAX = 64
@@ -100,8 +100,7 @@ class Vitals:
             "services": [_service(one) for one in seen],
             "troubles": troubles(
                 seen,
-                failing=[one["name"] for one in processors if one["condition"] == "failing"],
-                serving=any(one["condition"] == "serving" for one in processors),
+                processors=[Charging(one["name"], one["condition"], one["paused"]) for one in processors],
                 book_is_whole=not any(life.newest.totals is None for life in ledgers),
                 conflicts=max((life.newest.conflicts for life in ledgers), default=0),
                 unreadable=max((life.newest.unreadable for life in ledgers), default=0),

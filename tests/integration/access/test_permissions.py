@@ -2,10 +2,14 @@
 
 import pytest
 
+from services.access.admittance import Admittance
+from services.audit.adapters.recording import operation_log
 from services.bus.publish import store
 from services.bus.questions import NotAllowedError
 from services.bus.state import stream_state
+from services.contracts.operations import Operation
 from services.contracts.permissions import STREAMS, USERS
+from services.records.operations import NotRecordedError
 from tests.integration.access.closed_server import ClosedServer, pub, sub
 
 API = "$JS.API"
@@ -30,6 +34,10 @@ PUBLISHED: dict[str, set[str]] = {
     "$KV.processors.default": {"dispatcher", "operator"},
     "$KV.leases.health.default": {"dispatcher"},
     "$KV.leases.ready.one": {"ingress"},
+    "operations.ingress": {"ingress"},
+    "operations.operator": {"operator"},
+    "operations.admin": NOBODY,
+    "operations.open": NOBODY,
     f"$KV.bindings.{ANY}": NOBODY,
     "processors.condition": {"dispatcher"},
     "pulse.ingress.one": {"ingress"},
@@ -39,6 +47,8 @@ PUBLISHED: dict[str, set[str]] = {
     "ledger.state": {"reader"},
     "dispatcher.state": {"reader"},
     "dispatcher.payment": {"ingress", "operator", "reader"},
+    "dispatcher.processors": {"ingress", "reader"},
+    "dispatcher.pause": {"ingress"},
     "dispatcher.stored.one/0": {"ledger"},
     "$SRV.PING": {"reader"},
     "$SRV.INFO.ledger": {"reader"},
@@ -64,6 +74,8 @@ PUBLISHED: dict[str, set[str]] = {
     f"{API}.CONSUMER.CREATE.SETTLEMENTS.one": {"ledger", "operator", "reader"},
     f"{API}.CONSUMER.MSG.NEXT.SETTLEMENTS.one": {"ledger", "operator", "reader"},
     f"{API}.CONSUMER.CREATE.ASSIGNMENTS.one": {"dispatcher", "reader"},
+    f"{API}.CONSUMER.CREATE.OPERATIONS.one": READS,
+    f"{API}.CONSUMER.MSG.NEXT.OPERATIONS.one": READS,
     f"{API}.DIRECT.GET.PAYMENTS": {"dispatcher", *READS},
     f"{API}.STREAM.MSG.GET.PAYMENTS": {"ingress", "dispatcher", *READS},
     f"{API}.DIRECT.GET.SETTLEMENTS": {"ingress", "dispatcher", "ledger", *READS},
@@ -90,7 +102,7 @@ PUBLISHED: dict[str, set[str]] = {
 }
 PUBLISHED |= {
     f"{API}.{verb}.{stream}": NOBODY
-    for stream in ("PAYMENTS", "SETTLEMENTS", "KV_processors", "KV_leases")
+    for stream in ("PAYMENTS", "SETTLEMENTS", "OPERATIONS", "KV_processors", "KV_leases")
     for verb in ("STREAM.PURGE", "STREAM.MSG.DELETE")
 }
 
@@ -101,10 +113,13 @@ HEARD: dict[str, set[str]] = {
     "payments.accepted.>": {"reader"},
     "settlements.>": {"reader"},
     "assignments.>": {"reader"},
+    "operations.>": {"reader"},
     "ledger.summary": {"ledger"},
     "ledger.state": {"ledger"},
     "dispatcher.payment": {"dispatcher"},
     "dispatcher.state": {"dispatcher"},
+    "dispatcher.pause": {"dispatcher"},
+    "dispatcher.processors": {"dispatcher"},
     "dispatcher.stored.one": {"dispatcher"},
     "pulse.>": {"ingress", "reader"},
     "pulse.dispatcher.*": {"ingress", "dispatcher", "ledger", "reader"},
@@ -135,6 +150,40 @@ async def test_an_admin_may_do_everything(closed: ClosedServer) -> None:
     """Not tried on what cannot be taken back: the server is asked by subjects that nobody serves."""
     tried = [pub("settlements.x"), pub("$KV.bindings.x"), pub("$JS.API.STREAM.DELETE.NO_SUCH"), sub(">")]
     assert await closed.refusals("admin", *tried) == []
+
+
+async def test_nobody_deletes_from_the_operators_log_or_writes_there_as_another(closed: ClosedServer) -> None:
+    """Not even an admin, who may do everything else: it says what happened, by whom."""
+    kinds = ("STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.MSG.DELETE")
+    tried = [
+        pub("operations.ingress"),
+        pub("operations.operator"),
+        *(pub(f"{API}.{kind}.OPERATIONS") for kind in kinds),
+    ]
+    refused = await closed.refusals("admin", *tried)
+    assert len(refused) == len(tried)
+    assert await closed.refusals("admin", pub("operations.admin")) == []
+
+
+async def test_an_operator_is_told_apart_by_the_key(closed: ClosedServer) -> None:
+    """Whoever has the operator's key, or an admin's, is that user in the log; nobody else does anything."""
+    told = []
+    for user in ("operator", "admin"):
+        bus = await closed.bus(user)
+        try:
+            log = operation_log(bus, Admittance(closed.keys[user]))
+            async with log.recorded(Operation("pause", "default", "tests"), "me") as outcome:
+                told.append(outcome.by)
+        finally:
+            await bus.close()
+    assert told == ["operator/me", "admin/me"]
+    bus = await closed.bus("reader")
+    try:
+        with pytest.raises(NotRecordedError, match="this user of NATS may not write to OPERATIONS"):
+            async with operation_log(bus, Admittance(closed.keys["reader"])).recorded(Operation("purge"), "me"):
+                pytest.fail("it was not recorded")
+    finally:
+        await bus.close()
 
 
 @pytest.mark.parametrize("user", [user for user in USERS if user not in {"admin", "dispatcher"}])

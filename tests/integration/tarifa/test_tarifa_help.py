@@ -5,18 +5,8 @@ import pytest
 from tests.integration.tarifa.command_line import run
 
 COMMANDS = (
-    "pay",
-    "payment",
-    "summary",
-    "watch",
-    "up",
-    "rinha",
-    "chaos",
-    "audit",
-    "processors",
-    "keys",
-    "backup",
-    "restore",
+    *("pay", "payment", "summary", "watch"),
+    *("up", "rinha", "chaos", "audit", "processors", "keys", "log", "backup", "restore"),
 )
 
 

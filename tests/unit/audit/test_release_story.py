@@ -1,5 +1,7 @@
 """When a payment is released: every refusal, both questions, and the order of what is written."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,6 +11,7 @@ from services.audit.core.releasing import Bound, Sight, Waiting, refusal, risk
 from services.audit.flow.releasing import CONFLICT, Releasing
 from services.bus.connection import BusAwayError
 from services.contracts import subjects
+from services.contracts.away import AwayError
 from services.contracts.events import (
     PaymentAccepted,
     PaymentRefused,
@@ -17,6 +20,7 @@ from services.contracts.events import (
     decode_settlement,
     encode,
 )
+from services.contracts.operations import Operation
 from tests.unit.audit.paid import AT, ID, accepted, charged, refused, released, settled
 
 NO, SILENT = NotCharged(), Unanswered("ConnectError")
@@ -33,6 +37,8 @@ class World:
     answers: dict[str, Answer] = field(default_factory=lambda: {"default": SILENT, "fallback": NO})
     says_yes: bool = True
     is_writable: bool = True
+    is_recorded: bool = True
+    operations: list[object] = field(default_factory=list)
     settled_meanwhile: PaymentSettled | None = None
     bound_meanwhile: Bound | None = None
     done: list[object] = field(default_factory=list)
@@ -76,10 +82,27 @@ class World:
         self.bound_to = self.bound_meanwhile or self.bound_to
         return self.says_yes
 
+    @asynccontextmanager
+    async def recorded(self, operation: Operation) -> AsyncIterator["World"]:
+        """OPERATIONS."""
+        if not self.is_recorded:
+            raise AwayError("OPERATIONS is full")
+        self.operations.append(operation)
+        yield self
+
+    def refused(self, why: str) -> None:
+        """What came of it."""
+        self.operations.append(why)
+
     async def release(self, to: str = "fallback") -> bool:
         """Run the story."""
         return await Releasing(
-            records=_Records(self), asking=self, operator=self, processors=PROCESSORS, now=lambda: AT
+            records=_Records(self),
+            asking=self,
+            operator=self,
+            recorded=self.recorded,
+            processors=PROCESSORS,
+            now=lambda: AT,
         ).release(ID, to, "default is gone")
 
 
@@ -97,6 +120,20 @@ async def test_written_down_first_and_then_done() -> None:
     world = World()
     assert await world.release()
     assert world.done == ["asked", EVENT, ("fallback", 5, 7)]
+
+
+async def test_that_it_is_asked_for_is_recorded_before_anything_is_written() -> None:
+    """And only where somebody means it; where it cannot be recorded nothing is done."""
+    world = World()
+    assert await world.release()
+    assert world.operations == [Operation("release", ID, "default is gone", "from default to fallback")]
+    unrecorded = World(is_recorded=False)
+    with pytest.raises(AwayError):
+        await unrecorded.release()
+    assert unrecorded.done == ["asked"]
+    unmeant = World(says_yes=False)
+    assert not await unmeant.release()
+    assert unmeant.operations == []
 
 
 async def test_a_payment_that_nobody_was_assigned_is_not_released() -> None:
@@ -139,6 +176,7 @@ async def test_a_conflict_releases_nothing() -> None:
     assert not await world.release()
     assert world.done == ["asked", EVENT, ("fallback", 5, 7)]
     assert world.told[-1] == CONFLICT
+    assert world.operations[1:] == ["its line in ASSIGNMENTS was no longer the last one"]
 
 
 async def test_what_cannot_be_written_down_is_not_done() -> None:

@@ -1,5 +1,6 @@
 """Who charges: what a change of the settings, or an operator's word, makes of an entry."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,15 +8,18 @@ import pytest
 from services.contracts.events import NotAnEventError
 from services.contracts.processor import Processor
 from services.contracts.roster import (
+    Pause,
     ProcessorEntry,
     closes,
     decode_entry,
     drained,
     encode_entry,
     moved,
+    paused,
     places,
     removed,
     renewed,
+    resumed,
     seeded,
 )
 
@@ -76,11 +80,40 @@ def test_what_is_taken_out_is_closed_and_comes_back_as_another_generation() -> N
     assert closes(out, back) is None, "it is closed already"
 
 
+AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
+LATER = AT + timedelta(hours=1)
+PAUSE = Pause("me", "tests", AT)
+
+
 def test_a_paused_processor_stays_paused_whatever_the_settings_say() -> None:
-    """No restart undoes it."""
-    paused = ProcessorEntry(OLD, "0.05", 0, 1, state="paused", seed_url=OLD, by="me", reason="tests")
-    for after in (seeded(paused, processor(), 0), seeded(paused, processor(NEW), 0)):
-        assert (after.state, after.by, after.reason) == ("paused", "me", "tests")
+    """No restart undoes it; nor does taking it out of the settings and putting it in again."""
+    held = paused(FIRST, PAUSE)
+    for after in (
+        seeded(held, processor(), 0),
+        seeded(held, processor(NEW), 0),
+        seeded(removed(held), processor(), 0),
+        moved(held, NEW),
+        renewed(held),
+    ):
+        assert (after.state, after.by, after.reason, after.paused_at) == ("paused", "me", "tests", AT)
+
+
+def test_paused_again_it_has_the_newest_word_and_is_paused_since_the_first() -> None:
+    """Another operator may know more of why."""
+    again = paused(paused(FIRST, PAUSE), Pause("you", "more tests", LATER))
+    assert (again.by, again.reason, again.paused_at) == ("you", "more tests", AT)
+
+
+def test_a_resumed_processor_is_as_it_was_before_it_was_paused() -> None:
+    """Nothing of the pause is left."""
+    assert resumed(paused(FIRST, PAUSE)) == FIRST
+
+
+def test_a_place_says_who_paused_it() -> None:
+    """And one that is open that nobody did."""
+    (held,) = places({"default": paused(FIRST, PAUSE)})
+    assert (held.state, held.pause) == ("paused", PAUSE)
+    assert places({"default": FIRST})[0].pause is None
 
 
 def test_a_generation_closed_halfway_is_followed_by_the_next() -> None:

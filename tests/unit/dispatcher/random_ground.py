@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from services.contracts.events import PaymentAccepted, PaymentSettled, encode
 from services.contracts.money import Cents
 from services.dispatcher.core.outcome import Found
-from tests.unit.dispatcher.fakes import NOON, Delivered
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, NOON, Delivered
 from tests.unit.dispatcher.random_process import Process
 from tests.unit.dispatcher.random_world import World
 
@@ -85,6 +85,8 @@ class Ground(RuleBasedStateMachine):
         for process in [each for each in self.processes if each.stopping is not None]:
             self.end_process(process)
         self.go_on()  # one lives at least
+        for process in self.processes:
+            process.take_at((AT_HOME, AT_DEAR))
         world.alive.clear()
         world.alive.update(each.owner for each in self.processes)
         for turn in range(ROUNDS_MAX):

@@ -148,6 +148,10 @@ class Process:
         for generation, failing in health.items():
             self.traffic.evidence(generation).heard(Health(self._world.clock.now_ms(), failing, 1))
 
+    def take_at(self, taking: Sequence[str]) -> None:
+        """Hear that these generations take payments, and others are paused."""
+        self.traffic.charge_at(taking, [place for place in (AT_HOME, AT_DEAR) if place not in taking])
+
     def tidy(self) -> None:
         """Have its lines tidied once."""
         self._begin(self.flow.tidying.tidy())

@@ -6,7 +6,7 @@ import pytest
 
 from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents
-from services.contracts.roster import Place
+from services.contracts.roster import Pause, Place
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.core.condition import FAILURES_TO_CLOSE
 from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
@@ -15,7 +15,8 @@ from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, D
 
 PLACES = (
     Place("home/1", HOME, "http://home", Decimal("0.05"), "open"),
-    Place("dear/1", DEAR, "http://dear", Decimal("0.15"), "open"),
+    Place("dear/1", DEAR, "http://dear", Decimal("0.15"), "paused", Pause("me", "tests", NOON)),
+    Place("dear/0", DEAR, "http://dearer", Decimal("0.15"), "closing"),
 )
 
 
@@ -48,6 +49,7 @@ async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher)
         assert scraped.value("tarifa_call_outcomes_total", processor=name, outcome="unknown") == 0
         assert scraped.value("tarifa_call_seconds_count", processor=name) == 0
         assert scraped.value("tarifa_processor_serving", processor=name) == 1
+        assert scraped.value("tarifa_processor_paused", processor=name) == (name == DEAR)
     assert scraped.value("tarifa_payments_moved_total") == 0
     assert scraped.value("tarifa_processor_fee_ratio", processor=DEAR) == 0.15
 

@@ -91,6 +91,12 @@ class Dispatchers(Ground):
         processor = self.world.processors[place]
         processor.mood, processor.answers_look_ups = mood, answers
 
+    @rule(process=which, taking=st.sampled_from([(AT_HOME, AT_DEAR), (AT_DEAR,), (AT_HOME,), ()]))
+    def pause(self, process: int, taking: tuple[str, ...]) -> None:
+        """Have a dispatcher hear, sooner or later than others, which processors are paused and which are not."""
+        one_of(self.processes, process).take_at(taking)
+        self.go_on()
+
     @precondition(lambda self: any(each.flights for each in self.world.processors.values()))
     @rule(flight=which, how=endings)
     def answer(self, flight: int, how: Ending) -> None:

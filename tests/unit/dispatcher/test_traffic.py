@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from services.contracts.money import Cents
 from services.dispatcher.core.condition import CANARY_EVERY_MS, Health
 from services.dispatcher.core.in_hand import InHand
-from services.dispatcher.core.pace import IN_FLIGHT_FIRST
-from services.dispatcher.core.traffic import RESEND_FIRST_MS, RESEND_MAX_MS, Traffic, backoff_ms
+from services.dispatcher.core.pace import IN_FLIGHT_FIRST, RESEND_FIRST_MS, RESEND_MAX_MS, backoff_ms
+from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME, NOON, RULES
 
 NOW = 1_000_000.0

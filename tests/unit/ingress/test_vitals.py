@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from services.contracts.processor import Processor
 from services.contracts.pulse import ProcessorSeen
+from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.ingress.core.lately import LATELY_S
 from services.ingress.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog, Server
-from tests.unit.ingress.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
+from tests.unit.ingress.pulses import AGAIN, BEGAN, TOTALS, Watched, dispatcher, ingress, ledger
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:
@@ -27,7 +28,13 @@ def test_before_anything_is_heard_all_is_unknown_and_nothing_is_wrong() -> None:
     assert set(document["payments"].values()) == {None}
     assert set(document["post"].values()) == {None}
     assert set(document["totals"].values()) == {None}
-    unknown = ("latencyMs", "inFlight", "leftBehind", "settledPerS", "settled", "amount", "share", "feesPaid")
+    unknown = (
+        "paused",
+        "latencyMs",
+        "inFlight",
+        "leftBehind",
+        *("settledPerS", "settled", "amount", "share", "feesPaid"),
+    )
     known = {"name": "default", "fee": 0.05, "condition": "unknown"}
     assert document["processors"][0] == known | dict.fromkeys(unknown)
     assert (document["services"], document["troubles"]) == ([], [])
@@ -42,7 +49,7 @@ def test_the_document_is_the_one_that_was_agreed_on() -> None:
     assert set(document["payments"]) == {"acceptedPerS", "settledPerS", "accepted", "backlog", "oldestWaitS"}
     assert set(document["post"]) == {"perS", "p50Ms", "p99Ms"}
     assert set(document["processors"][0]) == {
-        *("name", "fee", "condition", "latencyMs", "inFlight", "leftBehind"),
+        *("name", "fee", "condition", "paused", "latencyMs", "inFlight", "leftBehind"),
         *("settled", "amount", "share", "feesPaid", "settledPerS"),
     }
     assert set(document["totals"]) == {"settled", "amount", "feesPaid", "saved"}
@@ -222,6 +229,32 @@ def test_with_no_processor_serving_payments_wait() -> None:
     assert document["troubles"] == ["default and fallback are failing: payments wait"]
 
 
+MEANS = "nothing new goes there; what is assigned there is still settled there"
+PAUSE = Pause("the-desk", "their maintenance", BEGAN)
+
+
+def test_paused_is_another_thing_than_failing() -> None:
+    """Shown beside what is believed of it, with who did it and why."""
+    seen = {"default": ProcessorSeen("serving", 5.0, 3, 0, PAUSE), "fallback": ProcessorSeen("failing", None, 0, 0)}
+    document = Watched().seconds(2, ingress(0), dispatcher(seen=seen), ledger({}))
+    default, fallback = document["processors"]
+    told = {"by": "the-desk", "reason": "their maintenance", "since": "2025-07-15T12:00:00Z"}
+    assert (default["condition"], default["paused"]) == ("serving", told)
+    assert (fallback["condition"], fallback["paused"]) == ("failing", None)
+    assert document["troubles"] == [
+        "fallback is failing: payments wait",
+        f"default is paused by the-desk (their maintenance): {MEANS}",
+    ]
+
+
+def test_while_all_are_paused_the_page_says_that_payments_wait() -> None:
+    """They are accepted all the same."""
+    seen = dict.fromkeys(("default", "fallback"), ProcessorSeen("serving", None, 0, 0, PAUSE))
+    troubles = Watched().seconds(2, ingress(0), dispatcher(seen=seen), ledger({}))["troubles"]
+    assert troubles[0] == "default and fallback are paused, and no other is left: payments are accepted and wait"
+    assert len(troubles) == 3
+
+
 def test_contradictions_in_the_ledger_are_for_a_person_to_know() -> None:
     """Perhaps somebody was charged twice."""
     document = Watched().seconds(2, ingress(0), dispatcher(), ledger({}, conflicts=2, unreadable=1))
@@ -246,7 +279,7 @@ def test_a_processor_that_is_not_configured_any_more_does_not_vanish() -> None:
     """What was charged there counts; what it took of it is not known, and so neither is what that makes in all."""
     totals = TOTALS | {"gone": Totals(90, 100_000)}
     document = Watched().seconds(2, ingress(0), dispatcher({"gone": 3}), ledger(totals))
-    unknown = dict.fromkeys(("fee", "latencyMs", "inFlight", "feesPaid"))
+    unknown = dict.fromkeys(("fee", "latencyMs", "inFlight", "feesPaid", "paused"))
     known = {
         "name": "gone",
         "condition": "unknown",

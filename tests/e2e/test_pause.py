@@ -1,0 +1,151 @@
+"""An operator pauses a processor under load: nothing new goes there, and what it may have charged is settled there."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from sandbox.stack import Stack
+from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.doubtful import Doubtful
+from tests.e2e.replay import until_drained
+from tests.e2e.river import PATIENCE_S, River, until
+from tests.e2e.spoken import two
+from tests.scraped import scrape
+
+DISPATCHERS = ("dispatcher-1", "dispatcher-2")
+IN_DOUBT = 50
+NEW = 60
+
+
+class Mute(Doubtful):
+    """Books, and leaves whoever asked without an answer until they give up: as many at once as they like."""
+
+    async def silence(self, reader: asyncio.StreamReader) -> None:
+        """Wait until the caller hangs up."""
+        await reader.read()
+
+
+@asynccontextmanager
+async def two_dispatchers(folder: Path, processors: str) -> AsyncIterator[River]:
+    """A stack on this folder's stores, as it is started anew after each restart of everything."""
+    more = {"PROCESSORS": processors, "DISPATCHERS": "2", "CALL_TIMEOUT_S": "2", "ACK_WAIT_S": "3", "KEEP": "1"}
+    stack = Stack(folder, env=ENVIRONMENT | more, metrics=True)
+    await asyncio.to_thread(stack.start)
+    try:
+        async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
+            yield River(stack, http)
+    finally:
+        await asyncio.to_thread(stack.stop)
+
+
+async def operate(river: River, *arguments: str) -> str:
+    """Run the command for processors as an operator does, and return what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.audit.processors", *arguments),
+        env={**os.environ, **river.stack.nats_env()},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+async def until_all_know(river: River, name: str, *, paused: bool) -> None:
+    """Wait until every dispatcher says so."""
+
+    async def do_all() -> bool:
+        told = [await asyncio.to_thread(scrape, river.stack.metrics_url(part)) for part in DISPATCHERS]
+        return {one.value("tarifa_processor_paused", processor=name) for one in told} == {float(paused)}
+
+    await until(do_all, f"all dispatchers know that {name} is {'paused' if paused else 'open'}")
+
+
+async def pause(river: River, name: str) -> None:
+    """Pause it, and wait until every dispatcher knows."""
+    await operate(river, "pause", name, "--reason", "tests")
+    await until_all_know(river, name, paused=True)
+
+
+async def fifty_in_doubt(river: River, default: Mute) -> set[str]:
+    """Return payments that default has booked without a word, beside those that it has settled."""
+    settled = await river.pay_many(NEW)  # so that it is known to be quick, and gets many at once
+    await river.until_settled(settled)
+    before = set(default.booked)
+    default.answers = False
+
+    async def are_there() -> bool:
+        await river.pay_many(16)
+        return len(set(default.booked) - before) >= IN_DOUBT
+
+    await until(are_there, "there are so many in doubt")
+    return set(default.booked) - before
+
+
+async def test_default_paused_under_load_with_payments_in_doubt_and_everything_restarted(tmp_path: Path) -> None:
+    """No new payment goes there while it is paused, not after a restart either; those in doubt are settled there."""
+    default, fallback = Mute(), Mute()
+    default.answers = fallback.answers = True
+    async with two(default, fallback) as processors:
+        async with two_dispatchers(tmp_path, processors) as river:
+            await fifty_in_doubt(river, default)
+            load = asyncio.create_task(river.pay_many(NEW * 3, at_once=2))
+            await pause(river, "default")
+            held = set(default.booked)  # under load one may have got there until the last dispatcher knew
+            await river.until_settled([each for each in await load if each not in held])
+            assert set(default.booked) == held
+        async with two_dispatchers(tmp_path, processors) as river:
+            assert "paused: nothing new" in await operate(river)
+            fresh = await river.pay_many(NEW)
+            await river.until_settled(fresh)
+            assert set(default.booked) == held
+            assert set(fresh) <= set(fallback.booked)
+            posts = default.posts
+            await until(lambda: asyncio.sleep(0, default.posts > posts), "those in doubt are still sent there")
+            shown = (await river.vitals())["processors"][0]
+            assert (shown["name"], shown["paused"]["reason"]) == ("default", "tests")
+            default.answers = True
+            await until_drained(river)
+            assert (await river.summary())["default"]["totalRequests"] == len(default.booked) == len(held)
+            assert not set(default.booked) & set(fallback.booked)
+            await operate(river, "resume", "default")
+            await until_all_know(river, "default", paused=False)
+            again = await river.pay_many(NEW)
+            await river.until_settled(again)
+            assert set(again) <= set(default.booked)
+
+
+async def test_with_all_paused_new_payments_wait_and_those_in_doubt_are_settled_all_the_same(tmp_path: Path) -> None:
+    """Also after a restart, with as many new ones waiting; the page says what is going on, and resuming ends it."""
+    default, fallback = Mute(), Mute()
+    default.answers = fallback.answers = True
+    async with two(default, fallback) as processors:
+        async with two_dispatchers(tmp_path, processors) as river:
+            await fifty_in_doubt(river, default)
+            await pause(river, "fallback")
+            await pause(river, "default")
+            waiting = await river.pay_many(NEW * 2)
+        held = set(default.booked) | set(fallback.booked)
+        async with two_dispatchers(tmp_path, processors) as river:
+            default.answers = True
+
+            async def are_settled() -> bool:
+                summary = await river.summary()
+                return sum(int(one["totalRequests"]) for one in summary.values()) >= len(held)
+
+            await until(are_settled, "those in doubt are settled")
+            assert set(default.booked) | set(fallback.booked) == held
+            vitals = await river.vitals()
+            assert "default and fallback are paused, and no other is left" in " ".join(vitals["troubles"])
+            assert vitals["payments"]["backlog"] >= len(waiting)
+            await operate(river, "resume", "default")
+            await river.until_settled(waiting)
+            await until_drained(river)
+            assert not set(default.booked) & set(fallback.booked)
+            lines = [json.loads(line) for line in (await operate(river, "--json")).splitlines()]
+            assert [(one["name"], one["state"]) for one in lines] == [("default", "open"), ("fallback", "paused")]
