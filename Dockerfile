@@ -17,7 +17,8 @@ FROM python:3.11-slim-bookworm AS base
 # A number, so that volumes can be given to the same user before the image is known (docker-compose.yml, "sockets").
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /app --shell /usr/sbin/nologin tarifa \
     # A new volume mounted here belongs to who may write it (docker-compose.closed.yml).
-    && install --directory --owner 10001 --group 10001 --mode 750 /secrets /door
+    && install --directory --owner 10001 --group 10001 --mode 750 \
+        /secrets /door /each/nats /each/ledger /each/dispatcher /each/ingress
 COPY --from=packages /packages /packages
 ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /app

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ PROCESSORS_UP = ("docker", "compose", "-p", f"{PROJECT}-processors", "-f", "dock
 IMAGES = (("services", "tarifa"), ("processor", "tarifa-processor"))
 READY_AT = "http://127.0.0.1:9999/readyz"
 READY_WITHIN_S = 90.0
+READY_TIMEOUT_S = 1.0
 LOOK_EVERY_S = 0.1
 TAIL_LINES = 15
 NATS_PORT = 4222
@@ -42,10 +43,11 @@ INSIDE = 9999  # where nginx listens in its container
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """The engine's command line, with everything it says in one log."""
+    """The engine's command line, with everything it says in one log. ``backend``: the command of its project."""
 
     log: Path
     env: Mapping[str, str]
+    backend: Sequence[str] = BACKEND
 
     def run(self, *command: str) -> str:
         """Run a command to its end and return what it printed.
@@ -65,7 +67,7 @@ class Docker:
 
     def containers(self) -> dict[str, Container]:
         """Return the backend's containers by service."""
-        ids = self.run(*BACKEND, "ps", "--all", "--quiet").split()
+        ids = self.run(*self.backend, "ps", "--all", "--quiet").split()
         told = json.loads(self.run("docker", "inspect", *ids)) if ids else []
         found = {}
         for one in told:
@@ -84,8 +86,18 @@ def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
     Raises:
         CannotRunError: there is no engine, or it cannot build or start; says what is missing.
     """
-    fees = {f"FEE_{name.upper()}": str(profile.fees[name]) for name in PROCESSORS}
-    docker = Docker(folder / "docker.log", fees)
+    docker = Docker(folder / "docker.log", {f"FEE_{name.upper()}": str(profile.fees[name]) for name in PROCESSORS})
+    with up(docker, lambda: httpx.get(READY_AT, timeout=READY_TIMEOUT_S, trust_env=False)):
+        yield _backend(docker)
+
+
+@contextmanager
+def up(docker: Docker, ask: Callable[[], httpx.Response]) -> Iterator[None]:
+    """Have the images built and everything up; take it all down at the end. ``ask``: of the door, whether it is ready.
+
+    Raises:
+        CannotRunError: there is no engine, or it cannot build or start; says what is missing.
+    """
     docker.log.write_text("", encoding="utf-8")
     check_engine()
     print("Building the images ...", flush=True)
@@ -94,17 +106,17 @@ def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
         docker.run("docker", "build", "--network", "host", "--target", target, "--tag", tag, ".")
     with ExitStack() as ends:  # each of these is done, also where one fails
         ends.callback(docker.run, *PROCESSORS_UP, "down", "--volumes")
-        ends.callback(docker.run, *BACKEND, "down", "--volumes")
-        ends.callback(_save_logs, docker, folder / "stack.log")
+        ends.callback(docker.run, *docker.backend, "down", "--volumes")
+        ends.callback(_save_logs, docker, docker.log.with_name("stack.log"))
         print("docker compose up ...", flush=True)
         docker.run(*PROCESSORS_UP, "up", "--detach", "--no-build")
-        docker.run(*BACKEND, "up", "--detach", "--no-build")
-        _wait_until_ready()
-        yield _backend(docker)
+        docker.run(*docker.backend, "up", "--detach", "--no-build")
+        _wait_until_ready(ask)
+        yield
 
 
 def _save_logs(docker: Docker, file: Path) -> None:
-    file.write_text(docker.run(*BACKEND, "logs", "--no-color", "--timestamps"), encoding="utf-8")
+    file.write_text(docker.run(*docker.backend, "logs", "--no-color", "--timestamps"), encoding="utf-8")
 
 
 @contextmanager
@@ -160,13 +172,13 @@ def _backend(docker: Docker) -> Backend:
     return Backend(alive=alive, nats=Nats(nats.address, NATS_PORT), limits=by_service, usage=usage)
 
 
-def _wait_until_ready() -> None:
+def _wait_until_ready(ask: Callable[[], httpx.Response]) -> None:
     deadline_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline_s:
         try:
-            if httpx.get(READY_AT, timeout=1.0, trust_env=False).is_success:
+            if ask().is_success:
                 return
         except httpx.HTTPError:
             pass  # not there yet; whether it ever is, the deadline says
         time.sleep(LOOK_EVERY_S)
-    raise CannotRunError(f"{READY_AT} does not answer 200 within {READY_WITHIN_S:g} s of `docker compose up`")
+    raise CannotRunError(f"the door does not answer 200 within {READY_WITHIN_S:g} s of `docker compose up`")

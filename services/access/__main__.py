@@ -1,6 +1,7 @@
 """``python -m services.access FOLDER HOST ...``: makes what a closed bus needs, once; what is already there stays.
 
 HOST: by what name or address clients come to the servers. ``--door FOLDER HOST ...``: the certificate of the door, too.
+``--each FOLDER``: copies for each program that has a folder there, so that it need not see the others' keys.
 ALLOW_PURGE as ingress has it. Where one program makes the files, and others read them: docker-compose.closed.yml.
 """
 
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from services.access.certificates import DOOR, make_certificates
+from services.access.handing_out import USERS_CONF, hand_out
 from services.access.key_folder import make_keys
 from services.access.secret_file import write_secret
 from services.access.users_conf import authorization
@@ -28,6 +30,8 @@ def main(arguments: list[str]) -> int:
     folder = given.folder
     try:
         _make_bus(folder, given.hosts)
+        if given.each:
+            hand_out(folder, given.each)
         if given.door:
             folder = Path(given.door[0])
             make_certificates(folder, given.door[1:], of=DOOR)
@@ -42,7 +46,7 @@ def _make_bus(folder: Path, hosts: list[str]) -> None:
     may_purge = flag(os.environ, "ALLOW_PURGE")
     keys = make_keys(folder)
     made = make_certificates(folder, hosts)
-    users = folder / "users.conf"
+    users = folder / USERS_CONF
     write_secret(users, authorization({user: key.public for user, key in keys.items()}, may_purge=may_purge))
     # The server runs as another user of the same group; it gets no service's key.
     for path in (users, made.ca, made.server, made.key):
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where keys, users.conf and certificates go")
     parser.add_argument("hosts", nargs="+", metavar="HOST", help="by what clients come to NATS")
     parser.add_argument("--door", nargs="+", metavar=("FOLDER", "HOST"), help="and by what clients come to the door")
+    parser.add_argument("--each", type=Path, metavar="FOLDER", help="and copies for each reader's folder in this one")
     return parser
 
 

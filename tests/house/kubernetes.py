@@ -1,8 +1,11 @@
 """The overlays of deploy/kubernetes as kustomize renders them, and what tests look up there."""
 
+import base64
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -14,6 +17,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
 OVERLAYS = ("one", "three")
+# By what the servers are called, as docs/kubernetes.md has it.
+SERVERS = ("nats-0.nats", "nats-1.nats", "nats-2.nats", "127.0.0.1")
 SERVICES = ("ledger", "dispatcher", "ingress")
 
 Resource = dict[str, Any]
@@ -29,8 +34,12 @@ def rendered(overlay: str) -> tuple[Resource, ...]:
             pytest.fail(reason)
         pytest.skip(reason)
     verb = "build" if Path(program).name == "kustomize" else "kustomize"
-    command = [program, verb, str(FOLDER / "overlays" / overlay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as here:
+        copy = shutil.copytree(FOLDER, Path(here, "kubernetes"), ignore=shutil.ignore_patterns("secrets"))
+        make = [sys.executable, "-m", "services.access", copy / "base/secrets", *SERVERS]
+        subprocess.run(make, check=True, cwd=ROOT)
+        command = [program, verb, str(copy / "overlays" / overlay)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
 
@@ -67,9 +76,27 @@ def environment(overlay: str, name: str) -> dict[str, str]:
 
 
 def files(overlay: str, name: str) -> dict[str, str]:
-    """Return the texts of a workload's configuration, by file."""
-    (volume,) = [each for each in pod(overlay, name)["volumes"] if "configMap" in each]
-    return dict(all_of(overlay, "ConfigMap")[volume["configMap"]["name"]]["data"])
+    """Return the texts of a workload's configuration, by file; NATS' secrets lie among them."""
+    found: dict[str, str] = {}
+    for volume in pod(overlay, name)["volumes"]:
+        for source in (volume, *volume.get("projected", {}).get("sources", ())):
+            if "configMap" in source:
+                found |= all_of(overlay, "ConfigMap")[source["configMap"]["name"]]["data"]
+            elif "secret" in source and "name" in source["secret"]:
+                found |= secret(overlay, source["secret"]["name"])
+    return found
+
+
+def secret(overlay: str, name: str) -> dict[str, str]:
+    """Return the texts of a secret, by file."""
+    data = all_of(overlay, "Secret")[name]["data"]
+    return {file: base64.b64decode(text).decode() for file, text in data.items()}
+
+
+def secrets(overlay: str, name: str) -> dict[str, str]:
+    """Return what a service has where its NATS_CREDENTIALS and NATS_CA are, by file."""
+    (volume,) = [each for each in pod(overlay, name)["volumes"] if each["name"] == "secrets"]
+    return secret(overlay, volume["secret"]["secretName"])
 
 
 def ports(overlay: str, name: str) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """docker-compose.closed.yml: every service comes with its own key, and the files are those that its one-shot makes."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +23,18 @@ CLOSED = yaml.safe_load((ROOT / "docker-compose.closed.yml").read_text())["servi
 SECRETS = "/secrets"
 LISTEN = (ROOT / "deploy/listen.tls.conf").read_text()
 NOT_ON_THE_BUS = {"secrets", "keys", "nats", "nginx"}
-DOOR = "door"
+DOOR, EACH = "door", "each"
 
 
 def made(folder: Path) -> Path:
     """Run the one-shot's command on a folder of this machine; return that folder."""
     command = [sys.executable if word == "python" else word for word in CLOSED["secrets"]["command"]]
-    command = [{SECRETS: str(folder), "/door": str(folder / DOOR)}.get(word, word) for word in command]
+    here = {SECRETS: folder, "/door": folder / DOOR, "/each": folder / EACH}
+    for volume in CLOSED["secrets"]["volumes"]:
+        inside = volume.partition(":")[2]
+        if inside.startswith("/each/"):
+            folder.joinpath(EACH, Path(inside).name).mkdir(parents=True, exist_ok=True)
+    command = [str(here.get(word, word)) for word in command]
     subprocess.run(command, check=True, cwd=ROOT, env={"ALLOW_PURGE": "1", "PATH": ""})
     return folder
 
@@ -42,8 +48,11 @@ def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path:
         env = service["environment"]
         module = OPEN[name]["command"][-1].removeprefix("services.")
         assert env["NATS_CREDENTIALS"] == f"{SECRETS}/{module}.nk"
-        assert service["volumes"] == [f"secrets:{SECRETS}:ro"]
-        here = {name: text.replace(SECRETS, str(folder)) for name, text in env.items()}
+        assert service["volumes"] == [f"for-{module}:{SECRETS}:ro"]
+        assert f"for-{module}:/each/{module}" in CLOSED["secrets"]["volumes"]
+        own = folder / EACH / module
+        assert {path.name for path in own.iterdir()} == {f"{module}.nk", "ca.pem"}
+        here = {name: text.replace(SECRETS, str(own)) for name, text in env.items()}
         known = admittance(here)
         assert known.key is not None
         assert known.tls is not None
@@ -53,7 +62,8 @@ def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path:
 
 def test_every_instance_asks_for_the_keys_that_the_one_shot_makes_room_for(tmp_path: Path) -> None:
     """The challenge's file says OPEN=1 to both; together they start, and know no key yet."""
-    folder = made(tmp_path / "secrets")
+    folder = made(tmp_path / "made") / EACH / "ingress"
+    assert CLOSED["keys"]["volumes"] == [f"for-ingress:{SECRETS}"]
     words = [*CLOSED["keys"]["entrypoint"], *CLOSED["keys"]["command"]]
     command = [sys.executable if word == "python" else word.replace(SECRETS, str(folder)) for word in words]
     subprocess.run(command, check=True, cwd=ROOT, env={"PATH": ""})
@@ -69,19 +79,29 @@ def test_every_instance_asks_for_the_keys_that_the_one_shot_makes_room_for(tmp_p
 
 
 def test_the_server_takes_what_is_made_for_it(tmp_path: Path) -> None:
-    """Where the container has it; it may read that by its group, and no service's key."""
-    folder = made(tmp_path / "secrets")
+    """Where the container has it; it may read that by its group, and has no service's key."""
+    folder = made(tmp_path / "made") / EACH / "nats"
+    shutil.copytree(folder, tmp_path / "secrets")
     for file, name in (("nats.conf", "nats.conf"), ("deploy/where.closed.conf", "where.conf")):
         (tmp_path / name).write_text((ROOT / file).read_text().replace("/etc/tarifa/", f"{tmp_path}/"))
     tried = subprocess.run(
         [nats.binary(), "-t", "-c", tmp_path / "nats.conf"], capture_output=True, text=True, check=False
     )
     assert tried.returncode == 0, tried.stderr
-    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
-    assert {name for name, mode in modes.items() if mode == 0o640} == {
-        *("users.conf", "ca.pem", "server.pem", "server.key"),
-    }
-    assert {name for name, mode in modes.items() if mode == 0o600} == {f"{user}.nk" for user in USERS}
+    assert "for-nats:/each/nats" in CLOSED["secrets"]["volumes"]
+    assert "for-nats:/etc/tarifa/secrets:ro" in CLOSED["nats"]["volumes"]
+    assert folder.stat().st_mode & 0o777 == 0o750
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes == dict.fromkeys(("users.conf", "ca.pem", "server.pem", "server.key"), 0o640)
+
+
+def test_nobody_but_who_makes_them_has_all_keys(tmp_path: Path) -> None:
+    """They lie in a volume that no service mounts, for their owner alone."""
+    folder = made(tmp_path / "secrets")
+    keys = {path.name: path.stat().st_mode & 0o777 for path in folder.glob("*.nk")}
+    assert keys == {f"{user}.nk": 0o600 for user in USERS}
+    mounted = {name: [text.partition(":")[0] for text in service["volumes"]] for name, service in CLOSED.items()}
+    assert [name for name, volumes in mounted.items() if "secrets" in volumes] == ["secrets"]
 
 
 def test_it_syncs_as_its_dispatcher_is_told() -> None:

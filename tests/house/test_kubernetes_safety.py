@@ -1,10 +1,30 @@
 """What deploy/kubernetes keeps safe: what pods may do, whom they reach, and what outlives them."""
 
+import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
-from tests.house.kubernetes import OVERLAYS, SERVICES, Resource, all_of, bytes_of, container, files, pod, workloads
+from services.access.nkey import NKey
+from tests.house.kubernetes import (
+    OVERLAYS,
+    ROOT,
+    SERVICES,
+    Resource,
+    all_of,
+    bytes_of,
+    container,
+    environment,
+    files,
+    pod,
+    secrets,
+    workloads,
+)
+
+PAYMENTS = "PAYMENTS"
+GIT = shutil.which("git") or "git"
 
 both = pytest.mark.parametrize("overlay", OVERLAYS)
 every_workload = pytest.mark.parametrize("name", ["nats", "ledger", "dispatcher", "ingress", "balancer"])
@@ -25,6 +45,47 @@ def test_no_pod_may_do_more_than_it_needs(overlay: str, name: str) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(of_pod)
     (namespace,) = all_of(overlay, "Namespace").values()
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@both
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_has_its_own_key_and_knows_the_servers(overlay: str, name: str) -> None:
+    """In a secret of its own, which no others may read in its pod; the servers are told of that key as that user."""
+    own = secrets(overlay, name)
+    assert set(own) == {"key.nk", "ca.pem"}
+    (volume,) = [each for each in pod(overlay, name)["volumes"] if each["name"] == "secrets"]
+    assert volume["secret"]["defaultMode"] == 0o440
+    (mount,) = [each for each in container(overlay, name)["volumeMounts"] if each["name"] == "secrets"]
+    env = environment(overlay, name)
+    assert (env["NATS_CREDENTIALS"], env["NATS_CA"]) == (f"{mount['mountPath']}/key.nk", f"{mount['mountPath']}/ca.pem")
+    servers = files(overlay, "nats")
+    assert own["ca.pem"] == servers["ca.pem"]
+    users = json.loads(servers["users.conf"].partition("authorization: ")[2])["users"]
+    (known,) = [user for user in users if user["nkey"] == NKey.from_text(own["key.nk"]).public]
+    assert (f"$JS.API.STREAM.CREATE.{PAYMENTS}" in known["permissions"]["publish"]["allow"]) == (name != "ingress")
+
+
+@both
+def test_the_servers_have_no_services_key_and_let_nobody_in_without_one(overlay: str) -> None:
+    """Nor in the clear; those of a cluster know each other by their certificate."""
+    servers = files(overlay, "nats")
+    assert not [
+        name for name, text in servers.items() if name.endswith(".nk") or re.search(r"\bSU[A-Z2-7]{56}\b", text)
+    ]
+    where = servers["where.conf"]
+    assert "include ./users.conf" in where.splitlines()
+    client, _, cluster = where.partition("cluster {")
+    assert re.search(r"^tls \{$", client, re.MULTILINE)
+    assert bool(cluster) == (overlay == "three")
+    assert not cluster or re.search(r"^    verify: true$", cluster, re.MULTILINE)
+    (volume,) = [each for each in pod(overlay, "nats")["volumes"] if each["name"] == "configuration"]
+    assert volume["projected"]["defaultMode"] == 0o440
+
+
+def test_nothing_secret_is_in_the_repository() -> None:
+    """The folder that kustomize reads secrets from is ignored."""
+    ignored = subprocess.run([GIT, "check-ignore", "deploy/kubernetes/base/secrets/admin.nk"], cwd=ROOT, check=False)
+    assert ignored.returncode == 0
 
 
 @both
