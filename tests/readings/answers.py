@@ -12,7 +12,8 @@ from tests.nats_server import PATIENCE_S
 
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3})[^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n(.*?)(?=HTTP/1\.1 \d{3} |\Z)", re.DOTALL)
 _READ_BYTES = 65_536
-_FAULTS = {0, 500, 502, 503, 504}
+_FAULTS = {0, 500, 502, 504}
+_TRY_LATER = 503
 # A reader that does not take what it is sent for a request says so in one of these ways, and closes.
 _REFUSALS = {400, 405, 408, 411, 413, 414, 417, 431}
 # Sanic gives these before it has read the body; where that turns out not to be one, it closes without another word.
@@ -46,6 +47,11 @@ class Transcript:
         return [verdict.what for verdict in self.verdicts if verdict.status == 202]
 
     @property
+    def is_unsettled(self) -> bool:
+        """Whether a store took too long to say, so that nobody knows what is stored."""
+        return any(verdict.status == _TRY_LATER for verdict in self.verdicts)
+
+    @property
     def faults(self) -> list[Verdict]:
         """Answers that no request may have."""
         return [verdict for verdict in self.verdicts if verdict.status in _FAULTS]
@@ -61,6 +67,9 @@ def difference(one: Transcript, other: Transcript) -> str | None:
             last = (one if mine is None else other).verdicts
             if last and (last[-1].closes or last[-1].status in _BEFORE_THE_BODY):
                 return None
+            there = mine or its
+            if there is not None and there.closes and there.status in _REFUSALS:
+                return None  # nginx closes without a word where a later chunk of a body is none
             return f"answer {at}: {mine or 'none'} against {its or 'none'}"
         if (mine.status, mine.what) == (its.status, its.what):
             continue

@@ -10,22 +10,28 @@ from tests.readings.doors import Door
 from tests.readings.requests import Case
 
 AT_ONCE = 8
+UNSETTLED_SHARE_MAX = 0.01
 
 
 @dataclass(slots=True)
 class Found:
-    """What a run found; ``differing`` in words, each with the bytes that were sent."""
+    """What a run found; ``differing`` in words, each with the bytes that were sent.
+
+    ``unsettled`` are the bytes of those that a store was too slow for, which says nothing about readings.
+    """
 
     cases: int = 0
     differing: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     not_as_answered: list[str] = field(default_factory=list)
     answers: dict[str, Counter[str]] = field(default_factory=dict)
+    unsettled: list[bytes] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
         """Whether all readings agree, none was a fault, and what was answered 202 is what is stored."""
-        return not (self.differing or self.faults or self.not_as_answered)
+        wrong = self.differing or self.faults or self.not_as_answered
+        return not wrong and len(self.unsettled) <= self.cases * UNSETTLED_SHARE_MAX
 
     def lines(self) -> list[str]:
         """Return what is said of it, worst last."""
@@ -35,7 +41,7 @@ class Found:
         ]
         said.append(
             f"{self.cases} connections; {len(self.differing)} read differently, {len(self.faults)} faults, "
-            f"{len(self.not_as_answered)} not stored as answered"
+            f"{len(self.not_as_answered)} not stored as answered, {len(self.unsettled)} not compared for a 503"
         )
         return [*said, *self.differing[:20], *self.faults[:20], *self.not_as_answered[:20]]
 
@@ -59,7 +65,7 @@ async def send_all(
         for _ in range(AT_ONCE):
             clients.create_task(client())
     for door in opened:
-        stored = await door.stored()
+        stored = {each for each in await door.stored() if not any(each.encode() in wire for wire in found.unsettled)}
         if stored != accepted[door.name]:
             unsaid, missing = stored - accepted[door.name], accepted[door.name] - stored
             found.not_as_answered.append(
@@ -72,6 +78,9 @@ def _note(
     found: Found, accepted: dict[str, set[str]], opened: Sequence[Door], case: Case, said: Sequence[Transcript]
 ) -> None:
     found.cases += 1
+    if any(transcript.is_unsettled for transcript in said):
+        found.unsettled.append(case.wire)
+        return
     for door, transcript in zip(opened, said, strict=True):
         accepted[door.name].update(transcript.accepted)
         found.answers[door.name].update(
