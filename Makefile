@@ -31,9 +31,11 @@ rinha-floor: $(VENV)/installed
 chaos: $(VENV)/installed
 	@$(RUN) -m sandbox.chaos
 
-# Requests generated from /openapi.json, held against it; FUZZ_EXAMPLES per operation and kind, SEED, FUZZ_URL.
+# Requests generated from /openapi.json, held against it; FUZZ_EXAMPLES per operation and kind, SEED, FUZZ_URL. Then
+# requests that readers of HTTP may differ about, through each of our readers; FUZZ_REQUESTS of them.
 fuzz: $(VENV)/installed
 	@$(RUN) -m sandbox.fuzz
+	@$(RUN) -m tests.readings
 
 bench: $(VENV)/installed
 	@$(RUN) -m benchmarks

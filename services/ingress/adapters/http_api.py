@@ -11,6 +11,7 @@ from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
 from services.ingress.adapters.http_guard import HttpGuard
+from services.ingress.adapters.strict_request import StrictRequest
 from services.ingress.core.admission import Rejected, media_type_refused
 from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter
@@ -51,7 +52,7 @@ def http_app(
 
     ``guard`` is asked who may know more than others; it stands before no route yet.
     """
-    app = Sanic("tarifa-ingress", configure_logging=False, error_handler=say.JsonErrors())
+    app = Sanic("tarifa-ingress", configure_logging=False, error_handler=say.JsonErrors(), request_class=StrictRequest)
     app.config.update(
         {
             "MOTD": False,

@@ -6,19 +6,23 @@ from time import monotonic
 from typing import Any, Self
 
 from sanic import Sanic
+from sanic.exceptions import BadRequest
 from sanic.http import Http, Stage
 from sanic.server.async_server import AsyncioServer
 from sanic.server.protocols.http_protocol import HttpProtocol
 
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.listener import BACKLOG, forget, listen_on
+from services.ingress.adapters.strict_request import RequestTooSlowError
 from services.ingress.core.address import Address
 from services.ingress.core.plain_payment import PlainPayment, read_plain_payment
+from services.ingress.core.request_head import chunk_refused
 
 STOP_MAX_S = 5.0
 # While stopping, connections without a request stay open so long: one may be on its way on them.
 IDLE_GRACE_S = 0.5
 LOOK_EVERY_S = 0.02
+CHUNK_LINE_BYTES_MAX = 64
 
 log = logging.getLogger("tarifa.ingress")
 # Sanic's words about itself and about each client that hung up are of no use here; its errors are.
@@ -33,7 +37,7 @@ class _LastAnswerError(Exception):
 class _Http(Http):
     """Sanic's connection, which hands it what is no plain payment; those cost a fifth less without it."""
 
-    __slots__ = ()
+    __slots__ = ("_arrives_by_s",)
 
     def __init__(self, protocol: "_Protocol") -> None:
         super().__init__(protocol)  # type: ignore[no-untyped-call]
@@ -45,8 +49,43 @@ class _Http(Http):
         except _LastAnswerError:
             return  # and Sanic closes
 
+    def init_for_request(self) -> None:
+        super().init_for_request()  # type: ignore[no-untyped-call]
+        self._arrives_by_s: float | None = None
+
+    async def read(self) -> bytes | None:
+        framing: object = self.request_body  # what is still to be read, and how; never the body itself
+        if framing == "chunked" and not self.request_bytes_left:
+            await self._check_chunk()
+        # Not super(): Sanic compiles this anew at its start, without the class around it.
+        return await Http.read(self)
+
+    async def _check_chunk(self) -> None:
+        """Refuse a chunk that others may read in another way; Sanic passes over what ends the chunk before."""
+        buffer = self.recv_buffer
+        while (end := buffer.find(b"\r\n", 3)) < 0 and len(buffer) <= CHUNK_LINE_BYTES_MAX:
+            await self._receive_the_rest()
+        if (why := chunk_refused(bytes(buffer if end < 0 else buffer[:end]))) is not None:
+            self.keep_alive = False
+            raise BadRequest(why)
+
+    async def _receive_the_rest(self) -> None:
+        """Wait for more of a request that has begun to arrive: however slowly it comes, it must all come in time."""
+        loop = asyncio.get_running_loop()
+        if self._arrives_by_s is None:
+            self._arrives_by_s = loop.time() + self.protocol.request_timeout
+        try:
+            async with asyncio.timeout_at(self._arrives_by_s):
+                await self.protocol.receive_more()  # type: ignore[no-untyped-call]
+        except TimeoutError:
+            self.keep_alive = False
+            raise RequestTooSlowError(f"the request did not arrive within {self.protocol.request_timeout} s") from None
+
     async def _receive_what_is_for_sanic(self) -> None:
         protocol = self.protocol
+        if not self._is_between_requests():
+            await self._receive_the_rest()
+            return
         await protocol.receive_more()  # type: ignore[no-untyped-call]
         while self._is_between_requests() and (payment := read_plain_payment(self.recv_buffer)) is not None:
             del self.recv_buffer[: payment.size]

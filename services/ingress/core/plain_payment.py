@@ -4,8 +4,9 @@ Told apart by its bytes, so that it need not be taken apart by a framework. What
 none, and is the framework's to read and to refuse.
 """
 
-import re
 from typing import NamedTuple
+
+from services.ingress.core.request_head import HEADERS
 
 _FIRST_LINE = b"POST /payments HTTP/1.1\r\n"
 _LENGTH = b"\r\ncontent-length:"
@@ -19,8 +20,6 @@ _SPECIAL = (
 _TYPE = b"\r\ncontent-type:"
 _AUTHORIZATION, _HOST = b"\r\nauthorization:", b"\r\nhost:"
 _JSON_TYPES = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
-# Names are tokens (RFC 9110, 5.6.2), here in lower case; no line is folded.
-_HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9a-z-]+:[^\r\n\0]*)+")
 _HEAD_BYTES_MAX = 8_192
 _BODY_BYTES_MAX = 65_536
 _DIGITS_MAX = 6
@@ -49,7 +48,8 @@ def read_plain_payment(received: bytearray) -> PlainPayment | None:
         return None
     if head.count(_AUTHORIZATION) > 1 or head.count(_HOST) > 1:
         return None
-    if _HEADERS.fullmatch(head) is None:
+    # Beyond ASCII it depends on an encoding what a value is, and what is a space at its end.
+    if HEADERS.fullmatch(head) is None or not head.isascii():
         return None
     _, typed, kind = head.partition(_TYPE)
     if typed and (kind.partition(b"\r\n")[0].strip() not in _JSON_TYPES or _TYPE in kind):
@@ -72,4 +72,4 @@ def _value(head: bytes, written: bytes, name: bytes) -> str | None:
         return None
     begin = place + len(name)
     stop = written.find(b"\r\n", begin)
-    return (written[begin:] if stop < 0 else written[begin:stop]).decode("latin-1").strip()
+    return (written[begin:] if stop < 0 else written[begin:stop]).decode("ascii").strip()

@@ -37,6 +37,8 @@ def free_port() -> int:
 class IngressProcess:
     """One ingress; ``settings`` are environment variables. Anybody may call it if they say nothing else."""
 
+    program = "services.ingress"
+
     def __init__(self, log: Path, nats_url: str, **settings: str) -> None:
         self.log = log
         self.port = free_port()
@@ -58,7 +60,7 @@ class IngressProcess:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.ingress"],
+                [sys.executable, "-m", self.program],
                 cwd=ROOT,
                 env={**inherited, **self._env},
                 stdin=subprocess.DEVNULL,

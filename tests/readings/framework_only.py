@@ -1,0 +1,15 @@
+"""Ingress without its plain path: whatever comes is read by Sanic. Started as ``python -m services.ingress`` is."""
+
+from services.ingress.__main__ import ingress
+from services.ingress.adapters import http_server
+from services.running import run
+
+
+def _none_is_plain(_: bytearray) -> None:
+    return None
+
+
+http_server.read_plain_payment = _none_is_plain  # type: ignore[assignment]
+
+if __name__ == "__main__":
+    run(ingress)
