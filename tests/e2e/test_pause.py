@@ -19,7 +19,7 @@ from tests.e2e.spoken import two
 from tests.scraped import scrape
 
 DISPATCHERS = ("dispatcher-1", "dispatcher-2")
-IN_DOUBT = 50
+IN_DOUBT = 20  # a processor that is slow on a busy machine gets no more of them at once
 NEW = 60
 
 
@@ -72,7 +72,7 @@ async def pause(river: River, name: str) -> None:
     await until_all_know(river, name, paused=True)
 
 
-async def fifty_in_doubt(river: River, default: Mute) -> set[str]:
+async def many_in_doubt(river: River, default: Mute) -> set[str]:
     """Return payments that default has booked without a word, beside those that it has settled."""
     settled = await river.pay_many(NEW)  # so that it is known to be quick, and gets many at once
     await river.until_settled(settled)
@@ -93,7 +93,7 @@ async def test_default_paused_under_load_with_payments_in_doubt_and_everything_r
     default.answers = fallback.answers = True
     async with two(default, fallback) as processors:
         async with two_dispatchers(tmp_path, processors) as river:
-            await fifty_in_doubt(river, default)
+            await many_in_doubt(river, default)
             load = asyncio.create_task(river.pay_many(NEW * 3, at_once=2))
             await pause(river, "default")
             held = set(default.booked)  # under load one may have got there until the last dispatcher knew
@@ -126,7 +126,7 @@ async def test_with_all_paused_new_payments_wait_and_those_in_doubt_are_settled_
     default.answers = fallback.answers = True
     async with two(default, fallback) as processors:
         async with two_dispatchers(tmp_path, processors) as river:
-            await fifty_in_doubt(river, default)
+            await many_in_doubt(river, default)
             await pause(river, "fallback")
             await pause(river, "default")
             waiting = await river.pay_many(NEW * 2)
