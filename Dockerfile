@@ -2,6 +2,11 @@
 #
 #   docker build .                       the services
 #   docker build --target processor .    a payment processor of the sandbox, for docker-compose.processors.yml
+#
+# The base is named by tag and not by digest: each build then has Debian's corrections of the day, and the challenge's machine
+# may have that tag from wherever it likes. For the same bytes every time, have the engine know the tag by a digest first:
+#
+#   docker pull python@sha256:... && docker tag python@sha256:... python:3.11-slim-bookworm && docker build .
 
 FROM python:3.11-slim-bookworm AS packages
 WORKDIR /build

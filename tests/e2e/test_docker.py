@@ -42,13 +42,14 @@ def closed(tmp_path: Path) -> Iterator[Engine]:
         yield engine
 
 
-def client(engine: Engine) -> httpx.Client:
-    """Return a client that knows the closed door by the authority that its one-shot has made."""
+def client(engine: Engine, key: str = "") -> httpx.Client:
+    """Return a client that knows the closed door by the authority that its one-shot has made, and shows this key."""
     authority = engine.folder / "ca.pem"
     if not authority.exists():
         engine.run("cp", "nginx:/etc/tarifa/door/ca.pem", str(authority))
     known_by = ssl.create_default_context(cafile=authority)
-    return httpx.Client(base_url=CLOSED_DOOR, verify=known_by, timeout=20.0, trust_env=False)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.Client(base_url=CLOSED_DOOR, verify=known_by, headers=headers, timeout=20.0, trust_env=False)
 
 
 def ready(engine: Engine) -> httpx.Response:
@@ -110,11 +111,15 @@ async def test_an_upgrade_under_load_costs_no_request_and_a_stop_without_nats_is
 
 def test_the_closed_form_lets_in_who_has_a_key_and_nobody_else(closed: Engine) -> None:
     """Payments are settled, a stranger on the network of NATS and its own services learn nothing, an operator does."""
-    pay(closed)
+    with client(closed) as nobody:
+        assert nobody.post("/payments", json={}).status_code == 401
+    key = closed.run("run", "--rm", "--no-deps", "keys", "add", "shop", "--scope", "pay,read").strip()
+    pay(closed, key)
     nobody_may_do_more_than_it_needs(closed)
     for service in ("ledger", "dispatcher", "ingress"):
         name = f"{service}-1" if service == "ingress" else service
-        assert closed.run("exec", name, "ls", "/secrets").split() == ["ca.pem", f"{service}.nk"]
+        seen = set(closed.run("exec", name, "ls", "/secrets").split())
+        assert seen == {"ca.pem", f"{service}.nk"} | ({"api_keys.json"} if service == "ingress" else set())
     assert not re.findall(r"\S+\.nk", closed.run("exec", "nats", "ls", "/etc/tarifa/secrets"))
     stranger = audited(closed)
     assert stranger.returncode == 2
@@ -124,7 +129,7 @@ def test_the_closed_form_lets_in_who_has_a_key_and_nobody_else(closed: Engine) -
     operator = audited(closed, "-v", volume, *keys)
     assert operator.returncode == 0, operator.stdout + operator.stderr
     assert json.loads(operator.stdout.splitlines()[-1])["summary"]["asked"] == PAYMENTS
-    is_upgraded_and_stops_in_time(closed)
+    is_upgraded_and_stops_in_time(closed, key)
 
 
 def the_bill_of_materials_is_what_is_installed(as_handed_in: Engine) -> None:
@@ -137,7 +142,7 @@ def the_bill_of_materials_is_what_is_installed(as_handed_in: Engine) -> None:
     assert {re.sub(r"[._-]+", "-", name).lower() for name in installed} == named
 
 
-def is_upgraded_and_stops_in_time(closed: Engine) -> None:
+def is_upgraded_and_stops_in_time(closed: Engine, key: str) -> None:
     """Its keys stay, and what was settled before is counted after it."""
     before = closed.run("exec", "ledger", "cat", "/secrets/ledger.nk")
     upgrade = subprocess.run(
@@ -145,18 +150,22 @@ def is_upgraded_and_stops_in_time(closed: Engine) -> None:
     )
     assert upgrade.returncode == 0, upgrade.stdout + upgrade.stderr
     assert closed.run("exec", "ledger", "cat", "/secrets/ledger.nk") == before
-    with client(closed) as http:
+    with client(closed, key) as http:
         until_settled(http, PAYMENTS)
     closed.stop("nginx", "ingress-1", "ingress-2", "dispatcher", "ledger", "nats")
     assert "Traceback" not in closed.run("logs", "--no-color")
 
 
-def pay(engine: Engine) -> None:
-    """Pay some by the closed door, and wait until they are settled."""
-    with client(engine) as http:
+def pay(engine: Engine, key: str) -> None:
+    """Pay some by the closed door as soon as it knows the key, and wait until they are settled."""
+    with client(engine, key) as http:
         for _ in range(PAYMENTS):
             body = {"correlationId": str(uuid.uuid4()), "amount": 19.9}
-            assert http.post("/payments", json=body).status_code == 202
+            deadline_s = time.monotonic() + SETTLED_WITHIN_S
+            while (answer := http.post("/payments", json=body)).status_code == 401:
+                assert time.monotonic() < deadline_s, "an instance does not know the key"
+                time.sleep(0.1)
+            assert answer.status_code == 202
         until_settled(http, PAYMENTS)
 
 

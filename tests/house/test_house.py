@@ -102,3 +102,16 @@ def test_whoever_silences_a_rule_says_why() -> None:
             for line in path.read_text().splitlines():
                 silenced = re.search(r"# noqa: [A-Z0-9, ]*\bS\d+\b[A-Z0-9, ]*(.*)", line)
                 assert silenced is None or re.match(r"# \w", silenced[1]), f"{path}: {line}"
+
+
+def test_what_the_promises_of_security_name_is_there() -> None:
+    """Tests, files, and sections of other documents: a promise whose proof is gone is found."""
+    text = (ROOT / "SECURITY.md").read_text()
+    named = set(re.findall(r"`((?:tests|deploy|docs)/[\w./-]+|[\w.-]+\.(?:yml|lock)|Dockerfile)`", text))
+    links = re.findall(r"\]\(([\w./-]+)(?:#([\w-]+))?\)", text)
+    assert len(named) > 10
+    assert [name for name in named | {file for file, _ in links} if not (ROOT / name).exists()] == []
+    for file, section in links:
+        headings = re.findall(r"^#+ (.*)$", (ROOT / file).read_text(), re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not section or section in slugs, f"{file}#{section}"

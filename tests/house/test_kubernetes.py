@@ -43,8 +43,8 @@ SAME = {
     "ingress": "ingress-1",
     "balancer": "nginx",
 }
-# docker-compose.yml is the challenge's form. Here: API keys, users on NATS, no purging, no bound of calls for a share
-# of a CPU's sake, a sync before each PubAck, one address for all instances, and replicas.
+# docker-compose.yml is the challenge's form. Here: API keys, users on NATS, no purging, no bound of calls for the sake
+# of a share of a CPU, a sync before each PubAck, one address for all instances, and replicas.
 SAID_HERE_ONLY = {"NATS_REPLICAS", "SYNC", "API_KEYS", "NATS_CREDENTIALS", "NATS_CA"}
 SAID_THERE_ONLY = {"ALLOW_PURGE", "CALLS_PER_S_MAX", "OPEN"}
 DIFFERENT = {"NATS_URL", "INSTANCE", "INGRESS_LISTEN", "SYNC"}
