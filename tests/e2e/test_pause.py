@@ -112,6 +112,9 @@ async def test_default_paused_under_load_with_payments_in_doubt_and_everything_r
             default.answers = True
             await until_drained(river)
             assert (await river.summary())["default"]["totalRequests"] == len(default.booked) == len(held)
+            more = await river.pay_many(NEW)  # now that it serves, nothing but the pause keeps them from it
+            await river.until_settled(more)
+            assert set(more) <= set(fallback.booked)
             assert not set(default.booked) & set(fallback.booked)
             await operate(river, "resume", "default")
             await until_all_know(river, "default", paused=False)
