@@ -69,9 +69,9 @@ def _see(where: str, cookie: str | None = None) -> HTTPResponse:
 
 
 def _cookie(request: Request, secret: str, stays_s: int) -> str:
-    """Return the cookie, for TLS only where the browser came by TLS, as the balancer says.
+    """Return the cookie, for TLS only where the browser came by TLS, as our nginx says and no client can through it.
 
-    Whoever says so untruly to us harms itself alone: its browser then does not keep what it was given.
+    Whoever reaches us past nginx and says so untruly harms itself alone: its browser does not keep the cookie.
     """
     secure = "; Secure" if request.headers.get("x-forwarded-proto", "").lower() == "https" else ""
     return f"{COOKIE}={secret}; Path=/; Max-Age={stays_s}; HttpOnly; SameSite=Strict{secure}"
