@@ -57,7 +57,8 @@ def carry_out(plan: Plan) -> Result:
     ):
         if settled(client) is None:
             raise CannotRunError(
-                f"No summary from {plan.targets.backend}: is the backend up? (make up, or without --no-stack)"
+                f"No summary from {plan.targets.backend}: is the backend up? (make up, or without --no-stack; where it "
+                "asks for keys, TARIFA_KEY must be one that may pay, read and operate)"
             )
         before = backend.usage()
         with (
