@@ -15,7 +15,7 @@ from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import River, new_id, until
 
 CLIENTS = 4
-STREAMS = 6
+STREAMS = 7
 
 
 @pytest.fixture(scope="module")

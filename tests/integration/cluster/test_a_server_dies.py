@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.bus import api
+from services.bus import api, stuck
 from services.bus.connection import Bus
 from services.bus.consumer import ensure_dispatcher
 from services.bus.follow import Follower
@@ -43,9 +43,10 @@ async def consumer_elsewhere(bus: Bus, stream: str, own: str) -> str:
 
 
 async def test_a_follower_goes_on_when_the_server_of_its_consumer_dies(
-    bus: Bus, cluster: NatsCluster, begin: Begin
+    bus: Bus, cluster: NatsCluster, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connection is to another server and does not end: only the heartbeats that do not come tell of it."""
+    monkeypatch.setattr(stuck, "STUCK_AFTER_S", 600.0)  # an election takes longer than usual on a busy machine
     own = next(iter(cluster.servers))
     elsewhere = await Bus.connect(cluster.servers[own].url, "elsewhere", replicas=3)
     read: list[int] = []

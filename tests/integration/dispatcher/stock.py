@@ -5,7 +5,7 @@ from typing import cast
 
 import httpx
 
-from services.dispatcher.adapters.connection import BODY_BYTES_MAX, BODY_KEPT_BYTES
+from services.dispatcher.adapters.connection import BODY_BYTES_MAX
 from services.dispatcher.adapters.transport import Origin
 
 _CONNECTIONS_MAX = 16
@@ -36,7 +36,7 @@ class StockTransport:
                     raise httpx.RemoteProtocolError(f"the body exceeds {BODY_BYTES_MAX} bytes")
         finally:
             await response.aclose()
-        return response.status_code, body[:BODY_KEPT_BYTES]
+        return response.status_code, body
 
     async def aclose(self) -> None:
         """Close the pool."""
