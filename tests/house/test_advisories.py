@@ -71,6 +71,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
     """One that knows an advisory about one package, a withdrawn one about another, and nothing of a third."""
     made = Index(tmp_path, {"sanic 1.0": [ADVISORY], "httpx 1.0": [WITHDRAWN], "orjson 1.0": []})
     yield made
+    made.client.session.close()
     made.close()
 
 

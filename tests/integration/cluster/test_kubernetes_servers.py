@@ -1,6 +1,7 @@
 """The servers of deploy/kubernetes with their own files and secrets, as processes: a cluster closed to strangers."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -102,4 +103,6 @@ async def join(port: int) -> None:
             writer.write(b'CONNECT {"verbose":false,"name":"stranger","cluster":"tarifa"}\r\nPING\r\n')
             await reader.readuntil(b"PONG\r\n")
         finally:
-            writer.close()
+            writer.transport.abort()  # to close in order takes an answer, which a server that refuses does not give
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
