@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from sandbox.stack.ports import free
 from services.bus.connection import Bus
 from services.bus.service import serve
 from services.contracts import subjects
@@ -29,9 +29,7 @@ def new_id() -> str:
 
 def free_port() -> int:
     """Return a TCP port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free(1)[0]
 
 
 class IngressProcess:
