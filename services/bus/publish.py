@@ -98,7 +98,8 @@ async def store(
     ends_at_s = loop.time() + timeout_s
     while True:
         result = await _answer(bus.request(subject, data, timeout_s, headers, within_s))
-        bus.led(answered=not isinstance(result, Away))
+        # A leader that is cut off says at once of what it cannot store that it is "in process": no majority says so.
+        bus.led(answered=isinstance(result, NotAllowed) or not isinstance(result, Away | _InProcess))
         if not isinstance(result, _InProcess):
             return result
         if loop.time() + IN_PROCESS_AGAIN_AFTER_S > ends_at_s:

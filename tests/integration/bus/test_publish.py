@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.bus import api
+from services.bus import api, stuck
 from services.bus.connection import Bus
 from services.bus.publish import Away, Conflict, Duplicate, Full, Stored, store
 from services.bus.state import stream_state
@@ -147,3 +147,24 @@ async def test_what_was_acknowledged_survives_kills_in_the_middle_of_a_flood(
         nats_server.restart()
     await workers
     assert (await stream_state(bus, "PAYMENTS")).messages == len(ids)
+
+
+async def test_a_leader_that_only_says_in_process_is_left_for_another_server(
+    bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is cut off says so of each payment that is repeated, and stores none."""
+    monkeypatch.setattr(stuck, "STUCK_AFTER_S", 0.3)
+    leader = await Bus.connect(nats_server.url, "leader")
+    said = b'{"error": {"err_code": %d, "description": "duplicate message id is in process"}}' % api.IN_PROCESS
+    await leader.subscribe(SUBJECT, lambda message: leader.publish(message.reply, said))
+    await leader.round_trip(5)
+    bus.replicas = 3
+    try:
+
+        async def is_left() -> bool:
+            assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.1), Away)
+            return "bus.server_stuck" in caplog.messages
+
+        await until(is_left, "the decision to go elsewhere")
+    finally:
+        await leader.close()
