@@ -5,27 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from services.access.secret_file import FOLDER_MODE, read_secret, write_secret
 from services.keys.key import Key, decode, encode
-
-
-class Version(NamedTuple):
-    """Differs where a file was written, given to others, or another one put in its place."""
-
-    changed_ns: int
-    size: int
-    inode: int
-
-
-def version_of(path: Path) -> Version | None:
-    """Return it; None where there is no file, or none that can be looked at."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return Version(found.st_ctime_ns, found.st_size, found.st_ino)
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
+from services.access.file_version import version_of
 from services.access.processor_access import ProcessorAccess, processor_access
 from services.contracts.setting import SettingError
 from services.telling import Trouble
@@ -22,11 +22,11 @@ async def follow_access(
     While they cannot be used, as when only one of two was replaced, the last that could be is shown further on.
     """
     not_read = Trouble(log, "credentials.not_read")
-    seen = _fingerprints(access.files)
+    seen = [version_of(path) for path in access.files]
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         # Looked at before they are read: what changes meanwhile is read once more.
-        found = _fingerprints(access.files)
+        found = [version_of(path) for path in access.files]
         if found == seen:
             continue
         try:
@@ -38,15 +38,3 @@ async def follow_access(
         seen = found
         log.info("credentials.read")
         changed(access)
-
-
-def _fingerprints(files: tuple[Path, ...]) -> list[tuple[int, ...]]:
-    return [_fingerprint(path) for path in files]
-
-
-def _fingerprint(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode

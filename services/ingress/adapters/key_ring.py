@@ -6,9 +6,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
+from services.access.file_version import Version, version_of
 from services.contracts.setting import SettingError
 from services.ingress.core.guard import Guard
-from services.keys.key_file import Version, read_keys, version_of
+from services.keys.key_file import read_keys
 
 LOOK_EVERY_S = 1.0
 

@@ -1,0 +1,21 @@
+"""Whether a file is still the one that was read."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Version(NamedTuple):
+    """Differs where a file was written, given to others, or another one put in its place."""
+
+    changed_ns: int
+    size: int
+    inode: int
+
+
+def version_of(path: Path) -> Version | None:
+    """Return it; None where there is no file, or none that can be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return Version(found.st_ctime_ns, found.st_size, found.st_ino)
