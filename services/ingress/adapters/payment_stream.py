@@ -30,6 +30,8 @@ STORE_WITHIN_S = 1.0
 # So long after a payment that was not stored, without one that was, the next would not be either: a stream that found
 # no room on the disk stores nothing more until the server is started again, and says nothing of it.
 NOT_STORED_FOR_S = 10.0
+# Anybody may ask for readiness, as often as they like: whatever is found holds for all who ask within so long.
+TROUBLE_HOLDS_S = 0.5
 SETTLEMENT_BYTES = 1024  # more than any takes
 # More than the page that the file's last one may have left: what fits in there is stored also on a full disk.
 TRIAL = bytes(16_384)
@@ -56,6 +58,8 @@ class JetStreamPayments:
         self._bus = bus
         self._limits = limits
         self._instance = instance
+        self._finding: asyncio.Task[str | None] | None = None
+        self._found_from_s = 0.0
         self._not_stored: tuple[float, int, str] | None = (
             None  # of the last payment: when, on which connection, and why
         )
@@ -173,6 +177,13 @@ class JetStreamPayments:
 
     async def trouble(self) -> str | None:
         """Return why a payment could not be stored and settled now, or None; stores something to find out."""
+        now_s = self._now_s()
+        if self._finding is None or (self._finding.done() and now_s - self._found_from_s > TROUBLE_HOLDS_S):
+            self._found_from_s = now_s
+            self._finding = asyncio.get_running_loop().create_task(self._find_trouble())
+        return await asyncio.shield(self._finding)  # one who gives up does so for itself alone
+
+    async def _find_trouble(self) -> str | None:
         try:
             async with asyncio.timeout(TROUBLE_TIMEOUT_S):
                 subject = subjects.readiness(self._instance)

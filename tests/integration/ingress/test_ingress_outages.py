@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.contracts.money import Cents
 from services.contracts.summary import Totals
+from services.ingress.adapters.payment_stream import TROUBLE_HOLDS_S
 from tests.conftest import LIMITS
 from tests.integration.ingress.ingress_process import IngressProcess, LedgerStandIn, new_id, payment
 from tests.nats_server import PATIENCE_S, NatsServer, until
@@ -174,6 +176,24 @@ async def test_a_full_disk_is_told_by_readiness_without_any_payment(
     finally:
         ingress.stop()
         await full.close()
+
+
+async def test_readiness_stores_little_however_often_it_is_asked_for(
+    bus: Bus, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    """Nobody needs a key for it, and what it stores is synced to the disk."""
+    await ensure_streams(bus, LIMITS)
+    await LedgerStandIn({"default": Totals(0, 0)}).serve(bus)
+    ingress = IngressProcess(tmp_path / "ingress.log", nats_server.url).start()
+    try:
+        async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
+            before, begun_s = (await stream_state(bus, "KV_leases")).last_seq, monotonic()
+            answers = await asyncio.gather(*(http.get("/readyz") for _ in range(100)))
+            stored = (await stream_state(bus, "KV_leases")).last_seq - before
+        assert {answer.status_code for answer in answers} == {200}
+        assert 1 <= stored <= 1 + (monotonic() - begun_s) / TROUBLE_HOLDS_S
+    finally:
+        ingress.stop()
 
 
 async def test_full_settlements_are_told_by_readiness(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
