@@ -34,6 +34,12 @@ def rows(result: Result) -> Iterator[Row]:
     yield "lag", f"{score.lag:,}", _lag_means(result)
     yield "differences", f"{result.differences:,}", f"payments, in {result.checks} checks"
     yield "differences in money", _money(result.difference_cents), ""
+    if result.outside is not None:
+        yield (
+            "outside of before and after",
+            f"{result.outside:,}",
+            "payments; the processors asked on both sides of ours",
+        )
     if result.audit is not None:
         yield from _audit_rows(result.audit)
 

@@ -45,17 +45,33 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the backend said and what the processors had booked, asked at the same moment about the same period."""
+    """What the backend said and what the processors had booked, asked at the same moment about the same period.
+
+    `before` and `after` are the processors' answers just before and just after, where a profile asks for them.
+    """
 
     at_ms: int
     said: dict[str, Totals]
     booked: dict[str, Totals]
     fees: dict[str, float | None]
+    before: dict[str, Totals] | None = None
+    after: dict[str, Totals] | None = None
 
     def differences(self, how: Differences) -> int:
         """Count the payments on which backend and processors disagree, added up as the profile says."""
         gaps = [self.said[name].count - self.booked[name].count for name in PROCESSORS]
         return abs(sum(gaps)) if how is Differences.ABS_OF_SUM else sum(map(abs, gaps))
+
+    @property
+    def outside(self) -> int:
+        """Count the payments by which the backend lies below `before` or above `after`; 0 where they are not known."""
+        if self.before is None or self.after is None:
+            return 0
+        said, before, after = self.said, self.before, self.after
+        return sum(
+            max(0, before[name].count - said[name].count) + max(0, said[name].count - after[name].count)
+            for name in PROCESSORS
+        )
 
     @property
     def difference_cents(self) -> int:
@@ -117,7 +133,13 @@ class Journal:
 def _comparison(entry: dict[str, Any]) -> Comparison:
     return Comparison(
         at_ms=entry["at_ms"],
-        said={name: Totals(**entry["said"][name]) for name in PROCESSORS},
-        booked={name: Totals(**entry["booked"][name]) for name in PROCESSORS},
+        said=_totals(entry["said"]),
+        booked=_totals(entry["booked"]),
         fees=entry["fees"],
+        before=_totals(entry["before"]) if entry.get("before") else None,
+        after=_totals(entry["after"]) if entry.get("after") else None,
     )
+
+
+def _totals(by_name: dict[str, dict[str, int]]) -> dict[str, Totals]:
+    return {name: Totals(**by_name[name]) for name in PROCESSORS}

@@ -52,12 +52,18 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How often the summaries are compared, over which period before now, and how differences add up."""
+    """How often the summaries are compared, over which period before now, and how differences add up.
+
+    `bracketed`: the processors are also asked just before and just after. Then what the backend says may be any state
+    between the two, and only what lies outside is its fault: answers that are asked for at one moment are given some
+    milliseconds apart, and what is booked meanwhile is in one of them and not in the other.
+    """
 
     every_s: float
     from_s_ago: float
     to_s_ago: float
     differences: Differences
+    bracketed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,13 @@ def parse(data: dict[str, Any]) -> Profile:
             Stage(stage["second"], Behaviour(**stage["default"]), Behaviour(**stage["fallback"]))
             for stage in data["stages"]
         ),
-        check=Check(check["every_s"], check["from_s_ago"], check["to_s_ago"], Differences(check["differences"])),
+        check=Check(
+            check["every_s"],
+            check["from_s_ago"],
+            check["to_s_ago"],
+            Differences(check["differences"]),
+            check.get("bracketed", False),
+        ),
         source=Source(data["totals"]["source"]),
         as_json=data,
     )

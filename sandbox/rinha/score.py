@@ -57,6 +57,7 @@ class Result:
     checks: int
     differences: int
     difference_cents: int
+    outside: int | None  # payments outside what the processors had just before and just after; None: not asked
     calls: Calls
     posts: Latency
     fees_differ: bool  # the processors take other fees than the profile, which the score goes by
@@ -68,11 +69,16 @@ class Result:
 
     @property
     def complaints(self) -> list[str]:
-        """Name what was not zero and should have been; an empty list is a passed run."""
+        """Name what was not zero and should have been; an empty list is a passed run.
+
+        Where the processors were asked before and after, what lies between the two is right, whatever a third answer
+        given at nearly the same moment says.
+        """
         findings = {
             "lag": self.score.lag,
-            "differences": self.differences,
-            "cents of difference": self.difference_cents,
+            "differences": self.differences if self.outside is None else 0,
+            "cents of difference": self.difference_cents if self.outside is None else 0,
+            "outside of before and after": self.outside or 0,
             "failed": self.failed,
             "orders refused by the processors": self.orders_refused,
         }
@@ -107,6 +113,7 @@ def assess(profile: Profile, journal: Journal, audit: Audit | None) -> Result:
         checks=len(journal.checks),
         differences=differences,
         difference_cents=sum(check.difference_cents for check in journal.checks),
+        outside=sum(check.outside for check in journal.checks) if profile.check.bracketed else None,
         calls=journal.calls,
         posts=latency(journal.offers),
         fees_differ=_fees_differ(profile, journal.totals),

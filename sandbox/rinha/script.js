@@ -91,10 +91,10 @@ function order(name, what, body) {
 }
 
 export function compare() {
-  const { every_s, from_s_ago, to_s_ago } = profile.check;
+  const { every_s, from_s_ago, to_s_ago, bracketed } = profile.check;
   for (let second = 0; second < profile.length_s; second += every_s) {
     sleepUntil(second);
-    note({ kind: "check", ...summaries(from_s_ago, to_s_ago) });
+    note({ kind: "check", ...summaries(from_s_ago, to_s_ago, bracketed) });
   }
 }
 
@@ -102,8 +102,9 @@ export function teardown() {
   note({ kind: "totals", ...summaries(profile.totals.last_s, 0) });
 }
 
-// What the backend says and what the processors booked in one period, asked of all three at the same moment.
-function summaries(from_s_ago, to_s_ago) {
+// What the backend says and what the processors booked in one period, asked of all three at the same moment; bracketed:
+// the processors also just before and just after, since three answers are never of quite the same moment.
+function summaries(from_s_ago, to_s_ago, bracketed = false) {
   const at_ms = Date.now();
   const from = new Date(at_ms - from_s_ago * 1000).toISOString();
   const to = new Date(at_ms - to_s_ago * 1000).toISOString();
@@ -111,18 +112,24 @@ function summaries(from_s_ago, to_s_ago) {
     const params = { headers, timeout: patience, responseType: "text", tags: { name: url } };
     return ["GET", `${url}?from=${from}&to=${to}`, null, params];
   };
-  const [said, ...booked] = http
-    .batch([
-      ask(`${backend}/payments-summary`, key),
-      ...names.map((name) => ask(`${processors[name]}/admin/payments-summary`, admin)),
-    ])
-    .map((answer) => (answer.status === 200 ? answer.json() : {})); // no answer counts as zeros
+  const askBackend = ask(`${backend}/payments-summary`, key);
+  const askProcessors = names.map((name) => ask(`${processors[name]}/admin/payments-summary`, admin));
+  const before = bracketed ? answers(askProcessors) : null;
+  const [said, ...booked] = answers([askBackend, ...askProcessors]);
+  const after = bracketed ? answers(askProcessors) : null;
+  const byName = (summaries) => Object.fromEntries(names.map((name, i) => [name, totals(summaries[i])]));
   return {
     at_ms,
     said: Object.fromEntries(names.map((name) => [name, totals(said[name])])),
-    booked: Object.fromEntries(names.map((name, i) => [name, totals(booked[i])])),
+    booked: byName(booked),
+    before: before && byName(before),
+    after: after && byName(after),
     fees: Object.fromEntries(names.map((name, i) => [name, booked[i].feePerTransaction ?? null])),
   };
+}
+
+function answers(requests) {
+  return http.batch(requests).map((answer) => (answer.status === 200 ? answer.json() : {})); // no answer counts as zeros
 }
 
 function totals(summary) {

@@ -1,5 +1,7 @@
 """Reading what the load generator noted."""
 
+from dataclasses import replace
+
 import pytest
 
 from sandbox.rinha.journal import Comparison, Journal, Offer, Totals
@@ -22,6 +24,22 @@ def comparison(said: tuple[int, int], booked: tuple[int, int]) -> Comparison:
 def payment_line(status: int) -> bytes:
     """Write the line of one payment as the script does."""
     return f'{{"kind":"payment","id":"{ID}","at_ms":1000,"status":{status},"took_ms":1.5}}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "outside"),
+    [((5, 2), 0), ((6, 2), 0), ((7, 3), 0), ((4, 2), 1), ((8, 2), 1), ((4, 4), 2)],
+)
+def test_between_before_and_after_the_backend_is_right(said: tuple[int, int], outside: int) -> None:
+    """Only what lies below the processors' answers just before, or above those just after, is outside."""
+    before, after = (comparison(booked, booked).booked for booked in ((5, 2), (7, 3)))
+    bracketed = replace(comparison(said, (6, 2)), before=before, after=after)
+    assert bracketed.outside == outside
+
+
+def test_without_before_and_after_nothing_is_outside() -> None:
+    """The challenge's own checks ask once: there is nothing to lie between."""
+    assert comparison((5, 2), (9, 9)).outside == 0
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

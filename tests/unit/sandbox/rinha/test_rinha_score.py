@@ -161,6 +161,20 @@ def test_every_broken_promise_is_a_complaint() -> None:
     ]
 
 
+def test_where_the_processors_were_asked_on_both_sides_only_what_lies_outside_is_a_complaint() -> None:
+    """One booked between three answers of nearly one moment is a difference, as in the challenge and no fault."""
+    edge = profile.load("edge")
+    journal = good_journal()
+    between = replace(at_end((1, 0), (2, 0), 1990), before=at_end((0, 0), (1, 0), 1990).booked)
+    journal.checks = [replace(between, after=between.booked)]
+    charges = audit(journal.offers, [], 1990)
+    seen = assess(edge, journal, replace(charges, lost=0))
+    assert (seen.differences, seen.outside, seen.complaints) == (1, 0, [])
+    journal.checks = [replace(between, before=between.booked, after=between.booked)]
+    seen = assess(edge, journal, replace(charges, lost=0))
+    assert (seen.outside, seen.complaints) == (1, ["outside of before and after: 1"])
+
+
 def test_a_run_in_which_nothing_happened_does_not_pass() -> None:
     """All zeros because nothing was accepted is no success."""
     journal = Journal(start_ms=0, totals=at_end((0, 0), (0, 0), 1990), calls=Calls(0, 0, 0))
