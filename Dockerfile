@@ -28,6 +28,7 @@ COPY --from=packages /packages /packages
 ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /app
 COPY deploy/answers deploy/tells /usr/local/bin/
+COPY pyproject.toml ./
 COPY services services
 # The user may not write here: what is not compiled now would be compiled again at every start.
 RUN python -m compileall -q services

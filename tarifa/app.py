@@ -1,9 +1,12 @@
 """Which commands there are, and the order in which help tells of them."""
 
+from typing import Annotated
+
 import typer
 
+from services.version import VERSION
 from tarifa.commands import keys, log, pay, payment, programs, summary, watch
-from tarifa.commands.options import RUN, USE
+from tarifa.commands.options import FLAG, RUN, USE
 
 app = typer.Typer(
     name="tarifa",
@@ -21,8 +24,20 @@ Each command has examples: tarifa pay --help""",
 )
 
 
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tarifa {VERSION}")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
-def tarifa(context: typer.Context) -> None:
+def tarifa(
+    context: typer.Context,
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, metavar=FLAG, help="Show the version.")
+    ] = False,
+) -> None:
     """Tarifa has each payment charged exactly once, at the cheapest processor that settles it in time."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

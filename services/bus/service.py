@@ -18,8 +18,7 @@ from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceCo
 
 from services.bus.connection import Bus
 from services.bus.settings import name_of_process
-
-VERSION = "1.0.0"
+from services.version import VERSION
 
 log = logging.getLogger("tarifa.bus")
 

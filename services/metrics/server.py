@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.bus.service import VERSION
 from services.contracts.metrics import Metric, Source
 from services.contracts.setting import SettingError
 from services.contracts.tcp_address import TcpAddress
+from services.version import VERSION
 
 if TYPE_CHECKING:
     from services.metrics.exposition import Exposition

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.stack import Stack
+from services.version import VERSION
 from tests.e2e.river import River, new_id, until
 from tests.house.monitored import OF_A_CLUSTER, OF_PROMETHEUS, RULES, expressions, labels_in, metrics_in
 from tests.scraped import Scraped, scrape
@@ -110,7 +111,7 @@ async def test_every_service_says_who_it_is_and_is_reached_by_its_own_port_only(
     now = Numbers(river.stack)
     for part in MEASURED:
         scraped = now.by_part[part]
-        assert scraped.value("tarifa_service_info", service=part.partition("-")[0], version="1.0.0") == 1
+        assert scraped.value("tarifa_service_info", service=part.partition("-")[0], version=VERSION) == 1
         assert scraped.value("tarifa_bus_connected") == 1
         assert scraped.value("process_resident_memory_bytes") > 10_000_000
         assert any(river.stack.metrics_url(part) in line for line in river.stack.log_lines)

@@ -1,15 +1,18 @@
 """The rules of the house that a machine can hold."""
 
+import json
 import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import services
 from services.contracts.schema_files import FOLDER, schemas
+from services.version import VERSION
 
 ROOT = Path(services.__file__).parents[1]
 PROGRAMS = Path(sys.executable).parent
@@ -115,3 +118,20 @@ def test_what_the_promises_of_security_name_is_there() -> None:
         headings = re.findall(r"^#+ (.*)$", (ROOT / file).read_text(), re.MULTILINE)
         slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert not section or section in slugs, f"{file}#{section}"
+
+
+def test_there_is_one_version_number() -> None:
+    """That of pyproject.toml: services say it to NATS and Prometheus, the command line and the API's description."""
+    described = json.loads((ROOT / "services" / "ingress" / "api" / "openapi.json").read_text())
+    assert described["info"]["version"] == VERSION
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+    asked = [PROGRAMS / "python", "-m", "tarifa", "--version"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"tarifa {VERSION}\n")
+    written = [
+        path
+        for folder in ("services", "tarifa", "sandbox")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r'version\w* *[:=] *"\d+\.\d+\.\d+"', path.read_text(), re.IGNORECASE)
+    ]
+    assert written == []

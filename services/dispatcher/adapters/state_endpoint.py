@@ -5,8 +5,7 @@ Several dispatchers share the requests to ``dispatcher.state``, so one of them a
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, json, to_builtins
 
@@ -23,6 +22,15 @@ STATE_IS = "What one has in hand and believes; $SRV.STATS asks all"
 LATENCY_DIGITS = 2  # of milliseconds
 
 
+class ConditionTold(Struct, rename="camel", frozen=True):
+    """A `Condition`, named as all else on the bus; ``base_latency_ms``: the least of late; null: nothing is known."""
+
+    state: Literal["serving", "failing"]
+    latency_ms: float | None
+    base_latency_ms: float | None
+    since_ms: float
+
+
 class DispatcherState(Struct, rename="camel", frozen=True):
     """One dispatcher now: by processor what it believes and has under way; counts since its start.
 
@@ -30,7 +38,7 @@ class DispatcherState(Struct, rename="camel", frozen=True):
     """
 
     instance: str
-    conditions: dict[str, Condition]
+    conditions: dict[str, ConditionTold]
     in_flight: dict[str, int]
     bound_waiting: dict[str, int]
     paused: dict[str, Pause]
@@ -77,7 +85,7 @@ class StateEndpoint:
         seen = traffic.seen(self._clock.now_ms())
         return DispatcherState(
             instance=self._instance,
-            conditions={name: _rounded(one.condition) for name, one in seen.items()},
+            conditions={name: _told(one.condition) for name, one in seen.items()},
             in_flight={name: one.in_flight for name, one in seen.items()},
             bound_waiting={name: one.bound_waiting for name, one in seen.items()},
             paused=dict(self._paused()),
@@ -87,7 +95,7 @@ class StateEndpoint:
         )
 
 
-def _rounded(known: Condition) -> Condition:
+def _told(known: Condition) -> ConditionTold:
     latencies = (known.latency_ms, known.base_latency_ms)
     latency_ms, base_latency_ms = (None if ms is None else round(ms, LATENCY_DIGITS) for ms in latencies)
-    return replace(known, latency_ms=latency_ms, base_latency_ms=base_latency_ms)
+    return ConditionTold(known.state, latency_ms, base_latency_ms, known.since_ms)

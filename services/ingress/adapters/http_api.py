@@ -1,6 +1,7 @@
 """HTTP: which request has which part of the story told, and how its answer is said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import wraps
 from time import perf_counter
 from typing import Any, Protocol, assert_never
 
@@ -12,7 +13,7 @@ from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
 from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.strict_request import StrictRequest
-from services.ingress.core.admission import Rejected, media_type_refused
+from services.ingress.core.admission import Rejected, media_type_refused, parameters_refused
 from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter
 
@@ -67,13 +68,28 @@ def http_app(
     routes = _Routes(story, meter, guard, processor_names, allow_purge=allow_purge)
     app.ctx.pay = routes.pay  # for the server, which has plain payments answered without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
-    app.add_route(routes.get_payment, "/payments/<payment_id:str>", methods=["GET"])
-    app.add_route(routes.get_summary, "/payments-summary", methods=["GET"])
+    app.add_route(taking(routes.get_payment), "/payments/<payment_id:str>", methods=["GET", "HEAD"])
+    app.add_route(taking(routes.get_summary, "from", "to"), "/payments-summary", methods=["GET", "HEAD"])
     app.add_route(routes.post_purge, "/purge-payments", methods=["POST"])
-    app.add_route(routes.get_health, "/healthz", methods=["GET"])
-    app.add_route(routes.get_readiness, "/readyz", methods=["GET"])
+    app.add_route(taking(routes.get_health), "/healthz", methods=["GET", "HEAD"])
+    app.add_route(taking(routes.get_readiness), "/readyz", methods=["GET", "HEAD"])
     add_documents(app)
     return app
+
+
+Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]
+
+
+def taking(handler: Handler, *names: str) -> Handler:
+    """Return a handler that refuses a query with any other name: ``?FROM=`` must not be answered as if it were none."""
+
+    @wraps(handler)
+    async def handle(request: Request, **of_the_path: str) -> HTTPResponse | None:
+        asked = request.get_args(keep_blank_values=True) if request.query_string else {}
+        refused = parameters_refused(asked, names)
+        return await handler(request, **of_the_path) if refused is None else say.negative(refused)
+
+    return handle
 
 
 class _Routes:

@@ -9,6 +9,7 @@ from sanic.response import HTTPResponse
 
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import Document, add_documents
+from services.ingress.adapters.http_api import taking
 from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.hub import PAGES_MAX, Hub
 
@@ -20,13 +21,15 @@ DOCUMENTS = (
     Document("/page.svg", "page.svg", "image/svg+xml"),
 )
 RECONNECT_AFTER_MS = 1_000
+_EVENT_STREAM = "text/event-stream"
+_EVENTS_HEADERS = {"Cache-Control": "no-store"}
 _BEGIN = b"retry: %d\n\n" % RECONNECT_AFTER_MS
 
 
 def add_page(app: Sanic[Any, Any], hub: Hub, guard: HttpGuard) -> None:
     """Serve the page and its events, beside what the application serves already."""
     add_documents(app, FOLDER, DOCUMENTS)
-    app.add_route(_Events(hub, guard).get, "/events", methods=["GET"], name="events")
+    app.add_route(taking(_Events(hub, guard).get), "/events", methods=["GET", "HEAD"], name="events")
 
 
 class _Events:
@@ -35,6 +38,8 @@ class _Events:
         self._guard = guard
 
     async def get(self, request: Request) -> HTTPResponse | None:
+        if request.method == "HEAD":  # nobody looks: no place is taken, and nothing is listened to
+            return HTTPResponse(None, 200, _EVENTS_HEADERS, _EVENT_STREAM)
         assert request.transport is not None  # noqa: S101  # for mypy: a request that was read has one
         page = self._hub.join(request.transport.abort)  # type: ignore[attr-defined]  # asyncio's own transports have it
         if page is None:
@@ -46,7 +51,7 @@ class _Events:
             )
         try:
             # An event a second is a heartbeat too: Sanic counts its RESPONSE_TIMEOUT from the last write.
-            stream = await request.respond(content_type="text/event-stream", headers={"Cache-Control": "no-store"})
+            stream = await request.respond(content_type=_EVENT_STREAM, headers=_EVENTS_HEADERS)
             await stream.send(_BEGIN + _caller(request))
             async for event in page.events():
                 if not self._guard.may_still(request, "read"):

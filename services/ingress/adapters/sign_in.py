@@ -27,7 +27,7 @@ def add_sign_in(app: Sanic[Any, Any], guard: HttpGuard) -> None:
         OSError: its file is missing; the package is not whole.
     """
     sign_in = _SignIn((FOLDER / "sign-in.html").read_bytes(), guard)
-    app.add_route(sign_in.get, f"/{SIGN_IN}", methods=["GET"], name="sign_in_form")
+    app.add_route(sign_in.get, f"/{SIGN_IN}", methods=["GET", "HEAD"], name="sign_in_form")
     app.add_route(sign_in.post, f"/{SIGN_IN}", methods=["POST"], name="sign_in")
     app.add_route(sign_in.leave, "/sign-out", methods=["POST"], name="sign_out")
 

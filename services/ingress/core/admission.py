@@ -5,6 +5,7 @@ Nothing is mended silently: two spellings that would mean two payments elsewhere
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ _TWO_KEYS = re.compile(
     rb'\s*"(correlationId|amount)"\s*:\s*(?:"[^"\\]*"|[^"{}\[\],]+)\}\s*'
 )
 _JSON_TYPE = re.compile(r"application/(?:[!#$&^_.+a-z0-9-]+\+)?json", re.IGNORECASE)
+_GZIP = b"\x1f\x8b"
 _SHOWN_MAX = 60  # characters of a client's text that are said back to it
 
 
@@ -51,7 +53,7 @@ def admit(body: bytes, amount_max: int) -> Admitted | Rejected:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        return _bad("not_json", f"body: {error}")
+        return _bad("not_json", f"body: {_not_text(body) or error}")
     if type(document) is not dict:
         return _bad("not_an_object", f"body: must be an object, not {_kind(document)}")
     if (repeated := _repeated_key(body)) is not None:
@@ -77,11 +79,30 @@ def media_type_refused(content_type: str | None, content_encoding: str | None) -
     return None
 
 
+def parameters_refused(asked: Iterable[str], known: Sequence[str]) -> Rejected | None:
+    """Return why a query with these names is not answered; None: it is. Names are as they are written, case and all."""
+    unknown = next((name for name in asked if name not in known), None)
+    if unknown is None:
+        return None
+    takes = f"it takes {' and '.join(known)}" if known else "it takes none"
+    return _bad("unknown_parameter", f"query: {_shown(unknown)} is no parameter of this call; {takes}")
+
+
 def read_id(text: str, where: str = "correlationId") -> str | Rejected:
     """Return the one spelling of an id, lower-case 8-4-4-4-12."""
     if _ID.fullmatch(text) is None:
         return _bad("not_an_id", f"{where}: must be hexadecimal digits as 8-4-4-4-12, not {_shown(text)}")
     return text.lower()
+
+
+def _not_text(body: bytes) -> str | None:
+    """Return why a body is not even text; None: it is. The parser's own words are of its inside."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        is_gzip = body.startswith(_GZIP)
+        return "is compressed with gzip, and must not be" if is_gzip else f"is not UTF-8 from byte {error.start} on"
+    return None
 
 
 def _repeated_key(body: bytes) -> str | None:

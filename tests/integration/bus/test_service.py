@@ -9,6 +9,7 @@ import pytest
 from services.bus.ask import BusAwayError, NotAnsweredError, ask
 from services.bus.connection import Bus
 from services.bus.service import CannotAnswerError, serve
+from services.version import VERSION
 from tests.integration.bus.conftest import Connect
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
@@ -50,7 +51,7 @@ async def test_it_is_seen_by_ping_info_and_stats(bus: Bus, connect: Connect) -> 
         with pytest.raises(NotAnsweredError):
             await ask(bus, "ledger.summary", data, PATIENCE_S)
     ping = await of_server(bus, "PING")
-    assert (ping["name"], ping["version"], ping["type"]) == ("ledger", "1.0.0", "io.nats.micro.v1.ping_response")
+    assert (ping["name"], ping["version"], ping["type"]) == ("ledger", VERSION, "io.nats.micro.v1.ping_response")
     info = await of_server(bus, "INFO")
     assert info["description"] == "what was charged where"
     assert [(endpoint["name"], endpoint["subject"]) for endpoint in info["endpoints"]] == [

@@ -1,5 +1,6 @@
 """Bad input is answered with 4xx, a slug and a sentence; never with 500, and nothing of it is stored."""
 
+import gzip
 import json
 import socket
 
@@ -78,6 +79,13 @@ REQUESTS = {
     "no such utc": ("GET", "/payments-summary?from=0001-01-01T00:00:00%2B14:00", 400, "not_a_period"),
     "from given twice": ("GET", "/payments-summary?from=2025-07-15&from=2025-07-15", 400, "not_a_period"),
     "from after to": ("GET", "/payments-summary?from=2025-07-16&to=2025-07-15", 400, "not_a_period"),
+    "parameter in another case": ("GET", "/payments-summary?FROM=2025-07-15", 400, "unknown_parameter"),
+    "parameter of elsewhere": ("GET", "/payments-summary?from=2025-07-15&start=2025-07-15", 400, "unknown_parameter"),
+    "parameter without a value": ("GET", "/payments-summary?all", 400, "unknown_parameter"),
+    "parameter of a payment": ("GET", f"/payments/{ID}?verbose=1", 400, "unknown_parameter"),
+    "parameter of health": ("GET", "/healthz?x=1", 400, "unknown_parameter"),
+    "parameter of readiness": ("GET", "/readyz?x=1", 400, "unknown_parameter"),
+    "parameter of events": ("GET", "/events?since=1", 400, "unknown_parameter"),
     "purge not allowed": ("POST", "/purge-payments", 403, "purge_not_allowed"),
     "wrong method": ("PUT", "/payments", 405, "method_not_allowed"),
     "unknown method": ("BREW", "/payments", 405, "method_not_allowed"),
@@ -118,6 +126,13 @@ def test_bad_body_is_rejected_with_its_slug(shared_ingress: IngressProcess, name
     assert _is_error(answer.json())
 
 
+def test_a_compressed_body_is_told_so(shared_ingress: IngressProcess) -> None:
+    """And not what a parser of JSON makes of it."""
+    told = _post(shared_ingress, gzip.compress(_body())).json()
+    assert told == {"error": "not_json", "detail": "body: is compressed with gzip, and must not be"}
+    assert _post(shared_ingress, BODIES["not utf-8"][0]).json()["detail"] == "body: is not UTF-8 from byte 19 on"
+
+
 @pytest.mark.parametrize("name", REQUESTS)
 def test_bad_request_is_rejected_with_its_slug(shared_ingress: IngressProcess, name: str) -> None:
     """Routes, methods, ids and periods that are none are told so, whatever their bytes."""
@@ -138,7 +153,8 @@ def test_what_is_not_http_is_rejected_in_the_same_shape(shared_ingress: IngressP
 
 
 @pytest.mark.parametrize(
-    ("target", "allowed"), [("/payments", {"POST"}), (f"/payments/{ID}", {"GET"}), ("/purge-payments", {"POST"})]
+    ("target", "allowed"),
+    [("/payments", {"POST"}), (f"/payments/{ID}", {"GET", "HEAD"}), ("/purge-payments", {"POST"})],
 )
 def test_wrong_method_says_which_are_allowed(shared_ingress: IngressProcess, target: str, allowed: set[str]) -> None:
     """A 405 has an Allow header."""

@@ -12,6 +12,7 @@ from services.contracts import subjects
 from services.contracts.summary import Totals
 from tests.integration.ingress.ingress_process import LedgerStandIn
 
+ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 NOTHING = {"default": Totals(0, 0), "fallback": Totals(0, 0)}
 
 
@@ -32,6 +33,24 @@ async def test_summary_has_the_shape_of_the_challenge(ledger: LedgerStandIn, htt
     [asked] = ledger.asked
     assert (asked.from_, asked.to) == (None, None)
     assert asked.at is not None  # the summary is as of the moment it was asked
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    "target",
+    ["/healthz", "/readyz", "/payments-summary?to=2025-07-15", f"/payments/{ID}"],
+)
+async def test_head_is_get_without_the_body(http: httpx.AsyncClient, target: str) -> None:
+    """Status, type and length are the same, whatever the answer is."""
+    whole, head = await http.get(target), await http.head(target)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert dict(head.headers) == dict(whole.headers)
+
+
+async def test_head_of_the_events_ends_at_once(http: httpx.AsyncClient) -> None:
+    """They have no end that could be waited for; nobody is counted as a page."""
+    head = await http.head("/events")
+    assert (head.status_code, head.headers["Content-Type"]) == (200, "text/event-stream")
 
 
 async def test_processor_without_settlements_has_zeros(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:

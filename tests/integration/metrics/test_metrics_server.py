@@ -14,6 +14,7 @@ from services.contracts.setting import SettingError
 from services.contracts.tcp_address import TcpAddress
 from services.metrics import server
 from services.metrics.server import Metrics, served_metrics
+from services.version import VERSION
 from tests.nats_server import PATIENCE_S, until
 from tests.scraped import Scraped
 
@@ -72,7 +73,7 @@ async def test_a_scrape_gets_what_the_sources_tell(address: TcpAddress, metrics:
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         scraped = Scraped(answer.text)
         assert scraped.value("tarifa_things_total") == 7
-        assert scraped.value("tarifa_service_info", service="test", version="1.0.0") == 1
+        assert scraped.value("tarifa_service_info", service="test", version=VERSION) == 1
 
 
 async def test_a_head_gets_the_length_and_no_body(address: TcpAddress, metrics: Metrics) -> None:

@@ -6,6 +6,7 @@ Everything that ``nats micro ls / info / stats`` and ``nats req`` print is in th
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -94,7 +95,9 @@ async def test_info_says_what_may_be_asked_and_what_comes_back(wire: Wire, name:
         assert endpoint["subject"] == f"{name}.{endpoint['name']}"
         assert len(endpoint["metadata"]["description"].split()) > 5
         for key in {"request_schema", "response_schema"} & set(endpoint["metadata"]):
-            assert "$defs" in json.loads(endpoint["metadata"][key])
+            schema = endpoint["metadata"][key]
+            assert "$defs" in json.loads(schema)
+            assert not re.search(r'"\w+_\w+":', schema)  # camelCase, as all that is said on the bus
     described = {endpoint["name"]: set(endpoint["metadata"]) for endpoint in info["endpoints"]}
     assert described.get("summary", {"request_schema", "response_schema"}) >= {"request_schema", "response_schema"}
 
@@ -136,6 +139,7 @@ async def test_stats_tell_the_services_own_figures(wire: Wire, river: River) -> 
         figures = service["endpoints"][0]["data"]
         assert figures["instance"] == service["metadata"]["instance"]
         assert set(figures["conditions"]) == set(figures["inFlight"]) == {"default", "fallback"}
+        assert set(figures["conditions"]["default"]) == {"state", "latencyMs", "baseLatencyMs", "sinceMs"}
         assert figures["conditions"]["default"]["state"] == "serving"
         assert (figures["inHand"], figures["backlog"]) == (0, 0)
     answer = json.loads((await wire.ask("dispatcher.state")).data)

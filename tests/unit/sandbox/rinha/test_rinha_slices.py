@@ -78,7 +78,7 @@ def test_report_and_plots_show_them() -> None:
 def test_the_dispatchers_word_is_read() -> None:
     """Every attempt that ended is a call, however it ended."""
     said = {
-        "conditions": {"default": {"state": "failing", "latency_ms": 1.0}},
+        "conditions": {"default": {"state": "failing", "latencyMs": 1.0}},
         "inFlight": {"default": 2},
         "boundWaiting": {"default": 0},
         "inHand": 5,
