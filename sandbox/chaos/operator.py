@@ -1,4 +1,4 @@
-"""An operator: releases payments in doubt, and moves processors, with the commands that the README gives."""
+"""An operator: releases payments in doubt, and moves processors, with the commands of docs/operations.md."""
 
 import asyncio
 import contextlib

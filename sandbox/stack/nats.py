@@ -56,7 +56,7 @@ def refuse_other_store(folder: Path, nodes: Sequence[Node]) -> None:
     if others:
         raise StackError(
             f"KEEP=1, and {folder} holds {', '.join(others)}: the store of another NATS_NODES than {len(nodes)}. Start"
-            " it with that, or back it up from there and restore it (README, Three servers)"
+            " it with that, or back it up from there and restore it (docs/scale.md, Three servers)"
         )
 
 

@@ -40,7 +40,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Ports, the folder, and the choices of section "Environment" in the README."""
+    """Ports, the folder, and the choices that the README and docs/settings.md list."""
 
     http_port: int
     nats_port: int  # of the first server; where there are three, the others have the two that follow, as below

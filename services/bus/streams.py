@@ -1,6 +1,6 @@
 """The streams as they must be: made where missing, updated where that is safe, otherwise the start stops.
 
-Reasons of the settings are in the README ("How to look into the streams") and beside each line here.
+Reasons of the settings are in docs/nats.md ("Look into the streams") and beside each line here.
 """
 
 import asyncio

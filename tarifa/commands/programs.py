@@ -24,7 +24,7 @@ UP_EXAMPLES = """Examples:
   tarifa up --keep --dispatchers 2
   tarifa up --processors 'one=http://127.0.0.1:7001@0.05'
 
-The settings of the README are read from the environment too."""
+The settings in docs/settings.md are read from the environment too."""
 
 RINHA_EXAMPLES = """Examples:
   tarifa rinha smoke

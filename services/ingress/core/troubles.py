@@ -60,7 +60,7 @@ def troubles(
     said = [_silent(one, others_go_on=one.service in up) for one in away]
     if damage:
         whole = "totals are right, from what was counted before" if book_is_whole else "there are no totals"
-        said.append(f"SETTLEMENTS is damaged: {damage}; {whole}. See the README's Durability")
+        said.append(f"SETTLEMENTS is damaged: {damage}; {whole}. See docs/guarantees.md")
     elif not book_is_whole:
         said.append("the ledger is reading what was settled: totals are those of before")
     said += _of_processors(processors)

@@ -271,7 +271,7 @@ def test_damage_in_settlements_is_for_a_person_to_know(totals: dict[str, Totals]
     """What it is, and whether totals can be trusted; that the ledger reads is then no news."""
     hurt = replace(ledger(totals), damage="3 of its messages are missing")
     document = Watched().seconds(2, ingress(0), dispatcher(), hurt)
-    said = f"SETTLEMENTS is damaged: 3 of its messages are missing; {meaning}. See the README's Durability"
+    said = f"SETTLEMENTS is damaged: 3 of its messages are missing; {meaning}. See docs/guarantees.md"
     assert document["troubles"] == [said]
 
 
