@@ -15,6 +15,16 @@ def mended_query(query: dict[str, Any]) -> dict[str, Any]:
     return {**query, "from": query["to"], "to": query["from"]}
 
 
+def mended_list(query: dict[str, Any]) -> dict[str, Any]:
+    """Return the query of a list with a cursor of its status, and without what belongs to the other one."""
+    status = query.get("status", "accepted")
+    others = ("from", "to") if status == "accepted" else ("inDoubt", "olderThan")
+    kept = {name: value for name, value in query.items() if name not in others}
+    if "cursor" in kept:
+        kept["cursor"] = f"{status}-{str(kept['cursor']).partition('-')[2]}"
+    return kept
+
+
 def mended_body(body: Any) -> Any:
     """Return the body with an amount of whole cents: 3 * 0.1 is a multiple of 0.01 to a schema, and no amount."""
     if not isinstance(body, dict) or type(body.get("amount")) is not float:

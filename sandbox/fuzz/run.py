@@ -19,7 +19,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 
 from sandbox import api_key
-from sandbox.fuzz.mending import mended_body, mended_query
+from sandbox.fuzz.mending import mended_body, mended_list, mended_query
 from sandbox.fuzz.report import Finding, Report
 
 TIMEOUT_S = 30.0
@@ -94,6 +94,8 @@ class Run:
     def _judge(self, case: Case[Any]) -> None:
         if case.meta is not None and case.meta.generation.mode.is_positive:
             case.query = mended_query(case.query)
+            if case.operation.path == "/payments":
+                case.query = mended_list(case.query)
             case.body = mended_body(case.body)
         label = f"{case.method} {case.operation.path}"
         try:

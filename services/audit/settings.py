@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from services.access.processor_access import ProcessorAccess, processor_access
-from services.audit.core.period import Period, time_from_text
+from services.audit.core.period import Period
 from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
+from services.contracts.length import length_from_text
 from services.contracts.operations import Operation, reason_from_text
 from services.contracts.processor import check_url
 
@@ -95,7 +96,7 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
         "--from", dest="start", type=_argument(first, how), metavar="STAMP", help="first acceptedAt; no zone is UTC"
     )
     parser.add_argument("--to", dest="end", type=_argument(last, how), metavar="STAMP", help="last acceptedAt")
-    parser.add_argument("--last", type=_argument(time_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
+    parser.add_argument("--last", type=_argument(length_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
     parser.add_argument("--rate", type=_argument(_rate), default=RATE_DEFAULT, metavar="N", help="calls a second (50)")
     parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary last")
     given = parser.parse_args(arguments)
@@ -248,7 +249,7 @@ def _reason(text: str) -> str:
 def _since(now: datetime) -> Callable[[str], datetime]:
     def read(text: str) -> datetime:
         try:
-            return now - time_from_text(text)
+            return now - length_from_text(text)
         except ValueError:
             return instant_from_text(text, round_up=True)
 

@@ -48,6 +48,17 @@ async def last_of_leader(
     return await _leaders(bus, stream, {"last_by_subj": subject}, timeout_s)
 
 
+async def first_of_leader(
+    bus: Bus, stream: str, seq: int, subject: str, timeout_s: float = LOOKUP_TIMEOUT_S
+) -> StoredMessage | None:
+    """Return what ``first_from`` does, from the leader also where there is one replica, as ``last_of_leader``.
+
+    Raises:
+        BusAwayError: no answer.
+    """
+    return await _leaders(bus, stream, {"seq": seq, "next_by_subj": subject}, timeout_s)
+
+
 async def first_from(bus: Bus, stream: str, seq: int, subject: str) -> StoredMessage | None:
     """Return the first message of a subject at or after a sequence, or None if there is none.
 

@@ -1,10 +1,12 @@
 """Messages of a stream read again, some hundreds by one Direct Get: nothing is consumed, and no consumer made."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 
 from services.bus.connection import Bus, BusAwayError
+from services.contracts.stamp import text_of
 
 STRETCH_TIMEOUT_S = 5.0
 _NOT_FOUND = "404"
@@ -40,3 +42,19 @@ async def read_stretch(bus: Bus, stream: str, first: int, count: int) -> list[Fo
         return [Found(int(message.headers["Nats-Sequence"]), message.data) for message in messages]
     except (KeyError, ValueError) as error:
         raise BusAwayError(f"unreadable answer of {stream}") from error
+
+
+async def first_seq_since(bus: Bus, stream: str, moment: datetime) -> int | None:
+    """Return the sequence of the first message that was stored at or after a moment; None: there is none.
+
+    Raises:
+        BusAwayError: no answer.
+    """
+    request = orjson.dumps({"start_time": text_of(moment), "batch": 1})
+    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, STRETCH_TIMEOUT_S)
+    if not messages and end.headers.get("Status") == _NOT_FOUND:
+        return None
+    try:
+        return int(messages[0].headers["Nats-Sequence"])
+    except (IndexError, KeyError, ValueError) as error:
+        raise BusAwayError(f"unreadable answer of {stream}: {dict(end.headers)}") from error

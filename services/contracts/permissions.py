@@ -85,7 +85,7 @@ USERS: dict[str, Permissions] = {
         publish=(
             *ROUND_TRIP,
             *(subjects.accepted("*"), subjects.pulse(INGRESS, "*"), subjects.readiness("*"), PURGE),
-            *(subjects.LEDGER_SUMMARY, subjects.DISPATCHER_PAYMENT),
+            *(subjects.LEDGER_SUMMARY, subjects.DISPATCHER_PAYMENT, subjects.DISPATCHER_PAYMENTS),
             # Not the bucket of processors itself: who writes there says where payments are charged.
             *(subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE, subjects.operated(INGRESS)),
             *_state_of(*STREAMS),
@@ -114,8 +114,8 @@ USERS: dict[str, Permissions] = {
         subscribe=(
             *_answer(DISPATCHER),
             *(subjects.pulse(DISPATCHER, "*"), subjects.CONDITION),
-            *(subjects.DISPATCHER_STATE, subjects.DISPATCHER_PAYMENT, subjects.dispatcher_stored("*")),
-            *(subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE),
+            *(subjects.DISPATCHER_STATE, subjects.DISPATCHER_PAYMENT, subjects.DISPATCHER_PAYMENTS),
+            *(subjects.dispatcher_stored("*"), subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE),
             *_service(DISPATCHER),
         ),
         publish_never=(subjects.RELEASED,),
@@ -163,7 +163,7 @@ USERS: dict[str, Permissions] = {
         publish=(
             *ROUND_TRIP,
             *(subjects.LEDGER_SUMMARY, subjects.LEDGER_STATE, subjects.DISPATCHER_STATE, subjects.DISPATCHER_PAYMENT),
-            subjects.DISPATCHER_PROCESSORS,
+            *(subjects.DISPATCHER_PAYMENTS, subjects.DISPATCHER_PROCESSORS),
             *("$SRV.PING.>", "$SRV.INFO.>", "$SRV.STATS.>", "$SRV.PING", "$SRV.INFO", "$SRV.STATS"),
             *_api("INFO", "STREAM.NAMES", "STREAM.LIST", "STREAM.INFO.*", "STREAM.MSG.GET.*"),
             *_api("DIRECT.GET.*", "DIRECT.GET.*.>", "CONSUMER.NAMES.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*"),

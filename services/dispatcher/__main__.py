@@ -164,7 +164,7 @@ async def _settle(
 
     await hear(bus, clock, charging.heard)
     await alive.listen(bus)
-    await PaymentEndpoint(bus, log_read, traffic).listen()
+    await PaymentEndpoint(bus, log_read, traffic, owner, alive.owners).listen()
     await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
     service = await StateEndpoint(traffic, tally.counts, paused, clock, instance).serve(bus)
     pulse = pulse_of(

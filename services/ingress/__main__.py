@@ -13,10 +13,12 @@ from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import HttpGuard
+from services.ingress.adapters.http_listing import add_listing
 from services.ingress.adapters.http_server import HttpServer
 from services.ingress.adapters.hub import Hub
 from services.ingress.adapters.key_ring import KeyRing
 from services.ingress.adapters.ledger_client import LedgerClient
+from services.ingress.adapters.listed import ListedPayments, ListedSettlements
 from services.ingress.adapters.metrics import of_ingress
 from services.ingress.adapters.page import add_page
 from services.ingress.adapters.payment_stream import JetStreamPayments
@@ -27,6 +29,7 @@ from services.ingress.core.guard import Guard
 from services.ingress.core.meter import Meter
 from services.ingress.core.vitals import Vitals
 from services.ingress.flow import Ingress
+from services.ingress.listing import Listing
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
@@ -54,17 +57,25 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         payments = JetStreamPayments(bus, settings.bus.limits, settings.bus.instance)
         if not await once_answered(payments.open, stop):
             return
+        dispatchers = DispatcherClient(bus)
         story = Ingress(
             payments=payments,
-            dispatchers=DispatcherClient(bus),
+            dispatchers=dispatchers,
             ledger=LedgerClient(bus),
             clock=clock.stamp,
             amount_max=settings.amount_max,
         )
+        listing = Listing(
+            payments=ListedPayments(bus),
+            settled=ListedSettlements(bus),
+            dispatchers=dispatchers,
+            clock=clock.stamp,
+        )
         meter = Meter()
         metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
         hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
-        app = _app(story, hub, meter, keys.guard, settings)
+        before = HttpGuard(keys.guard, meter)
+        app = _app(story, listing, hub, before, settings)
         pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
         server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
         log.info("ingress.ready", extra={"listen": str(settings.listen), "access": settings.access.value})
@@ -80,11 +91,11 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         await bus.close()
 
 
-def _app(story: Ingress, hub: Hub, meter: Meter, guard: Guard, settings: IngressSettings) -> Sanic[Any, Any]:
+def _app(story: Ingress, listing: Listing, hub: Hub, before: HttpGuard, settings: IngressSettings) -> Sanic[Any, Any]:
     """Return the application with all its routes, and the guard before each of them."""
     names = [processor.name for processor in settings.bus.processors]
-    before = HttpGuard(guard, meter)
-    app = http_app(story, meter, before, processor_names=names, allow_purge=settings.allow_purge)
+    app = http_app(story, before.meter, before, processor_names=names, allow_purge=settings.allow_purge)
+    add_listing(app, listing)
     add_page(app, hub, before)
     add_sign_in(app, before)
     before.stand_before(app)

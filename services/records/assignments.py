@@ -86,8 +86,8 @@ class AssignmentStream:
         except BusAwayError as error:
             log.debug("assignments.not_purged", extra={"before": at, "error": str(error)})
 
-    def follower(self, read: Callable[[Assignment, int], None]) -> Follower:
-        """Return what reads the log in its order, from its beginning, into ``read``."""
+    def follower(self, read: Callable[[Assignment, int, int], object]) -> Follower:
+        """Return what reads the log in its order, from its beginning, into ``read``: message, sequence, stored_ns."""
 
         def apply(delivery: Delivery) -> None:
             try:
@@ -98,7 +98,7 @@ class AssignmentStream:
                     f"somebody by hand; look at it, and only if it is none of a dispatcher: "
                     f"nats stream rmm ASSIGNMENTS {delivery.seq}"
                 ) from error
-            read(message, delivery.seq)
+            read(message, delivery.seq, delivery.stored_ns)
 
         return Follower(self._bus, subjects.ASSIGNMENTS, subjects.ASSIGNMENTS_ALL, apply)
 

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_of_leader
+from services.bus.lookup import first_of_leader, last_of_leader
+from services.bus.stored_message import StoredMessage
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
@@ -32,9 +33,23 @@ class PaymentRecords:
             found = await last_of_leader(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
         except BusAwayError as error:
             raise AwayError(str(error)) from error
-        if found is None:
-            return None
+        return None if found is None else _record_of(found)
+
+    async def first_from(self, seq: int) -> AcceptedRecord | None:
+        """Return the first that waits at or behind a sequence; None: there is none. Nothing is consumed.
+
+        Raises:
+            AwayError: not known; UnreadableRecordError: and only a person can find out.
+        """
         try:
-            return AcceptedRecord(decode_accepted(found.data), found.seq)
-        except NotAnEventError as error:
-            raise UnreadableRecordError(subjects.PAYMENTS, found.seq, str(error)) from error
+            found = await first_of_leader(self._bus, subjects.PAYMENTS, seq, subjects.PAYMENTS_ALL)
+        except BusAwayError as error:
+            raise AwayError(str(error)) from error
+        return None if found is None else _record_of(found)
+
+
+def _record_of(found: StoredMessage) -> AcceptedRecord:
+    try:
+        return AcceptedRecord(decode_accepted(found.data), found.seq)
+    except NotAnEventError as error:
+        raise UnreadableRecordError(subjects.PAYMENTS, found.seq, str(error)) from error

@@ -45,6 +45,10 @@ class Alive:
             self._heard_ms[pulse.owner] = now_ms
         self._heard_ms = {owner: at for owner, at in self._heard_ms.items() if now_ms - at <= self._for_ms}
 
+    def owners(self) -> tuple[str, ...]:
+        """Return all of them."""
+        return tuple(owner for owner in self._heard_ms if owner in self)
+
     def __contains__(self, owner: object) -> bool:
         at = self._heard_ms.get(str(owner))
         return at is not None and self._clock.now_ms() - at <= self._for_ms

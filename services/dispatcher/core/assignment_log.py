@@ -20,6 +20,8 @@ class AssignmentLog:
         self._views: dict[str, View] = {}
         self._messages: dict[int, set[str]] = {}  # by sequence: ids not known to be settled
         self._by_id: dict[str, list[int]] = {}  # the messages that name an id
+        self._seqs: dict[str, int] = {}  # in PAYMENTS, by id
+        self._stored_ns: dict[int, int] = {}  # when a message of `_messages` was stored
         self.closed: set[str] = set()
         self.marks: dict[int, str] = {}  # by sequence: owners of messages without lines, which others still wait for
         self.read_to = 0
@@ -48,6 +50,18 @@ class AssignmentLog:
             if view.state == "assigned" and view.generation not in charging
         )
 
+    def seq_of(self, payment_id: str) -> int:
+        """Return the sequence in PAYMENTS that the newest line of a payment names; 0: there is none."""
+        return self._seqs.get(payment_id, 0)
+
+    def stored_ns(self, at: int) -> int:
+        """Return when a message was stored, in ns since 1970; 0: not known, or it names no payment any more."""
+        return self._stored_ns.get(at, 0)
+
+    def messages_of(self, payment_id: str) -> tuple[int, ...]:
+        """Return the sequences of the messages that name a payment, oldest first."""
+        return tuple(self._by_id.get(payment_id, ()))
+
     def known(self, payment_id: str) -> bool:
         """Return whether any line names it, be it void."""
         return payment_id in self._by_id
@@ -56,16 +70,23 @@ class AssignmentLog:
         """Return every payment that a line names, valid or not, oldest line first."""
         return list(self._by_id)
 
-    def read(self, message: Assignment, at: int) -> tuple[bool, ...]:
-        """Take in the message at a sequence; return for each of its lines whether it is valid."""
+    def read(self, message: Assignment, at: int, stored_ns: int = 0) -> tuple[bool, ...]:
+        """Take in the message at a sequence; return for each of its lines whether it is valid.
+
+        ``stored_ns``: when it was stored, in nanoseconds since 1970; 0: not known.
+        """
         self.read_to = at
         match message:
             case TurnAssigned(owner, _, lines):
-                if not lines:
+                if lines:
+                    self._stored_ns[at] = stored_ns
+                else:
                     self.marks[at] = owner
                 return tuple([self._line(line, at, owner) for line in lines])
             case AssignmentReleased():
-                return (self._next(message.id, after_release(self._views.get(message.id), message, at), at),)
+                self._stored_ns[at] = stored_ns
+                view = after_release(self._views.get(message.id), message, at)
+                return (self._next(message.id, view, at, message.seq),)
             case GenerationClosed(generation):
                 self.closed.add(generation)
                 return ()
@@ -78,23 +99,26 @@ class AssignmentLog:
     def settled(self, payment_id: str) -> list[int]:
         """Forget a payment that is settled or refused; return the messages that may be deleted now."""
         self._views.pop(payment_id, None)
+        self._seqs.pop(payment_id, None)
         done = []
         for at in self._by_id.pop(payment_id, ()):
             left = self._messages[at]
             left.discard(payment_id)
             if not left:
                 del self._messages[at]
+                self._stored_ns.pop(at, None)
                 done.append(at)
         return done
 
     def _line(self, line: Line, at: int, owner: str) -> bool:
-        return self._next(line.id, next_view(self._views.get(line.id), line, at, owner, self.closed), at)
+        return self._next(line.id, next_view(self._views.get(line.id), line, at, owner, self.closed), at, line.seq)
 
-    def _next(self, payment_id: str, view: View | None, at: int) -> bool:
+    def _next(self, payment_id: str, view: View | None, at: int, seq: int) -> bool:
         self._messages.setdefault(at, set()).add(payment_id)
         messages = self._by_id.setdefault(payment_id, [])
         if at not in messages:
             messages.append(at)
         if view is not None:
             self._views[payment_id] = view
+            self._seqs[payment_id] = seq
         return view is not None

@@ -1,10 +1,25 @@
 """A payment in hand, the start of a call for it, and what waits in the stream behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
+from services.contracts.holding import Word
 from services.contracts.money import Cents
+from services.dispatcher.core.outcome import Booked, NotBooked, Outcome, Refused, Unknown
+
+ATTEMPTS_KEPT_MAX = 20  # of one payment, for people; how many there were is counted
+DETAIL_CHARS_MAX = 200
+
+
+class Attempted(NamedTuple):
+    """One call that ended: when it was sent where, how long it took, what came of it, and the processor's words."""
+
+    requested_at: datetime
+    processor: str
+    took_ms: float
+    outcome: Word
+    detail: str
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +45,13 @@ class InHand:
     in_doubt: bool = False
     attempts: int = 0
     call: tuple[str, int] | None = None  # the latest one's generation and token
+    sent_at: datetime | None = None  # of the call that is under way
+    attempted: list[Attempted] = field(default_factory=list)  # the newest calls that ended, oldest first
+
+    def note(self, attempted: Attempted) -> None:
+        """Keep what came of a call."""
+        self.attempted.append(attempted)
+        del self.attempted[:-ATTEMPTS_KEPT_MAX]
 
 
 @dataclass(slots=True)
@@ -45,3 +67,21 @@ class Head(NamedTuple):
 
     backlog: int
     stored_ms: float
+
+
+def attempted(requested_at: datetime, processor: str, took_ms: float, outcome: Outcome) -> Attempted:
+    """Return what is kept of a call that ended."""
+    word: Word
+    detail = ""
+    match outcome:
+        case Booked():
+            word = "booked"
+        case NotBooked(detail):
+            word = "notBooked"
+        case Refused(detail):
+            word = "refused"
+        case Unknown(detail):
+            word = "unknown"
+        case _:
+            assert_never(outcome)
+    return Attempted(requested_at, processor, took_ms, word, detail[:DETAIL_CHARS_MAX])

@@ -103,9 +103,9 @@ class Assigning:
         line = self._line(payment, payment.generation, "refused", detail)
         return isinstance(await self._ask(payment, line), Mine)
 
-    def read(self, message: Assignment, at: int) -> None:
-        """Take in the next message of the log, whoever wrote it."""
-        valid = self._log.read(message, at)
+    def read(self, message: Assignment, at: int, stored_ns: int = 0) -> None:
+        """Take in the next message of the log, whoever wrote it; ``stored_ns`` as of ``AssignmentLog.read``."""
+        valid = self._log.read(message, at, stored_ns)
         if isinstance(message, TurnAssigned) and message.owner == self.owner:
             reading = self._reading.pop(message.turn, None)
             if reading is None and not message.lines:

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from services.contracts.assignments import processor_of
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.in_hand import InHand, Start
+from services.dispatcher.core.in_hand import InHand, Start, attempted
 from services.dispatcher.core.outcome import Booked, Found, NotBooked, Outcome, Refused, Unknown
 from services.dispatcher.core.ownership import is_first_hand, is_new_at, may_move
 from services.dispatcher.core.refusals import Refusals
@@ -99,9 +99,10 @@ class Attempting:
         evidence.withdrawn(token)  # what it waited for until here says nothing of the processor
         requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
         token = evidence.sent(begun_ms)
-        payment.call = (generation, token)
+        payment.call, payment.sent_at = (generation, token), requested_at
         outcome = await self._processors[generation].charge(payment.id, payment.amount_cents, requested_at)
-        now_ms = self._clock.now_ms()
+        now_ms, payment.sent_at = self._clock.now_ms(), None
+        payment.note(attempted(requested_at, processor, now_ms - begun_ms, outcome))
         self._tally.ended(processor, outcome, now_ms - begun_ms)
         self._note(outcome, generation, token, now_ms)
         self._stories.changed()

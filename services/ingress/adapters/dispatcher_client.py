@@ -1,13 +1,14 @@
-"""The dispatchers, asked over the bus what one of them has in hand: an answer at once, or none."""
+"""The dispatchers, asked over the bus what they have in hand and read in the log: answers at once, or none."""
 
 import logging
 
 from services.bus.connection import Bus, BusAwayError
+from services.bus.gather import gather
 from services.contracts import holding, subjects
-from services.contracts.assignments import instance_of
 from services.contracts.events import NotAnEventError
-from services.contracts.holding import HoldingAsked
+from services.contracts.holding import HoldingAsked, HoldingsAnswered, HoldingsAsked
 from services.ingress.core.answers import WaitingFor
+from services.ingress.core.listing import Known, known_by, waiting_for
 
 # Those that know of it by the log alone answer after a tenth of a second. The rest of a payment's standing is known
 # already, so whoever asks for it does not wait for longer.
@@ -17,10 +18,31 @@ log = logging.getLogger("tarifa.ingress")
 
 
 class DispatcherClient:
-    """Asks ``dispatcher.payment``."""
+    """Asks ``dispatcher.payment`` and ``dispatcher.payments``."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+
+    async def holdings(self, asked: HoldingsAsked) -> Known | None:
+        """Return what all of them know of many payments; None: none answers."""
+        answers: dict[str, HoldingsAnswered] = {}
+        expected: set[str] = set()
+
+        def take(data: bytes) -> bool:
+            try:
+                answer = holding.decode_many_answered(data)
+            except NotAnEventError as error:
+                log.warning("dispatcher.unreadable", extra={"error": str(error)})
+                return False
+            answers[answer.owner] = answer
+            expected.update(answer.others)
+            return bool(answer.others) and expected <= answers.keys()
+
+        try:
+            await gather(self._bus, subjects.DISPATCHER_PAYMENTS, holding.encode(asked), ASK_TIMEOUT_S, take)
+        except BusAwayError as error:
+            log.debug("dispatcher.not_answered", extra={"error": str(error)})
+        return known_by(answers.values(), asked.limit) if answers else None
 
     async def waiting_for(self, payment_id: str) -> WaitingFor | None:
         """Return what the payment waits for; None where it is nobody's, or nobody says."""
@@ -34,11 +56,4 @@ class DispatcherClient:
         except NotAnEventError as error:
             log.warning("dispatcher.unreadable", extra={"error": str(error)})
             return None
-        return WaitingFor(
-            known.processor or None,
-            known.since,
-            known.attempts,
-            in_doubt=known.in_doubt,
-            dispatcher=instance_of(known.owner) or None,
-            released=known.released,
-        )
+        return waiting_for(known)

@@ -12,6 +12,7 @@ from sanic.exceptions import PayloadTooLarge, SanicException, ServiceUnavailable
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse
 
+from services.contracts.holding import AttemptMade
 from services.contracts.money import amount_of
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals
@@ -92,6 +93,11 @@ def amount_differs(original: Standing) -> HTTPResponse:
 
 
 def standing(found: Standing) -> HTTPResponse:
+    """Return the 200 of a payment."""
+    return ok(standing_document(found))
+
+
+def standing_document(found: Standing) -> dict[str, object]:
     """Return how a payment stands; what is not known is left out, but that nobody has an accepted one is said."""
     fields: dict[str, object] = {
         "correlationId": found.payment_id,
@@ -100,10 +106,11 @@ def standing(found: Standing) -> HTTPResponse:
         "processor": found.processor,
         "requestedAt": found.requested_at and text_of(found.requested_at),
         "acceptedAt": text_of(found.accepted_at),
+        "bookedAt": found.booked_at and text_of(found.booked_at),
         "detail": found.detail,
     }
     known = {name: value for name, value in fields.items() if value is not None}
-    return ok(known | {"waitingFor": _waiting_for(found.waiting_for)} if found.status == "accepted" else known)
+    return known | {"waitingFor": _waiting_for(found.waiting_for)} if found.status == "accepted" else known
 
 
 def totals(found: Totals) -> dict[str, object]:
@@ -158,6 +165,18 @@ def _waiting_for(found: WaitingFor | None) -> dict[str, object] | None:
         "inDoubt": found.in_doubt,
         "dispatcher": found.dispatcher,
         "released": found.released,
+        "lastAttempt": found.last and attempt_document(found.last),
+    }
+
+
+def attempt_document(made: AttemptMade) -> dict[str, object]:
+    """Return one call of a dispatcher; what is null is under way."""
+    return {
+        "requestedAt": text_of(made.requested_at),
+        "processor": made.processor,
+        "tookMs": made.took_ms,
+        "outcome": made.outcome,
+        "detail": made.detail,
     }
 
 

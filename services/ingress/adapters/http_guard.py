@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
+from sanic_routing.route import Route
 
 from services.ingress.adapters import http_answers as say
 from services.ingress.core.call import Call
@@ -24,6 +25,7 @@ SIGN_IN = "sign-in"
 # description and what pages are made of are in the repository and say nothing about this installation.
 NEEDS: dict[str, Scope | None] = {
     "payments": "pay",
+    "GET payments": "read",
     "payments/<payment_id:str>": "read",
     "payments-summary": "read",
     "purge-payments": "operate",
@@ -40,7 +42,7 @@ class HttpGuard:
 
     def __init__(self, guard: Guard, meter: Meter) -> None:
         self.guard = guard
-        self._meter = meter
+        self.meter = meter
 
     def stand_before(self, app: Sanic[Any, Any]) -> None:
         """Have every request judged from now on, those of plain payments too.
@@ -48,7 +50,7 @@ class HttpGuard:
         Raises:
             LookupError: a route of the application is not in NEEDS.
         """
-        if unknown := {route.path for route in app.router.routes} - set(NEEDS):
+        if unknown := {need_of(route) for route in app.router.routes} - set(NEEDS):
             raise LookupError(f"routes without a word about who may ask: {sorted(unknown)}")
         app.register_middleware(self._before, "request")
         app.ctx.deny = self.plain
@@ -69,7 +71,8 @@ class HttpGuard:
 
     async def _before(self, request: Request) -> HTTPResponse | None:
         request.ctx.caller = ANYBODY
-        scope = None if request.route is None else NEEDS[request.route.path]  # without a route: Sanic's own 404 or 405
+        # Without a route it is Sanic's own 404 or 405.
+        scope = None if request.route is None else NEEDS[need_of(request.route)]
         if scope is None:
             return None
         judged = self.guard.judge(call_of(request), scope, monotonic())
@@ -79,8 +82,13 @@ class HttpGuard:
         return None
 
     def _deny(self, denied: Denied) -> HTTPResponse:
-        self._meter.denied[denied.slug] += 1
+        self.meter.denied[denied.slug] += 1
         return say.denied(denied)
+
+
+def need_of(route: Route) -> str:
+    """Return under which name NEEDS has a route: its path, with a GET before it where a POST there needs another."""
+    return f"GET {route.path}" if "GET" in route.methods and f"GET {route.path}" in NEEDS else route.path
 
 
 def call_of(request: Request) -> Call:

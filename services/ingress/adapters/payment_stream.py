@@ -215,6 +215,7 @@ def _standing(event: PaymentSettled | PaymentRefused) -> Standing:
                 event.accepted_at,
                 processor=event.processor,
                 requested_at=event.requested_at,
+                booked_at=event.booked_at,
             )
         case PaymentRefused():
             return Standing(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.contracts.holding import AttemptMade
 from services.contracts.money import Cents
 
 REPEAT_IS_SAFE = "repeating it with the same correlationId is safe"
@@ -43,6 +44,7 @@ class WaitingFor:
         in_doubt: one of them, or an earlier one, may have been booked: it stays there until that processor tells.
         dispatcher: the instance that may send it, by the log; None: it is nobody's.
         released: an operator had it released to that processor, and nobody has it since.
+        last: the newest call of the dispatcher that has it in hand; None: there was none, or nobody has it in hand.
     """
 
     processor: str | None
@@ -51,6 +53,7 @@ class WaitingFor:
     in_doubt: bool
     dispatcher: str | None = None
     released: bool = False
+    last: AttemptMade | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Standing:
     accepted_at: datetime
     processor: str | None = None
     requested_at: datetime | None = None
+    booked_at: datetime | None = None
     detail: str | None = None
     waiting_for: WaitingFor | None = None
 

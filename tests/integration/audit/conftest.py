@@ -24,7 +24,8 @@ async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Asy
     following = AssignmentStream(bus, "dispatcher-1").follower(there.log.read)
     reading = asyncio.create_task(following.run())
     await read_up(following)
-    await PaymentEndpoint(bus, there.log, Traffic(tuple(processors), RULES)).listen()
+    traffic = Traffic(tuple(processors), RULES)
+    await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", lambda: ()).listen()
     yield there
     reading.cancel()
     with contextlib.suppress(asyncio.CancelledError):

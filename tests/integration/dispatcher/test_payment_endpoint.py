@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 
 from services.bus.connection import Bus, BusAwayError
@@ -16,16 +17,17 @@ from services.bus.publish import Stored, store
 from services.bus.streams import StreamLimits
 from services.contracts import holding, subjects
 from services.contracts.assignments import Assignment, AssignmentReleased, Kind, Line, TurnAssigned, encode_assignment
-from services.contracts.holding import Holding, HoldingAsked
+from services.contracts.holding import AssignmentMade, AttemptMade, Holding, HoldingAsked, HoldingsAsked
 from services.contracts.money import Cents
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.payment_endpoint import BY_LOG_AFTER_S, PaymentEndpoint
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.in_hand import InHand
+from services.dispatcher.core.in_hand import InHand, attempted
+from services.dispatcher.core.outcome import Unknown
 from services.dispatcher.core.traffic import Traffic
 from services.records.assignments import AssignmentStream, read_up
 from tests.nats_server import until
-from tests.unit.dispatcher.fakes import RULES
+from tests.unit.dispatcher.fakes import NOON, RULES
 
 ME, GONE = "dispatcher-1/me", "dispatcher-9/gone"
 CLOCK = SystemClock()
@@ -39,9 +41,9 @@ class Asked:
     log: AssignmentLog = field(default_factory=AssignmentLog)
     traffic: Traffic = field(default_factory=lambda: Traffic(("default/1", "fallback/1"), RULES))
 
-    async def ask(self, payment_id: str) -> Holding | None:
+    async def ask(self, payment_id: str, *, life: bool = False) -> Holding | None:
         """Return the first answer; None: nobody knows of it."""
-        question = holding.encode(HoldingAsked(payment_id))
+        question = holding.encode(HoldingAsked(payment_id, life))
         try:
             return holding.decode_holding((await self.bus.request(subjects.DISPATCHER_PAYMENT, question, 0.5)).data)
         except BusAwayError:
@@ -80,7 +82,7 @@ async def asked(bus: Bus, streams: StreamLimits) -> AsyncIterator[Asked]:
     following = AssignmentStream(bus, "dispatcher-1").follower(there.log.read)
     reading = asyncio.create_task(following.run())
     await read_up(following)
-    await PaymentEndpoint(bus, there.log, there.traffic).listen()
+    await PaymentEndpoint(bus, there.log, there.traffic, ME, lambda: (ME, GONE)).listen()
     yield there
     reading.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -95,7 +97,7 @@ async def test_what_is_assigned_has_been_so_since_its_line_was_stored(asked: Ask
     payment.generation, payment.line, payment.attempts, payment.in_doubt = "default/1", line, 3, True
     known = await asked.ask(payment_id)
     since = await asked.stored_at(line)
-    assert known == Holding(payment_id, "default", line, ME, attempts=3, in_doubt=True, since=since)
+    assert known == Holding(payment_id, "default", line, ME, 3, in_doubt=True, since=since, seq=1, in_hand=True)
 
 
 async def test_what_is_in_hand_and_nobodys_has_waited_since_it_came(asked: Asked) -> None:
@@ -118,7 +120,7 @@ async def test_of_what_nobody_has_in_hand_the_log_is_told_a_little_later(asked: 
     known = await asked.ask(payment_id)
     assert time.monotonic() - begun_s >= BY_LOG_AFTER_S
     since = await asked.stored_at(line)
-    assert known == Holding(payment_id, "default", line, ME, attempts=0, in_doubt=True, since=since)
+    assert known == Holding(payment_id, "default", line, ME, attempts=0, in_doubt=True, since=since, seq=1)
 
 
 async def test_what_was_returned_waits_for_nobody_and_is_not_in_doubt(asked: Asked) -> None:
@@ -127,7 +129,7 @@ async def test_what_was_returned_waits_for_nobody_and_is_not_in_doubt(asked: Ask
     await asked.assign(payment_id, GONE)
     line = await asked.assign(payment_id, GONE, "returned")
     known = await asked.ask(payment_id)
-    assert known == Holding(payment_id, "", line, "", attempts=0, in_doubt=False)
+    assert known == Holding(payment_id, "", line, "", attempts=0, in_doubt=False, seq=1)
 
 
 async def test_what_was_released_waits_for_the_one_that_the_operator_named(asked: Asked) -> None:
@@ -136,9 +138,48 @@ async def test_what_was_released_waits_for_the_one_that_the_operator_named(asked
     line = await asked.assign(payment_id, GONE)
     line = await asked.write(AssignmentReleased(payment_id, 1, line, "fallback", "a test", datetime.now(UTC)))
     known = await asked.ask(payment_id)
-    assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False, released=True)
+    assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False, released=True, seq=1)
 
 
 async def test_of_what_is_not_known_nothing_is_said(asked: Asked) -> None:
     """It waits in the stream, is settled, or is none: streams say which."""
     assert await asked.ask(str(uuid4())) is None
+
+
+async def test_one_payments_life_has_its_lines_and_its_attempts(asked: Asked) -> None:
+    """As far as the log still has them, each with when it was stored, and as far as who has it in hand knows."""
+    payment_id = str(uuid4())
+    first = await asked.assign(payment_id, GONE)
+    second = await asked.assign(payment_id, ME)
+    released = await asked.write(AssignmentReleased(payment_id, 1, second, "fallback", "a test", datetime.now(UTC)))
+    payment = asked.take(payment_id, waited_s=1)
+    payment.note(attempted(NOON, "default", 1000.0, Unknown("no answer")))
+    known = await asked.ask(payment_id, life=True)
+    assert known is not None
+    assert known.assignments == (
+        AssignmentMade(first, await asked.stored_at(first), "send", "default", GONE),
+        AssignmentMade(second, await asked.stored_at(second), "send", "default", ME),
+        AssignmentMade(released, await asked.stored_at(released), "released", "fallback", detail="a test"),
+    )
+    assert known.attempts_made == (AttemptMade(NOON, "default", 1000.0, "unknown", "no answer"),)
+
+
+async def test_many_payments_are_asked_for_at_once(asked: Asked) -> None:
+    """Who answers says who it is, and whom else one may expect an answer of."""
+    ids = [str(uuid4()) for _ in range(3)]
+    for payment_id in ids:
+        await asked.assign(payment_id, GONE)
+        await asked.assign(payment_id, ME)
+    question = holding.encode(HoldingsAsked(10, in_doubt=True, processor="default"))
+    answer = await asked.bus.request(subjects.DISPATCHER_PAYMENTS, question, 5)
+    told = holding.decode_many_answered(answer.data)
+    assert {each.id for each in told.holdings} == set(ids)
+    assert (told.owner, told.others, told.looked_to) == (ME, (ME, GONE), None)
+
+
+async def test_a_question_that_cannot_be_read_is_not_answered(asked: Asked) -> None:
+    """And the next one is."""
+    for wrong in (b"{}", b'{"limit": 501}', b'{"limit": 1, "more": 1}', b"no JSON"):
+        with pytest.raises(BusAwayError):
+            await asked.bus.request(subjects.DISPATCHER_PAYMENTS, wrong, 0.05)
+    assert (await asked.bus.request(subjects.DISPATCHER_PAYMENTS, b'{"limit": 1}', 5)).data

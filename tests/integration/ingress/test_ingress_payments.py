@@ -167,17 +167,17 @@ async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> 
         (
             Holding("", "default", 7, "dispatcher-1/1", attempts=3, in_doubt=True, since=ACCEPTED_AT),
             {"processor": "default", "since": "2025-07-15T12:34:56.000Z", "attempts": 3, "inDoubt": True}
-            | {"dispatcher": "dispatcher-1", "released": False},
+            | {"dispatcher": "dispatcher-1", "released": False, "lastAttempt": None},
         ),
         (
             Holding("", "", 0, "", attempts=0, in_doubt=False, since=None),
             {"processor": None, "since": None, "attempts": 0, "inDoubt": False}
-            | {"dispatcher": None, "released": False},
+            | {"dispatcher": None, "released": False, "lastAttempt": None},
         ),
         (
             Holding("", "fallback", 8, "", attempts=0, in_doubt=False, since=None, released=True),
             {"processor": "fallback", "since": None, "attempts": 0, "inDoubt": False}
-            | {"dispatcher": None, "released": True},
+            | {"dispatcher": None, "released": True, "lastAttempt": None},
         ),
     ],
 )

@@ -6,10 +6,11 @@ from uuid import uuid4
 import pytest
 
 from services.audit.core.comparing import Kind
-from services.audit.core.period import Period, time_from_text
+from services.audit.core.period import Period
 from services.audit.core.records import Records
 from services.audit.core.report import Report
 from services.contracts.events import SettlementsCleared
+from services.contracts.length import length_from_text
 from tests.unit.audit.paid import AT, ID, LATER, accepted, released, settled
 
 BEFORE = AT - timedelta(microseconds=1)
@@ -75,14 +76,14 @@ def test_clearing_the_book_hides_nothing_from_an_audit() -> None:
 @pytest.mark.parametrize(("text", "length"), [("90s", 90), ("15m", 900), ("1h", 3600), ("7d", 604_800)])
 def test_a_length_of_time(text: str, length: int) -> None:
     """As operators write it."""
-    assert time_from_text(text) == timedelta(seconds=length)
+    assert length_from_text(text) == timedelta(seconds=length)
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "0h", "-1h", "1.5h", "1w", " 1h", "1h ", "1234567s", "٣h"])
 def test_what_is_no_length_of_time(text: str) -> None:
     """Anything else is refused with a sentence."""
     with pytest.raises(ValueError, match="must be a length of time"):
-        time_from_text(text)
+        length_from_text(text)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from sanic import Sanic
 from services.ingress.adapters.documents import DOCUMENTS, FOLDER
 from services.ingress.adapters.http_answers import _SLUGS
 from services.ingress.adapters.http_api import http_app
-from services.ingress.adapters.http_guard import NEEDS, HttpGuard
+from services.ingress.adapters.http_guard import NEEDS, HttpGuard, need_of
+from services.ingress.adapters.http_listing import add_listing
 from services.ingress.adapters.page import add_page
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.core.guard import Access, Guard
@@ -38,10 +39,11 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     meter = Meter()
     guard = HttpGuard(Guard(Access.OPEN), meter)
     app = http_app(NoStory(), meter, guard, processor_names=[], allow_purge=False)  # type: ignore[arg-type]
+    add_listing(app, NoStory())  # type: ignore[arg-type]
     add_page(app, NoStory(), guard)  # type: ignore[arg-type]
     add_sign_in(app, guard)
     guard.stand_before(app)
-    assert {route.path for route in app.router.routes} == set(NEEDS)
+    assert {need_of(route) for route in app.router.routes} == set(NEEDS)
     return {
         (method.lower(), "/" + re.sub(r"<(?:\w+_)?(\w+)(?::\w+)?>", r"{\1}", route.path))
         for route in app.router.routes

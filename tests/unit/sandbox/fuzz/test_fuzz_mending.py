@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.fuzz.mending import mended_body, mended_query
+from sandbox.fuzz.mending import mended_body, mended_list, mended_query
 from services.contracts.money import cents_of
 
 EARLY, LATE = "2025-07-15T12:00:00Z", "2025-07-15T13:00:00+00:30"
@@ -40,3 +40,16 @@ def test_every_amount_in_bounds_becomes_one_of_whole_cents(amount: float) -> Non
 def test_what_has_no_fraction_stays_as_it_is(body: object) -> None:
     """Also what is no payment at all."""
     assert mended_body(body) == body
+
+
+@pytest.mark.parametrize(
+    ("query", "mended"),
+    [
+        ({"inDoubt": "true", "from": "x", "cursor": "settled-7"}, {"inDoubt": "true", "cursor": "accepted-7"}),
+        ({"status": "settled", "inDoubt": "true", "from": "x"}, {"status": "settled", "from": "x"}),
+        ({"status": "accepted", "limit": 3}, {"status": "accepted", "limit": 3}),
+    ],
+)
+def test_a_list_is_asked_for_by_what_belongs_to_its_status(query: dict[str, object], mended: dict[str, object]) -> None:
+    """Each parameter by itself is right; together they need not be."""
+    assert mended_list(query) == mended

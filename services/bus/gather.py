@@ -1,0 +1,38 @@
+"""Asking all who listen to a subject, each of which answers for itself."""
+
+import asyncio
+from collections.abc import Callable
+
+from services.bus.connection import Bus
+from services.bus.message import Message
+from services.bus.questions import NobodyAnswersError
+
+_NOBODY = "503"
+
+
+async def gather(bus: Bus, subject: str, data: bytes, within_s: float, take: Callable[[bytes], bool]) -> None:
+    """Ask, and have ``take`` called with each answer until it returns True: these are all; or until the time is over.
+
+    Raises:
+        NobodyAnswersError: nobody listens to that subject.
+        BusAwayError: not connected; nothing was asked.
+    """
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_message(message: Message) -> None:
+        if ended.done():
+            return
+        if not message.data and message.headers.get("Status") == _NOBODY:
+            ended.set_exception(NobodyAnswersError(f"nobody answers {subject}"))
+        elif take(message.data):
+            ended.set_result(None)
+
+    inbox = bus.client.new_inbox()
+    subscription = await bus.subscribe(inbox, on_message)
+    try:
+        bus.publish(subject, data, inbox)
+        await asyncio.wait((ended,), timeout=within_s)
+        if ended.done():
+            ended.result()
+    finally:
+        await bus.unsubscribe(subscription)

@@ -1,0 +1,110 @@
+"""What this dispatcher knows of payments that are not settled: by its hands, and by the log. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from services.contracts.assignments import processor_of
+from services.contracts.holding import AttemptMade, Holding, HoldingsAsked
+from services.contracts.stamp import stamp_from_micros
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.in_hand import Attempted, InHand
+from services.dispatcher.core.ownership import View, is_first_hand
+from services.dispatcher.core.traffic import Traffic
+
+LOOKS_MAX = 5_000  # of one question: some milliseconds in which no payment is sent
+
+Stamp = Callable[[float], datetime]  # the UTC time of a moment on the clock of the calls
+
+
+class Holdings:
+    """Describes payments by the log as far as it was read, and by what is in hand."""
+
+    def __init__(self, log_read: AssignmentLog, traffic: Traffic, stamp: Stamp) -> None:
+        self._log = log_read
+        self._traffic = traffic
+        self._stamp = stamp
+
+    def one(self, payment_id: str) -> Holding | None:
+        """Return what is known of a payment; None: it waits in the stream, is settled, or is none."""
+        view, payment = self._log.view(payment_id), self._traffic.in_hand.get(payment_id)
+        if view is None and payment is None:
+            return None
+        return Holding(
+            id=payment_id,
+            processor=processor_of(payment.generation) if payment else _assigned_to(view),
+            line=0 if view is None else view.last,
+            owner="" if view is None else view.owner,
+            attempts=payment.attempts if payment else 0,
+            in_doubt=payment.in_doubt if payment else _is_in_doubt(view),
+            since=self._since(view, payment),
+            released=view is not None and view.state == "free" and view.released_to != "",
+            seq=payment.seq if payment else self._log.seq_of(payment_id),
+            in_hand=payment is not None,
+            last=_last(payment),
+        )
+
+    def page(self, asked: HoldingsAsked) -> tuple[tuple[Holding, ...], int | None]:
+        """Return the first of those that were asked for, by sequence, and up to which this is all; None: it is all."""
+        found: list[Holding] = []
+        for count, (seq, payment_id) in enumerate(self._in_order(asked)):
+            if len(found) == asked.limit or count == LOOKS_MAX:
+                return tuple(found), seq - 1
+            known = self.one(payment_id)
+            if known is not None and _is_wanted(known, asked):
+                found.append(known)
+        return tuple(found), None
+
+    def attempts(self, payment_id: str) -> tuple[AttemptMade, ...]:
+        """Return the newest attempts that are known of a payment in hand, oldest first."""
+        payment = self._traffic.in_hand.get(payment_id)
+        if payment is None:
+            return ()
+        under_way = _under_way(payment)
+        return (*map(_made, payment.attempted), *(() if under_way is None else (under_way,)))
+
+    def _in_order(self, asked: HoldingsAsked) -> list[tuple[int, str]]:
+        """Return sequence and id of each payment in hand or with a valid line that lies within what was asked for."""
+        in_hand = self._traffic.in_hand
+        found = [(self._log.seq_of(each), each) for each, _ in self._log.views() if each not in in_hand]
+        found += [(payment.seq, each) for each, payment in in_hand.items()]
+        return sorted(each for each in found if each[0] > asked.after and (asked.to is None or each[0] <= asked.to))
+
+    def _since(self, view: View | None, payment: InHand | None) -> datetime | None:
+        if view is not None and view.owner:
+            stored_ns = self._log.stored_ns(view.last)
+            return stamp_from_micros(stored_ns // 1000) if stored_ns else None
+        return self._stamp(payment.since_ms) if payment else None
+
+
+def _is_wanted(known: Holding, asked: HoldingsAsked) -> bool:
+    is_there = asked.processor is None or known.processor == asked.processor
+    return is_there and (known.in_doubt or not asked.in_doubt)
+
+
+def _assigned_to(view: View | None) -> str:
+    """Return the only processor that a payment may be sent to, by the log; one of nobody's may be for any."""
+    if view is None:
+        return ""
+    return view.released_to if view.state == "free" else processor_of(view.generation)
+
+
+def _is_in_doubt(view: View | None) -> bool:
+    """Return whether, by the log, its processor may have booked it; where it is nobody's, none was asked to."""
+    return view is not None and view.state != "free" and not is_first_hand(view, view.owner)
+
+
+def _last(payment: InHand | None) -> AttemptMade | None:
+    if payment is None:
+        return None
+    return _made(payment.attempted[-1]) if payment.attempted else _under_way(payment)
+
+
+def _under_way(payment: InHand) -> AttemptMade | None:
+    if payment.sent_at is None or payment.call is None:
+        return None
+    return AttemptMade(payment.sent_at, processor_of(payment.call[0]))
+
+
+def _made(attempted: Attempted) -> AttemptMade:
+    requested_at, processor, took_ms, outcome, detail = attempted
+    return AttemptMade(requested_at, processor, round(took_ms, 1), outcome, detail)

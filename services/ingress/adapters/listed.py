@@ -1,0 +1,75 @@
+"""What a list of payments is read from: PAYMENTS, message by message, and SETTLEMENTS, some hundreds at a time."""
+
+from datetime import datetime
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.contracts.away import AwayError, UnreadableRecordError
+from services.ingress.core.answers import Standing
+from services.ingress.core.listing import Row, SettledStretch, Waiting
+from services.records.payments import PaymentRecords
+from services.records.settled import SettledReader, SettledRow
+
+
+class ListedPayments:
+    """Keeps the port ``Payments``: the leader is asked for one message at a time, which consumes nothing.
+
+    One that cannot be read is passed over: it is in the dispatchers' log, and told to whoever asks for it by its id.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._records = PaymentRecords(bus)
+
+    async def first_from(self, seq: int) -> Waiting | None:
+        """Return the first that waits at or behind a sequence."""
+        while True:
+            try:
+                found = await self._records.first_from(seq)
+            except UnreadableRecordError as error:
+                seq = error.seq + 1
+            else:
+                break
+        if found is None:
+            return None
+        event = found.event
+        return Waiting(Standing(event.id, "accepted", event.amount_cents, event.accepted_at), found.seq)
+
+
+class ListedSettlements:
+    """Keeps the port ``Settled``."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def first_since(self, moment: datetime) -> int:
+        """Return the first sequence that was stored at or after a moment."""
+        try:
+            return await (await SettledReader.open(self._bus)).since(moment)
+        except (BusAwayError, ApiError) as error:
+            raise AwayError(str(error)) from error
+
+    async def read(self, first: int, count: int) -> SettledStretch:
+        """Return the settlements among at most ``count`` messages from a sequence on."""
+        try:
+            reader = await SettledReader.open(self._bus)
+            if first > reader.last_seq:
+                return SettledStretch((), None)
+            stretch = await reader.read(first, count)
+        except (BusAwayError, ApiError) as error:
+            raise AwayError(str(error)) from error
+        rows = tuple((row.seq, _row(row)) for row in stretch.rows)
+        return SettledStretch(rows, stretch.next_seq if stretch.next_seq <= reader.last_seq else None)
+
+
+def _row(row: SettledRow) -> Row:
+    event = row.event
+    standing = Standing(
+        event.id,
+        "settled",
+        event.amount_cents,
+        event.accepted_at,
+        processor=event.processor,
+        requested_at=event.requested_at,
+        booked_at=event.booked_at,
+    )
+    return Row(standing, row.is_counted)

@@ -1,0 +1,198 @@
+"""The story of a list of payments: those that wait, with what dispatchers know of each, and those that are settled.
+
+It reads what others work on, and must not keep them from it: few lists at once, each for a second at most, some tens of
+messages at a time. A page that time has cut short says where the next one begins, like any other.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol, assert_never
+
+from services.contracts.away import AwayError
+from services.contracts.holding import LIMIT_MAX, Holding, HoldingsAsked
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import Standing, TryLater
+from services.ingress.core.listing import (
+    AcceptedAsked,
+    Known,
+    Page,
+    Query,
+    Row,
+    SettledAsked,
+    SettledStretch,
+    Waiting,
+    cursor_of,
+    read_listing,
+    waiting_for,
+)
+
+LISTS_AT_ONCE_MAX = 2  # of one instance
+LIST_FOR_S = 1.0  # then a page ends where it is; the balancer waits for 2 s
+TOGETHER = 20  # messages that are asked for before others have a turn
+SETTLED_TOGETHER = 200
+# A settlement is stored after its stamp was made, on the clock of another machine.
+CLOCKS_APART_MAX = timedelta(minutes=5)
+
+NOBODY_KNOWS = TryLater(
+    "dispatchers_away", "no dispatcher answers, and only they know which payment waits for which processor"
+)
+
+
+class Payments(Protocol):
+    """PAYMENTS, looked at and not consumed. Each may raise AwayError: not known."""
+
+    async def first_from(self, seq: int) -> Waiting | None:
+        """Return the first that waits at or behind a sequence; None: there is none."""
+
+
+class Settled(Protocol):
+    """SETTLEMENTS, as far as it has got. Each may raise AwayError: not known."""
+
+    async def first_since(self, moment: datetime) -> int:
+        """Return the first sequence that was stored at or after a moment."""
+
+    async def read(self, first: int, count: int) -> SettledStretch:
+        """Return the settlements among at most ``count`` messages from a sequence on."""
+
+
+class Dispatchers(Protocol):
+    """Those that know which payment waits for which processor."""
+
+    async def holdings(self, asked: HoldingsAsked) -> Known | None:
+        """Ask all; None: none answers. Never raises; answers within a third of a second."""
+
+
+class Listing:
+    """Lists payments."""
+
+    def __init__(
+        self, *, payments: Payments, settled: Settled, dispatchers: Dispatchers, clock: Callable[[], datetime]
+    ) -> None:
+        self._payments = payments
+        self._settled = settled
+        self._dispatchers = dispatchers
+        self._clock = clock
+        self._at_once = 0
+
+    async def page(self, query: Query) -> Rejected | Page | TryLater:
+        """Return the part of a list that is asked for."""
+        asked = read_listing(query)
+        if isinstance(asked, Rejected):
+            return asked
+        if self._at_once == LISTS_AT_ONCE_MAX:
+            return TryLater("too_many_lists", f"this instance reads {LISTS_AT_ONCE_MAX} lists at once and no more")
+        self._at_once += 1
+        try:
+            return await self._page(asked, asyncio.get_running_loop().time() + LIST_FOR_S)
+        except AwayError as error:
+            return TryLater("nats_away", f"NATS did not answer: {error}")
+        finally:
+            self._at_once -= 1
+
+    async def _page(self, asked: AcceptedAsked | SettledAsked, until_s: float) -> Page | TryLater:
+        match asked:
+            case SettledAsked():
+                return await self._of_settled(asked, until_s)
+            case AcceptedAsked(processor=None, in_doubt=None | False):
+                return await self._of_all(asked, until_s)
+            case AcceptedAsked():
+                return await self._of_assigned(asked, until_s)
+            case never:
+                assert_never(never)
+
+    async def _of_assigned(self, asked: AcceptedAsked, until_s: float) -> Page | TryLater:
+        """Begin with what dispatchers know: of a long backlog few are assigned or in doubt."""
+        rows: list[Row] = []
+        after: int | None = asked.after
+        page = Page((), None)
+        while after is not None:
+            wanted = HoldingsAsked(asked.limit - len(rows), after, None, asked.processor, asked.in_doubt is True)
+            known = await self._dispatchers.holdings(wanted)
+            if known is None:
+                return NOBODY_KNOWS
+            after = known.looked_to
+            for some in _parts(known.holdings, TOGETHER):
+                found = await asyncio.gather(*(self._payments.first_from(each.seq) for each in some))
+                for holding, waiting in zip(some, found, strict=True):
+                    if waiting is not None and waiting.payment.payment_id == holding.id:
+                        rows += self._wanted(asked, waiting.payment, holding)
+            page = Page(tuple(rows), _cursor("accepted", after), known.answered, known.silent)
+            if len(rows) >= asked.limit or _is_over(until_s):
+                break
+        return page
+
+    async def _of_all(self, asked: AcceptedAsked, until_s: float) -> Page | TryLater:
+        """Go through PAYMENTS, and ask the dispatchers about each part of it."""
+        rows: list[Row] = []
+        after: int | None = asked.after
+        answered: set[str] = set()
+        silent: set[str] = set()
+        while after is not None and len(rows) < asked.limit and not _is_over(until_s):
+            some, end = await self._some(after, min(TOGETHER, asked.limit - len(rows)))
+            if some:
+                known = await self._dispatchers.holdings(HoldingsAsked(LIMIT_MAX, after, some[-1].seq))
+                if known is None and asked.in_doubt is not None:
+                    return NOBODY_KNOWS
+                by_id = {} if known is None else {each.id: each for each in known.holdings}
+                for waiting in some:
+                    rows += self._wanted(asked, waiting.payment, by_id.get(waiting.payment.payment_id))
+                answered |= set(known.answered if known else ())
+                silent |= set(known.silent if known else ())
+            after = end
+        return Page(tuple(rows), _cursor("accepted", after), tuple(sorted(answered)), tuple(sorted(silent - answered)))
+
+    async def _some(self, after: int, count: int) -> tuple[list[Waiting], int | None]:
+        """Return the next that wait, and behind which sequence the others do; None: there are none."""
+        some: list[Waiting] = []
+        while len(some) < count:
+            waiting = await self._payments.first_from(after + 1)
+            if waiting is None:
+                return some, None
+            some.append(waiting)
+            after = waiting.seq
+        return some, after
+
+    async def _of_settled(self, asked: SettledAsked, until_s: float) -> Page:
+        rows: list[Row] = []
+        period = asked.period
+        first: int | None = asked.after + 1
+        if period.start is not None and not asked.after:
+            first = await self._settled.first_since(period.start - CLOCKS_APART_MAX)
+        while first is not None and not _is_over(until_s):
+            stretch = await self._settled.read(first, SETTLED_TOGETHER)
+            first = stretch.next_seq
+            for seq, row in stretch.rows:
+                if _is_settled_so(row.payment, asked):
+                    rows.append(row)
+                if len(rows) == asked.limit:
+                    return Page(tuple(rows), cursor_of("settled", seq))
+        return Page(tuple(rows), None if first is None else cursor_of("settled", first - 1))
+
+    def _wanted(self, asked: AcceptedAsked, payment: Standing, holding: Holding | None) -> list[Row]:
+        """Return a payment with what is known of it, if it is one of those that were asked for."""
+        if asked.older_than is not None and payment.accepted_at > self._clock() - asked.older_than:
+            return []
+        if asked.in_doubt is not None and (holding is not None and holding.in_doubt) != asked.in_doubt:
+            return []
+        return [Row(payment if holding is None else replace(payment, waiting_for=waiting_for(holding)))]
+
+
+def _is_settled_so(payment: Standing, asked: SettledAsked) -> bool:
+    stamp, period = payment.requested_at, asked.period
+    if stamp is None or (asked.processor is not None and payment.processor != asked.processor):
+        return False
+    return (period.start is None or period.start <= stamp) and (period.end is None or stamp <= period.end)
+
+
+def _is_over(until_s: float) -> bool:
+    return asyncio.get_running_loop().time() >= until_s
+
+
+def _cursor(status: str, after: int | None) -> str | None:
+    return None if after is None else cursor_of(status, after)
+
+
+def _parts(all_of_them: Sequence[Holding], size: int) -> list[Sequence[Holding]]:
+    return [all_of_them[begin : begin + size] for begin in range(0, len(all_of_them), size)]

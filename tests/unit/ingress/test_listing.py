@@ -1,0 +1,317 @@
+"""A list of payments: what may be asked, how pages follow each other, and what several dispatchers say as one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from services.contracts.away import AwayError
+from services.contracts.holding import Holding, HoldingsAnswered, HoldingsAsked
+from services.contracts.money import Cents
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import Standing, TryLater
+from services.ingress.core.listing import (
+    AcceptedAsked,
+    Known,
+    Page,
+    Row,
+    SettledAsked,
+    SettledStretch,
+    Waiting,
+    known_by,
+    read_listing,
+)
+from services.ingress.core.period import Period
+from services.ingress.listing import LISTS_AT_ONCE_MAX, Listing
+
+NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
+ME, OTHER = "dispatcher-1/me", "dispatcher-2/other"
+
+
+def an_id(number: int) -> str:
+    """Return the id of the payment that has this sequence."""
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def held(seq: int, *, in_doubt: bool = True, in_hand: bool = True, processor: str = "default") -> Holding:
+    """Return what a dispatcher says of a payment."""
+    return Holding(an_id(seq), processor, seq, ME, 2, in_doubt, NOON, seq=seq, in_hand=in_hand)
+
+
+@dataclass
+class FakePayments:
+    """PAYMENTS: one payment a second since noon, at these sequences."""
+
+    seqs: list[int]
+    away: bool = False
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: int = 0
+
+    async def first_from(self, seq: int) -> Waiting | None:
+        """Return the first at or behind it."""
+        self.asked += 1
+        if self.away:
+            raise AwayError("away")
+        await self.may_answer.wait()
+        found = min((each for each in self.seqs if each >= seq), default=None)
+        if found is None:
+            return None
+        return Waiting(Standing(an_id(found), "accepted", Cents(found), NOON + timedelta(seconds=found)), found)
+
+
+@dataclass
+class FakeDispatchers:
+    """Dispatchers that know these."""
+
+    holdings_known: list[Holding] | None
+    asked: list[HoldingsAsked] = field(default_factory=list)
+
+    async def holdings(self, asked: HoldingsAsked) -> Known | None:
+        """Answer as one."""
+        self.asked.append(asked)
+        if self.holdings_known is None:
+            return None
+        found = [
+            each
+            for each in self.holdings_known
+            if each.seq > asked.after
+            and (asked.to is None or each.seq <= asked.to)
+            and (asked.processor is None or each.processor == asked.processor)
+            and (each.in_doubt or not asked.in_doubt)
+        ]
+        looked_to = found[asked.limit - 1].seq if len(found) > asked.limit else None
+        return Known(tuple(found[: asked.limit]), looked_to, ("dispatcher-1",), ())
+
+
+@dataclass
+class FakeSettled:
+    """SETTLEMENTS: one a second since noon, at the sequences 1 to ``last``."""
+
+    last: int
+    since: list[datetime] = field(default_factory=list)
+
+    async def first_since(self, moment: datetime) -> int:
+        """Return the first since."""
+        self.since.append(moment)
+        return max(1, round((moment - NOON).total_seconds()))
+
+    async def read(self, first: int, count: int) -> SettledStretch:
+        """Return a stretch; count is made small, so that there are several."""
+        end = min(self.last, first + min(count, 3) - 1)
+        rows = tuple((seq, settled(seq)) for seq in range(first, end + 1))
+        return SettledStretch(rows, end + 1 if end < self.last else None)
+
+
+def settled(seq: int) -> Row:
+    """Return a settled payment; every second one at the fallback."""
+    name = "default" if seq % 2 else "fallback"
+    stamp = NOON + timedelta(seconds=seq)
+    return Row(Standing(an_id(seq), "settled", Cents(seq), NOON, processor=name, requested_at=stamp), is_counted=True)
+
+
+def listing(
+    seqs: Sequence[int] = (), known: list[Holding] | None = None, settled_to: int = 0
+) -> tuple[Listing, FakePayments, FakeDispatchers]:
+    """Return the story with its fakes; it is an hour past noon."""
+    payments, dispatchers = FakePayments(list(seqs)), FakeDispatchers(known)
+    payments.may_answer.set()
+    story = Listing(
+        payments=payments,
+        settled=FakeSettled(settled_to),
+        dispatchers=dispatchers,
+        clock=lambda: NOON + timedelta(hours=1),
+    )
+    return story, payments, dispatchers
+
+
+async def all_of(story: Listing, **query: str) -> list[int]:
+    """Return the sequences of all pages, and go on until there is none."""
+    found: list[int] = []
+    cursor: str | None = None
+    while True:
+        more = {} if cursor is None else {"cursor": cursor}
+        page = await story.page({name: [text] for name, text in (query | more).items()})
+        assert isinstance(page, Page), page
+        found += [int(row.payment.payment_id[-12:]) for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ({}, AcceptedAsked(100, 0)),
+        (
+            {"status": ["accepted"], "inDoubt": ["true"], "olderThan": ["60s"], "processor": ["default"]},
+            AcceptedAsked(100, 0, "default", in_doubt=True, older_than=timedelta(minutes=1)),
+        ),
+        ({"limit": ["500"], "cursor": ["accepted-17"]}, AcceptedAsked(500, 17)),
+        (
+            {"status": ["settled"], "from": ["2025-07-15T12:00:00Z"], "limit": ["1"]},
+            SettledAsked(1, 0, Period(start=NOON)),
+        ),
+    ],
+)
+def test_a_query_is_read(query: dict[str, list[str]], asked: object) -> None:
+    """What is not given is whatever."""
+    assert read_listing(query) == asked
+
+
+@pytest.mark.parametrize(
+    ("query", "slug", "where"),
+    [
+        ({"state": ["accepted"]}, "unknown_parameter", "'state'"),
+        ({"from": ["2025-07-15"]}, "unknown_parameter", "'from'"),
+        ({"status": ["settled"], "inDoubt": ["true"]}, "unknown_parameter", "'inDoubt'"),
+        ({"INDOUBT": ["true"]}, "unknown_parameter", "'INDOUBT'"),
+        ({"status": ["refused"]}, "bad_parameter", "status"),
+        ({"status": ["accepted", "accepted"]}, "bad_parameter", "2 times"),
+        ({"inDoubt": ["yes"]}, "bad_parameter", "inDoubt"),
+        ({"inDoubt": [""]}, "bad_parameter", "inDoubt"),
+        ({"olderThan": ["60"]}, "bad_parameter", "olderThan"),
+        ({"limit": ["0"]}, "bad_parameter", "limit"),
+        ({"limit": ["501"]}, "bad_parameter", "limit"),
+        ({"limit": ["\u0661"]}, "bad_parameter", "limit"),
+        ({"cursor": ["17"]}, "bad_parameter", "cursor"),
+        ({"cursor": ["settled-17"]}, "bad_parameter", "cursor"),
+        ({"processor": ["De fault"]}, "bad_parameter", "processor"),
+        ({"status": ["settled"], "from": ["yesterday"]}, "not_a_period", "from"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_named(query: dict[str, list[str]], slug: str, where: str) -> None:
+    """A filter that is ignored would give a list of something else."""
+    refused = read_listing(query)
+    assert isinstance(refused, Rejected)
+    assert (refused.status, refused.slug) == (400, slug)
+    assert where in refused.detail
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "3", "100"])
+async def test_those_in_doubt_are_found_without_going_through_the_backlog(limit: str) -> None:
+    """However long it is; one that was settled meanwhile is not listed, and pages follow each other without a gap."""
+    story, payments, _ = listing([*range(2, 50, 2), *range(50, 5000)], [held(seq) for seq in range(1, 11)])
+    assert await all_of(story, inDoubt="true", limit=limit) == [2, 4, 6, 8, 10]
+    assert payments.asked < 40
+
+
+async def test_a_page_stays_where_it_is_while_payments_come_and_go() -> None:
+    """Nothing twice, and nothing passed over of what stays: the cursor is a sequence."""
+    story, payments, _ = listing([1, 2, 3, 4, 5, 6], [])
+    first = await story.page({"limit": ["3"]})
+    assert isinstance(first, Page)
+    payments.seqs = [2, 4, 6, 7]
+    second = await story.page({"limit": ["3"], "cursor": [str(first.next_cursor)]})
+    assert isinstance(second, Page)
+    assert [row.payment.payment_id for row in second.rows] == [an_id(4), an_id(6), an_id(7)]
+
+
+async def test_all_that_waits_is_told_with_what_is_known_of_each() -> None:
+    """Whatever no dispatcher knows waits for any."""
+    story, _, _ = listing([1, 2, 3], [held(2)])
+    page = await story.page({})
+    assert isinstance(page, Page)
+    assert [row.payment.waiting_for is not None for row in page.rows] == [False, True, False]
+    assert page.answered == ("dispatcher-1",)
+
+
+async def test_filters_hold_for_all_that_is_listed() -> None:
+    """By age, by processor, and those that are not in doubt."""
+    known = [held(1), held(2, in_doubt=False), held(3, processor="fallback"), held(4)]
+    story, _, _ = listing([1, 2, 3, 4, 5, 3_000], known)
+    assert await all_of(story, inDoubt="false") == [2, 5, 3_000]
+    assert await all_of(story, processor="fallback") == [3]
+    assert await all_of(story, processor="default", inDoubt="false") == [2]
+    assert await all_of(story, olderThan="50m") == [1, 2, 3, 4, 5]
+    assert await all_of(story, olderThan="1h", inDoubt="true") == []
+
+
+@pytest.mark.parametrize("query", [{"inDoubt": ["true"]}, {"inDoubt": ["false"]}, {"processor": ["default"]}])
+async def test_where_no_dispatcher_answers_nobody_knows_what_is_in_doubt(query: dict[str, list[str]]) -> None:
+    """An empty list would say that nothing is."""
+    story, _, _ = listing([1, 2])
+    answer = await story.page(query)
+    assert isinstance(answer, TryLater)
+    assert answer.slug == "dispatchers_away"
+
+
+async def test_where_no_dispatcher_answers_what_waits_is_listed_all_the_same() -> None:
+    """And it is told that none did."""
+    story, _, _ = listing([1, 2])
+    page = await story.page({})
+    assert isinstance(page, Page)
+    assert [row.payment.waiting_for for row in page.rows] == [None, None]
+    assert page.answered == ()
+
+
+async def test_few_lists_are_read_at_once() -> None:
+    """Others are told to come again; and when one is done there is room."""
+    story, payments, _ = listing([1], [])
+    payments.may_answer.clear()
+    reading = [asyncio.create_task(story.page({})) for _ in range(LISTS_AT_ONCE_MAX)]
+    await asyncio.sleep(0)
+    refused = await story.page({})
+    assert isinstance(refused, TryLater)
+    assert refused.slug == "too_many_lists"
+    payments.may_answer.set()
+    await asyncio.gather(*reading)
+    assert isinstance(await story.page({}), Page)
+
+
+async def test_a_page_ends_where_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer, or none, and with where to go on."""
+    monkeypatch.setattr("services.ingress.listing.LIST_FOR_S", -1.0)
+    story, _, _ = listing([1], [], settled_to=9)
+    page = await story.page({})
+    assert page == Page((), "accepted-0", (), ())
+    assert await story.page({"status": ["settled"]}) == Page((), "settled-0")
+
+
+async def test_nats_away_is_told() -> None:
+    """And the place of the reader is free again."""
+    story, payments, _ = listing([1], [])
+    payments.away = True
+    for _ in range(LISTS_AT_ONCE_MAX + 1):
+        answer = await story.page({})
+        assert isinstance(answer, TryLater)
+        assert answer.slug == "nats_away"
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "100"])
+async def test_settled_ones_are_listed_in_the_order_of_the_stream(limit: str) -> None:
+    """By the stamp that the processor recorded, both ends inclusive, and by processor."""
+    story, _, _ = listing(settled_to=11)
+    assert await all_of(story, status="settled", limit=limit) == list(range(1, 12))
+    period = {"from": "2025-07-15T12:00:03Z", "to": "2025-07-15T12:00:07Z"}
+    assert await all_of(story, status="settled", limit=limit, **period) == [3, 4, 5, 6, 7]
+    assert await all_of(story, status="settled", limit=limit, processor="fallback", **period) == [4, 6]
+
+
+def test_of_several_dispatchers_the_one_that_has_it_in_hand_is_believed() -> None:
+    """The others know it by the log alone: without attempts, and perhaps without doubt."""
+    by_log = replace(held(1, in_doubt=False, in_hand=False), attempts=0)
+    answers = [HoldingsAnswered(OTHER, (ME, OTHER), (by_log,)), HoldingsAnswered(ME, (ME,), (held(1),))]
+    known = known_by(answers, 10)
+    assert known == Known((held(1),), None, ("dispatcher-1", "dispatcher-2"), ())
+
+
+def test_what_was_looked_at_by_all_is_what_counts() -> None:
+    """Behind the place where the first of them stopped something may be missing."""
+    answers = [
+        HoldingsAnswered(ME, (ME, OTHER, "dispatcher-3/x"), (held(1), held(3)), looked_to=3),
+        HoldingsAnswered(OTHER, (), (held(2), held(4))),
+    ]
+    known = known_by(answers, 10)
+    assert [each.seq for each in known.holdings] == [1, 2, 3]
+    assert (known.looked_to, known.silent) == (3, ("dispatcher-3",))
+    few = known_by(answers, 2)
+    assert ([each.seq for each in few.holdings], few.looked_to) == ([1, 2], 2)
+
+
+def test_one_that_was_started_again_is_not_silent() -> None:
+    """Its process of before is gone, and its new one has answered."""
+    answers = [HoldingsAnswered("dispatcher-1/new", (ME, "dispatcher-1/new"), ())]
+    assert known_by(answers, 10).silent == ()
