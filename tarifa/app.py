@@ -1,14 +1,32 @@
 """Which commands there are, and the order in which help tells of them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from services.version import VERSION
 from tarifa.commands import keys, log, pay, payment, programs, summary, watch
 from tarifa.commands.options import FLAG, RUN, USE
+from tarifa.exits import Exit, say_error
+
+
+class Commands(TyperGroup):
+    """What Typer itself finds wrong with the command line is told as JSON too, where that was asked for."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except TyperException as error:
+            if error.exit_code == Exit.USAGE:
+                say_error(Exit.USAGE, error.format_message())
+            raise
+
 
 app = typer.Typer(
+    cls=Commands,
     name="tarifa",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,  # a bug shows Python's own trace; what an operator meets is a sentence

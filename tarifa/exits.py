@@ -1,5 +1,6 @@
 """How a command ends: an exit code that a script can tell apart, and one sentence for whoever reads."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -8,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from services.contracts.setting import SettingError
+from tarifa.documents import json_text
 
 
 class Exit(IntEnum):
@@ -23,14 +25,33 @@ class Exit(IntEnum):
     STOPPED = 130  # by Ctrl-C, as shells have it
 
 
-def end(code: Exit, sentence: str) -> NoReturn:
-    """Say one sentence on stderr and end the command.
+def end(code: Exit, sentence: str, slug: str | None = None) -> NoReturn:
+    """Say one sentence on stderr and end the command; whoever asked for JSON gets it as a document on stdout too.
+
+    ``slug`` is what went wrong in a word, for programs: the service's own, or the name of the exit code.
+
+    Raises:
+        typer.Exit: always.
+    """
+    say_error(code, sentence, slug)
+    end_told(code, sentence)
+
+
+def end_told(code: Exit, sentence: str) -> NoReturn:
+    """End a command whose document has been printed and says the same.
 
     Raises:
         typer.Exit: always.
     """
     say_aside(sentence)
     raise typer.Exit(code)
+
+
+def say_error(code: Exit, sentence: str, slug: str | None = None) -> None:
+    """Print the one document of a command that failed, if its user asked for JSON."""
+    # Read where it was written: also what is wrong with another argument must reach a script that reads JSON.
+    if "--json" in sys.argv[1:]:
+        typer.echo(json_text({"error": slug or code.name.lower(), "detail": sentence}))
 
 
 def say_aside(sentence: str) -> None:

@@ -40,6 +40,11 @@ def negative_verdict(url: str, negative: Negative) -> tuple[Exit, str]:
             assert_never(never)
 
 
+def slug_of(negative: Negative) -> str | None:
+    """Return the service's own word for what went wrong; None where nothing answered that could have one."""
+    return negative.slug if isinstance(negative, Rejected | TryLater) else None
+
+
 def pay_verdict(order: Order, ending: Ending) -> tuple[Exit, str]:
     """Return how ``tarifa pay`` ends; a settled payment needs no words."""
     match ending:
@@ -91,7 +96,7 @@ def _end(ending: Settled | Refused, fees: Fees) -> dict[str, Any]:
         "acceptedAt": payment.accepted_at and text_of(payment.accepted_at),
         "requestedAt": payment.requested_at and text_of(payment.requested_at),
         "fee": fee,
-        "feePaid": None if fee is None else fee * payment.amount,
+        "feesPaid": None if fee is None else fee * payment.amount,
         "error": None,
         "detail": payment.detail,
     }
@@ -99,8 +104,8 @@ def _end(ending: Settled | Refused, fees: Fees) -> dict[str, Any]:
 
 def _no_end(order: Order, ending: Unsettled | Negative) -> dict[str, Any]:
     why = ending.trouble if isinstance(ending, Unsettled) else ending
-    unknown = dict.fromkeys(("endedMs", "processor", "acceptedAt", "requestedAt", "fee", "feePaid"))
-    slug = why.slug if isinstance(why, Rejected | TryLater) else None
+    unknown = dict.fromkeys(("endedMs", "processor", "acceptedAt", "requestedAt", "fee", "feesPaid"))
+    slug = None if why is None else slug_of(why) or Exit.AWAY.name.lower()
     return {**unknown, "error": slug, "detail": pay_verdict(order, ending)[1]}
 
 

@@ -86,7 +86,7 @@ def payment_view(payment: Payment) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One processor's part of a summary; its fee and fees are None where nobody says them."""
+    """One processor's part of a summary; its fee and the fees paid are None where nobody says them."""
 
     name: str
     count: int
@@ -94,7 +94,7 @@ class Row:
     fee: Decimal | None
 
     @property
-    def fees(self) -> Decimal | None:
+    def fees_paid(self) -> Decimal | None:
         """Return what the processor took."""
         return None if self.fee is None else self.amount * self.fee
 
@@ -106,7 +106,7 @@ def rows(totals: Mapping[str, Totals], fees: Fees) -> list[Row]:
 
 def fees_of_all(parts: list[Row]) -> Decimal | None:
     """Return the sum of all fees, None where one is unknown."""
-    fees = [part.fees for part in parts if part.fees is not None]
+    fees = [part.fees_paid for part in parts if part.fees_paid is not None]
     return sum(fees, Decimal()) if len(fees) == len(parts) else None
 
 
@@ -120,9 +120,9 @@ def summary_view(parts: list[Row], period: Period) -> RenderableType:
     has_fees = any(part.fee is not None for part in parts)
     if has_fees:
         table.add_column("fee", justify="right")
-        table.add_column("fees", figures.money(fees_of_all(parts)), justify="right")
+        table.add_column("fees paid", figures.money(fees_of_all(parts)), justify="right")
     for part in parts:
-        fee_cells = [figures.fee(part.fee), figures.money(part.fees)] if has_fees else []
+        fee_cells = [figures.fee(part.fee), figures.money(part.fees_paid)] if has_fees else []
         table.add_row(part.name, figures.count(part.count), figures.money(part.amount), *fee_cells)
     return Group(Text(f"settled {period}", style="dim"), table)
 
@@ -133,13 +133,13 @@ def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:
         "from": period.query.get("from"),
         "to": period.query.get("to"),
         "processors": [
-            {"name": part.name, "count": part.count, "amount": part.amount, "fee": part.fee, "fees": part.fees}
+            {"name": part.name, "count": part.count, "amount": part.amount, "fee": part.fee, "feesPaid": part.fees_paid}
             for part in parts
         ],
         "total": {
             "count": sum(part.count for part in parts),
             "amount": sum((part.amount for part in parts), Decimal()),
-            "fees": fees_of_all(parts),
+            "feesPaid": fees_of_all(parts),
         },
     }
 

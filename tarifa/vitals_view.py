@@ -17,6 +17,8 @@ def vitals_view(vitals: Vitals, url: str, away: str | None = None) -> Renderable
     """Return the whole view; ``away`` is why what is shown is old."""
     return Group(
         _head(vitals, url, away),
+        # First: what does not fit into a small terminal is cut off at its end.
+        *[Text(f"! {trouble}", style="bold red") for trouble in vitals.troubles],
         Text(),
         _payments(vitals),
         Text(),
@@ -26,7 +28,6 @@ def vitals_view(vitals: Vitals, url: str, away: str | None = None) -> Renderable
         _saved(vitals.totals),
         Text(),
         _services(vitals.services),
-        *[Text(f"! {trouble}", style="bold red") for trouble in vitals.troubles],
     )
 
 
@@ -93,7 +94,7 @@ def _money(processors: tuple[Processor, ...], totals: Sums) -> Table:
     table.add_column("share", justify="right")
     table.add_column("amount", figures.money(totals.amount), justify="right")
     table.add_column("fee", justify="right")
-    table.add_column("fees", figures.money(totals.fees_paid), justify="right")
+    table.add_column("fees paid", figures.money(totals.fees_paid), justify="right")
     for processor in processors:
         table.add_row(
             Text(processor.name),

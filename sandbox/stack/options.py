@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from sandbox.stack import clients, metered
-from sandbox.stack.ports import HOST
+from sandbox.stack.ports import HOST, PORT_MAX
 from services.contracts import setting
 from services.contracts.processor import processors_from_text
 
@@ -220,8 +220,16 @@ def nats_nodes_from_text(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    """Read a port; 0 is where something is switched off, or the system's choice."""
+    port = int(text) if text.isdecimal() else -1
+    if not 0 <= port <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"must be a port, 1 to {PORT_MAX}, not {text!r}")
+    return port
+
+
 def _ports(text: str) -> tuple[int, ...]:
-    return tuple(int(port) for port in text.split(","))
+    return tuple(_port(port) for port in text.split(","))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -230,17 +238,17 @@ def _parser() -> argparse.ArgumentParser:
         description="Everything on one machine, in the foreground; Ctrl-C stops it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--http", type=int, default=9999, help="port for clients")
-    parser.add_argument("--nats", type=int, default=4222, help="port of nats-server; of three, the first")
-    parser.add_argument("--monitor", type=int, default=8222, help="port of nats-server's monitoring, in the same way")
-    parser.add_argument("--route", type=int, default=6222, help="first of the ports among three nats-servers")
+    parser.add_argument("--http", type=_port, default=9999, help="port for clients")
+    parser.add_argument("--nats", type=_port, default=4222, help="port of nats-server; of three, the first")
+    parser.add_argument("--monitor", type=_port, default=8222, help="port of nats-server's monitoring, in the same way")
+    parser.add_argument("--route", type=_port, default=6222, help="first of the ports among three nats-servers")
     between = "ports between them, with commas: from 1 to 2, 1 to 3, 2 to 1 and so on; none"
     parser.add_argument("--route-proxies", type=_ports, default=(), metavar="PORTS", help=between)
     parser.add_argument(
-        "--metrics", type=int, default=metered.FIRST, help="first of the ports for Prometheus, one a service; 0: none"
+        "--metrics", type=_port, default=metered.FIRST, help="first of the ports for Prometheus, one a service; 0: none"
     )
-    parser.add_argument("--default", type=int, default=8001, help="port of the processor named default")
-    parser.add_argument("--fallback", type=int, default=8002, help="port of the processor named fallback")
+    parser.add_argument("--default", type=_port, default=8001, help="port of the processor named default")
+    parser.add_argument("--fallback", type=_port, default=8002, help="port of the processor named fallback")
     parser.add_argument("--run-dir", type=Path, default=Path(".run"), help="folder for stores, process ids and sockets")
     parser.add_argument("--no-nginx", action="store_true", help="share the port among the ingress instances instead")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when the standard input ends")

@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
+from services.contracts.setting import SettingError
 
 HOST = "127.0.0.1"
+PORT_MAX = 65_535
 
 # Parts of a stack that was killed a moment ago are still being buried by the kernel.
 PATIENCE_S = 2.0
@@ -26,7 +28,11 @@ def check(wanted: Mapping[str, int], patience_s: float = PATIENCE_S) -> None:
 
     Raises:
         StackError: names each port that is taken, what wanted it, and who holds it as far as can be seen.
+        SettingError: names one that is none; the ports of several parts follow the first one that was given.
     """
+    for part, port in wanted.items():
+        if port > PORT_MAX:
+            raise SettingError(f"port {port} ({part}) is above {PORT_MAX}: begin lower")
     deadline_s = time.monotonic() + patience_s
     while taken := {part: port for part, port in wanted.items() if not is_free(port)}:
         if time.monotonic() >= deadline_s:

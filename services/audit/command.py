@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from services.audit.settings import say_error
 from services.bus.api import ApiError
 from services.bus.cluster import UnfitServerError
 from services.bus.connection import Bus, BusAwayError, NotAdmittedError
@@ -64,4 +65,5 @@ async def connected(settings: BusSettings, name: str) -> AsyncIterator[Bus]:
 
 def _say(text: str, status: int) -> int:
     print(text, file=sys.stderr, flush=True)  # noqa: T201  # for the operator, not for a log
+    say_error("usage" if status == EXIT_WRONG else "not_finished", text)
     return status

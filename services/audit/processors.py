@@ -23,7 +23,7 @@ from services.audit.core.roster_words import (
     refusal,
     unknown,
 )
-from services.audit.settings import ProcessorsSettings, processors_settings
+from services.audit.settings import ProcessorsSettings, processors_settings, say_error
 from services.contracts.operations import Operation
 from services.contracts.roster import Pause, moved
 from services.records.processors import ProcessorBucket, entries_of
@@ -79,7 +79,11 @@ def _told(settings: ProcessorsSettings, operation: Operation, why: str | None) -
         "resume": ("resumed", RESUMED),
     }[operation.kind]
     if why is not None:
-        _say(f"Not {done}: {why}.")
+        sentence = f"Not {done}: {why}."
+        if settings.as_json:
+            say_error("refused", sentence)
+        else:
+            _say(sentence)
         return EXIT_REFUSED
     _say(words.format(name=operation.target, url=operation.detail))
     if operation.kind == "move" and settings.access.lacks(operation.detail):

@@ -2,12 +2,15 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NoReturn, TypeVar
+
+import orjson
 
 from services.access.processor_access import ProcessorAccess, processor_access
 from services.audit.core.period import Period
@@ -22,6 +25,21 @@ RATE_MOST = 10_000.0
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 T = TypeVar("T")
+
+
+class CommandLine(argparse.ArgumentParser):
+    """Ends the program with 2 where it is wrong; a script that asked for JSON reads why in it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        say_error("usage", message)
+        super().error(message)
+
+
+def say_error(slug: str, detail: str) -> None:
+    """Print what went wrong as a document, if the operator asked for JSON."""
+    if "--json" in sys.argv[1:]:
+        print(orjson.dumps({"error": slug, "detail": detail}).decode(), flush=True)  # noqa: T201  # for a script
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +103,7 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
     Raises:
         SettingError: names the variable that is wrong.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog="python -m services.audit",
         description="Asks every processor for every payment of a period, and names each difference. Changes nothing.",
         epilog="Exit status: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete.",
@@ -115,7 +133,7 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     Raises:
         SettingError: names the variable that is wrong.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog="python -m services.audit.release",
         description="Releases a payment from the processor it is bound to. IT MAY THEN BE CHARGED TWICE.",
         epilog="Exit status: 0 released, 1 not released, 2 wrong usage or settings, 3 cannot be told.",
@@ -142,7 +160,7 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     Raises:
         SettingError: names the variable that is wrong.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog="python -m services.audit.processors",
         description="Lists the processors, each generation with its fee, state and URL; or changes one.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told.",
@@ -181,7 +199,7 @@ def log_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime
     Raises:
         SettingError: names the variable that is wrong.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog="python -m services.audit.log",
         description="Tells who did what to the running system: pauses, moves, releases, purges, keys.",
         epilog="Exit status: 0 told, 2 wrong usage or settings, 3 not finished.",
@@ -200,7 +218,7 @@ def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupS
     Raises:
         SettingError: names the variable that is wrong.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog="python -m services.audit.backup",
         description="Saves the streams of a running system into a folder, or restores them into an empty server.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished.",

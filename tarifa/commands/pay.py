@@ -13,7 +13,7 @@ from tarifa.arguments import amount_from_text, id_from_text, key_from_env, lengt
 from tarifa.client import ANSWER_WITHIN_S, Service
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.documents import json_text
-from tarifa.exits import Exit, end, readable_arguments
+from tarifa.exits import Exit, end, end_told, readable_arguments
 from tarifa.fees import Fees, fees_from_env, known_fees
 from tarifa.paying import Ending, Refused, Settled, Step, pay
 from tarifa.verdicts import Order, pay_document, pay_verdict
@@ -68,7 +68,7 @@ def pay_command(
         typer.echo(json_text(pay_document(order, steps, ending, fees)))
     code, sentence = pay_verdict(order, ending)
     if code is not Exit.DONE:
-        end(code, sentence)
+        end_told(code, sentence)
 
 
 async def _carry_out(

@@ -11,7 +11,7 @@ from tarifa.arguments import id_from_text, key_from_env, url_from_text
 from tarifa.client import Service
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.exits import Exit, end, readable_arguments
-from tarifa.verdicts import negative_verdict
+from tarifa.verdicts import negative_verdict, slug_of
 from tarifa.views import payment_view
 
 EXAMPLES = """Examples:
@@ -37,9 +37,10 @@ def payment_command(
             else:
                 console().print(payment_view(payment))
         case Missing():
-            end(Exit.MISSING, f"{url} knows no payment {known_id}: look at the id, and at how its POST was answered.")
+            sentence = f"{url} knows no payment {known_id}: look at the id, and at how its POST was answered."
+            end(Exit.MISSING, sentence, "no_such_payment")
         case (Rejected() | TryLater() | Away()) as negative:
-            end(*negative_verdict(url, negative))
+            end(*negative_verdict(url, negative), slug_of(negative))
         case never:
             assert_never(never)
 

@@ -15,7 +15,7 @@ from tarifa.documents import json_text
 from tarifa.exits import end, readable_arguments
 from tarifa.fees import Fees, fees_from_env, known_fees
 from tarifa.periods import Period, period_from_texts
-from tarifa.verdicts import negative_verdict
+from tarifa.verdicts import negative_verdict, slug_of
 from tarifa.views import rows, summary_document, summary_view
 
 EXAMPLES = """Examples:
@@ -53,7 +53,7 @@ def summary_command(
         case Summary(totals):
             console().print(summary_view(rows(totals, fees), period))
         case (Rejected() | TryLater() | Away()) as negative:
-            end(*negative_verdict(url, negative))
+            end(*negative_verdict(url, negative), slug_of(negative))
         case never:
             assert_never(never)
 

@@ -73,7 +73,8 @@ def watch_command(
     except KeyboardInterrupt:
         pass  # as the help says: that is how it ends
     if ears.is_deaf:
-        end(Exit.MISSING, f"{url} has no /events to watch: it is of an earlier version, or not a Tarifa.")
+        sentence = f"{url} has no /events to watch: it is of an earlier version, or not a Tarifa."
+        end(Exit.MISSING, sentence, "no_events")
     if not ears.vitals_count:
         end(Exit.AWAY, ears.away or f"{url} said nothing in that time.")
 

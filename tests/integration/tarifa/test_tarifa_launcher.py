@@ -23,8 +23,8 @@ def checkout(tmp_path: Path) -> Path:
     top = tmp_path / "a checkout"
     (top / "bin").mkdir(parents=True)
     shutil.copy(TOP / "bin" / "tarifa", top / "bin" / "tarifa")
-    for package in ("tarifa", "services"):
-        (top / package).symlink_to(TOP / package)
+    for part in ("tarifa", "services", "pyproject.toml"):
+        (top / part).symlink_to(TOP / part)
     (top / "requirements.lock").write_text("")
     (top / "Makefile").write_text(MAKEFILE)
     python = top / "python.sh"

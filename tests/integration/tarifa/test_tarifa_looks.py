@@ -49,6 +49,8 @@ def test_a_404_of_something_else_is_not_taken_for_an_unknown_payment() -> None:
         (("payment", "7"), "An id is written as"),
         (("summary", "--since", "soon"), "--since must be a length of time"),
         (("summary", "--since", "1h", "--to", "2026-11-22"), "--since is instead of --from and --to"),
+        (("pay", "nothing"), "The amount must be a number"),
+        (("watch", "--for", "ever"), "--for must be a length of time"),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], part: str) -> None:
@@ -56,6 +58,40 @@ def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], part: str) -> N
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert part in one_sentence(done.stderr)
+    with_json = run(*arguments, "--json")
+    assert (with_json.returncode, with_json.stderr) == (2, done.stderr)
+    assert json.loads(with_json.stdout) == {"error": "usage", "detail": done.stderr.strip()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("payment", ID, "--colour", "--json"), "No such option: --colour"),
+        (("payments", "--json"), "No such command 'payments'"),
+        (("payment", "--json"), "Missing argument 'ID'"),
+        (("audit", "--last", "long", "--json"), "argument --last: must be a length of time"),
+        (("processors", "--json", "stop", "default"), "argument COMMAND: invalid choice: 'stop'"),
+        (("log", "clients", "--json"), "argument operators: invalid choice: 'clients'"),
+    ],
+)
+def test_a_script_that_reads_json_reads_what_is_wrong_with_its_call(arguments: tuple[str, ...], part: str) -> None:
+    """Whoever finds it: the command, what reads command lines, or the program that the command becomes."""
+    done = run(*arguments)
+    assert done.returncode == 2
+    told = json.loads(done.stdout)
+    assert (set(told), told["error"]) == ({"error", "detail"}, "usage")
+    assert part in told["detail"]
+    assert part in " ".join(done.stderr.split())
+
+
+def test_what_the_service_says_no_with_is_in_the_document() -> None:
+    """Its own slug; and one of ours where nothing answers."""
+    with talking({GET: [problem(404, "no_such_payment", "id in the path")]}) as server:
+        assert json.loads(run("payment", ID, "--url", server.url, "--json").stdout)["error"] == "no_such_payment"
+    with talking({SUMMARY: [problem(503, "ledger_away", "the ledger does not answer")]}) as server:
+        done = run("summary", "--url", server.url, "--json")
+    assert json.loads(done.stdout) == {"error": "ledger_away", "detail": done.stderr.strip()}
+    assert done.returncode == 6
 
 
 @pytest.mark.parametrize("command", [("payment", ID), ("summary",), ("summary", "--json")])
@@ -64,7 +100,8 @@ def test_where_nothing_listens_the_sentence_says_what_to_do(command: tuple[str, 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     done = run(*command, "--url", url)
-    assert (done.returncode, done.stdout) == (6, "")
+    told = {"error": "away", "detail": done.stderr.strip()}
+    assert (done.returncode, done.stdout and json.loads(done.stdout)) == (6, told if "--json" in command else "")
     assert one_sentence(done.stderr).startswith(f"Nothing listens at {url}: start it with `tarifa up` or `make up`")
 
 
@@ -75,13 +112,13 @@ def test_a_summary_has_the_fees_that_the_service_names() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout, parse_float=Decimal)
     assert told["processors"] == [
-        {"name": "default", "count": 2, "amount": Decimal("39.8"), "fee": Decimal("0.05"), "fees": Decimal("1.99")},
+        {"name": "default", "count": 2, "amount": Decimal("39.8"), "fee": Decimal("0.05"), "feesPaid": Decimal("1.99")},
         {
             "name": "fallback",
             "count": 1,
             "amount": Decimal("90071992547409.93"),
             "fee": Decimal("0.15"),
-            "fees": Decimal("13510798882111.4895"),
+            "feesPaid": Decimal("13510798882111.4895"),
         },
     ]
     assert told["total"]["amount"] == Decimal("90071992547449.73")

@@ -54,7 +54,7 @@ def test_with_json_it_is_one_document() -> None:
         done = run("pay", "19.90", "--id", ID.upper(), "--json", env={"TARIFA_URL": server.url})
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout, parse_float=Decimal)
-    assert (told["outcome"], told["processor"], told["feePaid"]) == ("settled", "default", None)
+    assert (told["outcome"], told["processor"], told["feesPaid"]) == ("settled", "default", None)
     assert str(told["amount"]) == "19.90"
 
 

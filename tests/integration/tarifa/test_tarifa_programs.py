@@ -38,6 +38,10 @@ def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> Non
     ("arguments", "code", "part"),
     [
         (("up", "--dispatchers", "many"), 2, "DISPATCHERS must be a whole number of processes, not 'many'"),
+        (("up", "--ingresses", "0"), 2, "INGRESSES must be 1 to 16 processes, not 0"),
+        (("up", "--http", "99999"), 2, "argument --http: must be a port, 1 to 65535, not '99999'"),
+        (("up", "--route-proxies", "7001,x"), 2, "argument --route-proxies: must be a port"),
+        (("up", "--metrics", "65535"), 2, "is above 65535: begin lower"),
         (("up", "--processors", "nonsense"), 2, "PROCESSORS has 'nonsense'"),
         (("rinha", "nothing"), 2, "There is no profile 'nothing'"),
         (("rinha", "smoke", "--base-url", "http://pay.example"), 2, "http://pay.example is not on this machine"),

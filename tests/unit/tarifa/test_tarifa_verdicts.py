@@ -47,7 +47,7 @@ def test_the_document_of_a_settled_payment_has_all_of_it() -> None:
     text = json_text(pay_document(ORDER, [Accepted(1.5, is_replay=False)], SETTLED, {"default": Decimal("0.05")}))
     assert text == (
         f'{{"correlationId":"{ID}","amount":19.90,"outcome":"settled","acceptedMs":1.5,"replayed":false,'
-        '"endedMs":14.0,"processor":"default","acceptedAt":null,"requestedAt":null,"fee":0.05,"feePaid":0.995,'
+        '"endedMs":14.0,"processor":"default","acceptedAt":null,"requestedAt":null,"fee":0.05,"feesPaid":0.995,'
         '"error":null,"detail":null}'
     )
 
@@ -60,11 +60,11 @@ def test_the_document_of_a_settled_payment_has_all_of_it() -> None:
         (Unsettled(30.2, TryLater("ledger_away", "x")), "accepted", "ledger_away"),
         (Rejected("not_an_id", "x"), "rejected", "not_an_id"),
         (TryLater("backlog_full", "x"), "unknown", "backlog_full"),
-        (Away("x."), "unknown", None),
+        (Away("x."), "unknown", "away"),
     ],
 )
 def test_every_ending_has_a_document(ending: Ending, outcome: str, error: str | None) -> None:
     """One word says what is known; the detail says the rest, and no fee is claimed."""
     document = pay_document(ORDER, [], ending, {"default": Decimal("0.05")})
-    assert (document["outcome"], document["error"], document["feePaid"]) == (outcome, error, None)
+    assert (document["outcome"], document["error"], document["feesPaid"]) == (outcome, error, None)
     assert document["detail"]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from rich.console import Console, RenderableType
+from rich.live import Live
 
 from tarifa.answers import Accepted
 from tarifa.documents import Payment, Totals, WaitingFor, vitals_from
@@ -109,7 +110,7 @@ def test_a_summary_adds_up() -> None:
     lines = [line for line in words(summary_view(rows(TOTALS, FEES), Period())) if line and line[0][0].isalpha()]
     assert lines == [
         ["settled", "at", "any", "time"],
-        ["processor", "payments", "amount", "fee", "fees"],
+        ["processor", "payments", "amount", "fee", "fees", "paid"],
         ["default", "2", "39.80", "5", "%", "1.99"],
         ["fallback", "1", "0.10", "15", "%", "0.02"],
         ["total", "3", "39.90", "2.00"],
@@ -139,11 +140,11 @@ def test_a_sum_of_fees_is_unknown_where_one_fee_is() -> None:
                 "count": 2,
                 "amount": Decimal("39.8"),
                 "fee": Decimal("0.05"),
-                "fees": Decimal("1.99"),
+                "feesPaid": Decimal("1.99"),
             },
-            {"name": "fallback", "count": 1, "amount": Decimal("0.1"), "fee": None, "fees": None},
+            {"name": "fallback", "count": 1, "amount": Decimal("0.1"), "fee": None, "feesPaid": None},
         ],
-        "total": {"count": 3, "amount": Decimal("39.9"), "fees": None},
+        "total": {"count": 3, "amount": Decimal("39.9"), "feesPaid": None},
     }
 
 
@@ -161,7 +162,18 @@ def test_vitals_show_everything_at_a_glance() -> None:
     assert "saved against the dearest processor alone 199.00" in lines
     assert "ingress ingress-1 up ingress-2 silent for 5.0 s" in lines
     assert "ledger ledger up" in lines
-    assert lines[-1] == "! fallback is failing: others settle what is due"
+    assert lines[1] == "! fallback is failing: others settle what is due"
+
+
+def test_what_is_wrong_is_seen_in_the_smallest_terminal() -> None:
+    """A view that stays in place is cut off at its end where it does not fit."""
+    out = io.StringIO()
+    console = Console(file=out, width=60, height=8, highlight=False, force_terminal=True)
+    with Live(vitals_view(vitals_from(VITALS_TEXT), "http://x"), console=console, auto_refresh=False) as live:
+        live.refresh()
+        seen = out.getvalue()
+    assert "fallback is failing" in seen
+    assert "saved against" not in seen  # it did not fit
 
 
 def test_vitals_fit_into_a_terminal_of_eighty_columns() -> None:
