@@ -26,7 +26,13 @@ def mended_list(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def mended_body(body: Any) -> Any:
-    """Return the body with an amount of whole cents: 3 * 0.1 is a multiple of 0.01 to a schema, and no amount."""
+    """Return the body with an amount of whole cents: 3 * 0.1 is a multiple of 0.01 to a schema, and no amount.
+
+    A reason gets printable characters, and one at least that is no space: which those are no pattern says.
+    """
+    if isinstance(body, dict) and isinstance(body.get("reason"), str):
+        printable = "".join(each if each.isprintable() else "?" for each in body["reason"])
+        return {**body, "reason": printable if printable.strip() else "?" * len(printable)}
     if not isinstance(body, dict) or type(body.get("amount")) is not float:
         return body
     return {**body, "amount": float(max(CENTS, Decimal(str(body["amount"])).quantize(CENTS)))}

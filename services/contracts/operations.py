@@ -125,6 +125,6 @@ def reason_from_text(text: str) -> str:
         ValueError: with a sentence that says what is wrong.
     """
     reason = text.strip()
-    if not reason or len(reason) > TEXT_CHARS_MAX or not reason.isprintable():
+    if not reason or len(text) > TEXT_CHARS_MAX or not reason.isprintable():
         raise ValueError(f"must be 1 to {TEXT_CHARS_MAX} printable characters that tell others why")
     return reason

@@ -9,6 +9,7 @@ from typing import Any
 from sanic import Sanic
 
 from services.bus.pulse import send_pulses
+from services.contracts.permissions import INGRESS
 from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app
@@ -20,8 +21,10 @@ from services.ingress.adapters.key_ring import KeyRing
 from services.ingress.adapters.ledger_client import LedgerClient
 from services.ingress.adapters.listed import ListedPayments, ListedSettlements
 from services.ingress.adapters.metrics import of_ingress
+from services.ingress.adapters.operating_api import add_operating
 from services.ingress.adapters.page import add_page
 from services.ingress.adapters.payment_stream import JetStreamPayments
+from services.ingress.adapters.processors_client import ProcessorsClient
 from services.ingress.adapters.pulse import pulse_of
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.adapters.vital_signs import VitalSigns
@@ -30,9 +33,11 @@ from services.ingress.core.meter import Meter
 from services.ingress.core.vitals import Vitals
 from services.ingress.flow import Ingress
 from services.ingress.listing import Listing
+from services.ingress.operating import Operating
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
+from services.records.operations import OperationLog
 from services.running import connected, once_answered, run
 
 log = logging.getLogger("tarifa.ingress")
@@ -58,6 +63,9 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         if not await once_answered(payments.open, stop):
             return
         dispatchers = DispatcherClient(bus)
+        operating = Operating(
+            processors=ProcessorsClient(bus), recorded=OperationLog(bus, (INGRESS,)).recorded, clock=clock.stamp
+        )
         story = Ingress(
             payments=payments,
             dispatchers=dispatchers,
@@ -75,7 +83,7 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
         hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
         before = HttpGuard(keys.guard, meter)
-        app = _app(story, listing, hub, before, settings)
+        app = _app(story, listing, operating, hub=hub, before=before, settings=settings)
         pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
         server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
         log.info("ingress.ready", extra={"listen": str(settings.listen), "access": settings.access.value})
@@ -91,11 +99,14 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         await bus.close()
 
 
-def _app(story: Ingress, listing: Listing, hub: Hub, before: HttpGuard, settings: IngressSettings) -> Sanic[Any, Any]:
+def _app(
+    story: Ingress, listing: Listing, operating: Operating, *, hub: Hub, before: HttpGuard, settings: IngressSettings
+) -> Sanic[Any, Any]:
     """Return the application with all its routes, and the guard before each of them."""
     names = [processor.name for processor in settings.bus.processors]
     app = http_app(story, before.meter, before, processor_names=names, allow_purge=settings.allow_purge)
     add_listing(app, listing)
+    add_operating(app, operating)
     add_page(app, hub, before)
     add_sign_in(app, before)
     before.stand_before(app)

@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add = commands.add_parser("add", help="make a key, and print its secret once")
     add.add_argument("name", type=_name, metavar="NAME", help="whose it is; logged with what it does")
-    scopes = "pay: POST /payments; read: payments, summary, page; operate: purge"
+    scopes = "pay: POST /payments; read: payments, summary, page; operate: pause, purge"
     add.add_argument("--scope", type=_scopes, required=True, metavar="pay,read,operate", help=scopes)
     add.add_argument("--rate", type=_rate, default=_RATE, metavar="N", help="requests a second and instance (100)")
     add.add_argument("--burst", type=_burst, metavar="N", help="at once, after a pause (twice the rate)")

@@ -38,6 +38,10 @@ class Outcome:
         """Say that nothing was done, and why."""
         self.step, self.detail = "refused", why
 
+    def failed(self, why: str) -> None:
+        """Say that it may be done or not, and why that is not known."""
+        self.step, self.detail = "failed", why
+
 
 class OperationLog:
     """Records what is done.

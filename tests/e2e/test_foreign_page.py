@@ -28,7 +28,7 @@ from tests.nats_server import PATIENCE_S
 TRY = """
 async ([url, id, known]) => {
   const body = JSON.stringify({ correlationId: id, amount: 666 });
-  const bytes = new TextEncoder().encode(body);
+  const [bytes, reason] = [body, '{"reason": "x"}'].map((text) => new TextEncoder().encode(text));
   const tell = async (answer) => `${answer.type} ${answer.status} ${(await answer.text()).slice(0, 200)}`;
   const post = (path, how) => fetch(url + path, { method: "POST", credentials: "include", ...how }).then(tell);
   const tried = {
@@ -39,6 +39,9 @@ async ([url, id, known]) => {
     beacon: async () => String(navigator.sendBeacon(url + "/payments", new Blob([body]))),
     bearer: () => post("/payments", { headers: { authorization: "Bearer x" }, body }),
     purge: () => post("/purge-payments", { mode: "no-cors" }),
+    pause: () => post("/processors/default/pause", { mode: "no-cors", body: reason }),
+    resume: () => post("/processors/default/resume", { mode: "no-cors" }),
+    processors: () => fetch(url + "/processors", { credentials: "include" }).then(tell),
     signIn: () => post("/sign-in", { mode: "no-cors", body: new URLSearchParams({ key: "x" }) }),
     signOut: () => post("/sign-out", { mode: "no-cors" }),
     summary: () => fetch(url + "/payments-summary", { credentials: "include" }).then(tell),
@@ -137,6 +140,11 @@ class Case:
         summary = (await self.http.get("/payments-summary")).raise_for_status().json()
         return sum(one["totalRequests"] for one in summary.values())
 
+    async def are_open(self) -> bool:
+        """Return whether no processor is paused."""
+        told = (await self.http.get("/processors")).raise_for_status().json()["processors"]
+        return {one["state"] for one in told} == {"open"}
+
     async def is_unknown(self, payment_id: str) -> bool:
         """Return whether a payment was never accepted."""
         return (await self.http.get(f"/payments/{payment_id}")).status_code == 404
@@ -185,8 +193,11 @@ def assert_nothing_was_told(said: dict[str, str], case: Case) -> None:
     told = json.dumps(said)
     for secret in ("totalRequests", case.known, "vitals", "Payments a second", case.secret or "tarifa_"):
         assert secret not in told, said
-    assert all(said[name].startswith("failed: ") for name in ("json", "bearer", "summary", "payment", "page")), said
-    assert all(said[name] == "opaque 0 " for name in ("text", "untyped", "blob", "purge", "signOut", "opaque")), said
+    assert all(
+        said[name].startswith("failed: ") for name in ("json", "bearer", "summary", "payment", "page", "processors")
+    ), said
+    unseen = ("text", "untyped", "blob", "purge", "pause", "resume", "signOut", "opaque")
+    assert all(said[name] == "opaque 0 " for name in unseen), said
     assert (said["image"], said["frame"]) == ("error 0", "not readable") or said["frame"] in {"load ", "silent"}, said
     assert said["events"].startswith("closed"), said
 
@@ -221,6 +232,7 @@ async def test_nothing_happens_on_any_way_that_a_page_has(case: Case, browser: B
                 assert (answer.status, (await answer.json())["error"]) in denied
             assert await case.is_unknown(payment_id)
             assert await case.counted() == 1
+            assert await case.are_open()
             await page.close()
     await operator.reload()
     await expect(operator.locator('html[data-state="well"]')).to_have_count(1, timeout=PATIENCE_MS)
@@ -238,12 +250,13 @@ async def test_a_name_that_is_made_to_lead_here_opens_nothing(case: Case, browse
         """async (id) => {
           const body = JSON.stringify({ correlationId: id, amount: 666 });
           const calls = [["/payments", { method: "POST", headers: { "content-type": "application/json" }, body }],
-            ["/payments-summary", {}], ["/purge-payments", { method: "POST" }]];
+            ["/payments-summary", {}], ["/purge-payments", { method: "POST" }], ["/processors", {}],
+            ["/processors/default/pause", { method: "POST", body: '{"reason": "x"}' }]];
           return Promise.all(calls.map(async ([path, how]) => (await (await fetch(path, how)).json()).error));
         }""",
         payment_id,
     )
-    assert said == ["key_missing" if case.secret else "wrong_host"] * 3
+    assert said == ["key_missing" if case.secret else "wrong_host"] * 5
     assert await case.is_unknown(payment_id)
     assert await case.counted() == 1
     await context.close()

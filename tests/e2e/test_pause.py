@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -72,6 +73,13 @@ async def pause(river: River, name: str) -> None:
     await until_all_know(river, name, paused=True)
 
 
+async def by_http(river: River, name: str, what: str, reason: str = "tests") -> dict[str, Any]:
+    """Pause or resume it as a program does; return what it is then."""
+    answer = await river.http.post(f"/processors/{name}/{what}", json={"reason": reason})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
 async def many_in_doubt(river: River, default: Mute) -> set[str]:
     """Return payments that default has booked without a word, beside those that it has settled."""
     settled = await river.pay_many(NEW)  # so that it is known to be quick, and gets many at once
@@ -130,8 +138,9 @@ async def test_with_all_paused_new_payments_wait_and_those_in_doubt_are_settled_
     async with two(default, fallback) as processors:
         async with two_dispatchers(tmp_path, processors) as river:
             await many_in_doubt(river, default)
-            await pause(river, "fallback")
+            assert (await by_http(river, "fallback", "pause"))["state"] == "paused"
             await pause(river, "default")
+            await until_all_know(river, "fallback", paused=True)
             waiting = await river.pay_many(NEW * 2)
         held = set(default.booked) | set(fallback.booked)
         async with two_dispatchers(tmp_path, processors) as river:
@@ -146,9 +155,14 @@ async def test_with_all_paused_new_payments_wait_and_those_in_doubt_are_settled_
             vitals = await river.vitals()
             assert "default and fallback are paused, and no other is left" in " ".join(vitals["troubles"])
             assert vitals["payments"]["backlog"] >= len(waiting)
-            await operate(river, "resume", "default")
+            assert (await by_http(river, "default", "resume"))["state"] == "open"
             await river.until_settled(waiting)
             await until_drained(river)
             assert not set(default.booked) & set(fallback.booked)
             lines = [json.loads(line) for line in (await operate(river, "--json")).splitlines()]
             assert [(one["name"], one["state"]) for one in lines] == [("default", "open"), ("fallback", "paused")]
+            listed = (await river.http.get("/processors")).json()["processors"]
+            assert [(one["name"], one["pause"] and one["pause"]["by"]) for one in listed] == [
+                ("default", None),
+                ("fallback", "open"),
+            ]

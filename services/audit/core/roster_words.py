@@ -5,8 +5,9 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from services.contracts.operating import names_of, no_such, told
 from services.contracts.processor import address_of
-from services.contracts.roster import Entries, Place, places
+from services.contracts.roster import Entries, places
 from services.contracts.stamp import text_of
 
 PAUSED = (
@@ -37,35 +38,23 @@ def lines(entries: Entries) -> Iterator[str]:
 
 
 def documents(entries: Entries) -> Iterator[dict[str, Any]]:
-    """Yield the same for programs; the fee is a share of the amount."""
-    for place in places(entries):
-        yield {
-            "name": place.name,
-            "generation": place.generation,
-            "state": place.state,
-            "fee": float(place.fee),
-            "url": place.url,
-            "pause": to_builtins(place.pause),
-        }
+    """Return the same for programs; the fee is a share of the amount."""
+    return (to_builtins(told(place)) for place in places(entries))
 
 
 def unknown(entries: Entries, name: str) -> str | None:
     """Return that there is no such processor, or None if there is."""
-    names = [place.name for place in _current(entries)]
-    return None if name in names else f"there is no processor {name}; there are {', '.join(names) or 'none'}"
+    names = names_of(entries)
+    return None if name in names else no_such(name, names)
 
 
 def refusal(entries: Entries, name: str, url: str) -> str | None:
     """Return why a processor must not be moved to a URL, or None if it may."""
     if why := unknown(entries, name):
         return why
-    for place in _current(entries):
+    for place in (place for place in places(entries) if place.state != "closing"):
         if place.name != name and address_of(place.url) == address_of(url):
             return f"{url} is where {place.name} is"
         if place.name == name and place.url.startswith("https:") and not url.startswith("https:"):
             return f"{name} is called over TLS now, and {url} is in the clear; for another processor, change PROCESSORS"
     return None
-
-
-def _current(entries: Entries) -> list[Place]:
-    return [place for place in places(entries) if place.state != "closing"]

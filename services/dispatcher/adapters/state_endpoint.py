@@ -14,6 +14,7 @@ from services.bus.service import About, Served, schema_of, serve
 from services.contracts import subjects
 from services.contracts.roster import Pause
 from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.processors_endpoint import ABOUT, ProcessorsEndpoint
 from services.dispatcher.core.condition import Condition
 from services.dispatcher.core.traffic import Traffic
 
@@ -65,10 +66,10 @@ class StateEndpoint:
         self._instance = instance
 
     async def serve(self, bus: Bus) -> Served:
-        """Answer on the bus from now on."""
+        """Answer on the bus from now on, also about the processors."""
         about = About(STATE_IS, answered=schema_of(DispatcherState), figures=self.figures)
-        asked = {subjects.DISPATCHER_STATE: self.state}
-        described = {subjects.DISPATCHER_STATE: about}
+        asked = {subjects.DISPATCHER_STATE: self.state, **ProcessorsEndpoint(bus).answers}
+        described = {subjects.DISPATCHER_STATE: about, **ABOUT}
         return await serve(bus, subjects.DISPATCHER, DESCRIPTION, asked, described, instance=self._instance)
 
     async def state(self, _data: bytes) -> bytes:

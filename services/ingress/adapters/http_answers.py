@@ -14,6 +14,7 @@ from sanic.response import HTTPResponse
 
 from services.contracts.holding import AttemptMade
 from services.contracts.money import amount_of
+from services.contracts.operating import ProcessorTold
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
@@ -116,6 +117,20 @@ def standing_document(found: Standing) -> dict[str, object]:
 def totals(found: Totals) -> dict[str, object]:
     """Return one processor's part of a summary."""
     return {"totalRequests": found.count, "totalAmount": amount_of(found.cents)}
+
+
+def processor(told: ProcessorTold) -> dict[str, object]:
+    """Return one processor as ``GET /processors`` has it."""
+    pause = told.pause
+    since = None if pause is None or pause.since is None else text_of(pause.since)
+    return {
+        "name": told.name,
+        "generation": told.generation,
+        "state": told.state,
+        "fee": told.fee,
+        "url": told.url,
+        "pause": None if pause is None else {"by": pause.by, "reason": pause.reason, "since": since},
+    }
 
 
 def negative(answer: Rejected | TryLater) -> HTTPResponse:

@@ -78,6 +78,7 @@ function field(name, schema, notes) {
     element("dd", {}, element("span", { class: "soft" }, ...inline(limits(schema)))),
     ...(schema.description ? [element("dd", {}, ...inline(schema.description))] : []),
     ...(schema.properties ? [element("dd", {}, fields(schema))] : []),
+    ...(schema.items ? [element("dd", {}, fields(schema.items))] : []),
   ];
 }
 

@@ -48,6 +48,18 @@ class Rejected:
 
 def admit(body: bytes, amount_max: int) -> Admitted | Rejected:
     """Read the body of ``POST /payments``; ``amount_max`` is in the unit of ``amount``."""
+    document = read_object(body)
+    if isinstance(document, Rejected):
+        return document
+    payment_id = _payment_id(document)
+    if isinstance(payment_id, Rejected):
+        return payment_id
+    amount_cents = _amount_cents(document, amount_max)
+    return amount_cents if isinstance(amount_cents, Rejected) else Admitted(payment_id, amount_cents)
+
+
+def read_object(body: bytes) -> dict[str, Any] | Rejected:
+    """Read a body that must be one JSON object, each of whose keys is there once."""
     if len(body) > BODY_BYTES_MAX:
         return Rejected(PAYLOAD_TOO_LARGE, "body_too_large", f"body: {len(body)} bytes; at most {BODY_BYTES_MAX}")
     try:
@@ -55,14 +67,10 @@ def admit(body: bytes, amount_max: int) -> Admitted | Rejected:
     except orjson.JSONDecodeError as error:
         return _bad("not_json", f"body: {_not_text(body) or error}")
     if type(document) is not dict:
-        return _bad("not_an_object", f"body: must be an object, not {_kind(document)}")
+        return _bad("not_an_object", f"body: must be an object, not {kind(document)}")
     if (repeated := _repeated_key(body)) is not None:
-        return _bad("key_repeated", f"body: the key {_shown(repeated)} is given twice")
-    payment_id = _payment_id(document)
-    if isinstance(payment_id, Rejected):
-        return payment_id
-    amount_cents = _amount_cents(document, amount_max)
-    return amount_cents if isinstance(amount_cents, Rejected) else Admitted(payment_id, amount_cents)
+        return _bad("key_repeated", f"body: the key {shown(repeated)} is given twice")
+    return document
 
 
 def media_type_refused(content_type: str | None, content_encoding: str | None) -> Rejected | None:
@@ -71,10 +79,10 @@ def media_type_refused(content_type: str | None, content_encoding: str | None) -
     A page of another site can send a form or plain text with an operator's browser, and JSON only if it is let.
     """
     if content_encoding is not None and content_encoding.strip().lower() != "identity":
-        detail = f"Content-Encoding: must not be there; it is {_shown(content_encoding)}"
+        detail = f"Content-Encoding: must not be there; it is {shown(content_encoding)}"
         return Rejected(UNSUPPORTED_MEDIA_TYPE, "content_encoded", detail)
     if content_type is not None and _JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()) is None:
-        detail = f"Content-Type: must be application/json, not {_shown(content_type)}"
+        detail = f"Content-Type: must be application/json, not {shown(content_type)}"
         return Rejected(UNSUPPORTED_MEDIA_TYPE, "not_json_type", detail)
     return None
 
@@ -85,13 +93,13 @@ def parameters_refused(asked: Iterable[str], known: Sequence[str]) -> Rejected |
     if unknown is None:
         return None
     takes = f"it takes {' and '.join(known)}" if known else "it takes none"
-    return _bad("unknown_parameter", f"query: {_shown(unknown)} is no parameter of this call; {takes}")
+    return _bad("unknown_parameter", f"query: {shown(unknown)} is no parameter of this call; {takes}")
 
 
 def read_id(text: str, where: str = "correlationId") -> str | Rejected:
     """Return the one spelling of an id, lower-case 8-4-4-4-12."""
     if _ID.fullmatch(text) is None:
-        return _bad("not_an_id", f"{where}: must be hexadecimal digits as 8-4-4-4-12, not {_shown(text)}")
+        return _bad("not_an_id", f"{where}: must be hexadecimal digits as 8-4-4-4-12, not {shown(text)}")
     return text.lower()
 
 
@@ -131,7 +139,7 @@ def _payment_id(document: dict[str, Any]) -> str | Rejected:
         return _bad("field_missing", "correlationId: is missing")
     text = document["correlationId"]
     if type(text) is not str:
-        return _bad("field_mistyped", f"correlationId: must be a string, not {_kind(text)}")
+        return _bad("field_mistyped", f"correlationId: must be a string, not {kind(text)}")
     return read_id(text)
 
 
@@ -140,7 +148,7 @@ def _amount_cents(document: dict[str, Any], amount_max: int) -> Cents | Rejected
         return _bad("field_missing", "amount: is missing")
     amount = document["amount"]
     if type(amount) not in (int, float):  # a bool is an int to isinstance
-        return _bad("field_mistyped", f"amount: must be a number, not {_kind(amount)}")
+        return _bad("field_mistyped", f"amount: must be a number, not {kind(amount)}")
     if amount <= 0:
         return _bad("amount_not_positive", f"amount: must be above 0, not {amount}")
     if not amount <= amount_max:
@@ -155,7 +163,8 @@ def _bad(slug: str, detail: str) -> Rejected:
     return Rejected(BAD_REQUEST, slug, detail)
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """Return what a JSON value is, in words."""
     match value:
         case None:
             return "null"
@@ -171,5 +180,6 @@ def _kind(value: object) -> str:
             return "an object"
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return a client's text as it is said back to it."""
     return repr(text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}...")

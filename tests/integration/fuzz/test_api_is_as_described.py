@@ -33,7 +33,11 @@ def test_all_operations_were_asked_rightly_and_wrongly(report: Report) -> None:
     assert statuses["GET /payments/{id}"] >= {404, 400}
     assert statuses["GET /payments-summary"] >= {200, 400}
     assert statuses["POST /purge-payments"] == {403}
-    assert {200} <= statuses["GET /openapi.json"] & statuses["HEAD /docs"] & statuses["GET /readyz"]
+    assert statuses["POST /processors/{name}/pause"] >= {404, 400}
+    assert statuses["POST /processors/{name}/resume"] >= {404, 400}
+    assert {200} <= statuses["GET /processors"] & statuses["GET /openapi.json"] & statuses["HEAD /docs"] & statuses[
+        "GET /readyz"
+    ]
     assert report.requests > 300
 
 

@@ -118,6 +118,9 @@ async def test_each_route_asks_for_its_scope(http: httpx.AsyncClient) -> None:
         ("GET", f"/payments/{new_id()}"): "reader",
         ("GET", "/"): "reader",
         ("HEAD", "/"): "reader",
+        ("GET", "/processors"): "reader",
+        ("POST", "/processors/default/pause"): "operator",
+        ("POST", "/processors/default/resume"): "operator",
         ("POST", "/purge-payments"): "operator",
     }
     for (method, path), name in scopes.items():

@@ -1,0 +1,73 @@
+"""``dispatcher.processors`` and ``dispatcher.pause``: for ingress, which may not write the bucket of processors itself.
+
+Who asks for a pause has recorded it in OPERATIONS before; the command that pauses changes the bucket in the same way.
+"""
+
+from collections.abc import Mapping
+
+from services.bus.connection import Bus, BusAwayError
+from services.bus.service import About, Answer, CannotAnswerError, schema_of
+from services.contracts import operating, subjects
+from services.contracts.events import NotAnEventError
+from services.contracts.operating import PauseAnswered, PauseAsked, ProcessorsTold, names_of, told
+from services.contracts.operations import TEXT_CHARS_MAX
+from services.contracts.roster import Entries, places
+from services.records.processors import ProcessorBucket, entries_of
+
+PROCESSORS_ARE = "Who charges, each with its fee, URL and state, as the bucket has it"
+PAUSE_IS = "Has one paused, so that it gets nothing new, or resumed; of ingress alone, which records it"
+BAD_REQUEST, UNAVAILABLE = 400, 503
+
+ABOUT: Mapping[str, About] = {
+    subjects.DISPATCHER_PROCESSORS: About(PROCESSORS_ARE, answered=schema_of(ProcessorsTold)),
+    subjects.DISPATCHER_PAUSE: About(PAUSE_IS, asked=schema_of(PauseAsked), answered=schema_of(PauseAnswered)),
+}
+
+
+class ProcessorsEndpoint:
+    """Answers from the bucket, read anew each time."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bucket = ProcessorBucket(bus)
+
+    @property
+    def answers(self) -> Mapping[str, Answer]:
+        """What is answered, by subject."""
+        return {subjects.DISPATCHER_PROCESSORS: self.processors, subjects.DISPATCHER_PAUSE: self.pause}
+
+    async def processors(self, _data: bytes) -> bytes:
+        """Answer with all of them, whatever was asked.
+
+        Raises:
+            CannotAnswerError: the bucket does not answer.
+        """
+        return operating.encode(ProcessorsTold(tuple(map(told, places(await self._entries())))))
+
+    async def pause(self, data: bytes) -> bytes:
+        """Pause or resume one, and answer with what it is then.
+
+        Raises:
+            CannotAnswerError: it is no such request; or the bucket does not answer, and it may be done or not.
+        """
+        asked = _asked(data)
+        try:
+            place = await self._bucket.pause(asked.name, asked.pause)
+        except BusAwayError as error:
+            raise CannotAnswerError(UNAVAILABLE, str(error)) from error
+        return operating.encode(PauseAnswered(None if place is None else told(place), names_of(await self._entries())))
+
+    async def _entries(self) -> Entries:
+        try:
+            return entries_of(await self._bucket.read())
+        except BusAwayError as error:
+            raise CannotAnswerError(UNAVAILABLE, str(error)) from error
+
+
+def _asked(data: bytes) -> PauseAsked:
+    try:
+        asked = operating.decode(data, PauseAsked)
+    except NotAnEventError as error:
+        raise CannotAnswerError(BAD_REQUEST, f"not a PauseAsked: {error}") from error
+    if asked.pause is not None and not (asked.pause.by and len(asked.pause.reason) <= TEXT_CHARS_MAX):
+        raise CannotAnswerError(BAD_REQUEST, f"not a PauseAsked: by must be there, reason at most {TEXT_CHARS_MAX}")
+    return asked

@@ -1,0 +1,69 @@
+"""HTTP for operators: who charges, and that one is paused or resumed, by the name of the key that asks for it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from sanic import Request, Sanic
+from sanic.response import HTTPResponse
+
+from services.contracts.operating import ProcessorTold
+from services.ingress.adapters import http_answers as say
+from services.ingress.adapters.http_api import taking
+from services.ingress.core.admission import Rejected, media_type_refused
+from services.ingress.core.answers import TryLater
+
+OPEN = "open"  # who does it where no key is asked for
+
+Changed = ProcessorTold | Rejected | TryLater
+
+
+class Story(Protocol):
+    """What this adapter has done for its callers."""
+
+    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+        """Tell who charges."""
+
+    async def pause(self, name: str, body: bytes, who: str) -> Changed:
+        """Have a processor sent nothing new."""
+
+    async def resume(self, name: str, body: bytes, who: str) -> Changed:
+        """Have a processor sent payments again."""
+
+
+def add_operating(app: Sanic[Any, Any], story: Story) -> None:
+    """Serve what operators ask for, beside what the application serves already."""
+    routes = _Routes(story)
+    app.add_route(taking(routes.get_processors), "/processors", methods=["GET", "HEAD"])
+    app.add_route(routes.post_pause, "/processors/<name:str>/pause", methods=["POST"])
+    app.add_route(routes.post_resume, "/processors/<name:str>/resume", methods=["POST"])
+
+
+def who_asks(request: Request) -> str:
+    """Return who does what is asked for, as it is recorded."""
+    return request.ctx.caller.key_name or OPEN
+
+
+class _Routes:
+    def __init__(self, story: Story) -> None:
+        self._story = story
+
+    async def get_processors(self, _request: Request) -> HTTPResponse:
+        answer = await self._story.processors()
+        if isinstance(answer, TryLater):
+            return say.negative(answer)
+        return say.ok({"processors": [say.processor(each) for each in answer]})
+
+    async def post_pause(self, request: Request, name: str) -> HTTPResponse:
+        return await _change(self._story.pause, request, name)
+
+    async def post_resume(self, request: Request, name: str) -> HTTPResponse:
+        return await _change(self._story.resume, request, name)
+
+
+async def _change(change: Callable[[str, bytes, str], Awaitable[Changed]], request: Request, name: str) -> HTTPResponse:
+    headers = request.headers
+    refused = media_type_refused(headers.get("content-type"), headers.get("content-encoding"))
+    if refused is not None:
+        return say.negative(refused)
+    answer = await change(name, request.body, who_asks(request))
+    return say.ok(say.processor(answer)) if isinstance(answer, ProcessorTold) else say.negative(answer)

@@ -1,0 +1,37 @@
+"""What an operator asks for by HTTP: to which processor, and why."""
+
+from services.contracts.operations import reason_from_text
+from services.contracts.processor import NAME
+from services.ingress.core.admission import BAD_REQUEST, Rejected, kind, read_object, shown
+
+NOT_FOUND = 404
+
+
+def read_name(text: str) -> str | Rejected:
+    """Return a text that may be the name of a processor."""
+    if NAME.fullmatch(text) is None:
+        return no_such_processor(f"there is no processor {shown(text)}, nor could there be one of that name")
+    return text
+
+
+def no_such_processor(why: str) -> Rejected:
+    """Return the answer to a name that no processor has."""
+    return Rejected(NOT_FOUND, "no_such_processor", f"name in the path: {why}")
+
+
+def read_reason(body: bytes, *, is_needed: bool) -> str | Rejected:
+    """Read the reason from a body; empty where none is needed and none is given, also by an empty body."""
+    if not body and not is_needed:
+        return ""
+    document = read_object(body)
+    if isinstance(document, Rejected):
+        return document
+    if "reason" not in document:
+        return Rejected(BAD_REQUEST, "field_missing", "reason: is missing") if is_needed else ""
+    text = document["reason"]
+    if type(text) is not str:
+        return Rejected(BAD_REQUEST, "field_mistyped", f"reason: must be a string, not {kind(text)}")
+    try:
+        return reason_from_text(text)
+    except ValueError as error:
+        return Rejected(BAD_REQUEST, "not_a_reason", f"reason: {error}")

@@ -1,0 +1,91 @@
+"""The story of an operator who comes by HTTP: nothing is done that is not recorded before, by the name of the key."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from services.contracts.away import AwayError
+from services.contracts.operating import PauseAnswered, ProcessorTold, no_such
+from services.contracts.operations import Kind, Operation
+from services.contracts.roster import Pause
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import TryLater
+from services.ingress.core.operating import no_such_processor, read_name, read_reason
+
+
+class Processors(Protocol):
+    """Who charges, as the dispatchers have it."""
+
+    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+        """Return all of them."""
+
+    async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
+        """Have one paused, or by None resumed; TryLater: it may be done or not."""
+
+
+class Outcome(Protocol):
+    """What comes of an operation; ``by`` is who does it, in one word."""
+
+    by: str
+
+    def refused(self, why: str) -> None:
+        """Say that nothing was done."""
+
+    def failed(self, why: str) -> None:
+        """Say that it may be done or not."""
+
+
+# Records that it is asked for, by whom, before it goes on, and at the end what came of it. Raises AwayError: it could
+# not be recorded, and so nothing is done.
+Recorded = Callable[[Operation, str], AbstractAsyncContextManager[Outcome]]
+
+
+class Operating:
+    """Who charges, and the operations on it; ``who`` is the name of the key."""
+
+    def __init__(self, *, processors: Processors, recorded: Recorded, clock: Callable[[], datetime]) -> None:
+        self._processors = processors
+        self._recorded = recorded
+        self._clock = clock
+
+    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+        """Tell who charges."""
+        return await self._processors.processors()
+
+    async def pause(self, name: str, body: bytes, who: str) -> ProcessorTold | Rejected | TryLater:
+        """Have a processor sent nothing new; paused once more, it has the newest reason."""
+        return await self._operate("pause", name, read_reason(body, is_needed=True), who)
+
+    async def resume(self, name: str, body: bytes, who: str) -> ProcessorTold | Rejected | TryLater:
+        """Have a processor sent payments again; one that is not paused stays so."""
+        return await self._operate("resume", name, read_reason(body, is_needed=False), who)
+
+    async def _operate(
+        self, kind: Kind, name_text: str, reason: str | Rejected, who: str
+    ) -> ProcessorTold | Rejected | TryLater:
+        name = read_name(name_text)
+        if isinstance(name, Rejected):
+            return name
+        if isinstance(reason, Rejected):
+            return reason
+        try:
+            async with self._recorded(Operation(kind, name, reason), who) as outcome:
+                pause = Pause(outcome.by, reason, self._clock()) if kind == "pause" else None
+                return _answer(name, await self._processors.pause(name, pause), outcome)
+        except AwayError as error:
+            return TryLater("not_recorded", str(error))
+
+
+def _answer(name: str, answered: PauseAnswered | TryLater, outcome: Outcome) -> ProcessorTold | Rejected | TryLater:
+    """Return what the operator is told, and have the same recorded."""
+    if isinstance(answered, TryLater):
+        outcome.failed(f"{answered.detail}; it may be done or not")
+        return TryLater(
+            answered.slug, f"{answered.detail}; it may be done or not: GET /processors says, and repeating it is safe"
+        )
+    if answered.processor is None:
+        why = no_such(name, answered.names)
+        outcome.refused(why)
+        return no_such_processor(why)
+    return answered.processor

@@ -1,0 +1,141 @@
+"""An operator by HTTP: what is read of the request, and that nothing is done that is not recorded before."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from services.contracts.away import AwayError
+from services.contracts.operating import PauseAnswered, ProcessorTold
+from services.contracts.operations import Operation
+from services.contracts.roster import Pause
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import TryLater
+from services.ingress.operating import Operating
+from services.records.operations import Outcome
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+PAUSED = ProcessorTold("default", "default/1", "paused", 0.05, "http://d:1", Pause("me", "tests", NOW))
+BODY = b'{"reason": "tests"}'
+
+
+class World:
+    """A log and a dispatcher; ``happened`` has what they were asked, in that order."""
+
+    def __init__(self, answer: PauseAnswered | TryLater, *, records: bool = True) -> None:
+        self.answer = answer
+        self.records = records
+        self.happened: list[object] = []
+        self.outcome: Outcome | None = None
+        self.story = Operating(processors=self, recorded=self.recorded, clock=lambda: NOW)
+
+    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+        """Say who charges."""
+        return (PAUSED,)
+
+    async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
+        """Note what is to be done."""
+        self.happened.append((name, pause))
+        return self.answer
+
+    @asynccontextmanager
+    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
+        """Note who wants it done, and what became of it."""
+        if not self.records:
+            raise AwayError("it could not be recorded, so nothing was done: the log is full")
+        self.happened.append((operation, who))
+        self.outcome = Outcome(who)
+        yield self.outcome
+        self.happened.append(self.outcome.step)
+
+
+async def test_a_pause_is_recorded_then_done_in_the_name_of_the_key() -> None:
+    """Who paused it is what the log has."""
+    world = World(PauseAnswered(PAUSED, ("default",)))
+    assert await world.story.pause("default", b'{"reason": " tests "}', "shop") == PAUSED
+    assert world.happened == [
+        (Operation("pause", "default", "tests"), "shop"),
+        ("default", Pause("shop", "tests", NOW)),
+        "done",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(b"", ""), (b"{}", ""), (b'{"reason": "they are back"}', "they are back")]
+)
+async def test_a_resume_needs_no_reason_and_keeps_one(body: bytes, reason: str) -> None:
+    """An empty body will do."""
+    world = World(PauseAnswered(PAUSED, ("default",)))
+    assert await world.story.resume("default", body, "shop") == PAUSED
+    assert world.happened == [(Operation("resume", "default", reason), "shop"), ("default", None), "done"]
+
+
+@pytest.mark.parametrize(
+    ("body", "slug"),
+    [
+        (b"", "not_json"),
+        (b"[]", "not_an_object"),
+        (b"{}", "field_missing"),
+        (b'{"reason": 7}', "field_mistyped"),
+        (b'{"reason": ""}', "not_a_reason"),
+        (b'{"reason": " "}', "not_a_reason"),
+        (b'{"reason": "a\\u001bb"}', "not_a_reason"),
+        (json.dumps({"reason": "x" * 501}).encode(), "not_a_reason"),
+        (b'{"reason": "a", "\\u0072eason": "b"}', "key_repeated"),
+        (b'{"reason": "%s"}' % (b"x" * 5000), "body_too_large"),
+    ],
+)
+async def test_without_a_reason_nothing_is_recorded_or_done(body: bytes, slug: str) -> None:
+    """It is said what is wrong and where."""
+    world = World(PauseAnswered(PAUSED, ("default",)))
+    answer = await world.story.pause("default", body, "shop")
+    assert isinstance(answer, Rejected)
+    assert (answer.slug, answer.detail.partition(":")[0]) == (
+        slug,
+        "reason" if "reason" in slug or "field" in slug else "body",
+    )
+    assert world.happened == []
+
+
+@pytest.mark.parametrize("name", ["", "Default", "a/b", "x" * 33, "%64efault", "a.b", ">"])
+async def test_what_can_be_no_name_is_not_recorded(name: str) -> None:
+    """The log is never deleted from: it is not for whatever somebody types into an address."""
+    world = World(PauseAnswered(PAUSED, ("default",)))
+    answer = await world.story.pause(name, BODY, "shop")
+    assert isinstance(answer, Rejected)
+    assert (answer.status, answer.slug) == (404, "no_such_processor")
+    assert world.happened == []
+
+
+async def test_a_name_that_no_processor_has_is_refused_and_recorded_so() -> None:
+    """With those that there are."""
+    world = World(PauseAnswered(None, ("default", "fallback")))
+    answer = await world.story.pause("defualt", BODY, "shop")
+    assert answer == Rejected(
+        404, "no_such_processor", "name in the path: there is no processor defualt; there are default, fallback"
+    )
+    assert world.outcome is not None
+    assert (world.outcome.step, world.outcome.detail) == (
+        "refused",
+        "there is no processor defualt; there are default, fallback",
+    )
+
+
+async def test_what_cannot_be_recorded_is_not_done() -> None:
+    """And may be asked for again."""
+    world = World(PauseAnswered(PAUSED, ("default",)), records=False)
+    answer = await world.story.pause("default", BODY, "shop")
+    assert answer == TryLater("not_recorded", "it could not be recorded, so nothing was done: the log is full")
+    assert world.happened == []
+
+
+async def test_where_no_dispatcher_answers_it_is_not_known_and_recorded_so() -> None:
+    """Neither done nor refused."""
+    world = World(TryLater("dispatcher_away", "no dispatcher answered"))
+    answer = await world.story.pause("default", BODY, "shop")
+    assert isinstance(answer, TryLater)
+    assert "it may be done or not" in answer.detail
+    assert world.outcome is not None
+    assert (world.outcome.step, world.outcome.detail) == ("failed", "no dispatcher answered; it may be done or not")
