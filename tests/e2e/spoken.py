@@ -20,20 +20,29 @@ class Spoken(ABC):
             answer = self.answer(method, path.decode(), await reader.readexactly(length))
             if answer is None:
                 await self.silence(reader)
-            writer.write(answer or b"")
-            await writer.drain()
+            async for piece in _pieces(answer):
+                writer.write(piece)
+                await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
     @abstractmethod
-    def answer(self, method: bytes, path: str, body: bytes) -> bytes | None:
-        """Return what is said; nothing at all: the connection is closed, None: it stays open for a while."""
+    def answer(self, method: bytes, path: str, body: bytes) -> bytes | AsyncIterator[bytes] | None:
+        """Return what is said, perhaps in pieces; b"": the connection is closed, None: it stays open a while."""
 
     @abstractmethod
     async def silence(self, reader: asyncio.StreamReader) -> None:
         """Return when the connection is to be closed without an answer."""
+
+
+async def _pieces(answer: bytes | AsyncIterator[bytes] | None) -> AsyncIterator[bytes]:
+    if isinstance(answer, bytes):
+        yield answer
+    elif answer is not None:
+        async for piece in answer:
+            yield piece
 
 
 def http(status: bytes, body: bytes = b"") -> bytes:

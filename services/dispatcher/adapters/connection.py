@@ -10,18 +10,21 @@ from typing import NamedTuple, cast
 
 import httptools
 
-# Far above any answer of a processor; they bound what one that went mad can make us hold. What is longer is no answer.
-HEAD_BYTES_MAX = 64 * 1024
-BODY_BYTES_MAX = 64 * 1024
+# All of an answer as it comes, head, framing and body: far above any processor's own. What is longer is no answer.
+ANSWER_BYTES_MAX = 64 * 1024
+# Of a body; a record, a health reply and a reason are a few hundred bytes. The rest of what is below the bound above is
+# read, as it says where the answer ends, and not kept: 256 calls to a processor that answers without an end hold 1 MiB.
+BODY_KEPT_BYTES = 4 * 1024
 
 _SUCCESS_BEGINS = 200  # below are interim answers, which another follows
 
 
 class Answer(NamedTuple):
-    """A complete answer; nobody reads headers. The body has at most BODY_BYTES_MAX."""
+    """A complete answer; nobody reads headers. ``body`` has BODY_KEPT_BYTES at most; ``is_cut``: there was more."""
 
     status: int
     body: bytes
+    is_cut: bool = False
 
 
 class BrokenAnswerError(Exception):
@@ -38,6 +41,7 @@ class Connection(asyncio.Protocol):
         self._asked: asyncio.Future[Answer] | None = None
         self._is_tainted = False
         self._body = b""
+        self._is_cut = False
         self._size = 0
         self._is_complete = False
         self._status = 0
@@ -65,7 +69,7 @@ class Connection(asyncio.Protocol):
         """
         assert self._transport is not None  # noqa: S101  # connected, or there were no connection
         loop = asyncio.get_running_loop()
-        self._body, self._size, self._is_complete = b"", 0, False
+        self._body, self._is_cut, self._size, self._is_complete = b"", False, 0, False
         self._asked = loop.create_future()
         self._transport.write(request)
         # A timer of its own: asyncio.timeout_at comes to the same by cancelling the task, for three times the CPU.
@@ -102,10 +106,10 @@ class Connection(asyncio.Protocol):
             if not self._is_complete:
                 self._break(f"not an HTTP answer: {error}")
                 return
-        if self._is_complete:
+        if self._size > ANSWER_BYTES_MAX:
+            self._break(f"the answer is over {ANSWER_BYTES_MAX // 1024} KiB")
+        elif self._is_complete:
             self._answer()
-        elif self._size > HEAD_BYTES_MAX + BODY_BYTES_MAX or len(self._body) > BODY_BYTES_MAX:
-            self._break("the answer is too long")
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell who waits."""
@@ -121,9 +125,12 @@ class Connection(asyncio.Protocol):
             self._is_tainted = True
 
     def on_body(self, part: bytes) -> None:
-        """Collect."""
-        if not self._is_complete:
-            self._body += part
+        """Collect what is kept."""
+        if self._is_complete:
+            return
+        room = BODY_KEPT_BYTES - len(self._body)
+        self._body += part[:room]
+        self._is_cut = self._is_cut or len(part) > room
 
     def on_message_complete(self) -> None:
         """Note the end, unless it was an interim answer."""
@@ -140,13 +147,10 @@ class Connection(asyncio.Protocol):
     # ----
 
     def _answer(self) -> None:
-        if len(self._body) > BODY_BYTES_MAX:
-            self._break("the answer is too long")
-            return
         if self._is_tainted and self._transport is not None:
             self._transport.abort()
         if self._asked is not None and not self._asked.done():
-            self._asked.set_result(Answer(self._status, self._body))
+            self._asked.set_result(Answer(self._status, self._body, self._is_cut))
 
     def _end(self) -> None:
         if self._asked is not None and not self._asked.done():

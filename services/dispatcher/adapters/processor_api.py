@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, json
 from services.access.processor_access import NOTHING, Shown, hider
 from services.contracts.money import amount_of, cents_of
 from services.contracts.stamp import stamp_from_text, text_of
+from services.dispatcher.adapters.connection import Answer as HttpAnswer
 from services.dispatcher.adapters.transport import NotTrustedError, Origin, origin_of
 from services.dispatcher.core.outcome import (
     Absent,
@@ -33,7 +34,7 @@ from services.dispatcher.core.outcome import (
 
 # An hour: what claims more is not a time that anyone measured.
 HEALTH_MS_MAX: Final = 3_600_000
-_DETAIL_CHARS_MAX: Final = 200
+_DETAIL_BYTES_MAX: Final = 200  # of what a processor says, in logs and events
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 
@@ -41,8 +42,8 @@ _NOT_FOUND: Final = 404
 class Transport(Protocol):
     """What sends the requests."""
 
-    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> tuple[int, bytes]:
-        """Send a request once, as it is, and return status and complete body of the answer, which is bounded.
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> HttpAnswer:
+        """Send a request once, as it is, and return the answer when it is complete; what is kept of it is bounded.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
@@ -143,20 +144,20 @@ class ProcessorApi:
             LookupFailed: it did not say; ask again later.
         """
         try:
-            status, body = await self._get(payment_id, self._call_timeout_s)
-            if status == _OK:
-                return _found(payment_id, body)
+            answer = await self._get(payment_id, self._call_timeout_s)
+            if answer.status == _OK:
+                return _found(payment_id, _whole(answer))
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
             return LookupFailed(self._told(error))
-        return Absent() if status == _NOT_FOUND else LookupFailed(self._detail(status, body))
+        return Absent() if answer.status == _NOT_FOUND else LookupFailed(self._detail(answer))
 
     async def health(self) -> Health | HealthUnread:
         """Ask how the processor is; at most once in 5 s, counted over everyone who asks."""
         try:
-            status, body = await self._get("service-health", self._health_timeout_s)
-            if status != _OK:
-                return HealthUnread(self._detail(status, body))
-            said = _health_body.decode(body)
+            answer = await self._get("service-health", self._health_timeout_s)
+            if answer.status != _OK:
+                return HealthUnread(self._detail(answer))
+            said = _health_body.decode(_whole(answer))
         except Exception as error:  # noqa: BLE001 (a processor that cannot be asked has no known health)
             return HealthUnread(self._told(error))
         return Health(said.failing, said.min_response_time)
@@ -167,23 +168,39 @@ class ProcessorApi:
         )
         wire = b"%b%d\r\n\r\n%b" % (self._post_begins, len(content), content)
         try:
-            status, body = await self._transport.exchange(self._origin, wire, self._call_timeout_s)
+            answer = await self._transport.exchange(self._origin, wire, self._call_timeout_s)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return NotSent(self._told(error), misconfigured=isinstance(error, NotTrustedError))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(self._told(error))
-        return Answer(status, self._detail(status, body))
+        return Answer(answer.status, self._detail(answer))
 
-    async def _get(self, name: str, timeout_s: float) -> tuple[int, bytes]:
+    async def _get(self, name: str, timeout_s: float) -> HttpAnswer:
         """Ask for what is at /payments/``name``, a UUID or a word: nothing in it needs quoting."""
         wire = b"%b%b%b" % (self._get_begins, name.encode(), self._get_ends)
         return await self._transport.exchange(self._origin, wire, timeout_s)
 
-    def _detail(self, status: int, body: bytes) -> str:
-        return f"{status} {self._hide(body)[:_DETAIL_CHARS_MAX].decode(errors='replace')}".rstrip()
+    def _detail(self, answer: HttpAnswer) -> str:
+        # Of a body that was cut nothing is quoted: a credential that it says back may be cut with it, and not be found.
+        said = _too_long(answer) if answer.is_cut else self._quoted(answer.body)
+        return f"{answer.status} {said}".rstrip()
 
     def _told(self, error: Exception) -> str:
-        return self._hide(f"{type(error).__name__}: {error}".encode()).decode(errors="replace")
+        return self._quoted(f"{type(error).__name__}: {error}".encode(errors="replace"))
+
+    def _quoted(self, text: bytes) -> str:
+        return self._hide(text)[:_DETAIL_BYTES_MAX].decode(errors="replace")
+
+
+def _whole(answer: HttpAnswer) -> bytes:
+    """Return the body of an answer, all of it; an exception where it was too long to be kept."""
+    if answer.is_cut:
+        raise ValueError(_too_long(answer))
+    return answer.body
+
+
+def _too_long(answer: HttpAnswer) -> str:
+    return f"the body is over {len(answer.body)} bytes"
 
 
 def _found(payment_id: str, body: bytes) -> Found:

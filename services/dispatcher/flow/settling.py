@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
+from services.contracts.stamp import text_of
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Found
 from services.dispatcher.core.pace import backoff_ms
@@ -16,6 +17,9 @@ from services.dispatcher.flow.ports import Clock, Queue, Settlements
 from services.telling import Gathered
 
 STORE_AGAIN_FIRST_MS = 50.0
+# The stamp that a processor recorded is what summaries go by, whatever it is. One that no attempt of ours can have had
+# is logged: it came from another clock, or zone, or is of an id that was charged long ago.
+STAMP_WITHIN = timedelta(days=1)
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -50,6 +54,10 @@ class Settling:
     async def booked(self, payment: InHand, processor: str, recorded: Found) -> None:
         """Settle a payment as the processor recorded it."""
         self._compare(payment, processor, recorded.amount_cents)
+        booked_at = self._clock.stamp()
+        if not payment.accepted_at - STAMP_WITHIN <= recorded.requested_at <= booked_at + STAMP_WITHIN:
+            stamp = text_of(recorded.requested_at)
+            self._gathered.tell(logging.WARNING, "payment.stamp_is_far", processor, id=payment.id, requested_at=stamp)
         event = PaymentSettled(
             id=payment.id,
             amount_cents=recorded.amount_cents,
@@ -57,7 +65,7 @@ class Settling:
             requested_at=recorded.requested_at,
             accepted_at=payment.accepted_at,
             payment_seq=payment.seq,
-            booked_at=self._clock.stamp(),
+            booked_at=booked_at,
         )
         storing = asyncio.get_running_loop().create_future()
         self._storing.add(storing)
@@ -118,5 +126,5 @@ class Settling:
         if recorded_cents == payment.amount_cents:
             return
         fields = {"accepted_cents": payment.amount_cents, "recorded_cents": recorded_cents}
-        log.error("payment.amount_differs", extra={"id": payment.id, "processor": processor, **fields})
+        self._gathered.tell(logging.ERROR, "payment.amount_differs", processor, id=payment.id, **fields)
         self._tally.happened("amount_differs")

@@ -5,7 +5,7 @@ from typing import cast
 
 import httpx
 
-from services.dispatcher.adapters.connection import BODY_BYTES_MAX
+from services.dispatcher.adapters.connection import ANSWER_BYTES_MAX, BODY_KEPT_BYTES, Answer
 from services.dispatcher.adapters.transport import Origin
 
 _CONNECTIONS_MAX = 16
@@ -18,7 +18,7 @@ class StockTransport:
         limits = httpx.Limits(max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX)
         self._stock = httpx.AsyncHTTPTransport(verify=tls or True, trust_env=False, limits=limits)
 
-    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> tuple[int, bytes]:
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
         """Take the request apart, have httpx send it, and read the answer up to the limit that ours has."""
         head, _, content = wire.partition(b"\r\n\r\n")
         begins, *lines = head.split(b"\r\n")
@@ -32,11 +32,11 @@ class StockTransport:
         try:
             async for part in cast("httpx.AsyncByteStream", response.stream):
                 body += part
-                if len(body) > BODY_BYTES_MAX:
-                    raise httpx.RemoteProtocolError(f"the body exceeds {BODY_BYTES_MAX} bytes")
+                if len(body) > ANSWER_BYTES_MAX:
+                    raise httpx.RemoteProtocolError(f"the body exceeds {ANSWER_BYTES_MAX} bytes")
         finally:
             await response.aclose()
-        return response.status_code, body
+        return Answer(response.status_code, body[:BODY_KEPT_BYTES], len(body) > BODY_KEPT_BYTES)
 
     async def aclose(self) -> None:
         """Close the pool."""

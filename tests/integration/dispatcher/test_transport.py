@@ -193,7 +193,7 @@ async def test_interim_answer_is_not_the_answer(post: Post, misbehaving_server: 
     [
         sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
         sends(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000),
-        sends(b"HTTP/1.1 200 OK\r\n" + b"X-Long: %b\r\n" % (b"x" * 1000) * 200),
+        sends(b"HTTP/1.1 200 OK\r\n" + b"X-Long: %b\r\n" % (b"x" * 1000) * 70 + b"Content-Length: 0\r\n\r\n"),
         sends(b"HTTP/1.1 200 OK\r\n\r\nwithout a length", then_close=True),
         sends(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"),
     ],

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.access.processor_access import Shown, verifying
+from services.dispatcher.adapters.connection import Answer
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import Origin
 
@@ -20,10 +21,10 @@ class Recorder:
     def __init__(self) -> None:
         self.given: list[tuple[Origin, bytes, float]] = []
 
-    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> tuple[int, bytes]:
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
         """Remember."""
         self.given.append((origin, wire, timeout_s))
-        return 500, b""
+        return Answer(500, b"")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Section 5, rules 6 and 7: what is recorded of a payment, and that it is stored before it is acked."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -114,6 +114,18 @@ async def test_another_amount_is_recorded_as_charged_and_raises_the_alarm(
     assert settled(dispatcher).amount_cents == 1
     assert dispatcher.tally.counts["amount_differs"] == 1
     assert [(record.levelname, record.message) for record in caplog.records] == [("ERROR", "payment.amount_differs")]
+
+
+@pytest.mark.parametrize("stamp", [datetime(9999, 12, 31, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
+async def test_a_stamp_far_from_the_payment_is_recorded_and_logged(
+    stamp: datetime, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Summaries go by what the processor recorded, whatever it is; an operator hears of it."""
+    dispatcher.home.outcomes.append(Booked(recorded=Found(Cents(1990), stamp)))
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    assert settled(dispatcher).requested_at == stamp
+    assert [record.message for record in caplog.records] == ["payment.stamp_is_far"]
 
 
 async def test_a_settlement_is_stored_before_the_ack_and_for_as_long_as_it_takes(dispatcher: Dispatcher) -> None:
