@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from services.version import VERSION
-from tarifa.commands import keys, log, pay, payment, programs, summary, watch
+from tarifa.commands import keys, log, pay, payment, programs, summary, traces, watch
 from tarifa.commands.options import FLAG, RUN, USE
 from tarifa.exits import Exit, say_error
 
@@ -72,6 +72,7 @@ app.command("audit", epilog=programs.AUDIT_EXAMPLES, rich_help_panel=RUN)(progra
 app.command("processors", epilog=programs.PROCESSORS_EXAMPLES, rich_help_panel=RUN)(programs.processors)
 app.command("keys", epilog=keys.EXAMPLES, rich_help_panel=RUN)(keys.keys)
 app.command("log", epilog=log.EXAMPLES, rich_help_panel=RUN)(log.log_command)
+app.command("traces", epilog=traces.EXAMPLES, rich_help_panel=RUN)(traces.traces_command)
 app.command("backup", epilog=programs.BACKUP_EXAMPLES, rich_help_panel=RUN)(programs.backup)
 app.command("restore", epilog=programs.RESTORE_EXAMPLES, rich_help_panel=RUN)(programs.restore)
 

@@ -16,11 +16,27 @@ class Message:
     @cached_property
     def headers(self) -> Mapping[str, str]:
         """The headers; the server's own word, where it has one, as ``Status`` and ``Description``."""
-        if not self._head:
-            return {}
-        first, *lines = self._head.decode(errors="replace").split("\r\n")
-        found = {name: value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-        status, _, description = first.removeprefix("NATS/1.0").strip().partition(" ")
-        if status:
-            found |= {"Status": status, "Description": description}
-        return found
+        return headers_in(self._head)
+
+    def header(self, line_begin: bytes) -> str | None:
+        """Return one header, None where it is not there; for a few of many messages, without reading the others.
+
+        ``line_begin``: the line end before its line, its name and the colon.
+        """
+        begin = self._head.find(line_begin)
+        if begin < 0:
+            return None
+        value, _, _ = self._head[begin + len(line_begin) :].partition(b"\r\n")
+        return value.decode(errors="replace").strip()
+
+
+def headers_in(head: bytes) -> dict[str, str]:
+    """Return the headers of a message; the server's own word, where it has one, as ``Status`` and ``Description``."""
+    if not head:
+        return {}
+    first, *lines = head.decode(errors="replace").split("\r\n")
+    found = {name: value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+    status, _, description = first.removeprefix("NATS/1.0").strip().partition(" ")
+    if status:
+        found |= {"Status": status, "Description": description}
+    return found

@@ -1,7 +1,7 @@
 """Storing a message: what came back says whether it is stored, and nothing else does."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -83,17 +83,21 @@ async def store(
     expected_last: int | None = None,
     timeout_s: float = STORE_TIMEOUT_S,
     within_s: float = 0,
+    more_headers: Mapping[str, str] | None = None,
 ) -> StoreResult:
     """Publish, ``within_s`` with others in one write, and await the PubAck.
 
     ``message_id`` has the stream store it once within its duplicate window. ``expected_last`` is a compare-and-set:
-    the subject's newest message must have that sequence (0: there must be none).
+    the subject's newest message must have that sequence (0: there must be none). ``more_headers`` are stored with it;
+    in their values is no line end.
     """
     headers = {"Nats-Expected-Stream": stream}
     if message_id is not None:
         headers["Nats-Msg-Id"] = message_id
     if expected_last is not None:
         headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_last)
+    if more_headers is not None:
+        headers |= more_headers
     loop = asyncio.get_running_loop()
     ends_at_s = loop.time() + timeout_s
     while True:

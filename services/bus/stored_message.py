@@ -2,22 +2,23 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from services.bus.connection import BusAwayError
-from services.bus.message import Message
+from services.bus.message import Message, headers_in
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One message as the stream holds it."""
+    """One message as the stream holds it; among ``headers`` there may be the server's own."""
 
     seq: int
     subject: str
     data: bytes
     stored_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def of_direct_get(message: Message, headers: Mapping[str, str]) -> StoredMessage:
@@ -32,6 +33,7 @@ def of_direct_get(message: Message, headers: Mapping[str, str]) -> StoredMessage
             subject=headers["Nats-Subject"],
             data=message.data,
             stored_at=time_from_text(headers["Nats-Time-Stamp"]),
+            headers=headers,
         )
     except (KeyError, ValueError) as error:
         raise BusAwayError(f"unreadable answer: {headers}") from error
@@ -49,6 +51,7 @@ def of_leader(answer: Mapping[str, Any]) -> StoredMessage:
             subject=str(answer["subject"]),
             data=base64.b64decode(answer.get("data", "")),
             stored_at=time_from_text(str(answer["time"])),
+            headers=headers_in(base64.b64decode(answer.get("hdrs", ""))),
         )
     except (KeyError, ValueError) as error:
         raise BusAwayError(f"unreadable answer: {answer}") from error

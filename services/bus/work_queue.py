@@ -26,6 +26,7 @@ HEARTBEAT_S = 5.0
 ACK_WITHIN_S = 0.05
 
 _ACK_TOKENS = 9  # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
+_TRACEPARENT = b"\r\ntraceparent:"
 _ACK_TOKENS_WITH_DOMAIN = 11  # two more, domain and account, before the stream
 
 log = logging.getLogger("tarifa.bus")
@@ -34,7 +35,7 @@ log = logging.getLogger("tarifa.bus")
 class Delivery(NamedTuple):
     """One message in hand. ``pending``: how many wait behind it. ``handle`` is what an ack is sent to.
 
-    ``stored_ns``: when the server stored it, in nanoseconds since 1970.
+    ``stored_ns``: when the server stored it, in nanoseconds since 1970. ``traceparent``: the header, as it is stored.
     """
 
     seq: int
@@ -44,6 +45,7 @@ class Delivery(NamedTuple):
     subject: str
     handle: str
     stored_ns: int = 0
+    traceparent: str | None = None
 
 
 def delivery_of(message: Message) -> Delivery:
@@ -61,6 +63,7 @@ def delivery_of(message: Message) -> Delivery:
         message.subject,
         message.reply,
         numbers.time_ns,
+        message.header(_TRACEPARENT),
     )
 
 

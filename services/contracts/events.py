@@ -7,14 +7,46 @@ The schemas in ``schemas/`` are generated from these classes (``make schemas``);
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, json
+from msgspec import UNSET, Meta, Struct, UnsetType, json
 
 from services.contracts.money import Cents
+from services.contracts.traceparent import SpanId, Traceparent
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$(?!\n)", description="lower-case UUID")]
 AmountCents = Annotated[Cents, Meta(ge=1, description="whole cents")]
 Instant = Annotated[datetime, Meta(tz=True, description="UTC")]
+Word = Literal["booked", "notBooked", "refused", "unknown"]  # what came of a call to a processor
 Sequence = Annotated[int, Meta(ge=1, description="sequence of the payment in PAYMENTS")]
+
+
+class TracedAttempt(Struct, frozen=True, rename="camel", gc=False):
+    """One call to a processor of a payment that belongs to a trace.
+
+    Args:
+        span_id: what the processor got as its parent.
+        processor: its name.
+        began_at: the stamp that was sent with it.
+        ended_at: when its outcome was known, look-up included.
+        outcome: of this call alone.
+    """
+
+    span_id: SpanId
+    processor: str
+    began_at: Instant
+    ended_at: Instant
+    outcome: Word
+
+
+class Trace(Struct, frozen=True, rename="camel", gc=False):
+    """The trace that a payment belongs to.
+
+    Args:
+        parent: the header traceparent that came with the payment.
+        attempts: the last calls, in order, of the dispatcher that ended the payment; those of others are not known.
+    """
+
+    parent: Traceparent
+    attempts: tuple[TracedAttempt, ...] = ()
 
 
 class PaymentAccepted(Struct, frozen=True, tag_field="type", tag="PaymentAccepted", rename="camel", gc=False):
@@ -29,7 +61,8 @@ class PaymentAccepted(Struct, frozen=True, tag_field="type", tag="PaymentAccepte
 class PaymentSettled(Struct, frozen=True, tag_field="type", tag="PaymentSettled", rename="camel", gc=False):
     """Booked by a processor. ``requested_at`` and ``amount_cents`` are what that processor recorded.
 
-    ``booked_at``: when its answer came, on the clock of the dispatcher; null in settlements of before.
+    ``booked_at``: when its answer came, on the clock of the dispatcher; null in settlements of before. ``trace``: only
+    of a payment that came with a traceparent.
     """
 
     id: Id
@@ -40,10 +73,11 @@ class PaymentSettled(Struct, frozen=True, tag_field="type", tag="PaymentSettled"
     payment_seq: Sequence
     booked_at: Instant | None = None
     v: Literal[1] = 1
+    trace: Trace | UnsetType = UNSET
 
 
 class PaymentRefused(Struct, frozen=True, tag_field="type", tag="PaymentRefused", rename="camel", gc=False):
-    """Turned down for good by a processor; nothing was charged."""
+    """Turned down for good by a processor; nothing was charged. ``trace``: as of PaymentSettled."""
 
     id: Id
     amount_cents: AmountCents
@@ -52,6 +86,7 @@ class PaymentRefused(Struct, frozen=True, tag_field="type", tag="PaymentRefused"
     accepted_at: Instant
     payment_seq: Sequence
     v: Literal[1] = 1
+    trace: Trace | UnsetType = UNSET
 
 
 class PaymentReleased(Struct, frozen=True, tag_field="type", tag="PaymentReleased", rename="camel", gc=False):

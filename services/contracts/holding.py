@@ -8,12 +8,11 @@ from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct, json
 
-from services.contracts.events import Id, Instant, NotAnEventError
+from services.contracts.events import Id, Instant, NotAnEventError, Word
 
 LIMIT_MAX = 500  # of one answer: 250 KB of the megabyte that the server takes
 
 T = TypeVar("T")
-Word = Literal["booked", "notBooked", "refused", "unknown"]
 
 
 class HoldingAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):

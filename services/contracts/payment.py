@@ -8,8 +8,9 @@ from services.contracts.money import Cents
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One accepted payment; ``correlation_id`` is a lower-case UUID with hyphens."""
+    """One accepted payment; ``correlation_id`` is a lower-case UUID with hyphens, ``traceparent`` what came with it."""
 
     correlation_id: str
     amount_cents: Cents
     accepted_at: datetime
+    traceparent: str | None = None

@@ -96,11 +96,13 @@ class Ingress:
         self._clock = clock
         self._amount_max = amount_max
 
-    async def accept(self, body: bytes) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
-        """Have a payment stored, once."""
+    async def accept(
+        self, body: bytes, traceparent: str | None = None
+    ) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
+        """Have a payment stored, once; one that is stored already keeps the ``traceparent`` that it has."""
         match admit(body, self._amount_max):
             case Admitted(payment_id, amount_cents):
-                return await self._store(Payment(payment_id, amount_cents, self._clock()))
+                return await self._store(Payment(payment_id, amount_cents, self._clock(), traceparent))
             case Rejected() as rejected:
                 return rejected
             case never:

@@ -5,16 +5,17 @@ from typing import NamedTuple
 from services.bus.connection import Bus, BusAwayError
 from services.bus.lookup import first_of_leader, last_of_leader
 from services.bus.stored_message import StoredMessage
-from services.contracts import subjects
+from services.contracts import subjects, traceparent
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
 
 
 class AcceptedRecord(NamedTuple):
-    """A payment as PAYMENTS holds it, at a sequence."""
+    """A payment as PAYMENTS holds it, at a sequence, with the traceparent that it came with."""
 
     event: PaymentAccepted
     seq: int
+    traceparent: str | None = None
 
 
 class PaymentRecords:
@@ -50,6 +51,8 @@ class PaymentRecords:
 
 def _record_of(found: StoredMessage) -> AcceptedRecord:
     try:
-        return AcceptedRecord(decode_accepted(found.data), found.seq)
+        event = decode_accepted(found.data)
     except NotAnEventError as error:
         raise UnreadableRecordError(subjects.PAYMENTS, found.seq, str(error)) from error
+    header = found.headers.get(traceparent.NAME)
+    return AcceptedRecord(event, found.seq, header and traceparent.read_traceparent([header]))

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 
 
 class Spoken(ABC):
-    """One processor."""
+    """One processor; ``head`` is that of the request it is answering."""
+
+    head = b""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Speak one request per connection."""
@@ -17,7 +19,9 @@ class Spoken(ABC):
                 (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
             )
             method, path = head.split(b" ", 2)[:2]
-            answer = self.answer(method, path.decode(), await reader.readexactly(length))
+            body = await reader.readexactly(length)
+            self.head = head
+            answer = self.answer(method, path.decode(), body)
             if answer is None:
                 await self.silence(reader)
             async for piece in _pieces(answer):

@@ -29,7 +29,7 @@ class ReleaseRecords:
     async def accepted(self, payment_id: str) -> Waiting | None:
         """Return it as it waits in PAYMENTS."""
         found = await self._payments.find(payment_id)
-        return None if found is None else Waiting(*found)
+        return None if found is None else Waiting(found.event, found.seq)
 
     async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Return its newest settlement."""

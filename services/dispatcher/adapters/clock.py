@@ -23,6 +23,10 @@ class SystemClock:
         """Return a random number from 0 to 1."""
         return random.random()  # noqa: S311  # spreads retries; nothing is kept secret by it
 
+    def span_id(self) -> str:
+        """Return a new random id of a span, 16 hexadecimal digits and never only zeros."""
+        return f"{random.getrandbits(64) or 1:016x}"  # must be unique, and may be guessed
+
     async def sleep_ms(self, ms: float) -> None:
         """Wait."""
         await asyncio.sleep(ms / 1000)

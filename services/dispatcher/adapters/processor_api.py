@@ -118,8 +118,12 @@ class ProcessorApi:
         self._post_begins = b"POST %b %bContent-Type: application/json\r\ncontent-length: " % (target, host)
         self._get_begins, self._get_ends = b"GET %b/" % target, b" %b\r\n" % host
 
-    async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
+    async def charge(
+        self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
+    ) -> Outcome:
         """Ask for one charge, and look it up where the reply does not say what became of it.
+
+        ``traceparent``, a valid one, is sent as that header.
 
         Returns:
             Booked: charged; `recorded` is set where the look-up says so.
@@ -127,7 +131,7 @@ class ProcessorApi:
             Refused: not charged, and will not be.
             Unknown: perhaps charged, perhaps later: only this processor may be asked again.
         """
-        reply = await self._post(payment_id, amount_cents, requested_at)
+        reply = await self._post(payment_id, amount_cents, requested_at, traceparent)
         outcome = outcome_of(reply)
         if isinstance(outcome, AskProcessor):
             answer = cast("Answer", reply)  # without an answer there is nothing to ask about
@@ -162,11 +166,15 @@ class ProcessorApi:
             return HealthUnread(self._told(error))
         return Health(said.failing, said.min_response_time)
 
-    async def _post(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Reply:
+    async def _post(self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None) -> Reply:
         content = orjson.dumps(
             {"correlationId": payment_id, "amount": amount_of(amount_cents), "requestedAt": text_of(requested_at)}
         )
-        wire = b"%b%d\r\n\r\n%b" % (self._post_begins, len(content), content)
+        if traceparent is None:
+            wire = b"%b%d\r\n\r\n%b" % (self._post_begins, len(content), content)
+        else:
+            head = (self._post_begins, len(content), traceparent.encode())
+            wire = b"%b%d\r\ntraceparent: %b\r\n\r\n%b" % (*head, content)
         try:
             answer = await self._transport.exchange(self._origin, wire, self._call_timeout_s)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

@@ -106,5 +106,5 @@ def _under_way(payment: InHand) -> AttemptMade | None:
 
 
 def _made(attempted: Attempted) -> AttemptMade:
-    requested_at, processor, took_ms, outcome, detail = attempted
+    requested_at, processor, took_ms, outcome, detail, _ = attempted
     return AttemptMade(requested_at, processor, round(took_ms, 1), outcome, detail)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, assert_never
 
-from services.contracts.holding import Word
+from services.contracts.events import Word
 from services.contracts.money import Cents
 from services.dispatcher.core.outcome import Booked, NotBooked, Outcome, Refused, Unknown
 
@@ -13,13 +13,17 @@ DETAIL_CHARS_MAX = 200
 
 
 class Attempted(NamedTuple):
-    """One call that ended: when it was sent where, how long it took, what came of it, and the processor's words."""
+    """One call that ended: when it was sent where, how long it took, what came of it, and the processor's words.
+
+    ``span_id``: what it was sent as, of a payment that belongs to a trace.
+    """
 
     requested_at: datetime
     processor: str
     took_ms: float
     outcome: Word
     detail: str
+    span_id: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +36,7 @@ class InHand:
         line: the sequence in ASSIGNMENTS of this process's own line; 0: it has none.
         generation: of a processor, the only one that it may be sent to; empty while it may be routed to any.
         in_doubt: it was in other hands, or an attempt ended Unknown: it stays where it is until that one tells.
+        traceparent: what it came with; None: it belongs to no trace.
     """
 
     id: str
@@ -47,6 +52,12 @@ class InHand:
     call: tuple[str, int] | None = None  # the latest one's generation and token
     sent_at: datetime | None = None  # of the call that is under way
     attempted: list[Attempted] = field(default_factory=list)  # the newest calls that ended, oldest first
+    traceparent: str | None = None
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What a log line about it says of it: its id, and its traceparent if it has one."""
+        return {"id": self.id} if self.traceparent is None else {"id": self.id, "traceparent": self.traceparent}
 
     def note(self, attempted: Attempted) -> None:
         """Keep what came of a call."""
@@ -69,7 +80,9 @@ class Head(NamedTuple):
     stored_ms: float
 
 
-def attempted(requested_at: datetime, processor: str, took_ms: float, outcome: Outcome) -> Attempted:
+def attempted(
+    requested_at: datetime, processor: str, took_ms: float, outcome: Outcome, span_id: str | None = None
+) -> Attempted:
     """Return what is kept of a call that ended."""
     word: Word
     detail = ""
@@ -84,4 +97,4 @@ def attempted(requested_at: datetime, processor: str, took_ms: float, outcome: O
             word = "unknown"
         case _:
             assert_never(outcome)
-    return Attempted(requested_at, processor, took_ms, word, detail[:DETAIL_CHARS_MAX])
+    return Attempted(requested_at, processor, took_ms, word, detail[:DETAIL_CHARS_MAX], span_id)

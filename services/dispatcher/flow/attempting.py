@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from services.contracts.assignments import processor_of
+from services.contracts.traceparent import child_of
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand, Start, attempted
 from services.dispatcher.core.outcome import Booked, Found, NotBooked, Outcome, Refused, Unknown
@@ -100,9 +101,10 @@ class Attempting:
         requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
         token = evidence.sent(begun_ms)
         payment.call, payment.sent_at = (generation, token), requested_at
-        outcome = await self._processors[generation].charge(payment.id, payment.amount_cents, requested_at)
+        span_id, traceparent = self._span(payment)
+        outcome = await self._processors[generation].charge(payment.id, payment.amount_cents, requested_at, traceparent)
         now_ms, payment.sent_at = self._clock.now_ms(), None
-        payment.note(attempted(requested_at, processor, now_ms - begun_ms, outcome))
+        payment.note(attempted(requested_at, processor, now_ms - begun_ms, outcome, span_id))
         self._tally.ended(processor, outcome, now_ms - begun_ms)
         self._note(outcome, generation, token, now_ms)
         self._stories.changed()
@@ -116,7 +118,7 @@ class Attempting:
                         payment, processor, recorded or self._settling.recorded(payment, requested_at)
                     )
             case NotBooked(detail):
-                log.debug("payment.not_booked", extra={"id": payment.id, "processor": processor, "detail": detail})
+                log.debug("payment.not_booked", extra={**payment.log_fields, "processor": processor, "detail": detail})
                 if outcome.misconfigured:
                     self._gathered.tell(logging.ERROR, "processor.misconfigured", processor, detail=detail)
                 await self._not_booked(payment, generation)
@@ -126,6 +128,13 @@ class Attempting:
                 self._unknown(payment, generation, detail)
             case _:
                 assert_never(outcome)
+
+    def _span(self, payment: InHand) -> tuple[str, str] | tuple[None, None]:
+        """Return the attempt's own span and the header that says so; nothing of both for a payment of no trace."""
+        if payment.traceparent is None:
+            return None, None
+        span_id = self._clock.span_id()
+        return span_id, child_of(payment.traceparent, span_id)
 
     def _note(self, outcome: Outcome, generation: str, token: int, now_ms: float) -> None:
         """Take what came of a call as evidence about the processor."""
@@ -195,7 +204,7 @@ class Attempting:
         if not self._may_move(payment):
             # Another attempt may have charged all the same: only a booking ends this, or an operator.
             name = processor_of(generation)
-            self._gathered.tell(logging.ERROR, "payment.refused_in_doubt", name, id=payment.id, detail=detail)
+            self._gathered.tell(logging.ERROR, "payment.refused_in_doubt", name, **payment.log_fields, detail=detail)
             self._tally.happened("refused_in_doubt")
             self._resend(payment)
             return
@@ -219,7 +228,8 @@ class Attempting:
 
     def _unknown(self, payment: InHand, generation: str, detail: str) -> None:
         self._tally.happened("unknown")
-        self._gathered.tell(logging.WARNING, "payment.unknown", processor_of(generation), id=payment.id, detail=detail)
+        name = processor_of(generation)
+        self._gathered.tell(logging.WARNING, "payment.unknown", name, **payment.log_fields, detail=detail)
         payment.in_doubt = True
         self._resend(payment)
 

@@ -54,7 +54,8 @@ class Clearing:
             answers = await asyncio.gather(*[processor.look_up(payment.id) for processor in asked.values()])
         match concluded(zip(asked, answers, strict=True)):
             case (generation, found):
-                self._gathered.tell(logging.WARNING, "payment.found_booked", processor_of(generation), id=payment.id)
+                name = processor_of(generation)
+                self._gathered.tell(logging.WARNING, "payment.found_booked", name, **payment.log_fields)
                 self._tally.happened("found_booked")
                 await self._settling.booked(payment, processor_of(generation), found)
                 return False
@@ -64,7 +65,7 @@ class Clearing:
             case "absent":
                 await self._settling.let_go(payment, counts_in_s + AGAIN_MARGIN_S)
             case "unanswered":
-                self._gathered.tell(logging.WARNING, "payment.doubtful", id=payment.id)
+                self._gathered.tell(logging.WARNING, "payment.doubtful", **payment.log_fields)
                 self._tally.happened("doubtful")
                 await self._settling.let_go(payment, max(AGAIN_AFTER_S, counts_in_s))
         return False

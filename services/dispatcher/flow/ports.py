@@ -23,6 +23,8 @@ class Delivery(Protocol):
     def data(self) -> bytes: ...  # noqa: D102
     @property
     def handle(self) -> str: ...  # noqa: D102
+    @property
+    def traceparent(self) -> str | None: ...  # noqa: D102
 
 
 class Queue(Protocol):
@@ -81,8 +83,10 @@ class Assignments(Protocol):
 class Processor(Protocol):
     """One processor. Neither raises for anything that a processor does."""
 
-    async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
-        """Make one attempt."""
+    async def charge(
+        self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
+    ) -> Outcome:
+        """Make one attempt; ``traceparent`` is sent with it."""
 
     async def look_up(self, payment_id: str) -> Lookup:
         """Ask whether it is booked there."""
@@ -99,6 +103,9 @@ class Clock(Protocol):
 
     def jitter(self) -> float:
         """Return a random number from 0 to 1."""
+
+    def span_id(self) -> str:
+        """Return a new random id of a span, 16 hexadecimal digits."""
 
     async def sleep_ms(self, ms: float) -> None:
         """Wait."""

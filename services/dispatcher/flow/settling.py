@@ -11,6 +11,7 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Found
 from services.dispatcher.core.pace import backoff_ms
 from services.dispatcher.core.tally import Tally
+from services.dispatcher.core.traced import trace_of
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Queue, Settlements
@@ -66,6 +67,7 @@ class Settling:
             accepted_at=payment.accepted_at,
             payment_seq=payment.seq,
             booked_at=booked_at,
+            trace=trace_of(payment),
         )
         storing = asyncio.get_running_loop().create_future()
         self._storing.add(storing)
@@ -79,7 +81,7 @@ class Settling:
 
     async def record_refusal(self, payment: InHand, processor: str, detail: str) -> None:
         """Record a refusal whose line counts in the log."""
-        self._gathered.tell(logging.WARNING, "payment.refused", processor, id=payment.id, detail=detail)
+        self._gathered.tell(logging.WARNING, "payment.refused", processor, **payment.log_fields, detail=detail)
         event = PaymentRefused(
             id=payment.id,
             amount_cents=payment.amount_cents,
@@ -87,6 +89,7 @@ class Settling:
             detail=detail,
             accepted_at=payment.accepted_at,
             payment_seq=payment.seq,
+            trace=trace_of(payment),
         )
         await self._store(event)
         await self._end(payment, f"refused.{processor}")
@@ -126,5 +129,5 @@ class Settling:
         if recorded_cents == payment.amount_cents:
             return
         fields = {"accepted_cents": payment.amount_cents, "recorded_cents": recorded_cents}
-        self._gathered.tell(logging.ERROR, "payment.amount_differs", processor, id=payment.id, **fields)
+        self._gathered.tell(logging.ERROR, "payment.amount_differs", processor, **payment.log_fields, **fields)
         self._tally.happened("amount_differs")

@@ -52,7 +52,7 @@ class Stories:
         if task.cancelled() or task.exception() is None:
             return
         # A bug. Unacked and no longer in hand, the payment comes again, as one that was in other hands.
-        log.critical("payment.failed", exc_info=task.exception(), extra={"id": payment.id if payment else None})
+        log.critical("payment.failed", exc_info=task.exception(), extra=payment.log_fields if payment else {"id": None})
         self._tally.happened("bug")
         if payment is not None:
             self._traffic.forget(payment)

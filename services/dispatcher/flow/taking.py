@@ -13,6 +13,7 @@ from services.contracts.assignments import processor_of
 from services.contracts.away import deed_for
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
 from services.contracts.stamp import micros_of
+from services.contracts.traceparent import read_traceparent
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.in_hand import InHand
@@ -110,6 +111,8 @@ class Taking:
             seq=delivery.seq,
             handles={delivery.seq: delivery.handle},
         )
+        if delivery.traceparent is not None:
+            payment.traceparent = read_traceparent([delivery.traceparent])
         view = self._log.view(event.id)
         if is_doubtful(self._store.doubt, delivery.seq, view):
             self._traffic.take(payment)
@@ -147,7 +150,9 @@ class Taking:
             return
         if view.generation not in self._traffic.generations:
             name = processor_of(view.generation)
-            self._gathered.tell(logging.ERROR, "payment.assigned_elsewhere", name, id=payment.id, to=view.generation)
+            self._gathered.tell(
+                logging.ERROR, "payment.assigned_elsewhere", name, **payment.log_fields, to=view.generation
+            )
             self._tally.happened("assigned_elsewhere")
             self._give_all_back(payment, UNREADABLE_AGAIN_AFTER_S)
             return

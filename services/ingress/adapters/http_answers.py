@@ -109,6 +109,7 @@ def standing_document(found: Standing) -> dict[str, object]:
         "acceptedAt": text_of(found.accepted_at),
         "bookedAt": found.booked_at and text_of(found.booked_at),
         "detail": found.detail,
+        "traceparent": found.traceparent,
     }
     known = {name: value for name, value in fields.items() if value is not None}
     return known | {"waitingFor": _waiting_for(found.waiting_for)} if found.status == "accepted" else known

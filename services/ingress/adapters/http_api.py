@@ -8,6 +8,7 @@ from typing import Any, Protocol, assert_never
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
+from services.contracts import traceparent
 from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
@@ -30,7 +31,9 @@ NO_TOTALS = Totals(0, 0)
 class Story(Protocol):
     """What this adapter has done for its callers."""
 
-    async def accept(self, body: bytes) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
+    async def accept(
+        self, body: bytes, traceparent: str | None = None
+    ) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
         """Have a payment stored, once."""
 
     async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
@@ -105,11 +108,13 @@ class _Routes:
     async def post_payment(self, request: Request) -> HTTPResponse:
         headers = request.headers
         refused = media_type_refused(headers.get("content-type"), headers.get("content-encoding"))
-        return await self.pay(request.body) if refused is None else say.negative(refused)
+        if refused is not None:
+            return say.negative(refused)
+        return await self.pay(request.body, traceparent.read_traceparent(headers.getall(traceparent.NAME, [])))
 
-    async def pay(self, body: bytes) -> HTTPResponse:
+    async def pay(self, body: bytes, parent: str | None = None) -> HTTPResponse:
         begun_s = perf_counter()
-        answer = await self._story.accept(body)
+        answer = await self._story.accept(body, parent)
         self._meter.answered(answer, (perf_counter() - begun_s) * 1000)
         match answer:
             case Accepted(payment_id):

@@ -13,7 +13,7 @@ from services.bus.publish import Away, Conflict, Duplicate, Full, store
 from services.bus.publish import Stored as BusStored
 from services.bus.state import stream_state
 from services.bus.streams import StreamLimits
-from services.contracts import subjects
+from services.contracts import subjects, traceparent
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.durations import Durations
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, SettlementsCleared, encode
@@ -32,7 +32,7 @@ STORE_WITHIN_S = 1.0
 NOT_STORED_FOR_S = 10.0
 # Anybody may ask for readiness, as often as they like: whatever is found holds for all who ask within so long.
 TROUBLE_HOLDS_S = 0.5
-SETTLEMENT_BYTES = 1024  # more than any takes
+SETTLEMENT_BYTES = 8192  # more than any takes, with all the attempts of its trace
 # More than the page that the file's last one may have left: what fits in there is stored also on a full disk.
 TRIAL = bytes(16_384)
 
@@ -108,6 +108,7 @@ class JetStreamPayments:
             message_id=payment_id,
             expected_last=0,
             timeout_s=STORE_WITHIN_S,
+            more_headers={traceparent.NAME: payment.traceparent} if payment.traceparent else None,
         )
         self.store_took.add((perf_counter() - begun_s) * 1000)
         match result:
@@ -142,7 +143,8 @@ class JetStreamPayments:
         if found is None:
             return Missing()
         event = found.event
-        return Standing(event.id, "accepted", event.amount_cents, event.accepted_at)
+        parent = found.traceparent
+        return Standing(event.id, "accepted", event.amount_cents, event.accepted_at, traceparent=parent)
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in SETTLEMENTS, whichever processor it was."""
@@ -206,6 +208,7 @@ class JetStreamPayments:
 
 
 def _standing(event: PaymentSettled | PaymentRefused) -> Standing:
+    parent = event.trace.parent if event.trace else None
     match event:
         case PaymentSettled():
             return Standing(
@@ -216,6 +219,7 @@ def _standing(event: PaymentSettled | PaymentRefused) -> Standing:
                 processor=event.processor,
                 requested_at=event.requested_at,
                 booked_at=event.booked_at,
+                traceparent=parent,
             )
         case PaymentRefused():
             return Standing(
@@ -225,6 +229,7 @@ def _standing(event: PaymentSettled | PaymentRefused) -> Standing:
                 event.accepted_at,
                 processor=event.processor,
                 detail=event.detail,
+                traceparent=parent,
             )
         case never:
             assert_never(never)

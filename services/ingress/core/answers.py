@@ -60,7 +60,8 @@ class WaitingFor:
 class Standing:
     """How a payment stands, by the newest event about it; None where that event does not say.
 
-    ``waiting_for`` is for an accepted one alone: None where no dispatcher has it, or none says.
+    ``waiting_for`` is for an accepted one alone: None where no dispatcher has it, or none says. ``traceparent``: the
+    header that it came with, None where there was none.
     """
 
     payment_id: str
@@ -72,6 +73,7 @@ class Standing:
     booked_at: datetime | None = None
     detail: str | None = None
     waiting_for: WaitingFor | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

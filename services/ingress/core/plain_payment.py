@@ -12,7 +12,7 @@ _FIRST_LINE = b"POST /payments HTTP/1.1\r\n"
 _LENGTH = b"\r\ncontent-length:"
 # Headers that change how the rest is to be read or answered.
 _SPECIAL = (
-    *(b"\r\ntransfer-encoding", b"\r\nconnection", b"\r\nexpect", b"\r\nupgrade"),
+    *(b"\r\ntra", b"\r\nconnection", b"\r\nexpect", b"\r\nupgrade"),  # transfer-encoding, trailer, traceparent
     b"\r\ncontent-encoding",
     # A browser's: who has it sent is for the framework's way to find out.
     *(b"\r\ncookie", b"\r\norigin", b"\r\nsec-fetch-"),

@@ -17,7 +17,7 @@ from services.bus.message import Message
 from services.bus.publish import Stored, store
 from services.bus.state import stream_state
 from services.contracts import holding, subjects
-from services.contracts.events import PaymentRefused, PaymentSettled, decode_accepted, encode
+from services.contracts.events import PaymentRefused, PaymentSettled, Trace, decode_accepted, encode
 from services.contracts.holding import Holding
 from services.contracts.money import Cents
 from tests.integration.ingress.ingress_process import IngressProcess, new_id, payment
@@ -25,6 +25,7 @@ from tests.nats_server import NatsServer
 
 REQUESTED_AT = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
 ACCEPTED_AT = datetime(2025, 7, 15, 12, 34, 56, tzinfo=UTC)
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 async def _leave_the_queue(bus: Bus, payment_id: str) -> int:
@@ -62,6 +63,45 @@ async def test_accepted_payment_is_in_the_stream_when_the_answer_is_there(bus: B
     assert found is not None
     event = decode_accepted(found.data)
     assert (event.id, event.amount_cents) == (payment_id, 1990)
+
+
+async def test_a_traceparent_travels_with_the_payment(bus: Bus, http: httpx.AsyncClient) -> None:
+    """It is a header of the message, and of how the payment stands; so it is once the payment is settled."""
+    payment_id = new_id()
+    await http.post("/payments", json=payment(payment_id), headers={"TraceParent": TRACEPARENT})
+    found = await last_for(bus, subjects.PAYMENTS, subjects.accepted(payment_id))
+    assert found is not None
+    assert found.headers["traceparent"] == TRACEPARENT
+    assert (await http.get(f"/payments/{payment_id}")).json()["traceparent"] == TRACEPARENT
+    seq = await _leave_the_queue(bus, payment_id)
+    event = PaymentSettled(payment_id, Cents(1990), "fallback", REQUESTED_AT, ACCEPTED_AT, seq)
+    data = encode(replace(event, trace=Trace(TRACEPARENT)))
+    assert isinstance(await store(bus, subjects.SETTLEMENTS, subjects.settled("fallback", payment_id), data), Stored)
+    settled = (await http.get(f"/payments/{payment_id}")).json()
+    assert (settled["status"], settled["traceparent"]) == ("settled", TRACEPARENT)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("traceparent", "00-not-valid-01")],
+        [("traceparent", TRACEPARENT), ("traceparent", TRACEPARENT)],
+        [("traceparent", TRACEPARENT.upper())],
+    ],
+    ids=["none", "not valid", "twice", "in capitals"],
+)
+async def test_a_traceparent_that_is_not_valid_is_none(
+    bus: Bus, http: httpx.AsyncClient, headers: list[tuple[str, str]]
+) -> None:
+    """The payment is accepted all the same, and has no trace."""
+    payment_id = new_id()
+    answer = await http.post("/payments", json=payment(payment_id), headers=headers)
+    assert answer.status_code == 202
+    found = await last_for(bus, subjects.PAYMENTS, subjects.accepted(payment_id))
+    assert found is not None
+    assert "traceparent" not in found.headers
+    assert "traceparent" not in (await http.get(f"/payments/{payment_id}")).json()
 
 
 async def test_repetition_is_answered_and_stored_once(bus: Bus, http: httpx.AsyncClient) -> None:

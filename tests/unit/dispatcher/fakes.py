@@ -47,6 +47,7 @@ class Delivered:
     handle: str = "handle"
     data: bytes = encode(PaymentAccepted(ID, Cents(1990), NOON))
     pending: int = 0
+    traceparent: str | None = None
 
 
 class FakeClock:
@@ -55,6 +56,7 @@ class FakeClock:
     def __init__(self) -> None:
         self.ms = 1_000_000.0
         self.slept = 0
+        self.spans = 0
 
     def now_ms(self) -> float:
         """Return the time of the calls."""
@@ -67,6 +69,11 @@ class FakeClock:
     def jitter(self) -> float:
         """Return what chance always gives here."""
         return 1.0
+
+    def span_id(self) -> str:
+        """Return one after the other."""
+        self.spans += 1
+        return f"{self.spans:016x}"
 
     async def sleep_ms(self, ms: float) -> None:
         """Let the time pass."""
@@ -219,12 +226,16 @@ class FakeProcessor:
     outcomes: deque[Outcome | Exception] = field(default_factory=deque)
     lookups: deque[Lookup] = field(default_factory=deque)
     stamps: list[datetime] = field(default_factory=list)
+    traceparents: list[str | None] = field(default_factory=list)
     gate: asyncio.Event | None = None
 
-    async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
+    async def charge(
+        self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
+    ) -> Outcome:
         """Note the call, and give the next outcome."""
         self.noted.append(f"charge {self.name}")
         self.stamps.append(requested_at)
+        self.traceparents.append(traceparent)
         if self.gate is not None:
             await self.gate.wait()
         self.clock.ms += 10

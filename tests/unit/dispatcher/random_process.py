@@ -72,7 +72,9 @@ class Hands:
         await self._living()
         await self._world.delete(at)
 
-    async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
+    async def charge(
+        self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
+    ) -> Outcome:
         """Send a POST."""
         await self._living()
         try:

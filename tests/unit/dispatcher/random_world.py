@@ -76,7 +76,9 @@ class Processor:
     book: dict[str, Found] = field(default_factory=dict)
     flights: list[Flight] = field(default_factory=list)
 
-    async def charge(self, payment_id: str, amount_cents: int, requested_at: datetime) -> Outcome:
+    async def charge(
+        self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
+    ) -> Outcome:
         """Take a POST as the mood has it."""
         flight = Flight(self, payment_id, Found(Cents(amount_cents), requested_at))
         if self.mood != "slow":

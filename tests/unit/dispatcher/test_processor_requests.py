@@ -56,6 +56,19 @@ async def test_requests_byte_for_byte(
     ]
 
 
+async def test_an_attempt_of_a_trace_says_so() -> None:
+    """One header more, on the charge alone."""
+    recorder = Recorder()
+    api = ProcessorApi("http://processor", recorder, call_timeout_s=10.0, health_timeout_s=2.0)
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    await api.charge(ID, 1990, NOW, traceparent)
+    (_, post, _), (_, get, _) = recorder.given
+    head = b"Content-Type: application/json\r\ncontent-length: %d\r\ntraceparent: %b\r\n\r\n"
+    head %= len(BODY), traceparent.encode()
+    assert post == b"POST /payments HTTP/1.1\r\nHost: processor\r\n%b%b" % (head, BODY)
+    assert b"traceparent" not in get
+
+
 def test_https_is_never_spoken_to_whoever_is_there() -> None:
     """What verifies the other end must be said."""
     with pytest.raises(ValueError, match="nothing verifies who is at"):

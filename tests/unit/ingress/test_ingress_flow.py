@@ -95,6 +95,14 @@ async def test_stored_is_accepted() -> None:
     assert ports.looks == []
 
 
+async def test_a_traceparent_is_stored_with_its_payment() -> None:
+    """It came with the payment, and goes on with it."""
+    ports = Ports(Stored())
+    await _ingress(ports).accept(BODY, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    (payment,) = ports.payments
+    assert payment.traceparent == "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
 async def test_rejected_is_not_stored() -> None:
     """What is no payment never reaches the stream."""
     ports = Ports(Stored())

@@ -80,6 +80,7 @@ def test_part_of_one_is_none(length: int) -> None:
         LINE + LENGTH + b"Cookie: tarifa_key=a\r\n\r\n" + BODY,
         LINE + LENGTH + b"Origin: http://elsewhere\r\n\r\n" + BODY,
         LINE + LENGTH + b"Sec-Fetch-Site: cross-site\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n" + BODY,
         LINE + LENGTH + b"no header\r\n\r\n" + BODY,
         LINE + LENGTH + b" folded: header\r\n\r\n" + BODY,
         LINE + LENGTH + b": nameless\r\n\r\n" + BODY,

@@ -1,0 +1,115 @@
+"""The story of an export: finished payments read in the order of SETTLEMENTS, and their spans given away in batches.
+
+Nothing is read ahead: memory is bounded by one batch. What was given away is counted only once it was taken, so that
+whoever goes on after ``exported_to`` leaves nothing out; what is given twice has the same ids.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.audit.core.spans import Span, spans_of
+from services.contracts.events import (
+    NotAnEventError,
+    PaymentRefused,
+    PaymentSettled,
+    decode_settlement,
+)
+from services.contracts.traceparent import is_sampled
+
+SPANS_AT_ONCE = 512
+
+
+class Settlements(Protocol):
+    """SETTLEMENTS, from a sequence on."""
+
+    async def read(self, first: int) -> Sequence[tuple[int, bytes]]:
+        """Return the next messages with their sequences, some hundreds at most; none: there are no more now.
+
+        Raises:
+            BusAwayError: no complete answer; ask again later.
+        """
+
+
+class Receiver(Protocol):
+    """What takes the spans."""
+
+    async def give(self, spans: Sequence[Span]) -> int:
+        """Give spans away; return how many of them were refused for good.
+
+        Raises:
+            NotTakenError: they were not taken, after several tries.
+        """
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was exported.
+
+    Args:
+        exported_to: the sequence in SETTLEMENTS up to which all has been given away.
+        payments, spans: how many.
+        refused: spans that the receiver will not have.
+        unsampled: payments whose caller does not record the trace.
+        unreadable: messages that are no event known here.
+    """
+
+    exported_to: int
+    payments: int = 0
+    spans: int = 0
+    refused: int = 0
+    unsampled: int = 0
+    unreadable: int = 0
+
+
+class ExportingTraces:
+    """Exports what is finished; ``done`` is the account of it, ``at`` is called with the sequence that was reached."""
+
+    def __init__(self, settlements: Settlements, receiver: Receiver, after: int, at: Callable[[int], None]) -> None:
+        self._settlements = settlements
+        self._receiver = receiver
+        self._at = at
+        self._read_to = after
+        self._spans: list[Span] = []
+        self._payments = 0  # whose spans these are
+        self.done = Exported(after)
+
+    async def run(self) -> None:
+        """Export all that is there now.
+
+        Raises:
+            BusAwayError: as of Settlements.
+            NotTakenError: as of Receiver.
+        """
+        while messages := await self._settlements.read(self._read_to + 1):
+            for seq, data in messages:
+                self._take(data)
+                self._read_to = seq
+                if len(self._spans) >= SPANS_AT_ONCE:
+                    await self._give()
+            if not self._spans:
+                self.done.exported_to = self._read_to
+            self._at(self._read_to)
+        await self._give()
+
+    def _take(self, data: bytes) -> None:
+        try:
+            event = decode_settlement(data)
+        except NotAnEventError:
+            self.done.unreadable += 1
+            return
+        if not isinstance(event, PaymentSettled | PaymentRefused) or not event.trace:
+            return
+        if not is_sampled(event.trace.parent):
+            self.done.unsampled += 1
+            return
+        self._spans += spans_of(event, event.trace)
+        self._payments += 1
+
+    async def _give(self) -> None:
+        if self._spans:
+            self.done.refused += await self._receiver.give(self._spans)
+            self.done.spans += len(self._spans)
+            self.done.payments += self._payments
+            self._spans, self._payments = [], 0
+        self.done.exported_to = self._read_to
