@@ -15,6 +15,7 @@ from benchmarks import (
     payment_cost,
     replicas,
     scale,
+    statement_large,
     sync,
 )
 
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "ledger_book": ledger_book.run,
     "ledger_restart": ledger_restart.run,
     "ledger_large": ledger_large.run,
+    "statement_large": statement_large.run,
 }
 
 

@@ -28,8 +28,8 @@ AMOUNT_CENTS_MAX = 100_000
 class SettledPayments:
     """Makes settlements, stores them, and remembers stamps and cents of each processor."""
 
-    def __init__(self) -> None:
-        self.processors = ("default", "fallback")
+    def __init__(self, *processors: str) -> None:
+        self.processors = processors or ("default", "fallback")
         self._choice = random.Random(1)  # noqa: S311  # figures of two runs must be of the same data
         self._stored = 0
         self._told = {name: (array("q"), array("q")) for name in self.processors}

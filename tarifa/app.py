@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from services.version import VERSION
-from tarifa.commands import keys, log, pay, payment, programs, summary, traces, watch
+from tarifa.commands import audit, keys, log, pay, payment, programs, summary, traces, watch
 from tarifa.commands.options import FLAG, RUN, USE
 from tarifa.exits import Exit, say_error
 
@@ -68,7 +68,7 @@ app.command("watch", epilog=watch.EXAMPLES, rich_help_panel=USE)(watch.watch_com
 app.command("up", epilog=programs.UP_EXAMPLES, rich_help_panel=RUN)(programs.up)
 app.command("rinha", epilog=programs.RINHA_EXAMPLES, rich_help_panel=RUN)(programs.rinha)
 app.command("chaos", epilog=programs.CHAOS_EXAMPLES, rich_help_panel=RUN)(programs.chaos)
-app.command("audit", epilog=programs.AUDIT_EXAMPLES, rich_help_panel=RUN)(programs.audit)
+app.command("audit", epilog=audit.EXAMPLES, rich_help_panel=RUN)(audit.audit_command)
 app.command("processors", epilog=programs.PROCESSORS_EXAMPLES, rich_help_panel=RUN)(programs.processors)
 app.command("keys", epilog=keys.EXAMPLES, rich_help_panel=RUN)(keys.keys)
 app.command("log", epilog=log.EXAMPLES, rich_help_panel=RUN)(log.log_command)

@@ -1,4 +1,4 @@
-"""``python -m services.audit``: who is introduced to whom."""
+"""``tarifa audit``: who is introduced to whom."""
 
 import asyncio
 import os
@@ -12,17 +12,24 @@ import orjson
 from services.audit.adapters.processor import records_of
 from services.audit.adapters.progress import progress
 from services.audit.adapters.streams import JetStreamStreams
+from services.audit.audit_settings import AuditSettings, audit_settings
 from services.audit.command import connected, run
 from services.audit.core.records import Records
 from services.audit.core.words import document, line, summary_document, summary_lines
 from services.audit.flow.asking import Asking, Pace
 from services.audit.flow.auditing import Auditing
-from services.audit.settings import audit_settings
+from services.audit.statement import compare_statement
 
 
 async def audit() -> int:
     """Audit the period of the command line; findings and summary go to stdout."""
     settings = audit_settings(sys.argv[1:], os.environ, datetime.now(UTC))
+    if settings.statement is not None:
+        return await compare_statement(settings.statement, settings.bus, settings.period, as_json=settings.as_json)
+    return await _ask_processors(settings)
+
+
+async def _ask_processors(settings: AuditSettings) -> int:
     records = Records(settings.period)
     async with (
         connected(settings.bus, "audit") as bus,

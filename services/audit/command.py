@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.audit.settings import say_error
+from services.audit.arguments import say_error
 from services.bus.api import ApiError
 from services.bus.cluster import UnfitServerError
 from services.bus.connection import Bus, BusAwayError, NotAdmittedError
@@ -23,8 +23,15 @@ EXIT_INCOMPLETE = 3
 CONNECT_WITHIN_S = 10.0
 
 
+class IncompleteError(Exception):
+    """The command could not end; the sentence says why, and what to do."""
+
+
 def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run a command and return its exit status: its own, 2 for wrong settings, 3 where it could not end."""
+    """Run a command and return its exit status: its own, 2 for wrong settings, 3 where it could not end.
+
+    Where it was asked for JSON, why it failed is the last document on stdout, ``{"error": slug, "detail": sentence}``.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -32,10 +39,11 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return asyncio.run(command())
     except (SettingError, UnfitServerError, NotAdmittedError) as error:
         return _say(str(error), EXIT_WRONG)
-    except (BusAwayError, AwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
+    except (IncompleteError, BusAwayError, AwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
         return _say(f"not finished: {error}", EXIT_INCOMPLETE)
-    except Exception:
+    except Exception as error:
         logging.getLogger("tarifa.audit").exception("command.failed")
+        say_error("not_finished", f"{type(error).__name__}: {error}")
         return EXIT_INCOMPLETE  # Python's own 1 would say that the work was done
     except KeyboardInterrupt:
         return _say("not finished: stopped", EXIT_INCOMPLETE)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import orjson
 
 from services.audit.adapters.recording import operation_log, os_user
+from services.audit.arguments import say_error
 from services.audit.command import connected, run
 from services.audit.core.roster_words import (
     MEANS,
@@ -23,7 +24,7 @@ from services.audit.core.roster_words import (
     refusal,
     unknown,
 )
-from services.audit.settings import ProcessorsSettings, processors_settings, say_error
+from services.audit.settings import ProcessorsSettings, processors_settings
 from services.contracts.operations import Operation
 from services.contracts.roster import Pause, moved
 from services.records.processors import ProcessorBucket, entries_of

@@ -15,10 +15,11 @@ from services.audit.adapters.operator import OPTION, operator
 from services.audit.adapters.processor import records_of
 from services.audit.adapters.recording import operation_log, os_user
 from services.audit.adapters.release_records import ReleaseRecords
+from services.audit.audit_settings import RATE_DEFAULT
 from services.audit.command import connected, run
 from services.audit.flow.asking import Asking, Pace
 from services.audit.flow.releasing import Releasing
-from services.audit.settings import RATE_DEFAULT, release_settings
+from services.audit.settings import release_settings
 
 EXIT_RELEASED = 0
 EXIT_NOT_RELEASED = 1

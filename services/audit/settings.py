@@ -1,56 +1,23 @@
-"""What an audit and a release are told: the services' environment, and the command line."""
+"""What the operators' commands but the audit are told: the services' environment, and the command line."""
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
-
-import orjson
+from typing import Literal
 
 from services.access.processor_access import ProcessorAccess, processor_access
-from services.audit.core.period import Period
+from services.audit.arguments import CommandLine
+from services.audit.arguments import argument as _argument
 from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
 from services.contracts.length import length_from_text
 from services.contracts.operations import Operation, reason_from_text
 from services.contracts.processor import check_url
 
-RATE_DEFAULT = 50.0
-RATE_MOST = 10_000.0
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-
-T = TypeVar("T")
-
-
-class CommandLine(argparse.ArgumentParser):
-    """Ends the program with 2 where it is wrong; a script that asked for JSON reads why in it."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end."""
-        say_error("usage", message)
-        super().error(message)
-
-
-def say_error(slug: str, detail: str) -> None:
-    """Print what went wrong as a document, if the operator asked for JSON."""
-    if "--json" in sys.argv[1:]:
-        print(orjson.dumps({"error": slug, "detail": detail}).decode(), flush=True)  # noqa: T201  # for a script
-
-
-@dataclass(frozen=True, slots=True)
-class AuditSettings:
-    """``access``: what processors are shown; ``rate``: calls a second to all of them together."""
-
-    bus: BusSettings
-    access: ProcessorAccess
-    period: Period
-    rate: float
-    as_json: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +62,6 @@ class BackupSettings:
     bus: BusSettings
     command: Literal["save", "restore"]
     folder: Path
-
-
-def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime) -> AuditSettings:
-    """Read and check them; a wrong command line ends the program with 2.
-
-    Raises:
-        SettingError: names the variable that is wrong.
-    """
-    parser = CommandLine(
-        prog="python -m services.audit",
-        description="Asks every processor for every payment of a period, and names each difference. Changes nothing.",
-        epilog="Exit status: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete.",
-    )
-    first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
-    how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
-    parser.add_argument(
-        "--from", dest="start", type=_argument(first, how), metavar="STAMP", help="first acceptedAt; no zone is UTC"
-    )
-    parser.add_argument("--to", dest="end", type=_argument(last, how), metavar="STAMP", help="last acceptedAt")
-    parser.add_argument("--last", type=_argument(length_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
-    parser.add_argument("--rate", type=_argument(_rate), default=RATE_DEFAULT, metavar="N", help="calls a second (50)")
-    parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary last")
-    given = parser.parse_args(arguments)
-    if given.last and (given.start or given.end):
-        parser.error("--last is instead of --from and --to")
-    if given.start and given.end and given.start > given.end:
-        parser.error("--from must not be after --to")
-    period = Period(now - given.last) if given.last else Period(given.start, given.end)
-    bus = bus_settings(env)
-    return AuditSettings(bus, processor_access(env, bus.processors), period, given.rate, given.json)
 
 
 def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: str) -> ReleaseSettings:
@@ -232,23 +169,6 @@ def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupS
 def _url(text: str) -> str:
     check_url("it", text)
     return text.rstrip("/")
-
-
-def _argument(read: Callable[[str], T], sentence: str = "") -> Callable[[str], T]:
-    def read_argument(text: str) -> T:
-        try:
-            return read(text)
-        except (ValueError, OverflowError) as error:
-            raise argparse.ArgumentTypeError(f"{sentence}, not {text!r}" if sentence else str(error)) from None
-
-    return read_argument
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate <= RATE_MOST:
-        raise ValueError(f"must be above 0 and at most {RATE_MOST:g} calls a second, not {text}")
-    return rate
 
 
 def _payment_id(text: str) -> str:

@@ -1,16 +1,21 @@
-"""The newest messages of a stream, in one Direct Get after another."""
+"""The messages of a stream, in one Direct Get after another: no consumer is made, so none is left behind."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import orjson
 
 from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for
+from services.bus.lookup import first_from, last_for
 from services.bus.message import Message
 from services.bus.state import stream_state
+from services.bus.stored_message import StoredMessage, of_direct_get
 
-BATCH_MAX = 512  # of one request; the server sends no more than 1,024
+BATCH_MAX = 512  # of one request
+SERVERS_MAX = 1_024  # the server sends no more
 TIMEOUT_S = 5.0
+TRY_AGAIN_AFTER_S = 0.5
+SILENCE_MAX_S = 30.0  # a server that is started again, or an election, takes less
 
 
 async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
@@ -36,8 +41,47 @@ async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
     return found
 
 
-async def _batch(bus: Bus, stream: str, subject: str, seq: int) -> list[Message]:
-    """Return up to BATCH_MAX messages from a sequence on; none: there are no more."""
+async def through(bus: Bus, stream: str, last_seq: int) -> AsyncIterator[list[StoredMessage]]:
+    """Yield a stream's messages in their order, some hundreds at a time, from its first up to a sequence or a few more.
+
+    ``last_seq`` is the last one as the leader has said it. Less than that is yielded only where the messages are gone.
+    While some are worked on, the next are on their way.
+
+    Raises:
+        BusAwayError: for half a minute there was no answer, or only those of replicas that lag.
+    """
+    asking = asyncio.create_task(_next_of(bus, stream, 1, last_seq))
+    try:
+        while messages := await asking:
+            asking = asyncio.create_task(_next_of(bus, stream, messages[-1].seq + 1, last_seq))
+            yield messages
+    finally:
+        asking.cancel()
+
+
+async def _next_of(bus: Bus, stream: str, seq: int, last_seq: int) -> list[StoredMessage]:
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    while seq <= last_seq:
+        away = f"{stream} was read at a replica that lags: up to {seq - 1} of {last_seq}"
+        try:
+            # ">" and not the stream's own pattern: of that the server looks each subject up, 30 times as long.
+            messages = await _batch(bus, stream, ">", seq, SERVERS_MAX)
+            if messages:
+                return [of_direct_get(message, message.headers) for message in messages]
+            after = await first_from(bus, stream, seq, ">")  # by the leader, where there are replicas
+            if after is None or after.seq > last_seq:
+                break
+        except BusAwayError as error:
+            away = str(error)
+        if loop.time() - start_s > SILENCE_MAX_S:
+            raise BusAwayError(away)
+        await asyncio.sleep(TRY_AGAIN_AFTER_S)
+    return []
+
+
+async def _batch(bus: Bus, stream: str, subject: str, seq: int, batch: int = BATCH_MAX) -> list[Message]:
+    """Return up to so many messages from a sequence on; none: there are no more."""
     messages: list[Message] = []
     ended = asyncio.Event()
 
@@ -49,14 +93,14 @@ async def _batch(bus: Bus, stream: str, subject: str, seq: int) -> list[Message]
             messages.append(message)
 
     inbox = bus.client.new_inbox()
-    request = orjson.dumps({"seq": seq, "batch": BATCH_MAX, "next_by_subj": subject})
+    request = orjson.dumps({"seq": seq, "batch": batch, "next_by_subj": subject})
     subscription = await bus.subscribe(inbox, on_message)
     try:
         bus.publish(f"$JS.API.DIRECT.GET.{stream}", request, inbox)
         async with asyncio.timeout(TIMEOUT_S):
             await ended.wait()
     except TimeoutError as error:
-        raise BusAwayError(f"the newest messages of {stream}: {error!r}") from error
+        raise BusAwayError(f"messages of {stream}: {error!r}") from error
     finally:
         await bus.unsubscribe(subscription)
     return messages

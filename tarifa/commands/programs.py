@@ -1,4 +1,4 @@
-"""The commands that become another program of the checkout: up, rinha, chaos, audit, processors; and how they do it.
+"""The commands that become another program of the checkout: up, rinha, chaos, processors; and how they do it.
 
 The very programs that make runs, under this process's id: what they print, their exit codes and what Ctrl-C does to
 them are their own. They run in the checkout, as make has them; a folder is one of where the user is.
@@ -41,13 +41,6 @@ CHAOS_EXAMPLES = """Examples:
 
 Exit codes: 0 nothing lost, doubled or differing, 1 something was,
 2 it could not run."""
-
-AUDIT_EXAMPLES = """Examples:
-  tarifa audit --last 1h
-  tarifa audit --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
-
-NATS_URL, NATS_CREDENTIALS, NATS_CA and PROCESSORS are read from the environment.
-Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
 
 PROCESSORS_EXAMPLES = """Examples:
   tarifa processors
@@ -175,21 +168,6 @@ def chaos(
     words |= {"--nats-nodes": nats_nodes, "--sync": sync, "--dispatchers": dispatchers}
     flags = flags_of({**words, "--keep": keep, "--folder": folder})
     become("sandbox.chaos", flags, {"IN_FLIGHT_MAX": in_flight_max})
-
-
-def audit(
-    *,
-    last: Annotated[Word, typer.Option(metavar="TIME", help="The last 90s, 15m, 1h or 7d.")] = None,
-    start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="First acceptedAt; no zone is UTC.")] = None,
-    stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Last acceptedAt.")] = None,
-    rate: Annotated[Word, typer.Option(metavar="N", help="Calls a second to all processors (50).")] = None,
-    as_json: Annotated[
-        Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line, the summary last.")
-    ] = False,
-) -> None:
-    """Ask every processor for every payment of a period, and name each difference."""
-    flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json}
-    operate("services.audit", flags_of(flags))
 
 
 def processors(

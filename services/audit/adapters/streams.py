@@ -1,78 +1,72 @@
-"""PAYMENTS and SETTLEMENTS read from end to end; nothing is consumed, acked or created in them.
+"""PAYMENTS and SETTLEMENTS read from end to end by Direct Get: nothing is consumed, acked or made in them."""
 
-PAYMENTS is a work queue, on which a second consumer is not allowed: it is read by Direct Get. SETTLEMENTS, which only
-grows, is followed until all that was there has been seen.
-"""
-
-import asyncio
-import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
 
 from services.audit.adapters.progress import Bar, Lines
-from services.audit.core.records import Records
-from services.bus.connection import Bus, BusAwayError
-from services.bus.follow import Follower
+from services.bus.connection import Bus
 from services.bus.state import stream_state
-from services.bus.tail import tail
-from services.bus.work_queue import Delivery
+from services.bus.stored_message import StoredMessage
+from services.bus.tail import through
 from services.contracts import subjects
-from services.contracts.events import NotAnEventError, decode_accepted, decode_settlement
+from services.contracts.events import (
+    NotAnEventError,
+    PaymentAccepted,
+    Settlement,
+    decode_accepted,
+    decode_settlement,
+)
 
-LOOK_EVERY_S = 0.25
-SILENCE_MAX_S = 30.0
+
+class Reader(Protocol):
+    """Collects what the streams say."""
+
+    def take_accepted(self, event: PaymentAccepted) -> None:
+        """Take a message of PAYMENTS."""
+
+    def take_settlement(self, event: Settlement, seq: int) -> None:
+        """Take a message of SETTLEMENTS."""
+
+    def take_unreadable(self, where: str, reason: str) -> None:
+        """Note a message that is no event."""
+
+    def take_missing(self, stream: str, first: int, last: int) -> None:
+        """Note sequences of a stream that loses none, which have no message."""
 
 
+@dataclass(frozen=True, slots=True)
 class JetStreamStreams:
-    """Keeps the flow's port ``Streams``."""
+    """Keeps the flows' port ``Streams``."""
 
-    def __init__(self, bus: Bus, progress: Bar | Lines) -> None:
-        self._bus = bus
-        self._progress = progress
+    bus: Bus
+    progress: Bar | Lines
 
-    async def read_into(self, records: Records) -> None:
+    async def read_into(self, reader: Reader) -> None:
         """Tell all messages, PAYMENTS first."""
-        await self._read_payments(records)
-        await self._read_settlements(records)
-
-    async def _read_payments(self, records: Records) -> None:
-        state = await stream_state(self._bus, subjects.PAYMENTS)
-        self._progress.begin("reading PAYMENTS", state.messages)
-        for data in await tail(self._bus, subjects.PAYMENTS, subjects.PAYMENTS_ALL, state.last_seq + 1):
+        async for message in self._messages(subjects.PAYMENTS, reader, may_lack=True):
             try:
-                records.take_accepted(decode_accepted(data))
+                reader.take_accepted(decode_accepted(message.data))
             except NotAnEventError as error:
-                records.take_unreadable(subjects.PAYMENTS, str(error))
-
-    async def _read_settlements(self, records: Records) -> None:
-        def take(delivery: Delivery) -> None:
-            if delivery.seq > follower.applied_seq + 1:
-                records.take_missing(subjects.SETTLEMENTS, follower.applied_seq + 1, delivery.seq - 1)
+                reader.take_unreadable(subjects.PAYMENTS, str(error))
+        async for message in self._messages(subjects.SETTLEMENTS, reader, may_lack=False):
             try:
-                records.take_settlement(decode_settlement(delivery.data))
+                reader.take_settlement(decode_settlement(message.data), message.seq)
             except NotAnEventError as error:
-                records.take_unreadable(f"{subjects.SETTLEMENTS} {delivery.seq}", str(error))
+                reader.take_unreadable(f"{subjects.SETTLEMENTS} {message.seq}", str(error))
 
-        state = await stream_state(self._bus, subjects.SETTLEMENTS)
-        self._progress.begin("reading SETTLEMENTS", state.last_seq)
-        follower = Follower(self._bus, subjects.SETTLEMENTS, subjects.SETTLEMENTS_ALL, take)
-        following = asyncio.create_task(follower.run())
-        try:
-            await self._until_caught_up(follower, following)
-        finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
-        if state.last_seq > follower.applied_seq:  # a lost tail leaves no gap
-            records.take_missing(subjects.SETTLEMENTS, follower.applied_seq + 1, state.last_seq)
-
-    async def _until_caught_up(self, follower: Follower, following: asyncio.Task[None]) -> None:
-        loop = asyncio.get_running_loop()
-        moved_s, seen = loop.time(), 0
-        while not follower.is_caught_up:
-            await asyncio.wait((following,), timeout=LOOK_EVERY_S)
-            if following.done():
-                return  # it has failed: awaiting it raises why
-            if follower.applied_seq > seen:
-                moved_s, seen = loop.time(), follower.applied_seq
-            elif loop.time() - moved_s > SILENCE_MAX_S:
-                raise BusAwayError(f"SETTLEMENTS: nothing more came for {SILENCE_MAX_S:g} s")
-            self._progress.at(follower.applied_seq)
+    async def _messages(self, stream: str, reader: Reader, *, may_lack: bool) -> AsyncIterator[StoredMessage]:
+        """Yield all that is there now; of a stream that may lack none, note the sequences that are passed over."""
+        state = await stream_state(self.bus, stream)
+        self.progress.begin(f"reading {stream}", state.messages)
+        count, seen = 0, 0
+        async for messages in through(self.bus, stream, state.last_seq):
+            for message in messages:
+                if message.seq > seen + 1 and not may_lack:
+                    reader.take_missing(stream, seen + 1, message.seq - 1)
+                seen = message.seq
+                yield message
+            count += len(messages)
+            self.progress.at(count)
+        if state.last_seq > seen and not may_lack:  # a lost tail leaves no gap
+            reader.take_missing(stream, seen + 1, state.last_seq)

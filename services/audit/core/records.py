@@ -21,12 +21,16 @@ from services.contracts.events import (
 
 @dataclass(slots=True)
 class Record:
-    """One payment. ``settlements``: each that differs from the others once, in the order of the stream."""
+    """One payment. ``settlements``: each that differs from the others once, in the order of the stream.
+
+    ``last_seq``: the sequence of the last of them in SETTLEMENTS, 0 where there is none.
+    """
 
     payment_id: str
     accepted: PaymentAccepted | None = None
     settlements: list[PaymentSettled | PaymentRefused] = field(default_factory=list)
     releases: list[PaymentReleased] = field(default_factory=list)
+    last_seq: int = 0
 
     @property
     def settled(self) -> list[PaymentSettled]:
@@ -62,12 +66,12 @@ class Records:
         if event.accepted_at in self._period:
             self._of(event.id).accepted = event
 
-    def take_settlement(self, event: Settlement) -> None:
-        """Take a message of SETTLEMENTS."""
+    def take_settlement(self, event: Settlement, seq: int) -> None:
+        """Take a message of SETTLEMENTS, which has this sequence."""
         match event:
             case PaymentSettled() | PaymentRefused():
                 if event.id in self._records or event.accepted_at in self._period:
-                    self._add(self._of(event.id), event)
+                    self._add(self._of(event.id), event, seq)
             case PaymentReleased():
                 self._releases.setdefault(event.id, []).append(event)
             case SettlementsCleared():
@@ -90,7 +94,8 @@ class Records:
             record = self._records[payment_id] = Record(payment_id)
         return record
 
-    def _add(self, record: Record, event: PaymentSettled | PaymentRefused) -> None:
+    def _add(self, record: Record, event: PaymentSettled | PaymentRefused, seq: int) -> None:
+        record.last_seq = seq
         # A settlement stored twice because the first PubAck was lost says the same twice, and that is no news.
         if _key(event) not in map(_key, record.settlements):
             record.settlements.append(event)

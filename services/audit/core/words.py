@@ -36,7 +36,7 @@ def document(finding: Finding) -> dict[str, Any]:
 
 def summary_lines(period: Period, report: Report) -> Iterator[str]:
     """Yield the end of an audit."""
-    yield f"period       {_end(period.start, 'the beginning')} to {_end(period.end, 'now')}, by acceptedAt"
+    yield f"period       {end_words(period.start, 'the beginning')} to {end_words(period.end, 'now')}, by acceptedAt"
     yield f"ids          {report.ids}, asked {report.asked}, in {report.calls} calls"
     yield f"differences  {report.differences}{_counts(report, DIFFERENCES)}"
     yield f"information  {sum(report.found[kind] for kind in INFORMATION)}{_counts(report, INFORMATION)}"
@@ -165,5 +165,6 @@ def _counts(report: Report, kinds: frozenset[Kind]) -> str:
     return f": {counts}" if counts else ""
 
 
-def _end(stamp: datetime | None, otherwise: str) -> str:
+def end_words(stamp: datetime | None, otherwise: str) -> str:
+    """Return one end of a period."""
     return otherwise if stamp is None else text_of(stamp)

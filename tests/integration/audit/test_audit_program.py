@@ -149,14 +149,17 @@ async def test_a_message_that_is_no_event_makes_it_incomplete(house: House) -> N
 
 async def test_nothing_is_consumed(house: House) -> None:
     """After an audit both streams hold what they held, and the last of more than one batch of each was seen."""
-    await asyncio.gather(*[house.accept(at=AT - HOUR) for _ in range(600)])
-    await asyncio.gather(*[house.settle("default", at=AT - HOUR) for _ in range(600)])
+    await asyncio.gather(*[house.accept(at=AT - HOUR) for _ in range(1_100)])
+    await asyncio.gather(*[house.settle("default", at=AT - HOUR) for _ in range(1_100)])
     waiting, settled = await house.accept(), await house.settle("default")
     house.default.book(waiting)
     before = [await stream_state(house.bus, name) for name in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
     ended = await house.audit("--json", "--from", AT.isoformat())
     after = [await stream_state(house.bus, name) for name in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
     assert before == after
+    for name in (subjects.PAYMENTS, subjects.SETTLEMENTS):
+        consumers = await api.call(house.bus, f"CONSUMER.NAMES.{name}")
+        assert consumers["total"] == 0, "none was made, so none is left behind, however the audit ends"
     assert kinds(ended) == {waiting: {"waiting_but_charged"}, settled: {"settled_nowhere"}}
     assert ended.summary["ids"] == 2
 
@@ -187,7 +190,7 @@ async def test_wrong_usage_ends_with_2(house: House, arguments: list[str]) -> No
     """And says why."""
     ended = await house.run("services.audit", *arguments)
     assert (ended.status, ended.out) == (2, "")
-    assert "usage: python -m services.audit" in ended.err
+    assert "usage: tarifa audit" in ended.err
 
 
 async def test_a_server_without_our_streams(nats_server: object, house: House) -> None:

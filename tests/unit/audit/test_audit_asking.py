@@ -127,7 +127,7 @@ class OneThousand:
     async def read_into(self, records: Records) -> None:
         """Tell them."""
         for number in range(1000):
-            records.take_settlement(settled("default", payment_id=f"{number:08x}-0000-4000-8000-000000000000"))
+            records.take_settlement(settled("default", payment_id=f"{number:08x}-0000-4000-8000-000000000000"), 1)
 
 
 async def test_every_id_is_asked_once() -> None:

@@ -81,7 +81,7 @@ def record_of(events: list[PaymentAccepted | Settlement]) -> Record:
         if isinstance(event, PaymentAccepted):
             records.take_accepted(event)
         else:
-            records.take_settlement(event)
+            records.take_settlement(event, 1)
     (record,) = records
     return record
 

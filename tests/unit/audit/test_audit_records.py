@@ -39,8 +39,8 @@ def test_both_streams_count_by_accepted_at() -> None:
     waiting, done = str(uuid4()), str(uuid4())
     records.take_accepted(accepted(payment_id=waiting))
     records.take_accepted(accepted(at=LATER, payment_id=str(uuid4())))
-    records.take_settlement(settled("default", stamp=LATER, payment_id=done))
-    records.take_settlement(settled("default", at=LATER, payment_id=str(uuid4())))
+    records.take_settlement(settled("default", stamp=LATER, payment_id=done), 1)
+    records.take_settlement(settled("default", at=LATER, payment_id=str(uuid4())), 1)
     assert [record.payment_id for record in records] == [waiting, done]
     assert len(records) == 2
 
@@ -49,7 +49,7 @@ def test_an_earlier_settlement_of_a_payment_that_waits_belongs_to_it() -> None:
     """Accepted anew after the window, it was charged long before the period."""
     records = Records(ONLY_AT)
     records.take_accepted(accepted())
-    records.take_settlement(settled("default", at=BEFORE))
+    records.take_settlement(settled("default", at=BEFORE), 1)
     (record,) = records
     assert record.accepted is not None
     assert [event.accepted_at for event in record.settled] == [BEFORE]
@@ -58,9 +58,9 @@ def test_an_earlier_settlement_of_a_payment_that_waits_belongs_to_it() -> None:
 def test_a_release_is_told_with_its_payment_only() -> None:
     """It has no acceptedAt, and comes before the settlement."""
     records = Records(ONLY_AT)
-    records.take_settlement(released())
+    records.take_settlement(released(), 1)
     assert list(records) == []
-    records.take_settlement(settled("fallback"))
+    records.take_settlement(settled("fallback"), 1)
     (record,) = records
     assert record.releases == [released()]
 
@@ -68,8 +68,8 @@ def test_a_release_is_told_with_its_payment_only() -> None:
 def test_clearing_the_book_hides_nothing_from_an_audit() -> None:
     """The processors do not forget either."""
     records = Records(Period())
-    records.take_settlement(settled("default"))
-    records.take_settlement(SettlementsCleared(AT))
+    records.take_settlement(settled("default"), 1)
+    records.take_settlement(SettlementsCleared(AT), 1)
     assert [record.payment_id for record in records] == [ID]
 
 

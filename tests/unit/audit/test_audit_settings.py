@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.audit.audit_settings import AuditSettings, audit_settings
 from services.audit.core.period import Period
-from services.audit.settings import AuditSettings, ReleaseSettings, audit_settings, release_settings
+from services.audit.settings import ReleaseSettings, release_settings
 from services.contracts.setting import SettingError
 from tests.unit.audit.paid import AT, ID
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.audit.settings import audit_settings
+from services.audit.audit_settings import audit_settings
 from services.contracts.instant import instant_from_text
 from services.ingress.core.period import Period, read_period
 from tarifa.periods import period_from_texts

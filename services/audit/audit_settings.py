@@ -1,0 +1,149 @@
+"""What an audit is told, and what it is compared with: the services' environment, and the command line."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from services.access.processor_access import ProcessorAccess, processor_access
+from services.audit.arguments import CommandLine, argument
+from services.audit.core.period import Period
+from services.audit.core.statement_rows import Columns
+from services.bus.settings import BusSettings, bus_settings
+from services.contracts.instant import instant_from_text
+from services.contracts.length import length_from_text
+
+RATE_DEFAULT = 50.0
+RATE_MOST = 10_000.0
+TOLERANCE_MS_MAX = 86_400_000
+_STATEMENT_OPTIONS = ("processor", "id_column", "amount_column", "at_column", "amount_in", "delimiter", "tolerance_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSettings:
+    """Whose statement the file is, where in it what is, and how far stamps may be apart."""
+
+    path: Path
+    processor: str
+    columns: Columns
+    tolerance_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """``access``: what processors are shown; ``rate``: calls a second to all of them together.
+
+    ``period``: by acceptedAt, and of a statement by requestedAt. ``statement``: None: the processors are asked.
+    """
+
+    bus: BusSettings
+    access: ProcessorAccess
+    period: Period
+    rate: float
+    as_json: bool
+    statement: StatementSettings | None
+
+
+def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime) -> AuditSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.last and (given.start or given.end):
+        parser.error("--last is instead of --from and --to")
+    if given.start and given.end and given.start > given.end:
+        parser.error("--from must not be after --to")
+    statement = _statement(parser, given)
+    period = Period(now - given.last) if given.last else Period(given.start, given.end)
+    bus = bus_settings(env)
+    return AuditSettings(
+        bus,
+        processor_access(env, bus.processors),
+        period,
+        given.rate or RATE_DEFAULT,
+        given.json,
+        statement,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandLine(
+        prog="tarifa audit",
+        description="Asks every processor for every payment of a period, or reads a processor's own statement,"
+        " and names each difference. Changes nothing.",
+        epilog="Exit status: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete.",
+    )
+    first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
+    how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
+    parser.add_argument(
+        "--from", dest="start", type=argument(first, how), metavar="STAMP", help="first acceptedAt; no zone is UTC"
+    )
+    parser.add_argument("--to", dest="end", type=argument(last, how), metavar="STAMP", help="last acceptedAt")
+    parser.add_argument("--last", type=argument(length_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
+    parser.add_argument("--rate", type=argument(_rate), metavar="N", help="calls a second (50)")
+    parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary or an error last")
+    _add_statement(parser)
+    return parser
+
+
+def _add_statement(parser: argparse.ArgumentParser) -> None:
+    of = parser.add_argument_group(
+        "a processor's statement",
+        "Nobody is asked. --from and --to are by requestedAt then; without them: from its first to its last row.",
+    )
+    of.add_argument("--against", type=Path, metavar="FILE.csv", help="CSV in UTF-8, names of columns in its first line")
+    of.add_argument("--processor", metavar="NAME", help="whose statement it is (default)")
+    of.add_argument("--id-column", metavar="NAME", help="(correlationId)")
+    of.add_argument("--amount-column", metavar="NAME", help="(amount)")
+    of.add_argument("--at-column", metavar="NAME", help="(requestedAt); ISO 8601, no zone is UTC")
+    of.add_argument("--amount-in", choices=("decimal", "cents"), help="19.90 or 1990 (decimal)")
+    of.add_argument("--delimiter", type=argument(_delimiter), metavar="CHARACTER", help="between fields (,)")
+    of.add_argument("--tolerance-ms", type=argument(_tolerance_ms), metavar="N", help="how far stamps may be apart (0)")
+
+
+def _statement(parser: argparse.ArgumentParser, given: argparse.Namespace) -> StatementSettings | None:
+    if given.against is None:
+        for name in _STATEMENT_OPTIONS:
+            if getattr(given, name) is not None:
+                parser.error(f"--{name.replace('_', '-')} is for --against")
+        return None
+    if given.rate is not None:
+        parser.error("--rate is for asking processors, and with --against none is asked")
+    usual = Columns()
+    columns = Columns(
+        given.id_column or usual.payment_id,
+        given.amount_column or usual.amount,
+        given.at_column or usual.at,
+        in_cents=given.amount_in == "cents",
+        delimiter=given.delimiter or usual.delimiter,
+    )
+    if len({columns.payment_id, columns.amount, columns.at}) < len(("id", "amount", "at")):
+        parser.error("--id-column, --amount-column and --at-column must be three columns")
+    return StatementSettings(given.against, given.processor or "default", columns, given.tolerance_ms or 0)
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate <= RATE_MOST:
+        raise ValueError(f"must be above 0 and at most {RATE_MOST:g} calls a second, not {text}")
+    return rate
+
+
+def _delimiter(text: str) -> str:
+    character = "\t" if text == r"\t" else text
+    if len(character) != 1 or character in '"\r\n ' or not character.isascii():
+        raise ValueError(rf"must be one character, as ; or \t, not {text!r}")
+    return character
+
+
+def _tolerance_ms(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > len(str(TOLERANCE_MS_MAX)):
+        raise ValueError(f"must be a whole number of milliseconds, not {text!r}")
+    if int(text) > TOLERANCE_MS_MAX:
+        raise ValueError(f"must be at most {TOLERANCE_MS_MAX}, which is a day, not {text}")
+    return int(text)

@@ -1,0 +1,108 @@
+"""A processor's own statement against our settlements there: what one payment's rows and entries come to.
+
+Rules: our book is SETTLEMENTS as a whole, also what ``settlements.cleared`` has the ledger forget, for the processor
+does not forget it. Each payment is named by the rules below at most once a kind. What waits with us may be charged
+already, its settlement on the way: that is information.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What can be found; the value is the word that operators read."""
+
+    UNKNOWN_TO_US = "unknown_to_us"
+    SETTLED_ELSEWHERE = "settled_elsewhere"
+    REFUSED_BUT_CHARGED = "refused_but_charged"
+    MISSING_THERE = "missing_there"
+    AMOUNT_DIFFERS = "amount_differs"
+    REQUESTED_AT_DIFFERS = "requested_at_differs"
+    CONTRADICTING_SETTLEMENTS = "contradicting_settlements"
+    DUPLICATE = "duplicate"
+    MALFORMED = "malformed"
+    WAITING_BUT_CHARGED = "waiting_but_charged"
+
+
+INFORMATION_ONLY = frozenset({Fault.WAITING_BUT_CHARGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the statement, by the number of its first line.
+
+    ``wrong`` says why it could not be read; the id is there where at least that could be. ``at_us``: microseconds since
+    1970, UTC.
+    """
+
+    line: int
+    payment_id: str | None = None
+    amount_cents: int | None = None
+    at_us: int | None = None
+    wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """What we have of a payment. ``is_here``: at the statement's processor; ``at_us``: None where it is not settled."""
+
+    status: str  # settled, refused, accepted
+    processor: str
+    amount_cents: int
+    at_us: int | None
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFinding:
+    """One thing worth a line: the payment, the rows that are meant, and what we have of it."""
+
+    kind: Fault
+    payment_id: str | None
+    rows: tuple[Row, ...]
+    entries: tuple[Entry, ...]
+
+
+def compared(
+    payment_id: str, rows: Sequence[Row], entries: Sequence[Entry], tolerance_us: int
+) -> Iterator[StatementFinding]:
+    """Yield what is to be said of one payment.
+
+    Args:
+        payment_id: of which all of them are.
+        rows: by line; more than one is a duplicate of the first, which is the one compared. Malformed ones are named
+            elsewhere: here they only keep a payment from being missing.
+        entries: each that differs from the others once; those at other processors only where there are rows.
+        tolerance_us: how far stamps may be apart.
+    """
+    readable = [row for row in rows if row.wrong is None]
+    for again in readable[1:]:
+        yield StatementFinding(Fault.DUPLICATE, payment_id, (readable[0], again), tuple(entries))
+    settled = [entry for entry in entries if entry.is_here and entry.status == "settled"]
+    if readable:
+        for kind in _of_row(readable[0], settled, entries, tolerance_us):
+            yield StatementFinding(kind, payment_id, (readable[0],), tuple(entries))
+    elif settled and not rows:
+        yield StatementFinding(Fault.MISSING_THERE, payment_id, (), tuple(entries))
+
+
+def _of_row(row: Row, settled: Sequence[Entry], entries: Sequence[Entry], tolerance_us: int) -> Iterator[Fault]:
+    match settled:
+        case []:
+            yield _why_not_settled({entry.status for entry in entries})
+        case [entry]:
+            if row.amount_cents != entry.amount_cents:
+                yield Fault.AMOUNT_DIFFERS
+            if row.at_us is not None and entry.at_us is not None and abs(row.at_us - entry.at_us) > tolerance_us:
+                yield Fault.REQUESTED_AT_DIFFERS
+        case _:
+            yield Fault.CONTRADICTING_SETTLEMENTS
+
+
+def _why_not_settled(statuses: set[str]) -> Fault:
+    if "settled" in statuses:
+        return Fault.SETTLED_ELSEWHERE
+    if "accepted" in statuses:
+        return Fault.WAITING_BUT_CHARGED
+    return Fault.REFUSED_BUT_CHARGED if "refused" in statuses else Fault.UNKNOWN_TO_US

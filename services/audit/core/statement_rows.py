@@ -1,0 +1,99 @@
+"""A statement's rows, read strictly: a sum that can be read in two ways is malformed, and not guessed at."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from services.audit.core.statement import Row
+from services.contracts.instant import instant_from_text
+from services.contracts.stamp import micros_of
+
+CENTS_MAX = 10**12  # ten thousand millions: a million rows of that are a sum that SQLite still holds
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_DATE_CHARACTERS = 10  # and behind it a space, as banks write it, or T
+_SHOWN_CHARACTERS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns have what, by the names in the first line; ``in_cents``: amounts are whole cents."""
+
+    payment_id: str = "correlationId"
+    amount: str = "amount"
+    at: str = "requestedAt"
+    in_cents: bool = False
+    delimiter: str = ","
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where in a row the columns are."""
+
+    payment_id: int
+    amount: int
+    at: int
+    width: int
+    in_cents: bool
+
+
+def layout_of(columns: Columns, names: Sequence[str]) -> Layout:
+    """Return where the columns are.
+
+    Raises:
+        ValueError: one is not there, or twice; with a sentence that names those that are.
+    """
+    stripped = [name.strip() for name in names]
+    wanted = (columns.payment_id, columns.amount, columns.at)
+    for name in wanted:
+        if stripped.count(name) != 1:
+            there = ", ".join(repr(_shown(each)) for each in stripped)
+            how = "no column" if name not in stripped else "more than one column"
+            raise ValueError(f"the first line has {how} {name!r}; it has {there}")
+    payment_id, amount, at = map(stripped.index, wanted)
+    return Layout(payment_id, amount, at, len(names), columns.in_cents)
+
+
+def row_of(line: int, cells: Sequence[str], layout: Layout) -> Row:
+    """Return the row that begins on a line."""
+    if len(cells) != layout.width:
+        return Row(line, wrong=f"{len(cells)} fields, where the first line has {layout.width}")
+    payment_id = cells[layout.payment_id].strip().lower()
+    if not _ID.fullmatch(payment_id):
+        return Row(line, wrong=f"{_shown(payment_id)!r} is no id as 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3")
+    try:
+        cents = _cents(cells[layout.amount].strip(), in_cents=layout.in_cents)
+        at_us = _micros(cells[layout.at].strip())
+    except ValueError as error:
+        return Row(line, payment_id, wrong=str(error))
+    return Row(line, payment_id, cents, at_us)
+
+
+def _cents(text: str, *, in_cents: bool) -> int:
+    try:
+        if in_cents and not _WHOLE.fullmatch(text):
+            raise ValueError(f"{_shown(text)!r} is no amount in whole cents, as 1990")
+        if not _DECIMAL.fullmatch(text):
+            raise ValueError(f"{_shown(text)!r} is no amount, as 19.90")
+        cents = Decimal(text) if in_cents else Decimal(text) * 100
+    except InvalidOperation as error:
+        raise ValueError(f"{_shown(text)!r} is no amount") from error
+    if cents != int(cents):
+        raise ValueError(f"{_shown(text)!r} has parts of a cent")
+    if not 0 < cents <= CENTS_MAX:
+        raise ValueError(f"{_shown(text)!r} is not above 0 and at most {CENTS_MAX // 100}")
+    return int(cents)
+
+
+def _micros(text: str) -> int:
+    try:
+        joined = text.replace(" ", "T", 1) if text[_DATE_CHARACTERS : _DATE_CHARACTERS + 1] == " " else text
+        return micros_of(instant_from_text(joined, round_up=False))
+    except ValueError:
+        raise ValueError(f"{_shown(text)!r} is no stamp as 2026-11-22T12:00:00.123Z") from None
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else f"{text[:_SHOWN_CHARACTERS_MAX]}..."

@@ -1,0 +1,63 @@
+"""``tarifa audit``: our records against what processors answer, or against a processor's own statement."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tarifa.commands.options import FLAG
+from tarifa.commands.programs import Switch, Word, flags_of, operate
+
+STATEMENT = "A processor's statement, instead of asking"
+
+EXAMPLES = """Examples:
+  tarifa audit --last 1h
+  tarifa audit --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
+  tarifa audit --against day.csv --from 2026-11-22 --to 2026-11-23
+  tarifa audit --against theirs.csv --processor fallback --delimiter ';'
+
+NATS_URL, NATS_CREDENTIALS, NATS_CA and PROCESSORS are read from the environment.
+Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
+
+
+def audit_command(
+    *,
+    last: Annotated[Word, typer.Option(metavar="TIME", help="The last 90s, 15m, 1h or 7d.")] = None,
+    start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="First acceptedAt; no zone is UTC.")] = None,
+    stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Last acceptedAt.")] = None,
+    rate: Annotated[Word, typer.Option(metavar="N", help="Calls a second to all processors (50).")] = None,
+    as_json: Annotated[
+        Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line, the summary or an error last.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            rich_help_panel=STATEMENT,
+            help="Its columns are named in its first line. --from and --to are by requestedAt then"
+            " (first to last row).",
+        ),
+    ] = None,
+    processor: Annotated[
+        Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="Whose it is (default).")
+    ] = None,
+    id_column: Annotated[Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="(correlationId)")] = None,
+    amount_column: Annotated[Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="(amount)")] = None,
+    at_column: Annotated[
+        Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="(requestedAt) ISO 8601; no zone is UTC.")
+    ] = None,
+    amount_in: Annotated[
+        Word, typer.Option(metavar="decimal|cents", rich_help_panel=STATEMENT, help="19.90 or 1990 (decimal).")
+    ] = None,
+    delimiter: Annotated[
+        Word, typer.Option(metavar="CHARACTER", rich_help_panel=STATEMENT, help="Between fields (,).")
+    ] = None,
+    tolerance_ms: Annotated[
+        Word, typer.Option(metavar="N", rich_help_panel=STATEMENT, help="How far stamps may be apart (0).")
+    ] = None,
+) -> None:
+    """Name each difference between our records and what processors have, asked or by a statement of theirs."""
+    flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json, "--against": against}
+    flags |= {"--processor": processor, "--id-column": id_column, "--amount-column": amount_column}
+    flags |= {"--at-column": at_column, "--amount-in": amount_in, "--delimiter": delimiter}
+    operate("services.audit", flags_of({**flags, "--tolerance-ms": tolerance_ms}))
