@@ -53,7 +53,7 @@ class Problem(Struct, frozen=True):
 
 
 class Payments(Struct, frozen=True, rename="camel"):
-    """Payments on their way; rates over the window. ``accepted`` is a count since the instances' start."""
+    """Payments on their way; rates over the window. ``accepted`` is a count of all that ever were."""
 
     accepted_per_s: float | None = None
     settled_per_s: float | None = None

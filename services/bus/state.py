@@ -57,11 +57,12 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
 class Waiting:
     """How many messages a stream holds, and when the oldest of them was stored; None where there is none.
 
-    ``peers``: the servers that have it, by name; none where one server stands alone.
+    ``stored``: how many it has ever stored. ``peers``: the servers that have it, by name; none where one stands alone.
     """
 
     messages: int
     oldest_at: datetime | None
+    stored: int
     peers: tuple[Peer, ...] = ()
 
 
@@ -74,7 +75,7 @@ async def waiting(bus: Bus, stream: str) -> Waiting:
     info = await api.call(bus, f"STREAM.INFO.{stream}")
     messages = int(info["state"]["messages"])
     oldest_at = time_from_text(info["state"]["first_ts"]) if messages else None
-    return Waiting(messages, oldest_at, peers_of(info.get("cluster") or {}))
+    return Waiting(messages, oldest_at, int(info["state"]["last_seq"]), peers_of(info.get("cluster") or {}))
 
 
 def peers_of(cluster: Mapping[str, Any]) -> tuple[Peer, ...]:

@@ -85,7 +85,7 @@ def _list(path: Path) -> None:
     keys = read_keys(path)
     print(f"{'name':<24} {'scopes':<18} {'a second':>10} {'at once':>10}  since")  # noqa: T201
     for key in keys:
-        figures = f"{key.rate_per_s:>10g} {key.burst:>10}  {key.created_at:%Y-%m-%d %H:%M}"
+        figures = f"{key.rate_per_s:>10g} {key.burst:>10}  {key.created_at:%Y-%m-%d %H:%M} UTC"
         print(f"{key.name:<24} {','.join(key.scopes):<18} {figures}")  # noqa: T201
 
 

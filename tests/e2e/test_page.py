@@ -127,6 +127,7 @@ async def test_a_payments_life_is_told(operator: Operator, river: River) -> None
     life = await operator.look_up(payment_id)
     await expect(life.locator(".verdict")).to_have_text("Settled at default")
     told = await river.payment(payment_id)
+    await expect(life).to_contain_text(re.compile(r"Settled at default, by the call sent [\d-]+ [\d:.]+ \S+"))
     stamps = [await one.get_attribute("datetime") for one in await life.locator("time").all()]
     assert stamps == [told["acceptedAt"], told["requestedAt"]]
     await expect(life).to_contain_text("Amount 19.90")

@@ -41,7 +41,8 @@ def pulse_of(
             processors={
                 name: ProcessorSeen(
                     condition=seen.condition.state,
-                    latency_ms=seen.condition.latency_ms,
+                    # No call takes 0: that is a health endpoint which promises nothing.
+                    latency_ms=seen.condition.latency_ms or seen.called_ms,
                     in_flight=seen.in_flight,
                     bound_waiting=seen.bound_waiting,
                     paused=paused_now.get(name),

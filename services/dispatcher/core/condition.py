@@ -68,6 +68,11 @@ class Evidence:
         """Calls under way."""
         return len(self._under_way)
 
+    @property
+    def called_ms(self) -> float | None:
+        """What the newest of the calls that were answered well took; None: there was none."""
+        return None if self._newest_latency is None else self._newest_latency[1]
+
     def sent(self, now_ms: float) -> int:
         """Note that a call starts; return the token to end it with."""
         self._token += 1

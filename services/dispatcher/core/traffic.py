@@ -22,11 +22,15 @@ ROUTE_AGAIN_MAX_MS = 400.0  # short: it only lets another payment be the next ca
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A processor as this dispatcher sees it, over all its generations; the condition is of the one that takes."""
+    """A processor as this dispatcher sees it, over all its generations; the condition is of the one that takes.
+
+    ``called_ms``: as of `Evidence`, of that one.
+    """
 
     condition: Condition
     in_flight: int
     bound_waiting: int
+    called_ms: float | None = None
 
 
 _oldest_first = attrgetter("since_ms", "seq")  # where the oldest must wait, so must all behind it
@@ -233,6 +237,7 @@ class Traffic:
                 lane.evidence.condition(now_ms) if known is None else known.condition,
                 lane.evidence.in_flight + (known.in_flight if known else 0),
                 len(lane.bound) + (known.bound_waiting if known else 0),
+                lane.evidence.called_ms if known is None else known.called_ms,
             )
         return found
 

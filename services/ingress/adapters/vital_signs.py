@@ -54,6 +54,6 @@ class VitalSigns:
             return None
         servers = tuple(Server(each.name, each.seen_s, is_up=each.is_up()) for each in found.peers)
         if found.oldest_at is None:
-            return Backlog(found.messages, 0.0, servers)
+            return Backlog(found.messages, 0.0, found.stored, servers)
         # The server's clock may be a little ahead of ours.
-        return Backlog(found.messages, max(0.0, (self._now() - found.oldest_at).total_seconds()), servers)
+        return Backlog(found.messages, max(0.0, (self._now() - found.oldest_at).total_seconds()), found.stored, servers)

@@ -135,7 +135,45 @@ function answer([status, said]) {
   return element("details", {}, label, ...headers(said.headers), ...content(said.content));
 }
 
-function call(path, method, operation) {
+// What more than half of all calls may be answered in the very same way is told once, for all of them.
+function shared(calls) {
+  const counts = new Map();
+  for (const one of calls.flatMap(({ operation }) => Object.entries(operation.responses))) {
+    const text = JSON.stringify(one);
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  return new Set([...counts].filter(([, count]) => count > calls.length / 2).map(([text]) => text));
+}
+
+function answers(responses, common) {
+  const [own, others] = [[], []];
+  for (const one of Object.entries(responses)) (common.has(JSON.stringify(one)) ? others : own).push(one);
+  const links = others.flatMap(([status]) => [
+    " ", element("a", { class: `status ${kindOf(status)}`, href: "#any-call" }, status),
+  ]);
+  return [...own.map(answer), ...(links.length ? [element("p", { class: "soft" }, "As any call:", ...links)] : [])];
+}
+
+function anyCall(common) {
+  const rows = [...common].map((text) => JSON.parse(text)).sort(([one], [other]) => one - other).map(answer);
+  const heading = element("h2", { id: "any-call" }, "Any call");
+  return [heading, element("p", {}, "What these are answered is the same for every call that names them."), ...rows];
+}
+
+// A call as a line for a shell. Of the parameters that may be left out it shows two at most.
+function curl(path, method, { parameters = [], requestBody, security }) {
+  const filled = parameters.reduce((whole, one) => whole.replace(`{${one.name}}`, one.example), path);
+  const asked = parameters.filter((one) => one.in === "query" && one.example !== undefined).slice(0, 2);
+  const query = asked.map((one) => `${one.name}=${encodeURIComponent(one.example)}`).join("&");
+  const [[type, { example }] = [null, {}]] = Object.entries(requestBody?.content ?? {});
+  return [
+    `curl -i ${method === "get" || requestBody ? "" : `-X ${method.toUpperCase()} `}'${location.origin}${filled}${query && `?${query}`}'`,
+    ...(security ? ['-H "Authorization: Bearer $KEY"'] : []),
+    ...(type ? [`-H 'Content-Type: ${type}'`, `-d '${JSON.stringify(example)}'`] : []),
+  ].join(" \\\n     ");
+}
+
+function call(path, method, operation, common, hasHead) {
   const id = operation.operationId;
   const name = [element("span", { class: "method" }, method.toUpperCase()), " ", element("code", {}, path)];
   return element(
@@ -144,10 +182,12 @@ function call(path, method, operation) {
     element("h3", { id: `${id}-name` }, ...name),
     element("p", {}, element("strong", {}, operation.summary)),
     ...paragraphs(operation.description ?? ""),
+    ...(hasHead ? [element("p", { class: "soft" }, "HEAD is answered in the same way, without the body.")] : []),
+    element("pre", { class: "curl", tabindex: "0" }, element("code", {}, curl(path, method, operation))),
     ...parameters(operation.parameters),
     ...body(operation.requestBody),
     element("h4", {}, "Answers"),
-    ...Object.entries(operation.responses).map(answer),
+    ...answers(operation.responses, common),
   );
 }
 
@@ -156,17 +196,19 @@ function draw(description) {
   document.getElementById("title").textContent = `${description.info.title} ${description.info.version}`;
   document.getElementById("summary").textContent = description.info.summary;
   document.getElementById("about").append(...paragraphs(description.info.description));
-  const calls = Object.entries(description.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  const calls = Object.entries(description.paths).flatMap(([path, { head, ...methods }]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation, hasHead: head !== undefined })),
   );
+  const common = shared(calls);
   for (const tag of description.tags) {
     main.append(element("h2", {}, tag.name), ...paragraphs(tag.description));
-    for (const { path, method, operation } of calls.filter((one) => one.operation.tags.includes(tag.name))) {
-      main.append(call(path, method, operation));
+    for (const { path, method, operation, hasHead } of calls.filter((one) => one.operation.tags.includes(tag.name))) {
+      main.append(call(path, method, operation, common, hasHead));
       const link = element("a", { href: `#${operation.operationId}` }, `${method.toUpperCase()} ${path}`);
       document.getElementById("contents").append(element("li", {}, link, ` ${operation.summary}`));
     }
   }
+  main.append(...anyCall(common));
 }
 
 async function show() {

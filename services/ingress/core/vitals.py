@@ -41,11 +41,12 @@ class Server:
 class Backlog:
     """Payments that are accepted and not settled, by the stream itself, and how long the oldest has been there.
 
-    ``servers``: those that have the stream; none where one server stands alone.
+    ``accepted``: how many it has ever stored. ``servers``: those that have it; none where one server stands alone.
     """
 
     payments: int
     oldest_wait_s: float
+    accepted: int
     servers: tuple[Server, ...] = ()
 
 
@@ -118,11 +119,10 @@ class Vitals:
     def _payments(self, now_s: float) -> dict[str, float | None]:
         # Only as long as NATS answers: how long something has waited grows, and must not seem to stand still.
         backlog = self._backlog if self._nats_answers(now_s) else None
-        accepted = [life.newest.answers.get("accepted", 0) for life in self._ingresses.values()]
         return {
             "acceptedPerS": per_s(up(self._ingresses.values(), now_s), lambda pulse: pulse.answers.get("accepted", 0)),
             "settledPerS": per_s(up(self._dispatchers.values(), now_s), self._settled),
-            "accepted": sum(accepted) if accepted else None,
+            "accepted": None if backlog is None else backlog.accepted,
             "backlog": None if backlog is None else backlog.payments,
             "oldestWaitS": None if backlog is None else rounded(backlog.oldest_wait_s),
         }

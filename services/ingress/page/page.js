@@ -21,6 +21,7 @@ const FORMS = {
   whole: written(0),
   rate: (n) => written(n < 100 ? 1 : 0)(n),
   ms: (n) => written(n < 100 ? 1 : 0)(n),
+  took: (n) => `${FORMS.ms(n)} ms`,
   money: written(2),
   percent: (n) => `${written(n * 100 % 1 ? 1 : 0)(n * 100)} %`,
   span: (s) => s < 1 ? `${Math.round(s * 1000)} ms` : s < 60 ? `${written(s < 10 ? 1 : 0)(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`
@@ -34,7 +35,9 @@ function show(element, values) {
     const [form, path] = place.dataset.show.split(" ");
     const value = found(values, path);
     const text = value == null ? UNKNOWN : FORMS[form](value);
-    if (place.textContent !== text) place.textContent = text;
+    if (place.textContent === text) continue;
+    place.textContent = text;
+    place.style.setProperty("--length", text.length);  // by which the style keeps it in its place
   }
 }
 
@@ -194,12 +197,13 @@ function take(news) {
   showEach(at("processors"), "processor", news.processors, showShare);
   showEach(at("services"), "service", news.services, (row, service) => showSince(row, service, news.at));
   showTroubles(news.troubles);
-  at("at").textContent = new Date(news.at).toLocaleTimeString("en-GB");
+  at("at").textContent = new Date(news.at).toLocaleTimeString("en-GB", { timeStyle: "long" });
   at("at").dateTime = news.at;
   const count = news.troubles.length;
   if (count) say("troubled", count === 1 ? "1 trouble" : `${count} troubles`, news.troubles);
   else say("well", "All is well");
   PLOTS.forEach((plot) => plot.draw(ms));
+  if (kept.length === 1) bringIntoView();  // cards have come in above it
 }
 
 // ---- the stream, which comes back by itself
@@ -256,9 +260,11 @@ addEventListener("resize", () => { if (kept.length) PLOTS.forEach((plot) => plot
 let asked = 0;  // the newest question; an answer to an earlier one is not shown
 let shown = "";  // the same answer again is not said again
 
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 const when = (text) => {
   const stamp = new Date(text);
-  const local = `${stamp.toLocaleDateString("sv")} ${stamp.toLocaleTimeString("sv")}.${text.slice(20, 23)}`;
+  const zone = ZONE.formatToParts(stamp).find(({ type }) => type === "timeZoneName").value;
+  const local = `${stamp.toLocaleDateString("sv")} ${stamp.toLocaleTimeString("sv")}.${text.slice(20, 23)} ${zone}`;
   return made("time", { datetime: text, class: "more" }, local);
 };
 
@@ -285,15 +291,23 @@ const ENDS = {
     ...waiting(waitingFor), made("div", { class: "more" }, "Not settled yet; asked again every two seconds"),
   ],
   settled: ({ requestedAt, acceptedAt, processor }) => [
-    `Settled at ${processor} `, when(requestedAt),
-    made("div", { class: "more" }, `sent ${FORMS.span((Date.parse(requestedAt) - Date.parse(acceptedAt)) / 1000)} after it was accepted`),
+    `Settled at ${processor}, by the call sent `, when(requestedAt),
+    made("div", { class: "more" }, `${FORMS.span((Date.parse(requestedAt) - Date.parse(acceptedAt)) / 1000)} after it was accepted`),
   ],
   refused: ({ detail, processor }) => [`Refused by ${processor}`, made("div", { class: "more" }, detail)],
 };
 
+// Who follows a link to a payment sees it, on a phone too, until they move the page themselves.
+let isLinked = false;
+function bringIntoView() {
+  if (isLinked) at("life").parentElement.scrollIntoView({ block: "nearest" });
+}
+for (const moved of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(moved, () => { isLinked = false; });
+
 function showOnce(...inner) {
   const text = inner.map((element) => element.textContent).join();
   if (text !== shown) at("life").replaceChildren(...inner);
+  bringIntoView();
   shown = text;
 }
 
@@ -348,6 +362,7 @@ function searchWhatTheAddressSays() {
   const id = location.hash.slice(1);
   if (!id || id === "id") return;  // #id is where the skip link leads
   at("id").value = id;
+  isLinked = true;
   search(id);
 }
 addEventListener("hashchange", searchWhatTheAddressSays);

@@ -1,18 +1,29 @@
 """The operator's page in a real browser, told a document that no healthy stack would send."""
 
+from pathlib import Path
+from typing import Any, Literal
+
 import orjson
+import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from services.contracts.summary import Totals
+from services.ingress.core.vitals import Backlog
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.unit.ingress.pulses import TOTALS, Watched, dispatcher, ingress, ledger
 
+SCREENSHOTS = Path(__file__).parents[3] / ".run" / "screenshots"
 UNKNOWN = "\N{EN DASH}"
 
 
-def told(browser: Browser, ingress_process: IngressProcess, document: object) -> tuple[Page, list[str]]:
-    """Open the page and have its stream say this document; return it, and what the browser complains of."""
-    page, complaints = browser.new_page(), list[str]()
+def told(
+    browser: Browser, ingress_process: IngressProcess, document: object, path: str = "", **how: Any
+) -> tuple[Page, list[str]]:
+    """Open the page and have its stream say this document; return it, and what the browser complains of.
+
+    ``how``: as Playwright's new_page.
+    """
+    page, complaints = browser.new_page(**how), list[str]()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     event = f"event: vitals\ndata: {orjson.dumps(document).decode()}\n\n"
 
@@ -20,7 +31,7 @@ def told(browser: Browser, ingress_process: IngressProcess, document: object) ->
         route.fulfill(content_type="text/event-stream", body=event)
 
     page.route("**/events", answer)
-    page.goto(ingress_process.url)
+    page.goto(f"{ingress_process.url}/{path}")
     return page, complaints
 
 
@@ -53,4 +64,69 @@ def test_what_only_a_person_can_end_is_said_with_what_to_do(browser: Browser, sh
     expect(page.locator("#troubles li")).to_contain_text("nats stream rmm PAYMENTS SEQ")
     expect(page.locator("#state")).to_have_text("1 trouble")
     assert complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_sums_of_ten_digits_stay_in_their_cards(
+    browser: Browser, shared_ingress: IngressProcess, width: int, look: Literal["light", "dark"]
+) -> None:
+    """On a phone and at a desk: nothing is wider than its place, and the page does not go sideways."""
+    large = {"default": Totals(9_876_543_210, 987_654_321_098), "fallback": Totals(9_876_543_210, 987_654_321_098)}
+    document = Watched().seconds(2, ingress(0), dispatcher(), ledger(large), backlog=Backlog(1, 0.1, 9_876_543_210))
+    page, complaints = told(
+        browser, shared_ingress, document, viewport={"width": width, "height": 844}, color_scheme=look
+    )
+    expect(page.locator("[data-show='money totals.amount']")).to_have_text("19,753,086,421.96")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"ten-digits-{width}-{look}.png", full_page=True)
+    wide = page.evaluate(
+        "[...document.querySelectorAll('html, main, .tile, .tile dd, article, article dl > div, article dd, footer')]"
+        ".filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.outerHTML.slice(0, 80))"
+    )
+    assert wide == []
+    small = page.evaluate(
+        "Math.min(...[...document.querySelectorAll('dd')].map((one) => parseFloat(getComputedStyle(one).fontSize)))"
+    )
+    assert small >= 9  # and can still be read
+    assert complaints == []
+    page.close()
+
+
+def test_a_processor_that_was_never_called_has_no_latency(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """A dash, and no unit behind it."""
+    document = Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS))
+    page, _ = told(browser, shared_ingress, document)
+    latencies = page.locator("#processors [data-show='took latencyMs']")
+    expect(latencies).to_have_text(["12.3 ms", UNKNOWN])
+    page.close()
+
+
+def test_a_link_to_a_payment_leads_there_on_a_phone(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """What is looked up is in sight, below all cards; whoever then scrolls is left alone."""
+    document = Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS))
+    path = "#4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
+    page, _ = told(browser, shared_ingress, document, path, viewport={"width": 390, "height": 844})
+    expect(page.locator("#life .verdict")).to_have_text("No such payment")
+    expect(page.locator("#processors article")).to_have_count(2)
+    expect(page.locator("#life .verdict")).to_be_in_viewport()
+    page.mouse.wheel(0, -4_000)
+    page.wait_for_function("scrollY === 0")
+    page.close()
+
+
+def test_times_say_of_which_zone_they_are(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """The reader's own."""
+    document = Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS))
+    page, _ = told(browser, shared_ingress, document, timezone_id="America/Sao_Paulo", locale="en-GB")
+    expect(page.locator("#at")).to_have_text("09:30:00 GMT-3")
+    page.close()
+
+
+def test_the_footer_says_what_share_and_saved_are(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """They are no words of the field."""
+    page, _ = told(browser, shared_ingress, Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS)))
+    expect(page.get_by_role("contentinfo")).to_contain_text("Share is a processor's part of all settlements")
+    expect(page.get_by_role("contentinfo")).to_contain_text("Saved is what the dearest processor would have taken")
     page.close()

@@ -15,7 +15,7 @@ BEGAN = datetime(2025, 7, 15, 12, tzinfo=UTC)
 AT = datetime(2025, 7, 15, 12, 30, 0, 123_456, tzinfo=UTC)
 AGAIN = BEGAN + timedelta(minutes=5)
 TOTALS = {"default": Totals(100, 199_000), "fallback": Totals(10, 19_900)}
-EMPTY = Backlog(0, 0.0)
+EMPTY = Backlog(0, 0.0, 0)
 PROCESSORS = (
     Processor("default", "http://default", Decimal("0.05")),
     Processor("fallback", "http://fallback", Decimal("0.15")),

@@ -24,6 +24,7 @@ class Signs:
     def __init__(self) -> None:
         self.heard: Callable[[Pulse], None] | None = None
         self.asked = 0
+        self.asked_at_s = 0.0
         self.listened = 0
 
     @asynccontextmanager
@@ -38,7 +39,8 @@ class Signs:
     async def backlog(self) -> Backlog | None:
         """Answer at once."""
         self.asked += 1
-        return Backlog(3, 0.5)
+        self.asked_at_s = asyncio.get_running_loop().time()
+        return Backlog(3, 0.5, 7)
 
 
 class Running:
@@ -100,11 +102,22 @@ async def test_every_page_is_told_what_was_heard(running: Running) -> None:
     assert running.signs.heard is not None
     running.signs.heard(ingress(7))
     told = [await next_event(page) for page in pages]
-    while document(told[0])["payments"]["accepted"] is None:  # made before it was heard
+    while not any(one["service"] == "ingress" for one in document(told[0])["services"]):  # made before it was heard
         told = [await next_event(page) for page in pages]
     assert told[0] is told[1]
     assert document(told[0])["payments"]["accepted"] == 7
     assert document(told[0])["payments"]["backlog"] == 3
+
+
+async def test_the_stream_is_asked_when_pulses_have_been_heard(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked before them it would say that fewer payments were accepted than the ledger has counted since."""
+    monkeypatch.setattr(hub_module, "TELL_EVERY_S", 0.1)
+    opened_s = asyncio.get_running_loop().time()
+    page = running.open()
+    await next_event(page)
+    assert running.signs.asked_at_s - opened_s >= 0.1
 
 
 async def test_a_page_that_opens_later_is_told_the_newest_at_once(running: Running) -> None:

@@ -66,9 +66,16 @@ def test_rates_are_those_of_all_instances_together() -> None:
         *(dispatcher({"default": 11, "fallback": 2}), dispatcher({"default": 1_000}, instance="dispatcher-2")),
     )
     assert document["payments"]["acceptedPerS"] == 7.0
-    assert document["payments"]["accepted"] == 17
     assert document["payments"]["settledPerS"] == 8.0
     assert [one["settledPerS"] for one in document["processors"]] == [6.0, 2.0]
+
+
+def test_all_that_was_ever_accepted_is_what_the_stream_has_stored() -> None:
+    """However often instances were started again since; unknown while NATS does not say."""
+    watched = Watched()
+    document = watched.second(ingress(2), ledger(TOTALS), backlog=Backlog(3, 0.1, 4_711))
+    assert document["payments"]["accepted"] == 4_711
+    assert watched.seconds(4, ingress(2), ledger(TOTALS), backlog=None)["payments"]["accepted"] is None
 
 
 def test_a_restart_begins_anew_and_is_never_negative() -> None:
@@ -79,7 +86,7 @@ def test_a_restart_begins_anew_and_is_never_negative() -> None:
     first = watched.second(ingress(2, 1.0, 1.0, started_at=AGAIN))
     assert (first["payments"]["acceptedPerS"], first["post"]["p50Ms"]) == (None, None)
     second = watched.second(ingress(5, *[1.0] * 5, started_at=AGAIN))
-    assert (second["payments"]["acceptedPerS"], second["payments"]["accepted"]) == (3.0, 5)
+    assert second["payments"]["acceptedPerS"] == 3.0
     assert second["post"] == {"perS": 3.0, "p50Ms": 0.8, "p99Ms": 1.0}
     assert [one["startedAt"] for one in second["services"] if one["service"] == "ingress"] == [
         "2025-07-15T12:05:00.000Z"
@@ -134,7 +141,7 @@ def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
     """The backlog is the stream's own and goes on growing."""
     watched = Watched()
     watched.second(ingress(0), dispatcher(), ledger(TOTALS))
-    document = watched.seconds(4, ingress(0), ledger(TOTALS), backlog=Backlog(7, 4.04))
+    document = watched.seconds(4, ingress(0), ledger(TOTALS), backlog=Backlog(7, 4.04, 9))
     assert [one["condition"] for one in document["processors"]] == ["unknown", "unknown"]
     assert document["payments"]["settledPerS"] is None
     assert (document["payments"]["backlog"], document["payments"]["oldestWaitS"]) == (7, 4.0)
@@ -150,7 +157,7 @@ def test_each_of_several_servers_is_there_and_one_that_is_not_is_a_trouble() -> 
         Server("nats-3", 5.2, is_up=False),
         Server("nats-4", None, is_up=False),
     )
-    document = watched.seconds(4, ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(7, 4.04, servers))
+    document = watched.seconds(4, ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(7, 4.04, 9, servers))
     shown = [(one["instance"], one["state"]) for one in document["services"] if one["service"] == "nats"]
     assert shown == [("nats-1", "up"), ("nats-2", "silent"), ("nats-3", "silent"), ("nats-4", "silent")]
     assert document["troubles"] == [
@@ -164,7 +171,7 @@ def test_each_of_several_servers_is_there_and_one_that_is_not_is_a_trouble() -> 
 def test_without_nats_that_is_the_only_trouble_and_the_backlog_is_unknown() -> None:
     """Nobody can be heard of then: naming each would be noise."""
     watched = Watched()
-    watched.second(ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(3, 0.1))
+    watched.second(ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(3, 0.1, 9))
     document = watched.seconds(4, backlog=None)
     assert set(states(document).values()) == {"silent"}
     assert document["payments"]["backlog"] is None
