@@ -58,7 +58,9 @@ class Settling:
         booked_at = self._clock.stamp()
         if not payment.accepted_at - STAMP_WITHIN <= recorded.requested_at <= booked_at + STAMP_WITHIN:
             stamp = text_of(recorded.requested_at)
-            self._gathered.tell(logging.WARNING, "payment.stamp_is_far", processor, id=payment.id, requested_at=stamp)
+            self._gathered.tell(
+                logging.WARNING, "payment.stamp_is_far", processor, **payment.log_fields, requested_at=stamp
+            )
         event = PaymentSettled(
             id=payment.id,
             amount_cents=recorded.amount_cents,
