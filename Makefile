@@ -4,7 +4,7 @@ PROFILE ?= preview
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: up test lint rinha rinha-floor chaos fuzz bench lock schemas sbom licences clean
+.PHONY: up test lint rinha rinha-floor chaos fuzz bench lock schemas sbom licences release clean
 
 up: $(VENV)/installed
 	@$(RUN) -m sandbox.stack
@@ -48,6 +48,10 @@ schemas: $(VENV)/installed
 sbom: $(VENV)/installed
 	@$(RUN) -m deploy.sbom
 
+# dist/: wheel, sdist, bill of materials and their digests, of what is committed. Built twice: the bytes must be the same.
+release: $(VENV)/installed
+	@$(RUN) -m deploy.release
+
 # After `make lock`: docs/licences.md; a test compares it.
 licences: $(VENV)/installed
 	@$(RUN) -m deploy.licences
@@ -65,4 +69,4 @@ $(VENV)/installed: requirements.lock
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .run
+	rm -rf $(VENV) .run dist

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tarifa.commands.programs import TOP, Word, become, flags_of
+from tarifa.commands.programs import IS_CHECKOUT, TOP, Word, become, flags_of
+from tarifa.exits import Exit, end
 
 EXAMPLES = """Examples:
   tarifa keys add shop --scope pay,read --rate 200
@@ -30,6 +31,9 @@ def keys(
     file: Annotated[Path | None, typer.Option(help="The file of keys (API_KEYS; .run/api_keys.json).")] = None,
 ) -> None:
     """Make, list and revoke the keys with which clients pay, read and operate."""
-    given = file or Path(os.environ.get("API_KEYS", "").strip() or _FILE)
+    named = os.environ.get("API_KEYS", "").strip()
+    if file is None and not named and not IS_CHECKOUT:
+        end(Exit.USAGE, "say with --file or API_KEYS which file of keys is meant")
+    given = file or Path(named or _FILE)
     flags = flags_of({"--scope": scope, "--rate": rate, "--burst": burst})
     become("services.keys", [*flags_of({"--file": given}), *words, *flags], {})

@@ -18,6 +18,7 @@ from tarifa.commands.options import FLAG
 from tarifa.exits import Exit, end
 
 TOP = Path(__file__).parents[2]
+IS_CHECKOUT = (TOP / "pyproject.toml").exists()  # and not installed from a wheel, which has no sandbox
 
 UP_EXAMPLES = """Examples:
   tarifa up
@@ -222,6 +223,13 @@ def operate(module: str, arguments: list[str], user: str = "operator") -> NoRetu
 def become(module: str, arguments: list[str], settings: Mapping[str, str | None]) -> NoReturn:
     """Go on as that program; variables that were not given stay as they are."""
     environment = {**os.environ, **{name: value for name, value in settings.items() if value is not None}}
-    os.chdir(TOP)
+    if IS_CHECKOUT:
+        os.chdir(TOP)
+        path = []
+    elif module.startswith("services"):
+        path = ["-P"]  # nothing in the user's own folder stands in its way
+    else:
+        end(Exit.USAGE, "this command needs a checkout of Tarifa; installed are only the services and the command line")
     # Under the same process id: no middleman between it and a signal, or its exit code.
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606  # modules of ours
+    command = [sys.executable, *path, "-m", module, *arguments]
+    os.execve(sys.executable, command, environment)  # noqa: S606  # modules of ours
