@@ -15,10 +15,14 @@ from services.audit.adapters.streams import JetStreamStreams
 from services.audit.audit_settings import AuditSettings, audit_settings
 from services.audit.command import connected, run
 from services.audit.core.records import Records
+from services.audit.core.report import Report
+from services.audit.core.resuming import Cursor, plan_words, resume_command
 from services.audit.core.words import document, line, summary_document, summary_lines
-from services.audit.flow.asking import Asking, Pace
-from services.audit.flow.auditing import Auditing
+from services.audit.flow.asking import Asking
+from services.audit.flow.auditing import Auditing, NoSuchCursorError
+from services.audit.flow.pace import Pace
 from services.audit.statement import compare_statement
+from services.contracts.setting import SettingError
 
 
 async def audit() -> int:
@@ -31,18 +35,14 @@ async def audit() -> int:
 
 async def _ask_processors(settings: AuditSettings) -> int:
     records = Records(settings.period)
-    async with (
-        connected(settings.bus, "audit") as bus,
-        records_of(settings.bus.processors, settings.access) as processors,
-    ):
-        pace = Pace(settings.rate, now_s=time.monotonic, sleep=asyncio.sleep)
-        with progress(time.monotonic) as shown:
-            report = await Auditing(
-                streams=JetStreamStreams(bus, shown),
-                asking=Asking(processors, pace, asyncio.sleep),
-                show=lambda finding: _say(document(finding) if settings.as_json else line(finding)),
-                progress=shown,
-            ).run(records)
+    cursor = Cursor(settings.after)
+    try:
+        report = await _asked(settings, records, cursor)
+    except NoSuchCursorError as error:
+        raise SettingError(str(error)) from error
+    except asyncio.CancelledError:  # Ctrl-C
+        _say_how_to_go_on(settings, cursor)
+        raise
     for reason in records.unreadable:
         _say({"unreadable": reason} if settings.as_json else f"unreadable  {reason}")
     for where in records.missing:
@@ -52,6 +52,30 @@ async def _ask_processors(settings: AuditSettings) -> int:
     else:
         _say("\n".join(summary_lines(settings.period, report)))
     return report.exit_code
+
+
+async def _asked(settings: AuditSettings, records: Records, cursor: Cursor) -> Report:
+    async with (
+        connected(settings.bus, "audit") as bus,
+        records_of(settings.bus.processors, settings.access) as processors,
+    ):
+        pace = Pace(settings.rate, now_s=time.monotonic, sleep=asyncio.sleep)
+        with progress(time.monotonic) as shown:
+            return await Auditing(
+                streams=JetStreamStreams(bus, shown),
+                asking=Asking(processors, pace, asyncio.sleep),
+                show=lambda finding: _say(document(finding) if settings.as_json else line(finding)),
+                progress=shown,
+                cursor=cursor,
+                plan=lambda ids: plan_words(ids, len(processors), pace.per_s, pace.per_s_max),
+            ).run(records)
+
+
+def _say_how_to_go_on(settings: AuditSettings, cursor: Cursor) -> None:
+    command = resume_command(settings.period, settings.rate, as_json=settings.as_json, after=cursor.after)
+    print(f"go on with: {command}", file=sys.stderr, flush=True)  # noqa: T201  # for the operator
+    if settings.as_json:
+        _say({"stopped": {"after": cursor.after, "command": command}})
 
 
 def _say(said: str | dict[str, Any]) -> None:

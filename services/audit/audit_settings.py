@@ -15,7 +15,7 @@ from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
 from services.contracts.length import length_from_text
 
-RATE_DEFAULT = 50.0
+RATE_DEFAULT = 1_000.0
 RATE_MOST = 10_000.0
 TOLERANCE_MS_MAX = 86_400_000
 _STATEMENT_OPTIONS = ("processor", "id_column", "amount_column", "at_column", "amount_in", "delimiter", "tolerance_ms")
@@ -33,8 +33,9 @@ class StatementSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """``access``: what processors are shown; ``rate``: calls a second to all of them together.
+    """``access``: what processors are shown; ``rate``: calls a second to all of them together, at most.
 
+    ``after``: a sequence of SETTLEMENTS, up to which it was done before.
     ``period``: by acceptedAt, and of a statement by requestedAt. ``statement``: None: the processors are asked.
     """
 
@@ -42,6 +43,7 @@ class AuditSettings:
     access: ProcessorAccess
     period: Period
     rate: float
+    after: int
     as_json: bool
     statement: StatementSettings | None
 
@@ -66,6 +68,7 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
         processor_access(env, bus.processors),
         period,
         given.rate or RATE_DEFAULT,
+        given.after or 0,
         given.json,
         statement,
     )
@@ -85,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--to", dest="end", type=argument(last, how), metavar="STAMP", help="last acceptedAt")
     parser.add_argument("--last", type=argument(length_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
-    parser.add_argument("--rate", type=argument(_rate), metavar="N", help="calls a second (50)")
+    parser.add_argument("--rate", type=argument(_rate), metavar="N", help="at most so many calls a second (1000)")
+    parser.add_argument("--after", type=argument(_after), metavar="N", help="go on; a stopped audit says after which")
     parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary or an error last")
     _add_statement(parser)
     return parser
@@ -112,8 +116,9 @@ def _statement(parser: argparse.ArgumentParser, given: argparse.Namespace) -> St
             if getattr(given, name) is not None:
                 parser.error(f"--{name.replace('_', '-')} is for --against")
         return None
-    if given.rate is not None:
-        parser.error("--rate is for asking processors, and with --against none is asked")
+    for name in ("rate", "after"):
+        if getattr(given, name) is not None:
+            parser.error(f"--{name} is for asking processors, and with --against none is asked")
     usual = Columns()
     columns = Columns(
         given.id_column or usual.payment_id,
@@ -132,6 +137,12 @@ def _rate(text: str) -> float:
     if not 0 < rate <= RATE_MOST:
         raise ValueError(f"must be above 0 and at most {RATE_MOST:g} calls a second, not {text}")
     return rate
+
+
+def _after(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > len(str(1 << 63)):
+        raise ValueError(f"must be a sequence of SETTLEMENTS, not {text!r}")
+    return int(text)
 
 
 def _delimiter(text: str) -> str:

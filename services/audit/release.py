@@ -17,7 +17,8 @@ from services.audit.adapters.recording import operation_log, os_user
 from services.audit.adapters.release_records import ReleaseRecords
 from services.audit.audit_settings import RATE_DEFAULT
 from services.audit.command import connected, run
-from services.audit.flow.asking import Asking, Pace
+from services.audit.flow.asking import Asking
+from services.audit.flow.pace import Pace
 from services.audit.flow.releasing import Releasing
 from services.audit.settings import release_settings
 

@@ -25,7 +25,8 @@ def audit_command(
     last: Annotated[Word, typer.Option(metavar="TIME", help="The last 90s, 15m, 1h or 7d.")] = None,
     start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="First acceptedAt; no zone is UTC.")] = None,
     stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Last acceptedAt.")] = None,
-    rate: Annotated[Word, typer.Option(metavar="N", help="Calls a second to all processors (50).")] = None,
+    rate: Annotated[Word, typer.Option(metavar="N", help="At most so many calls a second (1000).")] = None,
+    after: Annotated[Word, typer.Option(metavar="N", help="Go on; a stopped audit says after which.")] = None,
     as_json: Annotated[
         Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line, the summary or an error last.")
     ] = False,
@@ -57,7 +58,7 @@ def audit_command(
     ] = None,
 ) -> None:
     """Name each difference between our records and what processors have, asked or by a statement of theirs."""
-    flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json, "--against": against}
+    flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json, "--after": after}
     flags |= {"--processor": processor, "--id-column": id_column, "--amount-column": amount_column}
     flags |= {"--at-column": at_column, "--amount-in": amount_in, "--delimiter": delimiter}
-    operate("services.audit", flags_of({**flags, "--tolerance-ms": tolerance_ms}))
+    operate("services.audit", flags_of({**flags, "--against": against, "--tolerance-ms": tolerance_ms}))

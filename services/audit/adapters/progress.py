@@ -45,6 +45,10 @@ class Bar:
         """So much of it is done."""
         self._rich.update(self._task, completed=done)
 
+    def say(self, text: str) -> None:
+        """Say a sentence above the bar."""
+        self._rich.console.print(text, highlight=False)
+
 
 class Lines:
     """A line at the beginning of each piece of work, and one every ten seconds; a context manager."""
@@ -54,6 +58,7 @@ class Lines:
         self._now_s = now_s
         self._next_s = 0.0
         self._what, self._total = "", 0
+        self._begun_s = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -66,12 +71,19 @@ class Lines:
     def begin(self, what: str, total: int) -> None:
         """Begin a piece of work."""
         self._what, self._total = what, total
+        self._begun_s = self._now_s()
         self._say(f"{what}: {total:,}")
 
     def at(self, done: int) -> None:
         """So much of it is done."""
         if self._now_s() >= self._next_s:
-            self._say(f"{self._what}: {done:,} of {self._total:,}")
+            left_s = (self._now_s() - self._begun_s) * (self._total - done) / done if done else 0
+            left = f", about {left_s:,.0f} s left" if left_s > 0 else ""
+            self._say(f"{self._what}: {done:,} of {self._total:,}{left}")
+
+    def say(self, text: str) -> None:
+        """Say a sentence."""
+        self._say(text)
 
     def _say(self, text: str) -> None:
         self._next_s = self._now_s() + PLAIN_EVERY_S

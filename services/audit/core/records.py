@@ -51,6 +51,7 @@ class Records:
         self._releases: dict[str, list[PaymentReleased]] = {}
         self.unreadable: list[str] = []
         self.missing: list[str] = []
+        self.read_to = 0
 
     def __len__(self) -> int:
         return len(self._records)
@@ -61,6 +62,12 @@ class Records:
             record.releases = self._releases.get(record.payment_id, [])
             yield record
 
+    def in_order(self, after: int) -> list[Record]:
+        """Return those with a settlement after a sequence, in the order of the stream, then those that only wait."""
+        settled = [record for record in self if record.last_seq > after]
+        settled.sort(key=lambda record: record.last_seq)
+        return settled + [record for record in self if not record.last_seq]
+
     def take_accepted(self, event: PaymentAccepted) -> None:
         """Take a message of PAYMENTS."""
         if event.accepted_at in self._period:
@@ -68,6 +75,7 @@ class Records:
 
     def take_settlement(self, event: Settlement, seq: int) -> None:
         """Take a message of SETTLEMENTS, which has this sequence."""
+        self.read_to = seq
         match event:
             case PaymentSettled() | PaymentRefused():
                 if event.id in self._records or event.accepted_at in self._period:

@@ -4,10 +4,11 @@ Processors serve payments first: an audit is paced over all processors together,
 left alone after a while.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from services.audit.core.answer import Answer, Unanswered
+from services.audit.flow.pace import Pace, Sleep
 
 TRIES_MAX = 3
 TRY_AGAIN_AFTER_S = 0.5  # times the number of tries so far
@@ -15,32 +16,12 @@ SILENT_IDS_MAX = 20  # in a row, each tried TRIES_MAX times: the processor is aw
 
 _LEFT_ALONE = Unanswered(f"not asked: {SILENT_IDS_MAX} ids in a row had no answer")
 
-Sleep = Callable[[float], Awaitable[None]]
-
 
 class Processor(Protocol):
     """One processor's public API."""
 
     async def ask(self, payment_id: str) -> Answer:
         """Ask once whether it has the payment; never raises for anything that a processor does."""
-
-
-class Pace:
-    """At most ``per_s`` turns a second, evenly spaced; what was not used is not saved up."""
-
-    def __init__(self, per_s: float, *, now_s: Callable[[], float], sleep: Sleep) -> None:
-        self._step_s = 1 / per_s
-        self._now_s = now_s
-        self._sleep = sleep
-        self._next_s = 0.0
-
-    async def turn(self) -> None:
-        """Wait for the next turn."""
-        now_s = self._now_s()
-        at_s = max(now_s, self._next_s)
-        self._next_s = at_s + self._step_s
-        if at_s > now_s:
-            await self._sleep(at_s - now_s)
 
 
 class Asking:
@@ -72,4 +53,7 @@ class Asking:
     async def _once(self, name: str, payment_id: str) -> Answer:
         await self._pace.turn()
         self.calls += 1
-        return await self._processors[name].ask(payment_id)
+        start_s = self._pace.now_s()
+        answer = await self._processors[name].ask(payment_id)
+        self._pace.note(name, self._pace.now_s() - start_s, is_answered=not isinstance(answer, Unanswered))
+        return answer

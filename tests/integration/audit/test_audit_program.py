@@ -1,6 +1,7 @@
 """``python -m services.audit`` against real streams and processors, each kind of difference made for real."""
 
 import asyncio
+import re
 import sys
 from asyncio.subprocess import DEVNULL
 from datetime import UTC, datetime, timedelta
@@ -211,6 +212,33 @@ async def test_at_a_terminal_there_is_a_bar_and_ctrl_c_ends_it(house: House) -> 
         terminal.press_ctrl_c()
         assert await terminal.status() == 3
         await terminal.until("not finished: stopped")
+
+
+async def test_a_stopped_audit_goes_on_where_it_was(house: House) -> None:
+    """By the command that Ctrl-C prints: every payment is named by one of both, and few by both."""
+    ids = [await house.settle("default") for _ in range(200)]
+    async with AtTerminal.of(house, "services.audit", "--rate", "60", "--last", "36500d") as terminal:
+        await terminal.until(ids[60])
+        terminal.press_ctrl_c()
+        assert await terminal.status() == 3
+        await terminal.until("not finished: stopped")
+        screen = terminal.screen
+    assert "200 payments at 2 processors: 400 calls." in " ".join(screen.split())
+    command = re.search(r"go on with: tarifa audit (--rate 60 --from \S+Z --after \d+)", screen)
+    assert command is not None, screen
+    rest = await house.run("services.audit", *command[1].split(), "--rate", "1000")
+    again = [payment_id for payment_id in ids if payment_id in screen and payment_id in rest.out]
+    assert [payment_id for payment_id in ids if payment_id not in screen and payment_id not in rest.out] == []
+    assert len(again) <= 16, "at most what was in hand"
+    assert ids[0] not in rest.out
+
+
+async def test_a_cursor_of_another_store_is_refused(house: House) -> None:
+    """Nothing would be asked, and it would look clean."""
+    await house.settle("default")
+    ended = await house.audit("--after", "2")
+    assert (ended.status, ended.out) == (2, "")
+    assert "--after 2: SETTLEMENTS ends at 1" in ended.err
 
 
 async def test_findings_at_a_terminal(house: House) -> None:

@@ -168,6 +168,7 @@ async def test_settlements_that_are_missing_make_it_incomplete(house: House, sta
         (NAMES, (), "no row of it could be read: give --from and --to"),
         (NAMES, ("--from", "2026-11-22", "--processor", "defualt"), "nothing was ever settled at 'defualt'"),
         (NAMES, ("--rate", "5"), "--rate is for asking processors"),
+        (NAMES, ("--after", "5"), "--after is for asking processors"),
         (NAMES, ("--tolerance-ms", "-1"), "must be a whole number of milliseconds"),
         (NAMES, ("--delimiter", ";;"), "must be one character"),
         (NAMES, ("--at-column", "amount"), "must be three columns"),

@@ -6,8 +6,10 @@ from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadabl
 from services.audit.core.comparing import Finding
 from services.audit.core.period import Period
 from services.audit.core.records import Records
-from services.audit.flow.asking import SILENT_IDS_MAX, TRIES_MAX, Asking, Pace
+from services.audit.core.resuming import Cursor
+from services.audit.flow.asking import SILENT_IDS_MAX, TRIES_MAX, Asking
 from services.audit.flow.auditing import Auditing
+from services.audit.flow.pace import Pace
 from tests.unit.audit.paid import ID, charged, settled
 
 AWAY = Unanswered("ConnectError")
@@ -120,6 +122,9 @@ class Unseen:
         """So far."""
         self.done.append(done)
 
+    def say(self, text: str) -> None:
+        """A sentence."""
+
 
 class OneThousand:
     """Streams that have a thousand settlements."""
@@ -135,7 +140,14 @@ async def test_every_id_is_asked_once() -> None:
     clock, progress = Clock(), Unseen()
     shown = list[Finding]()
     default = Told(clock, NotCharged())
-    audit = Auditing(streams=OneThousand(), asking=asking(clock, default=default), show=shown.append, progress=progress)
+    audit = Auditing(
+        streams=OneThousand(),
+        asking=asking(clock, default=default),
+        show=shown.append,
+        progress=progress,
+        cursor=Cursor(0),
+        plan=str,
+    )
     report = await audit.run(Records(Period()))
     assert (report.ids, report.asked, report.calls, report.differences) == (1000, 1000, 1000, 1000)
     assert len({finding.record.payment_id for finding in shown}) == 1000
