@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tarifa.documents import Payment, Totals
+from tarifa.documents import Life, Page, Payment, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,21 @@ class Found:
 
     payment: Payment
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """A payment's life; ``text`` is the service's own document."""
+
+    life: Life
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Part of a list of payments."""
+
+    page: Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from services.version import VERSION
-from tarifa.commands import audit, keys, log, pay, payment, programs, summary, traces, watch
+from tarifa.commands import audit, keys, log, pay, payment, payments, programs, summary, traces, watch
 from tarifa.commands.options import FLAG, RUN, USE
 from tarifa.exits import Exit, say_error
 
@@ -63,6 +63,7 @@ def tarifa(
 
 app.command("pay", epilog=pay.EXAMPLES, rich_help_panel=USE)(pay.pay_command)
 app.command("payment", epilog=payment.EXAMPLES, rich_help_panel=USE)(payment.payment_command)
+app.command("payments", epilog=payments.EXAMPLES, rich_help_panel=USE)(payments.payments_command)
 app.command("summary", epilog=summary.EXAMPLES, rich_help_panel=USE)(summary.summary_command)
 app.command("watch", epilog=watch.EXAMPLES, rich_help_panel=USE)(watch.watch_command)
 app.command("up", epilog=programs.UP_EXAMPLES, rich_help_panel=RUN)(programs.up)

@@ -1,15 +1,35 @@
 """The service over HTTP: one method per call, each with all that may come back. Nothing is repeated here."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-from tarifa.answers import Accepted, Away, Found, Missing, Negative, NoEvents, Rejected, Summary, TryLater
-from tarifa.documents import NotADocumentError, json_text, payment_from, problem_from, summary_from
+from tarifa.answers import (
+    Accepted,
+    Away,
+    Found,
+    Listed,
+    Lived,
+    Missing,
+    Negative,
+    NoEvents,
+    Rejected,
+    Summary,
+    TryLater,
+)
+from tarifa.documents import (
+    NotADocumentError,
+    json_text,
+    life_from,
+    page_from,
+    payment_from,
+    problem_from,
+    summary_from,
+)
 from tarifa.exits import readable_arguments
 from tarifa.periods import Period
 from tarifa.sse import Event, EventTooLongError, Parser
@@ -77,11 +97,27 @@ class Service:
                 return Found(payment_from(answer.content), answer.text)
             except NotADocumentError as error:
                 return self._strange(str(error))
-        match self._negative(answer):
-            case Rejected("no_such_payment"):
-                return Missing()
-            case negative:
-                return negative
+        return self._missing(answer)
+
+    async def life(self, payment_id: str) -> Lived | Missing | Negative:
+        """GET what happened to a payment."""
+        answer = await self._ask("GET", f"/payments/{payment_id}/life")
+        if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
+            try:
+                return Lived(life_from(answer.content), answer.text)
+            except NotADocumentError as error:
+                return self._strange(str(error))
+        return self._missing(answer)
+
+    async def page(self, query: Mapping[str, str]) -> Listed | Negative:
+        """GET part of a list of payments."""
+        answer = await self._ask("GET", "/payments", params=query)
+        if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
+            try:
+                return Listed(page_from(answer.content))
+            except NotADocumentError as error:
+                return self._strange(str(error))
+        return self._negative(answer)
 
     async def summary(self, period: Period) -> Summary | Negative:
         """GET what was settled where."""
@@ -120,6 +156,13 @@ class Service:
             return await self._http.request(method, path, **more)  # type: ignore[arg-type]  # as request() has them
         except httpx.TransportError as error:
             return self._away(error)
+
+    def _missing(self, answer: httpx.Response | Away) -> Missing | Negative:
+        match self._negative(answer):
+            case Rejected("no_such_payment"):
+                return Missing()
+            case negative:
+                return negative
 
     def _negative(self, answer: httpx.Response | Away) -> Negative:
         if isinstance(answer, Away):

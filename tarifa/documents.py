@@ -14,6 +14,16 @@ class NotADocumentError(ValueError):
     """What came is not what was asked for; the text says where it differs."""
 
 
+class Attempt(Struct, frozen=True, rename="camel"):
+    """One call of a processor; ``took_ms`` None: it is under way."""
+
+    requested_at: datetime
+    processor: str
+    took_ms: float | None = None
+    outcome: str | None = None
+    detail: str = ""
+
+
 class WaitingFor(Struct, frozen=True, rename="camel"):
     """What an accepted payment waits for; ``processor`` None: any that serves."""
 
@@ -23,6 +33,7 @@ class WaitingFor(Struct, frozen=True, rename="camel"):
     in_doubt: bool = False
     dispatcher: str | None = None
     released: bool = False
+    last_attempt: Attempt | None = None
 
 
 class Payment(Struct, frozen=True, rename="camel"):
@@ -36,6 +47,47 @@ class Payment(Struct, frozen=True, rename="camel"):
     accepted_at: datetime | None = None
     detail: str | None = None
     waiting_for: WaitingFor | None = None
+    booked_at: datetime | None = None
+    counted: bool | None = None
+
+
+class Step(Struct, frozen=True, rename="camel"):
+    """Something that happened to a payment; None is what does not belong to it, or is not known."""
+
+    what: str
+    at: datetime | None = None
+    processor: str | None = None
+    dispatcher: str | None = None
+    took_ms: float | None = None
+    outcome: str | None = None
+    detail: str | None = None
+    from_: str | None = field(name="from", default=None)
+    to: str | None = None
+    reason: str | None = None
+    amount: Decimal | None = None
+    requested_at: datetime | None = None
+
+
+class Life(Payment, frozen=True, rename="camel"):
+    """A payment with what happened to it, and what nobody recorded."""
+
+    steps: tuple[Step, ...] = ()
+    not_known: tuple[str, ...] = ()
+
+
+class Dispatchers(Struct, frozen=True):
+    """Which dispatchers said what they know, and which did not."""
+
+    answered: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+class Page(Struct, frozen=True):
+    """Part of a list of payments; each is the service's own document. ``next`` None: it was the last."""
+
+    payments: tuple[msgspec.Raw, ...]
+    next: str | None = None
+    dispatchers: Dispatchers | None = None
 
 
 class Totals(Struct, frozen=True, rename="camel"):
@@ -126,6 +178,8 @@ class Vitals(Struct, frozen=True, rename="camel"):
 
 
 _payment = msgspec.json.Decoder(Payment)
+_life = msgspec.json.Decoder(Life)
+_page = msgspec.json.Decoder(Page)
 _summary = msgspec.json.Decoder(dict[str, Totals])
 _problem = msgspec.json.Decoder(Problem)
 _vitals = msgspec.json.Decoder(Vitals)
@@ -136,6 +190,16 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def payment_from(body: bytes) -> Payment:
     """Read the answer of GET /payments/{id}; raises `NotADocumentError`."""
     return _read(_payment, body)
+
+
+def life_from(body: bytes) -> Life:
+    """Read the answer of GET /payments/{id}/life; raises `NotADocumentError`."""
+    return _read(_life, body)
+
+
+def page_from(body: bytes) -> Page:
+    """Read the answer of GET /payments; raises `NotADocumentError`."""
+    return _read(_page, body)
 
 
 def summary_from(body: bytes) -> dict[str, Totals]:

@@ -23,6 +23,7 @@ from services.ingress.adapters.listed import ListedPayments, ListedSettlements
 from services.ingress.adapters.metrics import of_ingress
 from services.ingress.adapters.operating_api import add_operating
 from services.ingress.adapters.page import add_page
+from services.ingress.adapters.payment_history import PaymentHistory
 from services.ingress.adapters.payment_stream import JetStreamPayments
 from services.ingress.adapters.processors_client import ProcessorsClient
 from services.ingress.adapters.pulse import pulse_of
@@ -34,6 +35,7 @@ from services.ingress.core.vitals import Vitals
 from services.ingress.flow import Ingress
 from services.ingress.listing import Listing
 from services.ingress.operating import Operating
+from services.ingress.payment_life import PaymentLife
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
@@ -83,7 +85,8 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
         hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
         before = HttpGuard(keys.guard, meter)
-        app = _app(story, listing, operating, hub=hub, before=before, settings=settings)
+        lives = PaymentLife(standings=story, history=PaymentHistory(bus), dispatchers=dispatchers)
+        app = _app(story, hub, before, settings, listing=listing, lives=lives, operating=operating)
         pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
         server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
         log.info("ingress.ready", extra={"listen": str(settings.listen), "access": settings.access.value})
@@ -100,12 +103,19 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
 
 
 def _app(
-    story: Ingress, listing: Listing, operating: Operating, *, hub: Hub, before: HttpGuard, settings: IngressSettings
+    story: Ingress,
+    hub: Hub,
+    before: HttpGuard,
+    settings: IngressSettings,
+    *,
+    listing: Listing,
+    lives: PaymentLife,
+    operating: Operating,
 ) -> Sanic[Any, Any]:
     """Return the application with all its routes, and the guard before each of them."""
     names = [processor.name for processor in settings.bus.processors]
     app = http_app(story, before.meter, before, processor_names=names, allow_purge=settings.allow_purge)
-    add_listing(app, listing)
+    add_listing(app, listing, lives)
     add_operating(app, operating)
     add_page(app, hub, before)
     add_sign_in(app, before)

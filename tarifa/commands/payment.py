@@ -6,13 +6,13 @@ from typing import Annotated, assert_never
 
 import typer
 
-from tarifa.answers import Away, Found, Missing, Negative, Rejected, TryLater
+from tarifa.answers import Away, Lived, Missing, Negative, Rejected, TryLater
 from tarifa.arguments import id_from_text, key_from_env, url_from_text
 from tarifa.client import Service
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.exits import Exit, end, readable_arguments
+from tarifa.lists_view import life_view
 from tarifa.verdicts import negative_verdict, slug_of
-from tarifa.views import payment_view
 
 EXAMPLES = """Examples:
   tarifa payment 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3
@@ -27,15 +27,18 @@ def payment_command(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show one payment's life: accepted when, settled where and when, or refused why."""
+    """Show one payment's life: accepted, assigned, each call that is known, released, settled or refused.
+
+    What nobody recorded is said as not known.
+    """
     with readable_arguments():
         known_id, url, key = id_from_text(payment_id), url_from_text(url), key_from_env(os.environ)
     match asyncio.run(_ask(url, key, known_id)):
-        case Found(payment, text):
+        case Lived(life, text):
             if as_json:
                 typer.echo(text)
             else:
-                console().print(payment_view(payment))
+                console().print(life_view(life))
         case Missing():
             sentence = f"{url} knows no payment {known_id}: look at the id, and at how its POST was answered."
             end(Exit.MISSING, sentence, "no_such_payment")
@@ -45,6 +48,6 @@ def payment_command(
             assert_never(never)
 
 
-async def _ask(url: str, key: str | None, payment_id: str) -> Found | Missing | Negative:
+async def _ask(url: str, key: str | None, payment_id: str) -> Lived | Missing | Negative:
     async with Service(url, key) as service:
-        return await service.payment(payment_id)
+        return await service.life(payment_id)

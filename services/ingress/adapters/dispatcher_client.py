@@ -6,13 +6,15 @@ from services.bus.connection import Bus, BusAwayError
 from services.bus.gather import gather
 from services.contracts import holding, subjects
 from services.contracts.events import NotAnEventError
-from services.contracts.holding import HoldingAsked, HoldingsAnswered, HoldingsAsked
+from services.contracts.holding import Holding, HoldingAsked, HoldingsAnswered, HoldingsAsked
 from services.ingress.core.answers import WaitingFor
 from services.ingress.core.listing import Known, known_by, waiting_for
 
 # Those that know of it by the log alone answer after a tenth of a second. The rest of a payment's standing is known
 # already, so whoever asks for it does not wait for longer.
 ASK_TIMEOUT_S = 0.3
+MANY_TIMEOUT_S = 0.5  # where one that was heard of lately does not answer; else the last answer ends it
+LIFE_TIMEOUT_S = 0.6  # its lines are read from the stream first
 
 log = logging.getLogger("tarifa.ingress")
 
@@ -39,21 +41,27 @@ class DispatcherClient:
             return bool(answer.others) and expected <= answers.keys()
 
         try:
-            await gather(self._bus, subjects.DISPATCHER_PAYMENTS, holding.encode(asked), ASK_TIMEOUT_S, take)
+            await gather(self._bus, subjects.DISPATCHER_PAYMENTS, holding.encode(asked), MANY_TIMEOUT_S, take)
         except BusAwayError as error:
             log.debug("dispatcher.not_answered", extra={"error": str(error)})
         return known_by(answers.values(), asked.limit) if answers else None
 
     async def waiting_for(self, payment_id: str) -> WaitingFor | None:
         """Return what the payment waits for; None where it is nobody's, or nobody says."""
-        request = holding.encode(HoldingAsked(payment_id))
+        known = await self._holding(HoldingAsked(payment_id), ASK_TIMEOUT_S)
+        return None if known is None else waiting_for(known)
+
+    async def life(self, payment_id: str) -> Holding | None:
+        """Return all that is remembered of a payment; None where it is nobody's, or nobody says."""
+        return await self._holding(HoldingAsked(payment_id, life=True), LIFE_TIMEOUT_S)
+
+    async def _holding(self, asked: HoldingAsked, within_s: float) -> Holding | None:
         try:
-            answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, request, ASK_TIMEOUT_S)
-            known = holding.decode_holding(answer.data)
+            answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, holding.encode(asked), within_s)
+            return holding.decode_holding(answer.data)
         except BusAwayError as error:  # none runs, or it waits in the stream, where none has it in hand
             log.debug("dispatcher.not_answered", extra={"error": str(error)})
             return None
         except NotAnEventError as error:
             log.warning("dispatcher.unreadable", extra={"error": str(error)})
             return None
-        return waiting_for(known)

@@ -115,6 +115,11 @@ def standing_document(found: Standing) -> dict[str, object]:
     return known | {"waitingFor": _waiting_for(found.waiting_for)} if found.status == "accepted" else known
 
 
+def no_such_payment(payment_id: str) -> HTTPResponse:
+    """Return the 404 of an id of which nothing is known."""
+    return error(404, "no_such_payment", f"id in the path: there is no payment {payment_id}")
+
+
 def totals(found: Totals) -> dict[str, object]:
     """Return one processor's part of a summary."""
     return {"totalRequests": found.count, "totalAmount": amount_of(found.cents)}

@@ -134,7 +134,7 @@ class _Routes:
             case Standing():
                 return say.standing(answer)
             case Missing():
-                return say.error(404, "no_such_payment", f"id in the path: there is no payment {payment_id}")
+                return say.no_such_payment(payment_id)
             case Rejected() | TryLater():
                 return say.negative(answer)
             case never:

@@ -27,6 +27,7 @@ NEEDS: dict[str, Scope | None] = {
     "payments": "pay",
     "GET payments": "read",
     "payments/<payment_id:str>": "read",
+    "payments/<payment_id:str>/life": "read",
     "payments-summary": "read",
     "purge-payments": "operate",
     "processors": "read",

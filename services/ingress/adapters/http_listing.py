@@ -1,14 +1,17 @@
-"""``GET /payments``: a list of payments, part by part."""
+"""``GET /payments``, a list of payments part by part; ``GET /payments/<id>/life``, one of them step by step."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
+from services.contracts.stamp import text_of
 from services.ingress.adapters import http_answers as say
+from services.ingress.adapters.http_api import taking
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import TryLater
+from services.ingress.core.answers import Missing, TryLater
 from services.ingress.core.listing import Page, Query, Row
+from services.ingress.core.payment_life import Life, Step
 
 
 class Story(Protocol):
@@ -18,14 +21,34 @@ class Story(Protocol):
         """Return the part of a list that is asked for."""
 
 
-def add_listing(app: Sanic[Any, Any], story: Story) -> None:
-    """Serve lists of payments, beside what the application serves already."""
+class LifeStory(Protocol):
+    """What this adapter has done for those who ask about one payment."""
+
+    async def life(self, id_text: str) -> Rejected | Life | Missing | TryLater:
+        """Tell a payment's life."""
+
+
+def add_listing(app: Sanic[Any, Any], story: Story, lives: LifeStory) -> None:
+    """Serve lists of payments and their lives, beside what the application serves already."""
 
     async def get_payments(request: Request) -> HTTPResponse:
         answer = await story.page(dict(request.get_args(keep_blank_values=True)))
         return say.ok(_document(answer)) if isinstance(answer, Page) else say.negative(answer)
 
+    async def get_life(_request: Request, payment_id: str) -> HTTPResponse:
+        answer = await lives.life(payment_id)
+        match answer:
+            case Life():
+                return say.ok(_life(answer))
+            case Missing():
+                return say.no_such_payment(payment_id)
+            case Rejected() | TryLater():
+                return say.negative(answer)
+            case never:
+                assert_never(never)
+
     app.add_route(get_payments, "/payments", methods=["GET", "HEAD"])
+    app.add_route(taking(get_life), "/payments/<payment_id:str>/life", methods=["GET", "HEAD"], name="get_life")
 
 
 def _document(page: Page) -> dict[str, object]:
@@ -38,3 +61,12 @@ def _document(page: Page) -> dict[str, object]:
 def _row(row: Row) -> dict[str, object]:
     document = say.standing_document(row.payment)
     return document if row.is_counted is None else document | {"counted": row.is_counted}
+
+
+def _life(life: Life) -> dict[str, object]:
+    steps = [_step(step) for step in life.steps]
+    return say.standing_document(life.payment) | {"steps": steps, "notKnown": life.not_known}
+
+
+def _step(step: Step) -> dict[str, object]:
+    return {"what": step.what, "at": step.at and text_of(step.at), **step.facts}

@@ -1,6 +1,7 @@
 """``GET /payments`` of a real process on a real server: what waits, as dispatchers say, and what is settled."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +15,12 @@ from services.bus.message import Message
 from services.bus.publish import Stored, store
 from services.bus.state import stream_state
 from services.contracts import holding, subjects
-from services.contracts.events import PaymentSettled, SettlementsCleared, encode
-from services.contracts.holding import AttemptMade, Holding, HoldingsAnswered
+from services.contracts.events import PaymentReleased, PaymentSettled, SettlementsCleared, encode
+from services.contracts.holding import AssignmentMade, AttemptMade, Holding, HoldingsAnswered
 from services.contracts.money import Cents
 from services.contracts.stamp import text_of
 from tests.integration.ingress.ingress_process import new_id, payment
+from tests.nats_server import PATIENCE_S
 
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
 ME, OTHER = "dispatcher-1/me", "dispatcher-2/other"
@@ -55,6 +57,15 @@ async def answers(bus: Bus, owner: str, others: tuple[str, ...], known: Callable
     await bus.subscribe(subjects.DISPATCHER_PAYMENTS, answer)
 
 
+async def listed(http: httpx.AsyncClient, **query: str) -> dict[str, Any]:
+    """Return a page; where no dispatcher has answered yet, it is asked for again, as the 503 says."""
+    answer = await http.get("/payments", params=query)
+    deadline = time.monotonic() + PATIENCE_S
+    while answer.status_code == 503 and time.monotonic() < deadline:
+        answer = await http.get("/payments", params=query)
+    return dict(answer.json())
+
+
 async def test_what_is_in_doubt_is_listed_with_what_it_waits_for(bus: Bus, http: httpx.AsyncClient) -> None:
     """Both dispatchers know of it, and the one that has it in hand knows more; nothing is consumed."""
     seqs = await accepted(bus, http, 3)
@@ -65,7 +76,7 @@ async def test_what_is_in_doubt_is_listed_with_what_it_waits_for(bus: Bus, http:
     gone = Holding(new_id(), "default", 6, ME, 0, in_doubt=True, since=NOON, seq=seqs[second] + 7)
     await answers(bus, OTHER, (ME, OTHER), lambda: [by_log, theirs, gone])
     await answers(bus, ME, (ME, OTHER), lambda: [mine, theirs])
-    page = (await http.get("/payments", params={"inDoubt": "true", "processor": "default"})).json()
+    page = await listed(http, inDoubt="true", processor="default")
     assert [row["correlationId"] for row in page["payments"]] == [first, second]
     assert page["payments"][0]["waitingFor"] == {
         "processor": "default",
@@ -84,7 +95,7 @@ async def test_what_is_in_doubt_is_listed_with_what_it_waits_for(bus: Bus, http:
     }
     assert (page["next"], page["dispatchers"]) == (None, {"answered": ["dispatcher-1", "dispatcher-2"], "silent": []})
     assert (await stream_state(bus, subjects.PAYMENTS)).messages == 3
-    assert (await http.get("/payments", params={"inDoubt": "true", "olderThan": "1h"})).json()["payments"] == []
+    assert (await listed(http, inDoubt="true", olderThan="1h"))["payments"] == []
 
 
 async def test_a_dispatcher_that_hangs_is_named(bus: Bus, http: httpx.AsyncClient) -> None:
@@ -92,7 +103,7 @@ async def test_a_dispatcher_that_hangs_is_named(bus: Bus, http: httpx.AsyncClien
     seqs = await accepted(bus, http, 1)
     known = [Holding(each, "default", 4, OTHER, 0, in_doubt=True, seq=seq) for each, seq in seqs.items()]
     await answers(bus, ME, (ME, OTHER), lambda: known)
-    page = (await http.get("/payments?inDoubt=true")).json()
+    page = await listed(http, inDoubt="true")
     assert len(page["payments"]) == 1
     assert page["dispatchers"] == {"answered": ["dispatcher-1"], "silent": ["dispatcher-2"]}
 
@@ -180,3 +191,49 @@ async def test_payments_are_taken_while_lists_are_read(bus: Bus, http: httpx.Asy
     statuses = sorted([(await each).status_code for each in lists])
     assert statuses[0] == 200
     assert set(statuses) <= {200, 503}
+
+
+async def test_a_payments_life_is_told_step_by_step(bus: Bus, http: httpx.AsyncClient) -> None:
+    """While it waits with what its dispatcher remembers, and once it is settled with all releases."""
+    seqs = await accepted(bus, http, 1)
+    ((payment_id, seq),) = seqs.items()
+    line = AssignmentMade(4, NOON, "send", "default", ME)
+    known = Holding(
+        payment_id,
+        *("default", 4, ME, 1, True),
+        since=NOON,
+        seq=seq,
+        in_hand=True,
+        attempts_made=(LAST,),
+        assignments=(line,),
+    )
+    asked: list[bool] = []
+
+    def answer(message: Message) -> None:
+        asked.append(holding.decode_asked(message.data).life)
+        bus.publish(message.reply, holding.encode(known))
+
+    await bus.subscribe(subjects.DISPATCHER_PAYMENT, answer)
+    life = (await http.get(f"/payments/{payment_id}/life")).json()
+    assert (life["status"], [step["what"] for step in life["steps"]]) == (
+        "accepted",
+        ["assigned", "attempt", "accepted"],
+    )
+    assert life["steps"][1]["tookMs"] == 1000.5
+    assert asked == [False, True]
+    for to in ("fallback", "default"):
+        released = PaymentReleased(payment_id, "default", to, "a test", NOON)
+        stored = await store(bus, subjects.SETTLEMENTS, subjects.released(payment_id), encode(released))
+        assert isinstance(stored, Stored)
+    event = PaymentSettled(payment_id, Cents(1990), "fallback", NOON, NOON, seq, datetime.now(UTC))
+    assert isinstance(
+        await store(bus, subjects.SETTLEMENTS, subjects.settled("fallback", payment_id), encode(event)), Stored
+    )
+    life = (await http.get(f"/payments/{payment_id}/life")).json()
+    assert life["status"] == "settled"
+    assert [step["what"] for step in life["steps"]] == ["accepted", "released", "released", "settled"]
+    assert [step["to"] for step in life["steps"][1:3]] == ["fallback", "default"]
+    assert len(life["notKnown"]) == 1
+    missing = await http.get(f"/payments/{new_id()}/life")
+    assert (missing.status_code, missing.json()["error"]) == (404, "no_such_payment")
+    assert (await http.get("/payments/7/life")).json()["error"] == "not_an_id"

@@ -5,7 +5,7 @@ import pytest
 from tests.integration.tarifa.command_line import run
 
 COMMANDS = (
-    *("pay", "payment", "summary", "watch"),
+    *("pay", "payment", "payments", "summary", "watch"),
     *("up", "rinha", "chaos", "audit", "processors", "keys", "log", "backup", "restore"),
 )
 
@@ -43,4 +43,4 @@ def test_wrong_usage_says_where_help_is() -> None:
 def test_the_shell_completes_commands() -> None:
     """As the completion script asks for it at each press of the key."""
     done = run(env={"_TARIFA_COMPLETE": "complete_bash", "COMP_WORDS": "tarifa pa", "COMP_CWORD": "1"})
-    assert done.stdout.split() == ["pay", "payment"]
+    assert done.stdout.split() == ["pay", "payment", "payments"]

@@ -11,7 +11,7 @@ from tests.integration.tarifa.talking_server import Reply, document, events, pro
 from tests.unit.tarifa.samples import VITALS_TEXT
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
-GET = f"GET /payments/{ID}"
+GET = f"GET /payments/{ID}/life"
 SUMMARY = "GET /payments-summary"
 TOTALS = Reply(
     200,
@@ -67,7 +67,7 @@ def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], part: str) -> N
     ("arguments", "part"),
     [
         (("payment", ID, "--colour", "--json"), "No such option: --colour"),
-        (("payments", "--json"), "No such command 'payments'"),
+        (("paid", "--json"), "No such command 'paid'"),
         (("payment", "--json"), "Missing argument 'ID'"),
         (("audit", "--last", "long", "--json"), "argument --last: must be a length of time"),
         (("processors", "--json", "stop", "default"), "argument COMMAND: invalid choice: 'stop'"),

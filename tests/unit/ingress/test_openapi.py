@@ -40,7 +40,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     meter = Meter()
     guard = HttpGuard(Guard(Access.OPEN), meter)
     app = http_app(NoStory(), meter, guard, processor_names=[], allow_purge=False)  # type: ignore[arg-type]
-    add_listing(app, NoStory())  # type: ignore[arg-type]
+    add_listing(app, NoStory(), NoStory())  # type: ignore[arg-type]
     add_operating(app, NoStory())  # type: ignore[arg-type]
     add_page(app, NoStory(), guard)  # type: ignore[arg-type]
     add_sign_in(app, guard)

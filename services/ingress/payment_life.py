@@ -1,0 +1,56 @@
+"""The story of one payment's life: how it stands, what SETTLEMENTS holds of it, and what its dispatcher remembers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.contracts.away import AwayError, UnreadableRecordError
+from services.contracts.events import Settlement
+from services.contracts.holding import Holding
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import Missing, Standing, TryLater
+from services.ingress.core.payment_life import Life, life_of
+
+
+class Standings(Protocol):
+    """How payments stand."""
+
+    async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
+        """Tell how a payment stands."""
+
+
+class History(Protocol):
+    """SETTLEMENTS."""
+
+    async def of(self, payment_id: str) -> Sequence[tuple[Settlement, datetime]]:
+        """Return what it holds of a payment, each with when it was stored. Raises AwayError: not known."""
+
+
+class Dispatchers(Protocol):
+    """Who has payments in hand."""
+
+    async def life(self, payment_id: str) -> Holding | None:
+        """Ask for all that is remembered of a payment; None: nobody says. Never raises."""
+
+
+class PaymentLife:
+    """Tells lives."""
+
+    def __init__(self, *, standings: Standings, history: History, dispatchers: Dispatchers) -> None:
+        self._standings = standings
+        self._history = history
+        self._dispatchers = dispatchers
+
+    async def life(self, id_text: str) -> Rejected | Life | Missing | TryLater:
+        """Tell a payment's life."""
+        payment = await self._standings.standing(id_text)
+        if not isinstance(payment, Standing):
+            return payment
+        known = await self._dispatchers.life(payment.payment_id) if payment.status == "accepted" else None
+        try:
+            history = await self._history.of(payment.payment_id)
+        except UnreadableRecordError as error:
+            return TryLater("unreadable", f"what is stored under this id: {error}")
+        except AwayError as error:
+            return TryLater("nats_away", f"NATS did not answer: {error}")
+        return life_of(payment, history, known)

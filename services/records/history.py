@@ -1,0 +1,54 @@
+"""All that SETTLEMENTS holds of one payment: settled, refused and released, each with when it was stored."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from services.bus.api import ApiError
+from services.bus.connection import Bus, BusAwayError
+from services.bus.lookup import first_from, last_for_each
+from services.bus.stored_message import StoredMessage
+from services.contracts import subjects
+from services.contracts.away import AwayError, UnreadableRecordError
+from services.contracts.events import NotAnEventError, Settlement, decode_settlement
+
+RELEASES_MAX = 20  # of one payment that are looked up
+
+
+class Recorded(NamedTuple):
+    """One event, and when it was stored, by the server's clock."""
+
+    event: Settlement
+    stored_at: datetime
+
+
+async def history_of(bus: Bus, payment_id: str) -> list[Recorded]:
+    """Return the events of one payment in the order of the stream: its releases, the last of each place and kind else.
+
+    Raises:
+        AwayError: not known; UnreadableRecordError: and only a person can find out.
+    """
+    released = subjects.released(payment_id)
+    try:
+        found = await last_for_each(bus, subjects.SETTLEMENTS, [subjects.any_settlement(payment_id), released])
+        if any(message.subject == released for message in found):
+            found = [message for message in found if message.subject != released] + await _releases(bus, released)
+    except (BusAwayError, ApiError) as error:
+        raise AwayError(str(error)) from error
+    return [_recorded(message) for message in sorted(found, key=lambda message: message.seq)]
+
+
+async def _releases(bus: Bus, subject: str) -> list[StoredMessage]:
+    found: list[StoredMessage] = []
+    while len(found) < RELEASES_MAX:
+        message = await first_from(bus, subjects.SETTLEMENTS, found[-1].seq + 1 if found else 1, subject)
+        if message is None:
+            break
+        found.append(message)
+    return found
+
+
+def _recorded(message: StoredMessage) -> Recorded:
+    try:
+        return Recorded(decode_settlement(message.data), message.stored_at)
+    except NotAnEventError as error:
+        raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, str(error)) from error

@@ -1,0 +1,170 @@
+"""``tarifa payments``: what waits, and what was settled, one by one."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, assert_never
+
+import typer
+from rich.console import Console
+
+from tarifa.answers import Away, Listed, Negative, Rejected, TryLater
+from tarifa.arguments import key_from_env, length_from_text, point_from_text, url_from_text
+from tarifa.client import Service
+from tarifa.commands.options import DEFAULT_URL, FLAG, AsJson, Url, console
+from tarifa.documents import NotADocumentError, Page, Payment, one_line, payment_from
+from tarifa.exits import end, readable_arguments, say_aside
+from tarifa.lists_view import accepted_table, settled_table
+from tarifa.verdicts import negative_verdict, slug_of
+
+EXAMPLES = """Examples:
+  tarifa payments --in-doubt --older-than 60s
+  tarifa payments --processor default --limit 20
+  tarifa payments --status settled --from 2026-11-22T12:00Z --all --json
+
+In the order in which they were stored. Times are UTC.
+Of a long list of settled ones, tarifa export makes a file.
+Exit codes: 0 listed, 2 wrong usage, 4 rejected by the service,
+6 service away, or the dispatchers, who alone know what is in doubt."""
+
+PAGE_MAX = 500
+AGAIN_MAX = 20
+AGAIN_AFTER_S = 0.5
+NOT_A_TERMINAL_WIDTH = 240  # nothing is broken where lines are cut by nobody
+
+Word = str | None
+
+
+class Status(StrEnum):
+    """Which payments."""
+
+    ACCEPTED = "accepted"
+    SETTLED = "settled"
+
+
+class _List:
+    """Shows pages as they come, until there are no more, or enough."""
+
+    def __init__(self, show: Callable[[Page], None], limit: int | None) -> None:
+        self._show = show
+        self._left = limit
+        self.count = 0
+        self.silent: tuple[str, ...] = ()
+
+    async def read(self, service: Service, query: dict[str, str]) -> str | Negative | None:
+        """Return the cursor of what was not read, None where all was, or why there is no more."""
+        cursor: str | None = query.get("cursor")
+        while self._left is None or self._left > 0:
+            size = PAGE_MAX if self._left is None else min(PAGE_MAX, self._left)
+            more = {"cursor": cursor} if cursor else {}
+            answer = await _page(service, {**query, **more, "limit": str(size)})
+            if not isinstance(answer, Listed):
+                return answer
+            self._show(answer.page)
+            self.count += len(answer.page.payments)
+            self._left = None if self._left is None else self._left - len(answer.page.payments)
+            if answer.page.dispatchers is not None:
+                self.silent = answer.page.dispatchers.silent
+            cursor = answer.page.next
+            if cursor is None:
+                return None
+        return cursor
+
+
+async def _page(service: Service, query: dict[str, str]) -> Listed | Negative:
+    """Ask for a page, again where the service reads lists for others."""
+    answer = await service.page(query)
+    for _ in range(AGAIN_MAX):
+        if not isinstance(answer, TryLater) or answer.slug != "too_many_lists":
+            break
+        await asyncio.sleep(AGAIN_AFTER_S)
+        answer = await service.page(query)
+    return answer
+
+
+def payments_command(
+    *,
+    status: Annotated[Status, typer.Option(help="Which.")] = Status.ACCEPTED,
+    in_doubt: Annotated[
+        bool | None, typer.Option("--in-doubt/--not-in-doubt", help="A processor may have charged it, or none may.")
+    ] = None,
+    older_than: Annotated[Word, typer.Option(metavar="TIME", help="Accepted 90s, 15m, 1h or 7d ago.")] = None,
+    processor: Annotated[Word, typer.Option(metavar="NAME", help="Waits for, or settled at, this one.")] = None,
+    start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="Settled: first requestedAt.")] = None,
+    stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Settled: last requestedAt.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 100,
+    every: Annotated[bool, typer.Option("--all", metavar=FLAG, help="However many.")] = False,
+    cursor: Annotated[Word, typer.Option(metavar="CURSOR", help="Go on where a list ended.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List what waits, and for what: which is stuck, and where; or what was settled.
+
+    With --json, one document a line, as the service words it.
+    """
+    with readable_arguments():
+        url, key = url_from_text(url), key_from_env(os.environ)
+        if older_than is not None:
+            length_from_text("--older-than", older_than)
+        for option, text in (("--from", start), ("--to", stop)):
+            if text is not None:
+                point_from_text(option, text, round_up=False)
+    query = {
+        "status": str(status),
+        "inDoubt": None if in_doubt is None else str(in_doubt).lower(),
+        "olderThan": older_than,
+        "processor": processor,
+        "from": start,
+        "to": stop,
+        "cursor": cursor,
+    }
+    listed = _List(_as_lines if as_json else _as_table(status), None if every else limit)
+    given = {name: text for name, text in query.items() if text is not None}
+    ended = asyncio.run(_read(listed, url, key, given))
+    match ended:
+        case None | str():
+            _say_how_far(listed, ended)
+        case (Rejected() | TryLater() | Away()) as negative:
+            end(*negative_verdict(url, negative), slug_of(negative))
+        case never:
+            assert_never(never)
+
+
+async def _read(listed: _List, url: str, key: str | None, query: dict[str, str]) -> str | Negative | None:
+    async with Service(url, key) as service:
+        return await listed.read(service, query)
+
+
+def _as_lines(page: Page) -> None:
+    for each in page.payments:
+        typer.echo(one_line(bytes(each).decode()))
+
+
+def _as_table(status: Status) -> Callable[[Page], None]:
+    out = console()
+    if not out.is_terminal:
+        out = Console(highlight=False, width=NOT_A_TERMINAL_WIDTH)
+    table = accepted_table if status is Status.ACCEPTED else settled_table
+
+    def show(page: Page) -> None:
+        if page.payments:
+            out.print(table([_payment(bytes(each)) for each in page.payments]))
+
+    return show
+
+
+def _payment(document: bytes) -> Payment:
+    try:
+        return payment_from(document)
+    except NotADocumentError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _say_how_far(listed: _List, cursor: str | None) -> None:
+    many = "1 payment" if listed.count == 1 else f"{listed.count:,} payments"
+    more = f"; there are more: --cursor {cursor}, or --all" if cursor else ""
+    say_aside(f"{many}{more}.")
+    if listed.silent:
+        names = ", ".join(listed.silent)
+        say_aside(f"Not answered by {names}: of what these have in hand the calls are not known.")
