@@ -35,6 +35,12 @@ def plots(profile: Profile, series: Series, inside: Sequence[Slice] = ()) -> dic
 
 
 def _png(draw: Draw, profile: Profile, series: Series) -> bytes:
+    image = BytesIO()
+    _figure(draw, profile, series).savefig(image, format="png")
+    return image.getvalue()
+
+
+def _figure(draw: Draw, profile: Profile, series: Series) -> Figure:
     figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     _shade(axes, profile, end=series.seconds[-1] + 1)
@@ -43,10 +49,9 @@ def _png(draw: Draw, profile: Profile, series: Series) -> bytes:
     axes.set_xlabel("seconds since the start")
     axes.spines[["top", "right"]].set_visible(False)
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    image = BytesIO()
-    figure.savefig(image, format="png")
-    return image.getvalue()
+        # Below: beside the axes and above them there are words already.
+        figure.legend(loc="outside lower right", ncols=len(SERVICE_INKS), frameon=False)
+    return figure
 
 
 def _shade(axes: Axes, profile: Profile, end: int) -> None:

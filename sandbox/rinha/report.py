@@ -78,7 +78,8 @@ def _inside(rows: Sequence[Slice]) -> str:
         for one in rows
     ]
     text = "\n".join(lines)
-    return f'<h2>Where the time goes</h2>\n<div class="wide"><table>\n<tr>{head}</tr>\n{text}\n</table></div>'
+    table = f'<div class="wide small" tabindex="0"><table>\n<tr>{head}</tr>\n{text}\n</table></div>'
+    return f"<h2>Where the time goes</h2>\n{table}"
 
 
 def _figure_row(what: str, value: str, meaning: str) -> str:
@@ -87,7 +88,8 @@ def _figure_row(what: str, value: str, meaning: str) -> str:
 
 def _spending(result: Result) -> str:
     rows = "\n".join(_figure_row(*row) for row in figures.spending_rows(result))
-    return f"<h2>Under docker-compose.yml's limits</h2>\n<table>\n{rows}\n</table>" if rows else ""
+    table = f'<div class="wide" tabindex="0"><table>\n{rows}\n</table></div>'
+    return f"<h2>Under docker-compose.yml's limits</h2>\n{table}" if rows else ""
 
 
 def _plot(heading: str, png: bytes) -> str:

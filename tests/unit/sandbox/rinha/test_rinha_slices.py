@@ -3,6 +3,7 @@
 import json
 
 from sandbox.rinha import plots, profile, report
+from sandbox.rinha.audit import Charge
 from sandbox.rinha.insight import Reading, Spent, State, _state
 from sandbox.rinha.journal import Journal
 from sandbox.rinha.series import series_of
@@ -86,3 +87,22 @@ def test_the_dispatchers_word_is_read() -> None:
         "counts": {"settled.default": 3, "not_booked": 2, "unknown": 1, "refused.default": 1, "moved": 4, "let_go": 9},
     }
     assert _state(json.dumps(said).encode()) == State({"default": "failing"}, {"default": 2}, 5, 7, calls=7, moves=4)
+
+
+def test_no_legend_lies_on_other_words() -> None:
+    """Stages are named above the axes, a bound is named beside them."""
+    series, inside = (
+        series_of(journal(), [Charge("0", 1990, START_MS + 9_000, "default")]),
+        slices_of(journal(), READINGS, 10),
+    )
+    for draw in (
+        lambda axes: plots._latency(axes, series),
+        lambda axes: plots._settled(axes, series),
+        lambda axes: plots._cpu(axes, inside),
+    ):
+        figure = plots._figure(draw, SMOKE, series)
+        figure.draw_without_rendering()
+        [axes] = figure.axes
+        words = [one.get_window_extent() for one in (*axes.texts, axes.xaxis.label, *axes.get_xticklabels())]
+        legends = [one.get_window_extent() for one in (*figure.legends, axes.get_legend()) if one is not None]
+        assert not [words for legend in legends for other in words if legend.overlaps(other)]
