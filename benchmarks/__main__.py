@@ -8,6 +8,7 @@ from benchmarks import (
     cost_by_stored,
     dispatcher_memory,
     dispatcher_restart,
+    export_large,
     http_calls,
     ledger_book,
     ledger_large,
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "ledger_restart": ledger_restart.run,
     "ledger_large": ledger_large.run,
     "statement_large": statement_large.run,
+    "export_large": export_large.run,
 }
 
 

@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from services.version import VERSION
-from tarifa.commands import audit, keys, log, pay, payment, payments, programs, summary, traces, watch
+from tarifa.commands import audit, export, keys, log, pay, payment, payments, programs, release, summary, traces, watch
 from tarifa.commands.options import FLAG, RUN, USE
 from tarifa.exits import Exit, say_error
 
@@ -70,6 +70,8 @@ app.command("up", epilog=programs.UP_EXAMPLES, rich_help_panel=RUN)(programs.up)
 app.command("rinha", epilog=programs.RINHA_EXAMPLES, rich_help_panel=RUN)(programs.rinha)
 app.command("chaos", epilog=programs.CHAOS_EXAMPLES, rich_help_panel=RUN)(programs.chaos)
 app.command("audit", epilog=audit.EXAMPLES, rich_help_panel=RUN)(audit.audit_command)
+app.command("release", epilog=release.EXAMPLES, rich_help_panel=RUN)(release.release_command)
+app.command("export", epilog=export.EXAMPLES, rich_help_panel=RUN)(export.export_command)
 app.command("processors", epilog=programs.PROCESSORS_EXAMPLES, rich_help_panel=RUN)(programs.processors)
 app.command("keys", epilog=keys.EXAMPLES, rich_help_panel=RUN)(keys.keys)
 app.command("log", epilog=log.EXAMPLES, rich_help_panel=RUN)(log.log_command)

@@ -11,6 +11,7 @@ from services.contracts.stamp import text_of
 STRETCH_TIMEOUT_S = 5.0
 _NOT_FOUND = "404"
 _END = "204"
+_SEQUENCE = b"Nats-Sequence: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ async def read_stretch(bus: Bus, stream: str, first: int, count: int) -> list[Fo
     if status != _END:
         raise BusAwayError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
     try:
-        return [Found(int(message.headers["Nats-Sequence"]), message.data) for message in messages]
-    except (KeyError, ValueError) as error:
+        return [Found(int(message.header(_SEQUENCE) or ""), message.data) for message in messages]
+    except ValueError as error:
         raise BusAwayError(f"unreadable answer of {stream}") from error
 
 

@@ -1,0 +1,158 @@
+"""``python -m services.audit.export``: every settlement of a period, as CSV or a JSON document a line.
+
+It reads SETTLEMENTS a thousand messages at a time, with no consumer, and holds no more than that: its memory does not
+grow. A file is there when it is whole, and not before.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from services.audit.adapters.progress import Bar, Lines, progress
+from services.audit.arguments import CommandLine, argument
+from services.audit.command import IncompleteError, connected, run
+from services.audit.core.export_rows import CSV_HEADER, csv_row, json_row
+from services.bus.connection import BusAwayError
+from services.bus.settings import BusSettings, bus_settings
+from services.contracts.instant import instant_from_text
+from services.records.settled import SettledReader, SettledRow, Stretch
+
+EXIT_DONE = 0
+TOGETHER = 1_000  # the server gives at most 1,024 at once
+TRIES_MAX = 20  # of one read; a replica that lags is asked again
+AGAIN_AFTER_S = 0.25
+# A settlement is stored after its stamp was made, on the clock of another machine.
+CLOCKS_APART_MAX = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """``start``, ``end``: first and last requestedAt; None: open. ``out``: None is stdout."""
+
+    bus: BusSettings
+    start: datetime | None
+    end: datetime | None
+    form: str
+    out: Path | None
+
+
+def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportSettings:
+    """Read and check them; a wrong command line ends the program with 2.
+
+    Raises:
+        SettingError: names the variable that is wrong.
+    """
+    parser = CommandLine(
+        prog="python -m services.audit.export",
+        description="Writes every settlement of a period, in the order in which they were stored.",
+        epilog="Exit status: 0 done, 2 wrong usage or settings, 3 not finished.",
+    )
+    how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
+    first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
+    parser.add_argument("--from", dest="start", type=argument(first, how), metavar="STAMP", help="first requestedAt")
+    parser.add_argument("--to", dest="end", type=argument(last, how), metavar="STAMP", help="last requestedAt")
+    parser.add_argument("--format", dest="form", choices=("csv", "jsonl"), default="csv", help="(csv)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="instead of stdout")
+    given = parser.parse_args(arguments)
+    if given.start and given.end and given.start > given.end:
+        parser.error("--from must not be after --to")
+    if given.out is not None and not given.out.absolute().parent.is_dir():
+        parser.error(f"--out: there is no folder {given.out.absolute().parent}")
+    return ExportSettings(bus_settings(env), given.start, given.end, given.form, given.out)
+
+
+async def export() -> int:
+    """Do what the command line says."""
+    return await obey(sys.argv[1:], os.environ)
+
+
+async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    """Write all rows; return the exit status."""
+    settings = export_settings(arguments, env)
+    async with connected(settings.bus, "export") as bus:
+        reader = await SettledReader.open(bus)
+        with progress(time.monotonic) as shown, _written(settings.out) as out:
+            told = await _write(reader, settings, out, shown)
+    where = "" if settings.out is None else f", in {settings.out}"
+    print(f"{told.rows:,} settlements, {told.counted:,} of them counted by the book{where}.", file=sys.stderr)  # noqa: T201  # for the operator
+    return EXIT_DONE
+
+
+@dataclass(slots=True)
+class _Told:
+    rows: int = 0
+    counted: int = 0
+    missing: int = 0
+
+
+async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, shown: Bar | Lines) -> _Told:
+    row_of, told = (csv_row if settings.form == "csv" else json_row), _Told()
+    if settings.form == "csv":
+        out.write(CSV_HEADER)
+    first = reader.first_seq
+    if settings.start is not None:
+        first = max(first, await reader.since(settings.start - CLOCKS_APART_MAX))
+    begun = first
+    shown.begin("reading SETTLEMENTS", max(0, reader.last_seq - begun + 1))
+    reading = _read_from(reader, first)
+    while reading is not None:
+        stretch = await reading
+        reading = _read_from(reader, stretch.next_seq)  # while the rows of this one are written
+        told.missing += stretch.missing
+        wanted = [row for row in stretch.rows if _is_wanted(row, settings)]
+        out.write("".join([row_of(row.event, is_counted=row.is_counted) for row in wanted]))
+        told.rows += len(wanted)
+        told.counted += sum(row.is_counted for row in wanted)
+        shown.at(stretch.next_seq - begun)
+    if told.missing:
+        raise IncompleteError(
+            f"SETTLEMENTS has lost {told.missing:,} messages, which may have been settlements; "
+            f"see TarifaSettlementsDamaged in docs/operations.md"
+        )
+    return told
+
+
+def _read_from(reader: SettledReader, first: int) -> "asyncio.Task[Stretch] | None":
+    return asyncio.create_task(_read(reader, first)) if first <= reader.last_seq else None
+
+
+async def _read(reader: SettledReader, first: int) -> Stretch:
+    for _ in range(TRIES_MAX - 1):
+        try:
+            return await reader.read(first, TOGETHER)
+        except BusAwayError:
+            await asyncio.sleep(AGAIN_AFTER_S)
+    return await reader.read(first, TOGETHER)
+
+
+def _is_wanted(row: SettledRow, settings: ExportSettings) -> bool:
+    stamp = row.event.requested_at
+    return (settings.start is None or settings.start <= stamp) and (settings.end is None or stamp <= settings.end)
+
+
+@contextmanager
+def _written(path: Path | None) -> Iterator[TextIO]:
+    """Open what is written to; a file gets its name when it is whole."""
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as out:
+            yield out
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run(export))
