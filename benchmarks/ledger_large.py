@@ -26,7 +26,7 @@ from services.bus.settings import bus_settings
 from services.bus.streams import ensure_streams
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
-from services.ledger.core.keeping import Restored
+from services.ledger.core.snapshot_outcomes import Restored
 
 SETTLEMENTS = 10_000_000
 FILL_S = 600.0

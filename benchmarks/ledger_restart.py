@@ -27,7 +27,7 @@ from services.bus.settings import bus_settings
 from services.bus.streams import ensure_streams
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
-from services.ledger.core.keeping import Restored, Saved
+from services.ledger.core.snapshot_outcomes import Restored, Saved
 from services.ledger.flow.pauses import Pauses
 
 SETTLEMENTS = 1_000_000
@@ -55,7 +55,7 @@ async def _measure(folder: Path, settlements: int) -> None:
         for number, what in ((signal.SIGKILL, "after SIGKILL"), (signal.SIGTERM, "after SIGTERM")):
             ledger.end(number)
             await _start(ledger, what)
-        await _answer_while_keeping(ledger, payments, bus)
+        await _answer_while_saving(ledger, payments, bus)
         ledger.end(signal.SIGKILL)
         await _start(ledger, "and once more")
         ledger.end(signal.SIGTERM)
@@ -97,7 +97,7 @@ async def _start(ledger: LedgerUnderTest, what: str) -> None:
     print(f"{'':<22} {held:>7.1f} bytes per entry held; RSS {resident:.0f} MiB, at most {most:.0f}", flush=True)
 
 
-async def _answer_while_keeping(ledger: LedgerUnderTest, payments: SettledPayments, bus: Bus) -> None:
+async def _answer_while_saving(ledger: LedgerUnderTest, payments: SettledPayments, bus: Bus) -> None:
     """Settle more while asking without a pause; print how long the answers and the loop's pauses took."""
     done = asyncio.Event()
     asking = asyncio.create_task(ledger.ask_until(done))

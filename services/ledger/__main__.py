@@ -1,4 +1,4 @@
-"""The ledger as a process: who is introduced to whom."""
+"""The ledger as a process: its parts, and which part is given which."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from services.ledger.core.book import Book
 from services.ledger.core.integrity import Integrity
 from services.ledger.flow.checking import Checker
 from services.ledger.flow.counting import Ledger
-from services.ledger.flow.keeping import Keeper
+from services.ledger.flow.snapshots import SnapshotRunner
 from services.ledger.settings import LedgerSettings, ledger_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
@@ -26,7 +26,7 @@ from services.running import connected, run
 
 
 async def story(stop: asyncio.Event) -> None:
-    """Count until the event is set, and be measured meanwhile."""
+    """Count until the event is set, and serve metrics meanwhile."""
     settings = ledger_settings(os.environ)
     async with served_metrics(settings.bus.metrics_listen, "ledger") as metrics:
         await _count(settings, metrics, stop)
@@ -50,17 +50,17 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
             per_s=settings.reread_per_s,
             every_s=settings.reread_every_s,
         )
-        keeper = Keeper(ledger, SnapshotStore(bus), settings.snapshot_every, checker)
+        runner = SnapshotRunner(ledger, SnapshotStore(bus), settings.snapshot_every, checker)
         metrics.add(of_bus(bus), of_ledger(ledger), of_settlements(bus, settings.bus.limits.settlements_bytes_max))
         await SummaryEndpoint(ledger).serve(bus, settings.bus.instance)
         pulse = pulse_of(settings.bus.instance, datetime.now(UTC), ledger)
         async with asyncio.TaskGroup() as tasks:
-            work = [bus.watch(), keeper.run(), send_pulses(bus, pulse)]
+            work = [bus.watch(), runner.run(), send_pulses(bus, pulse)]
             running = [tasks.create_task(coroutine) for coroutine in work]
             await stop.wait()
             for task in running:
                 task.cancel()
-        await keeper.stop()
+        await runner.stop()
     finally:
         await bus.close()
 

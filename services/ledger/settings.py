@@ -1,4 +1,4 @@
-"""What the ledger is told by its environment: what all services are told, its snapshots, and what it reads again."""
+"""The ledger's environment: the variables of all services, those of snapshots and those of reading again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The dispatchers that are there, asked how far SETTLEMENTS must be read to know what they knew at a moment."""
+"""Asks the running dispatchers how far SETTLEMENTS must be read to know what they knew at a moment."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("tarifa.ledger")
 
 
 class Dispatchers:
-    """The port ``Dispatchers`` of the flow: whoever sent a pulse of late. One that is gone is asked until it is missed.
+    """The port ``Dispatchers`` of the flow: those that sent a pulse in the last HEARD_FOR_S seconds, gone ones too.
 
     One that does not answer is asked again after its next pulse: a frozen process delays one summary, not all.
     """
@@ -29,7 +29,7 @@ class Dispatchers:
         self._heard_s: dict[str, float] = {}  # by owner: when
 
     async def listen(self) -> None:
-        """Hear the pulses of all dispatchers from now on."""
+        """Subscribe to the pulses of all dispatchers."""
         await self._bus.listen(subjects.pulse(subjects.DISPATCHER, "*"), self._heard)
 
     def _heard(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What the ledger tells Prometheus: the book's totals, how far it has come, and how full the settlements' stream is.
+"""The metrics of the ledger: the book's totals, how far it has come, and how full the settlements' stream is.
 
 What the book says are gauges, not counters: it forgets when it is cleared, and grows anew when it is read again.
 """
@@ -42,26 +42,26 @@ log = logging.getLogger("tarifa.ledger")
 
 
 def of_ledger(ledger: Answering) -> Source:
-    """Return the source for the book; while that is not whole, its totals are not told."""
+    """Return the source for the book; while that is not whole, its totals are left out."""
 
-    async def tell() -> Iterable[Metric]:
+    async def read() -> Iterable[Metric]:
         state = ledger.state()
         gauges = [gauge(name, text, state[word]) for word, (name, text) in _GAUGES.items()]
         counters = [counter(name, text, state[word]) for word, (name, text) in _COUNTERS.items()]
         counted = histogram("tarifa_booked_to_counted_seconds", _COUNTED_AFTER, ledger.counted_after)
         return (*gauges, *counters, *_totals(ledger.totals(None, None)), counted)
 
-    return tell
+    return read
 
 
 def of_settlements(bus: Bus, bytes_max: int) -> Source:
-    """Return the source for SETTLEMENTS; while NATS does not answer, nothing of it is told."""
+    """Return the source for SETTLEMENTS; while NATS does not answer, they are left out."""
 
-    async def tell() -> Iterable[Metric]:
+    async def read() -> Iterable[Metric]:
         state = await _state(bus)
         return () if state is None else _stream(state, bytes_max)
 
-    return tell
+    return read
 
 
 def _totals(totals: Mapping[str, Totals] | None) -> Iterator[Metric]:
@@ -88,7 +88,7 @@ def _stream(state: StreamState, bytes_max: int) -> Iterator[Metric]:
     yield gauges_by(
         "server",
         "tarifa_nats_server_up",
-        "1 where the leader of SETTLEMENTS has heard of a server lately; not told of one that stands alone.",
+        "1 where the leader of SETTLEMENTS has heard of a server lately; absent for a single server.",
         {peer.name: peer.is_up() for peer in state.peers},
     )
 

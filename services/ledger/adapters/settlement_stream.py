@@ -1,4 +1,4 @@
-"""SETTLEMENTS, heard from a message on: every one is told, as an event or as a reason why it is none."""
+"""SETTLEMENTS read from a message on: each message is passed on as an event, or as a reason why it is none."""
 
 import logging
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class SettlementStream:
 
     Args:
         bus: the connection.
-        integrity: told each message before it is told to anybody else.
-        record: told each event and its sequence.
-        skip: told the sequence of each message that is no event, and why.
+        integrity: gets each message first.
+        record: called with each event and its sequence.
+        skip: called with the sequence of each message that is no event, and why.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SettlementStream:
 
     @property
     def applied_seq(self) -> int:
-        """The sequence of the last message told."""
+        """The sequence of the last message passed on."""
         return self._follower.applied_seq
 
     def resume_after(self, seq: int) -> None:
@@ -50,22 +50,22 @@ class SettlementStream:
         self._follower.applied_seq = seq
 
     def position(self) -> Position | None:
-        """Return how far has been told, and by which message; None before the first one of this run."""
+        """Return the last message passed on; None before the first one of this run."""
         last = self._last
         return last and Position(last.seq, fingerprint(last.subject, last.data))
 
     @property
     def is_current(self) -> bool:
-        """Whether all has been told that was stored when the connection was last made, and none of it is missing."""
+        """Whether all that was stored when the connection was last made is passed on, and none of it is missing."""
         is_read = self._follower.is_caught_up and self._bus.is_connected
         return is_read and self._integrity.is_whole(self._follower.applied_seq)
 
     async def caught_up(self) -> None:
-        """Wait until all has been told that is stored."""
+        """Wait until all that is stored is passed on."""
         await self._follower.caught_up()
 
     async def run(self) -> None:
-        """Tell until cancelled; an exception of the listener ends it."""
+        """Read until cancelled; an exception of ``record`` or ``skip`` ends it."""
         await self._follower.run()
 
     def _take(self, delivery: Delivery) -> None:

@@ -1,7 +1,7 @@
 """LEDGER_SNAPSHOTS: the newest snapshot of the book, whole or not at all.
 
 The chunks of a generation are numbered from 0 and stored once; a later snapshot stores what is new and a manifest over
-all. While the new ones are not all stored, the manifest that is there speaks only of older ones: a crash at any moment
+all. While the new ones are not all stored, the manifest that is there names only older ones: a crash at any moment
 leaves it valid. What a crash left behind is written over, or purged when the next generation is complete.
 """
 
@@ -17,9 +17,9 @@ from services.contracts import subjects
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
-from services.ledger.core.keeping import Absent, Damaged, Loaded, NotSaved, Restored, Saved, Unusable
 from services.ledger.core.restoring import Restoring
 from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Reached, Source, UnusableError
+from services.ledger.core.snapshot_outcomes import Absent, Damaged, Loaded, NotSaved, Restored, Saved, Unusable
 from services.telling import Trouble
 
 TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
@@ -32,8 +32,8 @@ log = logging.getLogger("tarifa.ledger")
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """What the newest manifest speaks of: its sequence, its chunks, and which clearings of the book their rows had."""
+class _NewestSnapshot:
+    """The newest manifest: its sequence, its chunks, and the number of clearings of the book when they were made."""
 
     revision: int
     chain: Chain
@@ -54,8 +54,8 @@ class SnapshotStore:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._source: Source | None = None
-        self._kept: _Kept | None = None
-        self._not_noted = Trouble(log, "ledger.reached_not_stored")
+        self._newest: _NewestSnapshot | None = None
+        self._not_recorded = Trouble(log, "ledger.reached_not_stored")
 
     async def load(self, book: Book) -> Loaded:
         """Take the newest snapshot into an empty book; the book is empty again where that fails."""
@@ -85,7 +85,7 @@ class SnapshotStore:
         except (BusAwayError, api.ApiError, _NotStoredError, ValueError) as error:
             return NotSaved(str(error))
 
-    async def note_reached(self, position: Position) -> None:
+    async def record_reached(self, position: Position) -> None:
         """Store how far SETTLEMENTS was read."""
         if self._source is None:
             return
@@ -93,9 +93,9 @@ class SnapshotStore:
         try:
             await self._store(subjects.SNAPSHOT_REACHED, data)
         except (BusAwayError, api.ApiError, _NotStoredError) as error:
-            self._not_noted.tell(str(error))
+            self._not_recorded.tell(str(error))
         else:
-            self._not_noted.over()
+            self._not_recorded.over()
 
     async def _load(self, book: Book, source: Source, last_seq: int) -> Loaded:
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
@@ -109,7 +109,7 @@ class SnapshotStore:
             for data in await self._chunks(manifest, range(first, first + TOGETHER_READ)):
                 restoring.take(data)
         restoring.end()
-        self._kept = _Kept(found.seq, manifest.chain, book.picture().clearings)
+        self._newest = _NewestSnapshot(found.seq, manifest.chain, book.picture().clearings)
         return Restored(manifest.position, manifest.counts)
 
     async def _check_reached(self, source: Source, last_seq: int) -> None:
@@ -148,15 +148,15 @@ class SnapshotStore:
             raise _NotStoredError(f"SETTLEMENTS was {self._source}, and now is {source} up to {last_seq}")
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
         revision = 0 if found is None else found.seq
-        kept = self._kept
-        is_new = kept is None or (kept.revision, kept.clearings) != (revision, picture.clearings)
-        # Named by the manifest that it will replace: whoever begins it again after a crash writes over its chunks.
-        begun = Chain(revision) if kept is None or is_new else kept.chain
+        newest = self._newest
+        is_new = newest is None or (newest.revision, newest.clearings) != (revision, picture.clearings)
+        # Named by the manifest that it will replace: after a crash the next attempt writes over its chunks.
+        begun = Chain(revision) if newest is None or is_new else newest.chain
         chain, first_seq = await self._store_chunks(begun, picture)
         manifest = snapshot.manifest_of(source, position, counts, chain, picture)
         data = snapshot.encode_manifest(manifest)
         stored = await self._store(subjects.SNAPSHOT_MANIFEST, data, expected_last=revision)
-        self._kept = _Kept(stored, chain, picture.clearings)
+        self._newest = _NewestSnapshot(stored, chain, picture.clearings)
         if is_new:
             await self._purge_before(first_seq or stored)
         return Saved(chain.chunks - begun.chunks, chain.chunks, chain.size + len(data))

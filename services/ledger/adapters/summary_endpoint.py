@@ -23,7 +23,7 @@ NOT_NOW = 503
 
 
 class Answering(Protocol):
-    """Who knows the answers."""
+    """What the endpoint needs of the ledger."""
 
     counted_after: Durations
 
@@ -53,7 +53,7 @@ class SummaryEndpoint:
         self._ledger = ledger
 
     async def serve(self, bus: Bus, instance: str) -> None:
-        """Answer on the bus from now on; STATS tells the state too."""
+        """Answer on the bus from now on; STATS has the state too."""
         answers: dict[str, Answer] = {subjects.LEDGER_SUMMARY: self.summary, LEDGER_STATE: self.state}
         asked, answered = schema_of(summary.SummaryAsked), schema_of(summary.SummaryAnswered)
         about = {

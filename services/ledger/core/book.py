@@ -46,10 +46,10 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Conflicting:
-    """The book has something else for this id. A person must know: perhaps it was charged twice."""
+    """The book has something else for this id. An operator must look: perhaps it was charged twice."""
 
     found: Entry
-    told: Entry
+    given: Entry
 
 
 Recording = Recorded | Repeated | Conflicting
@@ -143,12 +143,12 @@ class Book:
         if row == len(self._stamps):
             self._append(row, processor, event.amount_cents, stamp)
             return RECORDED
-        told = (processor, event.amount_cents, stamp)
-        if told == (self._processors[row], self._cents[row], self._stamps[row]):
+        given = (processor, event.amount_cents, stamp)
+        if given == (self._processors[row], self._cents[row], self._stamps[row]):
             return REPEATED
         found = self._entry(row, event.id)
         if found.requested_at_us is None and stamp != _REFUSED:
-            self._append(self._by_id.place_anew(packed_id), *told)
+            self._append(self._by_id.place_anew(packed_id), *given)
             self._replaced_rows += 1
         return Conflicting(found, _entry(event.id, event.processor, event.amount_cents, stamp))
 

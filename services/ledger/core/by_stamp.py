@@ -1,7 +1,7 @@
 """The entries of one processor in the order of their stamps: count and cents of any period, exactly.
 
-Most entries belong near the end, though not at it: a drain has many calls in flight, and what was unknown is told
-late. Inserting is a bisection and a small move of memory. The sums before each block of entries are kept as far as
+Most entries belong near the end, though not at it: a drain has many calls in flight, and an unknown outcome is settled
+late. Inserting is a bisection and a small move of memory. The sums before each block of entries are valid as far as
 nothing was inserted below them; the next question computes what is missing, once for all that came since.
 """
 

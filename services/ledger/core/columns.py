@@ -1,7 +1,7 @@
 """The columns of the book, looked at from outside: a picture of one moment, and blocks of rows.
 
 Rows are only ever appended. What lies below a picture's number of rows therefore never changes, and can be copied bit
-by bit at leisure while the book goes on; a cleared book begins new columns and leaves these to whoever looks at them.
+by bit at leisure while the book goes on; a cleared book begins new columns and does not touch these.
 """
 
 from array import array  # noqa: TC003  # where the fields' types are

@@ -13,7 +13,7 @@ from services.ledger.core.sums import Stretch, Sums, SumsTaken
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A stream by its server's word: when it was made, how many messages it holds, and its last sequence."""
+    """A stream as its server reports it: when it was made, how many messages it holds, and its last sequence."""
 
     created: str
     messages: int
@@ -37,13 +37,13 @@ class Integrity:
         self._known = known_missing
         self._sums = Sums()
         self._missing = 0  # sequences that were passed over while counting
-        self._missing_stored = 0  # by the server's word
-        self._must_reach: int | None = None  # None: nobody has looked since the connection was made
+        self._missing_stored = 0  # as the server reports
+        self._must_reach: int | None = None  # None: ``looked`` was not called since the connection was made
         self._differing: list[Stretch] = []
         self._broken = ""
 
     def counted(self, before: int, seq: int, data: bytes) -> int:
-        """Note that a message is counted which follows ``before``; return how many sequences between have none."""
+        """Record that a message after ``before`` is counted; return how many sequences between have no message."""
         passed_over = seq - before - 1
         self._missing += passed_over
         self._sums.add(seq, data)
@@ -54,24 +54,24 @@ class Integrity:
         self._missing, self._sums = missing, Sums(sums)
 
     def broken(self, reason: str) -> None:
-        """Note that no book can be made of what is stored."""
+        """Record that no book can be made of what is stored."""
         self._broken = reason
 
     def looked(self, extent: Extent, must_reach: int) -> None:
-        """Note what the server says, and up to which sequence a whole book must have counted by now."""
+        """Record what the server says, and up to which sequence a whole book must have counted by now."""
         self._missing_stored, self._must_reach = extent.missing, must_reach
 
     def reconnected(self) -> None:
-        """Note that another server may answer now: nothing is whole until somebody has looked."""
+        """Record a reconnect: another server may answer now, so nothing is whole before the next ``looked``."""
         self._must_reach = None
 
     @property
     def is_looked_at(self) -> bool:
-        """Whether somebody has looked since the connection was made."""
+        """Whether ``looked`` was called since the connection was made."""
         return self._must_reach is not None
 
     def compared(self, stretch: Stretch, *, holds: bool) -> bool:
-        """Note that a stretch was read again; return whether that is news."""
+        """Record that a stretch was read again; return whether the result is another than before."""
         others = [each for each in self._differing if each.last < stretch.first or each.first > stretch.last]
         was_known = len(others) < len(self._differing)
         self._differing = others if holds else [*others, stretch]

@@ -17,7 +17,7 @@ class Cut(NamedTuple):
     """What the dispatchers said when they were asked what they have stored.
 
     Args:
-        seq: in SETTLEMENTS; whoever has read so far knows every booking that they knew at the moment asked about.
+        seq: in SETTLEMENTS; a reader that has come so far has every booking that they knew at the moment asked about.
         until_us: that moment, in microseconds since 1970; None: one of them did not say, or there is none.
     """
 
@@ -31,8 +31,8 @@ class Lately:
     def __init__(self) -> None:
         self._taken: deque[tuple[float, PaymentSettled]] = deque()  # when, and what
 
-    def note(self, event: PaymentSettled, now_s: float) -> None:
-        """Note one that the book counts now. Comes with every payment: what it says is reckoned when somebody asks."""
+    def add(self, event: PaymentSettled, now_s: float) -> None:
+        """Add one that the book counts now. Runs for every payment, so it computes nothing; ``without`` does."""
         taken = self._taken
         while taken and now_s - taken[0][0] > LATELY_S:
             taken.popleft()

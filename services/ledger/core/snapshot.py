@@ -94,7 +94,7 @@ _reached = msgspec.json.Decoder(Reached)
 
 
 def fingerprint(subject: str, data: bytes) -> str:
-    """Return what tells a message from any other that might get its sequence."""
+    """Return a digest that differs for any other message that might get this one's sequence."""
     return _digest(subject.encode() + b"\n" + data).hex()
 
 
@@ -155,7 +155,7 @@ def decode_reached(data: bytes) -> Reached:
 
 
 def check_source(found: Source, source: Source) -> None:
-    """Make sure that what was kept is of this stream, and not of one that had its name.
+    """Make sure that a snapshot is of this stream, and not of one that had its name.
 
     Raises:
         UnusableError: it is of another one.

@@ -1,1 +1,1 @@
-"""The story of the ledger: ``counting`` keeps the book, ``keeping`` has it survive a restart in seconds."""
+"""The story of the ledger: ``counting`` fills the book, ``snapshots`` lets it restart in seconds."""

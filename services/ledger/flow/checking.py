@@ -2,7 +2,7 @@
 
 Every few seconds the server is asked how far the stream reaches and how much it holds, and messages that were counted
 are read again: the newest ones once in ``every_s``, and in the time between some of the older ones, until all were read
-and it begins anew. nats-server itself passes a damaged message over without a word, and looks at what is on the disk
+and it begins anew. nats-server itself skips a damaged message without an error, and looks at what is on the disk
 only when it reads it: reading all again is the only way to know.
 """
 
@@ -29,7 +29,7 @@ class Checker:
     Args:
         settlements: what is counted.
         stored: what is stored.
-        integrity: what is found out is noted here.
+        integrity: the findings are recorded here.
         per_s: so many messages are read again in a second; 0: none.
         every_s: the newest ones are read again once in this time.
     """
@@ -77,7 +77,7 @@ class Checker:
             raise StoreWentBackError(f"SETTLEMENTS ends at {extent.last_seq}, but {applied_seq} was counted")
         if position is not None and await self._stored.is_there(position) is None:
             raise StoreWentBackError(f"message {position.seq} of SETTLEMENTS is another one than was counted")
-        self._tell()
+        self._log_damage()
 
     async def read_again(self, stretches: list[Stretch]) -> None:
         """Read stretches, and compare each with what was counted; raises as ``look``."""
@@ -89,7 +89,7 @@ class Checker:
                 await asyncio.sleep(AGAIN_AFTER_S)
                 holds = await self._sum_of(stretch) == stretch.sum
             if self._integrity.compared(stretch, holds=holds):
-                self._tell()
+                self._log_damage()
 
     async def _look_again_and_again(self) -> None:
         loop = asyncio.get_running_loop()
@@ -146,7 +146,7 @@ class Checker:
             await asyncio.sleep(max(0.0, next_s - loop.time()))
         return total
 
-    def _tell(self) -> None:
+    def _log_damage(self) -> None:
         damage = self._integrity.damage
         if damage and damage != self._damage:
             log.error("ledger.settlements_damaged", extra={"damage": damage})

@@ -1,7 +1,7 @@
 """Counting: replay what was settled, go on as it is settled, answer only from a whole book.
 
 What is not whole is not answered: while the replay, or what was stored during an interruption, is not in the book yet,
-a summary would be short, and whoever asks is told to ask again.
+a summary would be short, so the answer is an error that says to ask again.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ log = logging.getLogger("tarifa.ledger")
 
 
 @dataclass(slots=True)
-class Kept:
-    """What an operator asks about snapshots: what the newest covers, and how often one was of no use or not stored."""
+class SnapshotFigures:
+    """Snapshots as operators see them: the newest one's sequence, how many were refused, how many were not stored."""
 
     seq: int = 0
     refused: int = 0
@@ -44,9 +44,9 @@ class Ledger:
 
     Args:
         book: empty.
-        listen: returns the settlements, which will be told to its arguments: each event with its sequence, or the
-            sequence of a message that is no event and why it is none.
-        dispatchers: who stores them.
+        listen: returns the settlements, which call its arguments: the first with each event and its sequence, the
+            second with the sequence of a message that is no event and why it is none.
+        dispatchers: the processes that store them.
         clock: the time.
         integrity: what is known about the stream that the settlements are read from.
     """
@@ -65,7 +65,7 @@ class Ledger:
         self._clock = clock
         self._lately = Lately()
         self._awaited: list[tuple[int, asyncio.Future[None]]] = []
-        self.kept = Kept()
+        self.snapshots = SnapshotFigures()
         self._conflicts = 0
         self._unreadable = 0
         self.integrity = integrity
@@ -75,7 +75,7 @@ class Ledger:
         """Follow the settlements until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.settlements.run())
-            tasks.create_task(self._tell_when_ready())
+            tasks.create_task(self._log_when_ready())
 
     def resume(self, position: Position, counts: Counts) -> None:
         """Go on after a position, with the book as it was there; before ``run``."""
@@ -86,7 +86,7 @@ class Ledger:
     def picture(self) -> tuple[Picture, Position, Counts] | None:
         """Return all that the ledger knows and how far it has come; None while that is nothing new, or not whole.
 
-        Of one moment: an event is in the book, and its sequence is the last one told, without a pause in between.
+        Of one moment: between an event's entry in the book and the change of the sequence nothing else runs.
         """
         position = self.settlements.position()
         if position is None or not self.integrity.is_whole(position.seq):
@@ -179,9 +179,9 @@ class Ledger:
             "differing": self.integrity.differing,
             "reread": self.integrity.reread,
             "memoryBytes": self.book.memory_bytes,
-            "snapshotSeq": self.kept.seq,
-            "snapshotsRefused": self.kept.refused,
-            "snapshotsFailed": self.kept.failed,
+            "snapshotSeq": self.snapshots.seq,
+            "snapshotsRefused": self.snapshots.refused,
+            "snapshotsFailed": self.snapshots.failed,
         }
 
     def _record(self, event: PaymentSettled | PaymentRefused, seq: int) -> None:
@@ -189,21 +189,21 @@ class Ledger:
         match recording:
             case Recorded():
                 if isinstance(event, PaymentSettled) and self.settlements.is_current:
-                    self._note_counted(event)
+                    self._measure_counted(event)
             case Repeated():
                 pass
-            case Conflicting(found, told):
+            case Conflicting(found, given):
                 self._conflicts += 1
-                log.error("ledger.conflict", extra={"seq": seq, "found": found, "told": told})
+                log.error("ledger.conflict", extra={"seq": seq, "found": found, "told": given})
             case _:
                 assert_never(recording)
 
-    def _note_counted(self, event: PaymentSettled) -> None:
-        self._lately.note(event, self._clock.now_s())
+    def _measure_counted(self, event: PaymentSettled) -> None:
+        self._lately.add(event, self._clock.now_s())
         if event.booked_at is not None:
             self.counted_after.add(max(0.0, (self._clock.now_us() - micros_of(event.booked_at)) / 1000))
 
-    async def _tell_when_ready(self) -> None:
+    async def _log_when_ready(self) -> None:
         clock = asyncio.get_running_loop().time
         start_s = clock()
         await self.settlements.caught_up()

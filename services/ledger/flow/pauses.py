@@ -1,4 +1,4 @@
-"""How long the loop is kept from its other work while something runs: what a question would have to wait."""
+"""How long the event loop is blocked while something runs, in milliseconds: a request would wait as long."""
 
 import asyncio
 from typing import Self

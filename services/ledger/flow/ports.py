@@ -1,4 +1,4 @@
-"""What the flow needs of the world. Adapters keep these; tests have fakes of them."""
+"""What the flow needs of the world. Adapters implement these; tests have fakes of them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,40 +8,40 @@ from services.contracts.events import Settlement
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Extent
-from services.ledger.core.keeping import Loaded, NotSaved, Saved
 from services.ledger.core.lately import Cut
 from services.ledger.core.snapshot import Counts, Position
+from services.ledger.core.snapshot_outcomes import Loaded, NotSaved, Saved
 
 Record = Callable[[Settlement, int], None]
 Skip = Callable[[int, str], None]
 
 
 class Settlements(Protocol):
-    """All that was and will be settled, each event told once and in order."""
+    """All that was and will be settled, each event passed on once and in order."""
 
     @property
     def applied_seq(self) -> int:
-        """The sequence of the last message told."""
+        """The sequence of the last message passed on."""
 
     @property
     def is_current(self) -> bool:
-        """Whether all has been told that was stored when the connection was last made."""
+        """Whether all that was stored when the connection was last made is passed on."""
 
     def position(self) -> Position | None:
-        """Return how far has been told, and by which message; None before the first one of this run."""
+        """Return the last message passed on; None before the first one of this run."""
 
     def resume_after(self, seq: int) -> None:
         """Begin after a sequence; before ``run``."""
 
     async def caught_up(self) -> None:
-        """Wait until all has been told that is stored."""
+        """Wait until all that is stored is passed on."""
 
     async def run(self) -> None:
-        """Tell until cancelled; an exception of the listener ends it."""
+        """Read until cancelled; an exception of ``record`` or ``skip`` ends it."""
 
 
 class Dispatchers(Protocol):
-    """Who stores settlements."""
+    """The processes that store settlements."""
 
     async def stored(self, asked_at: datetime | None, within_s: float) -> Cut:
         """Have stored what was booked by then; takes no longer than ``within_s``. Never raises."""
@@ -66,7 +66,7 @@ class Snapshots(Protocol):
     async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
         """Replace it; whatever fails on the way leaves the one before."""
 
-    async def note_reached(self, position: Position) -> None:
+    async def record_reached(self, position: Position) -> None:
         """Store how far was read, which a later ``load`` must find again; where that fails it is logged."""
 
 

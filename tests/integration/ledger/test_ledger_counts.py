@@ -58,7 +58,7 @@ async def test_period_has_both_ends_inclusive(bus: Bus, streams: StreamLimits, l
 
 
 async def test_repeated_settlement_counts_once(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """A dispatcher that was not told of its PubAck publishes again."""
+    """A dispatcher that did not get its PubAck publishes again."""
     await ledger.start_ready()
     seq = await publish(bus, [settled(1), settled(1)])
     assert (await totals_after(bus, seq))["default"] == (1, 1990)
@@ -176,7 +176,7 @@ async def test_store_that_was_lost_ends_the_ledger_and_the_next_one_tells_what_t
 async def test_answers_during_a_replay_are_whole_or_none(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """Asked without a pause from before its start on, the ledger never tells a part of what is stored."""
+    """Asked without a pause from before its start on, the ledger never reports a part of what is stored."""
     await publish(bus, (settled(number) for number in range(10_000)))
     ledger.start()
     answer = None

@@ -74,21 +74,21 @@ async def junk(bus: Bus) -> int:
     return stored.seq
 
 
-async def kept(bus: Bus, seq: int) -> None:
+async def snapshot_stored(bus: Bus, seq: int) -> None:
     """Wait until a snapshot covers that sequence."""
 
-    async def is_kept() -> bool:
+    async def is_snapshot_stored() -> bool:
         return bool((await state(bus))["snapshotSeq"] >= seq)
 
-    await until(is_kept, "the snapshot")
+    await until(is_snapshot_stored, "the snapshot")
 
 
 async def all_it_says(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:
     """Return every answer that must not depend on how it started, and the conflicts above a sequence."""
-    told = {key: value for key, value in (await state(bus)).items() if key not in OF_SNAPSHOTS}
-    told |= {asked.decode(): await totals(bus, asked) for asked in PERIODS}
+    said = {key: value for key, value in (await state(bus)).items() if key not in OF_SNAPSHOTS}
+    said |= {asked.decode(): await totals(bus, asked) for asked in PERIODS}
     conflicts = [line for line in ledger.logged("ledger.conflict") if line["seq"] > after]
-    return told | {"conflicts told": [{key: line[key] for key in ("seq", "found", "told")} for line in conflicts]}
+    return said | {"conflict lines": [{key: line[key] for key in ("seq", "found", "told")} for line in conflicts]}
 
 
 async def said_by_a_full_replay(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:
@@ -106,7 +106,7 @@ async def seq(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> AsyncIt
     await junk(bus)
     last = await publish_in_order(bus, mixed(0, 1_500))
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
-    await kept(bus, last)
+    await snapshot_stored(bus, last)
     ledger.end(signal.SIGKILL)
     yield last
 
@@ -122,7 +122,7 @@ async def test_restarted_from_a_snapshot_it_says_what_a_full_replay_says(
     [restored] = ledger.logged("ledger.restored")
     assert restored["seq"] == seq
     said = await all_it_says(bus, ledger, seq)
-    assert len(said["conflicts told"]) > len(after)
+    assert len(said["conflict lines"]) > len(after)
     assert said["unreadable"] == 2
     assert said == await said_by_a_full_replay(bus, ledger, seq)
 
@@ -150,21 +150,21 @@ async def test_damaged_chunk_means_a_full_replay(bus: Bus, seq: int, ledger: Led
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     assert ledger.logged("ledger.snapshot_refused")[0]["level"] == "error"
     assert (await state(bus))["snapshotsRefused"] == 1
-    await kept(bus, seq)
+    await snapshot_stored(bus, seq)
     said = await all_it_says(bus, ledger, 0)
     ledger.end(signal.SIGKILL)
     await ledger.start_ready()
     assert ledger.logged("ledger.restored")[0]["seq"] == seq
     restored = await all_it_says(bus, ledger, 0)
-    assert restored.pop("conflicts told") == []
-    assert restored == {key: value for key, value in said.items() if key != "conflicts told"}
+    assert restored.pop("conflict lines") == []
+    assert restored == {key: value for key, value in said.items() if key != "conflict lines"}
     assert said == await said_by_a_full_replay(bus, ledger, 0)
 
 
 async def test_settlements_created_anew_are_read_from_the_first_one(
     bus: Bus, seq: int, ledger: LedgerProcess, streams: StreamLimits
 ) -> None:
-    """Nothing of the old ones is told, though the new stream is longer than the snapshot."""
+    """Nothing of the old ones is reported, though the new stream is longer than the snapshot."""
     await api.call(bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
     await ensure_streams(bus, streams)
     last = await publish(bus, [settled(number, cents=1) for number in range(seq + 10)])
@@ -180,15 +180,15 @@ async def test_clearing_after_the_snapshot_is_heard(bus: Bus, seq: int, ledger: 
     assert ledger.logged("ledger.restored")[0]["seq"] == seq
     assert (await totals_after(bus, last))["third"] == (1, 3)
     said = await all_it_says(bus, ledger, seq)
-    assert (said["entries"], said["refused"], said["conflicts told"]) == (2, 0, [])
+    assert (said["entries"], said["refused"], said["conflict lines"]) == (2, 0, [])
     assert said == await said_by_a_full_replay(bus, ledger, seq)
 
 
 async def test_clearing_before_the_snapshot_stays_heard(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
-    """The snapshot after a clearing has nothing of before, in the stream neither."""
+    """The snapshot after a clearing has nothing from before it, nor has the stream."""
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     last = await publish_in_order(bus, [CLEARED, *mixed(1_000, 50)])
-    await kept(bus, last)
+    await snapshot_stored(bus, last)
     ledger.end(signal.SIGKILL)
     assert (await stream_state(bus, subjects.LEDGER_SNAPSHOTS)).messages < 60
     await ledger.start_ready()

@@ -1,4 +1,4 @@
-"""SETTLEMENTS damaged on the disk of a real nats-server: found, told, and never an answer that is wrong."""
+"""SETTLEMENTS damaged on the disk of a real nats-server: found, reported, and never an answer that is wrong."""
 
 import asyncio
 import contextlib
@@ -57,7 +57,7 @@ async def told_of(ledger: LedgerProcess) -> str:
 
 
 async def answers_of(bus: Bus, done: asyncio.Event) -> list[dict[str, tuple[int, int]]]:
-    """Ask for totals until told to end; return all that were given."""
+    """Ask for totals until ``done`` is set; return all answers."""
     given = []
     while not done.is_set():
         with contextlib.suppress(NotAnsweredError, BusAwayError):
@@ -73,7 +73,7 @@ async def reached(bus: Bus) -> None:
         info = await api.call(bus, f"STREAM.INFO.{subjects.LEDGER_SNAPSHOTS}", {"subjects_filter": ">"})
         return subjects.SNAPSHOT_REACHED in (info["state"].get("subjects") or {})
 
-    await until(is_stored, "the note of how far was read")
+    await until(is_stored, "the record of how far was read")
 
 
 async def restarted(server: NatsServer, bus: Bus, end: signal.Signals, damage: Callable[[], int]) -> None:
@@ -118,7 +118,7 @@ async def answers_nothing(bus: Bus, ledger: LedgerProcess) -> None:
 async def test_a_snapshot_of_before_answers_rightly_and_the_damage_is_told(
     nats_server: NatsServer, bus: Bus, ledger: LedgerProcess, damage: Damage
 ) -> None:
-    """The book is whole, the stream is not: totals are right, also of what is settled since, and the damage is told."""
+    """The book is whole, the stream is not: totals are right, also of what is settled since; the damage is reported."""
     last = await filled(bus)
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     assert await totals_after(bus, last) == RIGHT
@@ -174,7 +174,7 @@ async def test_damage_under_a_running_server_is_found(tmp_path: Path) -> None:
                 await until(lambda: ledger.logged("ledger.settlements_damaged") or not ledger.is_running, "the damage")
             done.set()
             assert all(given == RIGHT for given in await asking)
-            await publish(bus, [settled(COUNT)])  # where a last block was cut off, it gets a sequence of before
+            await publish(bus, [settled(COUNT)])  # where a last block was cut off, it gets a sequence used before
             ledger.discard()
             await answers_nothing(bus, ledger)
 

@@ -17,8 +17,8 @@ from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
-from services.ledger.core.keeping import Absent, Damaged, NotSaved, Restored, Saved, Unusable
 from services.ledger.core.snapshot import CHUNK_ROWS, Chain, Counts, Position, encode_chunk, fingerprint
+from services.ledger.core.snapshot_outcomes import Absent, Damaged, NotSaved, Restored, Saved, Unusable
 from tests.integration.ledger.ledger_process import publish, settled
 from tests.nats_server import PATIENCE_S
 
@@ -26,7 +26,7 @@ KNOWN = ("default", "fallback")
 COUNTS = Counts(1, 2)
 
 
-class Kept:
+class SnapshotCase:
     """A book of what is in SETTLEMENTS, and its store."""
 
     def __init__(self, bus: Bus) -> None:
@@ -62,21 +62,21 @@ class Kept:
         return book
 
 
-async def damaged(kept: Kept) -> str:
+async def damaged(case: SnapshotCase) -> str:
     """Return why nothing can be counted, of which the book is empty."""
     book = Book(KNOWN)
-    loaded = await SnapshotStore(kept.bus).load(book)
+    loaded = await SnapshotStore(case.bus).load(book)
     assert isinstance(loaded, Damaged)
     assert book.entries == 0
     return loaded.reason
 
 
 @pytest.fixture
-async def kept(bus: Bus, streams: StreamLimits) -> Kept:
+async def case(bus: Bus, streams: StreamLimits) -> SnapshotCase:
     """A store that has looked and found nothing."""
-    kept = Kept(bus)
-    assert await kept.store.load(kept.book) == Absent()
-    return kept
+    case = SnapshotCase(bus)
+    assert await case.store.load(case.book) == Absent()
+    return case
 
 
 def totals(book: Book) -> dict[str, tuple[int, int]]:
@@ -89,23 +89,23 @@ async def messages(bus: Bus) -> int:
     return (await stream_state(bus, subjects.LEDGER_SNAPSHOTS)).messages
 
 
-async def test_later_snapshot_stores_only_what_is_new(kept: Kept) -> None:
+async def test_later_snapshot_stores_only_what_is_new(case: SnapshotCase) -> None:
     """Rows that are stored are not stored again; the manifest is replaced."""
-    await kept.settle(0, 3_000)
-    assert isinstance(first := await kept.save(), Saved)
+    await case.settle(0, 3_000)
+    assert isinstance(first := await case.save(), Saved)
     assert (first.stored_now, first.chunks) == (3, 3)
-    await kept.settle(3_000, 10)
-    assert isinstance(second := await kept.save(), Saved)
+    await case.settle(3_000, 10)
+    assert isinstance(second := await case.save(), Saved)
     assert (second.stored_now, second.chunks) == (1, 4)
-    assert await messages(kept.bus) == 4 + 1
-    assert totals(await kept.restored()) == totals(kept.book)
+    assert await messages(case.bus) == 4 + 1
+    assert totals(await case.restored()) == totals(case.book)
 
 
-async def test_restored_store_goes_on_where_the_other_ended(kept: Kept) -> None:
+async def test_restored_store_goes_on_where_the_other_ended(case: SnapshotCase) -> None:
     """The next process adds to what it found."""
-    await kept.settle(0, 3_000)
-    await kept.save()
-    other = Kept(kept.bus)
+    await case.settle(0, 3_000)
+    await case.save()
+    other = SnapshotCase(case.bus)
     await other.store.load(other.book)
     await other.settle(3_000, 10)
     assert isinstance(saved := await other.save(), Saved)
@@ -114,21 +114,21 @@ async def test_restored_store_goes_on_where_the_other_ended(kept: Kept) -> None:
 
 
 async def test_crash_between_chunks_and_manifest_leaves_the_older_one(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    case: SnapshotCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is restored, and what the crash left is written over by the next process."""
-    await kept.settle(0, 3_000)
-    await kept.save()
-    before, position = totals(kept.book), kept.position
-    await kept.settle(3_000, 5_000)
+    await case.settle(0, 3_000)
+    await case.save()
+    before, position = totals(case.book), case.position
+    await case.settle(3_000, 5_000)
     monkeypatch.setattr(SnapshotStore, "_store", crashing(SnapshotStore._store))
     with pytest.raises(Crash):
-        await kept.save()
+        await case.save()
     monkeypatch.undo()
-    assert await messages(kept.bus) == 3 + 4 + 1
-    kept.position = position
-    assert totals(await kept.restored()) == before
-    other = Kept(kept.bus)
+    assert await messages(case.bus) == 3 + 4 + 1
+    case.position = position
+    assert totals(await case.restored()) == before
+    other = SnapshotCase(case.bus)
     await other.store.load(other.book)
     await other.settle(8_000, 1_500)
     assert isinstance(await other.save(), Saved)
@@ -150,71 +150,71 @@ def crashing(whole: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., Co
     return until_manifest
 
 
-async def test_clearing_begins_a_new_generation_and_the_old_one_goes(kept: Kept) -> None:
-    """No row of before is left in the stream."""
-    await kept.settle(0, 5_000)
-    await kept.save()
-    kept.book.clear()
-    await kept.settle(6_000, 1)
-    assert isinstance(saved := await kept.save(), Saved)
+async def test_clearing_begins_a_new_generation_and_the_old_one_goes(case: SnapshotCase) -> None:
+    """No row from before the clearing is left in the stream."""
+    await case.settle(0, 5_000)
+    await case.save()
+    case.book.clear()
+    await case.settle(6_000, 1)
+    assert isinstance(saved := await case.save(), Saved)
     assert (saved.stored_now, saved.chunks) == (1, 1)
-    assert await messages(kept.bus) == 1 + 1
-    assert totals(await kept.restored()) == {"default": (1, 6_001), "fallback": (0, 0)}
+    assert await messages(case.bus) == 1 + 1
+    assert totals(await case.restored()) == {"default": (1, 6_001), "fallback": (0, 0)}
 
 
-async def test_snapshot_is_of_one_moment_though_the_book_goes_on(kept: Kept) -> None:
+async def test_snapshot_is_of_one_moment_though_the_book_goes_on(case: SnapshotCase) -> None:
     """Rows come, and the book is cleared, while its chunks are being stored."""
-    await kept.settle(0, 10 * CHUNK_ROWS)
-    before = totals(kept.book)
-    saving = asyncio.create_task(kept.save())
+    await case.settle(0, 10 * CHUNK_ROWS)
+    before = totals(case.book)
+    saving = asyncio.create_task(case.save())
     await asyncio.sleep(0)  # it has its picture now
     for number in range(20_000, 20_100):
-        kept.book.record(settled(number))
+        case.book.record(settled(number))
         await asyncio.sleep(0)
-    kept.book.clear()
+    case.book.clear()
     for number in range(30_000, 30_100):
-        kept.book.record(settled(number))
+        case.book.record(settled(number))
         await asyncio.sleep(0)
     assert isinstance(await saving, Saved)
-    assert totals(await kept.restored()) == before
+    assert totals(await case.restored()) == before
 
 
-async def test_full_stream_is_no_harm(kept: Kept) -> None:
+async def test_full_stream_is_no_harm(case: SnapshotCase) -> None:
     """The newest snapshot stays; when there is room again, the next one is stored."""
-    await kept.settle(0, 1_000)
-    await kept.save()
-    before, position = totals(kept.book), kept.position
-    info = await api.call(kept.bus, f"STREAM.INFO.{subjects.LEDGER_SNAPSHOTS}")
-    await api.call(kept.bus, f"STREAM.UPDATE.{subjects.LEDGER_SNAPSHOTS}", {**info["config"], "max_bytes": 90_000})
-    await kept.settle(1_000, 5_000)
-    newest = kept.position
-    assert isinstance(failed := await kept.save(), NotSaved)
+    await case.settle(0, 1_000)
+    await case.save()
+    before, position = totals(case.book), case.position
+    info = await api.call(case.bus, f"STREAM.INFO.{subjects.LEDGER_SNAPSHOTS}")
+    await api.call(case.bus, f"STREAM.UPDATE.{subjects.LEDGER_SNAPSHOTS}", {**info["config"], "max_bytes": 90_000})
+    await case.settle(1_000, 5_000)
+    newest = case.position
+    assert isinstance(failed := await case.save(), NotSaved)
     assert "Full" in failed.reason
-    kept.position = position
-    assert totals(await kept.restored()) == before
-    await api.call(kept.bus, f"STREAM.UPDATE.{subjects.LEDGER_SNAPSHOTS}", info["config"])
-    kept.position = newest
-    assert isinstance(await kept.save(), Saved)
-    assert totals(await kept.restored()) == totals(kept.book)
+    case.position = position
+    assert totals(await case.restored()) == before
+    await api.call(case.bus, f"STREAM.UPDATE.{subjects.LEDGER_SNAPSHOTS}", info["config"])
+    case.position = newest
+    assert isinstance(await case.save(), Saved)
+    assert totals(await case.restored()) == totals(case.book)
 
 
-async def test_two_ledgers_never_spoil_a_snapshot(kept: Kept) -> None:
+async def test_two_ledgers_never_spoil_a_snapshot(case: SnapshotCase) -> None:
     """Two run by mistake, or one not gone yet; after each save of either there is a whole one."""
-    other = Kept(kept.bus)
-    await kept.settle(0, 2_000)
-    await kept.save()
+    other = SnapshotCase(case.bus)
+    await case.settle(0, 2_000)
+    await case.save()
     await other.store.load(other.book)
     for first in range(2_000, 8_000, 1_000):
-        for one in (kept, other):
+        for one in (case, other):
             await one.settle(first + (500 if one is other else 0), 500)
             assert isinstance(await one.save(), Saved)
             assert totals(await one.restored()) == totals(one.book)
 
 
-async def unusable(kept: Kept) -> str:
+async def unusable(case: SnapshotCase) -> str:
     """Return why the snapshot is refused; the book must be left empty."""
     book = Book(KNOWN)
-    loaded = await SnapshotStore(kept.bus).load(book)
+    loaded = await SnapshotStore(case.bus).load(book)
     assert isinstance(loaded, Unusable), loaded
     assert totals(book) == dict.fromkeys(KNOWN, (0, 0))
     book.record(settled(1))
@@ -232,56 +232,60 @@ async def damage(bus: Bus, subject: str, change: Callable[[bytes], bytes]) -> No
 
 @pytest.mark.parametrize("subject", [subjects.SNAPSHOT_MANIFEST, *(subjects.snapshot_chunk(0, n) for n in (0, 1, 3))])
 @pytest.mark.parametrize("change", ["flip", "cut", "empty"])
-async def test_damaged_message_is_refused_and_replaced_by_the_next_save(kept: Kept, subject: str, change: str) -> None:
+async def test_damaged_message_is_refused_and_replaced_by_the_next_save(
+    case: SnapshotCase, subject: str, change: str
+) -> None:
     """Wherever the damage is; the next snapshot takes nothing over from the damaged one."""
-    await kept.settle(0, 5_000)
-    await kept.save()
+    await case.settle(0, 5_000)
+    await case.save()
     at = random.Random(subject).randrange(100)  # noqa: S311  # the same in every run
     changes: dict[str, Callable[[bytes], bytes]] = {
         "flip": lambda data: data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :],
         "cut": lambda data: data[: len(data) // 2],
         "empty": lambda _: b"",
     }
-    await damage(kept.bus, subject, changes[change])
-    assert "damaged" in await unusable(kept)
-    fresh = Kept(kept.bus)
+    await damage(case.bus, subject, changes[change])
+    assert "damaged" in await unusable(case)
+    fresh = SnapshotCase(case.bus)
     await fresh.store.load(fresh.book)
-    fresh.book, fresh.position = kept.book, kept.position
+    fresh.book, fresh.position = case.book, case.position
     assert isinstance(saved := await fresh.save(), Saved)
     assert saved.stored_now == 4
-    assert await messages(kept.bus) == 4 + 1
-    assert totals(await fresh.restored()) == totals(kept.book)
+    assert await messages(case.bus) == 4 + 1
+    assert totals(await fresh.restored()) == totals(case.book)
 
 
-async def test_missing_chunk_is_refused(kept: Kept) -> None:
+async def test_missing_chunk_is_refused(case: SnapshotCase) -> None:
     """Somebody deleted it."""
-    await kept.settle(0, 5_000)
-    await kept.save()
+    await case.settle(0, 5_000)
+    await case.save()
     request = {"filter": subjects.snapshot_chunk(0, 2)}
-    assert (await api.call(kept.bus, f"STREAM.PURGE.{subjects.LEDGER_SNAPSHOTS}", request))["purged"] == 1
-    assert "there are only 3" in await unusable(kept)
+    assert (await api.call(case.bus, f"STREAM.PURGE.{subjects.LEDGER_SNAPSHOTS}", request))["purged"] == 1
+    assert "there are only 3" in await unusable(case)
 
 
-async def test_whole_chunk_of_another_book_is_refused(kept: Kept) -> None:
+async def test_whole_chunk_of_another_book_is_refused(case: SnapshotCase) -> None:
     """Its own digest is right; it is not what the manifest speaks of."""
-    await kept.settle(0, 100)
-    await kept.save()
+    await case.settle(0, 100)
+    await case.save()
     other = Book(KNOWN)
     for number in range(100, 200):
         other.record(settled(number))
     data, _ = encode_chunk(Chain(0), other.picture().block(0, CHUNK_ROWS))
-    await damage(kept.bus, subjects.snapshot_chunk(0, 0), lambda _: data)
-    assert "its chunks are" in await unusable(kept)
+    await damage(case.bus, subjects.snapshot_chunk(0, 0), lambda _: data)
+    assert "its chunks are" in await unusable(case)
 
 
-async def test_stream_created_anew_refuses_the_snapshot_of_the_old_one(kept: Kept, streams: StreamLimits) -> None:
+async def test_stream_created_anew_refuses_the_snapshot_of_the_old_one(
+    case: SnapshotCase, streams: StreamLimits
+) -> None:
     """However much is settled in the new one."""
-    await kept.settle(0, 100)
-    await kept.save()
-    await api.call(kept.bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
-    await ensure_streams(kept.bus, streams)
-    await publish(kept.bus, [settled(number) for number in range(200)])
-    assert "it is of Source" in await unusable(kept)
+    await case.settle(0, 100)
+    await case.save()
+    await api.call(case.bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
+    await ensure_streams(case.bus, streams)
+    await publish(case.bus, [settled(number) for number in range(200)])
+    assert "it is of Source" in await unusable(case)
 
 
 @pytest.mark.parametrize(
@@ -290,46 +294,46 @@ async def test_stream_created_anew_refuses_the_snapshot_of_the_old_one(kept: Kep
     ids=["partly purged", "one deleted"],
 )
 async def test_stream_that_lost_messages_of_before_has_its_snapshot(
-    kept: Kept, command: str, request_: dict[str, Any]
+    case: SnapshotCase, command: str, request_: dict[str, Any]
 ) -> None:
     """What was counted was there; that it is missing now is found by another way, and the book is right."""
-    await kept.settle(0, 100)
-    await kept.save()
-    await api.call(kept.bus, f"STREAM.{command}.{subjects.SETTLEMENTS}", request_)
-    assert totals(await kept.restored()) == totals(kept.book)
+    await case.settle(0, 100)
+    await case.save()
+    await api.call(case.bus, f"STREAM.{command}.{subjects.SETTLEMENTS}", request_)
+    assert totals(await case.restored()) == totals(case.book)
 
 
-async def test_position_that_is_gone_or_another_message_has_is_damage(kept: Kept) -> None:
+async def test_position_that_is_gone_or_another_message_has_is_damage(case: SnapshotCase) -> None:
     """A replay would lack what was counted: no snapshot and no replay is the book of this stream."""
-    await kept.settle(0, 100)
-    await kept.save()
-    await api.call(kept.bus, f"STREAM.PURGE.{subjects.SETTLEMENTS}")
-    assert "message 100, which was read, is missing" in await damaged(kept)
-    kept.position = replace_fingerprint(kept.position)
-    await kept.settle(100, 1)
-    kept.position = replace_fingerprint(kept.position)
-    await kept.save()
-    assert "message 101 is another one" in await damaged(kept)
+    await case.settle(0, 100)
+    await case.save()
+    await api.call(case.bus, f"STREAM.PURGE.{subjects.SETTLEMENTS}")
+    assert "message 100, which was read, is missing" in await damaged(case)
+    case.position = replace_fingerprint(case.position)
+    await case.settle(100, 1)
+    case.position = replace_fingerprint(case.position)
+    await case.save()
+    assert "message 101 is another one" in await damaged(case)
 
 
-async def test_note_of_how_far_was_read_must_be_found_again(kept: Kept, streams: StreamLimits) -> None:
+async def test_note_of_how_far_was_read_must_be_found_again(case: SnapshotCase, streams: StreamLimits) -> None:
     """It reaches further than any snapshot; one of another stream says nothing of this one."""
-    await kept.settle(0, 100)
-    await kept.store.note_reached(kept.position)
-    assert await SnapshotStore(kept.bus).load(Book(KNOWN)) == Absent()
-    await kept.store.note_reached(Position(101, kept.position.fingerprint))
-    assert "it was read up to message 101, and now ends at 100" in await damaged(kept)
-    await api.call(kept.bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
-    await ensure_streams(kept.bus, streams)
-    assert await SnapshotStore(kept.bus).load(Book(KNOWN)) == Absent()
+    await case.settle(0, 100)
+    await case.store.record_reached(case.position)
+    assert await SnapshotStore(case.bus).load(Book(KNOWN)) == Absent()
+    await case.store.record_reached(Position(101, case.position.fingerprint))
+    assert "it was read up to message 101, and now ends at 100" in await damaged(case)
+    await api.call(case.bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
+    await ensure_streams(case.bus, streams)
+    assert await SnapshotStore(case.bus).load(Book(KNOWN)) == Absent()
 
 
-async def test_book_ahead_of_its_stream_is_not_stored(kept: Kept) -> None:
+async def test_book_ahead_of_its_stream_is_not_stored(case: SnapshotCase) -> None:
     """It speaks of messages that are no more."""
-    await kept.settle(0, 100)
-    kept.position = Position(101, kept.position.fingerprint)
-    assert isinstance(await kept.save(), NotSaved)
-    assert await messages(kept.bus) == 0
+    await case.settle(0, 100)
+    case.position = Position(101, case.position.fingerprint)
+    assert isinstance(await case.save(), NotSaved)
+    assert await messages(case.bus) == 0
 
 
 def replace_fingerprint(position: Position) -> Position:
@@ -337,11 +341,11 @@ def replace_fingerprint(position: Position) -> Position:
     return Position(position.seq, fingerprint("settlements.settled.default.x", b"{}"))
 
 
-async def test_all_of_a_picture_is_stored_anew_where_no_row_is_known(kept: Kept) -> None:
+async def test_all_of_a_picture_is_stored_anew_where_no_row_is_known(case: SnapshotCase) -> None:
     """A picture of other clearings shares no row with what is stored, even if it looks alike."""
-    await kept.settle(0, 3_000)
-    await kept.save()
-    picture = replace(kept.book.picture(), clearings=99)
-    assert isinstance(saved := await kept.store.save(picture, kept.position, COUNTS), Saved)
+    await case.settle(0, 3_000)
+    await case.save()
+    picture = replace(case.book.picture(), clearings=99)
+    assert isinstance(saved := await case.store.save(picture, case.position, COUNTS), Saved)
     assert (saved.stored_now, saved.chunks) == (3, 3)
-    assert await messages(kept.bus) == 3 + 1
+    assert await messages(case.bus) == 3 + 1

@@ -16,7 +16,7 @@ class NoDispatchers:
         self.asked: list[datetime | None] = []
 
     async def stored(self, asked_at: datetime | None, within_s: float) -> Cut:
-        """Note it, and answer."""
+        """Record the call, and answer."""
         self.asked.append(asked_at)
         return self.cut
 

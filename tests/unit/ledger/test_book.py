@@ -18,7 +18,7 @@ MICROSECOND = timedelta(microseconds=1)
 KNOWN = ("default", "fallback")
 ZERO = Totals(0, 0)
 
-Told = PaymentSettled | PaymentRefused
+Settlement = PaymentSettled | PaymentRefused
 
 
 def settled(
@@ -38,7 +38,7 @@ def payment_id(number: int) -> str:
     return f"{number:08x}-0000-4000-8000-{number:012x}"
 
 
-def entry_of(event: Told) -> Entry:
+def entry_of(event: Settlement) -> Entry:
     """Return what the book would say of an event."""
     stamp = micros_of(event.requested_at) if isinstance(event, PaymentSettled) else None
     return Entry(event.id, event.processor, event.amount_cents, stamp)
@@ -50,17 +50,17 @@ class NaiveBook:
 
     entries: dict[str, Entry] = field(default_factory=dict)
 
-    def record(self, event: Told) -> Recording:
+    def record(self, event: Settlement) -> Recording:
         """Do what the book must do, slowly."""
-        told = entry_of(event)
-        found = self.entries.setdefault(event.id, told)
-        if found is told:
+        given = entry_of(event)
+        found = self.entries.setdefault(event.id, given)
+        if found is given:
             return Recorded()
-        if found == told:
+        if found == given:
             return Repeated()
-        if found.requested_at_us is None and told.requested_at_us is not None:
-            self.entries[event.id] = told
-        return Conflicting(found, told)
+        if found.requested_at_us is None and given.requested_at_us is not None:
+            self.entries[event.id] = given
+        return Conflicting(found, given)
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals]:
         """Look at every entry."""
@@ -93,7 +93,7 @@ steps = st.lists(settlements | refusals | st.tuples(ends, ends) | st.just(CLEAR)
 
 @unhurried
 @given(steps)
-def test_book_says_what_the_naive_book_says(story: list[Told | tuple[int | None, int | None] | str]) -> None:
+def test_book_says_what_the_naive_book_says(story: list[Settlement | tuple[int | None, int | None] | str]) -> None:
     """Whatever is recorded, repeated, contradicted and cleared: each answer and each period's totals are the same."""
     book, naive = Book(KNOWN), NaiveBook()
     for step in story:
@@ -182,7 +182,7 @@ def test_repeated_settlement_is_counted_once_whatever_its_sequence() -> None:
 
 
 def test_second_settlement_elsewhere_is_reported_and_the_first_stays() -> None:
-    """A charge at two processors is counted where it was told first, and both are handed out."""
+    """A charge at two processors is counted where it was given first, and both are handed out."""
     book = Book(KNOWN)
     book.record(settled(1))
     second = settled(1, "fallback", 1991, START + MICROSECOND)

@@ -42,7 +42,7 @@ class Counted:
         """It is."""
 
     async def run(self) -> None:
-        """Tell nothing."""
+        """Deliver nothing."""
 
 
 class Checked:
@@ -83,7 +83,7 @@ async def test_what_is_as_it_was_counted_holds(checked: Checked) -> None:
 
 
 async def test_a_message_that_is_passed_over_is_found(checked: Checked, caplog: pytest.LogCaptureFixture) -> None:
-    """The server counts it as there, and does not give it; told once."""
+    """The server counts it as there, and does not deliver it; logged once."""
     good = checked.stored.messages.pop(100)
     checked.stored.messages[10_000] = b"so that the server's count is what it was"
     await checked.read_all()

@@ -50,7 +50,7 @@ def test_a_tail_that_is_gone_makes_the_book_short() -> None:
 
 
 def test_messages_lost_after_they_were_counted_leave_the_book_whole() -> None:
-    """And are told."""
+    """And are reported."""
     found = counted(1, 2, 3)
     found.looked(Extent("then", 2, 3), 3)
     assert found.is_whole(3)
@@ -67,7 +67,7 @@ def test_what_an_operator_knows_to_be_missing_is_no_damage() -> None:
     assert found.missing == 1
 
 
-def test_a_stretch_that_differs_is_told_until_it_holds() -> None:
+def test_a_stretch_that_differs_is_reported_until_it_holds() -> None:
     """Which is news both times, and only then; a longer stretch over it speaks for it."""
     found = counted(*range(1, 151))
     one, other, _ = found.stretches(150)

@@ -30,7 +30,7 @@ def booked(number: int, after_ms: int) -> PaymentSettled:
 
 
 class Stream:
-    """Settlements that the test tells."""
+    """Settlements that the test delivers."""
 
     is_current = True
     applied_seq = 0
@@ -38,8 +38,8 @@ class Stream:
     def __init__(self, record: Record, _skip: Skip) -> None:
         self._record = record
 
-    def tell(self, event: PaymentSettled) -> None:
-        """Tell the next one."""
+    def deliver(self, event: PaymentSettled) -> None:
+        """Deliver the next one."""
         self._record(event, self.applied_seq + 1)
         self.applied_seq += 1
 
@@ -50,13 +50,13 @@ class Stream:
         """Begin there."""
 
     async def caught_up(self) -> None:
-        """All was told."""
+        """All was delivered."""
 
     async def run(self) -> None:
-        """Tell nothing by itself."""
+        """Deliver nothing by itself."""
 
 
-class Told:
+class LedgerCase:
     """A ledger, and all that it needs."""
 
     def __init__(self) -> None:
@@ -75,78 +75,78 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
+def case() -> LedgerCase:
     """A ledger with an empty book, at noon."""
-    return Told()
+    return LedgerCase()
 
 
-async def test_what_was_booked_by_then_is_waited_for(told: Told) -> None:
+async def test_what_was_booked_by_then_is_waited_for(case: LedgerCase) -> None:
     """The dispatchers say how far to read, and the answer comes when that is in the book."""
-    told.dispatchers.cut = Cut(2, NOON_US)
-    asking = asyncio.create_task(told.count())
+    case.dispatchers.cut = Cut(2, NOON_US)
+    asking = asyncio.create_task(case.count())
     await asyncio.sleep(0)
-    told.stream.tell(booked(1, -5))
+    case.stream.deliver(booked(1, -5))
     await asyncio.sleep(0)
     assert not asking.done()
-    told.stream.tell(booked(2, -4))
+    case.stream.deliver(booked(2, -4))
     assert await asking == TWO
-    assert told.dispatchers.asked == [NOON]
+    assert case.dispatchers.asked == [NOON]
 
 
-async def test_what_was_booked_later_is_left_out(told: Told) -> None:
+async def test_what_was_booked_later_is_left_out(case: LedgerCase) -> None:
     """Also where it is in the book already, or came while the answer waited."""
-    told.stream.tell(booked(1, 0))
-    told.stream.tell(booked(2, 1))
-    told.dispatchers.cut = Cut(1, NOON_US)
-    assert await told.count() == ONE
+    case.stream.deliver(booked(1, 0))
+    case.stream.deliver(booked(2, 1))
+    case.dispatchers.cut = Cut(1, NOON_US)
+    assert await case.count() == ONE
 
 
-async def test_what_is_in_the_book_for_longer_is_counted_whatever_its_clock_said(told: Told) -> None:
+async def test_what_is_in_the_book_for_longer_is_counted_whatever_its_clock_said(case: LedgerCase) -> None:
     """A dispatcher whose clock is ahead makes no summary short for long."""
-    told.stream.tell(booked(1, 60_000))
-    told.dispatchers.cut = Cut(1, NOON_US)
-    assert await told.count() == NOTHING
-    told.clock.s += LATELY_S * 2
-    assert await told.count() == ONE
+    case.stream.deliver(booked(1, 60_000))
+    case.dispatchers.cut = Cut(1, NOON_US)
+    assert await case.count() == NOTHING
+    case.clock.s += LATELY_S * 2
+    assert await case.count() == ONE
 
 
-async def test_nothing_is_left_out_where_a_dispatcher_did_not_say(told: Told) -> None:
+async def test_nothing_is_left_out_where_a_dispatcher_did_not_say(case: LedgerCase) -> None:
     """Its clock may be another one: then what is known is counted."""
-    told.stream.tell(booked(1, 60_000))
-    told.dispatchers.cut = Cut(1, None)
-    assert await told.count() == ONE
+    case.stream.deliver(booked(1, 60_000))
+    case.dispatchers.cut = Cut(1, None)
+    assert await case.count() == ONE
 
 
-async def test_only_what_lies_in_the_period_is_left_out_of_it(told: Told) -> None:
+async def test_only_what_lies_in_the_period_is_left_out_of_it(case: LedgerCase) -> None:
     """A period that ended before the payment's stamp never had it."""
-    told.stream.tell(replace(booked(1, -5), requested_at=NOON - timedelta(seconds=2)))
-    told.stream.tell(booked(2, 5))
-    told.dispatchers.cut = Cut(2, NOON_US)
-    assert await told.count(NOON_US - 1) == ONE
+    case.stream.deliver(replace(booked(1, -5), requested_at=NOON - timedelta(seconds=2)))
+    case.stream.deliver(booked(2, 5))
+    case.dispatchers.cut = Cut(2, NOON_US)
+    assert await case.count(NOON_US - 1) == ONE
 
 
-async def test_what_was_settled_without_its_moment_is_counted(told: Told) -> None:
-    """Settlements of before do not say when their answer came."""
-    told.stream.tell(replace(booked(1, 0), booked_at=None))
-    told.dispatchers.cut = Cut(1, NOON_US)
-    assert await told.count() == ONE
+async def test_what_was_settled_without_its_moment_is_counted(case: LedgerCase) -> None:
+    """Settlements of earlier versions do not have the time of their answer."""
+    case.stream.deliver(replace(booked(1, 0), booked_at=None))
+    case.dispatchers.cut = Cut(1, NOON_US)
+    assert await case.count() == ONE
 
 
-async def test_a_book_that_stays_behind_answers_with_what_it_has(told: Told) -> None:
-    """After its time, and no client waits for ever."""
-    told.dispatchers.cut = Cut(5, NOON_US)
-    assert await told.count() == NOTHING
+async def test_a_book_that_stays_behind_answers_with_what_it_has(case: LedgerCase) -> None:
+    """After its time, so that no client waits without bound."""
+    case.dispatchers.cut = Cut(5, NOON_US)
+    assert await case.count() == NOTHING
 
 
-async def test_nobody_is_asked_about_a_period_long_past(told: Told) -> None:
+async def test_nobody_is_asked_about_a_period_long_past(case: LedgerCase) -> None:
     """What is booked now has a stamp of now."""
-    told.stream.tell(booked(1, 0))
-    told.clock.us = NOON_US + RECENT_US + 1
-    assert await told.count(NOON_US) == ONE
-    assert told.dispatchers.asked == []
+    case.stream.deliver(booked(1, 0))
+    case.clock.us = NOON_US + RECENT_US + 1
+    assert await case.count(NOON_US) == ONE
+    assert case.dispatchers.asked == []
 
 
-async def test_how_long_a_booking_takes_to_be_counted_is_measured(told: Told) -> None:
+async def test_how_long_a_booking_takes_to_be_counted_is_measured(case: LedgerCase) -> None:
     """From the dispatcher's answer to the book."""
-    told.stream.tell(booked(1, -8))
-    assert (sum(told.ledger.counted_after.counts), told.ledger.counted_after.sum_ms) == (1, 8.0)
+    case.stream.deliver(booked(1, -8))
+    assert (sum(case.ledger.counted_after.counts), case.ledger.counted_after.sum_ms) == (1, 8.0)

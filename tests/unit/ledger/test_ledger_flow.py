@@ -33,7 +33,7 @@ class StreamInHand:
         self.record = record
         self.skip = skip
         self.applied_seq = 0
-        self.told: Position | None = None
+        self.reached: Position | None = None
         self.current = asyncio.Event()
 
     @property
@@ -43,7 +43,7 @@ class StreamInHand:
 
     def position(self) -> Position | None:
         """As the test has set it."""
-        return self.told
+        return self.reached
 
     def resume_after(self, seq: int) -> None:
         """Begin there."""
@@ -54,7 +54,7 @@ class StreamInHand:
         await self.current.wait()
 
     async def run(self) -> None:
-        """Tell nothing by itself."""
+        """Deliver nothing by itself."""
         await asyncio.Event().wait()
 
 
@@ -95,11 +95,11 @@ def test_conflict_is_logged_with_both_entries_and_counted(
     stream.record(REFUSED, 9)
     [record] = [record for record in caplog.records if record.message == "ledger.conflict"]
     assert record.levelno == logging.ERROR
-    told = fields(record)
-    assert told["seq"] == 9
-    assert "default" in str(told["found"])
-    assert str(micros_of(START)) in str(told["found"])
-    assert "fallback" in str(told["told"])
+    logged = fields(record)
+    assert logged["seq"] == 9
+    assert "default" in str(logged["found"])
+    assert str(micros_of(START)) in str(logged["found"])
+    assert "fallback" in str(logged["told"])
     assert ledger.state()["conflicts"] == 1
     assert ledger.state()["entries"] == 1
 
@@ -124,12 +124,12 @@ def test_resumed_ledger_counts_on(ledger: Ledger, stream: StreamInHand) -> None:
     assert (now["appliedSeq"], now["conflicts"], now["unreadable"]) == (700, 3, 3)
 
 
-def test_picture_is_of_what_was_told(ledger: Ledger, stream: StreamInHand) -> None:
+def test_picture_is_of_what_was_delivered(ledger: Ledger, stream: StreamInHand) -> None:
     """There is none before the first message of this run; then book, position and counters belong together."""
     assert ledger.picture() is None
     stream.record(SETTLED, 1)
     stream.skip(2, "not JSON")
-    stream.told = Position(2, "x")
+    stream.reached = Position(2, "x")
     assert ledger.picture() is None  # nobody has looked whether that is all
     ledger.integrity.looked(Extent("then", 2, 2), 2)
     picture = ledger.picture()
@@ -147,7 +147,7 @@ def test_clearing_forgets_all_before_it(ledger: Ledger, stream: StreamInHand) ->
     assert ledger.totals(None, None) == {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
 
 
-async def test_ready_is_told_once_the_replay_is_in_the_book(
+async def test_ready_is_logged_once_the_replay_is_in_the_book(
     ledger: Ledger, stream: StreamInHand, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not before; with the number of entries and the sequence."""
@@ -168,7 +168,7 @@ async def test_ready_is_told_once_the_replay_is_in_the_book(
 
 
 async def test_endpoint_says_503_while_the_book_is_not_whole(ledger: Ledger) -> None:
-    """The asker is told to ask again, and gets no number."""
+    """The error says to ask again, and there is no number."""
     with pytest.raises(CannotAnswerError) as caught:
         await SummaryEndpoint(ledger).summary(b"{}")
     assert caught.value.code == 503

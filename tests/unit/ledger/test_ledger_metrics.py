@@ -1,4 +1,4 @@
-"""What the ledger tells Prometheus of the book."""
+"""The metrics of the ledger."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ SETTLED = PaymentSettled("00000001-0000-4000-8000-000000000001", Cents(1990), "d
 
 
 class Settlements:
-    """A stream whose every message has been told already, or not."""
+    """A stream whose every message has been delivered already, or not."""
 
     def __init__(self) -> None:
         self.applied_seq = 0
@@ -34,10 +34,10 @@ class Settlements:
         self.applied_seq = seq
 
     async def caught_up(self) -> None:
-        """All was told."""
+        """All was delivered."""
 
     async def run(self) -> None:
-        """Tell nothing."""
+        """Deliver nothing."""
         await asyncio.Event().wait()
 
 
@@ -72,7 +72,7 @@ async def test_totals_are_the_books_to_the_cent(ledger: Ledger, settlements: Set
     assert scraped.value("tarifa_ledger_entries") == 1
 
 
-async def test_contradictions_and_unreadable_messages_are_told(ledger: Ledger) -> None:
+async def test_contradictions_and_unreadable_messages_are_reported(ledger: Ledger) -> None:
     """These are what somebody must look at."""
     ledger.record(SETTLED, 1)
     ledger.record(replace(SETTLED, amount_cents=Cents(1)), 2)
@@ -82,7 +82,7 @@ async def test_contradictions_and_unreadable_messages_are_told(ledger: Ledger) -
     assert scraped.value("tarifa_ledger_unreadable") == 1
 
 
-async def test_a_book_that_is_not_whole_tells_no_totals(ledger: Ledger, settlements: Settlements) -> None:
+async def test_a_book_that_is_not_whole_reports_no_totals(ledger: Ledger, settlements: Settlements) -> None:
     """A sum of half the settlements would look like money that went back."""
     ledger.record(SETTLED, 1)
     settlements.is_current = False

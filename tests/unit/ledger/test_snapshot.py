@@ -261,7 +261,7 @@ def test_how_far_was_read_comes_back_as_it_was_written() -> None:
         snapshot.decode_reached(b"{}")
 
 
-def test_fingerprint_tells_messages_apart() -> None:
+def test_fingerprint_differs_for_different_messages() -> None:
     """By subject and by data."""
     one = snapshot.fingerprint("a.b", b"c")
     assert one == snapshot.fingerprint("a.b", b"c")

@@ -1,4 +1,4 @@
-"""Keeping: start from the newest snapshot, read only what was settled after it, store another one now and then.
+"""Snapshots: start from the newest one, read only what was settled after it, store another one when enough is new.
 
 A snapshot saves time and is never needed: one that is damaged, old or of another stream is refused, and the settlements
 are read from the first one on; one that cannot be stored is tried again later. Neither can make an answer wrong.
@@ -8,14 +8,14 @@ import asyncio
 import logging
 from typing import assert_never
 
-from services.ledger.core.keeping import Absent, Damaged, NotSaved, Restored, Saved, Unusable
+from services.ledger.core.snapshot_outcomes import Absent, Damaged, NotSaved, Restored, Saved, Unusable
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.pauses import Pauses
 from services.ledger.flow.ports import Checks, Snapshots
 
 LOOK_EVERY_S = 0.25
 AGAIN_AFTER_S = 10.0
-NOTE_EVERY_S = 2.0  # what is stored after the last note, and lost before the next start, nobody misses
+RECORD_EVERY_S = 2.0  # what is stored after the last record and lost before the next start is not missed
 STOP_WITHIN_S = 3.0
 # At the end a shorter tail than in running is worth a snapshot; a very short one is sooner read than stored.
 AT_STOP_SHARE = 10
@@ -23,13 +23,13 @@ AT_STOP_SHARE = 10
 log = logging.getLogger("tarifa.ledger")
 
 
-class Keeper:
+class SnapshotRunner:
     """Runs a ledger from snapshot to snapshot.
 
     Args:
         ledger: with an empty book.
-        snapshots: where they are kept.
-        every: so many settlements after one snapshot the next is due.
+        snapshots: where they are stored.
+        every: after so many settlements the next snapshot is due.
         checker: looks whether what is counted is still stored, while the ledger runs.
     """
 
@@ -38,23 +38,23 @@ class Keeper:
         self._snapshots = snapshots
         self._every = every
         self._checker = checker
-        self._noted = (0, 0)
+        self._recorded = (0, 0)
 
     async def run(self) -> None:
-        """Restore the book, then count, and keep it, until cancelled."""
+        """Restore the book, then count and store snapshots, until cancelled."""
         if not await self._restore():
-            await asyncio.Event().wait()  # nothing is counted; it is told until an operator has decided
+            await asyncio.Event().wait()  # nothing is counted; the damage is reported until an operator has decided
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ledger.run())
             tasks.create_task(self._checker.run())
             tasks.create_task(self._save_when_due())
-            tasks.create_task(self._note_again_and_again())
+            tasks.create_task(self._record_again_and_again())
 
     async def stop(self) -> None:
         """Store a last snapshot if enough is new; after ``run`` was cancelled. Gives up where that takes long."""
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                await self._note_reached()
+                await self._record_reached()
                 if self._new >= max(1, self._every // AT_STOP_SHARE):
                     await self._save()
         except TimeoutError:
@@ -62,7 +62,7 @@ class Keeper:
 
     @property
     def _new(self) -> int:
-        return self._ledger.applied_seq - self._ledger.kept.seq
+        return self._ledger.applied_seq - self._ledger.snapshots.seq
 
     async def _restore(self) -> bool:
         """Take the newest snapshot into the book; return whether what is stored can be counted."""
@@ -72,7 +72,7 @@ class Keeper:
         match loaded:
             case Restored(position, counts):
                 self._ledger.resume(position, counts)
-                self._ledger.kept.seq = position.seq
+                self._ledger.snapshots.seq = position.seq
                 fields = {
                     "seq": position.seq,
                     "entries": self._ledger.book.entries,
@@ -80,7 +80,7 @@ class Keeper:
                 }
                 log.info("ledger.restored", extra=fields)
             case Unusable(reason):
-                self._ledger.kept.refused += 1
+                self._ledger.snapshots.refused += 1
                 log.error("ledger.snapshot_refused", extra={"reason": reason})
             case Absent():
                 log.info("ledger.no_snapshot")
@@ -92,16 +92,16 @@ class Keeper:
                 assert_never(loaded)
         return True
 
-    async def _note_again_and_again(self) -> None:
+    async def _record_again_and_again(self) -> None:
         while True:
-            await asyncio.sleep(NOTE_EVERY_S)
-            await self._note_reached()
+            await asyncio.sleep(RECORD_EVERY_S)
+            await self._record_reached()
 
-    async def _note_reached(self) -> None:
+    async def _record_reached(self) -> None:
         position = self._ledger.settlements.position()
-        if position is not None and (position.seq, self._ledger.kept.seq) != self._noted:
-            await self._snapshots.note_reached(position)
-            self._noted = position.seq, self._ledger.kept.seq  # a new snapshot may have purged the note
+        if position is not None and (position.seq, self._ledger.snapshots.seq) != self._recorded:
+            await self._snapshots.record_reached(position)
+            self._recorded = position.seq, self._ledger.snapshots.seq  # a new snapshot may have purged it
 
     async def _save_when_due(self) -> None:
         while True:
@@ -119,11 +119,11 @@ class Keeper:
             saved = await self._snapshots.save(*picture)
         match saved:
             case Saved(stored_now, chunks, size):
-                self._ledger.kept.seq = position.seq
+                self._ledger.snapshots.seq = position.seq
                 fields = {"seq": position.seq, "stored_now": stored_now, "chunks": chunks, "bytes": size}
                 log.info("ledger.snapshot", extra={**fields, **pauses.fields()})
             case NotSaved(reason):
-                self._ledger.kept.failed += 1
+                self._ledger.snapshots.failed += 1
                 log.warning("ledger.snapshot_failed", extra={"seq": position.seq, "reason": reason})
             case _:
                 assert_never(saved)

@@ -1,4 +1,4 @@
-"""What can come of loading a snapshot, and of saving one."""
+"""The possible results of loading a snapshot, and of saving one."""
 
 from dataclasses import dataclass
 
@@ -46,6 +46,6 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class NotSaved:
-    """It is not, or nobody knows; the snapshot before is as good as it was. Try again later."""
+    """It is not stored, or that is unknown; the snapshot before stays valid. Try again later."""
 
     reason: str

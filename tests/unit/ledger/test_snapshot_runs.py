@@ -1,4 +1,4 @@
-"""Keeping the book, with a stream and snapshots that do as the test says: what is loaded, when something is stored."""
+"""The snapshot runner, with a stream and snapshots that do as the test says: what is loaded, and when one is stored."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ from services.contracts.money import Cents
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Extent, Integrity
-from services.ledger.core.keeping import Absent, Loaded, NotSaved, Restored, Saved, Unusable
 from services.ledger.core.snapshot import Counts, Position
-from services.ledger.flow import keeping
+from services.ledger.core.snapshot_outcomes import Absent, Loaded, NotSaved, Restored, Saved, Unusable
+from services.ledger.flow import snapshots
 from services.ledger.flow.counting import Ledger
-from services.ledger.flow.keeping import Keeper
 from services.ledger.flow.ports import Record, Skip
+from services.ledger.flow.snapshots import SnapshotRunner
 from tests.unit.ledger.fakes import NoChecks, NoDispatchers, StillClock
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
@@ -26,15 +26,15 @@ EVERY = 50
 
 
 class StreamOnDemand:
-    """Tells as many settlements as the test asks for."""
+    """Delivers as many settlements as the test asks for."""
 
     def __init__(self, record: Record, _skip: Skip) -> None:
         self.record = record
         self.applied_seq = 0
         self.is_current = True
 
-    def tell(self, count: int) -> None:
-        """Tell so many more."""
+    def deliver(self, count: int) -> None:
+        """Deliver so many more."""
         for seq in range(self.applied_seq + 1, self.applied_seq + count + 1):
             payment_id = f"{seq:08x}-0000-4000-8000-{seq:012x}"
             self.record(PaymentSettled(payment_id, Cents(1), "default", START, START, seq), seq)
@@ -52,7 +52,7 @@ class StreamOnDemand:
         """Be caught up."""
 
     async def run(self) -> None:
-        """Tell nothing by itself."""
+        """Deliver nothing by itself."""
         await asyncio.Event().wait()
 
 
@@ -64,27 +64,27 @@ class SnapshotsInHand:
         self.saved: Saved | NotSaved = Saved(1, 1, 34)
         self.hangs = False
         self.seqs: list[int] = []
-        self.noted: list[int] = []
+        self.recorded: list[int] = []
 
     async def load(self, _book: Book) -> Loaded:
         """Return what was said."""
         return self.loaded
 
     async def save(self, picture: Picture, position: Position, _counts: Counts) -> Saved | NotSaved:
-        """Take note, and do as was said."""
+        """Record the call, and do as was said."""
         assert picture.entries == position.seq
         self.seqs.append(position.seq)
         if self.hangs:
             await asyncio.Event().wait()
         return self.saved
 
-    async def note_reached(self, position: Position) -> None:
-        """Take note."""
-        self.noted.append(position.seq)
+    async def record_reached(self, position: Position) -> None:
+        """Record the call."""
+        self.recorded.append(position.seq)
 
 
-class Kept:
-    """A ledger, what it reads, where it is kept, and who keeps it."""
+class SnapshotCase:
+    """A ledger, its stream, its snapshots, and what runs it."""
 
     def __init__(self) -> None:
         self.ledger = Ledger(Book(("default",)), StreamOnDemand, NoDispatchers(), StillClock(), Integrity())
@@ -92,7 +92,7 @@ class Kept:
         self.stream = self.ledger.settlements
         self.snapshots = SnapshotsInHand()
         self.ledger.integrity.looked(Extent("then", 0, 0), 0)
-        self.keeper = Keeper(self.ledger, self.snapshots, EVERY, NoChecks())
+        self.runner = SnapshotRunner(self.ledger, self.snapshots, EVERY, NoChecks())
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for it."""
@@ -101,24 +101,24 @@ class Kept:
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
-    """A ledger that is looked at without a pause."""
-    monkeypatch.setattr(keeping, "LOOK_EVERY_S", 0)
-    monkeypatch.setattr(keeping, "AGAIN_AFTER_S", 0)
-    monkeypatch.setattr(keeping, "NOTE_EVERY_S", 0)
-    return Kept()
+def case(monkeypatch: pytest.MonkeyPatch) -> SnapshotCase:
+    """A ledger whose snapshots have no pauses between."""
+    monkeypatch.setattr(snapshots, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(snapshots, "AGAIN_AFTER_S", 0)
+    monkeypatch.setattr(snapshots, "RECORD_EVERY_S", 0)
+    return SnapshotCase()
 
 
 Begin = Callable[[], Awaitable[None]]
 
 
 @pytest_asyncio.fixture
-async def begin(kept: Kept) -> AsyncIterator[Begin]:
-    """Runs the keeper until the end of the test."""
+async def begin(case: SnapshotCase) -> AsyncIterator[Begin]:
+    """Runs the runner until the end of the test."""
     tasks: list[asyncio.Task[None]] = []
 
     async def run() -> None:
-        tasks.append(asyncio.create_task(kept.keeper.run()))
+        tasks.append(asyncio.create_task(case.runner.run()))
         await asyncio.sleep(0)
 
     yield run
@@ -127,71 +127,73 @@ async def begin(kept: Kept) -> AsyncIterator[Begin]:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_snapshot_is_stored_when_enough_is_new(kept: Kept, begin: Begin) -> None:
+async def test_snapshot_is_stored_when_enough_is_new(case: SnapshotCase, begin: Begin) -> None:
     """Not one settlement sooner; and the next one as many later."""
     await begin()
-    kept.stream.tell(EVERY - 1)
+    case.stream.deliver(EVERY - 1)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert kept.snapshots.seqs == []
-    kept.stream.tell(1)
-    await kept.until(lambda: kept.ledger.state()["snapshotSeq"] == EVERY)
-    kept.stream.tell(EVERY)
-    await kept.until(lambda: kept.ledger.state()["snapshotSeq"] == 2 * EVERY)
-    assert kept.snapshots.seqs == [EVERY, 2 * EVERY]
+    assert case.snapshots.seqs == []
+    case.stream.deliver(1)
+    await case.until(lambda: case.ledger.state()["snapshotSeq"] == EVERY)
+    case.stream.deliver(EVERY)
+    await case.until(lambda: case.ledger.state()["snapshotSeq"] == 2 * EVERY)
+    assert case.snapshots.seqs == [EVERY, 2 * EVERY]
 
 
-async def test_restored_ledger_goes_on_after_the_snapshot(kept: Kept, begin: Begin) -> None:
+async def test_restored_ledger_goes_on_after_the_snapshot(case: SnapshotCase, begin: Begin) -> None:
     """With its sequence and its counters; what it covers is not stored again."""
-    kept.snapshots.loaded = Restored(Position(700, "x"), Counts(1, 2))
+    case.snapshots.loaded = Restored(Position(700, "x"), Counts(1, 2))
     await begin()
-    await kept.until(lambda: kept.ledger.state()["snapshotSeq"] == 700)
-    now = kept.ledger.state()
+    await case.until(lambda: case.ledger.state()["snapshotSeq"] == 700)
+    now = case.ledger.state()
     assert (now["appliedSeq"], now["conflicts"], now["unreadable"], now["snapshotsRefused"]) == (700, 1, 2, 0)
-    await kept.keeper.stop()
-    assert kept.snapshots.seqs == []
+    await case.runner.stop()
+    assert case.snapshots.seqs == []
 
 
 async def test_refused_snapshot_is_logged_and_counted_and_all_is_read(
-    kept: Kept, begin: Begin, caplog: pytest.LogCaptureFixture
+    case: SnapshotCase, begin: Begin, caplog: pytest.LogCaptureFixture
 ) -> None:
     """From the first settlement on; a person can see why the start took long."""
-    kept.snapshots.loaded = Unusable("chunk 3 is damaged")
+    case.snapshots.loaded = Unusable("chunk 3 is damaged")
     await begin()
-    await kept.until(lambda: kept.ledger.state()["snapshotsRefused"] == 1)
+    await case.until(lambda: case.ledger.state()["snapshotsRefused"] == 1)
     [record] = [record for record in caplog.records if record.message == "ledger.snapshot_refused"]
     assert (record.levelno, vars(record)["reason"]) == (logging.ERROR, "chunk 3 is damaged")
-    assert kept.ledger.state()["appliedSeq"] == 0
+    assert case.ledger.state()["appliedSeq"] == 0
 
 
 async def test_failed_snapshot_is_logged_counted_and_tried_again(
-    kept: Kept, begin: Begin, caplog: pytest.LogCaptureFixture
+    case: SnapshotCase, begin: Begin, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The ledger counts on meanwhile, and the snapshot that is stored at last is of then."""
-    kept.snapshots.saved = NotSaved("the stream is full")
+    case.snapshots.saved = NotSaved("the stream is full")
     await begin()
-    kept.stream.tell(EVERY)
-    await kept.until(lambda: kept.ledger.state()["snapshotsFailed"] == 2)
+    case.stream.deliver(EVERY)
+    await case.until(lambda: case.ledger.state()["snapshotsFailed"] == 2)
     assert [vars(record)["reason"] for record in caplog.records[:2]] == ["the stream is full"] * 2
-    kept.stream.tell(5)
-    kept.snapshots.saved = Saved(1, 1, 34)
-    await kept.until(lambda: kept.ledger.state()["snapshotSeq"] == EVERY + 5)
+    case.stream.deliver(5)
+    case.snapshots.saved = Saved(1, 1, 34)
+    await case.until(lambda: case.ledger.state()["snapshotSeq"] == EVERY + 5)
 
 
-@pytest.mark.parametrize(("told", "seqs"), [(EVERY // 10 - 1, []), (EVERY // 10, [EVERY // 10])])
-async def test_last_snapshot_is_stored_at_the_end_if_enough_is_new(kept: Kept, told: int, seqs: list[int]) -> None:
-    """A tenth of what is due in running."""
-    kept.stream.tell(told)
-    await kept.keeper.stop()
-    assert kept.snapshots.seqs == seqs
-
-
-async def test_end_does_not_wait_for_a_snapshot_for_ever(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("count", "seqs"), [(EVERY // 10 - 1, []), (EVERY // 10, [EVERY // 10])])
+async def test_last_snapshot_is_stored_at_the_end_if_enough_is_new(
+    case: SnapshotCase, count: int, seqs: list[int]
 ) -> None:
-    """Whoever stops it has given it a time; NATS that does not answer must not take it up."""
-    monkeypatch.setattr(keeping, "STOP_WITHIN_S", 0.01)
-    kept.snapshots.hangs = True
-    kept.stream.tell(EVERY)
-    await kept.keeper.stop()
+    """A tenth of what is due in running."""
+    case.stream.deliver(count)
+    await case.runner.stop()
+    assert case.snapshots.seqs == seqs
+
+
+async def test_end_does_not_wait_for_a_snapshot_without_bound(
+    case: SnapshotCase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stop has a deadline; NATS that does not answer must not use it up."""
+    monkeypatch.setattr(snapshots, "STOP_WITHIN_S", 0.01)
+    case.snapshots.hangs = True
+    case.stream.deliver(EVERY)
+    await case.runner.stop()
     assert [record.message for record in caplog.records] == ["ledger.snapshot_given_up"]
