@@ -1,4 +1,4 @@
-"""The facts that services tell each other, as versioned JSON.
+"""The facts that services send each other, as versioned JSON.
 
 Each event says its type and version; fields are public, camelCase, and never change their meaning within a version.
 The schemas in ``schemas/`` are generated from these classes (``make schemas``); a test holds them together.
@@ -61,7 +61,7 @@ class PaymentAccepted(Struct, frozen=True, tag_field="type", tag="PaymentAccepte
 class PaymentSettled(Struct, frozen=True, tag_field="type", tag="PaymentSettled", rename="camel", gc=False):
     """Booked by a processor. ``requested_at`` and ``amount_cents`` are what that processor recorded.
 
-    ``booked_at``: when its answer came, on the clock of the dispatcher; null in settlements of before. ``trace``: only
+    ``booked_at``: when its answer came, on the clock of the dispatcher; null in older settlements. ``trace``: only
     of a payment that came with a traceparent.
     """
 

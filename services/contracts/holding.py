@@ -30,7 +30,7 @@ class HoldingsAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
         after: the sequence behind which they begin.
         to: the last sequence; null: no end.
         processor: only those that may be sent to this one alone.
-        in_doubt: only those that are in doubt. (Which are not, only the answers of all tell together.)
+        in_doubt: only those that are in doubt. (Which are not follows only from the answers of all dispatchers.)
     """
 
     limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)]

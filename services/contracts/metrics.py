@@ -1,4 +1,4 @@
-"""What a service tells of itself to Prometheus, as values. Pure, and read only when somebody asks.
+"""A service's metrics for Prometheus, as values. Pure, and read only at a scrape.
 
 Names follow Prometheus: ``tarifa_`` first, base units (``_seconds``, ``_bytes``), ``_total`` for what only grows.
 """

@@ -126,5 +126,5 @@ def reason_from_text(text: str) -> str:
     """
     reason = text.strip()
     if not reason or len(text) > TEXT_CHARS_MAX or not reason.isprintable():
-        raise ValueError(f"must be 1 to {TEXT_CHARS_MAX} printable characters that tell others why")
+        raise ValueError(f"must be 1 to {TEXT_CHARS_MAX} printable characters that say why")
     return reason

@@ -1,6 +1,6 @@
 """``dispatcher.stored.<owner>``: a dispatcher answers once it has stored what processors had answered it by then.
 
-Whoever has read SETTLEMENTS as far as the answer says knows every booking of which that dispatcher knew when asked.
+A reader of SETTLEMENTS up to the answer's sequence has every booking that the dispatcher knew when asked.
 """
 
 from msgspec import Struct, json

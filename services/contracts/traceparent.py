@@ -1,6 +1,6 @@
 """The W3C header ``traceparent`` (Trace Context): which request, of which trace, a payment belongs to.
 
-Read as the specification says: what is not valid counts as not there, and nobody is told. A version that is not known
+Read as the specification says: what is not valid counts as absent, without an error. A version that is not known
 here is read as far as version 00 goes, and passed on as version 00. ``tracestate`` is not kept.
 """
 
@@ -54,7 +54,7 @@ def span_id_of(traceparent: str) -> str:
 
 
 def is_sampled(traceparent: str) -> bool:
-    """Return whether whoever sent it records the trace; where not, nobody could put a span of ours anywhere."""
+    """Return whether the sender records the trace; where not, nobody could put a span of ours anywhere."""
     return bool(int(traceparent[53:], 16) & _SAMPLED)
 
 

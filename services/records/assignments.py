@@ -45,7 +45,7 @@ class AssignmentStream:
         self._subject = subjects.assigned(instance)
 
     def send(self, message: TurnAssigned) -> bool:
-        """Have a message stored, with no PubAck; return whether it was sent. Reading it is what tells."""
+        """Publish a message without a PubAck; return whether it was sent. Only reading it shows that it is stored."""
         try:
             self._bus.publish(self._subject, encode_assignment(message))
         except BusAwayError:

@@ -78,8 +78,8 @@ class Passed:
     """What has passed of a mark, by the word of the dispatchers that waited.
 
     Args:
-        is_waited_out: no POST of before it can be under way any more.
-        repeated_to: the last sequence of PAYMENTS when no client repeated an id of before it any more; None: they may.
+        is_waited_out: no POST sent before it can be under way any more.
+        repeated_to: the last sequence of PAYMENTS when no client repeated an earlier id any more; None: they may.
     """
 
     is_waited_out: bool = False
@@ -92,13 +92,13 @@ async def read_passed(bus: Bus, since: str) -> Passed:
     Raises:
         ApiError, BusAwayError: as of the API.
     """
-    noted = await _metadata(bus, subjects.ASSIGNMENTS)
-    mark, _, to = noted.get(REPEATED_TO, "").rpartition(" ")
-    return Passed(noted.get(WAITED_OUT) == since, int(to) if mark == since else None)
+    metadata = await _metadata(bus, subjects.ASSIGNMENTS)
+    mark, _, to = metadata.get(REPEATED_TO, "").rpartition(" ")
+    return Passed(metadata.get(WAITED_OUT) == since, int(to) if mark == since else None)
 
 
 async def note_waited_out(bus: Bus, since: str) -> None:
-    """Write that no POST of before that mark can be under way, so that a dispatcher that starts later need not wait.
+    """Write that no POST sent before that mark can be under way, so that a dispatcher that starts later need not wait.
 
     Raises:
         ApiError, BusAwayError: as of the API.
@@ -107,7 +107,7 @@ async def note_waited_out(bus: Bus, since: str) -> None:
 
 
 async def note_repeated(bus: Bus, since: str) -> None:
-    """Write that no client repeats an id of before that mark any more: what is accepted from now on is ordinary.
+    """Write that no client repeats an id from before that mark any more: what is accepted from now on is ordinary.
 
     Raises:
         ApiError, BusAwayError: as of the API.

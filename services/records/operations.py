@@ -27,7 +27,7 @@ class NotRecordedError(AwayError):
 
 
 class Outcome:
-    """What comes of an operation; ``by`` is who does it, in one word. Done, unless it is said otherwise."""
+    """The outcome of an operation; ``by`` names who does it, in one word. The default step is done."""
 
     def __init__(self, by_whom: str) -> None:
         self.by = by_whom
@@ -90,10 +90,10 @@ class OperationLog:
         raise NotRecordedError(f"{_NOT_DONE}: this user of NATS may not write to OPERATIONS")
 
     async def _ended(self, operation: Operation, operation_id: str, outcome: Outcome, operator: Operator) -> None:
-        """Record what came of it, for a while: it is done, and whoever waits for the answer must hear that."""
-        told = Operation(operation.kind, operation.target, operation.reason, outcome.detail or operation.detail)
+        """Record the outcome, retrying for a while: it is done, and the caller waits for that answer."""
+        ended = Operation(operation.kind, operation.target, operation.reason, outcome.detail or operation.detail)
         for _ in range(OUTCOME_TRIES):
-            if isinstance(await self._store(told, operation_id, outcome.step, operator), Stored | Duplicate):
+            if isinstance(await self._store(ended, operation_id, outcome.step, operator), Stored | Duplicate):
                 return
             await asyncio.sleep(OUTCOME_AGAIN_AFTER_S)
         log.error("operation.outcome_not_recorded", extra={"id": operation_id, "step": outcome.step})

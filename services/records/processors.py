@@ -93,7 +93,7 @@ class ProcessorBucket:
         return None if entry is None or entry.state == "removed" else places({name: entry})[0]
 
     def follower(self, changed: Callable[[str, ProcessorEntry], None]) -> Follower:
-        """Return what tells every entry, and each one that is written from then on."""
+        """Return a watch on every entry, and on each one that is written from then on."""
 
         def apply(delivery: Delivery) -> None:
             changed(_name(delivery.subject), _entry(delivery.subject, delivery.data))

@@ -37,7 +37,7 @@ def changed(event: PaymentAccepted | PaymentSettled | PaymentRefused | Settlemen
 
 
 def test_the_wire_form_of_an_event() -> None:
-    """Public names, the type and the version: whoever reads the stream reads this."""
+    """Public names, the type and the version: every reader of the stream depends on them."""
     assert json.loads(encode(SETTLED)) == {
         "type": "PaymentSettled",
         "id": ID,

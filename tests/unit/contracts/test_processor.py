@@ -94,7 +94,7 @@ def test_one_url_under_two_names_is_refused(one: str, other: str) -> None:
 
 
 def test_what_differs_is_another_processor() -> None:
-    """By scheme, host, port or path; a path's case tells, too."""
+    """By scheme, host, port or path; a path's case counts, too."""
     urls = ["http://h", "https://h", "http://h:81", "http://i", "http://h/a", "http://h/A", "http://[::1]:65535"]
     text = ",".join(f"p{at}={url}@0.1" for at, url in enumerate(urls))
     assert [processor.url for processor in processors_from_text(text)] == urls

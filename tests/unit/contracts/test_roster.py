@@ -117,7 +117,7 @@ def test_a_place_says_who_paused_it() -> None:
 
 
 def test_a_generation_closed_halfway_is_followed_by_the_next() -> None:
-    """Whoever closed it got no further: nothing could be sent there any more."""
+    """The move ended there: nothing could be sent there any more."""
     after = renewed(FIRST)
     assert (after.generation, after.url, after.former) == (2, OLD, {"1": OLD})
 
