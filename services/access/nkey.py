@@ -13,7 +13,7 @@ _SEED, _USER = 18 << 3, 20 << 3
 _PREFIX = bytes((_SEED | _USER >> 5, (_USER & 31) << 3))
 _KEY_BYTES = 32
 _CHECK_BYTES = 2
-_INBOX_CHARS = 12  # of the public key: 55 random bits tell users apart, and each answer carries them
+_INBOX_CHARS = 12  # of the public key: 55 random bits distinguish users, and each answer carries them
 _WRITTEN = re.compile(r"^\s*(SU[A-Z2-7]{56})\s*$", re.MULTILINE)
 
 
@@ -36,7 +36,7 @@ class NKey:
         """Read a seed, alone or on a line of its own in a file of the ``nats`` or ``nsc`` tools.
 
         Raises:
-            ValueError: there is none; the text of the error does not tell what there is.
+            ValueError: there is none; the text of the error does not repeat the content.
         """
         found = _WRITTEN.search(text)
         if found is None:

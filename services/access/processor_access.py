@@ -163,7 +163,7 @@ def _knows_authorities() -> bool:
 def _credentials(path: Path, authorities: Path | None) -> tuple[dict[str, Shown], list[Path]]:
     try:
         entries = _entries.decode(read_secret(path))
-    except msgspec.MsgspecError as error:  # it tells the place and the type, and not what is there
+    except msgspec.MsgspecError as error:  # it names the place and the type, and not the content
         raise ValueError(f"names {path}, which is not as it must be: {error}") from None
     by_address: dict[str, Shown] = {}
     files = [path]

@@ -1,4 +1,4 @@
-"""What nats-server is told about the users: rendered from the one table of permissions. Pure."""
+"""The users' part of nats-server's configuration: rendered from the one table of permissions. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ def _rendered(
         return [subject.format_map(inboxes) for subject in subjects]
 
     publish = [subject for subject in permissions.publish if may_purge or subject != PURGE]
-    told = {"allow": each(publish)}
+    publishing = {"allow": each(publish)}
     if permissions.publish_never:
-        told["deny"] = each(permissions.publish_never)
-    return {"publish": told, "subscribe": {"allow": each(permissions.subscribe)}}
+        publishing["deny"] = each(permissions.publish_never)
+    return {"publish": publishing, "subscribe": {"allow": each(permissions.subscribe)}}

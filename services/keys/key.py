@@ -46,7 +46,7 @@ _decoder: json.Decoder[_File] = json.Decoder(_File)
 
 
 def new_secret() -> str:
-    """Return a secret that nobody has; nothing in it tells whose it is."""
+    """Return a new secret; nothing in it says whose it is."""
     return _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
 
 

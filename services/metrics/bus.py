@@ -1,4 +1,4 @@
-"""What the connection to NATS tells of itself."""
+"""The metrics of the connection to NATS."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,10 @@ from services.contracts.metrics import Metric, Source, counter, gauge
 def of_bus(bus: Bus) -> Source:
     """Return the source for a connection."""
 
-    async def tell() -> Iterable[Metric]:
+    async def read() -> Iterable[Metric]:
         return (
             gauge("tarifa_bus_connected", "1 while the client believes to be connected to NATS.", bus.is_connected),
             counter("tarifa_bus_reconnects_total", "How often the connection to NATS was made anew.", bus.generation),
         )
 
-    return tell
+    return read

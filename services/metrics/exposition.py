@@ -22,8 +22,8 @@ _NUMBERS: dict[str, type[CounterMetricFamily] | type[GaugeMetricFamily]] = {
 }
 
 
-class _Told(Collector):
-    """What one scrape was told."""
+class _Scrape(Collector):
+    """The metrics of one scrape."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families
@@ -46,13 +46,13 @@ class Exposition:
         self._process = ProcessCollector(registry=None)
         self._platform = PlatformCollector(registry=None)
 
-    def text(self, told: Iterable[Metric], accept: str) -> tuple[bytes, str]:
+    def text(self, metrics: Iterable[Metric], accept: str) -> tuple[bytes, str]:
         """Return the text and its content type, as the Accept header of the asker wants it."""
         # Read last: the samples of a scrape are stamped with its beginning.
         clock = GaugeMetricFamily("tarifa_clock_seconds", "This service's clock, since 1970 in UTC.", value=time.time())
         own = (self._info, clock, *self._process.collect(), *self._platform.collect())
         encode, content_type = _encoder(accept)
-        return encode(_Told([*own, *map(_family, told)])), content_type
+        return encode(_Scrape([*own, *map(_family, metrics)])), content_type
 
 
 def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:

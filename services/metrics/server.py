@@ -35,7 +35,7 @@ class _Request(NamedTuple):
 
 
 class Metrics:
-    """What is told when somebody asks."""
+    """What a scrape returns."""
 
     def __init__(self) -> None:
         self._sources: list[Source] = []
@@ -45,11 +45,11 @@ class Metrics:
         self._sources.extend(sources)
 
     async def told(self) -> list[Metric]:
-        """Return what all sources tell now."""
-        told: list[Metric] = []
+        """Return the metrics of all sources, read now."""
+        found: list[Metric] = []
         for source in self._sources:
-            told.extend(await source())
-        return told
+            found.extend(await source())
+        return found
 
 
 @asynccontextmanager

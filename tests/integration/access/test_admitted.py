@@ -1,4 +1,4 @@
-"""Who is let in: told in one sentence where it begins, and as long as it lasts where it was in before."""
+"""Who may connect: a refusal is one sentence at the start, and is logged as long as it lasts after a connection."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ SENTENCE = "does not know this user: see NATS_CREDENTIALS, and the users that th
 
 @pytest.mark.parametrize("key", [None, NKey.new()], ids=["nobody", "a stranger"])
 async def test_a_stranger_is_not_let_in(closed: ClosedServer, key: NKey | None) -> None:
-    """And does not try for ever."""
+    """And does not try without end."""
     with pytest.raises(NotAdmittedError, match=f"^NATS at {closed.server.url} {SENTENCE}$"):
         await asyncio.wait_for(Bus.connect(closed.server.url, "test", admittance=Admittance(key)), PATIENCE_S)
 
@@ -39,22 +39,22 @@ async def test_a_program_that_is_not_let_in_does_not_start(closed: ClosedServer,
     assert last == f"NATS at {closed.server.url} {SENTENCE}"
 
 
-async def test_a_server_that_does_not_know_a_user_any_more_is_told_of_and_tried_again(
+async def test_a_server_that_does_not_know_a_user_any_more_is_logged_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It may be on its way to its new users; while it is not, that is an error in the log, once."""
     closed = ClosedServer(tmp_path)
     closed.server.start()
     conf = tmp_path / "users.conf"
-    told = conf.read_text()
+    text = conf.read_text()
     bus = await closed.bus("ingress")
     try:
         closed.server.kill()
-        conf.write_text(told.replace(closed.keys["ingress"].public, NKey.new().public))
+        conf.write_text(text.replace(closed.keys["ingress"].public, NKey.new().public))
         closed.server.start()
         await until(lambda: SENTENCE in " ".join(str(vars(record)) for record in caplog.records), "the sentence")
         closed.server.kill()
-        conf.write_text(told)
+        conf.write_text(text)
         closed.server.start()
         await until(lambda: bus.is_connected, "the reconnect")
     finally:

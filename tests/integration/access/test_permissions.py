@@ -1,4 +1,4 @@
-"""Who may do what: each of these operations by each user, before a real nats-server that was told of the one table."""
+"""Who may do what: each of these operations by each user, before a real nats-server configured from the one table."""
 
 import pytest
 
@@ -168,17 +168,17 @@ async def test_nobody_deletes_from_the_operators_log_or_writes_there_as_another(
 
 
 async def test_an_operator_is_told_apart_by_the_key(closed: ClosedServer) -> None:
-    """Whoever has the operator's key, or an admin's, is that user in the log; nobody else does anything."""
-    told = []
+    """The holder of the operator's key, or an admin's, is that user in the log; nobody else does anything."""
+    by = []
     for user in ("operator", "admin"):
         bus = await closed.bus(user)
         try:
             log = operation_log(bus, Admittance(closed.keys[user]))
             async with log.recorded(Operation("pause", "default", "tests"), "me") as outcome:
-                told.append(outcome.by)
+                by.append(outcome.by)
         finally:
             await bus.close()
-    assert told == ["operator/me", "admin/me"]
+    assert by == ["operator/me", "admin/me"]
     bus = await closed.bus("reader")
     try:
         with pytest.raises(NotRecordedError, match="this user of NATS may not write to OPERATIONS"):
@@ -190,7 +190,7 @@ async def test_an_operator_is_told_apart_by_the_key(closed: ClosedServer) -> Non
 
 @pytest.mark.parametrize("user", [user for user in USERS if user not in {"admin", "dispatcher"}])
 async def test_a_settlement_cannot_be_forged(closed: ClosedServer, user: str) -> None:
-    """Told at once and in words, and nothing is stored."""
+    """Refused at once and in words, and nothing is stored."""
     bus, dispatcher = await closed.bus(user), await closed.bus("dispatcher")
     try:
         before = (await stream_state(dispatcher, "SETTLEMENTS")).last_seq

@@ -1,4 +1,4 @@
-"""TLS between services and NATS: a server that does not show a certificate of ours is told nothing."""
+"""TLS between services and NATS: a server that does not show a certificate of ours is sent nothing."""
 
 import asyncio
 from collections.abc import Iterator

@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_key_is_printed_once_and_stored_as_its_hash(path: Path) -> None:
-    """The file is its owner's alone, and no listing tells the secret."""
+    """The file is its owner's alone, and no listing has the secret."""
     added = keys(path, "add", "shop", "--scope", "read,pay", "--rate", "50")
     assert added.returncode == 0, added.stderr
     secret = added.stdout.strip()

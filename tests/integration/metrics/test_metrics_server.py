@@ -28,7 +28,7 @@ def free_address() -> TcpAddress:
 
 
 async def seven() -> Iterable[Metric]:
-    """Tell one metric."""
+    """Return one metric."""
     return [counter("tarifa_things_total", "Things.", 7)]
 
 
@@ -66,7 +66,7 @@ async def said(address: TcpAddress, request: bytes) -> bytes:
 
 
 async def test_a_scrape_gets_what_the_sources_tell(address: TcpAddress, metrics: Metrics) -> None:
-    """With a query or without; the process tells of itself too."""
+    """With a query or without; the process's own metrics are there too."""
     for path in ("/metrics", "/metrics?debug=1"):
         answer = await asked(address, "GET", path)
         assert answer.status_code == 200

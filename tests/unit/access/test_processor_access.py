@@ -151,7 +151,7 @@ def test_a_file_of_no_authority_stops_the_start(tmp_path: Path, text: str | None
 
 
 def test_https_wants_something_to_verify_it_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without certificates of authorities is told what to install; in the clear it needs none."""
+    """Without certificates of authorities the error says what to install; in the clear none are needed."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
     with pytest.raises(SettingError, match="install ca-certificates, or name a file in PROCESSOR_CA"):

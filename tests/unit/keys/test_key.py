@@ -60,7 +60,7 @@ def test_two_keys_are_never_one(name: str, secret: bytes, what: str) -> None:
 
 
 def test_a_secret_has_256_random_bits_and_is_not_stored() -> None:
-    """43 characters of 6 bits after what tells it for a key."""
+    """43 characters of 6 bits after the prefix that marks a key."""
     secrets = {new_secret() for _ in range(100)}
     assert len(secrets) == 100
     assert {len(secret.removeprefix("tarifa_")) for secret in secrets} == {43}

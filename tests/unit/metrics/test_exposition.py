@@ -23,7 +23,7 @@ def took(*values_ms: float) -> Durations:
 
 
 def test_counters_and_gauges_are_read_back_with_their_labels() -> None:
-    """By name and labels, each number is the one that was told."""
+    """By name and labels, each number is the one that was given."""
     scraped = exposed(
         [
             counter("tarifa_things_total", "Things.", 7),
