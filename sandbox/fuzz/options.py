@@ -1,4 +1,4 @@
-"""What ``make fuzz`` is told by its environment."""
+"""The environment of ``make fuzz``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

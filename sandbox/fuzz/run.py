@@ -78,7 +78,7 @@ class Run:
     def _generate(self, operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode) -> None:
         settings = hypothesis.settings(
             max_examples=self._examples,
-            phases=[Phase.generate],  # a finding is noted and the run goes on: nothing is left to shrink
+            phases=[Phase.generate],  # a finding is recorded and the run goes on: nothing is left to shrink
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -123,7 +123,7 @@ class Run:
 
 
 def _is_endless(operation: APIOperation[Any, Any, Any, Any]) -> bool:
-    """Tell whether its answer has no end that could be waited for."""
+    """Return whether its answer never ends."""
     return any(
         "text/event-stream" in answer.get("content", {}) for answer in operation.definition.raw["responses"].values()
     )

@@ -71,7 +71,7 @@ def read_options() -> Options:
     parser.add_argument("--certificate", type=Path, help="a file in PEM: then it speaks https only")
     parser.add_argument("--key", type=Path, help="the certificate's key")
     parser.add_argument("--client-ca", type=Path, help="callers must show a certificate that one of these vouches for")
-    parser.add_argument("--header", type=_header, metavar="NAME: VALUE", help="callers must show it, or are told 401")
+    parser.add_argument("--header", type=_header, metavar="NAME: VALUE", help="callers must send it, or get 401")
     options = Options(**vars(parser.parse_args()))
     if (options.certificate is None) != (options.key is None) or (options.client_ca and not options.certificate):
         parser.error("--certificate and --key belong together, and --client-ca needs both")
@@ -121,7 +121,7 @@ def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
 
 
 async def serve(options: Options) -> None:
-    """Serve until told to stop."""
+    """Serve until a signal to stop."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,7 +3,7 @@
 A decision depends on the seed, the kind of call and the call's number among its kind, and on nothing else: the same
 sequence of requests meets the same faults, and how often health is asked changes nothing for payments.
 
-Every fault is one that a processor on a real network could show, and none tells a lie that no caller could see through.
+Every fault is one that a processor on a real network could show, and none is a lie that a caller could not detect.
 So a 5xx "after booking" is never followed by a stale look-up of the same id (see `switchboard`), and what nobody asked
 for is either sent before the caller can have asked for more, or proves nothing and is the connection's last word.
 """
@@ -42,7 +42,7 @@ class Fault(StrEnum):
     REDIRECT_307 = "redirect_307"
     UNREAD = "unread"  # the request is not read, nor is anything after it; the connection stays open for a while
     # Charges: booked, but later.
-    BOOK_LATE = "book_late"  # held for `late_ms`, then handled as if it came now, whoever still waits
+    BOOK_LATE = "book_late"  # held for `late_ms`, then handled as if it came now, whether or not the caller still waits
     # Charges: booked at once, and then
     CLOSE_AFTER_BOOKING = "close_after_booking"  # the connection is closed without an answer
     HANG_AFTER_BOOKING = "hang_after_booking"  # there is never an answer; the connection stays open

@@ -148,7 +148,7 @@ class Processor:
             self._wait_for_window()
 
     def _tell_health(self, exchange: Exchange) -> None:
-        """Tell what is configured, which need not be what callers experience."""
+        """Return what is configured, which need not be what callers experience."""
         configuration = self._configuration
         health = {"failing": configuration.is_failing, "minResponseTime": configuration.delay_ms}
         exchange.answer(render(200, orjson.dumps(health)))

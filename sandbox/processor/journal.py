@@ -41,7 +41,7 @@ def booking_line(payment: Payment) -> bytes:
 
 
 def replay(lines: bytes) -> Books:
-    """The books as these complete lines tell them; raises `JournalDamagedError` naming the first that says nothing."""
+    """The books that these complete lines make; raises `JournalDamagedError` naming the first that says nothing."""
     books = Books()
     for number, line in enumerate(lines.splitlines(), start=1):
         match line.split(b" "):

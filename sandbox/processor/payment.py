@@ -1,4 +1,4 @@
-"""What a caller sends and is told: a payment's three fields, read strictly and printed exactly.
+"""What a caller sends and gets back: a payment's three fields, read strictly and printed exactly.
 
 Money is integer cents and a stamp is integer microseconds since 1970 from here on inwards; decimals and ISO 8601 exist
 only in HTTP bodies.
@@ -14,7 +14,7 @@ import orjson
 # Only the hyphenated form: the official processor refuses braces, `urn:` and missing hyphens too.
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
-# Beyond it a double no longer tells one cent from the next.
+# Beyond it a double no longer distinguishes one cent from the next.
 AMOUNT_MAX: Final = 10**13
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -97,7 +97,7 @@ class Sabotage:
             self._handle(exchange)
 
     def _spare(self, exchange: Exchange) -> None:
-        """Let a call pass that no fault befalls; whoever follows a redirect finds a place that is kind and useless."""
+        """Handle a call without a fault; a caller that follows a redirect gets a 200 that means nothing."""
         if exchange.path == _MOVED:
             self._switchboard.redirects_followed += 1
             exchange.answer(_ELSEWHERE)
@@ -109,7 +109,7 @@ class Sabotage:
     def _charge(self, exchange: Exchange, fault: Fault | None) -> None:
         """Have the payment handled, and then do to its answer what is planned."""
 
-        def told(original: Exchange, raw: bytes) -> None:
+        def diverted(original: Exchange, raw: bytes) -> None:
             status = raw[9:12]
             if status in (b"200", b"422"):  # it is booked, by this call or before
                 self._remember(original, is_new=status == b"200", fault=fault)
@@ -117,7 +117,7 @@ class Sabotage:
             else:
                 original.answer(raw)
 
-        self._handle(DivertedExchange(exchange, told))
+        self._handle(DivertedExchange(exchange, diverted))
 
     def _tell(self, exchange: Exchange, raw: bytes, fault: Fault | None) -> None:
         if fault is Fault.UNASKED_WHEN_IDLE:
@@ -155,7 +155,7 @@ class Sabotage:
         self._loop.call_later(self._switchboard.plan.late_ms / 1000, exchange.answer, raw)
 
     def _answer_twice(self, exchange: Exchange, raw: bytes) -> None:
-        """Send both in one piece: no caller can have asked for more by then, so all can tell that the second is none.
+        """Send both in one piece: no caller can have asked for more by then, so all can know that the second is none.
 
         A caller that still takes it for the answer to its next request is wrong about that payment: it is never read.
         """

@@ -11,7 +11,7 @@ class Recent:
     """Ids booked a short while ago, which a stale look-up does not see yet.
 
     The caller keeps an id out of here whose booking was answered 5xx: "500, and then it is not found" is the one sign
-    by which anybody can tell that a payment was not booked. A processor that gives it for a booked payment leaves no
+    which proves that a payment was not booked. A processor that gives it for a booked payment leaves no
     way to be right, so a stale read befalls only ids whose charge had another answer, or none.
     """
 

@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # a TCP server's transports go both ways
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the name is the interface's)
-        """Let go of the transport and of the parser, which holds this object in turn."""
+        """Drop the transport and the parser, which refers to this object in turn."""
         self._transport = None
         self._parser = None
         self._unanswered.clear()

@@ -29,7 +29,7 @@ PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> int:
     """Run what the command line asks for."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops us, nothing is left running
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # after any signal nothing is left running
     try:
         plan = plan_from(sys.argv[1:])
         result = carry_out(plan)

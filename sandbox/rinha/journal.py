@@ -1,4 +1,4 @@
-"""What the load generator noted, line by line: the only account of what was offered and how it was answered.
+"""What the load generator recorded, line by line: the only account of what was offered and how it was answered.
 
 Each payment offered has exactly one line, written when its answer came or its patience ended. So after a run the ids
 are known one by one: accepted, failed, or in doubt (no answer: the backend may or may not have stored it).

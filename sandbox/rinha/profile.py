@@ -31,7 +31,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How one processor is told to behave in a stage."""
+    """How one processor behaves in a stage."""
 
     delay_ms: int
     failing: bool

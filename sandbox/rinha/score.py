@@ -166,8 +166,8 @@ def percentile(ascending: list[float], rank: float) -> float:
 
 
 def _fees_differ(profile: Profile, at_end: Comparison) -> bool:
-    told = {name: Decimal(str(fee)) for name, fee in at_end.fees.items() if fee is not None}
-    return any(fee != profile.fees[name] for name, fee in told.items())
+    reported = {name: Decimal(str(fee)) for name, fee in at_end.fees.items() if fee is not None}
+    return any(fee != profile.fees[name] for name, fee in reported.items())
 
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:

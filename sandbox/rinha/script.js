@@ -3,7 +3,7 @@
 // challenge's own scripts.
 //
 // Everything that happened is a line of JSON on the console, which k6 writes to the journal file. The line per payment
-// costs 10 us of the 600 us that k6 spends on a payment anyway, and tells afterwards, id by id, what was accepted, what
+// costs 10 us of the 600 us that k6 spends on a payment anyway, and records, id by id, what was accepted, what
 // failed and what stayed in doubt. Nothing is added up here: that is the score's work.
 //
 // RUN (environment): {"profile": {...}, "backend": url, "processors": {"default": url, "fallback": url}, "token": "...",

@@ -79,7 +79,7 @@ def _slice(from_s: int, offers: list[Offer], before: Sequence[Reading], within: 
     states = [reading.state for reading in within if reading.state is not None]
     names = list(states[-1].in_flight) if states else []
     ends = [*before, *within]
-    told = [(reading.at_ms, reading.state) for reading in ends if reading.state is not None]
+    known = [(reading.at_ms, reading.state) for reading in ends if reading.state is not None]
     return Slice(
         from_s=from_s,
         accepted_per_s=sum(offer.is_accepted for offer in offers) / SLICE_S,
@@ -87,8 +87,8 @@ def _slice(from_s: int, offers: list[Offer], before: Sequence[Reading], within: 
         p99_ms=answered.p99_ms,
         backlog=states[-1].backlog if states else None,
         in_hand=states[-1].in_hand if states else None,
-        calls_per_s=_per_s([(at_ms, state.calls) for at_ms, state in told]),
-        moves_per_s=_per_s([(at_ms, state.moves) for at_ms, state in told]),
+        calls_per_s=_per_s([(at_ms, state.calls) for at_ms, state in known]),
+        moves_per_s=_per_s([(at_ms, state.moves) for at_ms, state in known]),
         in_flight={name: sum(state.in_flight[name] for state in states) / len(states) for name in names},
         conditions={name: _all_that_was(state.conditions[name] for state in states) for name in names},
         cpu=_rates(ends, lambda spent: spent.cpu_s),

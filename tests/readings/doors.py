@@ -43,7 +43,7 @@ class Door:
 
 async def _ids(bus: Bus) -> set[str]:
     ids: set[str] = set()
-    while True:  # the server tells so many at a time
+    while True:  # the server logs so many at a time
         request = {"subjects_filter": ">", "offset": len(ids)}
         state = (await call(bus, f"STREAM.INFO.{subjects.PAYMENTS}", request, PATIENCE_S))["state"]
         ids |= {subject.rpartition(".")[2] for subject in state.get("subjects", {})}

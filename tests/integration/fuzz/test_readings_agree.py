@@ -1,4 +1,4 @@
-"""Whoever reads a request, it is the same request: the plain path, Sanic alone, and nginx in front.
+"""Every reader of a request reads the same request: the plain path, Sanic alone, and nginx in front.
 
 Generated connections, the same ones each time; more of them by ``make fuzz``. What such a run has ever found is kept
 here by its bytes. A request whose two readings differ hides a payment in another one, or splits one in two.

@@ -1,4 +1,4 @@
-"""The door over TLS: a real nginx with a certificate, told by its files alone."""
+"""The door over TLS: a real nginx with a certificate, configured by its files alone."""
 
 import asyncio
 import signal
@@ -102,7 +102,7 @@ async def test_browsers_are_told_to_come_over_tls_only_with_every_answer(door: D
 
 
 async def test_files_that_do_not_fit_each_other_change_nothing(door: Door, tmp_path: Path) -> None:
-    """As when only one of them was replaced: the certificate of before is shown, and that of the next SIGHUP then."""
+    """As when only one of them was replaced: the old certificate is sent, and the new one after the next SIGHUP."""
     before, key = door.shown(door.known_by())[0], door.files.key.read_bytes()
     door.files.key.write_bytes(make_certificates(tmp_path / "other", NAMED).key.read_bytes())
     door.nginx.send_signal(signal.SIGHUP)

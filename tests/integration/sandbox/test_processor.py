@@ -195,7 +195,7 @@ def test_amount_is_rounded_and_stamp_kept_to_the_microsecond(processor: Running)
 
 
 def test_failing_processor_books_nothing_but_answers_look_ups(processor: Running) -> None:
-    """During an outage POST is 500 with an empty body while GET tells what was booked before."""
+    """During an outage POST is 500 with an empty body while GET returns what was booked before."""
     before, during = new_id(), new_id()
     processor.post(before)
     assert processor.configure("failure", value=True).status_code == 200
@@ -228,7 +228,7 @@ def test_delay_is_read_on_arrival(processor: Running) -> None:
 
 
 def test_look_up_is_not_delayed(processor: Running) -> None:
-    """GET answers while payments are held up for ever."""
+    """GET answers while payments are held up without end."""
     correlation_id = new_id()
     processor.post(correlation_id)
     processor.configure("delay", NEVER_MS)
@@ -358,7 +358,7 @@ def test_answers_of_one_connection_come_in_the_order_of_its_requests(processor: 
 
 
 def test_kill_loses_no_answered_payment(start: Start, tmp_path: Path) -> None:
-    """After kill -9, a torn last line and a restart, twice over, the books are those that callers were told of."""
+    """After kill -9, a torn last line and a restart, twice over, the books are those that callers got an answer for."""
     journal = tmp_path / "journal"
     ids = [new_id() for _ in range(50)]
     first = start("--journal", str(journal))

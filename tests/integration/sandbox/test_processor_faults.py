@@ -130,7 +130,7 @@ def test_who_follows_a_redirect_is_deceived_and_counted(processor: Running) -> N
 
 @pytest.mark.parametrize("fault", [Fault.CLOSE_BEFORE_BOOKING, Fault.CLOSE_AFTER_BOOKING])
 def test_closed_without_an_answer(processor: Running, fault: Fault) -> None:
-    """The connection ends without a byte, and only the name tells whether the payment is booked."""
+    """The connection ends without a byte, and only the fault's name says whether the payment is booked."""
     switch(processor, fault)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -141,7 +141,7 @@ def test_closed_without_an_answer(processor: Running, fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.UNREAD, Fault.HANG_AFTER_BOOKING, Fault.BOOK_LATE, Fault.LATE_ANSWER])
 def test_never_answered(processor: Running, fault: Fault) -> None:
-    """The connection stays open and silent, and only the name tells whether the payment is booked."""
+    """The connection stays open and silent, and only the fault's name says whether the payment is booked."""
     switch(processor, fault, late_ms=NEVER_MS)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:

@@ -122,7 +122,7 @@ def test_repetition_answered_with_an_error_ends_the_denial(processor: Running) -
 
 @pytest.mark.parametrize("is_failing", [True, False])
 def test_health_that_lies_says_the_opposite(processor: Running, *, is_failing: bool) -> None:
-    """Well while failing, failing while well; the delay is told as it is."""
+    """Well while failing, failing while well; the delay is reported as it is."""
     processor.configure("failure", value=is_failing)
     processor.configure("delay", 7)
     switch(processor, Fault.HEALTH_LIE)

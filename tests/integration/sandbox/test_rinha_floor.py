@@ -12,7 +12,7 @@ MEASURED = floor.Floor(1000.0, "smoke", 0.5, 1.5, 0.5, 1.5)
 
 
 def test_the_floor_is_measured_with_the_profiles_own_load(nginx_binary: Path, tmp_path: Path) -> None:
-    """Nginx alone accepts every payment, is asked for summaries, and lets itself be told to break."""
+    """Nginx alone accepts every payment, is asked for summaries, and can be made to fail."""
     second = {"length_s": 1, "users": [{"during_s": 1, "up_to": 3}], "stages": SMOKE.as_json["stages"][:1]}
     short = SMOKE.as_json | second
     measured = measure(profile.parse(short), ports.free(1)[0], tmp_path)

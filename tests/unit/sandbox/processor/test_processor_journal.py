@@ -1,4 +1,4 @@
-"""The journal tells the books again, and says so when it cannot."""
+"""The books are read back from the journal, or an error says that they cannot be."""
 
 from pathlib import Path
 

@@ -54,7 +54,7 @@ def connect(request_count: int = 1) -> tuple[Connection, Caller, list[Exchange]]
 async def until_done(exchange: Exchange) -> None:
     """Let the loop turn until the exchange is answered."""
     async with asyncio.timeout(30):
-        while exchange.raw_answer is None:  # noqa: ASYNC110 (an exchange tells only its connection)
+        while exchange.raw_answer is None:  # noqa: ASYNC110 (an exchange notifies only its connection)
             await asyncio.sleep(0)
 
 
@@ -152,9 +152,9 @@ def test_connection_that_stopped_reading_hands_nothing_over_any_more() -> None:
 
 
 def test_diverted_answer_does_not_reach_the_caller() -> None:
-    """Whoever diverted it gets the exchange and the answer, and decides."""
+    """The function that it was diverted to gets the exchange and the answer, and decides."""
     _, caller, [exchange] = connect()
-    told: list[tuple[Exchange, bytes]] = []
-    DivertedExchange(exchange, lambda original, raw: told.append((original, raw))).answer(OK)
-    assert told == [(exchange, OK)]
+    diverted: list[tuple[Exchange, bytes]] = []
+    DivertedExchange(exchange, lambda original, raw: diverted.append((original, raw))).answer(OK)
+    assert diverted == [(exchange, OK)]
     assert caller.writes == []

@@ -132,7 +132,7 @@ def test_a_run_without_findings_passes() -> None:
 
 
 def test_processors_with_other_fees_are_noticed() -> None:
-    """A stack started for another profile shows in the result; a fee that is not told does not."""
+    """A stack started for another profile shows in the result; a fee that is not reported does not."""
     journal = good_journal()
     assert journal.totals is not None
     assert not assess(PREVIEW, journal, None).fees_differ

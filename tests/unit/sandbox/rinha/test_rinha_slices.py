@@ -36,7 +36,7 @@ READINGS = [
 
 
 def test_levels_are_of_the_slice_and_rates_begin_before_it() -> None:
-    """What was under way is a mean, what was believed is all that was, a count is told per second."""
+    """What was under way is a mean, what was believed is all that was, a count is reported per second."""
     first, second = slices_of(journal(), READINGS, 10)
     assert (first.from_s, first.accepted_per_s, first.p50_ms) == (0, 2.0, 5.5)
     assert (first.backlog, first.in_hand, first.in_flight, first.conditions) == (
