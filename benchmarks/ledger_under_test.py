@@ -87,7 +87,7 @@ class LedgerUnderTest:
             self._compare(await self._totals(*period), *period)
 
     async def ask_until(self, done: asyncio.Event, most: int = 10**9) -> list[float]:
-        """Ask for random periods until told to end, ``most`` at most; return the seconds that each answer took."""
+        """Ask for random periods until the event is set, ``most`` at most; return the seconds that each answer took."""
         times_s: list[float] = []
         while not done.is_set() and len(times_s) < most:
             start_s = time.perf_counter()
@@ -107,7 +107,7 @@ class LedgerUnderTest:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def state(self) -> dict[str, Any]:
-        """Return what it tells an operator."""
+        """Return its state."""
         answer: dict[str, Any] = json.loads(await ask(self._bus, "ledger.state", b"", ASK_TIMEOUT_S))
         return answer
 

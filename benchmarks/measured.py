@@ -15,7 +15,7 @@ _KIB_PER_MIB = 1024
 
 
 async def samples(stack: Stack, part: str) -> list[tuple[str, str, float]]:
-    """Return name, labels and value of each sample; the stack must have been told to have its services measured."""
+    """Return name, labels and value of each sample; the stack must serve its services' metrics."""
     text = await asyncio.to_thread(_read, stack.metrics_url(part))
     found = [_SAMPLE.match(line) for line in text.splitlines()]
     return [(match[1], match[2] or "", float(match[3])) for match in found if match]
@@ -34,7 +34,7 @@ async def settle_counts(stack: Stack, dispatcher: str) -> list[int]:
             reached[bound[1]] += value
     in_order = [int(reached[bound]) for bound in sorted(reached, key=float)]
     if len(in_order) != len(BOUNDS_MS) + 1:
-        raise RuntimeError(f"{dispatcher} tells {len(in_order)} buckets of tarifa_settle_seconds")
+        raise RuntimeError(f"{dispatcher} has {len(in_order)} buckets of tarifa_settle_seconds")
     return [count - before for count, before in zip(in_order, [0, *in_order], strict=False)]
 
 

@@ -1,4 +1,4 @@
--- wrk's requests for benchmarks/scale.py: each payment has an id of its own, and any answer but 202 is told at the end.
+-- wrk's requests for benchmarks/scale.py: each payment has an id of its own, and any answer but 202 is reported at the end.
 local sent = 0
 refused = 0
 local threads = {}

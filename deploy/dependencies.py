@@ -28,7 +28,7 @@ BY_CLASSIFIER = {
 
 
 class UnknownLicenceError(Exception):
-    """What a package or an image is licensed under cannot be told; the text says what to do."""
+    """The licence of a package or an image is not known; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def packages() -> list[Package]:
     """Return the lock's packages by name; they are installed, or ``make`` has not been run.
 
     Raises:
-        UnknownLicenceError: a licence is not told.
+        UnknownLicenceError: a licence is not known.
     """
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     locked = blocks((ROOT / "requirements.lock").read_text(encoding="utf-8"))
@@ -90,19 +90,19 @@ def images() -> list[Image]:
     """Return the images that the Dockerfile and the compose files name and that are not built here, by name.
 
     Raises:
-        UnknownLicenceError: a licence is not told.
+        UnknownLicenceError: a licence is not known.
     """
     backend = _images_in("Dockerfile") | _images_in("docker-compose.yml")
     every = backend.union(*(_images_in(path.name) for path in ROOT.glob("docker-compose.*.yml")))
-    told = project()["tool"]["tarifa"]["licences"]["images"]
+    stated = project()["tool"]["tarifa"]["licences"]["images"]
     found = []
     for image in sorted(every):
         name, _, tag = image.rpartition(":")
-        if name not in told:
+        if name not in stated:
             raise UnknownLicenceError(
                 f"the image {name}: say its licence in pyproject.toml, tool.tarifa.licences.images"
             )
-        found.append(Image(name, tag, str(told[name]), is_shipped=image in backend))
+        found.append(Image(name, tag, str(stated[name]), is_shipped=image in backend))
     return found
 
 

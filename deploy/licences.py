@@ -48,7 +48,7 @@ def _table(what: str, rows: Iterable[tuple[str, str, str]]) -> str:
 
 
 def main() -> int:
-    """Write the page; return 0, or 1 with a sentence where a licence cannot be told or is not allowed."""
+    """Write the page; return 0, or 1 with a sentence where a licence is not known or not allowed."""
     try:
         known = packages()
         text = page(known, images())

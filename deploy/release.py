@@ -31,8 +31,8 @@ def build(source: Path, folder: Path, epoch_s: int) -> None:
         NotBuiltError: a tool failed, in its own words.
     """
     env = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch_s), "PYTHONPATH": str(source)}
-    told = project()["project"]
-    bill = folder / f"{told['name']}-{told['version']}.cdx.json"
+    project_table = project()["project"]
+    bill = folder / f"{project_table['name']}-{project_table['version']}.cdx.json"
     for module in (("build", "--no-isolation", "--outdir", folder, source), ("deploy.sbom", bill)):
         done = subprocess.run(  # noqa: S603  # tools of the lock, and a program of ours
             [sys.executable, "-m", *module], cwd=source, env=env, capture_output=True, text=True, check=False

@@ -3,7 +3,7 @@
 
 One lock serves the workshop and the image. pip-compile writes under each package who asked for it ("via"); followed
 from the dependencies that pyproject.toml names, these lines lead to everything that runs and to nothing that only
-tests. The blocks are copied as they are, hashes included, so that pip can still be told to accept nothing else.
+tests. The blocks are copied as they are, hashes included, so that pip can still be made to accept nothing else.
 """
 
 import re

@@ -29,13 +29,13 @@ def bill(shipped: Iterable[Package], used: Iterable[Image]) -> str:
     """Return the bill's text."""
     parts = {one.name: (one, _library(one)) for one in shipped}
     containers = [_container(one) for one in used]
-    told = project()["project"]
+    project_table = project()["project"]
     tarifa = Component(
-        name=told["name"],
-        version=told["version"],
+        name=project_table["name"],
+        version=project_table["version"],
         type=ComponentType.APPLICATION,
-        bom_ref=told["name"],
-        description=told["description"],
+        bom_ref=project_table["name"],
+        description=project_table["description"],
     )
     bom = Bom(components=[*(component for _, component in parts.values()), *containers])
     bom.metadata.component = tarifa
@@ -85,7 +85,7 @@ def _container(image: Image) -> Component:
 
 
 def main(arguments: list[str]) -> int:
-    """Write it; return 0, or 1 with a sentence where a licence cannot be told."""
+    """Write it; return 0, or 1 with a sentence where a licence is not known."""
     file = Path(arguments[0]) if arguments else FILE
     try:
         text = bill((one for one in packages() if one.is_shipped), (one for one in images() if one.is_shipped))
