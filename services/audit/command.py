@@ -50,7 +50,7 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 
 @asynccontextmanager
-async def connected(settings: BusSettings, name: str) -> AsyncIterator[Bus]:
+async def connected(settings: BusSettings, name: str, within_s: float = CONNECT_WITHIN_S) -> AsyncIterator[Bus]:
     """Connect, and close at the end.
 
     Raises:
@@ -58,12 +58,12 @@ async def connected(settings: BusSettings, name: str) -> AsyncIterator[Bus]:
         UnfitServerError: the server is another one than NATS_REPLICAS says: what it answers could be out of date.
     """
     try:
-        async with asyncio.timeout(CONNECT_WITHIN_S):
+        async with asyncio.timeout(within_s):
             bus = await Bus.connect(
                 settings.nats_url, name, replicas=settings.limits.replicas, admittance=settings.admittance
             )
     except TimeoutError:
-        raise BusAwayError(f"no NATS at {settings.nats_url} within {CONNECT_WITHIN_S:g} s") from None
+        raise BusAwayError(f"no NATS at {settings.nats_url} within {within_s:g} s") from None
     try:
         bus.check_server()
         yield bus

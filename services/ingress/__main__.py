@@ -65,15 +65,18 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         if not await once_answered(payments.open, stop):
             return
         dispatchers = DispatcherClient(bus)
-        operating = Operating(
-            processors=ProcessorsClient(bus), recorded=OperationLog(bus, (INGRESS,)).recorded, clock=clock.stamp
-        )
         story = Ingress(
             payments=payments,
             dispatchers=dispatchers,
             ledger=LedgerClient(bus),
             clock=clock.stamp,
             amount_max=settings.amount_max,
+        )
+        operating = Operating(
+            processors=ProcessorsClient(bus),
+            book=story,
+            recorded=OperationLog(bus, (INGRESS,)).recorded,
+            clock=clock.stamp,
         )
         listing = Listing(
             payments=ListedPayments(bus),
@@ -114,9 +117,9 @@ def _app(
 ) -> Sanic[Any, Any]:
     """Return the application with all its routes, and the guard before each of them."""
     names = [processor.name for processor in settings.bus.processors]
-    app = http_app(story, before.meter, before, processor_names=names, allow_purge=settings.allow_purge)
+    app = http_app(story, before.meter, before, processor_names=names)
     add_listing(app, listing, lives)
-    add_operating(app, operating)
+    add_operating(app, operating, allow_purge=settings.allow_purge)
     add_page(app, hub, before)
     add_sign_in(app, before)
     before.stand_before(app)

@@ -10,7 +10,7 @@ from services.contracts.operating import PauseAnswered, ProcessorTold, no_such
 from services.contracts.operations import Kind, Operation
 from services.contracts.roster import Pause
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import TryLater
+from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.core.operating import no_such_processor, read_name, read_reason
 
 
@@ -22,6 +22,13 @@ class Processors(Protocol):
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
         """Have one paused, or by None resumed; TryLater: it may be done or not."""
+
+
+class Book(Protocol):
+    """What was settled, as summaries have it."""
+
+    async def purge(self) -> Cleared | TryLater:
+        """Have it forget all before now; TryLater: it may have, or not."""
 
 
 class Outcome(Protocol):
@@ -42,10 +49,13 @@ Recorded = Callable[[Operation, str], AbstractAsyncContextManager[Outcome]]
 
 
 class Operating:
-    """Who charges, and the operations on it; ``who`` is the name of the key."""
+    """Who charges, and what operators have done to that and to the book; ``who`` is the name of the key."""
 
-    def __init__(self, *, processors: Processors, recorded: Recorded, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, processors: Processors, book: Book, recorded: Recorded, clock: Callable[[], datetime]
+    ) -> None:
         self._processors = processors
+        self._book = book
         self._recorded = recorded
         self._clock = clock
 
@@ -60,6 +70,17 @@ class Operating:
     async def resume(self, name: str, body: bytes, who: str) -> ProcessorTold | Rejected | TryLater:
         """Have a processor sent payments again; one that is not paused stays so."""
         return await self._operate("resume", name, read_reason(body, is_needed=False), who)
+
+    async def purge(self, who: str) -> Cleared | TryLater:
+        """Have the book forget."""
+        try:
+            async with self._recorded(Operation("purge"), who) as outcome:
+                answer = await self._book.purge()
+                if isinstance(answer, TryLater):
+                    outcome.failed(answer.detail)
+                return answer
+        except AwayError as error:
+            return TryLater("not_recorded", str(error))
 
     async def _operate(
         self, kind: Kind, name_text: str, reason: str | Rejected, who: str

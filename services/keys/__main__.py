@@ -1,145 +1,25 @@
-"""``python -m services.keys add NAME | list | revoke NAME | init``: who may call the HTTP API, and for what.
+"""``python -m services.keys add NAME | list | revoke NAME | init``: the file of keys alone, where there is no NATS.
 
-``tarifa keys`` runs this. A running ingress instance reads the file again within a second or two. A secret is printed
-once, by ``add``, and can be had never again.
+``services.audit.keys``, which ``tarifa keys`` runs, does the same and records it in OPERATIONS.
 """
 
-import argparse
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 
-from services.keys.key import NAME_PATTERN, RATE_LEAST, RATE_MOST, SCOPES, Key, Scope, hash_of, new_secret
-from services.keys.key_file import changing, read_keys, write_keys
+from services.keys.program import EXIT_DONE, asked, carry_out
 
-EXIT_DONE, EXIT_REFUSED, EXIT_WRONG = 0, 1, 2
-_RATE = 100.0  # a second
-_BURST_S = 2.0  # so many seconds of its rate a key may use up at once, if --burst says nothing
+CHANGES = {"add", "revoke"}
+NOT_RECORDED = "not recorded in the operators' log: this program does not reach NATS, tarifa keys does"
 
 
-class _RefusedError(Exception):
-    """The file as it is does not let that be done; the text says why."""
-
-
-def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """Do what the command line says; return 0, 1 where it is refused, 2 where something cannot be used."""
-    given = _parser().parse_args(arguments)
-    name = given.file or env.get("API_KEYS", "").strip()
-    if not name:
-        return _fail("API_KEYS or --file must name the file of keys", EXIT_WRONG)
-    path = Path(name)
-    try:
-        match given.command:
-            case "add":
-                _add(path, given)
-            case "revoke":
-                _revoke(path, given.name)
-            case "init":
-                _make(path)
-            case _:
-                _list(path)
-    except _RefusedError as error:
-        return _fail(str(error), EXIT_REFUSED)
-    except ValueError as error:
-        return _fail(f"API_KEYS or --file {error}", EXIT_WRONG)
-    except OSError as error:
-        return _fail(f"{path} cannot be written: {error.strerror}", EXIT_WRONG)
-    return EXIT_DONE
-
-
-def _add(path: Path, given: argparse.Namespace) -> None:
-    secret = new_secret()
-    burst = given.burst or max(1, min(RATE_MOST, round(given.rate * _BURST_S)))
-    key = Key(given.name, hash_of(secret.encode()), given.scope, given.rate, burst, datetime.now(UTC))
-    with changing(path):
-        keys = read_keys(path) if path.exists() else ()
-        if any(known.name == key.name for known in keys):
-            raise _RefusedError(f"{path} has a key named {key.name} already: revoke it first, or take another name")
-        write_keys(path, (*keys, key))
-    print(secret)  # noqa: T201  # the one time that it is shown
-    print(f"{path} has its hash; the secret itself is nowhere and cannot be shown again", file=sys.stderr)  # noqa: T201
-
-
-def _revoke(path: Path, name: str) -> None:
-    with changing(path):
-        keys = read_keys(path)
-        left = tuple(key for key in keys if key.name != name)
-        if len(left) == len(keys):
-            raise _RefusedError(f"{path} has no key named {name}")
-        write_keys(path, left)
-    print(f"{name} is revoked: every instance that reads {path} refuses it within two seconds")  # noqa: T201
-
-
-def _make(path: Path) -> None:
-    with changing(path):
-        if path.exists():
-            read_keys(path)
-        else:
-            write_keys(path, ())
-
-
-def _list(path: Path) -> None:
-    keys = read_keys(path)
-    print(f"{'name':<24} {'scopes':<18} {'a second':>10} {'at once':>10}  since")  # noqa: T201
-    for key in keys:
-        figures = f"{key.rate_per_s:>10g} {key.burst:>10}  {key.created_at:%Y-%m-%d %H:%M} UTC"
-        print(f"{key.name:<24} {','.join(key.scopes):<18} {figures}")  # noqa: T201
-
-
-def _name(text: str) -> str:
-    if re.fullmatch(NAME_PATTERN, text) is None:
-        raise argparse.ArgumentTypeError(f"must be 1 to 64 of A-Z, a-z, 0-9, _, . and -, not {text!r}")
-    return text
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not RATE_LEAST <= rate <= RATE_MOST:
-        raise argparse.ArgumentTypeError(f"must be {RATE_LEAST} to {RATE_MOST} requests a second, not {text}")
-    return rate
-
-
-def _burst(text: str) -> int:
-    burst = int(text) if text.isdecimal() else 0
-    if not 1 <= burst <= RATE_MOST:
-        raise argparse.ArgumentTypeError(f"must be 1 to {RATE_MOST} requests, not {text}")
-    return burst
-
-
-def _scopes(text: str) -> tuple[Scope, ...]:
-    wanted = [word.strip() for word in text.split(",")]
-    if unknown := [word for word in wanted if word not in SCOPES]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(SCOPES)}")
-    return tuple(scope for scope in SCOPES if scope in wanted)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tarifa keys", description="Who may call the HTTP API, and for what.")
-    parser.add_argument("--file", metavar="FILE", help="the file of keys (API_KEYS)")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add = commands.add_parser("add", help="make a key, and print its secret once")
-    add.add_argument("name", type=_name, metavar="NAME", help="whose it is; logged with what it does")
-    scopes = "pay: POST /payments; read: payments, summary, page; operate: pause, purge"
-    add.add_argument("--scope", type=_scopes, required=True, metavar="pay,read,operate", help=scopes)
-    add.add_argument("--rate", type=_rate, default=_RATE, metavar="N", help="requests a second and instance (100)")
-    add.add_argument("--burst", type=_burst, metavar="N", help="at once, after a pause (twice the rate)")
-    commands.add_parser("list", help="names, scopes and limits; no secrets")
-    revoke = commands.add_parser("revoke", help="refuse a key from now on")
-    revoke.add_argument("name", metavar="NAME")
-    commands.add_parser("init", help="make an empty file, where there is none")
-    return parser
-
-
-def _fail(text: str, status: int) -> int:
-    print(text, file=sys.stderr)  # noqa: T201  # for the operator
+def main() -> int:
+    """Do what the command line says, and say that it is not recorded."""
+    given = asked(sys.argv[1:])
+    status = carry_out(given, os.environ).status
+    if status == EXIT_DONE and given.command in CHANGES:
+        print(NOT_RECORDED, file=sys.stderr)  # noqa: T201  # for the operator
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    sys.exit(main())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tarifa.commands.programs import IS_CHECKOUT, TOP, Word, become, flags_of
+from tarifa.commands.programs import IS_CHECKOUT, TOP, Word, flags_of, operate
 from tarifa.exits import Exit, end
 
 EXAMPLES = """Examples:
@@ -17,7 +17,11 @@ EXAMPLES = """Examples:
 API_KEYS=.run/api_keys.json tarifa up asks clients for one of them.
 The key is printed once, and only its hash is kept. Clients send it as
 Authorization: Bearer KEY; tarifa itself as TARIFA_KEY.
-Exit codes: 0 done, 1 refused, 2 wrong usage or settings."""
+add and revoke are recorded (tarifa log operators). Where NATS cannot be
+reached they are done all the same, and it is said that they are not.
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not added, as
+NATS is there and could not record it."""
 
 _FILE = TOP / ".run" / "api_keys.json"
 
@@ -36,4 +40,4 @@ def keys(
         end(Exit.USAGE, "say with --file or API_KEYS which file of keys is meant")
     given = file or Path(named or _FILE)
     flags = flags_of({"--scope": scope, "--rate": rate, "--burst": burst})
-    become("services.keys", [*flags_of({"--file": given}), *words, *flags], {})
+    operate("services.audit.keys", [*flags_of({"--file": given}), *words, *flags])

@@ -6,19 +6,20 @@ Series = dict[str, str]
 
 INTERVAL = "15s"
 AT = "12m"
-ALWAYS = "x100"  # longer than until AT
+ALWAYS = "x300"  # longer than until any case is looked at
 
 
 class Case(NamedTuple):
     """Series by their name and labels, and the labels of the alert beside its severity.
 
-    ``fires``: with these it fires; ``rests``, ``also_rests``: with these it does not.
+    ``fires``: with these it fires; ``rests``, ``also_rests``: with these it does not. ``at``: when that is looked at.
     """
 
     fires: Series
     rests: Series
     labels: dict[str, str] = {}  # noqa: RUF012  # a tuple's default, never changed
     also_rests: Series | None = None
+    at: str = AT
 
 
 def _still(value: float) -> str:
@@ -91,8 +92,13 @@ CASES: dict[str, Case] = {
     "TarifaBacklogFull": Case({_BACKLOG_FULL: _ONCE}, {_BACKLOG_FULL: _LONG_AGO}),
     "TarifaNothingSettles": Case(
         {**_WAITING, _SETTLED: _still(9), "tarifa_backlog_payments": _still(6)},
-        {**_WAITING, _SETTLED: _growing(1), "tarifa_backlog_payments": _still(6)},
-        also_rests={**_WAITING, _SETTLED: _still(9), "tarifa_backlog_payments": _still(5)},
+        {**_WAITING, _SETTLED: _still(9), "tarifa_backlog_payments": _still(5)},
+        also_rests={
+            **_WAITING,
+            _SETTLED: _still(9),
+            "tarifa_backlog_payments": _still(6),
+            'tarifa_processor_paused{processor="fallback"}': _still(1),
+        },
     ),
     "TarifaBacklogOld": Case(
         {"tarifa_backlog_oldest_seconds": _still(61)}, {"tarifa_backlog_oldest_seconds": _still(59)}
@@ -142,12 +148,38 @@ CASES: dict[str, Case] = {
     "TarifaNobodyServes": Case(
         {
             'tarifa_processor_serving{processor="default"}': _still(0),
-            'tarifa_processor_serving{processor="fallback"}': _still(0),
+            'tarifa_processor_serving{processor="fallback"}': _still(1),
+            'tarifa_processor_paused{processor="default"}': _still(0),
+            'tarifa_processor_paused{processor="fallback"}': _still(1),
         },
         {
             'tarifa_processor_serving{processor="default"}': _still(0),
             'tarifa_processor_serving{processor="fallback"}': _still(1),
         },
+        also_rests={
+            'tarifa_processor_serving{processor="default"}': _still(0),
+            'tarifa_processor_paused{processor="default"}': _still(1),
+        },
+    ),
+    "TarifaAllPaused": Case(
+        {
+            'tarifa_processor_paused{processor="default",instance="a"}': _still(1),
+            'tarifa_processor_paused{processor="fallback",instance="a"}': _still(1),
+        },
+        {
+            'tarifa_processor_paused{processor="default",instance="a"}': _still(1),
+            'tarifa_processor_paused{processor="fallback",instance="a"}': _still(0),
+        },
+    ),
+    "TarifaProcessorPaused": Case(
+        {
+            'tarifa_processor_paused{processor="default",instance="a"}': _still(1),
+            'tarifa_processor_paused{processor="fallback",instance="a"}': _still(0),
+        },
+        # Paused twice, and neither time for so long.
+        {'tarifa_processor_paused{processor="default",instance="a"}': "1x100 0x2 1x200"},
+        _DEFAULT,
+        at="62m",
     ),
     "TarifaInstanceDown": Case(
         {**_UP, 'up{job="ledger",instance="l2"}': _still(0)},
@@ -189,7 +221,7 @@ def promtool_tests(rules: str, expected: dict[str, dict[str, Any]]) -> dict[str,
                 "name": f"{name} {'fires' if alerts else 'rests'}",
                 "interval": INTERVAL,
                 "input_series": [{"series": series, "values": values} for series, values in given.items()],
-                "alert_rule_test": [{"alertname": name, "eval_time": AT, "exp_alerts": alerts}],
+                "alert_rule_test": [{"alertname": name, "eval_time": case.at, "exp_alerts": alerts}],
             }
             for name, case in CASES.items()
             for given, alerts in ((case.fires, [expected[name]]), (case.rests, []), (case.also_rests, []))

@@ -15,7 +15,7 @@ from services.ingress.adapters.documents import add_documents
 from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.strict_request import StrictRequest
 from services.ingress.core.admission import Rejected, media_type_refused, parameters_refused
-from services.ingress.core.answers import Accepted, AmountDiffers, Cleared, Missing, Replayed, Standing, TryLater
+from services.ingress.core.answers import Accepted, AmountDiffers, Missing, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter
 
 # Bodies beyond 4 KiB are read up to here, so that whoever sends one gets its 413 and not a closed connection.
@@ -42,16 +42,11 @@ class Story(Protocol):
     async def summary(self, from_texts: list[str], to_texts: list[str]) -> Rejected | Mapping[str, Totals] | TryLater:
         """Tell what was settled where."""
 
-    async def purge(self) -> Cleared | TryLater:
-        """Have the book forget."""
-
     async def troubles(self) -> list[str]:
         """Return what keeps a payment from being accepted and counted."""
 
 
-def http_app(
-    story: Story, meter: Meter, guard: HttpGuard, *, processor_names: Sequence[str], allow_purge: bool
-) -> Sanic[Any, Any]:
+def http_app(story: Story, meter: Meter, guard: HttpGuard, *, processor_names: Sequence[str]) -> Sanic[Any, Any]:
     """Return the application, which counts its payments in ``meter``; it opens nothing by itself.
 
     ``guard`` is asked who may know more than others; it stands before no route yet.
@@ -68,12 +63,11 @@ def http_app(
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_TIMEOUT_S,
         }
     )
-    routes = _Routes(story, meter, guard, processor_names, allow_purge=allow_purge)
+    routes = _Routes(story, meter, guard, processor_names)
     app.ctx.pay = routes.pay  # for the server, which has plain payments answered without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
     app.add_route(taking(routes.get_payment), "/payments/<payment_id:str>", methods=["GET", "HEAD"])
     app.add_route(taking(routes.get_summary, "from", "to"), "/payments-summary", methods=["GET", "HEAD"])
-    app.add_route(routes.post_purge, "/purge-payments", methods=["POST"])
     app.add_route(taking(routes.get_health), "/healthz", methods=["GET", "HEAD"])
     app.add_route(taking(routes.get_readiness), "/readyz", methods=["GET", "HEAD"])
     add_documents(app)
@@ -96,14 +90,11 @@ def taking(handler: Handler, *names: str) -> Handler:
 
 
 class _Routes:
-    def __init__(
-        self, story: Story, meter: Meter, guard: HttpGuard, processor_names: Sequence[str], *, allow_purge: bool
-    ) -> None:
+    def __init__(self, story: Story, meter: Meter, guard: HttpGuard, processor_names: Sequence[str]) -> None:
         self._story = story
         self._meter = meter
         self._guard = guard
         self._processor_names = processor_names
-        self._allow_purge = allow_purge
 
     async def post_payment(self, request: Request) -> HTTPResponse:
         headers = request.headers
@@ -148,12 +139,6 @@ class _Routes:
         # Those of the settings first, and all that the book has: what was charged does not vanish with a setting.
         names = dict.fromkeys((*self._processor_names, *sorted(answer)))
         return say.ok({name: say.totals(answer.get(name, NO_TOTALS)) for name in names})
-
-    async def post_purge(self, _request: Request) -> HTTPResponse:
-        if not self._allow_purge:
-            return say.error(403, "purge_not_allowed", "ALLOW_PURGE is not set")
-        answer = await self._story.purge()
-        return say.negative(answer) if isinstance(answer, TryLater) else say.ok({"status": "cleared"})
 
     async def get_health(self, _request: Request) -> HTTPResponse:
         return say.ok({"status": "alive"})

@@ -45,7 +45,7 @@ def ingress(tmp_path: Path, nats_server: NatsServer, streams: StreamLimits) -> I
     """An ingress that asks for keys."""
     path = tmp_path / "api_keys.json"
     write_keys(path, (key("desk", "read", "operate"), key("reader", "read")))
-    process = IngressProcess(tmp_path / "log", nats_server.url, API_KEYS=str(path))
+    process = IngressProcess(tmp_path / "log", nats_server.url, API_KEYS=str(path), ALLOW_PURGE="1")
     try:
         yield process.start()
     finally:
@@ -206,3 +206,12 @@ async def test_a_dispatcher_takes_no_pause_that_nobody_asked_for(bus: Bus, dispa
         answer = await bus.request(subjects.DISPATCHER_PAUSE, asked, PATIENCE_S)
         assert answer.headers["Nats-Service-Error-Code"] == "400"
         assert answer.headers["Nats-Service-Error"].startswith("not a PauseAsked: ")
+
+
+async def test_a_purge_is_in_the_log_by_the_name_of_the_key(http: httpx.AsyncClient, bus: Bus) -> None:
+    """Before and after it is done."""
+    assert (await http.post("/purge-payments")).json() == {"status": "cleared"}
+    events = await recorded(bus)
+    assert [(each.kind, each.step, each.user, each.who) for each in events] == [
+        ("purge", step, "ingress", "desk") for step in ("asked", "done")
+    ]

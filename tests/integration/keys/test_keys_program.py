@@ -39,6 +39,7 @@ def test_a_key_is_printed_once_and_stored_as_its_hash(path: Path) -> None:
     assert (key.name, key.scopes, key.rate_per_s, key.burst) == ("shop", ("pay", "read"), 50, 100)
     assert key.sha256 == hash_of(secret.encode())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "not recorded in the operators' log" in added.stderr
     listed = keys(path, "list", by="API_KEYS")
     assert re.search(r"shop +pay,read +50 +100 ", listed.stdout)
     assert secret not in listed.stdout + path.read_text()

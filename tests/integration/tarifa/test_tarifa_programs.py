@@ -21,7 +21,7 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
         ("chaos", "sandbox.chaos"),
         ("audit", "services.audit"),
         ("processors", "services.audit.processors"),
-        ("keys", "services.keys"),
+        ("keys", "services.audit.keys"),
     ],
 )
 def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> None:

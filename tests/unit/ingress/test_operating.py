@@ -12,7 +12,7 @@ from services.contracts.operating import PauseAnswered, ProcessorTold
 from services.contracts.operations import Operation
 from services.contracts.roster import Pause
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import TryLater
+from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.operating import Operating
 from services.records.operations import Outcome
 
@@ -29,7 +29,7 @@ class World:
         self.records = records
         self.happened: list[object] = []
         self.outcome: Outcome | None = None
-        self.story = Operating(processors=self, recorded=self.recorded, clock=lambda: NOW)
+        self.story = Operating(processors=self, book=self, recorded=self.recorded, clock=lambda: NOW)
 
     async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
         """Say who charges."""
@@ -39,6 +39,11 @@ class World:
         """Note what is to be done."""
         self.happened.append((name, pause))
         return self.answer
+
+    async def purge(self) -> Cleared | TryLater:
+        """Note that the book is to forget."""
+        self.happened.append("purged")
+        return Cleared() if isinstance(self.answer, PauseAnswered) else self.answer
 
     @asynccontextmanager
     async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
@@ -139,3 +144,21 @@ async def test_where_no_dispatcher_answers_it_is_not_known_and_recorded_so() -> 
     assert "it may be done or not" in answer.detail
     assert world.outcome is not None
     assert (world.outcome.step, world.outcome.detail) == ("failed", "no dispatcher answered; it may be done or not")
+
+
+async def test_a_purge_is_recorded_before_it_is_done() -> None:
+    """And not done where it cannot be recorded."""
+    world = World(PauseAnswered(None, ()))
+    assert await world.story.purge("shop") == Cleared()
+    assert world.happened == [(Operation("purge"), "shop"), "purged", "done"]
+    full = World(PauseAnswered(None, ()), records=False)
+    answer = await full.story.purge("shop")
+    assert isinstance(answer, TryLater)
+    assert (answer.slug, full.happened) == ("not_recorded", [])
+
+
+async def test_a_purge_that_is_not_known_to_be_done_is_recorded_so() -> None:
+    """The stream did not say."""
+    world = World(TryLater("not_cleared", "not stored: no answer"))
+    assert await world.story.purge("shop") == world.answer
+    assert world.happened[-1] == "failed"
