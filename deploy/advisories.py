@@ -56,7 +56,7 @@ def audit(wanted: Iterable[Package], accepted: Mapping[str, str], index: PyPISer
     return report
 
 
-def told(report: Report) -> list[str]:
+def lines_of(report: Report) -> list[str]:
     """Return what to print."""
     lines = [f"Advisory: {line}" for line in report.found] + [f"Accepted: {line}" for line in report.accepted]
     if report.away:
@@ -74,7 +74,7 @@ def told(report: Report) -> list[str]:
 def main() -> int:
     """Return 1 where an advisory was found that is not accepted, and 0 otherwise."""
     report = audit(packages(), project()["tool"]["tarifa"]["advisories"], PyPIService(CACHE, TIMEOUT_S))
-    print("\n".join(told(report)))
+    print("\n".join(lines_of(report)))
     return 1 if report.found else 0
 
 

@@ -82,7 +82,7 @@ def decode(data: bytes, kind: type[M]) -> M:
 
 
 def told(place: Place) -> ProcessorTold:
-    """Return a place as others are told of it."""
+    """Return a place as other services and operators get it."""
     return ProcessorTold(place.name, place.generation, place.state, float(place.fee), place.url, place.pause)
 
 

@@ -44,7 +44,7 @@ class Metrics:
         """Have these asked too, from the next scrape on."""
         self._sources.extend(sources)
 
-    async def told(self) -> list[Metric]:
+    async def read(self) -> list[Metric]:
         """Return the metrics of all sources, read now."""
         found: list[Metric] = []
         for source in self._sources:
@@ -120,7 +120,7 @@ class _Asked:
         if request.method not in {"GET", "HEAD"}:
             return _reply(HTTPStatus.METHOD_NOT_ALLOWED, allow="GET, HEAD")
         try:
-            body, content_type = self._exposition.text(await self._metrics.told(), request.accept)
+            body, content_type = self._exposition.text(await self._metrics.read(), request.accept)
         except Exception:
             log.exception("metrics.fault")
             return _reply(HTTPStatus.INTERNAL_SERVER_ERROR)

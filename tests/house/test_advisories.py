@@ -12,7 +12,7 @@ import pytest
 from pip_audit._service import PyPIService
 from requests.adapters import HTTPAdapter
 
-from deploy.advisories import Report, audit, told
+from deploy.advisories import Report, audit, lines_of
 from deploy.dependencies import Package, project
 
 ADVISORY = {
@@ -84,7 +84,7 @@ def test_an_advisory_is_found_and_told(index: Index) -> None:
     """With what fixes it; one that was withdrawn is none."""
     report = audit([package("httpx"), package("sanic")], {}, index.client)
     assert report.found == ["sanic 1.0: PYSEC-2099-1, fixed in 2.0: Reads what it should not."]
-    assert told(report)[0] == f"Advisory: {report.found[0]}"
+    assert lines_of(report)[0] == f"Advisory: {report.found[0]}"
 
 
 @pytest.mark.parametrize("name", ["PYSEC-2099-1", "CVE-2099-1"])
@@ -99,13 +99,13 @@ def test_a_package_that_the_index_does_not_know_is_said(index: Index) -> None:
     """It is not counted as asked about."""
     report = audit([package("orjson"), package("ours")], {}, index.client)
     assert (report.asked, report.unknown) == (1, ["ours"])
-    assert told(report)[0] == "Advisories NOT known: the index that this machine reaches has none about ours."
+    assert lines_of(report)[0] == "Advisories NOT known: the index that this machine reaches has none about ours."
 
 
 def test_an_index_without_advisories_is_said(index: Index) -> None:
     """Nothing was asked, so nothing is said to be clean."""
     report = audit([package("ours"), package("theirs")], {}, index.client)
-    assert told(report) == [
+    assert lines_of(report) == [
         "Advisories NOT known: the index that this machine reaches has none about all 2 asked about."
     ]
 
@@ -115,7 +115,7 @@ def test_no_index_is_said_and_nobody_waits_for_each_package(index: Index) -> Non
     index.close()
     report = audit([package("sanic"), package("httpx")], {}, index.client)
     assert (report.asked, report.found, report.away) == (0, [], "ConnectionError at sanic")
-    assert told(report) == [
+    assert lines_of(report) == [
         "Advisories NOT asked for beyond 0 packages: the index does not answer (ConnectionError at sanic)."
     ]
 
@@ -128,8 +128,8 @@ def test_an_index_in_trouble_is_no_clean_one(tmp_path: Path) -> None:
 
 
 def test_what_was_found_before_the_index_went_away_counts() -> None:
-    """Both are told."""
-    assert told(Report(found=["x"], asked=1, away="Timeout at y"))[:2] == [
+    """Both are reported."""
+    assert lines_of(Report(found=["x"], asked=1, away="Timeout at y"))[:2] == [
         "Advisory: x",
         "Advisories NOT asked for beyond 1 packages: the index does not answer (Timeout at y).",
     ]
