@@ -36,7 +36,7 @@ class Told:
         self.end: Any = Accepted(ID)
         self.bodies: list[bytes] = []
 
-    async def accept(self, body: bytes) -> Any:
+    async def accept(self, body: bytes, traceparent: str | None = None) -> Any:
         """Note the body; come to the end, or to none."""
         self.bodies.append(body)
         if isinstance(self.end, Exception):
