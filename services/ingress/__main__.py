@@ -11,6 +11,7 @@ from sanic import Sanic
 from services.bus.pulse import send_pulses
 from services.contracts.permissions import INGRESS
 from services.ingress.adapters.clock import SystemClock
+from services.ingress.adapters.connections import Connections
 from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import HttpGuard
@@ -91,7 +92,8 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         lives = PaymentLife(standings=story, history=PaymentHistory(bus), dispatchers=dispatchers)
         app = _app(story, hub, before, settings, listing=listing, lives=lives, operating=operating)
         pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
-        server = await HttpServer.start(app, settings.listen, reuse_port=settings.reuse_port)
+        connections = Connections(settings.connections_max, settings.connections_per_address_max)
+        server = await HttpServer.start(app, settings.listen, connections, reuse_port=settings.reuse_port)
         log.info("ingress.ready", extra={"listen": str(settings.listen), "access": settings.access.value})
         async with asyncio.TaskGroup() as tasks:
             work = (bus.watch(), send_pulses(bus, pulse), hub.run(), payments.run(), keys.run())

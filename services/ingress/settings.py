@@ -13,6 +13,10 @@ from services.ingress.core.guard import Access
 
 # A hundred times this in cents is still exact in a double.
 AMOUNT_MAX_MOST = 10_000_000_000
+# An idle connection costs some 10 KiB: all of them 30 MiB. The load test's crowd are 1,100 users from one address.
+CONNECTIONS_MAX = 3_072
+CONNECTIONS_PER_ADDRESS_MAX = 2_048
+CONNECTIONS_MAX_MOST = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class IngressSettings:
     allow_purge: bool
     access: Access
     api_keys: Path | None
+    connections_max: int
+    connections_per_address_max: int
 
 
 def ingress_settings(env: Mapping[str, str]) -> IngressSettings:
@@ -39,6 +45,9 @@ def ingress_settings(env: Mapping[str, str]) -> IngressSettings:
     """
     listen = text_as(env, "INGRESS_LISTEN", "127.0.0.1:8080", address_from_text)
     access, api_keys = _access(env, listen)
+    connections_max = whole(
+        env, "CONNECTIONS_MAX", CONNECTIONS_MAX, least=1, most=CONNECTIONS_MAX_MOST, unit="connections at once"
+    )
     return IngressSettings(
         bus=bus_settings(env),
         listen=listen,
@@ -49,6 +58,15 @@ def ingress_settings(env: Mapping[str, str]) -> IngressSettings:
         allow_purge=flag(env, "ALLOW_PURGE"),
         access=access,
         api_keys=api_keys,
+        connections_max=connections_max,
+        connections_per_address_max=whole(
+            env,
+            "CONNECTIONS_PER_ADDRESS_MAX",
+            min(CONNECTIONS_PER_ADDRESS_MAX, connections_max),
+            least=1,
+            most=connections_max,
+            unit="connections, at most CONNECTIONS_MAX",
+        ),
     )
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from asyncio import BaseTransport, Transport
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sanic import Sanic
 from sanic.exceptions import BadRequest
@@ -12,6 +13,7 @@ from sanic.server.async_server import AsyncioServer
 from sanic.server.protocols.http_protocol import HttpProtocol
 
 from services.ingress.adapters import http_answers as say
+from services.ingress.adapters.connections import Connections
 from services.ingress.adapters.listener import BACKLOG, forget, listen_on
 from services.ingress.adapters.strict_request import RequestTooSlowError
 from services.ingress.core.address import Address
@@ -138,8 +140,22 @@ class _Http(Http):
 
 
 class _Protocol(HttpProtocol):
-    __slots__ = ()
+    __slots__ = ("_address",)
     HTTP_CLASS = _Http
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        self._address: str | None = self.app.ctx.connections.admit(cast("Transport", transport))
+        if self._address is not None:
+            super().connection_made(transport)  # type: ignore[no-untyped-call]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._address is not None:
+            self.app.ctx.connections.leave(self._address)
+            super().connection_lost(exc)  # type: ignore[no-untyped-call]
+
+    def data_received(self, data: bytes) -> None:
+        if self._address is not None:
+            super().data_received(data)
 
 
 class HttpServer:
@@ -151,12 +167,13 @@ class HttpServer:
         self._address = address
 
     @classmethod
-    async def start(cls, app: Sanic[Any, Any], address: Address, *, reuse_port: bool) -> Self:
-        """Return a server that accepts connections.
+    async def start(cls, app: Sanic[Any, Any], address: Address, connections: Connections, *, reuse_port: bool) -> Self:
+        """Return a server that accepts as many connections as ``connections`` admits.
 
         Raises:
             SettingError: INGRESS_LISTEN cannot be listened on, or somebody does already.
         """
+        app.ctx.connections = connections
         listener = listen_on(address, reuse_port=reuse_port)
         server = await app.create_server(sock=listener, backlog=BACKLOG, protocol=_Protocol)
         assert server is not None  # noqa: S101  # for mypy: the return type is wider than what is returned

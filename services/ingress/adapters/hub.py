@@ -13,9 +13,11 @@ from typing import Protocol
 import orjson
 
 from services.contracts.pulse import Pulse
+from services.ingress.core.places import Full, Places
 from services.ingress.core.vitals import Backlog, Vitals
 
 PAGES_MAX = 64
+PAGES_PER_ADDRESS_MAX = 32  # half, so that others can always open one
 TELL_EVERY_S = 1.0
 EVENTS_WAITING_MAX = 8  # as many seconds a page may take for reading one event, beyond what the kernel holds for it
 
@@ -45,8 +47,9 @@ class Clock(Protocol):
 class Page:
     """One open page; ``abort`` ends its connection at once, for one that does not read what it is sent."""
 
-    def __init__(self, abort: Callable[[], None]) -> None:
+    def __init__(self, abort: Callable[[], None], address: str) -> None:
         self.abort = abort
+        self.address = address
         self._events: asyncio.Queue[bytes | None] = asyncio.Queue(EVENTS_WAITING_MAX)
 
     def offer(self, event: bytes | None) -> bool:
@@ -71,15 +74,23 @@ class Hub:
         self._new_vitals = new_vitals
         self._clock = clock
         self._pages: set[Page] = set()
+        self._places = Places(PAGES_MAX, PAGES_PER_ADDRESS_MAX)
         self._has_pages = asyncio.Event()
         self._newest: bytes | None = None
         self._closed = False
 
-    def join(self, abort: Callable[[], None]) -> Page | None:
-        """Return an opened page, which is told the newest at once; None where there are too many, or at the end."""
-        if self._closed or len(self._pages) >= PAGES_MAX:
-            return None
-        page = Page(abort)
+    def join(self, abort: Callable[[], None], address: str = "") -> Page | Full:
+        """Return an opened page, which is told the newest at once; or why there is none, FOR_ALL at the end too.
+
+        Args:
+            abort: ends its connection.
+            address: of the client; "" where it is not known.
+        """
+        if self._closed:
+            return Full.FOR_ALL
+        if (full := self._places.take(address)) is not None:
+            return full
+        page = Page(abort, address)
         self._pages.add(page)
         if self._newest is not None:
             page.offer(self._newest)
@@ -87,8 +98,9 @@ class Hub:
         return page
 
     def leave(self, page: Page) -> None:
-        """Note that a page is closed."""
+        """Note that a page is closed; once for each that was opened."""
         self._pages.discard(page)
+        self._places.give_back(page.address)
 
     def close(self) -> None:
         """Have every page's events end, and open no more."""

@@ -11,7 +11,8 @@ from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import Document, add_documents
 from services.ingress.adapters.http_api import taking
 from services.ingress.adapters.http_guard import HttpGuard
-from services.ingress.adapters.hub import PAGES_MAX, Hub
+from services.ingress.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub
+from services.ingress.core.places import Full
 
 FOLDER = Path(__file__).parents[1] / "page"
 DOCUMENTS = (
@@ -41,14 +42,10 @@ class _Events:
         if request.method == "HEAD":  # nobody looks: no place is taken, and nothing is listened to
             return HTTPResponse(None, 200, _EVENTS_HEADERS, _EVENT_STREAM)
         assert request.transport is not None  # noqa: S101  # for mypy: a request that was read has one
-        page = self._hub.join(request.transport.abort)  # type: ignore[attr-defined]  # asyncio's own transports have it
-        if page is None:
-            return say.error(
-                503,
-                "too_many_pages",
-                f"this instance shows itself to {PAGES_MAX} pages at most, and to none while it stops",
-                {"Retry-After": str(say.RETRY_AFTER_S)},
-            )
+        abort = request.transport.abort  # type: ignore[attr-defined]  # asyncio's own transports have it
+        page = self._hub.join(abort, _address(request))
+        if isinstance(page, Full):
+            return _too_many(page)
         try:
             # An event a second is a heartbeat too: Sanic counts its RESPONSE_TIMEOUT from the last write.
             stream = await request.respond(content_type=_EVENT_STREAM, headers=_EVENTS_HEADERS)
@@ -60,6 +57,21 @@ class _Events:
             return None
         finally:
             self._hub.leave(page)
+
+
+def _address(request: Request) -> str:
+    """Return the client's address: the peer's, or over a unix socket what the balancer names."""
+    peer = request.conn_info.peername if request.conn_info is not None else None
+    return peer[0] if isinstance(peer, tuple) else request.headers.get("x-real-ip", "")
+
+
+def _too_many(full: Full) -> HTTPResponse:
+    again = {"Retry-After": str(say.RETRY_AFTER_S)}
+    if full is Full.FOR_THIS_ADDRESS:
+        said = f"this instance serves {PAGES_PER_ADDRESS_MAX} pages to one address at most"
+        return say.error(429, "too_many_pages", said, again)
+    said = f"this instance shows itself to {PAGES_MAX} pages at most, and to none while it stops"
+    return say.error(503, "too_many_pages", said, again)
 
 
 def _caller(request: Request) -> bytes:

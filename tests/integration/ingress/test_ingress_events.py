@@ -14,10 +14,18 @@ from services.bus.connection import Bus
 from services.contracts import subjects
 from services.contracts.pulse import encode
 from services.contracts.summary import Totals
-from services.ingress.adapters.hub import PAGES_MAX
+from services.ingress.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX
 from tests.integration.ingress.ingress_process import IngressProcess, new_id, payment
 from tests.nats_server import PATIENCE_S, NatsServer, until
 from tests.unit.ingress.pulses import dispatcher, ledger
+
+
+def client_at(ingress: IngressProcess, address: str) -> httpx.AsyncClient:
+    """Return a client at one of this machine's own addresses."""
+    limits = httpx.Limits(max_connections=PAGES_MAX + 1)
+    transport = httpx.AsyncHTTPTransport(local_address=address, limits=limits)
+    return httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, transport=transport)
+
 
 Documents = AsyncIterator[dict[str, Any]]
 
@@ -117,13 +125,13 @@ async def test_a_frozen_nats_is_told_too(nats_server: NatsServer, http: httpx.As
 
 async def test_one_page_too_many_is_503_until_another_leaves(ingress: IngressProcess) -> None:
     """The page then tries again by itself."""
-    limits = httpx.Limits(max_connections=PAGES_MAX + 1)
     async with (
-        httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False, limits=limits) as http,
+        client_at(ingress, "127.0.0.1") as http,
+        client_at(ingress, "127.0.0.2") as other,
         AsyncExitStack() as pages,
     ):
-        for _ in range(PAGES_MAX - 1):
-            await pages.enter_async_context(opened(http))
+        for at in range(PAGES_MAX - 1):
+            await pages.enter_async_context(opened(http if at % 2 else other))
         async with opened(http):
             refused = await http.get("/events")
             assert (refused.status_code, refused.json()["error"]) == (503, "too_many_pages")
@@ -134,6 +142,21 @@ async def test_one_page_too_many_is_503_until_another_leaves(ingress: IngressPro
                 return answer.status_code == 200
 
         await until(is_welcome, "the end of the page that was closed")
+
+
+async def test_pages_of_one_address_leave_room_for_others(ingress: IngressProcess) -> None:
+    """Whoever opens as many as it may shuts nobody else out."""
+    async with (
+        client_at(ingress, "127.0.0.1") as http,
+        client_at(ingress, "127.0.0.2") as other,
+        AsyncExitStack() as pages,
+    ):
+        for _ in range(PAGES_PER_ADDRESS_MAX):
+            await pages.enter_async_context(opened(http))
+        refused = await http.get("/events", headers={"X-Real-IP": "10.0.0.1"})  # which only our balancer is asked for
+        assert (refused.status_code, refused.json()["error"]) == (429, "too_many_pages")
+        async with opened(other) as documents:
+            await anext(documents)
 
 
 async def test_a_page_that_closes_is_forgotten_and_nothing_is_heard_any_more(

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from services.contracts.money import Cents
 from services.contracts.tcp_address import TcpAddress
+from services.ingress.adapters.connections import Connections
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.http_server import HttpServer
@@ -55,10 +56,10 @@ async def port() -> AsyncIterator[int]:
     address = TcpAddress("127.0.0.1", free_port())
     meter = Meter()
     guard = HttpGuard(Guard(Access.OPEN), meter)
-    app = http_app(STORY, meter, guard, processor_names=["default"], allow_purge=False)  # type: ignore[arg-type]
+    app = http_app(STORY, meter, guard, processor_names=["default"])  # type: ignore[arg-type]
     guard.stand_before(app)
     app.config.RESPONSE_TIMEOUT = 0.5
-    server = await HttpServer.start(app, address, reuse_port=False)
+    server = await HttpServer.start(app, address, Connections(16, 16), reuse_port=False)
     yield address.port
     await server.stop()
 

@@ -12,7 +12,8 @@ import pytest
 from services.contracts.pulse import Pulse
 from services.ingress.adapters import hub as hub_module
 from services.ingress.adapters.clock import SystemClock
-from services.ingress.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, Hub, Page
+from services.ingress.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub, Page
+from services.ingress.core.places import Full
 from services.ingress.core.vitals import Backlog, Vitals
 from tests.nats_server import until
 from tests.unit.ingress.pulses import PROCESSORS, ingress
@@ -51,10 +52,10 @@ class Running:
         self.hub = Hub(self.signs, partial(Vitals, PROCESSORS), SystemClock())
         self.aborted: list[str] = []
 
-    def open(self, name: str = "page") -> Page:
+    def open(self, name: str = "page", address: str = "") -> Page:
         """Open a page."""
-        page = self.hub.join(lambda: self.aborted.append(name))
-        assert page is not None
+        page = self.hub.join(lambda: self.aborted.append(name), address)
+        assert isinstance(page, Page)
         return page
 
 
@@ -151,9 +152,18 @@ async def test_a_page_that_does_not_read_is_dropped_and_the_others_are_told_on(r
 async def test_pages_have_a_bound(running: Running) -> None:
     """One more is refused, and welcome when another has left."""
     pages = [running.open() for _ in range(PAGES_MAX)]
-    assert running.hub.join(lambda: None) is None
+    assert running.hub.join(lambda: None) is Full.FOR_ALL
     running.hub.leave(pages[0])
-    assert running.hub.join(lambda: None) is not None
+    assert isinstance(running.hub.join(lambda: None), Page)
+
+
+async def test_one_address_takes_half_of_the_pages_at_most(running: Running) -> None:
+    """So that whoever is elsewhere still gets in; and again when one of its own has left."""
+    pages = [running.open(address="10.0.0.1") for _ in range(PAGES_PER_ADDRESS_MAX)]
+    assert running.hub.join(lambda: None, "10.0.0.1") is Full.FOR_THIS_ADDRESS
+    assert isinstance(running.hub.join(lambda: None, "10.0.0.2"), Page)
+    running.hub.leave(pages[0])
+    assert isinstance(running.hub.join(lambda: None, "10.0.0.1"), Page)
 
 
 async def test_at_the_end_all_events_end_and_no_page_is_opened(running: Running) -> None:
@@ -162,4 +172,4 @@ async def test_at_the_end_all_events_end_and_no_page_is_opened(running: Running)
     running.hub.close()
     async with asyncio.timeout(5):
         _ = [event async for event in page.events()]
-    assert running.hub.join(lambda: None) is None
+    assert running.hub.join(lambda: None) is Full.FOR_ALL

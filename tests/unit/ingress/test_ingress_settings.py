@@ -40,6 +40,8 @@ def test_defaults_are_those_of_the_design() -> None:
         ("INSTANCE", "ingress.1"),
         ("INGRESS_LISTEN", "nowhere"),
         ("OPEN", "yes"),
+        ("CONNECTIONS_MAX", "0"),
+        ("CONNECTIONS_PER_ADDRESS_MAX", "4000"),
     ],
 )
 def test_wrong_setting_is_named(name: str, value: str) -> None:

@@ -1,0 +1,60 @@
+"""The connections of this instance: bounded in all and by address, and never more than the process may open."""
+
+import logging
+import resource
+from asyncio import Transport
+
+from sanic.response import HTTPResponse
+
+from services.ingress.adapters import http_answers as say
+from services.ingress.core.places import Full, Places
+from services.telling import Gathered
+
+FILES_BESIDE = 256  # other open files: NATS, listeners, metrics, logs
+
+log = logging.getLogger("tarifa.ingress")
+
+
+class Connections:
+    """Counts connections, and refuses those beyond a bound.
+
+    Args:
+        connections_max: at once; fewer where the process may not open so many files.
+        per_address_max: of these from one address. Those over a unix socket, the balancer's, count in total only.
+    """
+
+    def __init__(self, connections_max: int, per_address_max: int) -> None:
+        self._places = Places(min(connections_max, _files_max() - FILES_BESIDE), per_address_max)
+        self._gathered = Gathered(log)
+
+    def admit(self, transport: Transport) -> str | None:
+        """Return the address to pass to `leave`; None: refused, answered so, and the connection closes."""
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) else ""
+        full = self._places.take(address)
+        if full is None:
+            return address
+        self._gathered.tell(logging.WARNING, "ingress.connection_refused", address=address, why=full.value)
+        transport.write(say.as_bytes(self._too_many(full), keeps_alive=False))
+        transport.close()
+        return None
+
+    def leave(self, address: str) -> None:
+        """Note that one is closed that was admitted."""
+        self._places.give_back(address)
+
+    def _too_many(self, full: Full) -> HTTPResponse:
+        again = {"Retry-After": str(say.RETRY_AFTER_S)}
+        if full is Full.FOR_THIS_ADDRESS:
+            said = f"this instance takes {self._places.per_address_max} connections from one address at most"
+            return say.error(429, "too_many_connections", said, again)
+        said = f"this instance takes {self._places.places_max} connections at most"
+        return say.error(503, "too_many_connections", said, again)
+
+
+def _files_max() -> int:
+    """Have the process open as many files as it may be allowed to, and return how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
