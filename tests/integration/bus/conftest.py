@@ -9,10 +9,13 @@ import pytest_asyncio
 
 from services.bus import connection
 from services.bus.connection import Bus
-from tests.nats_server import NatsServer
+from services.bus.consumer import ensure_dispatcher
+from services.bus.streams import StreamLimits
+from tests.integration.bus.queue_worker import ACK_WAIT_S, StartWorker, Worker
+from tests.nats_server import NatsServer, until
 
 Connect = Callable[[], Awaitable[Bus]]
-Begin = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+StartTask = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
 @pytest_asyncio.fixture
@@ -30,8 +33,8 @@ async def connect(nats_server: NatsServer) -> AsyncIterator[Connect]:
 
 
 @pytest_asyncio.fixture
-async def begin() -> AsyncIterator[Begin]:
-    """Runs something beside the test; it is cancelled at the end, and what it raised meanwhile is raised there."""
+async def start_task() -> AsyncIterator[StartTask]:
+    """Starts a task; it is cancelled at the end of the test, and what it raised is raised there."""
     tasks: list[asyncio.Task[None]] = []
 
     def beside(story: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -47,9 +50,30 @@ async def begin() -> AsyncIterator[Begin]:
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the bus notice within a second or two what it otherwise notices within half a minute; ask for it first."""
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortens the timeouts of the bus from half a minute to a second or two; must be set up before the connection."""
     monkeypatch.setattr(connection, "PING_INTERVAL_S", 0.3)
     monkeypatch.setattr(connection, "ROUND_TRIP_EVERY_S", 0.1)
     monkeypatch.setattr(connection, "ROUND_TRIP_MAX_S", 0.2)
     monkeypatch.setattr(connection, "DRAIN_TIMEOUT_S", 0.5)
+
+
+@pytest_asyncio.fixture
+async def start_worker(bus: Bus, streams: StreamLimits, start_task: StartTask) -> AsyncIterator[StartWorker]:
+    """Starts a worker on a connection."""
+    await ensure_dispatcher(bus, ack_wait_s=ACK_WAIT_S)
+
+    def start(bus: Bus) -> Worker:
+        worker = Worker(bus)
+        start_task(worker.queue.run())
+        return worker
+
+    yield start
+
+
+@pytest_asyncio.fixture
+async def worker(bus: Bus, start_worker: StartWorker) -> Worker:
+    """A worker whose queue is open."""
+    worker = start_worker(bus)
+    await until(lambda: worker.queue.is_open, "the queue to open")
+    return worker

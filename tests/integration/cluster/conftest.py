@@ -8,10 +8,10 @@ import pytest_asyncio
 from sandbox.stack.ports import free
 from services.bus.connection import Bus
 from services.bus.streams import make_streams
-from tests.integration.bus.conftest import begin
+from tests.integration.bus.conftest import start_task
 from tests.nats_cluster import THREE, NatsCluster, all_current
 
-__all__ = ["begin", "bus", "cluster", "running"]
+__all__ = ["bus", "cluster", "running", "start_task"]
 
 
 @pytest.fixture(scope="module")

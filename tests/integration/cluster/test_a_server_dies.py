@@ -14,7 +14,7 @@ from services.bus.work_queue import Delivery, WorkQueue
 from services.contracts.events import PaymentSettled
 from services.records.earlier import EarlierSettlements
 from services.records.settlements import SettlementRecords
-from tests.integration.bus.conftest import Begin
+from tests.integration.bus.conftest import StartTask
 from tests.nats_cluster import NatsCluster, leader_of, made, new_id, settle
 from tests.nats_server import until
 
@@ -43,7 +43,7 @@ async def consumer_elsewhere(bus: Bus, stream: str, own: str) -> str:
 
 
 async def test_a_follower_goes_on_when_the_server_of_its_consumer_dies(
-    bus: Bus, cluster: NatsCluster, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    bus: Bus, cluster: NatsCluster, start_task: StartTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connection is to another server and does not end: only the heartbeats that do not come tell of it."""
     monkeypatch.setattr(stuck, "STUCK_AFTER_S", 600.0)  # an election takes longer than usual on a busy machine
@@ -51,7 +51,7 @@ async def test_a_follower_goes_on_when_the_server_of_its_consumer_dies(
     elsewhere = await Bus.connect(cluster.servers[own].url, "elsewhere", replicas=3)
     read: list[int] = []
     following = Follower(elsewhere, "SETTLEMENTS", "settlements.>", lambda delivery: read.append(delivery.seq))
-    begin(following.run())
+    start_task(following.run())
     await until(lambda: following.is_caught_up, "the beginning")
     node = await consumer_elsewhere(bus, "SETTLEMENTS", own)
     cluster.servers[node].kill()
@@ -62,14 +62,16 @@ async def test_a_follower_goes_on_when_the_server_of_its_consumer_dies(
     await elsewhere.close()
 
 
-async def test_an_earlier_settlement_is_found_without_a_leader(bus: Bus, cluster: NatsCluster, begin: Begin) -> None:
+async def test_an_earlier_settlement_is_found_without_a_leader(
+    bus: Bus, cluster: NatsCluster, start_task: StartTask
+) -> None:
     """A POST needs one election, and not two: any replica that has got as far says what it knows."""
     settlements = SettlementRecords(bus)
     at = datetime(2026, 1, 1, tzinfo=UTC)
     event = PaymentSettled(new_id(), 1990, "default", requested_at=at, accepted_at=at, payment_seq=1)
     assert await settlements.store(event)
     earlier = EarlierSettlements(bus, settlements)
-    begin(earlier.run())
+    start_task(earlier.run())
     await until(lambda: earlier._mark is not None, "the leader's word")
     assert await earlier.newest(event.id) == event
     assert await earlier.newest(new_id()) is None
@@ -83,13 +85,15 @@ async def test_an_earlier_settlement_is_found_without_a_leader(bus: Bus, cluster
     await elsewhere.close()
 
 
-async def test_a_follower_without_a_leader_is_not_caught_up(bus: Bus, cluster: NatsCluster, begin: Begin) -> None:
+async def test_a_follower_without_a_leader_is_not_caught_up(
+    bus: Bus, cluster: NatsCluster, start_task: StartTask
+) -> None:
     """What the others store meanwhile it cannot know; with them it reads all of it."""
     names = list(cluster.servers)
     alone = await Bus.connect(cluster.servers[names[0]].url, "alone", replicas=3)
     read: list[int] = []
     following = Follower(alone, "SETTLEMENTS", "settlements.>", lambda delivery: read.append(delivery.seq))
-    begin(following.run())
+    start_task(following.run())
     await until(lambda: following.is_caught_up, "the beginning")
     for name in names[1:]:
         cluster.servers[name].kill()
@@ -125,7 +129,7 @@ async def test_a_server_that_can_store_nothing_is_left_for_another(
 
 
 async def test_a_queue_goes_on_when_the_leader_of_its_consumer_dies(
-    bus: Bus, cluster: NatsCluster, begin: Begin
+    bus: Bus, cluster: NatsCluster, start_task: StartTask
 ) -> None:
     """What is stored afterwards is delivered, and acked it has left."""
     await made(bus)
@@ -142,7 +146,7 @@ async def test_a_queue_goes_on_when_the_leader_of_its_consumer_dies(
     queue = WorkQueue(
         elsewhere, "PAYMENTS", "dispatcher", ensure=ensure, prepare=prepare, deliver=delivered.append, acks_repeated=9
     )
-    begin(queue.run())
+    start_task(queue.run())
     await until(lambda: queue.is_open, "the queue")
     queue.pull(1_000)
     cluster.servers[node].kill()

@@ -1,0 +1,50 @@
+"""A follower that notes what it applied, and what fills its stream."""
+
+import asyncio
+
+from services.bus import api
+from services.bus.connection import Bus
+from services.bus.follow import Follower
+from services.bus.publish import Stored, store
+from services.bus.work_queue import Delivery
+from tests.nats_server import PATIENCE_S, until
+
+SETTLED = "settlements.settled.>"
+ALL = "settlements.>"
+
+
+async def settle(bus: Bus, number: int, kind: str = "settled") -> None:
+    """Store one settlement; repeated until it is in, so there may be more than one of a number."""
+
+    async def is_stored() -> bool:
+        return isinstance(await store(bus, "SETTLEMENTS", f"settlements.{kind}.a.{number}", b"x"), Stored)
+
+    await until(is_stored, "the settlement to be stored")
+
+
+async def consumers(bus: Bus) -> list[str]:
+    """The names of the stream's consumers."""
+    names: list[str] = (await api.call(bus, "CONSUMER.NAMES.SETTLEMENTS"))["consumers"] or []
+    return names
+
+
+class Reader:
+    """A follower, and the sequences it applied."""
+
+    def __init__(self, bus: Bus, subject: str = ALL) -> None:
+        self.seqs: list[int] = []
+        self.follower = Follower(bus, "SETTLEMENTS", subject, self.apply)
+
+    def apply(self, delivery: Delivery) -> None:
+        """Take one message."""
+        self.seqs.append(delivery.seq)
+
+    async def caught_up(self) -> None:
+        """Wait for it."""
+        await asyncio.wait_for(self.follower.caught_up(), PATIENCE_S)
+        assert self.follower.is_caught_up
+
+
+async def more_than(bus: Bus, number: int) -> bool:
+    """Whether the stream has more consumers than that."""
+    return len(await consumers(bus)) > number
