@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.ledger_under_test import PROCESSORS, nats_server
 from benchmarks.settled_payments import SettledPayments
 from services.bus.connection import Bus
-from services.bus.settings import bus_settings
 from services.bus.streams import ensure_streams
+from services.settings.bus import bus_settings
 
 SETTLEMENTS = 1_000_000
 SECONDS_MAX = 60.0

@@ -22,11 +22,11 @@ from benchmarks.ledger_restart import SAID_EVERY
 from benchmarks.ledger_under_test import LOOK_EVERY_S, PATIENCE_S, PROCESSORS, LedgerUnderTest, nats_server
 from benchmarks.settled_payments import SettledPayments
 from services.bus.connection import Bus
-from services.bus.settings import bus_settings
 from services.bus.streams import ensure_streams
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
 from services.ledger.core.snapshot_outcomes import Restored
+from services.settings.bus import bus_settings
 
 SETTLEMENTS = 10_000_000
 FILL_S = 600.0

@@ -23,12 +23,12 @@ from pathlib import Path
 from benchmarks.ledger_under_test import EVERY, PROCESSORS, LedgerUnderTest, nats_server
 from benchmarks.settled_payments import SettledPayments
 from services.bus.connection import Bus
-from services.bus.settings import bus_settings
 from services.bus.streams import ensure_streams
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
 from services.ledger.core.snapshot_outcomes import Restored, Saved
 from services.ledger.flow.pauses import Pauses
+from services.settings.bus import bus_settings
 
 SETTLEMENTS = 1_000_000
 LIVE = 3 * EVERY  # settled while the ledger answers, so that it stores snapshots meanwhile

@@ -21,7 +21,6 @@ import orjson
 from benchmarks.ledger_under_test import nats_server
 from benchmarks.settled_payments import SettledPayments
 from services.bus.connection import Bus
-from services.bus.settings import bus_settings
 from services.bus.state import stream_state
 from services.bus.streams import ensure_streams
 from services.bus.tail import through
@@ -29,6 +28,7 @@ from services.contracts import subjects
 from services.contracts.events import PaymentSettled, decode_settlement
 from services.contracts.money import amount_of
 from services.contracts.stamp import text_of
+from services.settings.bus import bus_settings
 
 ROWS = 1_000_000
 UNKNOWN = UUID(int=7)

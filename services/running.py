@@ -16,10 +16,10 @@ import uvloop
 from services.bus.cluster import UnfitServerError
 from services.bus.connection import Bus, BusAwayError, BusDeafError, NotAdmittedError
 from services.bus.follow import StreamWentBackError
-from services.bus.settings import BusSettings
 from services.bus.streams import StreamMismatchError, make_streams
 from services.contracts.away import StoreWentBackError
-from services.contracts.setting import SettingError
+from services.settings.bus import BusSettings
+from services.settings.environment import SettingError
 from services.telling import Trouble
 
 ASK_AGAIN_AFTER_S = 0.5

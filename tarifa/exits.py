@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 from tarifa.documents import json_text
 
 

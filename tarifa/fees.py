@@ -6,7 +6,7 @@ from contextlib import aclosing
 from decimal import Decimal
 
 from services.contracts.processor import processors_from_text
-from services.contracts.setting import text_as
+from services.settings.environment import text_as
 from tarifa.client import Service
 from tarifa.documents import Vitals
 from tarifa.following import Heard, heard

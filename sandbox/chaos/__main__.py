@@ -19,7 +19,7 @@ from sandbox.chaos.acts import Store
 from sandbox.chaos.run import carry_out
 from sandbox.nats_wire import WireError
 from sandbox.stack.errors import StackError
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 

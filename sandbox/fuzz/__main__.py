@@ -14,7 +14,7 @@ from sandbox.fuzz import options as fuzz_options
 from sandbox.fuzz.run import Run
 from sandbox.stack import Stack
 from sandbox.stack.errors import StackError
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 PASSED, FAILED, COULD_NOT_RUN = 0, 1, 2
 

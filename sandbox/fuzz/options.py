@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.contracts.setting import whole
+from services.settings.environment import whole
 
 EXAMPLES_DEFAULT = 400
 SEED_DEFAULT = 1

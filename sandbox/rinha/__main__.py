@@ -18,7 +18,7 @@ from sandbox.rinha.run import Plan, Start, carry_out
 from sandbox.rinha.score import NothingToScoreError
 from sandbox.stack import door
 from sandbox.stack.options import http_url
-from services.contracts.setting import SettingError, flag
+from services.settings.environment import SettingError, flag
 
 PORT = 9999
 RESULTS = Path(".run") / "rinha"

@@ -11,7 +11,7 @@ from sandbox.stack.readiness import Readiness
 from sandbox.stack.supervisor import Supervisor, stop_with_stdin
 from services.access.processor_access import processor_access
 from services.contracts.processor import processors_from_text
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 
 def main() -> int:

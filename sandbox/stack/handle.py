@@ -22,8 +22,8 @@ from sandbox.stack.options import http_url, is_open
 from sandbox.stack.parts import LOOK_EVERY_S, Parts
 from sandbox.stack.ports import HOST
 from services.access.admittance import Admittance, admittance
-from services.contracts import setting
 from services.contracts.permissions import ADMIN, OPERATOR
+from services.settings import environment as setting
 
 _TOP = Path(__file__).parents[2]
 _DISPATCHERS_MEASURED = 4  # no test runs more

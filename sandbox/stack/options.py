@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sandbox.stack import clients, metered
 from sandbox.stack.ports import HOST, PORT_MAX
-from services.contracts import setting
 from services.contracts.processor import processors_from_text
+from services.settings import environment as setting
 
 OWN_PROCESSORS = ("default", "fallback")
 _INGRESSES = 2  # as in docker-compose.yml

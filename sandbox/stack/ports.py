@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 HOST = "127.0.0.1"
 PORT_MAX = 65_535

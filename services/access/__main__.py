@@ -15,7 +15,7 @@ from services.access.handing_out import USERS_CONF, hand_out
 from services.access.key_folder import make_keys
 from services.access.secret_file import write_secret
 from services.access.users_conf import authorization
-from services.contracts.setting import SettingError, flag
+from services.settings.environment import SettingError, flag
 
 GROUP_READS = 0o640
 EXIT_WRONG = 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.access.nkey import NKey
 from services.access.secret_file import read_secret
-from services.contracts.setting import text_as
+from services.settings.environment import text_as
 
 
 @dataclass(frozen=True, slots=True)

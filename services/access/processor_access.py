@@ -18,7 +18,7 @@ import msgspec
 
 from services.access.secret_file import read_secret
 from services.contracts.processor import Processor, address_of, check_url
-from services.contracts.setting import SettingError, text_as
+from services.settings.environment import SettingError, text_as
 
 HEADER_CHARACTERS_MAX = 4096  # some servers refuse heads above 8 KiB
 HEADERS_MAX = 8

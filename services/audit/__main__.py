@@ -22,7 +22,7 @@ from services.audit.flow.asking import Asking
 from services.audit.flow.auditing import Auditing, NoSuchCursorError
 from services.audit.flow.pace import Pace
 from services.audit.statement import compare_statement
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 
 async def audit() -> int:

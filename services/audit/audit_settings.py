@@ -11,9 +11,9 @@ from services.access.processor_access import ProcessorAccess, processor_access
 from services.audit.arguments import CommandLine, argument
 from services.audit.core.period import Period
 from services.audit.core.statement_rows import Columns
-from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
 from services.contracts.length import length_from_text
+from services.settings.bus import BusSettings, bus_settings
 
 RATE_DEFAULT = 1_000.0
 RATE_MOST = 10_000.0

@@ -12,11 +12,11 @@ from services.bus.api import ApiError
 from services.bus.cluster import UnfitServerError
 from services.bus.connection import Bus, BusAwayError, NotAdmittedError
 from services.bus.follow import StreamWentBackError
-from services.bus.settings import BusSettings
 from services.contracts.away import AwayError
 from services.contracts.events import NotAnEventError
-from services.contracts.setting import SettingError
 from services.running import JsonLines
+from services.settings.bus import BusSettings
+from services.settings.environment import SettingError
 
 EXIT_WRONG = 2
 EXIT_INCOMPLETE = 3

@@ -21,9 +21,9 @@ from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
 from services.audit.core.export_rows import CSV_HEADER, csv_row, json_row
 from services.bus.connection import BusAwayError
-from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
 from services.records.settled import SettledReader, SettledRow, Stretch
+from services.settings.bus import BusSettings, bus_settings
 
 EXIT_DONE = 0
 TOGETHER = 1_000  # the server gives at most 1,024 at once

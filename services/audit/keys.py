@@ -15,10 +15,10 @@ from services.audit.adapters.recording import operation_log, os_user
 from services.audit.command import connected, run
 from services.bus.cluster import UnfitServerError
 from services.bus.connection import BusAwayError, NotAdmittedError
-from services.bus.settings import bus_settings
 from services.contracts.operations import Kind, Operation
 from services.keys.program import EXIT_DONE, Ended, asked, carry_out
 from services.records.operations import NotRecordedError
+from services.settings.bus import bus_settings
 
 CONNECT_WITHIN_S = 3.0
 EXIT_NOT_RECORDED = 3

@@ -11,11 +11,11 @@ from typing import Literal
 from services.access.processor_access import ProcessorAccess, processor_access
 from services.audit.arguments import CommandLine
 from services.audit.arguments import argument as _argument
-from services.bus.settings import BusSettings, bus_settings
 from services.contracts.instant import instant_from_text
 from services.contracts.length import length_from_text
 from services.contracts.operations import Operation, reason_from_text
 from services.contracts.processor import check_url
+from services.settings.bus import BusSettings, bus_settings
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 

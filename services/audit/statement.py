@@ -18,8 +18,8 @@ from services.audit.core.statement import StatementFinding
 from services.audit.core.statement_report import StatementReport
 from services.audit.core.statement_words import finding_document, finding_line, report_document, report_lines
 from services.audit.flow.reconciling import NothingToCompareError, OurSide, compare_sides, take_statement
-from services.bus.settings import BusSettings
-from services.contracts.setting import SettingError
+from services.settings.bus import BusSettings
+from services.settings.environment import SettingError
 
 US_PER_MS = 1_000
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from services.bus.settings import BusSettings, bus_settings
 from services.contracts.processor import check_url
-from services.contracts.setting import SettingError
+from services.settings.bus import BusSettings, bus_settings
+from services.settings.environment import SettingError
 
 HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 

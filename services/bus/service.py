@@ -17,7 +17,7 @@ from nats.micro.request import Request, ServiceError
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
 from services.bus.connection import Bus
-from services.bus.settings import name_of_process
+from services.settings.instance import name_of_process
 from services.version import VERSION
 
 log = logging.getLogger("tarifa.bus")

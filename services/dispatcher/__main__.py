@@ -14,7 +14,6 @@ from services.bus.connection import Bus, BusAwayError
 from services.bus.consumer import ensure_dispatcher
 from services.bus.follow import StreamWentBackError
 from services.bus.pulse import send_pulses
-from services.bus.settings import name_of_process
 from services.bus.streams import ensure_streams
 from services.contracts import subjects
 from services.contracts.roster import Pause
@@ -44,6 +43,7 @@ from services.records.assignments import AssignmentStream, read_up
 from services.records.doubt import StoreWentBackError, mark_doubtful
 from services.records.settlements import SettlementRecords
 from services.running import connected, once_answered, run
+from services.settings.instance import name_of_process
 
 STOP_MARGIN_S = 2.0
 # At 800 payments a second a message of the log has 11 lines instead of 4, and all services take a tenth less CPU; at

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.access.processor_access import ProcessorAccess, processor_access
-from services.bus.settings import BusSettings, bus_settings
-from services.contracts.setting import SettingError, seconds, whole
 from services.dispatcher.core.route import Rules
+from services.settings.bus import BusSettings, bus_settings
+from services.settings.environment import SettingError, seconds, whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from services.bus.settings import BusSettings, bus_settings
-from services.contracts.setting import SettingError, flag, text_as, whole
-from services.contracts.tcp_address import TcpAddress
 from services.ingress.core.address import Address, address_from_text
 from services.ingress.core.guard import Access
+from services.settings.bus import BusSettings, bus_settings
+from services.settings.environment import SettingError, flag, text_as, whole
+from services.settings.tcp_address import TcpAddress
 
 # A hundred times this in cents is still exact in a double.
 AMOUNT_MAX_MOST = 10_000_000_000

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.bus.settings import BusSettings, bus_settings
-from services.contracts.setting import whole
+from services.settings.bus import BusSettings, bus_settings
+from services.settings.environment import whole
 
 # 10,000 settlements are read in a third of a second, and their rows are 8 messages: seldom enough to cost next to
 # nothing, often enough that nobody waits for the tail.

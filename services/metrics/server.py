@@ -13,8 +13,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.contracts.metrics import Metric, Source
-from services.contracts.setting import SettingError
-from services.contracts.tcp_address import TcpAddress
+from services.settings.environment import SettingError
+from services.settings.tcp_address import TcpAddress
 from services.version import VERSION
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from services.contracts.setting import SettingError, whole
+from services.settings.environment import SettingError, whole
 from tests.readings.doors import doors
 from tests.readings.requests import case_of
 from tests.readings.run import send_all

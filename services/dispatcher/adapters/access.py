@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from services.access.file_version import version_of
 from services.access.processor_access import ProcessorAccess, processor_access
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 from services.telling import Trouble
 
 LOOK_EVERY_S = 1.0

@@ -7,9 +7,9 @@ from time import monotonic
 from typing import Self
 
 from services.access.file_version import Version, version_of
-from services.contracts.setting import SettingError
 from services.ingress.core.guard import Guard
 from services.keys.key_file import read_keys
+from services.settings.environment import SettingError
 
 LOOK_EVERY_S = 1.0
 

@@ -5,9 +5,9 @@ import stat
 from pathlib import Path
 from typing import assert_never
 
-from services.contracts.setting import SettingError
-from services.contracts.tcp_address import TcpAddress
 from services.ingress.core.address import Address, UnixAddress
+from services.settings.environment import SettingError
+from services.settings.tcp_address import TcpAddress
 
 BACKLOG = 1024  # connections not yet accepted; a balancer opens many at once
 PROBE_TIMEOUT_S = 1.0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.contracts.tcp_address import PORT_MAX, TcpAddress, tcp_address
+from services.settings.tcp_address import PORT_MAX, TcpAddress, tcp_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from services.access.admittance import Admittance, admittance
 from services.access.certificates import Certificates, make_certificates
 from services.access.key_folder import key_path
 from services.bus.connection import Bus, NotAdmittedError
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 from tests.integration.access.closed_server import ClosedServer
 from tests.nats_server import PATIENCE_S, NatsServer, until
 

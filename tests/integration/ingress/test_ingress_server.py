@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 
 from services.contracts.money import Cents
-from services.contracts.tcp_address import TcpAddress
 from services.ingress.adapters.connections import Connections
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import HttpGuard
@@ -19,6 +18,7 @@ from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, Standing, TryLater
 from services.ingress.core.guard import Access, Guard
 from services.ingress.core.meter import Meter
+from services.settings.tcp_address import TcpAddress
 from tests.integration.ingress.ingress_process import free_port, new_id, payment
 from tests.nats_server import PATIENCE_S
 

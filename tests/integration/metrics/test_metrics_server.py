@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 
 from services.contracts.metrics import Metric, counter
-from services.contracts.setting import SettingError
-from services.contracts.tcp_address import TcpAddress
 from services.metrics import server
 from services.metrics.server import Metrics, served_metrics
+from services.settings.environment import SettingError
+from services.settings.tcp_address import TcpAddress
 from services.version import VERSION
 from tests.nats_server import PATIENCE_S, until
 from tests.scraped import Scraped

@@ -11,7 +11,7 @@ import pytest
 from services.access import processor_access as module
 from services.access.processor_access import NOTHING, ProcessorAccess, hider, processor_access
 from services.contracts.processor import Processor
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 from tests.certificates import Authority, Pair
 
 WORD = "s3cr3t-0123456789"

@@ -8,7 +8,7 @@ import pytest
 from services.audit.audit_settings import AuditSettings, audit_settings
 from services.audit.core.period import Period
 from services.audit.settings import ReleaseSettings, release_settings
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 from tests.unit.audit.paid import AT, ID
 
 OPTION = "--i-accept"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.access.nkey import NKey
-from services.bus.settings import bus_settings
-from services.contracts.setting import SettingError
+from services.settings.bus import bus_settings
+from services.settings.environment import SettingError
 
 # Made for this test, known to nobody's server.
 SEED = NKey.new().seed

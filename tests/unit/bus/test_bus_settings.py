@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.bus.settings import bus_settings
-from services.contracts.setting import SettingError
-from services.contracts.tcp_address import TcpAddress
+from services.settings.bus import bus_settings
+from services.settings.environment import SettingError
+from services.settings.tcp_address import TcpAddress
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from services.contracts.setting import SettingError, flag, seconds, text_as, whole
+from services.settings.environment import SettingError, flag, seconds, text_as, whole
 
 
 def backlog(env: dict[str, str]) -> int:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from services.contracts.pulse import instance_from_text
-from services.contracts.setting import SettingError
-from services.contracts.tcp_address import TcpAddress
 from services.ingress.core.address import UnixAddress, address_from_text
 from services.ingress.core.guard import Access
 from services.ingress.settings import ingress_settings
+from services.settings.environment import SettingError
+from services.settings.tcp_address import TcpAddress
 
 
 def test_defaults_are_those_of_the_design() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.stack import limits, options, plan
 from sandbox.stack.errors import StackError
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 
 def service(**given: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.stack import options
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 
 def test_defaults_are_those_that_outsiders_hold_on_to() -> None:

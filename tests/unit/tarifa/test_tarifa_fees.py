@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 from tarifa.documents import vitals_from
 from tarifa.fees import fees_from_env, fees_from_vitals
 from tests.unit.tarifa.samples import VITALS_TEXT

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.chaos.acts import NEW, Group, Store
 from sandbox.chaos.options import read
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 
 def test_defaults_are_two_minutes_of_everything_with_a_random_seed() -> None:

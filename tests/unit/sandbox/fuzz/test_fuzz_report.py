@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.fuzz.options import Options, read
 from sandbox.fuzz.report import Finding, Report
-from services.contracts.setting import SettingError
+from services.settings.environment import SettingError
 
 
 def test_a_clean_run_says_what_it_did() -> None:

@@ -3,9 +3,6 @@
 One reading for all three, so that no two services can want the same stream differently.
 """
 
-import os
-import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,12 +12,12 @@ from services.bus.servers import servers_from_text
 from services.bus.streams import OPERATIONS_BYTES_MAX, StreamLimits
 from services.contracts.processor import Processor, processors_from_text
 from services.contracts.pulse import instance_from_text
-from services.contracts.setting import text_as, whole
-from services.contracts.tcp_address import PORT_MAX, TcpAddress, tcp_address
+from services.settings.environment import text_as, whole
+from services.settings.instance import name_of_process
+from services.settings.tcp_address import PORT_MAX, TcpAddress, tcp_address
 
 PROCESSORS_DEFAULT = "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
 BYTES_PER_GIB = 1024**3
-HOST_CHARACTERS_MAX = 48  # of the host's name in a process's; with the process id it is well below what is allowed
 # Longer than two renewals by a healthy holder, short enough that a dead health poller is soon replaced.
 LEASE_S = 15
 
@@ -90,9 +87,3 @@ def _replicas(text: str) -> int:
 
 def _nats_url(text: str) -> str:
     return ",".join(servers_from_text(text))
-
-
-def name_of_process() -> str:
-    """Return what tells this process from all others of the system: host and process id, as one token of a subject."""
-    host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:HOST_CHARACTERS_MAX]
-    return f"{host}-{os.getpid()}"

@@ -1,0 +1,13 @@
+"""What tells this process from all others of the system."""
+
+import os
+import re
+import socket
+
+HOST_CHARACTERS_MAX = 48  # of the host's name in a process's; with the process id it is well below what is allowed
+
+
+def name_of_process() -> str:
+    """Return the name of this process: host and process id, as one token of a subject."""
+    host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:HOST_CHARACTERS_MAX]
+    return f"{host}-{os.getpid()}"
