@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.contracts.metrics import Metric, Source
 from services.metrics.exposition import Exposition
+from services.metrics.metric import Metric, Source
 from tests.nats_server import PATIENCE_S
 
 

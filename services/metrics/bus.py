@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from services.bus.connection import Bus
-from services.contracts.metrics import Metric, Source, counter, gauge
+from services.metrics.metric import Metric, Source, counter, gauge
 
 
 def of_bus(bus: Bus) -> Source:

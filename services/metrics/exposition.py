@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from services.contracts.durations import BOUNDS_MS, Durations
-from services.contracts.metrics import Histogram, Metric, Numbers
+from services.metrics.metric import Histogram, Metric, Numbers
 
 _AT_MOST = (*(str(bound_ms / 1000) for bound_ms in BOUNDS_MS), "+Inf")
 

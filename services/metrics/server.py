@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.contracts.metrics import Metric, Source
+from services.metrics.metric import Metric, Source
 from services.settings.environment import SettingError
 from services.settings.tcp_address import TcpAddress
 from services.version import VERSION

@@ -4,7 +4,11 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from typing import Protocol
 
 from services.contracts.assignments import processor_of
-from services.contracts.metrics import (
+from services.contracts.roster import Place
+from services.dispatcher.core.in_hand import InHand
+from services.dispatcher.core.tally import Tally
+from services.dispatcher.core.traffic import Seen, Traffic
+from services.metrics.metric import (
     Metric,
     Numbers,
     Source,
@@ -13,10 +17,6 @@ from services.contracts.metrics import (
     gauges_by,
     histograms_by,
 )
-from services.contracts.roster import Place
-from services.dispatcher.core.in_hand import InHand
-from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import Seen, Traffic
 
 # What the flow counts by one word.
 _HAPPENED = {

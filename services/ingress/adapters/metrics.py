@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from services.contracts.durations import Durations
-from services.contracts.metrics import Metric, Source, counters_by, histogram
 from services.ingress.core.meter import Meter
+from services.metrics.metric import Metric, Source, counters_by, histogram
 
 
 def of_ingress(meter: Meter, store_took: Durations) -> Source:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.state import StreamState, stream_state
-from services.contracts.metrics import Metric, Source, counter, gauge, gauges_by, histogram
 from services.contracts.subjects import SETTLEMENTS
 from services.contracts.summary import Totals
 from services.ledger.adapters.summary_endpoint import Answering
+from services.metrics.metric import Metric, Source, counter, gauge, gauges_by, histogram
 
 STREAM_TIMEOUT_S = 1.0
 

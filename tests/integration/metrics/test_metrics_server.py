@@ -9,8 +9,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.contracts.metrics import Metric, counter
 from services.metrics import server
+from services.metrics.metric import Metric, counter
 from services.metrics.server import Metrics, served_metrics
 from services.settings.environment import SettingError
 from services.settings.tcp_address import TcpAddress

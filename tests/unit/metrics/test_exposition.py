@@ -7,8 +7,8 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.contracts.durations import BOUNDS_MS, Durations
-from services.contracts.metrics import Numbers, counter, counters_by, gauge, gauges_by, histogram, histograms_by
 from services.metrics.exposition import Exposition
+from services.metrics.metric import Numbers, counter, counters_by, gauge, gauges_by, histogram, histograms_by
 from tests.scraped import exposed
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5"
