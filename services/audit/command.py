@@ -14,7 +14,7 @@ from services.bus.connection import Bus, BusAwayError, NotAdmittedError
 from services.bus.follow import StreamWentBackError
 from services.contracts.away import AwayError
 from services.contracts.events import NotAnEventError
-from services.running import JsonLines
+from services.process import JsonLines
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError
 

@@ -14,7 +14,7 @@ from services.bus.pulls import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
 from services.bus.reach import Reach
 from services.bus.state import stream_state
 from services.bus.work_queue import Delivery, ack_numbers, delivery_of
-from services.telling import Trouble
+from services.log_throttle import Trouble
 
 BATCH = 500
 OPEN_AGAIN_AFTER_S = 0.5

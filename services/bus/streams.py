@@ -14,7 +14,7 @@ from services.bus.cluster import UnfitServerError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.consumer import SECOND_NS, drop_dispatcher, plain
 from services.contracts import subjects
-from services.telling import Trouble
+from services.log_throttle import Trouble
 
 SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
 ASSIGNMENTS_BYTES_MAX = 256 * 1024**2  # a million payments in hand or in doubt

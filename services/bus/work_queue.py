@@ -16,7 +16,7 @@ from services.bus.api import ApiError
 from services.bus.connection import Bus, BusAwayError
 from services.bus.message import Message
 from services.bus.pulls import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
-from services.telling import Trouble
+from services.log_throttle import Trouble
 
 PREPARE_AGAIN_AFTER_S = 0.5
 EXPIRY_CHECK_EVERY_S = 1.0

@@ -39,10 +39,10 @@ from services.dispatcher.flow.dispatching import Dispatching
 from services.dispatcher.settings import Settings, settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
+from services.process import connected, once_answered, run
 from services.records.assignments import AssignmentStream, read_up
 from services.records.doubt import StoreWentBackError, mark_doubtful
 from services.records.settlements import SettlementRecords
-from services.running import connected, once_answered, run
 from services.settings.instance import name_of_process
 
 STOP_MARGIN_S = 2.0

@@ -40,8 +40,8 @@ from services.ingress.payment_life import PaymentLife
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
+from services.process import connected, once_answered, run
 from services.records.operations import OperationLog
-from services.running import connected, once_answered, run
 
 log = logging.getLogger("tarifa.ingress")
 

@@ -22,7 +22,7 @@ from services.ledger.flow.snapshots import SnapshotRunner
 from services.ledger.settings import LedgerSettings, ledger_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
-from services.running import connected, run
+from services.process import connected, run
 
 
 async def story(stop: asyncio.Event) -> None:

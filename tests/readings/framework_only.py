@@ -2,7 +2,7 @@
 
 from services.ingress.__main__ import ingress
 from services.ingress.adapters import http_server
-from services.running import run
+from services.process import run
 
 
 def _none_is_plain(_: bytearray) -> None:

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from services import running
+from services import process as running
 from services.bus.connection import BusAwayError
-from services.running import once_answered
+from services.process import once_answered
 
 
 async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from services import telling
-from services.telling import Gathered, Trouble
+from services import log_throttle as telling
+from services.log_throttle import Gathered, Trouble
 from tests.nats_server import until
 
 log = logging.getLogger("tarifa.test")

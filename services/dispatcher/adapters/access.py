@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from services.access.file_version import version_of
 from services.access.processor_access import ProcessorAccess, processor_access
+from services.log_throttle import Trouble
 from services.settings.environment import SettingError
-from services.telling import Trouble
 
 LOOK_EVERY_S = 1.0
 

@@ -19,7 +19,7 @@ from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.processor_api import Health as HealthReply
 from services.dispatcher.adapters.processor_api import HealthUnread
 from services.dispatcher.core.condition import Health
-from services.telling import Trouble
+from services.log_throttle import Trouble
 
 POLL_EVERY_S = 5.1  # the endpoint's window is 5 s
 

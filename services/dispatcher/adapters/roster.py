@@ -26,9 +26,9 @@ from services.contracts.roster import (
     seeded,
 )
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.log_throttle import Trouble
 from services.records.assignments import AssignmentStream
 from services.records.processors import ProcessorBucket, entries_of
-from services.telling import Trouble
 
 TEND_EVERY_S = 2.0
 

@@ -16,6 +16,7 @@ from services.bus.connection import Bus, BusAwayError
 from services.bus.state import stream_state
 from services.contracts import subjects
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
+from services.log_throttle import Trouble
 from services.records.doubt import (
     LINES_TO,
     PAYMENTS_TO,
@@ -31,7 +32,6 @@ from services.records.doubt import (
     read_marks,
     read_passed,
 )
-from services.telling import Trouble
 
 READ_EVERY_S = 1.0
 

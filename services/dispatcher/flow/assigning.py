@@ -21,7 +21,7 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
 from services.dispatcher.flow.answers import Answer, Mine, NotMine, Settled
 from services.dispatcher.flow.ports import Assignments, Clock, Settlements
-from services.telling import Trouble
+from services.log_throttle import Trouble
 
 LINES_MAX = 200  # of one message: about 30 KB of the 64 that the server takes
 SENT_READ_WITHIN_S = 0.2

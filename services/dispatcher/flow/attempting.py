@@ -27,7 +27,7 @@ from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Processor
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.stories import Stories
-from services.telling import Gathered
+from services.log_throttle import Gathered
 
 AGAIN_AFTER_S = 1.0
 GIVE_BACK_WITHIN_S = 3.0  # where the log cannot be written now, what is in hand will be inherited instead

@@ -15,7 +15,7 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.flow.ports import Processor
 from services.dispatcher.flow.settling import Settling
-from services.telling import Gathered
+from services.log_throttle import Gathered
 
 AT_ONCE = 16
 AGAIN_AFTER_S = 5.0  # a processor did not answer

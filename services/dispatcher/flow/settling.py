@@ -15,7 +15,7 @@ from services.dispatcher.core.traced import trace_of
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Queue, Settlements
-from services.telling import Gathered
+from services.log_throttle import Gathered
 
 STORE_AGAIN_FIRST_MS = 50.0
 # The stamp that a processor recorded is what summaries go by, whatever it is. One that no attempt of ours can have had

@@ -24,7 +24,7 @@ from services.dispatcher.flow.clearing import Clearing, Store
 from services.dispatcher.flow.ports import Clock, Delivery, Queue
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.stories import Stories
-from services.telling import Gathered
+from services.log_throttle import Gathered
 
 AGAIN_AFTER_S = 1.0
 PAUSED_AGAIN_AFTER_S = 2.0  # long enough to look through others meanwhile, short enough for whoever resumes

@@ -8,7 +8,7 @@ from sanic.response import HTTPResponse
 
 from services.ingress.adapters import http_answers as say
 from services.ingress.core.places import Full, Places
-from services.telling import Gathered
+from services.log_throttle import Gathered
 
 FILES_BESIDE = 256  # other open files: NATS, listeners, metrics, logs
 

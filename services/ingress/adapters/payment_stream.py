@@ -19,10 +19,10 @@ from services.contracts.durations import Durations
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
+from services.log_throttle import Gathered
 from services.records.earlier import EarlierSettlements
 from services.records.payments import PaymentRecords
 from services.records.settlements import SettlementRecords
-from services.telling import Gathered
 
 TROUBLE_TIMEOUT_S = 1.5  # of all that readiness asks; what it stores has as long as a payment
 LOOK_WITHIN_S = 0.5

@@ -20,7 +20,7 @@ from services.ledger.core.columns import Picture
 from services.ledger.core.restoring import Restoring
 from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Reached, Source, UnusableError
 from services.ledger.core.snapshot_outcomes import Absent, Damaged, Loaded, NotSaved, Restored, Saved, Unusable
-from services.telling import Trouble
+from services.log_throttle import Trouble
 
 TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
 TOGETHER_STORED = 4  # fewer: encoding these is the longest time for which a snapshot keeps the loop

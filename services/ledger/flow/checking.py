@@ -13,7 +13,7 @@ from services.contracts.away import AwayError, StoreWentBackError
 from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.sums import Stretch, added, newest_first, number_of
 from services.ledger.flow.ports import Settlements, Stored
-from services.telling import Trouble
+from services.log_throttle import Trouble
 
 LOOK_EVERY_S = 1.0
 NOTICED_WITHIN_S = 0.1

@@ -18,9 +18,9 @@ from services.bus.connection import Bus, BusAwayError, BusDeafError, NotAdmitted
 from services.bus.follow import StreamWentBackError
 from services.bus.streams import StreamMismatchError, make_streams
 from services.contracts.away import StoreWentBackError
+from services.log_throttle import Trouble
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError
-from services.telling import Trouble
 
 ASK_AGAIN_AFTER_S = 0.5
 EXIT_SETTING = 2
