@@ -17,7 +17,6 @@ from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.http_listing import add_listing
 from services.ingress.adapters.http_server import HttpServer
-from services.ingress.adapters.hub import Hub
 from services.ingress.adapters.key_ring import KeyRing
 from services.ingress.adapters.ledger_client import LedgerClient
 from services.ingress.adapters.listed import ListedPayments, ListedSettlements
@@ -29,10 +28,8 @@ from services.ingress.adapters.payment_stream import JetStreamPayments
 from services.ingress.adapters.processors_client import ProcessorsClient
 from services.ingress.adapters.pulse import pulse_of
 from services.ingress.adapters.sign_in import add_sign_in
-from services.ingress.adapters.vital_signs import VitalSigns
 from services.ingress.core.guard import Guard
 from services.ingress.core.meter import Meter
-from services.ingress.core.vitals import Vitals
 from services.ingress.flow import Ingress
 from services.ingress.listing import Listing
 from services.ingress.operating import Operating
@@ -40,6 +37,9 @@ from services.ingress.payment_life import PaymentLife
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
+from services.overview.adapters.hub import Hub
+from services.overview.adapters.vital_signs import VitalSigns
+from services.overview.core.vitals import Vitals
 from services.process import connected, once_answered, run
 from services.records.operations import OperationLog
 

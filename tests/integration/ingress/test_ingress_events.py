@@ -14,7 +14,7 @@ from services.bus.connection import Bus
 from services.contracts import subjects
 from services.contracts.pulse import encode
 from services.contracts.summary import Totals
-from services.ingress.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX
+from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX
 from tests.integration.ingress.ingress_process import IngressProcess, new_id, payment
 from tests.nats_server import PATIENCE_S, NatsServer, until
 from tests.unit.ingress.pulses import dispatcher, ledger

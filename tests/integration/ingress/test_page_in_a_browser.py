@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from services.contracts.summary import Totals
-from services.ingress.core.vitals import Backlog
+from services.overview.core.vitals import Backlog
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.unit.ingress.pulses import TOTALS, Watched, dispatcher, ingress, ledger
 

@@ -9,7 +9,7 @@ from services.contracts.durations import Durations
 from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse, ProcessorSeen, Pulse
 from services.contracts.summary import Totals
-from services.ingress.core.vitals import Backlog, Vitals
+from services.overview.core.vitals import Backlog, Vitals
 
 BEGAN = datetime(2025, 7, 15, 12, tzinfo=UTC)
 AT = datetime(2025, 7, 15, 12, 30, 0, 123_456, tzinfo=UTC)

@@ -10,11 +10,11 @@ import orjson
 import pytest
 
 from services.contracts.pulse import Pulse
-from services.ingress.adapters import hub as hub_module
 from services.ingress.adapters.clock import SystemClock
-from services.ingress.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub, Page
 from services.ingress.core.places import Full
-from services.ingress.core.vitals import Backlog, Vitals
+from services.overview.adapters import hub as hub_module
+from services.overview.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub, Page
+from services.overview.core.vitals import Backlog, Vitals
 from tests.nats_server import until
 from tests.unit.ingress.pulses import PROCESSORS, ingress
 

@@ -3,7 +3,7 @@
 import pytest
 
 from services.contracts.pulse import IngressPulse
-from services.ingress.core.life import READINGS_MAX, SILENT_AFTER_S, Life, per_s
+from services.overview.core.life import READINGS_MAX, SILENT_AFTER_S, Life, per_s
 from tests.unit.ingress.pulses import ingress
 
 

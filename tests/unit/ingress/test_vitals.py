@@ -11,8 +11,8 @@ from services.contracts.processor import Processor
 from services.contracts.pulse import ProcessorSeen
 from services.contracts.roster import Pause
 from services.contracts.summary import Totals
-from services.ingress.core.lately import LATELY_S
-from services.ingress.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog, Server
+from services.overview.core.lately import LATELY_S
+from services.overview.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog, Server
 from tests.unit.ingress.pulses import AGAIN, BEGAN, TOTALS, Watched, dispatcher, ingress, ledger
 
 

@@ -17,7 +17,7 @@ from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, settled_at
 from services.contracts.roster import Pause
 from services.contracts.summary import Totals
-from services.ingress.core.life import Life, per_s
+from services.overview.core.life import Life, per_s
 
 _NOTHING = Totals(0, 0)
 

@@ -5,8 +5,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from services.ingress.core.lately import Happening
-from services.ingress.core.life import Life
+from services.overview.core.lately import Happening
+from services.overview.core.life import Life
 
 _MEANS = {
     "ingress": "it takes no payments that are known of",

@@ -14,10 +14,10 @@ from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse, Pulse, service_of, settled_at
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals  # noqa: TC001  # no second block of imports for one annotation
-from services.ingress.core.charged import charged, left_behind, rounded
-from services.ingress.core.lately import Lately
-from services.ingress.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
-from services.ingress.core.troubles import Charging, Seen, troubles
+from services.overview.core.charged import charged, left_behind, rounded
+from services.overview.core.lately import Lately
+from services.overview.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
+from services.overview.core.troubles import Charging, Seen, troubles
 
 FORGOTTEN_AFTER_S = 600.0  # an instance that is not heard of so long was not meant to come back
 INSTANCES_MAX = 64

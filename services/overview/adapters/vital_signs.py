@@ -12,7 +12,7 @@ from services.bus.message import Message
 from services.bus.state import waiting
 from services.contracts import subjects
 from services.contracts.pulse import NotAPulseError, Pulse, decode
-from services.ingress.core.vitals import Backlog, Server
+from services.overview.core.vitals import Backlog, Server
 
 ASK_TIMEOUT_S = 0.9  # less than the time from one question to the next
 

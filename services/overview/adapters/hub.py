@@ -14,7 +14,7 @@ import orjson
 
 from services.contracts.pulse import Pulse
 from services.ingress.core.places import Full, Places
-from services.ingress.core.vitals import Backlog, Vitals
+from services.overview.core.vitals import Backlog, Vitals
 
 PAGES_MAX = 64
 PAGES_PER_ADDRESS_MAX = 32  # half, so that others can always open one

@@ -1,0 +1,1 @@
+"""Where the vitals come from, and who is sent them."""
