@@ -5,8 +5,8 @@ import uuid
 from datetime import UTC, datetime
 
 from sandbox.stack import Stack
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
+from services.bus.jetstream.publish import Stored, store
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents

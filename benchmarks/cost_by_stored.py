@@ -23,7 +23,7 @@ from sandbox import api_key
 from sandbox.chaos.client import Client
 from sandbox.stack import Stack
 from sandbox.stack.ports import HOST
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 
 SETTLEMENTS = (1_000, 100_000, 1_000_000)
 ROUNDS = 2

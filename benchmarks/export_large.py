@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.ledger_under_test import PROCESSORS, nats_server
 from benchmarks.settled_payments import SettledPayments
-from services.bus.connection import Bus
-from services.bus.streams import ensure_streams
+from services.bus.jetstream.streams import ensure_streams
+from services.bus.wire.connection import Bus
 from services.settings.bus import bus_settings
 
 SETTLEMENTS = 1_000_000

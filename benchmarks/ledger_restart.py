@@ -22,8 +22,8 @@ from pathlib import Path
 
 from benchmarks.ledger_under_test import EVERY, PROCESSORS, LedgerUnderTest, nats_server
 from benchmarks.settled_payments import SettledPayments
-from services.bus.connection import Bus
-from services.bus.streams import ensure_streams
+from services.bus.jetstream.streams import ensure_streams
+from services.bus.wire.connection import Bus
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
 from services.ledger.core.snapshot_outcomes import Restored, Saved

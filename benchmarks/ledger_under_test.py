@@ -17,8 +17,8 @@ from benchmarks.settled_payments import SettledPayments
 from sandbox.stack.nats import binary, write_conf
 from sandbox.stack.options import Node
 from sandbox.stack.ports import free
-from services.bus.ask import NotAnsweredError, ask
-from services.bus.connection import Bus, BusAwayError
+from services.bus.micro.ask import NotAnsweredError, ask
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.stamp import stamp_from_micros
 from services.contracts.summary import SummaryAsked, decode_answered, encode

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
+from services.bus.jetstream import api
+from services.bus.jetstream.publish import Stored, store
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.contracts.money import Cents

@@ -20,10 +20,10 @@ import orjson
 
 from benchmarks.ledger_under_test import nats_server
 from benchmarks.settled_payments import SettledPayments
-from services.bus.connection import Bus
-from services.bus.state import stream_state
-from services.bus.streams import ensure_streams
-from services.bus.tail import through
+from services.bus.jetstream.read_pages import through
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import ensure_streams
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, decode_settlement
 from services.contracts.money import amount_of

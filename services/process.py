@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 import orjson
 import uvloop
 
-from services.bus.cluster import UnfitServerError
-from services.bus.connection import Bus, BusAwayError, BusDeafError, NotAdmittedError
-from services.bus.follow import StreamWentBackError
-from services.bus.streams import StreamMismatchError, make_streams
+from services.bus.jetstream.follow import StreamWentBackError
+from services.bus.jetstream.streams import StreamMismatchError, make_streams
+from services.bus.wire.cluster import UnfitServerError
+from services.bus.wire.connection import Bus, BusAwayError, BusDeafError, NotAdmittedError
 from services.contracts.away import StoreWentBackError
 from services.log_throttle import Trouble
 from services.settings.bus import BusSettings

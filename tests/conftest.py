@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.bus.connection import Bus
-from services.bus.streams import StreamLimits, ensure_streams
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.wire.connection import Bus
 from tests.nats_server import NatsServer
 
 # Roomy, so that only a test that wants a limit meets one.

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Self
 
 from sandbox.stack.ports import free
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
-from services.bus.publish import Stored, store
-from services.bus.streams import wanted
+from services.bus.jetstream import api
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.streams import wanted
+from services.bus.wire.connection import Bus
 from tests.conftest import LIMITS
 from tests.nats_server import NatsServer, until
 

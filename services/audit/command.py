@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from services.audit.arguments import say_error
-from services.bus.api import ApiError
-from services.bus.cluster import UnfitServerError
-from services.bus.connection import Bus, BusAwayError, NotAdmittedError
-from services.bus.follow import StreamWentBackError
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.follow import StreamWentBackError
+from services.bus.wire.cluster import UnfitServerError
+from services.bus.wire.connection import Bus, BusAwayError, NotAdmittedError
 from services.contracts.away import AwayError
 from services.contracts.events import NotAnEventError
 from services.process import JsonLines

@@ -20,7 +20,7 @@ from services.audit.adapters.progress import Bar, Lines, progress
 from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
 from services.audit.core.export_rows import CSV_HEADER, csv_row, json_row
-from services.bus.connection import BusAwayError
+from services.bus.wire.connection import BusAwayError
 from services.contracts.instant import instant_from_text
 from services.records.settled import SettledReader, SettledRow, Stretch
 from services.settings.bus import BusSettings, bus_settings

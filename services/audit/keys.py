@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from services.audit.adapters.recording import operation_log, os_user
 from services.audit.command import connected, run
-from services.bus.cluster import UnfitServerError
-from services.bus.connection import BusAwayError, NotAdmittedError
+from services.bus.wire.cluster import UnfitServerError
+from services.bus.wire.connection import BusAwayError, NotAdmittedError
 from services.contracts.operations import Kind, Operation
 from services.keys.program import EXIT_DONE, Ended, asked, carry_out
 from services.records.operations import NotRecordedError

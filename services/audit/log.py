@@ -12,9 +12,9 @@ import orjson
 from services.audit.command import connected, run
 from services.audit.core.operation_words import document, line
 from services.audit.settings import LogSettings, log_settings
-from services.bus.connection import Bus, BusAwayError
-from services.bus.follow import Follower
-from services.bus.work_queue import Delivery
+from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.work_queue import Delivery
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.operations import decode_operation
 

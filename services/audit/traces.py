@@ -16,9 +16,9 @@ from services.audit.command import EXIT_INCOMPLETE, connected, run
 from services.audit.core.spans import NotTakenError
 from services.audit.flow.exporting_traces import Exported, ExportingTraces, Receiver
 from services.audit.trace_settings import TraceSettings, trace_settings
-from services.bus.connection import Bus, BusAwayError
-from services.bus.state import stream_state
-from services.bus.stretch import read_stretch
+from services.bus.jetstream.read_range import read_stretch
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 
 EXIT_DONE = 0

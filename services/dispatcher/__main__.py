@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.consumer import ensure_dispatcher
-from services.bus.follow import StreamWentBackError
-from services.bus.pulse import send_pulses
-from services.bus.streams import ensure_streams
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.follow import StreamWentBackError
+from services.bus.jetstream.streams import ensure_streams
+from services.bus.micro.pulse import send_pulses
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.roster import Pause
 from services.dispatcher.adapters.access import follow_access

@@ -8,7 +8,7 @@ from typing import Any
 
 from sanic import Sanic
 
-from services.bus.pulse import send_pulses
+from services.bus.micro.pulse import send_pulses
 from services.contracts.permissions import INGRESS
 from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.connections import Connections

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from services.metrics.metric import Metric, Source, counter, gauge
 
 

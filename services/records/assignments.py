@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.delete import delete_message, purge_before
-from services.bus.follow import Follower
-from services.bus.publish import Stored, store
-from services.bus.work_queue import Delivery
+from services.bus.jetstream.delete import delete_message, purge_before
+from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.work_queue import Delivery
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.assignments import (
     Assignment,

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.state import stream_state
+from services.bus.jetstream import api
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import StoreWentBackError
 from services.contracts.stamp import text_of

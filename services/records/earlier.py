@@ -10,10 +10,10 @@ is sent the dispatcher asks the leader, and finds it settled.
 import asyncio
 import logging
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_as_of, last_for
-from services.bus.stored_message import StoredMessage  # noqa: TC001  # no second block of imports for one annotation
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.lookup import last_as_of, last_for
+from services.bus.jetstream.stored_message import StoredMessage  # noqa: TC001  # no second block of imports for one annotation
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused, PaymentSettled

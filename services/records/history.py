@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_from, last_for_each
-from services.bus.stored_message import StoredMessage
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.lookup import first_from, last_for_each
+from services.bus.jetstream.stored_message import StoredMessage
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import NotAnEventError, Settlement, decode_settlement

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from services.bus.connection import Bus
-from services.bus.publish import Away, Conflict, Duplicate, Full, NotAllowed, Stored, StoreResult, store
+from services.bus.jetstream.publish import Away, Conflict, Duplicate, Full, NotAllowed, Stored, StoreResult, store
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.away import AwayError
 from services.contracts.operations import Operation, Operator, Step, encode_operation, event_of

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_of_leader, last_of_leader
-from services.bus.stored_message import StoredMessage
+from services.bus.jetstream.lookup import first_of_leader, last_of_leader
+from services.bus.jetstream.stored_message import StoredMessage
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects, traceparent
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted

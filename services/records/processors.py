@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.follow import Follower
-from services.bus.lookup import last_for_each
-from services.bus.publish import Conflict, Stored, store
-from services.bus.work_queue import Delivery
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.lookup import last_for_each
+from services.bus.jetstream.publish import Conflict, Stored, store
+from services.bus.jetstream.work_queue import Delivery
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.roster import (

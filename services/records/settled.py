@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for
-from services.bus.state import stream_state
-from services.bus.stretch import Found, first_seq_since, read_stretch
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.read_range import Found, first_seq_since, read_stretch
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentSettled, decode_settlement

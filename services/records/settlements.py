@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for, last_for_each
-from services.bus.publish import Stored, store
-from services.bus.stored_message import StoredMessage
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.lookup import last_for, last_for_each
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.stored_message import StoredMessage
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import (

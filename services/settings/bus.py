@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.access.admittance import NOBODY, Admittance, admittance
-from services.bus.cluster import REPLICAS_POSSIBLE
-from services.bus.servers import servers_from_text
-from services.bus.streams import OPERATIONS_BYTES_MAX, StreamLimits
+from services.bus.jetstream.streams import OPERATIONS_BYTES_MAX, StreamLimits
+from services.bus.wire.cluster import REPLICAS_POSSIBLE
+from services.bus.wire.servers import servers_from_text
 from services.contracts.processor import Processor, processors_from_text
 from services.contracts.pulse import instance_from_text
 from services.settings.environment import text_as, whole

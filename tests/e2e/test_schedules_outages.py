@@ -11,8 +11,8 @@ import pytest
 from sandbox import nats_wire
 from sandbox.stack import Stack
 from sandbox.stack.ports import HOST
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
+from services.bus.jetstream.publish import Stored, store
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.assignments import TurnAssigned, decode_assignment
 from services.contracts.events import PaymentAccepted, encode

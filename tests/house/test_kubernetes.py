@@ -12,8 +12,8 @@ import yaml
 
 from sandbox.stack import limits, nats
 from services.access.secret_file import write_secret
-from services.bus.cluster import REPLICAS_POSSIBLE
-from services.bus.servers import servers_from_text
+from services.bus.wire.cluster import REPLICAS_POSSIBLE
+from services.bus.wire.servers import servers_from_text
 from tests.house.kubernetes import (
     FOLDER,
     OVERLAYS,

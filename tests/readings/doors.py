@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.stack import balancer
-from services.bus.api import call
-from services.bus.connection import Bus
+from services.bus.jetstream.api import call
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.stamp import EPOCH
 from services.keys.key import RATE_MOST, Key, encode, hash_of

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services import process as running
-from services.bus.connection import BusAwayError
+from services.bus.wire.connection import BusAwayError
 from services.process import once_answered
 
 

@@ -18,11 +18,11 @@ from services.audit.core.manifest import (
     file_of,
     marked,
 )
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.questions import NotAllowedError
-from services.bus.snapshot import restore_stream, save_stream
-from services.bus.state import stream_state
+from services.bus.jetstream import api
+from services.bus.jetstream.snapshot import restore_stream, save_stream
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus
+from services.bus.wire.questions import NotAllowedError
 from services.contracts import subjects
 from services.contracts.stamp import text_of
 

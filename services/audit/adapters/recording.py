@@ -4,7 +4,7 @@ import os
 import pwd
 
 from services.access.admittance import Admittance
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from services.contracts.permissions import ADMIN, OPERATOR
 from services.records.operations import OperationLog
 

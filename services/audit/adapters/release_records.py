@@ -3,8 +3,8 @@
 import asyncio
 
 from services.audit.core.releasing import Bound, Waiting
-from services.bus.connection import Bus, BusAwayError, NobodyAnswersError
-from services.bus.publish import Stored, store
+from services.bus.jetstream.publish import Stored, store
+from services.bus.wire.connection import Bus, BusAwayError, NobodyAnswersError
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
 from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled, encode

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.audit.adapters.progress import Bar, Lines
-from services.bus.connection import Bus
-from services.bus.state import stream_state
-from services.bus.stored_message import StoredMessage
-from services.bus.tail import through
+from services.bus.jetstream.read_pages import through
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.stored_message import StoredMessage
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import (
     NotAnEventError,

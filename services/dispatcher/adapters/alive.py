@@ -6,7 +6,7 @@ Politeness and no more: whoever is wrong about it only makes a payment inherited
 import logging
 from typing import Protocol
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from services.contracts import pulse as contract
 from services.contracts import subjects
 from services.contracts.pulse import DispatcherPulse, NotAPulseError

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lease import Lease
+from services.bus.jetstream.lease import Lease
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.processor_api import Health as HealthReply

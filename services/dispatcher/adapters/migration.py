@@ -8,12 +8,12 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for
-from services.bus.publish import Stored, store
-from services.bus.state import stream_state
-from services.bus.tail import tail
+from services.bus.jetstream import api
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.read_pages import tail
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.assignments import Line, TurnAssigned, encode_assignment
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted

@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_from
-from services.bus.message import Message
-from services.bus.stored_message import StoredMessage
+from services.bus.jetstream.lookup import first_from
+from services.bus.jetstream.stored_message import StoredMessage
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, TurnAssigned, decode_assignment, processor_of
 from services.contracts.events import NotAnEventError

@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_from
-from services.bus.state import consumer_state, stream_state
-from services.bus.work_queue import Delivery, WorkQueue
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.lookup import first_from
+from services.bus.jetstream.state import consumer_state, stream_state
+from services.bus.jetstream.work_queue import Delivery, WorkQueue
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import AwayError
 from services.contracts.stamp import micros_of

@@ -5,8 +5,8 @@ Who asks for a pause has recorded it in OPERATIONS before; the command that paus
 
 from collections.abc import Mapping
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.service import About, Answer, CannotAnswerError, schema_of
+from services.bus.micro.service import About, Answer, CannotAnswerError, schema_of
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import operating, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.operating import PauseAnswered, PauseAsked, ProcessorsTold, names_of, told

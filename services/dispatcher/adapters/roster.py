@@ -9,8 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
+from services.bus.jetstream.api import ApiError
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.assignments import processor_of
 from services.contracts.processor import Processor
 from services.contracts.roster import (

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, json, to_builtins
 
-from services.bus.connection import Bus
-from services.bus.service import About, Served, schema_of, serve
+from services.bus.micro.service import About, Served, schema_of, serve
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.roster import Pause
 from services.dispatcher.adapters.clock import SystemClock

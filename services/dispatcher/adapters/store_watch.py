@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Protocol
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.state import stream_state
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.log_throttle import Trouble

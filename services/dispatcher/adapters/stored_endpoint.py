@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from services.contracts import stored, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.stored import StoredAnswered

@@ -2,8 +2,8 @@
 
 import logging
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.gather import gather
+from services.bus.micro.gather import gather
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import Holding, HoldingAsked, HoldingsAnswered, HoldingsAsked

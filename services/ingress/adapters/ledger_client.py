@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from services.bus.ask import BusAwayError, NotAnsweredError, ask
-from services.bus.connection import Bus
+from services.bus.micro.ask import BusAwayError, NotAnsweredError, ask
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.summary import SummaryAsked, Totals, decode_answered, encode

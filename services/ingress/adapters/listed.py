@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
+from services.bus.jetstream.api import ApiError
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.ingress.core.answers import Standing
 from services.ingress.core.listing import Row, SettledStretch, Waiting

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from services.contracts.events import Settlement
 from services.records.history import history_of
 

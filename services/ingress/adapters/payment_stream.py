@@ -7,12 +7,12 @@ from datetime import datetime
 from time import perf_counter
 from typing import assert_never
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.publish import Away, Conflict, Duplicate, Full, store
-from services.bus.publish import Stored as BusStored
-from services.bus.state import stream_state
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.publish import Away, Conflict, Duplicate, Full, store
+from services.bus.jetstream.publish import Stored as BusStored
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects, traceparent
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.durations import Durations

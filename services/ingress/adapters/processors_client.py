@@ -1,7 +1,7 @@
 """The dispatchers, asked over the bus who charges, and to have one paused or resumed; any one of them answers."""
 
-from services.bus.ask import NotAnsweredError, ask
-from services.bus.connection import Bus, BusAwayError
+from services.bus.micro.ask import NotAnsweredError, ask
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import operating, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.operating import M, PauseAnswered, PauseAsked, ProcessorsTold, ProcessorTold

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import datetime
 
-from services.bus.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import pulse as contract
 from services.contracts import stored, subjects
 from services.contracts.events import NotAnEventError

@@ -7,9 +7,9 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.state import StreamState, stream_state
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.state import StreamState, stream_state
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.subjects import SETTLEMENTS
 from services.contracts.summary import Totals
 from services.ledger.adapters.summary_endpoint import Answering

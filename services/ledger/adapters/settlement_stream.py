@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from services.bus.connection import Bus
-from services.bus.follow import Follower
-from services.bus.work_queue import Delivery
+from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.work_queue import Delivery
+from services.bus.wire.connection import Bus
 from services.contracts.events import NotAnEventError, PaymentRefused, PaymentSettled, Settlement, decode_settlement
 from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
 from services.ledger.core.book import CENTS_MAX

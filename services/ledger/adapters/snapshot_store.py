@@ -9,10 +9,10 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_from, last_for
-from services.bus.publish import Stored, store
+from services.bus.jetstream import api
+from services.bus.jetstream.lookup import first_from, last_for
+from services.bus.jetstream.publish import Stored, store
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book

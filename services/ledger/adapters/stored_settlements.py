@@ -1,9 +1,9 @@
 """SETTLEMENTS as it is stored now: what the server says of it, and its messages read again."""
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_from
-from services.bus.stretch import read_stretch
+from services.bus.jetstream import api
+from services.bus.jetstream.lookup import first_from
+from services.bus.jetstream.read_range import read_stretch
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.away import AwayError
 from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
 from services.ledger.core.integrity import Extent

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import orjson
 
-from services.bus.connection import Bus
-from services.bus.service import About, Answer, CannotAnswerError, schema_of, serve
+from services.bus.micro.service import About, Answer, CannotAnswerError, schema_of, serve
+from services.bus.wire.connection import Bus
 from services.contracts import subjects, summary
 from services.contracts.durations import Durations, quantile_ms
 from services.contracts.events import NotAnEventError

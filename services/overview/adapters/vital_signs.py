@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
-from services.bus.state import waiting
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.state import waiting
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from services.contracts import subjects
 from services.contracts.pulse import NotAPulseError, Pulse, decode
 from services.overview.core.vitals import Backlog, Server

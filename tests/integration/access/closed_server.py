@@ -8,7 +8,7 @@ from services.access.admittance import Admittance
 from services.access.certificates import Certificates
 from services.access.key_folder import make_keys
 from services.access.users_conf import authorization
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from tests.nats_server import PATIENCE_S, NatsServer
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import pytest_asyncio
 
-from services.bus.consumer import ensure_dispatcher
-from services.bus.streams import ensure_streams
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.streams import ensure_streams
 from tests.conftest import LIMITS
 from tests.integration.access.closed_server import ClosedServer
 

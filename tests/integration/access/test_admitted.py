@@ -10,7 +10,7 @@ import pytest
 from services.access.admittance import Admittance
 from services.access.nkey import NKey
 from services.access.secret_file import write_secret
-from services.bus.connection import Bus, NotAdmittedError
+from services.bus.wire.connection import Bus, NotAdmittedError
 from services.contracts.permissions import USERS
 from tests.integration.access.closed_server import ClosedServer
 from tests.nats_server import PATIENCE_S, NatsServer, until

@@ -11,7 +11,7 @@ from services.access import certificates
 from services.access.admittance import Admittance, admittance
 from services.access.certificates import Certificates, make_certificates
 from services.access.key_folder import key_path
-from services.bus.connection import Bus, NotAdmittedError
+from services.bus.wire.connection import Bus, NotAdmittedError
 from services.settings.environment import SettingError
 from tests.integration.access.closed_server import ClosedServer
 from tests.nats_server import PATIENCE_S, NatsServer, until
@@ -67,8 +67,8 @@ async def test_a_frozen_server_is_left_over_tls_too(
     server: ClosedServer, files: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written to it is not waited for, neither by a reconnect nor by the end."""
-    monkeypatch.setattr("services.bus.connection.PING_INTERVAL_S", 0.3)
-    monkeypatch.setattr("services.bus.connection.DRAIN_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("services.bus.wire.connection.PING_INTERVAL_S", 0.3)
+    monkeypatch.setattr("services.bus.wire.connection.DRAIN_TIMEOUT_S", 0.5)
     bus = await Bus.connect(server.server.url, "test", admittance=known(tmp_path, files.ca))
     server.server.freeze()
     for _ in range(200):

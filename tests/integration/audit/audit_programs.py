@@ -16,9 +16,9 @@ from uuid import uuid4
 
 import httpx
 
-from services.bus.connection import Bus
-from services.bus.lookup import last_for
-from services.bus.publish import Stored, store
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import Stored, store
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.assignments import Line, TurnAssigned, encode_assignment
 from services.contracts.events import (

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from services.bus.connection import Bus
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.core.traffic import Traffic
 from services.records.assignments import AssignmentStream, read_up

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.bus import api
-from services.bus.state import stream_state
+from services.bus.jetstream import api
+from services.bus.jetstream.state import stream_state
 from services.contracts import subjects
 from tests.integration.audit.audit_programs import AT, AtTerminal, Ended, House, stored
 from tests.nats_server import PATIENCE_S, until

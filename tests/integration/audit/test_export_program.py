@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.bus import api
-from services.bus.publish import Stored, store
+from services.bus.jetstream import api
+from services.bus.jetstream.publish import Stored, store
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.money import Cents

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.access.secret_file import read_secret, write_secret
-from services.bus.publish import Stored, store
-from services.bus.streams import ensure_streams
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.streams import ensure_streams
 from services.contracts import subjects
 from services.keys.key_file import read_keys
 from tests.conftest import LIMITS

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from services.bus import api
-from services.bus.publish import Stored, store
-from services.bus.state import stream_state
-from services.bus.streams import ensure_streams
+from services.bus.jetstream import api
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import ensure_streams
 from services.contracts import subjects
 from services.contracts.processor import Processor
 from services.contracts.roster import ProcessorEntry, seeded

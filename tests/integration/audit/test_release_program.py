@@ -2,7 +2,7 @@
 
 from services.audit.adapters.release_records import UNASSIGNED, ReleaseRecords
 from services.audit.core.releasing import Bound
-from services.bus.lookup import last_for
+from services.bus.jetstream.lookup import last_for
 from services.contracts import subjects
 from services.contracts.assignments import Line
 from services.contracts.events import PaymentReleased

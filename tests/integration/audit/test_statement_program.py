@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.bus import api
+from services.bus.jetstream import api
 from services.contracts import subjects
 from services.contracts.money import amount_of
 from services.contracts.stamp import text_of

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.bus import connection
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire import connection
+from services.bus.wire.connection import Bus
 from tests.integration.bus.queue_worker import ACK_WAIT_S, StartWorker, Worker
 from tests.nats_server import NatsServer, until
 

@@ -1,7 +1,7 @@
 """A responder on a subject, to see what a connection sends and receives."""
 
-from services.bus.connection import Bus
-from services.bus.message import Message
+from services.bus.wire.connection import Bus
+from services.bus.wire.message import Message
 from tests.nats_server import PATIENCE_S
 
 

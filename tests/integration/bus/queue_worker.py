@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from itertools import count
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.consumer import ensure_dispatcher
-from services.bus.message import Message
-from services.bus.publish import Duplicate, Stored, store
-from services.bus.state import consumer_state, stream_state
-from services.bus.work_queue import Delivery, WorkQueue
+from services.bus.jetstream import api
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.publish import Duplicate, Stored, store
+from services.bus.jetstream.state import consumer_state, stream_state
+from services.bus.jetstream.work_queue import Delivery, WorkQueue
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from tests.nats_server import until
 
 ACK_WAIT_S = 600  # in most tests nothing shall come again only because the machine is slow

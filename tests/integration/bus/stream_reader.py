@@ -2,11 +2,11 @@
 
 import asyncio
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.follow import Follower
-from services.bus.publish import Stored, store
-from services.bus.work_queue import Delivery
+from services.bus.jetstream import api
+from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.work_queue import Delivery
+from services.bus.wire.connection import Bus
 from tests.nats_server import PATIENCE_S, until
 
 SETTLED = "settlements.settled.>"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.stack.ports import free
-from services.bus.cluster import UnfitServerError
-from services.bus.connection import Bus
+from services.bus.wire.cluster import UnfitServerError
+from services.bus.wire.connection import Bus
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
 SERVICES = ("ingress", "dispatcher", "ledger")

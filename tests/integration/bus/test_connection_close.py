@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import uvloop
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import Connect
 from tests.integration.bus.echo import echo_on
 from tests.nats_server import PATIENCE_S, NatsServer, until

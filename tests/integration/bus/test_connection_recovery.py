@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from services.bus.connection import Bus, BusAwayError, BusDeafError
+from services.bus.wire.connection import Bus, BusAwayError, BusDeafError
 from tests.integration.bus.conftest import Connect, StartTask
 from tests.integration.bus.echo import echo_on
 from tests.nats_server import PATIENCE_S, NatsServer, until
@@ -28,7 +28,7 @@ async def test_connect_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) 
 
 async def test_connect_waits_for_a_frozen_server(nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that accepts connections and sends nothing is waited for like one that is not there."""
-    monkeypatch.setattr("services.bus.connection.CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("services.bus.wire.connection.CONNECT_TIMEOUT_S", 0.2)
     nats_server.freeze()
     connecting = asyncio.create_task(Bus.connect(nats_server.url, "early"))
     done, _ = await asyncio.wait([connecting], timeout=1)
@@ -66,7 +66,7 @@ def test_a_frozen_server_that_has_taken_nothing_for_long_is_left_for_the_next_co
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client does not wait until what it wrote has left, which would be for as long as the server stands still."""
-    monkeypatch.setattr("services.bus.connection.PING_INTERVAL_S", 0.2)
+    monkeypatch.setattr("services.bus.wire.connection.PING_INTERVAL_S", 0.2)
 
     async def story() -> None:
         bus = await Bus.connect(nats_server.url, "test")
@@ -152,7 +152,9 @@ async def test_a_round_trip_that_fails_does_not_stop_the_client_from_receiving(
 @pytest.mark.usefixtures("short_timeouts")
 async def test_watch_detects_a_client_that_receives_nothing(monkeypatch: pytest.MonkeyPatch, connect: Connect) -> None:
     """Such a client reports itself connected for ever; watch does not rely on that."""
-    monkeypatch.setattr("services.bus.connection.PING_INTERVAL_S", 1000)  # the pings must not end the connection first
+    monkeypatch.setattr(
+        "services.bus.wire.connection.PING_INTERVAL_S", 1000
+    )  # the pings must not end the connection first
     bus = await connect()
     watching = asyncio.create_task(bus.watch())
     done, _ = await asyncio.wait([watching], timeout=0.5)

@@ -6,8 +6,8 @@ import time
 import pytest
 import uvloop
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from tests.integration.bus.conftest import Connect
 from tests.integration.bus.echo import echo_on
 from tests.nats_server import PATIENCE_S, NatsServer, until

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.delete import delete_message
-from services.bus.lookup import first_from
-from services.bus.publish import store
-from services.bus.state import stream_state
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.delete import delete_message
+from services.bus.jetstream.lookup import first_from
+from services.bus.jetstream.publish import store
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
 
 
 async def stored(bus: Bus, count: int) -> None:

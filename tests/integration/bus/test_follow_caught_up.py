@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from services.bus import api, follow
-from services.bus.connection import Bus
-from services.bus.pulls import Pulls
-from services.bus.streams import StreamLimits, ensure_streams
+from services.bus.jetstream import api, follow
+from services.bus.jetstream.pull_requests import Pulls
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import Connect, StartTask
 from tests.integration.bus.stream_reader import SETTLED, Reader, consumers, settle
 from tests.nats_server import NatsServer, until

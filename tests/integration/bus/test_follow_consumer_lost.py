@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from services.bus import api, follow
-from services.bus.connection import Bus
-from services.bus.pulls import PULL_EXPIRES_S, Pulls
-from services.bus.streams import StreamLimits
+from services.bus.jetstream import api, follow
+from services.bus.jetstream.pull_requests import PULL_EXPIRES_S, Pulls
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import StartTask
 from tests.integration.bus.stream_reader import Reader, consumers, more_than, settle
 from tests.nats_server import until

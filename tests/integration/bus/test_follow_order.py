@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 from nats.aio.subscription import Subscription
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.follow import Follower, StreamWentBackError
-from services.bus.message import Message
-from services.bus.state import stream_state
-from services.bus.streams import StreamLimits, ensure_streams
-from services.bus.work_queue import Delivery
+from services.bus.jetstream import api
+from services.bus.jetstream.follow import Follower, StreamWentBackError
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.jetstream.work_queue import Delivery
+from services.bus.wire.connection import Bus
+from services.bus.wire.message import Message
 from tests.integration.bus.conftest import Connect, StartTask
 from tests.integration.bus.stream_reader import ALL, SETTLED, Reader, settle
 from tests.nats_server import PATIENCE_S, NatsServer, until

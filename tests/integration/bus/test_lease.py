@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lease import Lease
-from services.bus.lookup import last_for
-from services.bus.streams import StreamLimits, ensure_streams
+from services.bus.jetstream.lease import Lease
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.wire.connection import Bus, BusAwayError
 from tests.conftest import LIMITS
 from tests.integration.bus.conftest import Connect
 from tests.nats_server import NatsServer, until

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.bus import api, lookup
-from services.bus.connection import Bus, BusAwayError
-from services.bus.consumer import ensure_dispatcher
-from services.bus.lookup import first_from, last_for, last_for_each
-from services.bus.message import Message
-from services.bus.publish import store
-from services.bus.state import consumer_state, stream_state
-from services.bus.stored_message import time_from_text
-from services.bus.streams import StreamLimits
+from services.bus.jetstream import api, lookup
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.lookup import first_from, last_for, last_for_each
+from services.bus.jetstream.publish import store
+from services.bus.jetstream.state import consumer_state, stream_state
+from services.bus.jetstream.stored_message import time_from_text
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
 

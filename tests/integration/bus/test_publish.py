@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from services.bus import api, stuck
-from services.bus.connection import Bus
-from services.bus.publish import Away, Conflict, Duplicate, Full, Stored, store
-from services.bus.state import stream_state
-from services.bus.streams import StreamLimits, ensure_streams
+from services.bus.jetstream import api
+from services.bus.jetstream.publish import Away, Conflict, Duplicate, Full, Stored, store
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.wire import stuck
+from services.bus.wire.connection import Bus
 from tests.nats_server import NatsServer, until
 
 SUBJECT = "payments.accepted.p1"

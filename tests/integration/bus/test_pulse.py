@@ -4,11 +4,11 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
-from services.bus.pulse import send_pulses
-from services.bus.state import waiting
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.state import waiting
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.micro.pulse import send_pulses
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.pulse import LedgerPulse, decode
 from tests.nats_server import NatsServer, until

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
-from services.bus.message import Message
-from services.bus.work_queue import Delivery, ack_numbers, delivery_of
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.work_queue import Delivery, ack_numbers, delivery_of
+from services.bus.wire.connection import Bus
+from services.bus.wire.message import Message
 from tests.integration.bus.conftest import StartTask
 from tests.integration.bus.queue_worker import ACK_WAIT_S, Worker, accept, message, until_backlog
 from tests.nats_server import NatsServer, until

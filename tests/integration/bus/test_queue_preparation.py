@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from services.bus import api, work_queue
-from services.bus.connection import Bus, BusAwayError
-from services.bus.work_queue import Delivery, WorkQueue
+from services.bus.jetstream import api, work_queue
+from services.bus.jetstream.work_queue import Delivery, WorkQueue
+from services.bus.wire.connection import Bus, BusAwayError
 from tests.integration.bus.conftest import StartTask
 from tests.integration.bus.queue_worker import StartWorker, Worker, accept, nothing
 from tests.nats_server import PATIENCE_S, NatsServer, until

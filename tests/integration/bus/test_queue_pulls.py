@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from services.bus import api, pulls
-from services.bus.connection import Bus
-from services.bus.state import consumer_state
-from services.bus.streams import StreamLimits
+from services.bus.jetstream import api
+from services.bus.jetstream import pull_requests as pulls
+from services.bus.jetstream.state import consumer_state
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import Connect, StartTask
 from tests.integration.bus.queue_worker import Worker, accept, message
 from tests.nats_server import PATIENCE_S, until

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
-from services.bus import api, pulls, work_queue
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
+from services.bus.jetstream import api, work_queue
+from services.bus.jetstream import pull_requests as pulls
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import Connect, StartTask
 from tests.integration.bus.queue_worker import StartWorker, Worker, accept, until_backlog
 from tests.nats_server import PATIENCE_S, NatsServer, until

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
-from services.bus.work_queue import Delivery, WorkQueue
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.work_queue import Delivery, WorkQueue
+from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import Connect, StartTask
 from tests.integration.bus.queue_worker import StartWorker, Worker, accept, nothing, until_backlog
 from tests.nats_server import PATIENCE_S, until

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from services.bus.ask import BusAwayError, NotAnsweredError, ask
-from services.bus.connection import Bus
-from services.bus.service import CannotAnswerError, serve
+from services.bus.micro.ask import BusAwayError, NotAnsweredError, ask
+from services.bus.micro.service import CannotAnswerError, serve
+from services.bus.wire.connection import Bus
 from services.version import VERSION
 from tests.integration.bus.conftest import Connect
 from tests.nats_server import PATIENCE_S, NatsServer, until

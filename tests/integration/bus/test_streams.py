@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
-from services.bus.publish import Full, Stored, store
-from services.bus.state import consumer_state, stream_state
-from services.bus.streams import StreamLimits, StreamMismatchError, ensure_streams, wanted
+from services.bus.jetstream import api
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.publish import Full, Stored, store
+from services.bus.jetstream.state import consumer_state, stream_state
+from services.bus.jetstream.streams import StreamLimits, StreamMismatchError, ensure_streams, wanted
+from services.bus.wire.connection import Bus
 from tests.conftest import LIMITS
 from tests.integration.bus.conftest import Connect
 from tests.nats_server import NatsServer, until

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.bus import api, stuck
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
-from services.bus.follow import Follower
-from services.bus.lookup import last_for
-from services.bus.publish import Away, Duplicate, Stored, store
-from services.bus.work_queue import Delivery, WorkQueue
+from services.bus.jetstream import api
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import Away, Duplicate, Stored, store
+from services.bus.jetstream.work_queue import Delivery, WorkQueue
+from services.bus.wire import stuck
+from services.bus.wire.connection import Bus
 from services.contracts.events import PaymentSettled
 from services.records.earlier import EarlierSettlements
 from services.records.settlements import SettlementRecords

@@ -11,9 +11,9 @@ import pytest
 from sandbox.stack.ports import free
 from services.access.admittance import NOBODY, Admittance, admittance
 from services.access.secret_file import write_secret
-from services.bus import api
-from services.bus.connection import Bus, NotAdmittedError
-from services.bus.streams import ensure_streams
+from services.bus.jetstream import api
+from services.bus.jetstream.streams import ensure_streams
+from services.bus.wire.connection import Bus, NotAdmittedError
 from tests.house.kubernetes import files, secrets
 from tests.nats_cluster import THREE, NatsCluster, all_current
 from tests.nats_server import PATIENCE_S, NatsServer, until

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from services.bus import api, streams
-from services.bus.cluster import UnfitServerError
-from services.bus.connection import Bus
-from services.bus.consumer import ensure_dispatcher
-from services.bus.lookup import last_as_of, last_for, last_for_each
-from services.bus.publish import Duplicate, Stored, store
-from services.bus.stored_message import StoredMessage
-from services.bus.streams import StreamMismatchError, ensure_streams, make_streams, wanted
+from services.bus.jetstream import api, streams
+from services.bus.jetstream.consumer import ensure_dispatcher
+from services.bus.jetstream.lookup import last_as_of, last_for, last_for_each
+from services.bus.jetstream.publish import Duplicate, Stored, store
+from services.bus.jetstream.stored_message import StoredMessage
+from services.bus.jetstream.streams import StreamMismatchError, ensure_streams, make_streams, wanted
+from services.bus.wire.cluster import UnfitServerError
+from services.bus.wire.connection import Bus
 from tests.conftest import LIMITS
 from tests.nats_cluster import THREE, NatsCluster, all_current, made, new_id, settle
 from tests.nats_server import until

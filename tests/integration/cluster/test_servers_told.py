@@ -1,6 +1,6 @@
 """What Prometheus is told of three servers, by the word of the one that leads SETTLEMENTS."""
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from services.ledger.adapters.metrics import of_settlements
 from tests.nats_cluster import NatsCluster, leader_of
 from tests.nats_server import until

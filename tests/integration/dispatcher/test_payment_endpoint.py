@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_from
-from services.bus.publish import Stored, store
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.lookup import first_from
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
 from services.contracts.assignments import Assignment, AssignmentReleased, Kind, Line, TurnAssigned, encode_assignment
 from services.contracts.holding import AssignmentMade, AttemptMade, Holding, HoldingAsked, HoldingsAsked

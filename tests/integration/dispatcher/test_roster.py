@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from services.bus.connection import Bus
-from services.bus.state import stream_state
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
 from services.contracts.assignments import Line, TurnAssigned
 from services.contracts.processor import Processor
 from services.contracts.roster import Place, moved

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.state import StreamState, stream_state
-from services.bus.streams import StreamLimits
+from services.bus.jetstream.state import StreamState, stream_state
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
 from services.dispatcher.__main__ import _mark
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.clock import SystemClock

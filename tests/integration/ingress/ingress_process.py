@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from sandbox.stack.ports import free
-from services.bus.connection import Bus
-from services.bus.service import serve
+from services.bus.micro.service import serve
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.summary import SummaryAnswered, SummaryAsked, Totals, decode_asked, encode
 from tests.nats_server import PATIENCE_S

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import orjson
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.pulse import encode
 from services.contracts.summary import Totals

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 from services.access.secret_file import write_secret
-from services.bus.connection import Bus
-from services.bus.message import Message
-from services.bus.state import stream_state
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus
+from services.bus.wire.message import Message
 from services.contracts import subjects
 from services.contracts.pulse import IngressPulse, decode
 from services.keys.key import Key, Scope, hash_of

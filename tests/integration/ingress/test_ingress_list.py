@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.lookup import last_for
-from services.bus.message import Message
-from services.bus.publish import Stored, store
-from services.bus.state import stream_state
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus
+from services.bus.wire.message import Message
 from services.contracts import holding, subjects
 from services.contracts.events import PaymentReleased, PaymentSettled, SettlementsCleared, encode
 from services.contracts.holding import AssignmentMade, AttemptMade, Holding, HoldingsAnswered

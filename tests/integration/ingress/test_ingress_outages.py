@@ -12,10 +12,10 @@ from time import monotonic
 import httpx
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
-from services.bus.state import stream_state
-from services.bus.streams import ensure_streams
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import ensure_streams
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.contracts.money import Cents

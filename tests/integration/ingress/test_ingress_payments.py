@@ -10,12 +10,12 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.lookup import last_for
-from services.bus.message import Message
-from services.bus.publish import Stored, store
-from services.bus.state import stream_state
+from services.bus.jetstream import api
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus
+from services.bus.wire.message import Message
 from services.contracts import holding, subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, Trace, decode_accepted, encode
 from services.contracts.holding import Holding

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.lookup import last_for
+from services.bus.jetstream.lookup import last_for
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from tests.integration.ingress.ingress_process import IngressProcess, free_port, new_id, payment
 from tests.nats_server import PATIENCE_S, NatsServer, until

@@ -11,11 +11,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.bus.connection import Bus
-from services.bus.follow import Follower
-from services.bus.service import Served, serve
-from services.bus.streams import StreamLimits
-from services.bus.work_queue import Delivery
+from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.jetstream.work_queue import Delivery
+from services.bus.micro.service import Served, serve
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.operations import OperationRecorded, decode_operation
 from services.contracts.processor import Processor

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.lookup import last_for
-from services.bus.service import CannotAnswerError
+from services.bus.jetstream.lookup import last_for
+from services.bus.micro.service import CannotAnswerError
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.summary import Totals
 from tests.integration.ingress.ingress_process import LedgerStandIn

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.bus.ask import BusAwayError, NotAnsweredError, ask
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
+from services.bus.jetstream.publish import Stored, store
+from services.bus.micro.ask import BusAwayError, NotAnsweredError, ask
+from services.bus.wire.connection import Bus
 from services.contracts import subjects, summary
 from services.contracts.events import PaymentRefused, PaymentSettled, Settlement, SettlementsCleared, encode
 from services.contracts.money import Cents

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.bus.connection import Bus
-from services.bus.pulse import send_pulses
+from services.bus.micro.pulse import send_pulses
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.pulse import DispatcherPulse
 from services.contracts.stamp import micros_of

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.bus.ask import BusAwayError, NotAnsweredError
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
-from services.bus.streams import StreamLimits, ensure_streams
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.micro.ask import BusAwayError, NotAnsweredError
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, SettlementsCleared
 from services.contracts.money import Cents

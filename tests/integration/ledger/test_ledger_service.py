@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.streams import StreamLimits
+from services.bus.jetstream import api
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
 from services.contracts.pulse import LedgerPulse, decode
 from tests.integration.ledger.ledger_process import LedgerProcess, publish, settled, state, totals
 from tests.nats_server import PATIENCE_S, NatsServer, until

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.publish import Stored, store
-from services.bus.state import stream_state
-from services.bus.streams import StreamLimits, ensure_streams
+from services.bus.jetstream import api
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, Settlement, SettlementsCleared
 from services.contracts.money import Cents

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from services.bus import api
-from services.bus.ask import NotAnsweredError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.streams import ensure_streams
+from services.bus.jetstream import api
+from services.bus.jetstream.streams import ensure_streams
+from services.bus.micro.ask import NotAnsweredError
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from tests.conftest import LIMITS
 from tests.integration.ledger.damage import blocks, flip_in_length, flip_in_payload, truncate

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.publish import Stored, store
-from services.bus.state import stream_state
-from services.bus.streams import StreamLimits, ensure_streams
+from services.bus.jetstream import api
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.streams import StreamLimits, ensure_streams
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.ledger.adapters.snapshot_store import SnapshotStore

@@ -9,7 +9,7 @@ import pytest
 from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
 from services.audit.core.releasing import Bound, Sight, Waiting, refusal, risk
 from services.audit.flow.releasing import CONFLICT, Releasing
-from services.bus.connection import BusAwayError
+from services.bus.wire.connection import BusAwayError
 from services.contracts import subjects
 from services.contracts.away import AwayError
 from services.contracts.events import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 
 
 class FailingClient:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.bus.cluster import UnfitServerError, refuse_unfit
+from services.bus.wire.cluster import UnfitServerError, refuse_unfit
 
 ALONE = {"server_name": "first", "version": "2.12.0"}
 LEADS = "NATS_URL leads to first"

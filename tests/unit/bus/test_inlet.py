@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.bus.inlet import Inlet
-from services.bus.message import Message
+from services.bus.wire.message import Message
+from services.bus.wire.message_reader import Inlet
 
 ROUTED, OTHER = 1, 2
 HEAD = b"NATS/1.0 404 No Messages\r\nName: a\r\n\r\n"

@@ -1,6 +1,6 @@
 """What the leader of a stream tells of the other servers that have it."""
 
-from services.bus.state import SILENT_AFTER_S, Peer, peers_of
+from services.bus.jetstream.state import SILENT_AFTER_S, Peer, peers_of
 
 
 def test_a_replica_that_its_leader_never_heard_of_is_not_taken_for_one_heard_of_just_now() -> None:

@@ -1,6 +1,6 @@
 """When a server of a cluster that stores nothing is left for another one."""
 
-from services.bus.stuck import STUCK_AFTER_S, Stuck
+from services.bus.wire.stuck import STUCK_AFTER_S, Stuck
 
 NOW_S = 100.0
 

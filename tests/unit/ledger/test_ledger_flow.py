@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.bus.service import CannotAnswerError
+from services.bus.micro.service import CannotAnswerError
 from services.contracts import summary
 from services.contracts.events import PaymentRefused, PaymentSettled, SettlementsCleared
 from services.contracts.money import Cents

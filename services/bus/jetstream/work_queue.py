@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from nats.aio.subscription import Subscription
 
-from services.bus.api import ApiError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
-from services.bus.pulls import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from services.log_throttle import Trouble
 
 PREPARE_AGAIN_AFTER_S = 0.5

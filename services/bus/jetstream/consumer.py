@@ -3,8 +3,8 @@
 import logging
 from typing import Any
 
-from services.bus import api
-from services.bus.connection import Bus
+from services.bus.jetstream import api
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 
 SECOND_NS = 1_000_000_000

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from services.bus import api
-from services.bus.cluster import UnfitServerError
-from services.bus.connection import Bus, BusAwayError
-from services.bus.consumer import SECOND_NS, drop_dispatcher, plain
+from services.bus.jetstream import api
+from services.bus.jetstream.consumer import SECOND_NS, drop_dispatcher, plain
+from services.bus.wire.cluster import UnfitServerError
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.log_throttle import Trouble
 

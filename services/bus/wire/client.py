@@ -16,8 +16,8 @@ from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 
 from services.access.admittance import Admittance
-from services.bus.inlet import Inlet, Receiver
-from services.bus.refusals import InTheClearError
+from services.bus.wire.message_reader import Inlet, Receiver
+from services.bus.wire.refusals import InTheClearError
 from services.names import addresses
 
 DEFAULT_PORT = 4222

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.bus import api
-from services.bus.connection import Bus
-from services.bus.stored_message import time_from_text
+from services.bus.jetstream import api
+from services.bus.jetstream.stored_message import time_from_text
+from services.bus.wire.connection import Bus
 
 SILENT_AFTER_S = 3.5  # a leader hears of each replica once a second; on a busy machine one or two are late
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
-from services.bus.stored_message import StoredMessage, of_direct_get, of_leader
+from services.bus.jetstream import api
+from services.bus.jetstream.stored_message import StoredMessage, of_direct_get, of_leader
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 
 LOOKUP_TIMEOUT_S = 2.0
 _NOT_FOUND = "404"

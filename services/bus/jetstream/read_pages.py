@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import orjson
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import first_from, last_for
-from services.bus.message import Message
-from services.bus.state import stream_state
-from services.bus.stored_message import StoredMessage, of_direct_get
+from services.bus.jetstream.lookup import first_from, last_for
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.stored_message import StoredMessage, of_direct_get
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 
 BATCH_MAX = 512  # of one request
 SERVERS_MAX = 1_024  # the server sends no more

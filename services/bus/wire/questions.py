@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from services.bus.message import Message
+from services.bus.wire.message import Message
 
 _NOBODY = "503"
 

@@ -1,6 +1,6 @@
 """Asking a micro service: an answer, its error, or nothing in time."""
 
-from services.bus.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusAwayError
 
 
 class NotAnsweredError(Exception):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import orjson
 
-from services.bus.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.stamp import text_of
 
 STRETCH_TIMEOUT_S = 5.0

@@ -4,9 +4,9 @@ Not a lock: a holder that was frozen learns at its next ``hold`` that it holds n
 health poller), never for money.
 """
 
-from services.bus.connection import Bus
-from services.bus.lookup import last_for
-from services.bus.publish import Conflict, Stored, store
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import Conflict, Stored, store
+from services.bus.wire.connection import Bus
 
 
 class Lease:

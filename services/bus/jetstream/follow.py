@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from nats.aio.subscription import Subscription
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
-from services.bus.pulls import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
-from services.bus.reach import Reach
-from services.bus.state import stream_state
-from services.bus.work_queue import Delivery, ack_numbers, delivery_of
+from services.bus.jetstream import api
+from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
+from services.bus.jetstream.reach import Reach
+from services.bus.jetstream.state import stream_state
+from services.bus.jetstream.work_queue import Delivery, ack_numbers, delivery_of
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 from services.log_throttle import Trouble
 
 BATCH = 500

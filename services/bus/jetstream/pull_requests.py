@@ -8,8 +8,8 @@ import logging
 
 import orjson
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 
 PULL_EXPIRES_S = 20.0
 # In a cluster a consumer dies with its node while the connection stays. With the two looks that it takes to believe it,

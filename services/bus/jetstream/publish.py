@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
-from services.bus.questions import NotAllowedError
+from services.bus.jetstream import api
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
+from services.bus.wire.questions import NotAllowedError
 
 STORE_TIMEOUT_S = 2.0
 IN_PROCESS_AGAIN_AFTER_S = 0.02  # a replicated message takes about 1 ms, where there is a leader

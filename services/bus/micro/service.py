@@ -16,7 +16,7 @@ from nats.micro import add_service
 from nats.micro.request import Request, ServiceError
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 from services.settings.instance import name_of_process
 from services.version import VERSION
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from services.bus import api
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
+from services.bus.jetstream import api
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 
 CHUNK_BYTES = 32 * 1024  # below the server's max_payload, since the chunks go back the same way
 SILENCE_MAX_S = 30.0

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.bus.connection import BusAwayError
-from services.bus.message import Message, headers_in
+from services.bus.wire.connection import BusAwayError
+from services.bus.wire.message import Message, headers_in
 
 
 @dataclass(frozen=True, slots=True)

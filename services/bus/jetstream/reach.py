@@ -7,8 +7,8 @@ nothing of it: heartbeats come, and messages do not.
 import asyncio
 import logging
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.lookup import last_for
+from services.bus.jetstream.lookup import last_for
+from services.bus.wire.connection import Bus, BusAwayError
 
 ASK_EVERY_S = 0.5
 ASK_TIMEOUT_S = 0.5

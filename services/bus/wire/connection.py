@@ -14,13 +14,13 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from services.access.admittance import NOBODY, Admittance
-from services.bus.client import RoutedClient
-from services.bus.cluster import UnfitServerError, refuse_unfit
-from services.bus.inlet import Receiver
-from services.bus.message import Message
-from services.bus.questions import BusAwayError, NobodyAnswersError, Questions
-from services.bus.refusals import NotAdmittedError, forbidden_subject, refusal
-from services.bus.stuck import Stuck
+from services.bus.wire.client import RoutedClient
+from services.bus.wire.cluster import UnfitServerError, refuse_unfit
+from services.bus.wire.message import Message
+from services.bus.wire.message_reader import Receiver
+from services.bus.wire.questions import BusAwayError, NobodyAnswersError, Questions
+from services.bus.wire.refusals import NotAdmittedError, forbidden_subject, refusal
+from services.bus.wire.stuck import Stuck
 
 __all__ = ["Bus", "BusAwayError", "BusDeafError", "NobodyAnswersError", "NotAdmittedError"]
 

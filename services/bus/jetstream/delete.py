@@ -2,7 +2,7 @@
 
 import orjson
 
-from services.bus.connection import Bus
+from services.bus.wire.connection import Bus
 
 WITHIN_S = 0.05  # nobody waits for it: it may leave in one write with others
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.bus.message import Message
+from services.bus.wire.message import Message
 
 Receiver = Callable[[Message], None]
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from services.bus.connection import Bus
-from services.bus.message import Message
-from services.bus.questions import NobodyAnswersError
+from services.bus.wire.connection import Bus
+from services.bus.wire.message import Message
+from services.bus.wire.questions import NobodyAnswersError
 
 _NOBODY = "503"
 

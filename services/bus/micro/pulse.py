@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.bus.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import pulse as contract
 from services.contracts import subjects
 from services.contracts.pulse import Pulse

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from services.bus.connection import Bus, BusAwayError
-from services.bus.message import Message
+from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.message import Message
 
 API_TIMEOUT_S = 5.0
 # Of a question in a cluster: it has one who answers at once, or has no leader, and no later answer will come.

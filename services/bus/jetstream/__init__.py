@@ -1,0 +1,1 @@
+"""Streams: stored, read, followed, looked up."""

@@ -1,0 +1,1 @@
+"""One connection to NATS: what goes over it, and what comes."""
