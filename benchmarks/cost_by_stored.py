@@ -22,7 +22,7 @@ from benchmarks.sync import RATE, Steady, steady
 from sandbox import api_key
 from sandbox.chaos.client import Client
 from sandbox.stack import Stack
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from services.bus.wire.connection import Bus
 
 SETTLEMENTS = (1_000, 100_000, 1_000_000)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from sandbox.stack.ports import HOST, free
+from sandbox.stack.plan.ports import HOST, free
 
 BOOKS_AFTER_S = 0.002
 FAILS_AFTER_S = 0.02  # time for dozens to come

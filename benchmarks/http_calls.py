@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 import uvloop
 
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from services.access.certificates import make_certificates
 from services.access.processor_access import Shown, verifying
 from services.contracts.stamp import stamp_from_ms, text_of

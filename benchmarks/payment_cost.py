@@ -21,8 +21,8 @@ from benchmarks.measured import settle_counts
 from sandbox import api_key
 from sandbox.chaos.client import Client, NoAnswerError
 from sandbox.stack import Stack
-from sandbox.stack.ports import HOST
-from sandbox.stack.usage import cpu_s_by_service
+from sandbox.stack.limits.usage import cpu_s_by_service
+from sandbox.stack.plan.ports import HOST
 from services.contracts.durations import quantile_ms
 
 RATES = (100, 300, 600)

@@ -23,8 +23,8 @@ from benchmarks.backlog import fill
 from benchmarks.scale_plot import plot
 from sandbox.nats_wire import Wire, WireError, api
 from sandbox.stack import Stack
-from sandbox.stack.ports import HOST
-from sandbox.stack.usage import cpu_s_by_service, memory_mib_by_service
+from sandbox.stack.limits.usage import cpu_s_by_service, memory_mib_by_service
+from sandbox.stack.plan.ports import HOST
 
 INGRESSES = (1, 2, 3, 4)
 DISPATCHERS = (1, 2, 3)

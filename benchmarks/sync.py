@@ -18,8 +18,8 @@ from benchmarks.scale import ENV, Rate, have_wait, settle, store
 from sandbox import api_key
 from sandbox.chaos.client import Client
 from sandbox.stack import Stack
-from sandbox.stack.ports import HOST
-from sandbox.stack.usage import cpu_s_by_service
+from sandbox.stack.limits.usage import cpu_s_by_service
+from sandbox.stack.plan.ports import HOST
 
 SYNCS = ("2m", "100ms", "always")
 RATE = 300

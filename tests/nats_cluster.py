@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from sandbox.stack.ports import free
+from sandbox.stack.plan.ports import free
 from services.bus.jetstream import api
 from services.bus.jetstream.consumer import ensure_dispatcher
 from services.bus.jetstream.publish import Stored, store

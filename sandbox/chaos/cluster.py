@@ -12,7 +12,7 @@ from sandbox.chaos.leaders import Leaders, leaders
 from sandbox.chaos.proxy import FaultProxy
 from sandbox.nats_wire import Wire, WireError
 from sandbox.stack import Stack
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 
 MONITOR_TIMEOUT_S = 1.0
 LOOK_EVERY_S = 0.3

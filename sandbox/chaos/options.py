@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.chaos.acts import NEW, Group, Store
-from sandbox.stack.options import SYNC_ALWAYS, nats_nodes_from_text, sync_from_text
+from sandbox.stack.plan.options import SYNC_ALWAYS, nats_nodes_from_text, sync_from_text
 from services.settings.environment import SettingError, text_as, whole
 
 # All that is bounded by it (offers in memory, books read at the end) stays small, and no run is forgotten for a day.

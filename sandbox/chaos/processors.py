@@ -17,8 +17,8 @@ from sandbox.chaos.audit import Charge, read_charges
 from sandbox.chaos.moods import CHARGE_FAULTS, SHARE_USUAL
 from sandbox.chaos.proxy import FaultProxy, Mode
 from sandbox.stack.console import Console
-from sandbox.stack.keeper import Keeper
-from sandbox.stack.plan import Part
+from sandbox.stack.plan.parts_to_run import Part
+from sandbox.stack.processes.part_runner import Keeper
 
 HOST = "127.0.0.1"
 TOKEN = {"X-Rinha-Token": "123"}

@@ -18,9 +18,10 @@ from sandbox.chaos.processors import CALM, WELL, SimulatedProcessor
 from sandbox.chaos.standstill import Sight
 from sandbox.chaos.tap import Lines, Tap
 from sandbox.nats_wire import Wire, WireError, api
-from sandbox.stack import Stack, ports
+from sandbox.stack import Stack
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
+from sandbox.stack.plan import ports
 
 INGRESSES = ("ingress-1", "ingress-2")
 FEES = {"default": "0.05", "fallback": "0.15"}

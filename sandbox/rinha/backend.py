@@ -11,12 +11,13 @@ from sandbox.nats_wire import Nats
 from sandbox.rinha.insight import Spent
 from sandbox.rinha.processes import ensure_alive, started, wait_for_line
 from sandbox.rinha.profile import PROCESSORS, Profile
-from sandbox.stack import keys, limited
-from sandbox.stack.cgroups import Usage
-from sandbox.stack.limits import Limit
-from sandbox.stack.options import is_open
-from sandbox.stack.ports import HOST
-from sandbox.stack.usage import cpu_s_by_service
+from sandbox.stack.limits import limited_stack as limited
+from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.compose_limits import Limit
+from sandbox.stack.limits.usage import cpu_s_by_service
+from sandbox.stack.plan.options import is_open
+from sandbox.stack.plan.ports import HOST
+from sandbox.stack.processes import keys
 from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import READER
 

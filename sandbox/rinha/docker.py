@@ -21,9 +21,9 @@ from sandbox.nats_wire import Nats
 from sandbox.rinha.backend import Backend
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.profile import PROCESSORS, Profile
-from sandbox.stack import limits
-from sandbox.stack.cgroups import MOUNTED_AT, Usage
-from sandbox.stack.engine_groups import Container, usage_of
+from sandbox.stack.limits import compose_limits as limits
+from sandbox.stack.limits.cgroups import MOUNTED_AT, Usage
+from sandbox.stack.limits.engine_groups import Container, usage_of
 
 ROOT = Path(__file__).parents[2]
 # Projects of their own: what is taken down at the end, volumes too, is nobody's running system.

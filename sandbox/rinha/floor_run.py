@@ -24,8 +24,9 @@ from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.progress import display
 from sandbox.rinha.score import latency
 from sandbox.rinha.watching import Alive, watch
-from sandbox.stack import balancer, ports
 from sandbox.stack.errors import StackError
+from sandbox.stack.plan import ports
+from sandbox.stack.processes import balancer
 
 CONF = Path(__file__).with_name("floor.conf")
 LISTENS_WITHIN_S = 10.0

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sandbox.stack.cgroups import Usage
-from sandbox.stack.limits import Limit
+from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.compose_limits import Limit
 
 Row = tuple[str, str, str]  # what, how much, and what it means
 

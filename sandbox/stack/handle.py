@@ -16,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.stack import door, keys, metered, ports
 from sandbox.stack.errors import StackError
-from sandbox.stack.options import http_url, is_open
-from sandbox.stack.parts import LOOK_EVERY_S, Parts
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan import metered, ports
+from sandbox.stack.plan.options import http_url, is_open
+from sandbox.stack.plan.ports import HOST
+from sandbox.stack.processes import keys
+from sandbox.stack.processes import tls_door as door
+from sandbox.stack.processes.running_parts import LOOK_EVERY_S, Parts
 from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import ADMIN, OPERATOR
 from services.settings import environment as setting

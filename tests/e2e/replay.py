@@ -13,7 +13,7 @@ import httpx
 
 from sandbox import nats_wire
 from sandbox.stack import Stack
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from services.contracts.subjects import DISPATCHER
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import PATIENCE_S, River, new_id, until

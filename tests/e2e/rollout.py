@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.stack import Stack, balancer
-from sandbox.stack.ports import HOST, free
+from sandbox.stack import Stack
+from sandbox.stack.plan.ports import HOST, free
+from sandbox.stack.processes import balancer
 from tests.e2e.river import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]

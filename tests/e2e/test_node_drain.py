@@ -7,7 +7,7 @@ import signal
 import httpx
 import pytest
 
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import River, until
 from tests.e2e.test_rolling_update import load

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import nats_wire
 from sandbox.stack import Stack
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from services.bus.jetstream.publish import Stored, store
 from services.bus.wire.connection import Bus
 from services.contracts import subjects

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import River, new_id, until
 

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from sandbox.rinha import docker
-from sandbox.stack import limits, options, plan
+from sandbox.stack.limits import compose_limits as limits
+from sandbox.stack.plan import options
+from sandbox.stack.plan import parts_to_run as plan
 from services.contracts.processor import Processor, processors_from_text
 from services.dispatcher.settings import settings as dispatcher_settings
 from services.ingress.settings import ingress_settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.stack import balancer, nats
+from sandbox.stack.processes import balancer, nats
 from services.access.admittance import admittance
 from services.access.certificates import paths
 from services.contracts.permissions import USERS

@@ -10,7 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sandbox.stack import limits, nats
+from sandbox.stack.limits import compose_limits as limits
+from sandbox.stack.processes import nats
 from services.access.secret_file import write_secret
 from services.bus.wire.cluster import REPLICAS_POSSIBLE
 from services.bus.wire.servers import servers_from_text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.ports import free
+from sandbox.stack.plan.ports import free
 from services.bus.wire.cluster import UnfitServerError
 from services.bus.wire.connection import Bus
 from tests.nats_server import PATIENCE_S, NatsServer, until

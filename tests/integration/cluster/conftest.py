@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from sandbox.stack.ports import free
+from sandbox.stack.plan.ports import free
 from services.bus.jetstream.streams import make_streams
 from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import start_task

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.ports import free
+from sandbox.stack.plan.ports import free
 from services.access.admittance import NOBODY, Admittance, admittance
 from services.access.secret_file import write_secret
 from services.bus.jetstream import api

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from sandbox.stack.ports import free
+from sandbox.stack.plan.ports import free
 from services.bus.micro.service import serve
 from services.bus.wire.connection import Bus
 from services.contracts import subjects

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.balancer import find_nginx
+from sandbox.stack.processes.balancer import find_nginx
 from tests.integration.sandbox.instances import NAMES, Instance
 
 

@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sandbox.stack import balancer, ports
+from sandbox.stack.plan import ports
+from sandbox.stack.processes import balancer
 from tests.integration.sandbox.test_balancers_errors import wait_for
 from tests.nats_server import PATIENCE_S
 

@@ -9,7 +9,8 @@ from http.client import HTTPResponse
 
 import pytest
 
-from sandbox.stack import balancer, ports
+from sandbox.stack.plan import ports
+from sandbox.stack.processes import balancer
 from tests.nats_server import PATIENCE_S
 
 REFUSED = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from services.access.certificates import Certificates, make_certificates
 from tests.integration.sandbox.instances import PATIENCE_S, Instance, balanced, until
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.cgroups import Usage
-from sandbox.stack.engine_groups import usage_of
 from sandbox.stack.errors import StackError
+from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.engine_groups import usage_of
 
 PROCESS = 4711
 USED = Usage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)

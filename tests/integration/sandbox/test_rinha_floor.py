@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sandbox.rinha import floor, profile
 from sandbox.rinha.floor_run import measure
-from sandbox.stack import ports
+from sandbox.stack.plan import ports
 
 SMOKE = profile.load("smoke")
 MEASURED = floor.Floor(1000.0, "smoke", 0.5, 1.5, 0.5, 1.5)

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from sandbox.nats_wire import Nats
 from sandbox.rinha import insight
-from sandbox.stack import Stack, ports
-from sandbox.stack.ports import HOST
-from sandbox.stack.usage import cpu_s_by_service, memory_mib_by_service
+from sandbox.stack import Stack
+from sandbox.stack.limits.usage import cpu_s_by_service, memory_mib_by_service
+from sandbox.stack.plan import ports
+from sandbox.stack.plan.ports import HOST
 
 PATIENCE_S = 60.0
 SERVICES = {"nats", "ledger", "dispatcher", "ingress-1", "ingress-2"}

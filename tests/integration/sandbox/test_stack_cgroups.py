@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack import cgroups, limited
-from sandbox.stack.cgroups import V1, V2, Form, Usage
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
-from sandbox.stack.keeper import Keeper
-from sandbox.stack.limits import Limit
-from sandbox.stack.plan import Part
+from sandbox.stack.limits import cgroups
+from sandbox.stack.limits import limited_stack as limited
+from sandbox.stack.limits.cgroups import V1, V2, Form, Usage
+from sandbox.stack.limits.compose_limits import Limit
+from sandbox.stack.plan.parts_to_run import Part
+from sandbox.stack.processes.part_runner import Keeper
 
 PATIENCE_S = 60.0
 LIMIT = Limit(Decimal("0.22"), 55 * 1024**2)

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.stack import balancer, ports
+from sandbox.stack.plan import ports
+from sandbox.stack.processes import balancer
 from tests.integration.sandbox.instances import PATIENCE_S, Instance, balanced
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.stack import ports
 from sandbox.stack.errors import StackError
+from sandbox.stack.plan import ports
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack import Stack, ports, run_dir
+from sandbox.stack import Stack
 from sandbox.stack.errors import StackError
+from sandbox.stack.plan import ports
+from sandbox.stack.processes import run_dir
 
 TOP = Path(__file__).parents[3]
 

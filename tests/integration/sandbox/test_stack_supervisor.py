@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.run_dir import write_env
+from sandbox.stack.processes.run_dir import write_env
 
 TOP = Path(__file__).parents[3]
 PATIENCE_S = 60.0
@@ -22,8 +22,8 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from sandbox.stack.console import Console
-from sandbox.stack.plan import Part
-from sandbox.stack.supervisor import Supervisor
+from sandbox.stack.plan.parts_to_run import Part
+from sandbox.stack.processes.supervisor import Supervisor
 
 stages = tuple(
     tuple(Part(name, (sys.executable, "-c", code), {"WORD": name}, "serving", grace_s=0.5) for name, code in stage)

@@ -11,14 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.stack import Stack, ports
+from sandbox.stack import Stack
+from sandbox.stack.plan import ports
 
 PATIENCE_S = 60.0
 
 # Replaces the command of every service; everything else is what `make up` runs.
 PROGRAM = """
 import dataclasses, sys
-from sandbox.stack import plan
+from sandbox.stack.plan import parts_to_run as plan
 from sandbox.stack.__main__ import main
 
 real = plan.stages

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.stack import limits, options, plan
 from sandbox.stack.errors import StackError
+from sandbox.stack.limits import compose_limits as limits
+from sandbox.stack.plan import options
+from sandbox.stack.plan import parts_to_run as plan
 from services.settings.environment import SettingError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.stack import options
+from sandbox.stack.plan import options
 from services.settings.environment import SettingError
 
 

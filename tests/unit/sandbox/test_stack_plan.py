@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack import options, plan
-from sandbox.stack.plan import Part, Stages
+from sandbox.stack.plan import options
+from sandbox.stack.plan import parts_to_run as plan
+from sandbox.stack.plan.parts_to_run import Part, Stages
 
 NGINX = Path("/usr/sbin/nginx")
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.stack.restart import DEATHS_MAX, DELAY_S, WINDOW_S, BringDown, StartAgain, after_death
+from sandbox.stack.processes.restart import DEATHS_MAX, DELAY_S, WINDOW_S, BringDown, StartAgain, after_death
 
 
 def test_a_single_death_is_repaired_after_a_short_delay() -> None:

@@ -10,8 +10,8 @@ from sandbox.rinha.floor import Floor
 from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
 from sandbox.rinha.score import Result, assess
 from sandbox.rinha.series import series_of
-from sandbox.stack.cgroups import Usage
-from sandbox.stack.limits import Limit
+from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.compose_limits import Limit
 
 SMOKE = profile.load("smoke")
 MB = 1024**2

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
-from sandbox.stack.keeper import Keeper
-from sandbox.stack.plan import Stages
+from sandbox.stack.plan.parts_to_run import Stages
+from sandbox.stack.processes.part_runner import Keeper
 
 # How soon a death or a signal is noticed. Looking at ten processes costs microseconds.
 _TICK_S = 0.05

@@ -14,13 +14,13 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
-from sandbox.stack import restart, run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan import Part
+from sandbox.stack.plan.parts_to_run import Part
+from sandbox.stack.processes import restart, run_dir
 
-_TOP = Path(__file__).parents[2]
-_TETHER = Path(__file__).with_name("tether.py")
+_TOP = Path(__file__).parents[3]
+_TETHER = Path(__file__).with_name("end_with_parent.py")
 
 # Longer lines are shown in pieces: a part that logs without line ends must not fill this process's memory.
 _LINE_MAX = 65_536

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.limits import Limit
+from sandbox.stack.limits.compose_limits import Limit
 
 MOUNTED_AT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")

@@ -13,7 +13,7 @@ import yaml
 
 from sandbox.stack.errors import StackError
 
-COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+COMPOSE = Path(__file__).parents[3] / "docker-compose.yml"
 
 # Docker counts in powers of 1024, whether a B follows or not.
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from sandbox.stack import clients, metered
-from sandbox.stack.ports import HOST, PORT_MAX
+from sandbox.stack.plan import clients, metered
+from sandbox.stack.plan.ports import HOST, PORT_MAX
 from services.contracts.processor import processors_from_text
 from services.settings import environment as setting
 

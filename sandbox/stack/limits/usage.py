@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox.stack.limits import service_of
+from sandbox.stack.limits.compose_limits import service_of
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _GROUP, _USER, _SYSTEM = 2, 11, 12  # fields of /proc/<pid>/stat behind the name

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from sandbox.stack import cgroups, limits
-from sandbox.stack.cgroups import V1, V2, Form, Usage
-from sandbox.stack.limits import Limit
-from sandbox.stack.plan import Part, Stages
+from sandbox.stack.limits import cgroups
+from sandbox.stack.limits import compose_limits as limits
+from sandbox.stack.limits.cgroups import V1, V2, Form, Usage
+from sandbox.stack.limits.compose_limits import Limit
+from sandbox.stack.plan.parts_to_run import Part, Stages
 
 # A part that has ended leaves its group a moment later.
 _EMPTY_WITHIN_S = 2.0

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.stack.cgroups import V1, V2, Form, Usage
 from sandbox.stack.errors import StackError
+from sandbox.stack.limits.cgroups import V1, V2, Form, Usage
 
 _CONTROLLERS = ("cpu", "cpuacct", "memory")
 

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 from services.access.certificates import Certificates
 
-_TOP = Path(__file__).parents[2]
+_TOP = Path(__file__).parents[3]
 _CONF = _TOP / "nginx.conf"
 _TLS = _TOP / "deploy/listen.tls.conf"
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stack import balancer, clients, door, keys, nats, run_dir
-from sandbox.stack.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan import clients
+from sandbox.stack.plan.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
+from sandbox.stack.plan.ports import HOST
+from sandbox.stack.processes import balancer, keys, nats, run_dir
+from sandbox.stack.processes import tls_door as door
 
 
 @dataclass(frozen=True, slots=True)

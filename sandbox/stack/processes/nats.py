@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.keys import BusSecrets
-from sandbox.stack.options import Node
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.options import Node
+from sandbox.stack.plan.ports import HOST
+from sandbox.stack.processes.keys import BusSecrets
 from services.access.secret_file import write_secret
 
-_CONF = Path(__file__).parents[2] / "nats.conf"
+_CONF = Path(__file__).parents[3] / "nats.conf"
 CLUSTER = "tarifa"
 NOWHERE = f"{HOST}:1"
 TLS_LEAST = "1.3"

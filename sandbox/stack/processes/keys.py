@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.options import Options
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.options import Options
+from sandbox.stack.plan.ports import HOST
 from services.access.certificates import Certificates, make_certificates, paths
 from services.access.key_folder import key_path, make_keys
 from services.access.nkey import NKey

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.ports import HOST
 
 
 def api_keys_from_text(text: str) -> Path | None:

@@ -4,8 +4,8 @@ import ssl
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.options import Options
-from sandbox.stack.ports import HOST
+from sandbox.stack.plan.options import Options
+from sandbox.stack.plan.ports import HOST
 from services.access.certificates import DOOR, Certificates, make_certificates, paths
 
 _HOSTS = (HOST, "localhost", "::1")

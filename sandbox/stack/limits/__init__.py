@@ -1,0 +1,1 @@
+"""Under which limits it runs, and what it uses."""

@@ -1,0 +1,1 @@
+"""What is to run, and what was asked for. Pure but for the search for free ports."""

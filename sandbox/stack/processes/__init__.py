@@ -1,0 +1,1 @@
+"""What runs: started, watched, started again, stopped."""
