@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from services.settings.environment import SettingError
-from tarifa.documents import json_text
+from tarifa.client.documents import json_text
 
 
 class Exit(IntEnum):

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from services.contracts.stamp import text_of
-from tarifa import figures
-from tarifa.documents import Attempt, Life, Payment, Step
-from tarifa.views import payment_view
+from tarifa.client.documents import Attempt, Life, Payment, Step
+from tarifa.views import figures
+from tarifa.views.payments import payment_view
 
 _OUTCOMES = {
     "booked": "booked",

@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from tarifa.arguments import amount_from_text, id_from_text, key_from_env, length_from_text, url_from_text
-from tarifa.client import ANSWER_WITHIN_S, Service
+from tarifa.client.documents import json_text
+from tarifa.client.fees import Fees, fees_from_env, known_fees
+from tarifa.client.paying import Ending, Refused, Settled, Step, pay
+from tarifa.client.service import ANSWER_WITHIN_S, Service
+from tarifa.commands.arguments import amount_from_text, id_from_text, key_from_env, length_from_text, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
-from tarifa.documents import json_text
 from tarifa.exits import Exit, end, end_told, readable_arguments
-from tarifa.fees import Fees, fees_from_env, known_fees
-from tarifa.paying import Ending, Refused, Settled, Step, pay
-from tarifa.verdicts import Order, pay_document, pay_verdict
-from tarifa.views import ending_line, settled_lines, step_line
+from tarifa.views.payments import ending_line, settled_lines, step_line
+from tarifa.views.verdicts import Order, pay_document, pay_verdict
 
 EXAMPLES = """Examples:
   tarifa pay 19.90

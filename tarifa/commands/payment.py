@@ -6,13 +6,13 @@ from typing import Annotated, assert_never
 
 import typer
 
-from tarifa.answers import Away, Lived, Missing, Negative, Rejected, TryLater
-from tarifa.arguments import id_from_text, key_from_env, url_from_text
-from tarifa.client import Service
+from tarifa.client.answers import Away, Lived, Missing, Negative, Rejected, TryLater
+from tarifa.client.service import Service
+from tarifa.commands.arguments import id_from_text, key_from_env, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.exits import Exit, end, readable_arguments
 from tarifa.lists_view import life_view
-from tarifa.verdicts import negative_verdict, slug_of
+from tarifa.views.verdicts import negative_verdict, slug_of
 
 EXAMPLES = """Examples:
   tarifa payment 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3

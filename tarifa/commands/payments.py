@@ -9,14 +9,14 @@ from typing import Annotated, assert_never
 import typer
 from rich.console import Console
 
-from tarifa.answers import Away, Listed, Negative, Rejected, TryLater
-from tarifa.arguments import key_from_env, length_from_text, point_from_text, url_from_text
-from tarifa.client import Service
+from tarifa.client.answers import Away, Listed, Negative, Rejected, TryLater
+from tarifa.client.documents import NotADocumentError, Page, Payment, one_line, payment_from
+from tarifa.client.service import Service
+from tarifa.commands.arguments import key_from_env, length_from_text, point_from_text, url_from_text
 from tarifa.commands.options import DEFAULT_URL, FLAG, AsJson, Url, console
-from tarifa.documents import NotADocumentError, Page, Payment, one_line, payment_from
 from tarifa.exits import end, readable_arguments, say_aside
 from tarifa.lists_view import accepted_table, settled_table
-from tarifa.verdicts import negative_verdict, slug_of
+from tarifa.views.verdicts import negative_verdict, slug_of
 
 EXAMPLES = """Examples:
   tarifa payments --in-doubt --older-than 60s

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from tarifa.bus_access import bus_access
+from tarifa.client.bus_access import bus_access
 from tarifa.commands.options import FLAG
 from tarifa.exits import Exit, end
 

@@ -7,16 +7,16 @@ from typing import Annotated, assert_never
 
 import typer
 
-from tarifa.answers import Away, Negative, Rejected, Summary, TryLater
-from tarifa.arguments import key_from_env, url_from_text
-from tarifa.client import Service
+from tarifa.client.answers import Away, Negative, Rejected, Summary, TryLater
+from tarifa.client.documents import json_text
+from tarifa.client.fees import Fees, fees_from_env, known_fees
+from tarifa.client.service import Service
+from tarifa.commands.arguments import key_from_env, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
-from tarifa.documents import json_text
+from tarifa.commands.periods import Period, period_from_texts
 from tarifa.exits import end, readable_arguments
-from tarifa.fees import Fees, fees_from_env, known_fees
-from tarifa.periods import Period, period_from_texts
-from tarifa.verdicts import negative_verdict, slug_of
-from tarifa.views import rows, summary_document, summary_view
+from tarifa.views.payments import rows, summary_document, summary_view
+from tarifa.views.verdicts import negative_verdict, slug_of
 
 EXAMPLES = """Examples:
   tarifa summary

@@ -8,13 +8,13 @@ from typing import Annotated, assert_never
 
 import typer
 
-from tarifa.answers import Away, NoEvents
-from tarifa.arguments import key_from_env, length_from_text, url_from_text
-from tarifa.client import Service
+from tarifa.client.answers import Away, NoEvents
+from tarifa.client.following import Heard, heard
+from tarifa.client.service import Service
+from tarifa.commands.arguments import key_from_env, length_from_text, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.exits import Exit, end, readable_arguments
-from tarifa.following import Heard, heard
-from tarifa.screens import Lines, LiveScreen, Screen
+from tarifa.views.screens import Lines, LiveScreen, Screen
 
 EXAMPLES = """Examples:
   tarifa watch

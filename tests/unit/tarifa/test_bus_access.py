@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tarifa.bus_access import bus_access
+from tarifa.client.bus_access import bus_access
 
 CONTEXT = {"url": "nats://127.0.0.1:4222", "nkey": "/keys/operator.nk", "ca": "/keys/ca.pem", "inbox_prefix": "_I"}
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarifa.arguments import amount_from_text, id_from_text, length_from_text, point_from_text, url_from_text
-from tarifa.documents import json_text
+from tarifa.client.documents import json_text
+from tarifa.commands.arguments import amount_from_text, id_from_text, length_from_text, point_from_text, url_from_text
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from tarifa import documents
-from tarifa.documents import NotADocumentError, Processor
+from tarifa.client import documents
+from tarifa.client.documents import NotADocumentError, Processor
 from tests.unit.tarifa.samples import VITALS_TEXT
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from services.settings.environment import SettingError
-from tarifa.documents import vitals_from
-from tarifa.fees import fees_from_env, fees_from_vitals
+from tarifa.client.documents import vitals_from
+from tarifa.client.fees import fees_from_env, fees_from_vitals
 from tests.unit.tarifa.samples import VITALS_TEXT
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tarifa import figures
+from tarifa.views import figures
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarifa.sse import EVENT_CHARS_MAX, Event, EventTooLongError, Parser
+from tarifa.client.sse import EVENT_CHARS_MAX, Event, EventTooLongError, Parser
 
 # Names and data as a server could send them: without line ends in them.
 WORDS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=20)

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from tarifa.answers import Accepted, Away, Rejected, TryLater
-from tarifa.documents import Payment, json_text
+from tarifa.client.answers import Accepted, Away, Rejected, TryLater
+from tarifa.client.documents import Payment, json_text
+from tarifa.client.paying import Ending, Refused, Settled, Unsettled
 from tarifa.exits import Exit
-from tarifa.paying import Ending, Refused, Settled, Unsettled
-from tarifa.verdicts import Order, pay_document, pay_verdict
+from tarifa.views.verdicts import Order, pay_document, pay_verdict
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 ORDER = Order(ID, Decimal("19.90"), "http://x", 30.0)

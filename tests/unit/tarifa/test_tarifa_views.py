@@ -7,12 +7,20 @@ from decimal import Decimal
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from tarifa.answers import Accepted
-from tarifa.documents import Payment, Totals, WaitingFor, vitals_from
-from tarifa.paying import Refused, Settled, Waiting
-from tarifa.periods import Period
-from tarifa.views import ending_line, payment_view, rows, settled_lines, step_line, summary_document, summary_view
-from tarifa.vitals_view import away_view, vitals_view
+from tarifa.client.answers import Accepted
+from tarifa.client.documents import Payment, Totals, WaitingFor, vitals_from
+from tarifa.client.paying import Refused, Settled, Waiting
+from tarifa.commands.periods import Period
+from tarifa.views.payments import (
+    ending_line,
+    payment_view,
+    rows,
+    settled_lines,
+    step_line,
+    summary_document,
+    summary_view,
+)
+from tarifa.views.vitals import away_view, vitals_view
 from tests.unit.tarifa.samples import VITALS_TEXT
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"

@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 
-from tarifa.answers import (
+from tarifa.client.answers import (
     Accepted,
     Away,
     Found,
@@ -21,7 +21,7 @@ from tarifa.answers import (
     Summary,
     TryLater,
 )
-from tarifa.documents import (
+from tarifa.client.documents import (
     NotADocumentError,
     json_text,
     life_from,
@@ -30,10 +30,10 @@ from tarifa.documents import (
     problem_from,
     summary_from,
 )
+from tarifa.client.sse import Event, EventTooLongError, Parser
+from tarifa.client.trust import is_stranger, trusted
+from tarifa.commands.periods import Period
 from tarifa.exits import readable_arguments
-from tarifa.periods import Period
-from tarifa.sse import Event, EventTooLongError, Parser
-from tarifa.trust import is_stranger, trusted
 
 ANSWER_WITHIN_S = 16.0  # the service answers within 15, one way or the other
 CONNECT_WITHIN_S = 3.0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
-from tarifa.answers import Accepted, Away, Found, Missing, Negative, Rejected, TryLater
-from tarifa.client import Service
-from tarifa.documents import Payment
+from tarifa.client.answers import Accepted, Away, Found, Missing, Negative, Rejected, TryLater
+from tarifa.client.documents import Payment
+from tarifa.client.service import Service
 
 # A settlement takes some 10 ms: at first the looks are close together, so that what is shown is near the truth; then
 # ever less often, for a payment that is held for its processor may be so for a while.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tarifa.documents import Life, Page, Payment, Totals
+from tarifa.client.documents import Life, Page, Payment, Totals
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from services.contracts.stamp import text_of
-from tarifa import figures
-from tarifa.answers import Accepted
-from tarifa.documents import Payment, Totals, WaitingFor
-from tarifa.fees import Fees
-from tarifa.paying import Refused, Settled, Step, Waiting
-from tarifa.periods import Period
+from tarifa.client.answers import Accepted
+from tarifa.client.documents import Payment, Totals, WaitingFor
+from tarifa.client.fees import Fees
+from tarifa.client.paying import Refused, Settled, Step, Waiting
+from tarifa.commands.periods import Period
+from tarifa.views import figures
 
 _LABEL_WIDTH = len("requestedAt ")
 _COLOURS = {"accepted": "cyan", "waiting": "yellow", "settled": "bold green", "refused": "bold red"}

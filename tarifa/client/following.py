@@ -6,10 +6,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import assert_never
 
-from tarifa.answers import Away, NoEvents
-from tarifa.client import Service
-from tarifa.documents import NotADocumentError, Vitals, vitals_from
-from tarifa.sse import Event
+from tarifa.client.answers import Away, NoEvents
+from tarifa.client.documents import NotADocumentError, Vitals, vitals_from
+from tarifa.client.service import Service
+from tarifa.client.sse import Event
 
 # How long until the next connection, unless the server asks for another time within these bounds.
 RETRY_AFTER_S = 1.0

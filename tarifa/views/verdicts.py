@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any, assert_never
 
 from services.contracts.stamp import text_of
-from tarifa.answers import Accepted, Away, Negative, Rejected, TryLater
+from tarifa.client.answers import Accepted, Away, Negative, Rejected, TryLater
+from tarifa.client.fees import Fees
+from tarifa.client.paying import Ending, Refused, Settled, Step, Unsettled
 from tarifa.exits import Exit
-from tarifa.fees import Fees
-from tarifa.paying import Ending, Refused, Settled, Step, Unsettled
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from services.contracts.processor import processors_from_text
 from services.settings.environment import text_as
-from tarifa.client import Service
-from tarifa.documents import Vitals
-from tarifa.following import Heard, heard
+from tarifa.client.documents import Vitals
+from tarifa.client.following import Heard, heard
+from tarifa.client.service import Service
 
 Fees = Mapping[str, Decimal]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.contracts.stamp import text_of
-from tarifa.arguments import length_from_text, point_from_text
+from tarifa.commands.arguments import length_from_text, point_from_text
 
 _MICROS_PER_MS = 1000  # processors record milliseconds
 

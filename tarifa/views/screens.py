@@ -7,11 +7,11 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from tarifa.answers import Away
-from tarifa.documents import Vitals, one_line
+from tarifa.client.answers import Away
+from tarifa.client.documents import Vitals, one_line
+from tarifa.client.following import Heard
 from tarifa.exits import say_aside
-from tarifa.following import Heard
-from tarifa.vitals_view import away_view, vitals_view
+from tarifa.views.vitals import away_view, vitals_view
 
 
 class Screen(Protocol):

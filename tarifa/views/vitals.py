@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tarifa import figures
-from tarifa.documents import Instance, Processor, Sums, Vitals
+from tarifa.client.documents import Instance, Processor, Sums, Vitals
+from tarifa.views import figures
 
 _CONDITIONS = {"serving": "green", "failing": "bold red", "unknown": "yellow"}
 _STATES = {"up": "green", "silent": "bold red"}

@@ -1,0 +1,1 @@
+"""The service over HTTP: calls, and the documents that come back."""

@@ -1,0 +1,1 @@
+"""What a person sees of a document. Pure but for the screen."""
