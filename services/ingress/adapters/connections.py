@@ -7,8 +7,8 @@ from asyncio import Transport
 from sanic.response import HTTPResponse
 
 from services.ingress.adapters import http_answers as say
-from services.ingress.core.places import Full, Places
 from services.log_throttle import Gathered
+from services.overview.core.places import Full, Places
 
 FILES_BESIDE = 256  # other open files: NATS, listeners, metrics, logs
 

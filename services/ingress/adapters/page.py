@@ -11,8 +11,8 @@ from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import Document, add_documents
 from services.ingress.adapters.http_api import taking
 from services.ingress.adapters.http_guard import HttpGuard
-from services.ingress.core.places import Full
 from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub
+from services.overview.core.places import Full
 
 FOLDER = Path(__file__).parents[1] / "page"
 DOCUMENTS = (

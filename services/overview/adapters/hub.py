@@ -13,7 +13,7 @@ from typing import Protocol
 import orjson
 
 from services.contracts.pulse import Pulse
-from services.ingress.core.places import Full, Places
+from services.overview.core.places import Full, Places
 from services.overview.core.vitals import Backlog, Vitals
 
 PAGES_MAX = 64

@@ -11,9 +11,9 @@ import pytest
 
 from services.contracts.pulse import Pulse
 from services.ingress.adapters.clock import SystemClock
-from services.ingress.core.places import Full
 from services.overview.adapters import hub as hub_module
 from services.overview.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub, Page
+from services.overview.core.places import Full
 from services.overview.core.vitals import Backlog, Vitals
 from tests.nats_server import until
 from tests.unit.ingress.pulses import PROCESSORS, ingress

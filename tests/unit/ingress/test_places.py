@@ -1,6 +1,6 @@
 """Places are bounded in all and by address, and what is given back is free."""
 
-from services.ingress.core.places import Full, Places
+from services.overview.core.places import Full, Places
 
 
 def test_one_address_has_so_many_at_most() -> None:
