@@ -150,6 +150,8 @@ def is_upgraded_and_stops_in_time(closed: Engine, key: str) -> None:
     )
     assert upgrade.returncode == 0, upgrade.stdout + upgrade.stderr
     assert closed.run("exec", "ledger", "cat", "/secrets/ledger.nk") == before
+    reloaded = "Reloaded server configuration"
+    assert reloaded in closed.run("logs", "--no-color", "nats"), "its users are those of the version before"
     with client(closed, key) as http:
         until_settled(http, PAYMENTS)
     closed.stop("nginx", "ingress-1", "ingress-2", "dispatcher", "ledger", "nats")
