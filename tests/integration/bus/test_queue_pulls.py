@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.bus.jetstream import api
+from services.bus.jetstream import api, work_queue
 from services.bus.jetstream import pull_requests as pulls
 from services.bus.jetstream.state import consumer_state
 from services.bus.jetstream.streams import StreamLimits
@@ -77,11 +77,11 @@ async def test_expired_pulls_can_be_sent_again(bus: Bus, worker: Worker, monkeyp
     assert worker.queue.is_open
 
 
-async def test_a_refused_pull_is_forgotten_after_a_pause(
+async def test_a_pull_that_the_server_drops_is_forgotten(
     bus: Bus, streams: StreamLimits, connect: Connect, start_task: StartTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not counted for ever; nor forgotten at once, for it would be sent again in a loop."""
-    monkeypatch.setattr(pulls, "_REFUSED_PAUSE_S", 0.3)
+    """Two missed heartbeats end it: the consumer holds one pull and sends nothing for the other."""
+    monkeypatch.setattr(work_queue, "EXPIRY_CHECK_EVERY_S", 0.1)
     config = {"durable_name": "dispatcher", "name": "dispatcher", "ack_policy": "explicit", "max_waiting": 1}
     request = {"stream_name": "PAYMENTS", "config": config}
     await api.call(bus, "CONSUMER.CREATE.PAYMENTS.dispatcher", request)
@@ -89,14 +89,26 @@ async def test_a_refused_pull_is_forgotten_after_a_pause(
     for worker in workers:
         start_task(worker.queue.run())
         await until(lambda worker=worker: worker.queue.is_open, "the queue to open")
+    first, second = workers
+    assert second.queue._pulls
+    second.queue._pulls._heartbeat_s = 0.1
+    for worker in workers:
         worker.queue.pull(2)
         await worker.bus.round_trip(PATIENCE_S)
-    first, second = workers
-    assert (first.queue.outstanding, second.queue.outstanding) == (2, 2)
-    await until(lambda: second.queue.outstanding == 0, "the refused to be forgotten")
+    await until(lambda: second.queue.outstanding == 0, "the dropped pull to be forgotten")
     assert first.queue.outstanding == 2
     await accept(bus, 1)
     await first.came(1)
+
+
+async def test_a_refused_pull_is_forgotten_after_a_pause(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not counted for ever; nor forgotten at once, for it would be sent again in a loop."""
+    monkeypatch.setattr(pulls, "_REFUSED_PAUSE_S", 0.05)
+    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
+    asked.ask(10)
+    assert asked.is_status(message("409 Exceeded MaxWaiting", subject="inbox.1.4"))
+    assert asked.outstanding == 10
+    await until(lambda: asked.outstanding == 6, "the refused ones to be forgotten")
 
 
 async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,19 @@
 """What the sandbox's tests need of the machine."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from sandbox.chaos.proxy import FaultProxy
 from sandbox.stack.processes.balancer import find_nginx
+from tests.integration.sandbox.echo_target import Client, Connect, Target
 from tests.integration.sandbox.instances import NAMES, Instance
+from tests.integration.sandbox.processor_process import Processor, StartProcessor
 
 
 @pytest.fixture
@@ -30,3 +36,58 @@ async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
     yield both
     for instance in both:
         await instance.stop()
+
+
+@pytest.fixture
+def start_processor() -> Iterator[StartProcessor]:
+    """Starts processors and stops what the test left running."""
+    running: list[Processor] = []
+
+    def start_one(*arguments: str) -> Processor:
+        running.append(Processor(*arguments))
+        return running[-1]
+
+    yield start_one
+    for processor in running:
+        if processor.process.returncode is None:
+            processor.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def processor(start_processor: StartProcessor) -> Processor:
+    """One processor as it is by default."""
+    return start_processor()
+
+
+@pytest_asyncio.fixture
+async def target() -> AsyncIterator[Target]:
+    """A target that is not started."""
+    made = Target()
+    yield made
+    made.stop()
+    await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture
+async def proxy(target: Target) -> AsyncIterator[FaultProxy]:
+    """A proxy in front of the started target."""
+    made = FaultProxy(await target.start())
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def connect(proxy: FaultProxy) -> AsyncIterator[Connect]:
+    """Makes clients, and closes those that the test has left connected."""
+    clients: list[Client] = []
+
+    async def connect_one() -> Client:
+        port = int(proxy.url.rpartition(":")[2])
+        clients.append(Client(await asyncio.open_connection("127.0.0.1", port)))
+        return clients[-1]
+
+    yield connect_one
+    for client in clients:
+        client.close()
+    await asyncio.sleep(0)

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from sandbox.processor.faults import Fault
-from tests.integration.sandbox.test_processor import (
+from tests.integration.sandbox.processor_process import (
     NEVER_MS,
     TOKEN,
-    Running,
+    Processor,
     eventually,
     new_id,
     payment_request,
@@ -24,27 +24,27 @@ A_WHILE_S = 0.2  # how long nothing is watched to happen; more on a slow machine
 
 
 @pytest.fixture
-def processor() -> Iterator[Running]:
+def processor() -> Iterator[Processor]:
     """A processor without a limit on health calls."""
-    running = Running("--health-window-ms", "1")
+    running = Processor("--health-window-ms", "1")
     yield running
     running.stop(signal.SIGKILL)
 
 
-def switch(processor: Running, *faults: Fault, **fields: int) -> httpx.Response:
+def switch(processor: Processor, *faults: Fault, **fields: int) -> httpx.Response:
     """Make these faults certain."""
     plan = {"rates": dict.fromkeys(faults, 1), **fields}
     return processor.client.put("/admin/faults", json=plan, headers=TOKEN)
 
 
-def booked(processor: Running) -> str:
+def booked(processor: Processor) -> str:
     """An id that is booked."""
     correlation_id = new_id()
     processor.post(correlation_id)
     return correlation_id
 
 
-def look_up(processor: Running, correlation_id: str) -> int:
+def look_up(processor: Processor, correlation_id: str) -> int:
     """The status of a look-up."""
     return processor.client.get(f"/payments/{correlation_id}").status_code
 
@@ -53,7 +53,7 @@ def look_up(processor: Running, correlation_id: str) -> int:
     ("fault", "is_health"),
     [(Fault.LOOK_UP_ERROR, False), (Fault.HEALTH_ERROR, True)],
 )
-def test_look_up_or_health_that_fails(processor: Running, fault: Fault, *, is_health: bool) -> None:
+def test_look_up_or_health_that_fails(processor: Processor, fault: Fault, *, is_health: bool) -> None:
     """It is 500 until all is calm again."""
     path = HEALTH if is_health else f"/payments/{booked(processor)}"
     switch(processor, fault)
@@ -63,7 +63,7 @@ def test_look_up_or_health_that_fails(processor: Running, fault: Fault, *, is_he
 
 
 @pytest.mark.parametrize(("fault", "path"), [(Fault.LOOK_UP_CLOSE, "/payments/x"), (Fault.HEALTH_CLOSE, HEALTH)])
-def test_look_up_or_health_that_closes(processor: Running, fault: Fault, path: str) -> None:
+def test_look_up_or_health_that_closes(processor: Processor, fault: Fault, path: str) -> None:
     """The connection ends without an answer."""
     switch(processor, fault)
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
@@ -71,7 +71,7 @@ def test_look_up_or_health_that_closes(processor: Running, fault: Fault, path: s
 
 
 @pytest.mark.parametrize(("fault", "path"), [(Fault.LOOK_UP_HANG, "/payments/x"), (Fault.HEALTH_HANG, HEALTH)])
-def test_look_up_or_health_that_hangs(processor: Running, fault: Fault, path: str) -> None:
+def test_look_up_or_health_that_hangs(processor: Processor, fault: Fault, path: str) -> None:
     """There is no answer, and the connection stays open."""
     switch(processor, fault)
     with closing(processor.connect()) as connection:
@@ -81,7 +81,7 @@ def test_look_up_or_health_that_hangs(processor: Running, fault: Fault, path: st
             connection.recv(1)
 
 
-def test_stale_look_up_denies_what_was_just_booked(processor: Running) -> None:
+def test_stale_look_up_denies_what_was_just_booked(processor: Processor) -> None:
     """A young booking is 404 although it is booked, an old one is found, and calm shows everything."""
     before = booked(processor)
     switch(processor, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
@@ -92,7 +92,7 @@ def test_stale_look_up_denies_what_was_just_booked(processor: Running) -> None:
     assert look_up(processor, young) == 200
 
 
-def test_stale_look_up_sees_what_is_old_enough(processor: Running) -> None:
+def test_stale_look_up_sees_what_is_old_enough(processor: Processor) -> None:
     """After `stale_ms` the booking is found."""
     switch(processor, Fault.LOOK_UP_STALE, stale_ms=100)
     correlation_id = booked(processor)
@@ -100,7 +100,7 @@ def test_stale_look_up_sees_what_is_old_enough(processor: Running) -> None:
 
 
 @pytest.mark.parametrize(("fault", "status"), [(Fault.ERROR_AFTER_BOOKING, 200), (Fault.CLOSE_AFTER_BOOKING, 404)])
-def test_booking_answered_with_an_error_is_never_denied(processor: Running, fault: Fault, status: int) -> None:
+def test_booking_answered_with_an_error_is_never_denied(processor: Processor, fault: Fault, status: int) -> None:
     """500 and then "not found" would be a lie that nobody can see through; no answer and then that is none."""
     switch(processor, fault, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
     correlation_id = new_id()
@@ -110,7 +110,7 @@ def test_booking_answered_with_an_error_is_never_denied(processor: Running, faul
     assert look_up(processor, correlation_id) == status
 
 
-def test_repetition_answered_with_an_error_ends_the_denial(processor: Running) -> None:
+def test_repetition_answered_with_an_error_ends_the_denial(processor: Processor) -> None:
     """An id denied at first is seen as soon as a call for it has been answered 5xx after booking."""
     switch(processor, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
     correlation_id = booked(processor)
@@ -121,7 +121,7 @@ def test_repetition_answered_with_an_error_ends_the_denial(processor: Running) -
 
 
 @pytest.mark.parametrize("is_failing", [True, False])
-def test_health_that_lies_says_the_opposite(processor: Running, *, is_failing: bool) -> None:
+def test_health_that_lies_says_the_opposite(processor: Processor, *, is_failing: bool) -> None:
     """Well while failing, failing while well; the delay is reported as it is."""
     processor.configure("failure", value=is_failing)
     processor.configure("delay", 7)
@@ -129,7 +129,7 @@ def test_health_that_lies_says_the_opposite(processor: Running, *, is_failing: b
     assert processor.client.get(HEALTH).json() == {"failing": not is_failing, "minResponseTime": 7}
 
 
-def test_same_seed_and_requests_meet_the_same_faults(processor: Running) -> None:
+def test_same_seed_and_requests_meet_the_same_faults(processor: Processor) -> None:
     """The statuses of a sequence of payments are the same in a second run, and other with another seed."""
     rates = {"error_before_booking": 0.3, "too_many_requests": 0.3}
 
@@ -143,7 +143,7 @@ def test_same_seed_and_requests_meet_the_same_faults(processor: Running) -> None
     assert run(8) != first
 
 
-def test_faults_need_the_token_and_sense(processor: Running) -> None:
+def test_faults_need_the_token_and_sense(processor: Processor) -> None:
     """401 without the token, 400 for what is not known, and neither changes the plan in force."""
     assert switch(processor, Fault.TOO_MANY_REQUESTS).status_code == 200
     assert processor.client.put("/admin/faults", json={}).status_code == 401
@@ -156,7 +156,7 @@ def test_faults_need_the_token_and_sense(processor: Running) -> None:
     assert processor.post(new_id()).status_code == 200
 
 
-def test_long_listing_is_whole_and_in_order(processor: Running) -> None:
+def test_long_listing_is_whole_and_in_order(processor: Processor) -> None:
     """Many slices make one listing of all payments that were booked when it was asked for."""
     ids = [new_id() for _ in range(1_600)]
     for begin in range(0, len(ids), 800):
