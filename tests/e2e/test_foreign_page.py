@@ -6,11 +6,8 @@ server could lead as well. Every way is tried that a page has: forms, fetch, ima
 
 import asyncio
 import json
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -21,97 +18,9 @@ from sandbox.stack import Stack
 from services.keys.key import Key, hash_of, new_secret
 from services.keys.key_file import write_keys
 from tests.e2e.browser import PATIENCE_MS, Operator, running
+from tests.e2e.foreign_page import FORM, TRY, elsewhere
 from tests.e2e.river import new_id
 from tests.nats_server import PATIENCE_S
-
-# What a page can try. Each is a promise of what it got to know; `id` is of the payment that it would pay.
-TRY = """
-async ([url, id, known]) => {
-  const body = JSON.stringify({ correlationId: id, amount: 666 });
-  const [bytes, reason] = [body, '{"reason": "x"}'].map((text) => new TextEncoder().encode(text));
-  const tell = async (answer) => `${answer.type} ${answer.status} ${(await answer.text()).slice(0, 200)}`;
-  const post = (path, how) => fetch(url + path, { method: "POST", credentials: "include", ...how }).then(tell);
-  const tried = {
-    json: () => post("/payments", { headers: { "content-type": "application/json" }, body }),
-    text: () => post("/payments", { mode: "no-cors", body }),
-    untyped: () => post("/payments", { mode: "no-cors", body: bytes }),
-    blob: () => post("/payments", { mode: "no-cors", body: new Blob([body]) }),
-    beacon: async () => String(navigator.sendBeacon(url + "/payments", new Blob([body]))),
-    bearer: () => post("/payments", { headers: { authorization: "Bearer x" }, body }),
-    purge: () => post("/purge-payments", { mode: "no-cors" }),
-    pause: () => post("/processors/default/pause", { mode: "no-cors", body: reason }),
-    resume: () => post("/processors/default/resume", { mode: "no-cors" }),
-    processors: () => fetch(url + "/processors", { credentials: "include" }).then(tell),
-    signIn: () => post("/sign-in", { mode: "no-cors", body: new URLSearchParams({ key: "x" }) }),
-    signOut: () => post("/sign-out", { mode: "no-cors" }),
-    summary: () => fetch(url + "/payments-summary", { credentials: "include" }).then(tell),
-    opaque: () => fetch(url + "/payments-summary", { credentials: "include", mode: "no-cors" }).then(tell),
-    payment: () => fetch(`${url}/payments/${known}`, { credentials: "include" }).then(tell),
-    page: () => fetch(url + "/", { credentials: "include" }).then(tell),
-  };
-  const said = {};
-  for (const [name, attempt] of Object.entries(tried))
-    said[name] = await attempt().catch((error) => `failed: ${error}`);
-  const element = (name, path) => new Promise((resolve) => {
-    const made = document.createElement(name);
-    for (const kind of ["load", "error"])
-      made.addEventListener(kind, () => resolve(`${kind} ${made.naturalWidth ?? ""}`));
-    if (name === "iframe") setTimeout(() => resolve("silent"), 2000);
-    made.src = url + path;
-    document.body.append(made);
-  });
-  said.image = await element("img", "/payments-summary");
-  said.script = await element("script", "/payments-summary");
-  const frame = await element("iframe", "/");
-  said.frame = (() => { try { return document.querySelector("iframe").contentDocument?.body?.textContent || frame; }
-    catch { return "not readable"; } })();
-  said.events = await new Promise((resolve) => {
-    const stream = new EventSource(url + "/events", { withCredentials: true });
-    stream.onopen = () => resolve("open");
-    stream.onmessage = (event) => resolve(event.data);
-    stream.addEventListener("vitals", (event) => resolve(event.data));
-    stream.onerror = () => resolve(`closed ${stream.readyState}`);
-  });
-  return said;
-}
-"""
-FORM = """
-([url, path, enctype, name, value]) => {
-  const form = Object.assign(document.createElement("form"), { method: "post", action: url + path, enctype });
-  form.append(Object.assign(document.createElement("input"), { name, value }));
-  document.body.append(form);
-  form.submit();
-}
-"""
-
-
-class _Elsewhere(BaseHTTPRequestHandler):
-    """A page with nothing on it."""
-
-    def do_GET(self) -> None:
-        body = b"<!doctype html><title>Elsewhere</title><link rel=icon href='data:,'><body>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def elsewhere() -> Iterator[int]:
-    """Serve that page on a port of its own, under whatever name."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield http.server_address[1]
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 class Case:
@@ -142,8 +51,8 @@ class Case:
 
     async def are_open(self) -> bool:
         """Return whether no processor is paused."""
-        told = (await self.http.get("/processors")).raise_for_status().json()["processors"]
-        return {one["state"] for one in told} == {"open"}
+        processors = (await self.http.get("/processors")).raise_for_status().json()["processors"]
+        return {one["state"] for one in processors} == {"open"}
 
     async def is_unknown(self, payment_id: str) -> bool:
         """Return whether a payment was never accepted."""
@@ -188,11 +97,11 @@ async def signed_in(context: BrowserContext, case: Case) -> Page:
     return page
 
 
-def assert_nothing_was_told(said: dict[str, str], case: Case) -> None:
+def assert_nothing_was_read(said: dict[str, str], case: Case) -> None:
     """Assert that no attempt got an answer that it could read, or anything shown."""
-    told = json.dumps(said)
+    read = json.dumps(said)
     for secret in ("totalRequests", case.known, "vitals", "Payments a second", case.secret or "tarifa_"):
-        assert secret not in told, said
+        assert secret not in read, said
     assert all(
         said[name].startswith("failed: ") for name in ("json", "bearer", "summary", "payment", "page", "processors")
     ), said
@@ -202,8 +111,8 @@ def assert_nothing_was_told(said: dict[str, str], case: Case) -> None:
     assert said["events"].startswith("closed"), said
 
 
-async def test_nothing_happens_on_any_way_that_a_page_has(case: Case, browser: Browser) -> None:
-    """Nothing is paid, the book is not cleared, nothing is told, and the operator stays signed in."""
+async def test_no_request_of_a_foreign_page_has_an_effect_or_a_readable_answer(case: Case, browser: Browser) -> None:
+    """Nothing is paid, the book is not cleared, nothing is readable, and the operator stays signed in."""
     context = await browser.new_context()
     operator = await signed_in(context, case)
     with elsewhere() as port:
@@ -213,7 +122,7 @@ async def test_nothing_happens_on_any_way_that_a_page_has(case: Case, browser: B
             await page.goto(f"http://{host}:{port}/")
             payment_id = new_id()
             said = await page.evaluate(TRY, [case.stack.http_url, payment_id, case.known])
-            assert_nothing_was_told(said, case)
+            assert_nothing_was_read(said, case)
             assert await case.is_unknown(payment_id)
             assert any("blocked by CORS policy" in text for text in complaints), complaints
             assert any("403" in text for text in complaints), complaints
@@ -239,7 +148,7 @@ async def test_nothing_happens_on_any_way_that_a_page_has(case: Case, browser: B
     await context.close()
 
 
-async def test_a_name_that_is_made_to_lead_here_opens_nothing(case: Case, browser: Browser) -> None:
+async def test_a_foreign_name_that_resolves_to_this_host_is_rejected(case: Case, browser: Browser) -> None:
     """For the browser such a page is of our own origin: it may set headers and read answers."""
     context = await browser.new_context()
     page = await context.new_page()
@@ -264,7 +173,7 @@ async def test_a_name_that_is_made_to_lead_here_opens_nothing(case: Case, browse
 
 @pytest.mark.parametrize("case", ["closed"], indirect=True)
 async def test_an_operator_signs_in_looks_and_signs_out(case: Case, browser: Browser) -> None:
-    """With a wrong key first; the browser has nothing to complain of, and no script sees the key."""
+    """With a wrong key first; the browser logs no error, and no script sees the key."""
     assert case.secret is not None
     async with Operator.looking(browser, case.stack.http_url) as operator:
         page = operator.page
@@ -288,6 +197,6 @@ async def test_an_operator_signs_in_looks_and_signs_out(case: Case, browser: Bro
         await expect(other).to_have_title("Sign in - Tarifa")
         assert await page.context.cookies() == []
         assert operator.complaints == []
-        # The page that was open is told no more than it was, as soon as it asks for anything.
+        # The page that was open gets no more than it had, as soon as it asks for anything.
         await operator.look_up(case.known)
         await expect(page).to_have_title("Sign in - Tarifa", timeout=PATIENCE_MS)

@@ -15,11 +15,11 @@ from services.contracts.stamp import EPOCH
 from services.keys.key import RATE_MOST, Key, encode, hash_of
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.nats_server import PATIENCE_S, NatsServer
-from tests.readings import requests
+from tests.readings import vocabulary
 
 # Who may pay through the doors, and who may only read.
-PAYER = Key("payer", hash_of(requests.PAYS.encode()), ("pay", "read"), RATE_MOST, RATE_MOST, EPOCH)
-READER = Key("reader", hash_of(requests.READS.encode()), ("read",), RATE_MOST, RATE_MOST, EPOCH)
+PAYER = Key("payer", hash_of(vocabulary.PAYS.encode()), ("pay", "read"), RATE_MOST, RATE_MOST, EPOCH)
+READER = Key("reader", hash_of(vocabulary.READS.encode()), ("read",), RATE_MOST, RATE_MOST, EPOCH)
 FRAMEWORK_ONLY = "tests.readings.framework_only"
 
 

@@ -1,15 +1,26 @@
 """Misbehaving processors on free ports, and the two transports that must lead to the same outcomes."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
 from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
 from services.dispatcher.adapters.transport import ProcessorTransport
-from tests.integration.dispatcher.misbehaving import PATIENT_S, ApiFor, MisbehavingServer, Script, Serve, closes
+from services.dispatcher.core.outcome import Outcome
+from tests.certificates import Authority
+from tests.integration.dispatcher.misbehaving import (
+    PATIENT_S,
+    ApiFor,
+    MisbehavingServer,
+    Script,
+    Serve,
+    closes,
+)
 from tests.integration.dispatcher.stock import StockTransport
+from tests.integration.dispatcher.tls_side import ID, NOW, Charge, Side, api_of
 
 
 @pytest.fixture
@@ -48,3 +59,26 @@ def api_for(transport: Transport) -> ApiFor:
         return ProcessorApi(url, transport, call_timeout_s=call_timeout_s, health_timeout_s=health_timeout_s)
 
     return make
+
+
+@pytest.fixture
+def side(tmp_path: Path) -> Side:
+    """Two authorities, of which we know one."""
+    return Side(Authority(tmp_path / "known"), Authority(tmp_path / "other", "Another"))
+
+
+@pytest.fixture
+async def tls_transport() -> AsyncIterator[ProcessorTransport]:
+    """Our transport, for processors over TLS."""
+    async with aclosing(ProcessorTransport(idle_max=4)) as made:
+        yield made
+
+
+@pytest.fixture
+def charge(tls_transport: ProcessorTransport, side: Side) -> Charge:
+    """Charge the one payment of these tests."""
+
+    def once(url: str, tls: ssl.SSLContext | None = None, timeout_s: float = PATIENT_S) -> Awaitable[Outcome]:
+        return api_of(url, tls_transport, tls or side.ours(), timeout_s).charge(ID, 1990, NOW)
+
+    return once

@@ -13,8 +13,9 @@ from sandbox.stack.processes import balancer
 from tests.integration.ingress.ingress_process import new_id
 from tests.readings.answers import difference, read, talk
 from tests.readings.doors import Door, doors
-from tests.readings.requests import FLUSH, PAYS, case_of
+from tests.readings.requests import FLUSH, case_of
 from tests.readings.run import send_all
+from tests.readings.vocabulary import PAYS
 
 SEED = 1
 CASES = 1_500

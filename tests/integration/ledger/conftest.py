@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from services.bus.jetstream.streams import StreamLimits
+from services.bus.wire.connection import Bus
+from services.ledger.core.snapshot_outcomes import Absent
 from tests.integration.ledger.ledger_process import LedgerProcess
+from tests.integration.ledger.snapshot_case import SnapshotCase
 from tests.nats_server import NatsServer
 
 
@@ -15,3 +19,11 @@ def ledger(nats_server: NatsServer, tmp_path: Path) -> Iterator[LedgerProcess]:
     process = LedgerProcess(tmp_path, nats_server.url)
     yield process
     process.discard()
+
+
+@pytest.fixture
+async def case(bus: Bus, streams: StreamLimits) -> SnapshotCase:
+    """A store that has looked and found nothing."""
+    case = SnapshotCase(bus)
+    assert await case.store.load(case.book) == Absent()
+    return case

@@ -1,10 +1,8 @@
-"""The ledger process with snapshots: started from one or from nothing, it says the same."""
+"""The ledger process with snapshots: started from one or from nothing, it returns the same."""
 
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,97 +11,36 @@ from services.bus.jetstream import api
 from services.bus.jetstream.publish import Stored, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
-from services.contracts.events import PaymentRefused, PaymentSettled, Settlement, SettlementsCleared
-from services.contracts.money import Cents
+from services.contracts.events import PaymentRefused, PaymentSettled
+from tests.integration.ledger.ledger_answers import (
+    CLEARED,
+    PROCESSORS,
+    all_answers,
+    answers_of_a_full_replay,
+    mixed,
+    publish_in_order,
+    refused,
+    snapshot_stored,
+    store_junk,
+    until_reconnected,
+)
 from tests.integration.ledger.ledger_process import (
-    START,
     LedgerProcess,
-    payment_id,
     publish,
     settled,
     state,
     totals,
     totals_after,
 )
-from tests.nats_server import PATIENCE_S, NatsServer, until
-
-CLEARED = SettlementsCleared(datetime(2025, 8, 1, 13, tzinfo=UTC))
-PROCESSORS = ("default", "fallback", "third")
-OF_SNAPSHOTS = {"memoryBytes", "reread", "snapshotSeq", "snapshotsRefused", "snapshotsFailed"}
-PERIODS = (
-    b"{}",
-    b'{"from": "2025-08-01T12:00:00.100Z", "to": "2025-08-01T12:00:00.777Z"}',
-    b'{"from": "2025-08-01T12:00:01Z"}',
-    b'{"to": "2025-08-01T12:00:01.5Z"}',
-)
-
-
-def refused(number: int) -> PaymentRefused:
-    """Return a refusal of the payment with that number."""
-    return PaymentRefused(payment_id(number), Cents(1990), "default", "no", START, number + 1)
-
-
-def mixed(first: int, count: int) -> list[Settlement]:
-    """Return settlements, now and then a repeated one, a conflict, a refusal, and a settlement of what was refused."""
-    events: list[Settlement] = []
-    for number in range(first, first + count):
-        event = settled(number, PROCESSORS[number % 3], number + 1)
-        events.append(refused(number) if number % 50 == 7 else event)
-        if number % 40 == 3:
-            events.append(event)
-        if number % 60 == 5:
-            events.append(settled(number, "elsewhere"))
-        if number % 100 == 7:
-            events.append(settled(number, "fallback", 5))
-    return events
-
-
-async def publish_in_order(bus: Bus, events: list[Settlement]) -> int:
-    """Store them in exactly their order; return the last one's sequence."""
-    for event in events[:-1]:
-        await publish(bus, [event])
-    return await publish(bus, events[-1:])
-
-
-async def junk(bus: Bus) -> int:
-    """Store a message that is no event; return its sequence."""
-    stored = await store(bus, subjects.SETTLEMENTS, subjects.settled("default", "x"), b"not JSON")
-    assert isinstance(stored, Stored)
-    return stored.seq
-
-
-async def snapshot_stored(bus: Bus, seq: int) -> None:
-    """Wait until a snapshot covers that sequence."""
-
-    async def is_snapshot_stored() -> bool:
-        return bool((await state(bus))["snapshotSeq"] >= seq)
-
-    await until(is_snapshot_stored, "the snapshot")
-
-
-async def all_it_says(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:
-    """Return every answer that must not depend on how it started, and the conflicts above a sequence."""
-    said = {key: value for key, value in (await state(bus)).items() if key not in OF_SNAPSHOTS}
-    said |= {asked.decode(): await totals(bus, asked) for asked in PERIODS}
-    conflicts = [line for line in ledger.logged("ledger.conflict") if line["seq"] > after]
-    return said | {"conflict lines": [{key: line[key] for key in ("seq", "found", "told")} for line in conflicts]}
-
-
-async def said_by_a_full_replay(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:
-    """Return what a ledger without a snapshot says."""
-    ledger.end(signal.SIGKILL)
-    await api.call(bus, f"STREAM.PURGE.{subjects.LEDGER_SNAPSHOTS}")
-    await ledger.start_ready()
-    assert ledger.logged("ledger.no_snapshot")
-    return await all_it_says(bus, ledger, after)
+from tests.nats_server import NatsServer, until
 
 
 @pytest_asyncio.fixture
 async def seq(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> AsyncIterator[int]:
     """Settlements of every kind, a ledger that has stored a snapshot of them all and was killed; the sequence."""
-    await junk(bus)
+    await store_junk(bus)
     last = await publish_in_order(bus, mixed(0, 1_500))
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     await snapshot_stored(bus, last)
@@ -111,20 +48,20 @@ async def seq(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> AsyncIt
     yield last
 
 
-async def test_restarted_from_a_snapshot_it_says_what_a_full_replay_says(
+async def test_restarted_from_a_snapshot_it_answers_as_after_a_full_replay(
     bus: Bus, seq: int, ledger: LedgerProcess
 ) -> None:
     """Totals, counters and each conflict that follows, also with entries from before the snapshot."""
-    await junk(bus)
+    await store_junk(bus)
     after = [settled(7, "third", 9), settled(107, "third", 9), settled(12, "fallback"), refused(13), settled(57)]
     await publish_in_order(bus, [*after, *mixed(1_450, 300)])
     await ledger.start_ready()
     [restored] = ledger.logged("ledger.restored")
     assert restored["seq"] == seq
-    said = await all_it_says(bus, ledger, seq)
-    assert len(said["conflict lines"]) > len(after)
-    assert said["unreadable"] == 2
-    assert said == await said_by_a_full_replay(bus, ledger, seq)
+    answers = await all_answers(bus, ledger, seq)
+    assert len(answers["conflict lines"]) > len(after)
+    assert answers["unreadable"] == 2
+    assert answers == await answers_of_a_full_replay(bus, ledger, seq)
 
 
 async def test_graceful_stop_stores_what_is_new(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
@@ -151,14 +88,14 @@ async def test_damaged_chunk_means_a_full_replay(bus: Bus, seq: int, ledger: Led
     assert ledger.logged("ledger.snapshot_refused")[0]["level"] == "error"
     assert (await state(bus))["snapshotsRefused"] == 1
     await snapshot_stored(bus, seq)
-    said = await all_it_says(bus, ledger, 0)
+    answers = await all_answers(bus, ledger, 0)
     ledger.end(signal.SIGKILL)
     await ledger.start_ready()
     assert ledger.logged("ledger.restored")[0]["seq"] == seq
-    restored = await all_it_says(bus, ledger, 0)
+    restored = await all_answers(bus, ledger, 0)
     assert restored.pop("conflict lines") == []
-    assert restored == {key: value for key, value in said.items() if key != "conflict lines"}
-    assert said == await said_by_a_full_replay(bus, ledger, 0)
+    assert restored == {key: value for key, value in answers.items() if key != "conflict lines"}
+    assert answers == await answers_of_a_full_replay(bus, ledger, 0)
 
 
 async def test_settlements_created_anew_are_read_from_the_first_one(
@@ -173,18 +110,18 @@ async def test_settlements_created_anew_are_read_from_the_first_one(
     assert await totals_after(bus, last) == {"default": (last, last), "fallback": (0, 0)}
 
 
-async def test_clearing_after_the_snapshot_is_heard(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
+async def test_clearing_after_the_snapshot_is_applied(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
     """What the snapshot has is forgotten as in a replay, and conflicts with nothing."""
     last = await publish_in_order(bus, [CLEARED, settled(1, "third", 3), settled(2)])
     await ledger.start_ready()
     assert ledger.logged("ledger.restored")[0]["seq"] == seq
     assert (await totals_after(bus, last))["third"] == (1, 3)
-    said = await all_it_says(bus, ledger, seq)
-    assert (said["entries"], said["refused"], said["conflict lines"]) == (2, 0, [])
-    assert said == await said_by_a_full_replay(bus, ledger, seq)
+    answers = await all_answers(bus, ledger, seq)
+    assert (answers["entries"], answers["refused"], answers["conflict lines"]) == (2, 0, [])
+    assert answers == await answers_of_a_full_replay(bus, ledger, seq)
 
 
-async def test_clearing_before_the_snapshot_stays_heard(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
+async def test_clearing_before_the_snapshot_stays_applied(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
     """The snapshot after a clearing has nothing from before it, nor has the stream."""
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     last = await publish_in_order(bus, [CLEARED, *mixed(1_000, 50)])
@@ -193,9 +130,9 @@ async def test_clearing_before_the_snapshot_stays_heard(bus: Bus, seq: int, ledg
     assert (await stream_state(bus, subjects.LEDGER_SNAPSHOTS)).messages < 60
     await ledger.start_ready()
     assert ledger.logged("ledger.restored")[0]["seq"] == last
-    said = await all_it_says(bus, ledger, last)
-    assert said["entries"] + said["refused"] == 50
-    assert said == await said_by_a_full_replay(bus, ledger, last)
+    answers = await all_answers(bus, ledger, last)
+    assert answers["entries"] + answers["refused"] == 50
+    assert answers == await answers_of_a_full_replay(bus, ledger, last)
 
 
 async def test_killed_nats_server_spoils_no_snapshot(
@@ -209,19 +146,19 @@ async def test_killed_nats_server_spoils_no_snapshot(
         await until(lambda: ledger.logged("ledger.snapshot"), "a snapshot")
         nats_server.kill()
         nats_server.start()
-        await _reconnected(bus)
+        await until_reconnected(bus)
     assert (await totals_after(bus, last))["default"] == (1_334, 1_334 * 1990)
     assert len(ledger.logged("ledger.ready")) == 1
     ledger.end(signal.SIGKILL)
     await ledger.start_ready()
     assert not ledger.logged("ledger.snapshot_refused")
     assert len(ledger.logged("ledger.restored")) == 1
-    said = await all_it_says(bus, ledger, 0)
-    assert said == await said_by_a_full_replay(bus, ledger, 0)
+    answers = await all_answers(bus, ledger, 0)
+    assert answers == await answers_of_a_full_replay(bus, ledger, 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_ledger_that_is_ended_again_and_again_says_the_same(
+async def test_ledger_that_is_ended_again_and_again_answers_the_same(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess, number: signal.Signals
 ) -> None:
     """In the middle of reading and storing, wherever it is just then."""
@@ -232,15 +169,15 @@ async def test_ledger_that_is_ended_again_and_again_says_the_same(
         ledger.end(number)
     await ledger.start_ready()
     assert not ledger.logged("ledger.snapshot_refused")
-    said = await all_it_says(bus, ledger, 0)
-    assert said["entries"] == 6_000
-    assert said == await said_by_a_full_replay(bus, ledger, 0)
+    answers = await all_answers(bus, ledger, 0)
+    assert answers["entries"] == 6_000
+    assert answers == await answers_of_a_full_replay(bus, ledger, 0)
 
 
 async def test_answers_while_snapshots_are_stored_are_right(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """A question does not find half of anything."""
+    """A question never sees half of a snapshot."""
     seen: set[tuple[int, int]] = set()
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     publishing: asyncio.Task[int] = asyncio.create_task(publish(bus, [settled(number) for number in range(3_000)]))
@@ -252,16 +189,5 @@ async def test_answers_while_snapshots_are_stored_are_right(
 
 
 def test_settlement_is_an_event() -> None:
-    """The story above has every kind that is counted."""
+    """The tests above use every kind that is counted."""
     assert {type(event) for event in mixed(0, 100)} == {PaymentSettled, PaymentRefused}
-
-
-async def _reconnected(bus: Bus) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                await bus.round_trip(1)
-            except BusAwayError:
-                await asyncio.sleep(0.01)
-            else:
-                return

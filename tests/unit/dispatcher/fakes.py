@@ -1,6 +1,6 @@
-"""Fakes of the dispatcher's own small ports, and a dispatcher's flow put together with them.
+"""Fakes of the dispatcher's own small ports.
 
-Each fake does what it is told and notes what it was asked, in one common list: the order is what the tests are about.
+Each fake does what the test set and notes its calls in one common list: the order is what the tests are about.
 """
 
 import asyncio
@@ -9,25 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from services.contracts.assignments import Assignment, Line, TurnAssigned, processor_of
+from services.contracts.assignments import Assignment, TurnAssigned
 from services.contracts.away import AwayError
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
 from services.contracts.money import Cents
-from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
-from services.dispatcher.core.in_hand import Head, InHand, Start
+from services.dispatcher.core.in_hand import Head
 from services.dispatcher.core.outcome import Absent, Booked, Lookup, Outcome
 from services.dispatcher.core.route import Rules
-from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.dispatching import Dispatching
 
 RULES = Rules(
     settle_within_ms=10_000, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=256
 )
 HOME, DEAR = "home", "dear"
 AT_HOME, AT_DEAR = "home/1", "dear/1"
-GENERATIONS = {HOME: AT_HOME, DEAR: AT_DEAR}
 ME, OTHER = "dispatcher-1/me", "dispatcher-2/other"
 ID = "00000000-0000-4000-8000-000000000001"
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
@@ -35,7 +30,6 @@ BOOKED = Booked(recorded=None)
 SETTLED = PaymentSettled(
     id=ID, amount_cents=Cents(1990), processor=DEAR, requested_at=NOON, accepted_at=NOON, payment_seq=1
 )
-TURNS = 24  # of the loop: more than any story here takes from one wait to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ class Delivered:
 
 
 class FakeClock:
-    """Stands still until told; whoever sleeps goes on at once, and the time with it."""
+    """Stands still, but for sleeping: it returns at once and advances the time."""
 
     def __init__(self) -> None:
         self.ms = 1_000_000.0
@@ -67,7 +61,7 @@ class FakeClock:
         return NOON + timedelta(milliseconds=self.ms - 1_000_000)
 
     def jitter(self) -> float:
-        """Return what chance always gives here."""
+        """Return the same in every run."""
         return 1.0
 
     def span_id(self) -> str:
@@ -218,7 +212,7 @@ class FakeAssignments:
 
 @dataclass(slots=True)
 class FakeProcessor:
-    """Gives the outcomes and look-ups it was told, one after the other; ``gate`` keeps calls until it is set."""
+    """Returns the outcomes and look-ups that the test set, in order; ``gate`` keeps calls until it is set."""
 
     name: str
     noted: list[str]
@@ -250,93 +244,7 @@ class FakeProcessor:
         return self.lookups.popleft() if self.lookups else Absent()
 
 
-class Dispatcher:
-    """The flow with fakes around it. Payments are routed by the tests themselves, by name, or by the real traffic."""
-
-    def __init__(self) -> None:
-        self.noted: list[str] = []
-        self.clock = FakeClock()
-        self.traffic = Traffic((AT_HOME, AT_DEAR), RULES)
-        self.tally = Tally((HOME, DEAR))
-        self.queue = FakeQueue(self.noted)
-        self.settlements = FakeSettlements(self.noted)
-        self.assignments = FakeAssignments(self.noted, self._read)
-        self.home = FakeProcessor(HOME, self.noted, self.clock)
-        self.dear = FakeProcessor(DEAR, self.noted, self.clock)
-        self.log = AssignmentLog()
-        self.alive: set[str] = set()
-        self.waits: int | None = 0
-        self.store = FakeStore()
-        flow = Dispatching(
-            owner=ME,
-            traffic=self.traffic,
-            tally=self.tally,
-            log_read=self.log,
-            queue=self.queue,
-            source=FakeSource(),
-            settlements=self.settlements,
-            assignments=self.assignments,
-            processors={AT_HOME: self.home, AT_DEAR: self.dear},
-            store=self.store,
-            clock=self.clock,
-            is_alive=self.alive.__contains__,
-        )
-        flow.pump.stop()  # turns are the tests' own
-        self.flow = flow
-        self.stories, self.assigning, self.settling = flow.stories, flow.assigning, flow.settling
-        self.attempting, self.taking, self.tidying = flow.attempting, flow.taking, flow.tidying
-
-    def _read(self, message: Assignment, at: int) -> None:
-        self.assigning.read(message, at)
-
-    def others(self, *lines: Line, owner: str = OTHER) -> int:
-        """Have another process write lines in one message; return its sequence."""
-        return self.assignments.write(TurnAssigned(owner, 1, lines))
-
-    def inherited(self, processor: str = HOME, payment_id: str = ID, seq: int = 1) -> int:
-        """Have the payment assigned by a process that is gone; return the sequence of its line."""
-        return self.others(Line(payment_id, seq, GENERATIONS[processor]))
-
-    async def waiting(self) -> int | None:
-        """Return how many payments PAYMENTS holds; None: it does not say."""
-        return self.waits
-
-    @property
-    def payment(self) -> InHand:
-        """The payment in hand."""
-        return self.traffic.in_hand[ID]
-
-    async def deliver(self, **what: object) -> None:
-        """Deliver a message, and let come of it what comes without another call."""
-        self.taking.deliver(Delivered(**what))  # type: ignore[arg-type]
-        await settle_down()
-
-    async def routed_to(self, processor: str) -> None:
-        """Have the waiting payment routed there, whatever the traffic would say."""
-        payment = self.payment
-        self.traffic._ready.clear()
-        self.traffic._later.clear()
-        payment.attempts += 1
-        self.attempting.start(Start(payment, GENERATIONS[processor]))
-        await settle_down()
-
-    async def time_passes(self, ms: float = 10_000) -> list[str]:
-        """Let time pass, start what the real traffic starts then; return where it went."""
-        self.clock.ms += ms
-        starts = self.traffic.starts(self.clock.now_ms())
-        for start in starts:
-            self.attempting.start(start)
-        await settle_down()
-        return [processor_of(start.generation) for start in starts]
-
-    def close_home(self) -> None:
-        """Let the home processor fail, with no canary due: what may move now moves, once it is old enough."""
-        evidence, now_ms = self.traffic.evidence(AT_HOME), self.clock.now_ms()
-        for token in [evidence.sent(now_ms) for _ in range(3)]:
-            evidence.failed(token, now_ms)
-
-
 async def settle_down() -> None:
-    """Let every story go on until it waits for something that will not come by itself."""
-    for _ in range(TURNS):
+    """Let every task run until it waits for something that the test must set."""
+    for _ in range(24):  # more turns of the loop than any task here takes from one wait to the next
         await asyncio.sleep(0)

@@ -11,7 +11,8 @@ from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.core.condition import FAILURES_TO_CLOSE
 from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
 from tests.scraped import Scraped, told
-from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
+from tests.unit.dispatcher.dispatcher_flow import Dispatcher
+from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, settle_down
 
 PLACES = (
     Place("home/1", HOME, "http://home", Decimal("0.05"), "open"),

@@ -11,7 +11,8 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
 from services.dispatcher.core.ownership import View
 from services.dispatcher.flow.answers import NotMine
-from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
+from tests.unit.dispatcher.dispatcher_flow import Dispatcher
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, settle_down
 
 RECORDED = Found(Cents(1990), NOON)
 SILENT = LookupFailed("silence")

@@ -2,20 +2,13 @@
 
 import asyncio
 
-import pytest
-
 from services.contracts.assignments import AssignmentReleased
 from services.contracts.money import Cents
 from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
-from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
+from tests.unit.dispatcher.dispatcher_flow import Dispatcher
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, settle_down
 
 ANOTHER = ID.replace("1", "2")
-
-
-@pytest.fixture
-def dispatcher() -> Dispatcher:
-    """A dispatcher with nothing in hand."""
-    return Dispatcher()
 
 
 def pause(dispatcher: Dispatcher, *names: str) -> None:

@@ -6,13 +6,8 @@ import pytest
 
 from services.dispatcher.core.outcome import Refused
 from services.dispatcher.flow import assigning
-from tests.unit.dispatcher.fakes import AT_HOME, BOOKED, HOME, ID, SETTLED, Dispatcher, settle_down
-
-
-@pytest.fixture
-def dispatcher() -> Dispatcher:
-    """A dispatcher with nothing in hand."""
-    return Dispatcher()
+from tests.unit.dispatcher.dispatcher_flow import Dispatcher
+from tests.unit.dispatcher.fakes import AT_HOME, BOOKED, HOME, ID, SETTLED, settle_down
 
 
 async def test_at_the_stop_what_is_booked_but_not_stored_is_not_given_back(dispatcher: Dispatcher) -> None:

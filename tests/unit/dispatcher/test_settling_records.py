@@ -1,4 +1,4 @@
-"""Section 5, rules 6 and 7: what is recorded of a payment, and that it is stored before it is acked."""
+"""Section 5, rule 6: what is recorded of a payment, and that it is stored before it is acked."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -6,30 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
+from services.contracts.events import PaymentSettled
 from services.contracts.money import Cents
-from services.dispatcher.core.in_hand import Start
-from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked, Refused, Unknown
-from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, Dispatcher, settle_down
-
-EARLIER = NOON - timedelta(seconds=30)
-RECORDED = Found(Cents(1990), EARLIER)
+from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked, Unknown
+from tests.unit.dispatcher.dispatcher_flow import Dispatcher
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, settle_down
+from tests.unit.dispatcher.settlement_cases import EARLIER, RECORDED, settled
 
 
-@pytest.fixture
-def dispatcher() -> Dispatcher:
-    """A dispatcher with nothing in hand."""
-    return Dispatcher()
-
-
-def settled(dispatcher: Dispatcher) -> PaymentSettled:
-    """Return the one settlement that was stored."""
-    (event,) = dispatcher.settlements.events
-    assert isinstance(event, PaymentSettled)
-    return event
-
-
-async def test_a_settlement_says_what_was_charged_where_and_when(dispatcher: Dispatcher) -> None:
+async def test_a_settlement_records_what_was_charged_where_and_when(dispatcher: Dispatcher) -> None:
     """The stamp recorded is the one that was sent."""
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver(seq=4)
@@ -64,7 +49,7 @@ async def test_after_an_unknown_the_processors_own_record_counts(dispatcher: Dis
 
 
 async def test_a_2xx_after_an_unknown_may_answer_for_the_earlier_attempt(dispatcher: Dispatcher) -> None:
-    """Only GET knows which stamp was booked."""
+    """Only GET returns which stamp was booked."""
     dispatcher.home.outcomes.extend([Unknown("no answer"), BOOKED])
     dispatcher.home.lookups.extend([Absent(), RECORDED])
     await dispatcher.deliver()
@@ -75,7 +60,7 @@ async def test_a_2xx_after_an_unknown_may_answer_for_the_earlier_attempt(dispatc
 
 
 async def test_after_a_takeover_the_processors_own_record_counts(dispatcher: Dispatcher) -> None:
-    """Whoever held it before may have had it booked."""
+    """The previous owner may have had it booked."""
     dispatcher.inherited()
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.home.lookups.extend([Absent(), RECORDED])
@@ -104,10 +89,10 @@ async def test_a_record_that_cannot_be_read_is_not_guessed(dispatcher: Dispatche
     assert settled(dispatcher).requested_at == EARLIER
 
 
-async def test_another_amount_is_recorded_as_charged_and_raises_the_alarm(
+async def test_another_amount_is_recorded_as_charged_and_logged_as_an_error(
     dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was charged is the truth, and somebody must hear of it."""
+    """The settlement has what was charged, and an operator must know."""
     dispatcher.home.outcomes.append(Booked(recorded=Found(Cents(1), EARLIER)))
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
@@ -120,7 +105,7 @@ async def test_another_amount_is_recorded_as_charged_and_raises_the_alarm(
 async def test_a_stamp_far_from_the_payment_is_recorded_and_logged(
     stamp: datetime, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Summaries go by what the processor recorded, whatever it is; an operator hears of it."""
+    """Summaries go by what the processor recorded, whatever it is; it is logged for an operator."""
     dispatcher.home.outcomes.append(Booked(recorded=Found(Cents(1990), stamp)))
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
@@ -138,120 +123,10 @@ async def test_a_settlement_is_stored_before_the_ack_and_for_as_long_as_it_takes
     assert dispatcher.clock.slept == 3
 
 
-def books(dispatcher: Dispatcher) -> None:
-    """Let the home processor book another payment that is sent now."""
-    dispatcher.clock.ms += 1
-    dispatcher.attempting._refusals[AT_HOME].booked(dispatcher.clock.ms, dispatcher.traffic.in_hand)
-
-
-async def test_a_refusal_is_a_line_in_the_log_then_a_settlement_then_an_ack(dispatcher: Dispatcher) -> None:
-    """Turned down twice by a processor that books others, after definite outcomes only: nothing was charged."""
-    dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
-    await dispatcher.deliver(seq=4)
-    await dispatcher.routed_to(HOME)
-    books(dispatcher)
-    await dispatcher.time_passes()
-    expected = PaymentRefused(ID, Cents(1990), HOME, detail="400", accepted_at=NOON, payment_seq=4)
-    assert dispatcher.settlements.events == [expected]
-    assert dispatcher.noted[-5:] == ["charge home", "refused home/1", "find", "store home", "ack handle"]
-
-
-async def test_a_refusal_is_provisional_until_the_processor_books_another_payment(dispatcher: Dispatcher) -> None:
-    """It is sent again, unacked, however often it is refused; that others were booked before it says nothing."""
-    books(dispatcher)
-    dispatcher.home.outcomes.extend([Refused("400"), Refused("400"), BOOKED])
-    await dispatcher.deliver()
-    await dispatcher.routed_to(HOME)
-    await dispatcher.time_passes()
-    assert not dispatcher.settlements.events
-    await dispatcher.time_passes()
-    assert settled(dispatcher).processor == HOME
-
-
-async def test_what_was_refused_while_everything_was_is_booked_when_the_processor_books_again(
-    dispatcher: Dispatcher,
-) -> None:
-    """Another one that is booked first does not make it the payment's fault."""
-    dispatcher.home.outcomes.extend([Refused("400"), BOOKED])
-    await dispatcher.deliver()
-    await dispatcher.routed_to(HOME)
-    books(dispatcher)
-    await dispatcher.time_passes()
-    assert settled(dispatcher).processor == HOME
-
-
-async def test_a_booking_of_what_was_sent_before_the_refusal_does_not_count(dispatcher: Dispatcher) -> None:
-    """Its answer may be late: the processor may have begun to refuse everything since."""
-    dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
-    await dispatcher.deliver()
-    sent_ms = dispatcher.clock.ms - 1
-    await dispatcher.routed_to(HOME)
-    dispatcher.attempting._refusals[AT_HOME].booked(sent_ms, dispatcher.traffic.in_hand)
-    await dispatcher.time_passes()
-    assert not dispatcher.settlements.events
-
-
-async def test_a_processor_that_refuses_everything_is_misconfigured_and_nothing_is_refused(
+async def test_an_exception_leaves_the_payment_unacked(
     dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Five provisional refusals: it fails, and what it refuses from then on was not booked and goes elsewhere."""
-    dispatcher.home.outcomes.extend([Refused("400")] * 9)
-    dispatcher.dear.outcomes.extend([BOOKED] * 5)
-    for number in range(1, 6):
-        payment_id = f"{ID[:-1]}{number}"
-        data = encode(PaymentAccepted(payment_id, Cents(1990), NOON))
-        await dispatcher.deliver(seq=number, handle=f"handle {number}", data=data)
-        dispatcher.traffic._ready.clear()
-        dispatcher.attempting.start(Start(dispatcher.traffic.in_hand[payment_id], AT_HOME))
-        await settle_down()
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
-    assert "processor.refuses_everything" in caplog.messages
-    for _ in range(8):
-        await dispatcher.time_passes(20_000)
-    assert {event.processor for event in dispatcher.settlements.events} == {DEAR}
-    assert len(dispatcher.settlements.events) == 5
-
-
-async def test_a_refusal_of_a_payment_in_doubt_is_not_final(dispatcher: Dispatcher) -> None:
-    """An earlier attempt, ours or another's, may have charged: only a booking ends this, or an operator."""
-    dispatcher.home.outcomes.extend([Unknown("no answer"), Refused("400")])
-    dispatcher.home.lookups.extend([Absent(), RECORDED])
-    await dispatcher.deliver()
-    for _ in range(2):
-        await dispatcher.time_passes()
-    assert not dispatcher.settlements.events
-    assert dispatcher.tally.counts["refused_in_doubt"] == 1
-    await dispatcher.time_passes()
-    assert settled(dispatcher).processor == HOME
-
-
-async def test_outcomes_are_evidence(dispatcher: Dispatcher) -> None:
-    """Three failures in a row close the processor, one booking opens it."""
-    dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
-    dispatcher.home.outcomes.extend([NotBooked("500"), NotBooked("500"), Unknown("reset"), BOOKED])
-    dispatcher.home.lookups.extend([Absent(), RECORDED])
-    await dispatcher.deliver()
-    for _ in range(3):
-        await dispatcher.routed_to(HOME)
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
-    await dispatcher.time_passes()
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "serving"
-    assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0
-
-
-async def test_a_misconfigured_processor_closes_at_once(dispatcher: Dispatcher) -> None:
-    """No payment will get through there."""
-    dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
-    dispatcher.home.outcomes.append(NotBooked("404", misconfigured=True))
-    await dispatcher.deliver()
-    await dispatcher.routed_to(HOME)
-    assert dispatcher.traffic.conditions(dispatcher.clock.ms)[AT_HOME].state == "failing"
-
-
-async def test_a_bug_in_a_story_lets_the_payment_go_unacked(
-    dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It comes again, inherited; its slot is free, the processor is not blamed, and the log says why."""
+    """It comes again, inherited; its slot is free, the processor stays open, and the exception is logged."""
     dispatcher.dear.outcomes.append(RuntimeError("a bug"))
     await dispatcher.deliver()
     await dispatcher.routed_to(DEAR)
@@ -264,7 +139,7 @@ async def test_a_bug_in_a_story_lets_the_payment_go_unacked(
     assert dispatcher.payment.generation == AT_DEAR
 
 
-async def test_nothing_of_a_story_is_left_when_it_ends(dispatcher: Dispatcher) -> None:
+async def test_nothing_is_left_of_a_payment_that_was_settled(dispatcher: Dispatcher) -> None:
     """No task, no slot, nothing in hand."""
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver()
@@ -275,8 +150,8 @@ async def test_nothing_of_a_story_is_left_when_it_ends(dispatcher: Dispatcher) -
     assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0
 
 
-async def test_whoever_asks_whether_bookings_are_stored_waits_for_those_of_now(dispatcher: Dispatcher) -> None:
-    """What the processor has answered is stored before the word is given; with nothing booked it is given at once."""
+async def test_waiting_until_bookings_are_stored_waits_for_those_booked_so_far(dispatcher: Dispatcher) -> None:
+    """It returns once what the processor has answered is stored; at once where nothing is booked."""
     await dispatcher.settling.stored()
     dispatcher.settlements.stores_failing = 10**9
     dispatcher.home.outcomes.append(BOOKED)

@@ -5,15 +5,10 @@ import pytest
 from services.contracts.assignments import Line
 from services.contracts.money import Cents
 from services.dispatcher.core.outcome import Absent, Booked, Found, LookupFailed, NotBooked
-from tests.unit.dispatcher.fakes import AT_HOME, DEAR, HOME, ID, ME, NOON, OTHER, SETTLED, Dispatcher
+from tests.unit.dispatcher.dispatcher_flow import Dispatcher
+from tests.unit.dispatcher.fakes import AT_HOME, DEAR, HOME, ID, ME, NOON, OTHER, SETTLED
 
 RECORDED = Found(Cents(1990), NOON)
-
-
-@pytest.fixture
-def dispatcher() -> Dispatcher:
-    """A dispatcher with nothing in hand."""
-    return Dispatcher()
 
 
 async def test_an_inherited_payment_found_settled_is_acked_without_any_call(dispatcher: Dispatcher) -> None:

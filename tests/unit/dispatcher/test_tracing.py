@@ -12,17 +12,12 @@ from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.core.in_hand import ATTEMPTS_KEPT_MAX
 from services.dispatcher.core.outcome import Absent, NotBooked, Refused, Unknown
 from services.dispatcher.core.traced import trace_of
-from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, HOME, ID, NOON, Dispatcher
-from tests.unit.dispatcher.test_settling_records import books
+from tests.unit.dispatcher.dispatcher_flow import Dispatcher
+from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, HOME, ID, NOON
+from tests.unit.dispatcher.settlement_cases import books
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 MS_10 = timedelta(milliseconds=10)  # what a call takes here
-
-
-@pytest.fixture
-def dispatcher() -> Dispatcher:
-    """A dispatcher with nothing in hand."""
-    return Dispatcher()
 
 
 def span(number: int) -> str:
