@@ -10,7 +10,7 @@ up: $(VENV)/installed
 	@$(RUN) -m sandbox.stack
 
 test: $(VENV)/installed
-	$(RUN) -m pytest -n 3 --dist loadscope
+	$(RUN) -m pytest -n 3 --dist loadscope --durations=20
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
