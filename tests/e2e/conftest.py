@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser
 
 from sandbox.stack import Stack
+from tests.e2e.browser import Operator, running
 from tests.e2e.river import PATIENCE_S, River
 
 # Short waits, so that a test of "beyond the deadline" takes seconds; the same code as with the defaults.
@@ -43,3 +45,19 @@ async def river(stack: Stack) -> AsyncIterator[River]:
         if "PROCESSORS" not in stack._env:
             for name in ("default", "fallback"):
                 await flowing.set_processor(name, failing=False, delay_ms=0)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A browser of the test's own."""
+    async with running() as one:
+        yield one
+
+
+@pytest.fixture
+async def operator(browser: Browser, river: River) -> AsyncIterator[Operator]:
+    """The page, open and showing that all is well; the browser must have logged no error."""
+    async with Operator.looking(browser, river.stack.http_url) as one:
+        await one.until_state("well")
+        yield one
+        assert one.complaints == []

@@ -16,11 +16,6 @@ FILES = {
     "services/bus/wire/connection.py": 298,
     "services/dispatcher/core/traffic.py": 252,
     "sandbox/stack/plan/options.py": 255,
-    "tests/e2e/test_page.py": 301,
-    "tests/integration/ingress/test_ingress_keys.py": 273,
-    "tests/integration/ingress/test_ingress_payments.py": 297,
-    "tests/unit/ingress/test_listing.py": 317,
-    "tests/unit/ingress/test_vitals.py": 389,
 }
 FUNCTIONS = {
     "services/bus/jetstream/streams.py:wanted": 77,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,33 +14,12 @@ from services.bus.wire.connection import Bus
 from services.bus.wire.message import Message
 from services.contracts import subjects
 from services.contracts.pulse import IngressPulse, decode
-from services.keys.key import Key, Scope, hash_of
 from services.keys.key_file import write_keys
-from tests.integration.ingress.ingress_process import IngressProcess, free_port, new_id, payment
+from tests.integration.ingress.ingress_process import IngressProcess, free_port, new_id
+from tests.integration.ingress.keys_in_use import KEYS, SIGNED_IN, WAYS, bearer, key, pay, slug
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
-WAYS: dict[str, dict[str, str]] = {"plain": {}, "of the framework": {"Connection": "keep-alive"}}
 every_way = pytest.mark.parametrize("way", WAYS)
-SIGNED_IN = {"Cookie": "theme=dark; tarifa_key=both", "Sec-Fetch-Site": "same-origin"}
-
-
-def key(name: str, *scopes: Scope, rate_per_s: float = 1e6, burst: int = 1_000_000) -> Key:
-    """Return a key whose secret is its name."""
-    return Key(name, hash_of(name.encode()), scopes, rate_per_s, burst, datetime.now(UTC))
-
-
-KEYS = (
-    key("payer", "pay"),
-    key("reader", "read"),
-    key("both", "pay", "read"),
-    key("operator", "operate"),
-    key("slow", "pay", rate_per_s=0.001, burst=2),
-)
-
-
-def bearer(name: str) -> dict[str, str]:
-    """Return the header of a key."""
-    return {"Authorization": f"Bearer {name}"}
 
 
 @pytest.fixture
@@ -71,16 +49,6 @@ async def http(ingress: IngressProcess) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def pay(http: httpx.AsyncClient, headers: dict[str, str]) -> httpx.Response:
-    """Pay with these headers."""
-    return await http.post("/payments", json=payment(new_id()), headers=headers)
-
-
-def slug(answer: httpx.Response) -> tuple[int, str]:
-    """Return status and slug."""
-    return answer.status_code, answer.json().get("error", "")
-
-
 @every_way
 async def test_a_payment_needs_a_key_that_may_pay(http: httpx.AsyncClient, bus: Bus, way: str) -> None:
     """Whoever has none, a wrong one or another one is refused, and nothing is stored."""
@@ -101,7 +69,7 @@ async def test_a_payment_needs_a_key_that_may_pay(http: httpx.AsyncClient, bus: 
 
 
 @every_way
-async def test_a_used_up_limit_is_429_and_says_when_to_come_again(http: httpx.AsyncClient, way: str) -> None:
+async def test_a_used_up_limit_is_429_with_retry_after(http: httpx.AsyncClient, way: str) -> None:
     """It is one limit on both ways; who keeps to it is not held up by who does not."""
     assert (await pay(http, bearer("slow"))).status_code == 202
     assert (await pay(http, bearer("slow") | WAYS["of the framework"])).status_code == 202
@@ -132,7 +100,7 @@ async def test_each_route_asks_for_its_scope(http: httpx.AsyncClient) -> None:
         assert (await http.get(path)).status_code == 200, path
 
 
-async def test_why_it_is_not_ready_is_told_to_who_may_read(http: httpx.AsyncClient) -> None:
+async def test_why_it_is_not_ready_is_answered_to_keys_that_may_read(http: httpx.AsyncClient) -> None:
     """There is no ledger here. Whoever balances needs the status alone."""
     stranger, reader = await http.get("/readyz"), await http.get("/readyz", headers=bearer("reader"))
     assert (stranger.status_code, reader.status_code) == (503, 503)
@@ -159,7 +127,7 @@ async def test_a_revoked_key_is_refused_and_what_it_watches_ends(http: httpx.Asy
     assert slug(await http.get("/payments-summary", headers=SIGNED_IN)) == (401, "key_unknown")
 
 
-async def test_a_file_that_cannot_be_used_leaves_the_keys_of_before_and_is_told(
+async def test_a_file_that_cannot_be_used_leaves_the_keys_of_before_and_is_logged(
     http: httpx.AsyncClient, ingress: IngressProcess, bus: Bus, file: Path
 ) -> None:
     """Broken, readable by others, or gone: logged once each, and told with the pulse, until it is mended."""
@@ -215,7 +183,7 @@ def test_without_a_file_that_can_be_used_it_does_not_start(tmp_path: Path, text:
     assert process.log.read_text().startswith(f"API_KEYS names {path}, which ")
 
 
-def test_beyond_loopback_it_does_not_start_open_unless_it_is_said(tmp_path: Path) -> None:
+def test_beyond_loopback_it_does_not_start_open_unless_set_to(tmp_path: Path) -> None:
     """It says what to do, and both ways of doing it."""
     process = IngressProcess(tmp_path / "log", "nats://127.0.0.1:1", OPEN="0")
     process.listen_everywhere()
@@ -239,7 +207,7 @@ async def test_signing_in_stores_the_key_where_no_script_and_no_other_page_has_i
     assert out.headers["set-cookie"].startswith("tarifa_key=; Path=/; Max-Age=0;")
 
 
-async def test_nobody_is_signed_in_with_a_wrong_key_or_by_another_page(http: httpx.AsyncClient) -> None:
+async def test_a_wrong_key_or_another_page_signs_nobody_in(http: httpx.AsyncClient) -> None:
     """A page of elsewhere would have its visitor look at what is another's, or sign it out."""
     own = {"Origin": str(http.base_url).rstrip("/")}
     for body in (b"", b"key=nobody", b"key=payer", b"key=" + b"x" * 60_000, b"\xff=\xff&key", b"other=both"):

@@ -1,144 +1,25 @@
-"""A list of payments: what may be asked, how pages follow each other, and what several dispatchers say as one."""
+"""A list of payments: what may be asked, how pages follow each other, and what several dispatchers answer as one."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from services.contracts.away import AwayError
-from services.contracts.holding import Holding, HoldingsAnswered, HoldingsAsked
-from services.contracts.money import Cents
+from services.contracts.holding import HoldingsAnswered
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import Standing, TryLater
+from services.ingress.core.answers import TryLater
 from services.ingress.core.listing import (
     AcceptedAsked,
     Known,
     Page,
-    Row,
     SettledAsked,
-    SettledStretch,
-    Waiting,
     known_by,
     read_listing,
 )
 from services.ingress.core.period import Period
-from services.ingress.listing import LISTS_AT_ONCE_MAX, Listing
-
-NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
-ME, OTHER = "dispatcher-1/me", "dispatcher-2/other"
-
-
-def an_id(number: int) -> str:
-    """Return the id of the payment that has this sequence."""
-    return f"00000000-0000-4000-8000-{number:012d}"
-
-
-def held(seq: int, *, in_doubt: bool = True, in_hand: bool = True, processor: str = "default") -> Holding:
-    """Return what a dispatcher says of a payment."""
-    return Holding(an_id(seq), processor, seq, ME, 2, in_doubt, NOON, seq=seq, in_hand=in_hand)
-
-
-@dataclass
-class FakePayments:
-    """PAYMENTS: one payment a second since noon, at these sequences."""
-
-    seqs: list[int]
-    away: bool = False
-    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: int = 0
-
-    async def first_from(self, seq: int) -> Waiting | None:
-        """Return the first at or behind it."""
-        self.asked += 1
-        if self.away:
-            raise AwayError("away")
-        await self.may_answer.wait()
-        found = min((each for each in self.seqs if each >= seq), default=None)
-        if found is None:
-            return None
-        return Waiting(Standing(an_id(found), "accepted", Cents(found), NOON + timedelta(seconds=found)), found)
-
-
-@dataclass
-class FakeDispatchers:
-    """Dispatchers that know these."""
-
-    holdings_known: list[Holding] | None
-    asked: list[HoldingsAsked] = field(default_factory=list)
-
-    async def holdings(self, asked: HoldingsAsked) -> Known | None:
-        """Answer as one."""
-        self.asked.append(asked)
-        if self.holdings_known is None:
-            return None
-        found = [
-            each
-            for each in self.holdings_known
-            if each.seq > asked.after
-            and (asked.to is None or each.seq <= asked.to)
-            and (asked.processor is None or each.processor == asked.processor)
-            and (each.in_doubt or not asked.in_doubt)
-        ]
-        looked_to = found[asked.limit - 1].seq if len(found) > asked.limit else None
-        return Known(tuple(found[: asked.limit]), looked_to, ("dispatcher-1",), ())
-
-
-@dataclass
-class FakeSettled:
-    """SETTLEMENTS: one a second since noon, at the sequences 1 to ``last``."""
-
-    last: int
-    since: list[datetime] = field(default_factory=list)
-
-    async def first_since(self, moment: datetime) -> int:
-        """Return the first since."""
-        self.since.append(moment)
-        return max(1, round((moment - NOON).total_seconds()))
-
-    async def read(self, first: int, count: int) -> SettledStretch:
-        """Return a stretch; count is made small, so that there are several."""
-        end = min(self.last, first + min(count, 3) - 1)
-        rows = tuple((seq, settled(seq)) for seq in range(first, end + 1))
-        return SettledStretch(rows, end + 1 if end < self.last else None)
-
-
-def settled(seq: int) -> Row:
-    """Return a settled payment; every second one at the fallback."""
-    name = "default" if seq % 2 else "fallback"
-    stamp = NOON + timedelta(seconds=seq)
-    return Row(Standing(an_id(seq), "settled", Cents(seq), NOON, processor=name, requested_at=stamp), is_counted=True)
-
-
-def listing(
-    seqs: Sequence[int] = (), known: list[Holding] | None = None, settled_to: int = 0
-) -> tuple[Listing, FakePayments, FakeDispatchers]:
-    """Return the story with its fakes; it is an hour past noon."""
-    payments, dispatchers = FakePayments(list(seqs)), FakeDispatchers(known)
-    payments.may_answer.set()
-    story = Listing(
-        payments=payments,
-        settled=FakeSettled(settled_to),
-        dispatchers=dispatchers,
-        clock=lambda: NOON + timedelta(hours=1),
-    )
-    return story, payments, dispatchers
-
-
-async def all_of(story: Listing, **query: str) -> list[int]:
-    """Return the sequences of all pages, and go on until there is none."""
-    found: list[int] = []
-    cursor: str | None = None
-    while True:
-        more = {} if cursor is None else {"cursor": cursor}
-        page = await story.page({name: [text] for name, text in (query | more).items()})
-        assert isinstance(page, Page), page
-        found += [int(row.payment.payment_id[-12:]) for row in page.rows]
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
+from services.ingress.listing import LISTS_AT_ONCE_MAX
+from tests.unit.ingress.listing_fakes import ME, NOON, OTHER, all_of, an_id, held, listing
 
 
 @pytest.mark.parametrize(
@@ -182,7 +63,7 @@ def test_a_query_is_read(query: dict[str, list[str]], asked: object) -> None:
         ({"status": ["settled"], "from": ["yesterday"]}, "not_a_period", "from"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_named(query: dict[str, list[str]], slug: str, where: str) -> None:
+def test_an_invalid_query_is_rejected_and_named(query: dict[str, list[str]], slug: str, where: str) -> None:
     """A filter that is ignored would give a list of something else."""
     refused = read_listing(query)
     assert isinstance(refused, Rejected)
@@ -209,7 +90,7 @@ async def test_a_page_stays_where_it_is_while_payments_come_and_go() -> None:
     assert [row.payment.payment_id for row in second.rows] == [an_id(4), an_id(6), an_id(7)]
 
 
-async def test_all_that_waits_is_told_with_what_is_known_of_each() -> None:
+async def test_all_that_waits_is_listed_with_what_is_known_of_each() -> None:
     """Whatever no dispatcher knows waits for any."""
     story, _, _ = listing([1, 2, 3], [held(2)])
     page = await story.page({})
@@ -230,7 +111,7 @@ async def test_filters_hold_for_all_that_is_listed() -> None:
 
 
 @pytest.mark.parametrize("query", [{"inDoubt": ["true"]}, {"inDoubt": ["false"]}, {"processor": ["default"]}])
-async def test_where_no_dispatcher_answers_nobody_knows_what_is_in_doubt(query: dict[str, list[str]]) -> None:
+async def test_where_no_dispatcher_answers_what_is_in_doubt_is_not_known(query: dict[str, list[str]]) -> None:
     """An empty list would say that nothing is."""
     story, _, _ = listing([1, 2])
     answer = await story.page(query)
@@ -270,7 +151,7 @@ async def test_a_page_ends_where_its_time_is_over(monkeypatch: pytest.MonkeyPatc
     assert await story.page({"status": ["settled"]}) == Page((), "settled-0")
 
 
-async def test_nats_away_is_told() -> None:
+async def test_nats_away_is_answered_as_such() -> None:
     """And the place of the reader is free again."""
     story, payments, _ = listing([1], [])
     payments.away = True
@@ -290,7 +171,7 @@ async def test_settled_ones_are_listed_in_the_order_of_the_stream(limit: str) ->
     assert await all_of(story, status="settled", limit=limit, processor="fallback", **period) == [4, 6]
 
 
-def test_of_several_dispatchers_the_one_that_has_it_in_hand_is_believed() -> None:
+def test_of_several_dispatchers_the_one_that_has_it_in_hand_counts() -> None:
     """The others know it by the log alone: without attempts, and perhaps without doubt."""
     by_log = replace(held(1, in_doubt=False, in_hand=False), attempts=0)
     answers = [HoldingsAnswered(OTHER, (ME, OTHER), (by_log,)), HoldingsAnswered(ME, (ME,), (held(1),))]

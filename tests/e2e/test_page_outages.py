@@ -1,0 +1,95 @@
+"""The operator's page in a real browser, on a real stack, while something is away: it shows what it cannot know."""
+
+import signal
+
+from playwright.async_api import Browser, expect
+
+from tests.e2e.browser import PATIENCE_MS, Operator
+from tests.e2e.river import River, new_id, until
+
+UNKNOWN = "\N{EN DASH}"
+
+
+async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, river: River) -> None:
+    """Totals stay as they were; payments go on."""
+    await river.until_settled(await river.pay_many(20))
+    before = int(sum(one["totalRequests"] for one in (await river.summary()).values()))
+    await operator.until_shown("totals.settled", f"{before:,}")
+    river.stack.kill("ledger", signal.SIGSTOP)
+    try:
+        await operator.until_trouble("totals are those of then")
+        await expect(operator.service("ledger").locator(".chip")).to_have_text("silent")
+        ids = await river.pay_many(5)
+        await river.until_settled(ids)
+        await expect(operator.shown("totals.settled")).to_have_text(f"{before:,}")
+        await operator.keep("outage-ledger")
+    finally:
+        river.stack.kill("ledger", signal.SIGCONT)
+    await operator.until_state("well")
+    await operator.until_shown("totals.settled", f"{before + 5:,}")
+
+
+async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles(
+    operator: Operator, river: River
+) -> None:
+    """The search follows it by itself."""
+    river.stack.kill("dispatcher-1", signal.SIGSTOP)
+    try:
+        await operator.until_trouble("dispatcher-1 has not been heard of")
+        payment_id = (await river.pay_many(3))[0]
+        await operator.until_shown("payments.backlog", "3")
+        await expect(operator.processor("default").locator(".chip")).to_have_text("unknown")
+        life = await operator.look_up(payment_id)
+        await expect(life.locator(".verdict")).to_have_text("Accepted, waits to be settled")
+        await operator.keep("outage-dispatcher")
+    finally:
+        river.stack.kill("dispatcher-1", signal.SIGCONT)
+    await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
+    await operator.until_state("well")
+    await operator.until_shown("payments.backlog", "0")
+
+
+async def test_nats_away_is_the_one_trouble_and_its_return_is_shown(operator: Operator, river: River) -> None:
+    """The page is not cut off: ingress goes on telling what it knows."""
+    river.stack.kill("nats", signal.SIGSTOP)
+    try:
+        await operator.until_trouble("NATS has not been heard of for")
+        await expect(operator.page.locator("#troubles li")).to_have_count(1)
+        await expect(operator.shown("payments.backlog")).to_have_text(UNKNOWN)
+        await operator.keep("outage-nats")
+    finally:
+        river.stack.kill("nats", signal.SIGCONT)
+    await operator.until_state("well")
+    await river.pay_until_accepted(new_id())
+
+
+async def test_a_failing_processor_is_shown(operator: Operator, river: River) -> None:
+    """Where the payments go then, too."""
+    await river.set_processor("default", failing=True)
+    await river.pay_many(10)
+    await operator.until_trouble("default is failing: others settle what is due")
+    await expect(operator.processor("default").locator(".chip")).to_have_text("failing")
+    await operator.keep("processor-failing")
+    await river.set_processor("default", failing=False)
+    await operator.until_state("well")
+
+
+async def test_ingress_away_is_shown_and_the_page_comes_back_by_itself(browser: Browser, river: River) -> None:
+    """Both instances are frozen, then killed and started anew: no hand has to touch the page."""
+    stack = river.stack
+    async with Operator.looking(browser, stack.http_url) as operator:
+        await operator.until_state("well")
+        for name in ("ingress-1", "ingress-2"):
+            stack.kill(name, signal.SIGSTOP)
+        await operator.until_state("lost")
+        await expect(operator.page.locator("#state")).to_contain_text("trying again")
+        await operator.keep("outage-ingress")
+        died = {name: stack.kill(name) for name in ("ingress-1", "ingress-2")}
+        for name, pid in died.items():
+            stack.wait_restarted(name, pid)
+        await operator.until_state("well")
+
+    async def both_serve() -> bool:
+        return (await river.http.get("/readyz")).status_code == 200
+
+    await until(both_serve, "ingress serves again")
