@@ -18,9 +18,7 @@ FILES = {
     "sandbox/stack/plan/options.py": 255,
 }
 FUNCTIONS = {
-    "services/bus/jetstream/streams.py:wanted": 77,
     "services/dispatcher/__main__.py:_settle": 112,
-    "services/dispatcher/adapters/metrics.py:of_dispatcher": 42,
     "services/dispatcher/flow/attempting.py:Attempting._attempt": 45,
     "services/dispatcher/flow/dispatching.py:Dispatching.__init__": 69,
     "services/ingress/__main__.py:_serve": 50,

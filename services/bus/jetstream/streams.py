@@ -53,14 +53,16 @@ class StreamLimits:
 
 def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
     """Return the configuration of every stream, in the words of the JetStream API."""
-    common: dict[str, Any] = {
-        "storage": "file",
-        "num_replicas": limits.replicas,
-        "allow_direct": True,
-        "discard": "new",
-    }
-    bucket: dict[str, Any] = {**common, "retention": "limits", "max_msgs_per_subject": 1}
-    bucket |= {"allow_rollup_hdrs": True, "deny_delete": True}  # what the nats CLI expects of a key-value bucket
+    return [*_of_payments(limits), *_of_records(limits), *_of_buckets(limits)]
+
+
+def _common(limits: StreamLimits) -> dict[str, Any]:
+    return {"storage": "file", "num_replicas": limits.replicas, "allow_direct": True, "discard": "new"}
+
+
+def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
+    """What waits, what was done with it, and the book of that."""
+    common = _common(limits)
     return [
         {
             **common,
@@ -92,6 +94,13 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
             "max_bytes": max(limits.settlements_bytes_max // SNAPSHOT_SHARE, SNAPSHOT_BYTES_LEAST),
             "max_age": 0,
         },
+    ]
+
+
+def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
+    """Who does what: dispatchers with payments, operators with the system."""
+    common = _common(limits)
+    return [
         {
             **common,
             "name": subjects.ASSIGNMENTS,
@@ -112,6 +121,14 @@ def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
             "deny_delete": True,
             "deny_purge": True,
         },
+    ]
+
+
+def _of_buckets(limits: StreamLimits) -> list[dict[str, Any]]:
+    """The key-value buckets: the newest value of each key."""
+    bucket: dict[str, Any] = {**_common(limits), "retention": "limits", "max_msgs_per_subject": 1}
+    bucket |= {"allow_rollup_hdrs": True, "deny_delete": True}  # what the nats CLI expects of a key-value bucket
+    return [
         {
             **bucket,
             "name": f"KV_{subjects.PROCESSORS}",

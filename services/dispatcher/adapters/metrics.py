@@ -69,26 +69,29 @@ def of_dispatcher(
 
     async def tell() -> Iterable[Metric]:
         now_ms = clock.now_ms()
-        fees = gauges_by(
-            "processor",
-            "tarifa_processor_fee_ratio",
-            "The fee, as a share of the amount.",
-            {place.name: float(place.fee) for place in places()},
-        )
         seen = traffic.seen(now_ms)
-        paused = gauges_by(
-            "processor",
-            "tarifa_processor_paused",
-            "1 where an operator has paused the processor: it gets nothing new, whether it serves or not.",
-            {place.name: place.state == "paused" for place in places() if place.state != "closing"},
-        )
         left = _left_behind(left_behind(), tally.processors)
         told = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen))
-        told = (*told, fees, paused, left)
+        told = (*told, *_of_places(places()), left)
         backlog = await waiting()
         return told if backlog is None else (*told, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
 
     return tell
+
+
+def _of_places(places: Sequence[Place]) -> Iterator[Metric]:
+    yield gauges_by(
+        "processor",
+        "tarifa_processor_fee_ratio",
+        "The fee, as a share of the amount.",
+        {place.name: float(place.fee) for place in places},
+    )
+    yield gauges_by(
+        "processor",
+        "tarifa_processor_paused",
+        "1 where an operator has paused the processor: it gets nothing new, whether it serves or not.",
+        {place.name: place.state == "paused" for place in places if place.state != "closing"},
+    )
 
 
 def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
