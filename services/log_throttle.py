@@ -21,6 +21,11 @@ class Trouble:
             self._log.warning(self._event, extra={"error": error, **fields})
         self._told = error
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it failed the last time."""
+        return bool(self._told)
+
     def over(self) -> None:
         """It went well: the next failure is a new one."""
         self._told = ""

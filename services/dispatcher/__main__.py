@@ -17,7 +17,7 @@ from services.bus.micro.pulse import send_pulses
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.roster import Pause
-from services.dispatcher.adapters.access import follow_access
+from services.dispatcher.adapters.access import access_trouble, follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
 from services.dispatcher.adapters.clock import SystemClock
@@ -38,6 +38,7 @@ from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dispatching
 from services.dispatcher.settings import Settings, settings
 from services.metrics.bus import of_bus
+from services.metrics.key_files import of_key_files
 from services.metrics.server import Metrics, served_metrics
 from services.process import connected, once_answered, run
 from services.records.assignments import AssignmentStream, read_up
@@ -97,7 +98,7 @@ async def _settle(
 
     clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
-    stream = PaymentStream(bus)
+    stream, not_read = PaymentStream(bus), access_trouble()
     assignments = AssignmentStream(bus, instance, is_met=lambda: stream.is_open)
     pollers = HealthPollers(bus, clock, name_of_process())
     charging = Charging(
@@ -153,7 +154,7 @@ async def _settle(
     told = of_dispatcher(
         tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
     )
-    metrics.add(of_bus(bus), told)
+    metrics.add(of_bus(bus), told, of_key_files({"PROCESSOR_CREDENTIALS": lambda: not_read.lasts}))
     following = assignments.follower(flow.assigning.read)
 
     async def prepare() -> None:
@@ -180,7 +181,7 @@ async def _settle(
     mark = partial(_mark, bus, clock, stop)
     work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
-    work += [bus.watch(), send_pulses(bus, pulse), follow_access(os.environ, config.access, charging.show)]
+    work += [bus.watch(), send_pulses(bus, pulse), follow_access(os.environ, config.access, charging.show, not_read)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_mark_and_raise(part, flow, mark)) for part in work]
         log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})

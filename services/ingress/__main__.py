@@ -36,6 +36,7 @@ from services.ingress.operating import Operating
 from services.ingress.payment_life import PaymentLife
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
+from services.metrics.key_files import of_key_files
 from services.metrics.server import Metrics, served_metrics
 from services.overview.adapters.hub import Hub
 from services.overview.adapters.vital_signs import VitalSigns
@@ -51,6 +52,7 @@ async def ingress(stop: asyncio.Event) -> None:
     settings = ingress_settings(os.environ)
     keys = KeyRing.open(settings.api_keys, Guard(settings.access))
     async with served_metrics(settings.bus.metrics_listen, "ingress") as metrics:
+        metrics.add(of_key_files({"API_KEYS": lambda: bool(keys.trouble)}))
         await _serve(settings, keys, metrics, stop)
     log.info("ingress.stopped")
 

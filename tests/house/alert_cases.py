@@ -189,6 +189,25 @@ CASES: dict[str, Case] = {
     "TarifaServiceAbsent": Case(
         {name: value for name, value in _UP.items() if "dispatcher" not in name}, _UP, {"job": "dispatcher"}
     ),
+    "TarifaKeyFileUnusable": Case(
+        {
+            'tarifa_key_file_unusable{job="ingress",instance="a",setting="API_KEYS"}': _still(0),
+            'tarifa_key_file_unusable{job="ingress",instance="b",setting="API_KEYS"}': _still(1),
+        },
+        {'tarifa_key_file_unusable{job="ingress",instance="a",setting="API_KEYS"}': _still(0)},
+        {"job": "ingress", "setting": "API_KEYS"},
+        # Between two files that are replaced one after the other.
+        also_rests={'tarifa_key_file_unusable{job="ingress",instance="a",setting="API_KEYS"}': "0x20 1x1 0x100"},
+    ),
+    "TarifaRequestsDenied": Case(
+        {
+            'tarifa_requests_denied_total{instance="a",reason="key_unknown"}': _growing(9),
+            'tarifa_requests_denied_total{instance="b",reason="key_unknown"}': _growing(9),
+        },
+        {'tarifa_requests_denied_total{instance="a",reason="key_unknown"}': _growing(14)},
+        {"reason": "key_unknown"},
+        also_rests={'tarifa_requests_denied_total{instance="a",reason="too_many_requests"}': _growing(900)},
+    ),
     "TarifaNatsAway": Case(
         {'tarifa_bus_connected{job="ingress",instance="i"}': _still(0)},
         {'tarifa_bus_connected{job="ingress",instance="i"}': _still(1)},

@@ -1,5 +1,6 @@
 """docker-compose.closed.yml: every service comes with its own key, and the files are those that its one-shot makes."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import yaml
 from sandbox.stack.processes import balancer, nats
 from services.access.admittance import admittance
 from services.access.certificates import paths
-from services.contracts.permissions import USERS
+from services.contracts.permissions import PURGE, USERS
 from services.ingress.core.guard import Access
 from services.ingress.settings import ingress_settings
 from services.keys.key_file import read_keys
@@ -35,7 +36,7 @@ def made(folder: Path) -> Path:
         if inside.startswith("/each/"):
             folder.joinpath(EACH, Path(inside).name).mkdir(parents=True, exist_ok=True)
     command = [str(here.get(word, word)) for word in command]
-    subprocess.run(command, check=True, cwd=ROOT, env={"ALLOW_PURGE": "1", "PATH": ""})
+    subprocess.run(command, check=True, cwd=ROOT, env={"PATH": "", **CLOSED["secrets"].get("environment", {})})
     return folder
 
 
@@ -76,6 +77,18 @@ def test_every_instance_asks_for_the_keys_that_the_one_shot_makes_room_for(tmp_p
         assert settings.api_keys is not None
         assert read_keys(settings.api_keys) == ()
         assert CLOSED[name]["depends_on"]["keys"] == {"condition": "service_completed_successfully"}
+
+
+def test_nobody_may_purge(tmp_path: Path) -> None:
+    """The challenge's file allows it; here neither ingress does it, nor the bus lets its user publish it."""
+    for name in ("ingress-1", "ingress-2"):
+        assert OPEN[name]["environment"]["ALLOW_PURGE"] == "1"
+        folder = made(tmp_path / name) / EACH / "ingress"
+        env = {**OPEN[name]["environment"], **CLOSED[name]["environment"]}
+        assert not ingress_settings({key: text.replace(SECRETS, str(folder)) for key, text in env.items()}).allow_purge
+    said = (made(tmp_path / "made") / EACH / "nats" / "users.conf").read_text()
+    users = json.loads(said.removeprefix("authorization: "))["users"]
+    assert PURGE not in [subject for user in users for subject in user["permissions"]["publish"]["allow"]]
 
 
 def test_the_server_takes_what_is_made_for_it(tmp_path: Path) -> None:

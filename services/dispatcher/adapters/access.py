@@ -14,14 +14,22 @@ LOOK_EVERY_S = 1.0
 log = logging.getLogger("tarifa.dispatcher")
 
 
+def access_trouble() -> Trouble:
+    """Return what says whether the files can be used now."""
+    return Trouble(log, "credentials.not_read")
+
+
 async def follow_access(
-    env: Mapping[str, str], access: ProcessorAccess, changed: Callable[[ProcessorAccess], None]
+    env: Mapping[str, str],
+    access: ProcessorAccess,
+    changed: Callable[[ProcessorAccess], None],
+    not_read: Trouble,
 ) -> None:
     """Have ``changed`` called with what the files hold whenever they hold something else, until cancelled.
 
-    While they cannot be used, as when only one of two was replaced, the last that could be is shown further on.
+    While they cannot be used, as when only one of two was replaced, the last that could be is shown further on, and
+    ``not_read`` lasts.
     """
-    not_read = Trouble(log, "credentials.not_read")
     seen = [version_of(path) for path in access.files]
     while True:
         await asyncio.sleep(LOOK_EVERY_S)

@@ -67,6 +67,8 @@ WRONG_HOST = Denied(
     "Host: must be localhost or a number of this machine, where no keys are asked for (OPEN=loopback)",
 )
 
+DENIALS = ("key_missing", "key_unknown", "scope_missing", "too_many_requests", "cross_site", "wrong_host")
+
 
 class Guard:
     """Judges each request; ``use`` replaces the keys, and from then on one that is gone is refused."""

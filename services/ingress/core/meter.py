@@ -5,6 +5,7 @@ from collections import Counter
 from services.contracts.durations import Durations
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, TryLater
+from services.ingress.core.guard import DENIALS
 
 RESULTS = {
     Accepted: "accepted",
@@ -24,7 +25,9 @@ class Meter:
     def __init__(self) -> None:
         self.answers: Counter[str] = Counter(dict.fromkeys(RESULTS.values(), 0))
         self.turned_down: Counter[str] = Counter()
-        self.denied: Counter[str] = Counter()
+        self.denied: Counter[str] = Counter(
+            dict.fromkeys(DENIALS, 0)
+        )  # there from the start, so that a rate sees the first
         self.took = Durations()
 
     def answered(self, answer: Accepted | Replayed | AmountDiffers | Rejected | TryLater, took_ms: float) -> None:
