@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from services.access.processor_access import ProcessorAccess, processor_access
-from services.audit.arguments import CommandLine
-from services.audit.arguments import argument as _argument
+from services.audit.arguments import CommandLine, argument
 from services.contracts.instant import instant_from_text
 from services.contracts.length import length_from_text
 from services.contracts.operations import Operation, reason_from_text
@@ -75,13 +74,13 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
         description="Releases a payment from the processor it is bound to. IT MAY THEN BE CHARGED TWICE.",
         epilog="Exit status: 0 released, 1 not released, 2 wrong usage or settings, 3 cannot be told.",
     )
-    parser.add_argument("payment_id", type=_argument(_payment_id), metavar="ID")
+    parser.add_argument("payment_id", type=argument(_payment_id), metavar="ID")
     parser.add_argument("--to", required=True, metavar="PROCESSOR", help="where it is to be charged instead")
     parser.add_argument(
-        "--reason", required=True, type=_argument(reason_from_text), metavar="TEXT", help="kept with the event"
+        "--reason", required=True, type=argument(reason_from_text), metavar="TEXT", help="kept with the event"
     )
     parser.add_argument(
-        option, dest="accepted_id", type=_argument(_payment_id), metavar="ID", help="instead of being asked"
+        option, dest="accepted_id", type=argument(_payment_id), metavar="ID", help="instead of being asked"
     )
     given = parser.parse_args(arguments)
     if given.accepted_id not in {None, given.payment_id}:
@@ -106,11 +105,11 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     move = commands.add_parser("move", help="say that a processor is the same one at another address")
     move.add_argument("name", metavar="NAME")
-    move.add_argument("--to", required=True, type=_argument(_url), metavar="URL", help="as https://host:port")
+    move.add_argument("--to", required=True, type=argument(_url), metavar="URL", help="as https://host:port")
     pause = commands.add_parser("pause", help="send it nothing new; what is assigned there is still settled there")
     pause.add_argument("name", metavar="NAME")
     pause.add_argument(
-        "--reason", required=True, type=_argument(reason_from_text), metavar="TEXT", help="kept and shown"
+        "--reason", required=True, type=argument(reason_from_text), metavar="TEXT", help="kept and shown"
     )
     resume = commands.add_parser("resume", help="send it payments again")
     resume.add_argument("name", metavar="NAME")
@@ -191,4 +190,4 @@ def _since(now: datetime) -> Callable[[str], datetime]:
         except ValueError:
             return instant_from_text(text, round_up=True)
 
-    return _argument(read, "must be 90s, 15m, 1h, 7d, or ISO 8601 as 2026-11-22T12:00:00Z")
+    return argument(read, "must be 90s, 15m, 1h, 7d, or ISO 8601 as 2026-11-22T12:00:00Z")

@@ -1,6 +1,5 @@
 """The ledger process on a real stream: each settlement counts once, whatever is restarted, killed or published."""
 
-import asyncio
 import shutil
 import signal
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, SettlementsCleared
 from services.contracts.money import Cents
+from tests.integration.ledger.ledger_answers import until_reconnected
 from tests.integration.ledger.ledger_process import (
     START,
     LedgerProcess,
@@ -24,7 +24,7 @@ from tests.integration.ledger.ledger_process import (
     totals,
     totals_after,
 )
-from tests.nats_server import PATIENCE_S, NatsServer
+from tests.nats_server import NatsServer
 
 REFUSED = PaymentRefused(payment_id(1), Cents(1990), "default", "no", START, 2)
 CLEARED = SettlementsCleared(datetime(2025, 8, 1, 13, tzinfo=UTC))
@@ -149,7 +149,7 @@ async def test_killed_nats_server_loses_and_doubles_nothing(
     for first in (500, 1_000):
         nats_server.kill()
         nats_server.start()
-        await _reconnected(bus)
+        await until_reconnected(bus)
         seq = await publish(bus, (settled(number) for number in range(first, first + 500)))
         assert (await totals_after(bus, seq))["default"] == (first + 500, 1990 * (first + 500))
     assert len(ledger.logged("ledger.ready")) == 1
@@ -165,7 +165,7 @@ async def test_store_that_was_lost_ends_the_ledger_and_the_next_one_tells_what_t
     nats_server.kill()
     shutil.rmtree(nats_server.folder / "store")
     nats_server.start()
-    await _reconnected(bus)
+    await until_reconnected(bus)
     await ensure_streams(bus, streams)
     assert ledger.status() not in {0, 2}
     seq = await publish(bus, [settled(3)])
@@ -195,14 +195,3 @@ async def _answer(bus: Bus) -> dict[str, tuple[int, int]] | None:
     except BusAwayError as error:
         assert "nobody answers" in str(error)  # noqa: PT017  # not started yet
     return None
-
-
-async def _reconnected(bus: Bus) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                await bus.round_trip(1)
-            except BusAwayError:
-                await asyncio.sleep(0.01)
-            else:
-                return
