@@ -24,7 +24,7 @@ class Connections:
     """
 
     def __init__(self, connections_max: int, per_address_max: int) -> None:
-        self._places = Places(min(connections_max, _files_max() - FILES_BESIDE), per_address_max)
+        self._places = Places(connections_within(connections_max, _files_max()), per_address_max)
         self._gathered = Gathered(log)
 
     def admit(self, transport: Transport) -> str | None:
@@ -52,9 +52,19 @@ class Connections:
         return say.error(503, "too_many_connections", said, again)
 
 
-def _files_max() -> int:
-    """Have the process open as many files as it may be allowed to, and return how many that are."""
+def connections_within(connections_max: int, files_max: int | None) -> int:
+    """Return how many connections there may be where the process may open so many files; None: any number.
+
+    A process that may open very few keeps half of them for connections, so that it answers somebody.
+    """
+    if files_max is None:
+        return connections_max
+    return min(connections_max, max(files_max - FILES_BESIDE, files_max // 2))
+
+
+def _files_max() -> int | None:
+    """Have the process open as many files as it may be allowed to; return how many these are, None for no limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    return None if hard == resource.RLIM_INFINITY else hard
