@@ -15,10 +15,11 @@ from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub
 from services.overview.core.places import Full
 
 FOLDER = Path(__file__).parents[1] / "page"
+SCRIPTS = ("page.js", "elements.js", "session.js", "life.js")
 DOCUMENTS = (
     Document("/", "index.html", "text/html; charset=utf-8"),
     Document("/page.css", "page.css", "text/css; charset=utf-8"),
-    Document("/page.js", "page.js", "text/javascript; charset=utf-8"),
+    *(Document(f"/{name}", name, "text/javascript; charset=utf-8") for name in SCRIPTS),
     Document("/page.svg", "page.svg", "image/svg+xml"),
 )
 RECONNECT_AFTER_MS = 1_000

@@ -1,59 +1,15 @@
 // The operator's page: one document a second by EventSource, shown as it is; what is unknown is shown as unknown.
 
+import { at, drawn, FORMS, made, short, show, written } from "./elements.js";
+import { bringIntoView } from "./life.js";
+import { leaveIfSignedOut } from "./session.js";
+
 const KEEP_MS = 300_000;       // of the plots
 const PLOT_LEAST_MS = 60_000;
 const GAP_MS = 3_500;          // two documents further apart are not joined by a line
 const STALE_MS = 4_000;        // without a document for so long, the page says so
 const REOPEN_MS = 8_000;       // an instance that is frozen does not end its stream: take another
 const RETRY_MS = 2_000;
-const LIFE_AGAIN_MS = 2_000;
-
-const at = (id) => document.getElementById(id);
-const html = document.documentElement;
-
-// ---- how figures are written
-
-const UNKNOWN = "–";
-const written = (digits) => (n) => n.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const short = (n) => n.toLocaleString("en", { notation: n < 10_000 ? "standard" : "compact" });  // beside an axis
-const FORMS = {
-  text: String,
-  whole: written(0),
-  rate: (n) => written(n < 100 ? 1 : 0)(n),
-  ms: (n) => written(n < 100 ? 1 : 0)(n),
-  took: (n) => `${FORMS.ms(n)} ms`,
-  money: written(2),
-  percent: (n) => `${written(n * 100 % 1 ? 1 : 0)(n * 100)} %`,
-  span: (s) => s < 1 ? `${Math.round(s * 1000)} ms` : s < 60 ? `${written(s < 10 ? 1 : 0)(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`
-    : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`,
-};
-const found = (document, path) => path.split(".").reduce((inner, name) => inner?.[name], document);
-
-// Elements say themselves what they show: data-show="<form> <path in the document>".
-function show(element, values) {
-  for (const place of element.querySelectorAll("[data-show]")) {
-    const [form, path] = place.dataset.show.split(" ");
-    const value = found(values, path);
-    const text = value == null ? UNKNOWN : FORMS[form](value);
-    if (place.textContent === text) continue;
-    place.textContent = text;
-    place.style.setProperty("--length", text.length);  // by which the style keeps it in its place
-  }
-}
-
-function made(name, attributes = {}, ...inner) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...inner);
-  return element;
-}
-
-function drawn(name, attributes = {}, text = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = text;
-  return element;
-}
 
 // ---- plots
 
@@ -182,7 +138,7 @@ function showTroubles(troubles) {
 // Said aloud only when something else is wrong than before: not for each second that passes.
 let said = "";
 function say(state, words, details = []) {
-  html.dataset.state = state;
+  document.documentElement.dataset.state = state;
   at("state").textContent = words;
   document.title = state === "well" ? "Tarifa" : `${words} - Tarifa`;
   const sentence = [words.replace(/ for \d.*/, ""), ...details.map((text) => text.replace(/ for \d+ s/, ""))].join(". ");
@@ -228,16 +184,6 @@ function showCaller({ keyName }) {
   at("caller").hidden = false;
 }
 
-// A key that was revoked, or signed out of in another window: the page itself is then answered with the way to sign in.
-async function leaveIfSignedOut() {
-  try {
-    const answer = await fetch("./", { method: "HEAD", redirect: "manual", headers: { accept: "text/html" } });
-    if (answer.type === "opaqueredirect") location.assign("sign-in");
-  } catch {
-    // Nobody answers: that is shown, and tried again.
-  }
-}
-
 const begun = Date.now();
 function watch() {
   const ms = Date.now(), heard = kept.at(-1)?.ms ?? begun;
@@ -254,116 +200,3 @@ function watch() {
 openStream();
 setInterval(watch, 1_000);
 addEventListener("resize", () => { if (kept.length) PLOTS.forEach((plot) => plot.draw(Date.now())); });
-
-// ---- one payment's life
-
-let asked = 0;  // the newest question; an answer to an earlier one is not shown
-let shown = "";  // the same answer again is not said again
-
-const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
-const when = (text) => {
-  const stamp = new Date(text);
-  const zone = ZONE.formatToParts(stamp).find(({ type }) => type === "timeZoneName").value;
-  const local = `${stamp.toLocaleDateString("sv")} ${stamp.toLocaleTimeString("sv")}.${text.slice(20, 23)} ${zone}`;
-  return made("time", { datetime: text, class: "more" }, local);
-};
-
-const VERDICTS = {
-  accepted: () => "Accepted, waits to be settled",
-  settled: ({ processor }) => `Settled at ${processor}`,
-  refused: ({ processor }) => `Refused by ${processor}`,
-};
-const calls = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`;
-function waiting(on) {
-  if (!on) return ["In no dispatcher's hands yet"];
-  const { processor, since, attempts, inDoubt, dispatcher, released } = on;
-  return [
-    processor ? `Waits for ${processor}` : "Waits for the first processor that serves",
-    ...(since === null ? [] : [" since ", when(since)]),
-    ...(dispatcher ? [made("div", { class: "more" }, `Assigned to ${dispatcher}`)] : []),
-    ...(released ? [made("div", { class: "more" }, "Released by an operator from where it was before")] : []),
-    ...(attempts ? [made("div", { class: "more" }, `${calls(attempts)} made so far`)] : []),
-    ...(inDoubt ? [made("div", { class: "more" }, `${processor ?? "One"} may have charged it already: it stays there until that is known`)] : []),
-  ];
-}
-const ENDS = {
-  accepted: ({ waitingFor }) => [
-    ...waiting(waitingFor), made("div", { class: "more" }, "Not settled yet; asked again every two seconds"),
-  ],
-  settled: ({ requestedAt, acceptedAt, processor }) => [
-    `Settled at ${processor}, by the call sent `, when(requestedAt),
-    made("div", { class: "more" }, `${FORMS.span((Date.parse(requestedAt) - Date.parse(acceptedAt)) / 1000)} after it was accepted`),
-  ],
-  refused: ({ detail, processor }) => [`Refused by ${processor}`, made("div", { class: "more" }, detail)],
-};
-
-// Who follows a link to a payment sees it, on a phone too, until they move the page themselves.
-let isLinked = false;
-function bringIntoView() {
-  if (isLinked) at("life").parentElement.scrollIntoView({ block: "nearest" });
-}
-for (const moved of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(moved, () => { isLinked = false; });
-
-function showOnce(...inner) {
-  const text = inner.map((element) => element.textContent).join();
-  if (text !== shown) at("life").replaceChildren(...inner);
-  bringIntoView();
-  shown = text;
-}
-
-function showLife(payment) {
-  const { status } = payment;
-  showOnce(
-    made("p", { class: "verdict" }, VERDICTS[status](payment)),
-    made("p", { class: "id" }, payment.correlationId),
-    made("p", {}, `Amount ${FORMS.money(payment.amount)}`),
-    made("ol", {},
-      made("li", { class: "accepted" }, "Accepted ", when(payment.acceptedAt)),
-      made("li", { class: status === "accepted" ? "waiting" : status }, ...ENDS[status](payment))),
-  );
-}
-
-const showNoLife = (verdict, detail) =>
-  showOnce(made("p", { class: "verdict" }, verdict), made("p", { class: "more" }, detail));
-
-async function lookUp(id, question) {
-  let again = true;
-  try {
-    const answer = await fetch(`payments/${encodeURIComponent(id)}`, { headers: { accept: "application/json" } });
-    const told = await answer.json();
-    if (question !== asked) return;
-    again = answer.status >= 500 || answer.status === 429 || told.status === "accepted";
-    if (answer.status === 401) await leaveIfSignedOut();
-    if (answer.ok) showLife(told);
-    else if (answer.status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");
-    else if (answer.status >= 500) showNoLife("It cannot be told now", `${told.detail} Asked again every two seconds.`);
-    else if (answer.status === 400) showNoLife("That is no id", told.detail);
-    else showNoLife("It is not told", told.detail);
-  } catch (error) {
-    if (question !== asked) return;
-    showNoLife("No answer", `${error.message}. Asked again every two seconds.`);
-  }
-  if (again) setTimeout(() => question === asked && lookUp(id, question), LIFE_AGAIN_MS);
-}
-
-function search(id) {
-  asked += 1;
-  lookUp(id, asked);
-}
-
-at("search").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const id = at("id").value.trim();
-  history.replaceState(null, "", `#${encodeURIComponent(id)}`);  // so that a payment can be shown to somebody else
-  search(id);
-});
-
-function searchWhatTheAddressSays() {
-  const id = location.hash.slice(1);
-  if (!id || id === "id") return;  // #id is where the skip link leads
-  at("id").value = id;
-  isLinked = true;
-  search(id);
-}
-addEventListener("hashchange", searchWhatTheAddressSays);
-searchWhatTheAddressSays();

@@ -15,6 +15,7 @@ from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import NEEDS, HttpGuard, need_of
 from services.ingress.adapters.http_listing import add_listing
 from services.ingress.adapters.operating_api import add_operating
+from services.ingress.adapters.page import DOCUMENTS as PAGE
 from services.ingress.adapters.page import add_page
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.core.guard import Access, Guard
@@ -25,7 +26,8 @@ INGRESS = ROOT / "services" / "ingress"
 OPENAPI: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
 
 # What the pages are made of: no calls of the API.
-PARTS_OF_PAGES = {"/docs.css", "/docs.js", "/page.css", "/page.js", "/page.svg", "/sign-in", "/sign-out"}
+PARTS_OF_PAGES = {"/docs.css", "/docs.js", "/sign-in", "/sign-out"}
+PARTS_OF_PAGES |= {document.path for document in PAGE if document.path != "/"}
 # By the name of what is called: which argument is the slug.
 SLUG_ARGUMENTS = {"Rejected": 1, "TryLater": 0, "error": 1, "_bad": 0, "Denied": 1}
 
