@@ -1,7 +1,7 @@
 """Ingress without its plain path: whatever comes is read by Sanic. Started as ``python -m services.ingress`` is."""
 
 from services.ingress.__main__ import ingress
-from services.ingress.adapters import http_server
+from services.ingress.adapters import plain_path
 from services.process import run
 
 
@@ -9,7 +9,7 @@ def _none_is_plain(_: bytearray) -> None:
     return None
 
 
-http_server.read_plain_payment = _none_is_plain  # type: ignore[assignment]
+plain_path.read_plain_payment = _none_is_plain  # type: ignore[assignment]
 
 if __name__ == "__main__":
     run(ingress)
