@@ -18,6 +18,7 @@ from services.bus.jetstream.streams import StreamMismatchError, make_streams
 from services.bus.wire.cluster import UnfitServerError
 from services.bus.wire.connection import Bus, BusAwayError, BusDeafError, NotAdmittedError
 from services.contracts.away import StoreWentBackError
+from services.contracts.permissions import may_make_streams
 from services.log_throttle import Trouble
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError
@@ -114,7 +115,9 @@ async def _connect(settings: BusSettings, name: str) -> Bus:
     bus = await Bus.connect(settings.nats_url, name, replicas=settings.limits.replicas, admittance=settings.admittance)
     try:
         bus.check_server()
-        await make_streams(bus, settings.limits)
+        # A request that is not allowed would get no answer, and an entry among the denied ones.
+        may_change = settings.admittance.key is None or may_make_streams(name)
+        await make_streams(bus, settings.limits, may_change=may_change)
     except BaseException:
         await bus.close()
         raise

@@ -189,3 +189,8 @@ USERS: dict[str, Permissions] = {
         ),
     ),
 }
+
+
+def may_make_streams(user: str) -> bool:
+    """Return whether this user of ``USERS`` may make and update the streams; the others wait until that is done."""
+    return set(_make(*STREAMS)) <= set(USERS[user].publish)

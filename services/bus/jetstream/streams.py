@@ -29,11 +29,17 @@ SAFE_TO_UPDATE = frozenset({"description", "max_msgs", "max_bytes", "max_age", "
 
 WHY_NOT_FEWER = " by NATS_REPLICAS: that would give up copies of what is stored; set it to what the stream has"
 
+MADE_BY_OTHERS = "dispatcher and ledger make and update streams when they start: start one with the same settings"
+
 log = logging.getLogger("tarifa.bus")
 
 
 class StreamMismatchError(Exception):
     """A stream exists with a configuration that cannot be changed safely. A person must decide; do not start."""
+
+
+class _NotMadeYetError(Exception):
+    """A stream is missing or has other limits, and this user may not change that; wait for a service that may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +153,10 @@ def _of_buckets(limits: StreamLimits) -> list[dict[str, Any]]:
     ]
 
 
-async def make_streams(bus: Bus, limits: StreamLimits) -> None:
+async def make_streams(bus: Bus, limits: StreamLimits, *, may_change: bool = True) -> None:
     """Make or update every stream as soon as that can be; a cluster that begins has no leader for some seconds.
+
+    Without ``may_change`` (a user whose permissions forbid it), wait until another service has made them so.
 
     Raises:
         UnfitServerError: the cluster has fewer servers than there are to be replicas, for PLACES_WITHIN_S.
@@ -158,7 +166,7 @@ async def make_streams(bus: Bus, limits: StreamLimits) -> None:
     ends_at_s = asyncio.get_running_loop().time() + PLACES_WITHIN_S
     while True:
         try:
-            await ensure_streams(bus, limits)
+            await ensure_streams(bus, limits, may_change=may_change)
         except api.ApiError as error:
             if error.code != api.NO_PLACE:
                 raise
@@ -168,7 +176,7 @@ async def make_streams(bus: Bus, limits: StreamLimits) -> None:
                     f" to has had fewer servers: {error}; start more, or set NATS_REPLICAS=1 for one that stands alone"
                 ) from error
             not_made.tell(str(error))
-        except BusAwayError as error:
+        except (BusAwayError, _NotMadeYetError) as error:
             not_made.tell(str(error))
         else:
             not_made.over()
@@ -176,7 +184,9 @@ async def make_streams(bus: Bus, limits: StreamLimits) -> None:
         await asyncio.sleep(MAKE_AGAIN_AFTER_S)
 
 
-async def ensure_streams(bus: Bus, limits: StreamLimits, names: Collection[str] = ()) -> None:
+async def ensure_streams(
+    bus: Bus, limits: StreamLimits, names: Collection[str] = (), *, may_change: bool = True
+) -> None:
     """Make or update every stream, or those of these names; any number of services may do it at once.
 
     Raises:
@@ -185,36 +195,54 @@ async def ensure_streams(bus: Bus, limits: StreamLimits, names: Collection[str] 
     """
     for config in wanted(limits):
         if not names or config["name"] in names:
-            await _ensure(bus, config)
+            await _ensure(bus, config, may_change=may_change)
 
 
-async def _ensure(bus: Bus, config: dict[str, Any]) -> None:
+async def _ensure(bus: Bus, config: dict[str, Any], *, may_change: bool) -> None:
     name = config["name"]
     try:
         found = (await api.call(bus, f"STREAM.INFO.{name}"))["config"]
     except api.ApiError as error:
         if error.code not in api.NOT_FOUND:
             raise
-        # Nothing can have been lost of a stream that this very process of the server has had from its beginning.
-        begun = {"metadata": {"server": bus.server_id}} if name == subjects.PAYMENTS else {}
-        try:
-            await api.call(bus, f"STREAM.CREATE.{name}", config | begun)
-        except api.ApiError as refused:
-            # Another service created it at the same moment, and then wrote the home into it, or has other limits.
-            if refused.code != api.EXISTS_DIFFERENTLY:
-                raise
-            await _ensure(bus, config)
+        if not may_change:
+            raise _NotMadeYetError(f"stream {name} is missing; {MADE_BY_OTHERS}") from error
+        await _make(bus, config)
         return
+    differing = _differing(config, found)
+    if not differing:
+        return
+    if not may_change:
+        fields = ", ".join(f"{field} = {found.get(field)!r} instead of {value!r}" for field, value in differing.items())
+        raise _NotMadeYetError(f"stream {name} has {fields}; {MADE_BY_OTHERS}")
+    if name == subjects.PAYMENTS and "num_replicas" in differing:
+        await drop_dispatcher(bus)
+    await api.call(bus, f"STREAM.UPDATE.{name}", {**found, **differing})
+
+
+async def _make(bus: Bus, config: dict[str, Any]) -> None:
+    name = config["name"]
+    # Nothing can have been lost of a stream that this very process of the server has had from its beginning.
+    begun = {"metadata": {"server": bus.server_id}} if name == subjects.PAYMENTS else {}
+    try:
+        await api.call(bus, f"STREAM.CREATE.{name}", config | begun)
+    except api.ApiError as refused:
+        # Another service created it at the same moment, and then wrote the home into it, or has other limits.
+        if refused.code != api.EXISTS_DIFFERENTLY:
+            raise
+        await _ensure(bus, config, may_change=True)
+
+
+def _differing(config: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields to update. Raises StreamMismatchError where that is not safe."""
     differing = {field: value for field, value in config.items() if plain(found.get(field)) != plain(value)}
     for field, value in differing.items():
         if field not in SAFE_TO_UPDATE and not _adds_replicas(field, found.get(field), value):
             why = WHY_NOT_FEWER if field == "num_replicas" else ""
-            raise StreamMismatchError(f"stream {name} has {field} = {found.get(field)!r}, but {value!r} is needed{why}")
-    if not differing:
-        return
-    if name == subjects.PAYMENTS and "num_replicas" in differing:
-        await drop_dispatcher(bus)
-    await api.call(bus, f"STREAM.UPDATE.{name}", {**found, **differing})
+            raise StreamMismatchError(
+                f"stream {config['name']} has {field} = {found.get(field)!r}, but {value!r} is needed{why}"
+            )
+    return differing
 
 
 def _adds_replicas(field: str, found: Any, value: Any) -> bool:

@@ -1,0 +1,50 @@
+"""A service that may not make streams waits for one that may, and does not ask the server for what it may not do."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.bus.jetstream.streams import StreamLimits, make_streams
+from services.contracts.permissions import INGRESS, USERS, may_make_streams
+from tests.conftest import LIMITS
+from tests.integration.access.closed_server import ClosedServer
+from tests.nats_server import PATIENCE_S, until
+
+MORE = replace(LIMITS, backlog_max=LIMITS.backlog_max + 1)
+
+
+def test_dispatcher_and_ledger_may_make_streams() -> None:
+    """As the table of permissions says."""
+    assert {user for user in USERS if may_make_streams(user)} == {"dispatcher", "ledger"}
+
+
+@pytest.mark.parametrize(
+    ("before", "limits", "why"),
+    [
+        (None, LIMITS, "stream PAYMENTS is missing"),
+        (LIMITS, MORE, f"stream PAYMENTS has max_msgs = {LIMITS.backlog_max} instead of {MORE.backlog_max}"),
+    ],
+    ids=["missing", "with other limits"],
+)
+async def test_ingress_waits_until_the_ledger_has_made_the_streams(
+    before: StreamLimits | None, limits: StreamLimits, why: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It logs why it waits, and the server denies nothing."""
+    closed = ClosedServer(tmp_path)
+    closed.server.start()
+    ingress, ledger = await closed.bus("ingress"), await closed.bus("ledger")
+    try:
+        if before is not None:
+            await make_streams(ledger, before)
+        waiting = asyncio.create_task(make_streams(ingress, limits, may_change=may_make_streams(INGRESS)))
+        await until(lambda: why in " ".join(str(vars(record)) for record in caplog.records), "why it waits")
+        await make_streams(ledger, limits)
+        await asyncio.wait_for(waiting, PATIENCE_S)
+        await ingress.round_trip(PATIENCE_S)  # an error of the server would have come by now
+    finally:
+        await ingress.close()
+        await ledger.close()
+        closed.server.stop()
+    assert "bus.not_allowed" not in caplog.messages
