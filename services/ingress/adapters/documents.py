@@ -23,11 +23,12 @@ HEADERS = {
 
 
 class Document(NamedTuple):
-    """A file and the path at which it is read."""
+    """A file and the path at which it is read; ``cache_control``: as in HEADERS unless it is said."""
 
     path: str
     file: str
     content_type: str
+    cache_control: str = HEADERS["Cache-Control"]
 
 
 DOCUMENTS = (
@@ -47,16 +48,17 @@ def add_documents(app: Sanic[Any, Any], folder: Path = FOLDER, documents: Sequen
     for document in documents:
         body = (folder / document.file).read_bytes()
         name = document.file.replace(".", "_")
-        app.add_route(_serving(body, document.content_type), document.path, methods=["GET", "HEAD"], name=name)
+        app.add_route(_serving(document, body), document.path, methods=["GET", "HEAD"], name=name)
 
 
-def _serving(body: bytes, content_type: str) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
-    headers = {**HEADERS, "ETag": f'"{sha256(body).hexdigest()[:_TAG_CHARACTERS]}"'}
+def _serving(document: Document, body: bytes) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
+    tag = f'"{sha256(body).hexdigest()[:_TAG_CHARACTERS]}"'
+    headers = {**HEADERS, "Cache-Control": document.cache_control, "ETag": tag}
 
     async def serve(request: Request) -> HTTPResponse:
-        if _knows(request, headers["ETag"]):
+        if _knows(request, tag):
             return HTTPResponse(None, 304, headers)
-        return HTTPResponse(body, 200, headers, content_type)
+        return HTTPResponse(body, 200, headers, document.content_type)
 
     return serve
 

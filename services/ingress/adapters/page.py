@@ -21,6 +21,8 @@ DOCUMENTS = (
     Document("/page.css", "page.css", "text/css; charset=utf-8"),
     *(Document(f"/{name}", name, "text/javascript; charset=utf-8") for name in SCRIPTS),
     Document("/page.svg", "page.svg", "image/svg+xml"),
+    # For who asks without having read which icon a page names, as browsers do beside /openapi.json and errors.
+    Document("/favicon.ico", "favicon.ico", "image/x-icon", "public, max-age=86400"),
 )
 RECONNECT_AFTER_MS = 1_000
 _EVENT_STREAM = "text/event-stream"

@@ -96,7 +96,8 @@ async def test_each_route_asks_for_its_scope(http: httpx.AsyncClient) -> None:
         others = {"payer", "reader", "operator"} - {name}
         assert {(await http.request(method, path, headers=bearer(other))).status_code for other in others} == {403}
         assert (await http.request(method, path, headers=bearer(name))).status_code not in {401, 403}, path
-    for path in ("/healthz", "/openapi.json", "/docs", "/docs.js", "/page.css", "/page.js", "/page.svg", "/sign-in"):
+    pages = ("/docs", "/docs.js", "/page.css", "/page.js", "/page.svg", "/favicon.ico", "/sign-in")
+    for path in ("/healthz", "/openapi.json", *pages):
         assert (await http.get(path)).status_code == 200, path
 
 

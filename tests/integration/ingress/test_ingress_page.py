@@ -3,11 +3,12 @@
 import httpx
 import pytest
 
-from services.ingress.adapters.page import DOCUMENTS
+from services.ingress.adapters.page import DOCUMENTS, FOLDER
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.nats_server import PATIENCE_S
 
 FILES = {document.path: document.content_type for document in DOCUMENTS}
+ICON = "/favicon.ico"
 
 
 def ask(ingress: IngressProcess, method: str, path: str, **headers: str) -> httpx.Response:
@@ -64,6 +65,20 @@ def test_what_the_reader_has_already_is_not_sent_again(shared_ingress: IngressPr
     assert ask(shared_ingress, "GET", path, **{"If-None-Match": '"other"'}).content == first.content
 
 
+@pytest.mark.parametrize("path", FILES)
+def test_pages_are_asked_about_each_time_and_the_icon_once_a_day(shared_ingress: IngressProcess, path: str) -> None:
+    """An upgrade shows at once; an icon of before harms nobody."""
+    expected = "public, max-age=86400" if path == ICON else "no-cache"
+    assert ask(shared_ingress, "GET", path).headers["cache-control"] == expected
+
+
+def test_the_icon_is_the_file_as_it_is_shipped(shared_ingress: IngressProcess) -> None:
+    """In the format of its name, which browsers ask for by themselves."""
+    body = ask(shared_ingress, "GET", ICON).content
+    assert body == (FOLDER / "favicon.ico").read_bytes()
+    assert body[:4] == b"\x00\x00\x01\x00"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -71,7 +86,6 @@ def test_what_the_reader_has_already_is_not_sent_again(shared_ingress: IngressPr
         ("GET", "/page", 404),
         ("GET", "/page/", 404),
         ("GET", "/page.css/../page.py", 404),
-        ("GET", "/favicon.ico", 404),
         ("POST", "/", 405),
         ("PUT", "/page.js", 405),
         ("POST", "/events", 405),
