@@ -30,10 +30,10 @@ from services.ingress.adapters.pulse import pulse_of
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.core.guard import Guard
 from services.ingress.core.meter import Meter
-from services.ingress.flow import Ingress
-from services.ingress.listing import Listing
-from services.ingress.operating import Operating
-from services.ingress.payment_life import PaymentLife
+from services.ingress.flow.ingress import Ingress
+from services.ingress.flow.listing import Listing
+from services.ingress.flow.operating import Operating
+from services.ingress.flow.payment_life import PaymentLife
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.key_files import of_key_files

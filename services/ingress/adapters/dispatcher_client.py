@@ -8,7 +8,7 @@ from services.contracts import holding, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import Holding, HoldingAsked, HoldingsAnswered, HoldingsAsked
 from services.ingress.core.answers import WaitingFor
-from services.ingress.core.listing import Known, known_by, waiting_for
+from services.ingress.core.listing import KnownHoldings, known_by, waiting_for
 
 # Those that know of it by the log alone answer after a tenth of a second. The rest of a payment's standing is known
 # already, so whoever asks for it does not wait for longer.
@@ -25,7 +25,7 @@ class DispatcherClient:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def holdings(self, asked: HoldingsAsked) -> Known | None:
+    async def holdings(self, asked: HoldingsAsked) -> KnownHoldings | None:
         """Return what all of them know of many payments; None: none answers."""
         answers: dict[str, HoldingsAnswered] = {}
         expected: set[str] = set()

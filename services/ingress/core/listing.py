@@ -98,7 +98,7 @@ class SettledStretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownHoldings:
     """What dispatchers know: by sequence, and the sequence up to which this is all; None: it is all."""
 
     holdings: tuple[Holding, ...]
@@ -141,7 +141,7 @@ def cursor_of(status: str, seq: int) -> str:
     return f"{status}-{seq}"
 
 
-def known_by(answers: Iterable[HoldingsAnswered], limit: int) -> Known:
+def known_by(answers: Iterable[HoldingsAnswered], limit: int) -> KnownHoldings:
     """Return as one what several dispatchers answered: of each payment the word of the one that has it in hand."""
     answers = tuple(answers)
     ends = [answer.looked_to for answer in answers if answer.looked_to is not None]
@@ -159,7 +159,7 @@ def known_by(answers: Iterable[HoldingsAnswered], limit: int) -> Known:
     names = {instance_of(owner) for owner in owners}
     # One that was started again has answered by its new process.
     heard = {instance_of(other) for answer in answers for other in answer.others if other not in owners}
-    return Known(tuple(found), looked_to, tuple(sorted(names)), tuple(sorted(heard - names)))
+    return KnownHoldings(tuple(found), looked_to, tuple(sorted(names)), tuple(sorted(heard - names)))
 
 
 def waiting_for(known: Holding) -> WaitingFor:

@@ -10,13 +10,13 @@ from services.contracts.holding import Holding, HoldingsAsked
 from services.contracts.money import Cents
 from services.ingress.core.answers import Standing
 from services.ingress.core.listing import (
-    Known,
+    KnownHoldings,
     Page,
     Row,
     SettledStretch,
     Waiting,
 )
-from services.ingress.listing import Listing
+from services.ingress.flow.listing import Listing
 
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
 ME, OTHER = "dispatcher-1/me", "dispatcher-2/other"
@@ -60,7 +60,7 @@ class FakeDispatchers:
     holdings_known: list[Holding] | None
     asked: list[HoldingsAsked] = field(default_factory=list)
 
-    async def holdings(self, asked: HoldingsAsked) -> Known | None:
+    async def holdings(self, asked: HoldingsAsked) -> KnownHoldings | None:
         """Answer as one."""
         self.asked.append(asked)
         if self.holdings_known is None:
@@ -74,7 +74,7 @@ class FakeDispatchers:
             and (each.in_doubt or not asked.in_doubt)
         ]
         looked_to = found[asked.limit - 1].seq if len(found) > asked.limit else None
-        return Known(tuple(found[: asked.limit]), looked_to, ("dispatcher-1",), ())
+        return KnownHoldings(tuple(found[: asked.limit]), looked_to, ("dispatcher-1",), ())
 
 
 @dataclass

@@ -23,7 +23,7 @@ from services.ingress.core.answers import (
     WaitingFor,
 )
 from services.ingress.core.period import Period
-from services.ingress.flow import Ingress
+from services.ingress.flow.ingress import Ingress
 
 NOW = datetime(2025, 7, 15, 12, tzinfo=UTC)
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"

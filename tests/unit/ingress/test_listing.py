@@ -11,14 +11,14 @@ from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import TryLater
 from services.ingress.core.listing import (
     AcceptedAsked,
-    Known,
+    KnownHoldings,
     Page,
     SettledAsked,
     known_by,
     read_listing,
 )
 from services.ingress.core.period import Period
-from services.ingress.listing import LISTS_AT_ONCE_MAX
+from services.ingress.flow.listing import LISTS_AT_ONCE_MAX
 from tests.unit.ingress.listing_fakes import ME, NOON, OTHER, all_of, an_id, held, listing
 
 
@@ -144,7 +144,7 @@ async def test_few_lists_are_read_at_once() -> None:
 
 async def test_a_page_ends_where_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """With fewer, or none, and with where to go on."""
-    monkeypatch.setattr("services.ingress.listing.LIST_FOR_S", -1.0)
+    monkeypatch.setattr("services.ingress.flow.listing.LIST_FOR_S", -1.0)
     story, _, _ = listing([1], [], settled_to=9)
     page = await story.page({})
     assert page == Page((), "accepted-0", (), ())
@@ -176,7 +176,7 @@ def test_of_several_dispatchers_the_one_that_has_it_in_hand_counts() -> None:
     by_log = replace(held(1, in_doubt=False, in_hand=False), attempts=0)
     answers = [HoldingsAnswered(OTHER, (ME, OTHER), (by_log,)), HoldingsAnswered(ME, (ME,), (held(1),))]
     known = known_by(answers, 10)
-    assert known == Known((held(1),), None, ("dispatcher-1", "dispatcher-2"), ())
+    assert known == KnownHoldings((held(1),), None, ("dispatcher-1", "dispatcher-2"), ())
 
 
 def test_what_was_looked_at_by_all_is_what_counts() -> None:

@@ -13,7 +13,7 @@ from services.contracts.operations import Operation
 from services.contracts.roster import Pause
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, TryLater
-from services.ingress.operating import Operating
+from services.ingress.flow.operating import Operating
 from services.records.operations import Outcome
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from services.contracts.away import AwayError
 from services.contracts.holding import LIMIT_MAX, Holding, HoldingsAsked
@@ -16,17 +16,16 @@ from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Standing, TryLater
 from services.ingress.core.listing import (
     AcceptedAsked,
-    Known,
     Page,
     Query,
     Row,
     SettledAsked,
-    SettledStretch,
     Waiting,
     cursor_of,
     read_listing,
     waiting_for,
 )
+from services.ingress.flow.ports import Dispatchers, SettledPayments, WaitingPayments
 
 LISTS_AT_ONCE_MAX = 2  # of one instance
 LIST_FOR_S = 1.0  # then a page ends where it is; the balancer waits for 2 s
@@ -40,35 +39,16 @@ NOBODY_KNOWS = TryLater(
 )
 
 
-class Payments(Protocol):
-    """PAYMENTS, looked at and not consumed. Each may raise AwayError: not known."""
-
-    async def first_from(self, seq: int) -> Waiting | None:
-        """Return the first that waits at or behind a sequence; None: there is none."""
-
-
-class Settled(Protocol):
-    """SETTLEMENTS, as far as it has got. Each may raise AwayError: not known."""
-
-    async def first_since(self, moment: datetime) -> int:
-        """Return the first sequence that was stored at or after a moment."""
-
-    async def read(self, first: int, count: int) -> SettledStretch:
-        """Return the settlements among at most ``count`` messages from a sequence on."""
-
-
-class Dispatchers(Protocol):
-    """Those that know which payment waits for which processor."""
-
-    async def holdings(self, asked: HoldingsAsked) -> Known | None:
-        """Ask all; None: none answers. Never raises; answers within a third of a second."""
-
-
 class Listing:
     """Lists payments."""
 
     def __init__(
-        self, *, payments: Payments, settled: Settled, dispatchers: Dispatchers, clock: Callable[[], datetime]
+        self,
+        *,
+        payments: WaitingPayments,
+        settled: SettledPayments,
+        dispatchers: Dispatchers,
+        clock: Callable[[], datetime],
     ) -> None:
         self._payments = payments
         self._settled = settled

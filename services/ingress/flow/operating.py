@@ -1,9 +1,7 @@
 """The story of an operator who comes by HTTP: nothing is done that is not recorded before, by the name of the key."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
 
 from services.contracts.away import AwayError
 from services.contracts.operating import PauseAnswered, ProcessorTold, no_such
@@ -12,40 +10,7 @@ from services.contracts.roster import Pause
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.core.operating import no_such_processor, read_name, read_reason
-
-
-class Processors(Protocol):
-    """Who charges, as the dispatchers have it."""
-
-    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
-        """Return all of them."""
-
-    async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
-        """Have one paused, or by None resumed; TryLater: it may be done or not."""
-
-
-class Book(Protocol):
-    """What was settled, as summaries have it."""
-
-    async def purge(self) -> Cleared | TryLater:
-        """Have it forget all before now; TryLater: it may have, or not."""
-
-
-class Outcome(Protocol):
-    """What comes of an operation; ``by`` is who does it, in one word."""
-
-    by: str
-
-    def refused(self, why: str) -> None:
-        """Say that nothing was done."""
-
-    def failed(self, why: str) -> None:
-        """Say that it may be done or not."""
-
-
-# Records that it is asked for, by whom, before it goes on, and at the end what came of it. Raises AwayError: it could
-# not be recorded, and so nothing is done.
-Recorded = Callable[[Operation, str], AbstractAsyncContextManager[Outcome]]
+from services.ingress.flow.ports import Book, OperationOutcome, Processors, Recorded
 
 
 class Operating:
@@ -98,7 +63,9 @@ class Operating:
             return TryLater("not_recorded", str(error))
 
 
-def _answer(name: str, answered: PauseAnswered | TryLater, outcome: Outcome) -> ProcessorTold | Rejected | TryLater:
+def _answer(
+    name: str, answered: PauseAnswered | TryLater, outcome: OperationOutcome
+) -> ProcessorTold | Rejected | TryLater:
     """Return what the operator is told, and have the same recorded."""
     if isinstance(answered, TryLater):
         outcome.failed(f"{answered.detail}; it may be done or not")

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from services.contracts.payment import Payment
 from services.contracts.summary import Totals
@@ -24,9 +24,9 @@ from services.ingress.core.answers import (
     Standing,
     Stored,
     TryLater,
-    WaitingFor,
 )
 from services.ingress.core.period import Period, read_period
+from services.ingress.flow.ports import Dispatchers, Ledger, PaymentStream
 
 # After a purge: how often and how long the ledger is looked at until it shows the book cleared, about a second.
 CLEARED_LOOKS_MAX = 50
@@ -37,45 +37,6 @@ CLEARED_LOOK_EVERY_S = 0.02
 ANSWER_AGAIN_WITHIN_S = 0.5
 
 Look = Callable[[str], Awaitable[Standing | Missing | TryLater]]
-
-
-class PaymentStream(Protocol):
-    """What is stored about payments. No method raises for NATS being away: that is ``TryLater``."""
-
-    async def store(self, payment: Payment) -> Stored | Known | TryLater:
-        """Store it unless its id is known; return when the stream has said which, or did not within 1.5 s."""
-
-    async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
-        """Look it up among the payments that wait to be settled."""
-
-    async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
-        """Look it up among the settled and the refused."""
-
-    async def clear(self, at: datetime) -> Stored | TryLater:
-        """Have the book forget all that was settled before."""
-
-    async def trouble(self) -> str | None:
-        """Return why a payment could not be stored now, or None."""
-
-
-class Ledger(Protocol):
-    """What was settled where."""
-
-    async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
-        """Ask for the totals by processor name; answers, one way or the other, within about a second."""
-
-    async def trouble(self) -> str | None:
-        """Return why a summary could not be had now, or None."""
-
-
-class Dispatchers(Protocol):
-    """Who has payments in hand."""
-
-    async def waiting_for(self, payment_id: str) -> WaitingFor | None:
-        """Ask what an accepted payment waits for; None where nobody has it or nobody says, within a third of a second.
-
-        Never raises: what else is known of a payment is worth telling without it.
-        """
 
 
 class Ingress:

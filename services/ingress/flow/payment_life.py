@@ -1,36 +1,10 @@
 """The story of one payment's life: how it stands, what SETTLEMENTS holds of it, and what its dispatcher remembers."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
-
 from services.contracts.away import AwayError, UnreadableRecordError
-from services.contracts.events import Settlement
-from services.contracts.holding import Holding
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Missing, Standing, TryLater
 from services.ingress.core.payment_life import Life, life_of
-
-
-class Standings(Protocol):
-    """How payments stand."""
-
-    async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
-        """Tell how a payment stands."""
-
-
-class History(Protocol):
-    """SETTLEMENTS."""
-
-    async def of(self, payment_id: str) -> Sequence[tuple[Settlement, datetime]]:
-        """Return what it holds of a payment, each with when it was stored. Raises AwayError: not known."""
-
-
-class Dispatchers(Protocol):
-    """Who has payments in hand."""
-
-    async def life(self, payment_id: str) -> Holding | None:
-        """Ask for all that is remembered of a payment; None: nobody says. Never raises."""
+from services.ingress.flow.ports import Dispatchers, History, Standings
 
 
 class PaymentLife:
