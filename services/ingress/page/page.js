@@ -1,107 +1,13 @@
 // The operator's page: one document a second by EventSource, shown as it is; what is unknown is shown as unknown.
 
-import { at, drawn, FORMS, made, short, show, written } from "./elements.js";
+import { at, FORMS, made, show } from "./elements.js";
 import { bringIntoView } from "./life.js";
+import { drawPlots, plotNews } from "./plots.js";
 import { leaveIfSignedOut } from "./session.js";
 
-const KEEP_MS = 300_000;       // of the plots
-const PLOT_LEAST_MS = 60_000;
-const GAP_MS = 3_500;          // two documents further apart are not joined by a line
 const STALE_MS = 4_000;        // without a document for so long, the page says so
 const REOPEN_MS = 8_000;       // an instance that is frozen does not end its stream: take another
 const RETRY_MS = 2_000;
-
-// ---- plots
-
-const kept = [];  // of {ms, document}
-
-class Plot {
-  // curves: [{name, look, of(document) -> number or null}]; unit follows a number in the text for who cannot see it.
-  constructor(title, unit, curves) {
-    Object.assign(this, { title, unit, curves });
-    this.svg = drawn("svg", { role: "img" });
-    const keys = curves.map(({ name, look }) => {
-      const sample = drawn("svg", { viewBox: "0 0 22 8", "aria-hidden": "true" });
-      sample.append(drawn("path", { class: `curve ${look}`, d: "M1 4H21" }));
-      return made("span", {}, sample, name);
-    });
-    const caption = made("figcaption", {}, made("strong", {}, title), ...keys);
-    at("plots").append(made("figure", {}, caption, this.svg));
-  }
-
-  draw(now) {
-    const [width, height] = [this.svg.clientWidth || 400, 150];
-    const [left, bottom, top] = [38, height - 18, 8];
-    const span = Math.min(KEEP_MS, Math.max(PLOT_LEAST_MS, now - kept[0].ms));
-    const values = this.curves.map(({ of }) => kept.map(({ document }) => of(document)));
-    const most = this.ceiling(Math.max(0, ...values.flat()));
-    const x = (ms) => width - 6 - (now - ms) / span * (width - 6 - left);
-    const y = (value) => bottom - value / most * (bottom - top);
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.setAttribute("aria-label", this.told(values, span));
-    this.svg.replaceChildren(
-      ...this.bands(x, top, bottom),
-      ...[0, most / 2, most].flatMap((value) => [
-        drawn("path", { class: "grid", d: `M${left} ${y(value)}H${width - 6}` }),
-        drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, short(value)),
-      ]),
-      drawn("text", { x: left, y: height - 3 }, span < 120_000 ? `${Math.round(span / 1000)} s ago`
-        : `${written(span % 60_000 ? 1 : 0)(span / 60_000)} min ago`),
-      drawn("text", { x: width - 6, y: height - 3, "text-anchor": "end" }, "now"),
-      ...this.curves.map(({ look }, index) => drawn("path", { class: `curve ${look}`, d: this.path(values[index], x, y) })),
-    );
-  }
-
-  ceiling(most) {
-    const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
-    return [1, 2, 4, 6, 8, 10].map((factor) => factor * power).find((bound) => bound >= most && bound >= 2) ?? 10 * power;
-  }
-
-  path(values, x, y) {
-    let path = "", before = -Infinity;
-    kept.forEach(({ ms }, index) => {
-      if (values[index] === null) { before = -Infinity; return; }
-      path += `${ms - before > GAP_MS ? "M" : "L"}${x(ms).toFixed(1)} ${y(values[index]).toFixed(1)}`;
-      before = ms;
-    });
-    return path;
-  }
-
-  // Behind the curves: when something was wrong.
-  bands(x, top, bottom) {
-    const bands = [];
-    kept.forEach(({ ms, document }, index) => {
-      if (!document.troubles.length) return;
-      const end = kept[index + 1]?.ms ?? ms;
-      if (bands.at(-1)?.end === ms) bands.at(-1).end = end; else bands.push({ begin: ms, end });
-    });
-    return bands.map(({ begin, end }) =>
-      drawn("rect", { class: "band", x: x(begin), y: top, width: Math.max(2, x(end) - x(begin)), height: bottom - top }));
-  }
-
-  told(values, span) {
-    const told = this.curves.map(({ name }, index) => {
-      const known = values[index].filter((value) => value !== null);
-      if (!known.length) return `${name} unknown`;
-      const now = values[index].at(-1);
-      return `${name} now ${now === null ? "unknown" : FORMS.rate(now)}, at most ${FORMS.rate(Math.max(...known))}`;
-    });
-    return `${this.title} over the last ${Math.round(span / 1000)} seconds, ${this.unit}: ${told.join("; ")}.`;
-  }
-}
-
-const PLOTS = [
-  new Plot("Payments a second", "payments a second", [
-    { name: "accepted", look: "blue", of: (now) => now.payments.acceptedPerS },
-    { name: "settled", look: "green second", of: (now) => now.payments.settledPerS },
-  ]),
-  new Plot("Time of a POST, ms", "milliseconds", [
-    { name: "p99", look: "violet", of: (now) => now.post.p99Ms },
-    { name: "p50", look: "violet second", of: (now) => now.post.p50Ms },
-  ]),
-  new Plot("Waiting", "payments", [{ name: "not settled yet", look: "amber", of: (now) => now.payments.backlog }]),
-  new Plot("Saved", "in units of money", [{ name: "in all", look: "green", of: (now) => now.totals.saved }]),
-];
 
 // ---- what a document changes
 
@@ -145,10 +51,11 @@ function say(state, words, details = []) {
   if (said !== sentence) at("said").textContent = said = sentence;
 }
 
+const begun = Date.now();
+let heard;  // when the newest document came
 function take(news) {
-  const ms = Date.now();
-  kept.push({ ms, document: news });
-  while (ms - kept[0].ms > KEEP_MS) kept.shift();
+  const isFirst = heard === undefined;
+  heard = Date.now();
   show(document.body, news);
   showEach(at("processors"), "processor", news.processors, showShare);
   showEach(at("services"), "service", news.services, (row, service) => showSince(row, service, news.at));
@@ -158,8 +65,8 @@ function take(news) {
   const count = news.troubles.length;
   if (count) say("troubled", count === 1 ? "1 trouble" : `${count} troubles`, news.troubles);
   else say("well", "All is well");
-  PLOTS.forEach((plot) => plot.draw(ms));
-  if (kept.length === 1) bringIntoView();  // cards have come in above it
+  plotNews(news, heard);
+  if (isFirst) bringIntoView();  // cards have come in above it
 }
 
 // ---- the stream, which comes back by itself
@@ -184,14 +91,13 @@ function showCaller({ keyName }) {
   at("caller").hidden = false;
 }
 
-const begun = Date.now();
 function watch() {
-  const ms = Date.now(), heard = kept.at(-1)?.ms ?? begun;
-  if (ms - heard > STALE_MS) {
-    say("lost", `No news for ${Math.round((ms - heard) / 1000)} s, trying again`);
-    if (kept.length) PLOTS.forEach((plot) => plot.draw(ms));
+  const ms = Date.now(), last = heard ?? begun;
+  if (ms - last > STALE_MS) {
+    say("lost", `No news for ${Math.round((ms - last) / 1000)} s, trying again`);
+    drawPlots(ms);
   }
-  if (ms - Math.max(heard, opened) > REOPEN_MS && stream.readyState !== EventSource.CLOSED) {
+  if (ms - Math.max(last, opened) > REOPEN_MS && stream.readyState !== EventSource.CLOSED) {
     stream.close();
     openStream();
   }
@@ -199,4 +105,3 @@ function watch() {
 
 openStream();
 setInterval(watch, 1_000);
-addEventListener("resize", () => { if (kept.length) PLOTS.forEach((plot) => plot.draw(Date.now())); });
