@@ -14,28 +14,65 @@ const VERDICTS = {
   refused: ({ processor }) => `Refused by ${processor}`,
 };
 const calls = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`;
+const more = (...inner) => made("div", { class: "more" }, ...inner);
+const ifAny = (value, ...inner) => value ? inner : [];
+
+// ---- its steps, each as [what, ...how]; what a dispatcher or a processor said follows as it was said
+
+const OUTCOMES = { booked: "booked", notBooked: "not booked", refused: "refused", unknown: "unknown" };
+const STEPS = {
+  accepted: () => ["Accepted"],
+  assigned: ({ processor, dispatcher }) => [`Assigned to ${processor}`, more(`by ${dispatcher}`)],
+  returned: ({ dispatcher }) => ["Given back, to any processor", more(`by ${dispatcher}`)],
+  attempt: ({ processor, outcome, tookMs }) => [
+    `Call at ${processor}`, more(outcome === null ? "under way" : `${OUTCOMES[outcome] ?? outcome} after ${FORMS.took(tookMs)}`),
+  ],
+  released: ({ from, to, reason }) => [`Released from ${from} to ${to}`, ...ifAny(reason, more(reason))],
+  refused: ({ processor }) => [`Refused by ${processor}`],
+  settled: ({ processor, amount, requestedAt, storedAt }) => [
+    `Settled at ${processor}`, more(`${FORMS.money(amount)} charged, by the call sent`, when(requestedAt)), more("Stored", when(storedAt)),
+  ],
+};
+
+function stepShown(step) {
+  const [what, ...how] = STEPS[step.what]?.(step) ?? [step.what];
+  return made("li", { class: step.what }, what, step.at ? when(step.at) : more("when is not known"),
+    ...how, ...ifAny(step.detail, more(step.detail)));
+}
+
+// A payment in doubt is asked about again and again: of many calls in a row the first and the newest are in sight.
+const FIRST_SHOWN = 1, LAST_SHOWN = 2;
+function stepsShown(steps) {
+  const shown = steps.map(stepShown);
+  const begin = steps.findIndex(({ what }) => what === "attempt");
+  const end = steps.findLastIndex(({ what }) => what === "attempt") + 1;
+  const between = shown.slice(begin + FIRST_SHOWN, end - LAST_SHOWN);
+  const areAllCalls = steps.slice(begin, end).every(({ what }) => what === "attempt");
+  if (begin < 0 || !areAllCalls || between.length < 2) return shown;
+  const folded = made("details", {}, made("summary", {}, `${calls(between.length)} between these`), made("ol", {}, ...between));
+  folded.open = at("life").querySelector("details")?.open ?? false;
+  return [...shown.slice(0, begin + FIRST_SHOWN), made("li", { class: "folded" }, folded), ...shown.slice(end - LAST_SHOWN)];
+}
+
 function waiting(on) {
   if (!on) return ["In no dispatcher's hands yet"];
   const { processor, since, attempts, inDoubt, dispatcher, released } = on;
   return [
     processor ? `Waits for ${processor}` : "Waits for the first processor that serves",
     ...(since === null ? [] : [" since ", when(since)]),
-    ...(dispatcher ? [made("div", { class: "more" }, `Assigned to ${dispatcher}`)] : []),
-    ...(released ? [made("div", { class: "more" }, "Released by an operator from where it was before")] : []),
-    ...(attempts ? [made("div", { class: "more" }, `${calls(attempts)} made so far`)] : []),
-    ...(inDoubt ? [made("div", { class: "more" }, `${processor ?? "One"} may have charged it already: it stays there until that is known`)] : []),
+    ...ifAny(dispatcher, more(`Assigned to ${dispatcher}`)),
+    ...ifAny(released, more("Released by an operator from where it was before")),
+    ...ifAny(attempts, more(`${calls(attempts)} made so far`)),
+    ...ifAny(inDoubt, more(`${processor ?? "One"} may have charged it already: it stays there until that is known`)),
   ];
 }
 const ENDS = {
-  accepted: ({ waitingFor }) => [
-    ...waiting(waitingFor), made("div", { class: "more" }, "Not settled yet; asked again every two seconds"),
-  ],
-  settled: ({ requestedAt, acceptedAt, processor }) => [
-    `Settled at ${processor}, by the call sent `, when(requestedAt),
-    made("div", { class: "more" }, `${FORMS.span((Date.parse(requestedAt) - Date.parse(acceptedAt)) / 1000)} after it was accepted`),
-  ],
-  refused: ({ detail, processor }) => [`Refused by ${processor}`, made("div", { class: "more" }, detail)],
+  accepted: ({ waitingFor }) => [made("li", { class: "waiting" }, ...waiting(waitingFor), more("Not settled yet; asked again every two seconds"))],
+  settled: () => [],
+  refused: () => [],
 };
+const after = ({ status, requestedAt, acceptedAt }) => status !== "settled" ? []
+  : [made("p", { class: "more" }, `Sent to be charged ${FORMS.span((Date.parse(requestedAt) - Date.parse(acceptedAt)) / 1000)} after it was accepted`)];
 
 // Who follows a link to a payment sees it, on a phone too, until they move the page themselves.
 let isLinked = false;
@@ -52,14 +89,14 @@ function showOnce(...inner) {
 }
 
 function showLife(payment) {
-  const { status } = payment;
+  const { status, steps, notKnown } = payment;
   showOnce(
     made("p", { class: "verdict" }, VERDICTS[status](payment)),
     made("p", { class: "id" }, payment.correlationId),
     made("p", {}, `Amount ${FORMS.money(payment.amount)}`),
-    made("ol", {},
-      made("li", { class: "accepted" }, "Accepted ", when(payment.acceptedAt)),
-      made("li", { class: status === "accepted" ? "waiting" : status }, ...ENDS[status](payment))),
+    ...after(payment),
+    made("ol", {}, ...stepsShown(steps), ...ENDS[status](payment)),
+    ...notKnown.map((sentence) => made("p", { class: "more" }, `Not known: ${sentence}.`)),
   );
 }
 
@@ -69,7 +106,7 @@ const showNoLife = (verdict, detail) =>
 async function lookUp(id, question) {
   let again = true;
   try {
-    const answer = await fetch(`payments/${encodeURIComponent(id)}`, { headers: { accept: "application/json" } });
+    const answer = await fetch(`payments/${encodeURIComponent(id)}/life`, { headers: { accept: "application/json" } });
     const told = await answer.json();
     if (question !== asked) return;
     again = answer.status >= 500 || answer.status === 429 || told.status === "accepted";

@@ -112,7 +112,7 @@ def test_a_link_to_a_payment_leads_there_on_a_phone(browser: Browser, shared_ing
     expect(page.locator("#processors article")).to_have_count(2)
     expect(page.locator("#life .verdict")).to_be_in_viewport()
     page.mouse.wheel(0, -4_000)
-    page.wait_for_function("scrollY === 0")
+    expect(page.get_by_role("heading", level=1)).to_be_in_viewport()
     page.close()
 
 
