@@ -109,9 +109,11 @@ class KnownHoldings:
 
 def read_listing(query: Query) -> AcceptedAsked | SettledAsked | Rejected:
     """Read the query of ``GET /payments``."""
-    status = _one(query, "status") or "accepted"
+    status = _one(query, "status")
     if isinstance(status, Rejected):
         return status
+    if status is None:
+        status = "accepted"
     own = _ITS_OWN.get(status)
     if own is None:
         return _bad("bad_parameter", f"status: must be accepted or settled, not {_shown(status)}")

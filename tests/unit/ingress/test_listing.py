@@ -50,6 +50,7 @@ def test_a_query_is_read(query: dict[str, list[str]], asked: object) -> None:
         ({"status": ["settled"], "inDoubt": ["true"]}, "unknown_parameter", "'inDoubt'"),
         ({"INDOUBT": ["true"]}, "unknown_parameter", "'INDOUBT'"),
         ({"status": ["refused"]}, "bad_parameter", "status"),
+        ({"status": [""]}, "bad_parameter", "status"),
         ({"status": ["accepted", "accepted"]}, "bad_parameter", "2 times"),
         ({"inDoubt": ["yes"]}, "bad_parameter", "inDoubt"),
         ({"inDoubt": [""]}, "bad_parameter", "inDoubt"),
