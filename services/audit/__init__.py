@@ -1,8 +1,9 @@
-"""What operators ask when money must be looked at by a person: is it as our records say, and let this one go.
+"""What operators run when a person must look at money.
 
-``python -m services.audit``          asks every processor for every payment of a period, and names each difference;
+``python -m services.audit``          asks every processor for every payment of a period, and reports each difference;
                                       changes nothing
-``python -m services.audit.release``  releases one payment from a processor that will never answer; changes one entry
+``python -m services.audit.release``  releases one payment from a processor that will never answer
 
-Both stand outside of the river: no payment waits for them.
+And ``processors``, ``keys``, ``log``, ``backup``, ``export``, ``traces``. All are outside the payment path: no payment
+waits for them.
 """

@@ -1,4 +1,4 @@
-"""``tarifa audit``: who is introduced to whom."""
+"""``tarifa audit``: the wiring."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ async def _ask_processors(settings: AuditSettings) -> int:
     except NoSuchCursorError as error:
         raise SettingError(str(error)) from error
     except asyncio.CancelledError:  # Ctrl-C
-        _say_how_to_go_on(settings, cursor)
+        _print_how_to_resume(settings, cursor)
         raise
     for reason in records.unreadable:
         _say({"unreadable": reason} if settings.as_json else f"unreadable  {reason}")
@@ -71,9 +71,9 @@ async def _asked(settings: AuditSettings, records: Records, cursor: Cursor) -> R
             ).run(records)
 
 
-def _say_how_to_go_on(settings: AuditSettings, cursor: Cursor) -> None:
+def _print_how_to_resume(settings: AuditSettings, cursor: Cursor) -> None:
     command = resume_command(settings.period, settings.rate, as_json=settings.as_json, after=cursor.after)
-    print(f"go on with: {command}", file=sys.stderr, flush=True)  # noqa: T201  # for the operator
+    print(f"resume with: {command}", file=sys.stderr, flush=True)  # noqa: T201  # for the operator
     if settings.as_json:
         _say({"stopped": {"after": cursor.after, "command": command}})
 

@@ -1,4 +1,4 @@
-"""How a command line is read: each word by one function, and a wrong one refused with a sentence and status 2."""
+"""Reading a command line: one function per argument; a wrong one ends with a sentence and status 2."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def argument(read: Callable[[str], T], sentence: str = "") -> Callable[[str], T]:
-    """Return ``read`` for argparse; ``sentence`` says how to write it, where the error of ``read`` does not."""
+    """Return ``read`` as a type for argparse; ``sentence`` replaces the error of ``read`` where that is not clear."""
 
     def read_argument(text: str) -> T:
         try:
@@ -23,15 +23,15 @@ def argument(read: Callable[[str], T], sentence: str = "") -> Callable[[str], T]
 
 
 def say_error(slug: str, detail: str) -> None:
-    """Print what went wrong as a document, if the operator asked for JSON."""
+    """Print an error as a JSON document, if the operator asked for JSON."""
     if "--json" in sys.argv[1:]:
         print(orjson.dumps({"error": slug, "detail": detail}).decode(), flush=True)  # noqa: T201  # for a script
 
 
 class CommandLine(argparse.ArgumentParser):
-    """Ends the program with 2 where it is wrong; a script that asked for JSON reads why in it."""
+    """Ends the program with status 2 on wrong usage; where JSON was asked for, the error is printed as JSON too."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end."""
+        """Print what is wrong, and exit."""
         say_error("usage", message)
         super().error(message)

@@ -1,4 +1,4 @@
-"""What an audit is told, and what it is compared with: the services' environment, and the command line."""
+"""Settings of an audit: the services' environment, and the command line."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _STATEMENT_OPTIONS = ("processor", "id_column", "amount_column", "at_column", "a
 
 @dataclass(frozen=True, slots=True)
 class StatementSettings:
-    """Whose statement the file is, where in it what is, and how far stamps may be apart."""
+    """A processor's statement: the file, its columns, and how far its stamps may differ from ours."""
 
     path: Path
     processor: str
@@ -33,10 +33,10 @@ class StatementSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """``access``: what processors are shown; ``rate``: calls a second to all of them together, at most.
+    """``access``: credentials for the processors; ``rate``: calls a second at most, to all of them together.
 
-    ``after``: a sequence of SETTLEMENTS, up to which it was done before.
-    ``period``: by acceptedAt, and of a statement by requestedAt. ``statement``: None: the processors are asked.
+    ``after``: the sequence in SETTLEMENTS up to which an earlier run has finished.
+    ``period``: by acceptedAt, or by requestedAt for a statement. ``statement``: None: ask the processors.
     """
 
     bus: BusSettings
@@ -57,7 +57,7 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.last and (given.start or given.end):
-        parser.error("--last is instead of --from and --to")
+        parser.error("--last replaces --from and --to")
     if given.start and given.end and given.start > given.end:
         parser.error("--from must not be after --to")
     statement = _statement(parser, given)
@@ -87,9 +87,11 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="start", type=argument(first, how), metavar="STAMP", help="first acceptedAt; no zone is UTC"
     )
     parser.add_argument("--to", dest="end", type=argument(last, how), metavar="STAMP", help="last acceptedAt")
-    parser.add_argument("--last", type=argument(length_from_text), metavar="TIME", help="instead: 90s, 15m, 1h, 7d")
+    parser.add_argument(
+        "--last", type=argument(length_from_text), metavar="TIME", help="instead of --from and --to: 90s, 15m, 1h, 7d"
+    )
     parser.add_argument("--rate", type=argument(_rate), metavar="N", help="at most so many calls a second (1000)")
-    parser.add_argument("--after", type=argument(_after), metavar="N", help="go on; a stopped audit says after which")
+    parser.add_argument("--after", type=argument(_after), metavar="N", help="resume there; a stopped audit prints it")
     parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary or an error last")
     _add_statement(parser)
     return parser
@@ -98,9 +100,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_statement(parser: argparse.ArgumentParser) -> None:
     of = parser.add_argument_group(
         "a processor's statement",
-        "Nobody is asked. --from and --to are by requestedAt then; without them: from its first to its last row.",
+        "No processor is asked. --from and --to are by requestedAt; without them, from the first to the last row.",
     )
-    of.add_argument("--against", type=Path, metavar="FILE.csv", help="CSV in UTF-8, names of columns in its first line")
+    of.add_argument("--against", type=Path, metavar="FILE.csv", help="CSV in UTF-8, column names in its first line")
     of.add_argument("--processor", metavar="NAME", help="whose statement it is (default)")
     of.add_argument("--id-column", metavar="NAME", help="(correlationId)")
     of.add_argument("--amount-column", metavar="NAME", help="(amount)")

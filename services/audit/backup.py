@@ -1,4 +1,4 @@
-"""``python -m services.audit.backup save FOLDER`` of a running system; ``... restore FOLDER`` into an empty server."""
+"""``python -m services.audit.backup``: ``save FOLDER`` of a running system, ``restore FOLDER`` into an empty server."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ EXIT_REFUSED = 1
 
 
 async def backup() -> int:
-    """Do what the command line says."""
+    """Run the command line."""
     return await obey(sys.argv[1:], os.environ)
 
 

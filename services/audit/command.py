@@ -1,4 +1,4 @@
-"""How both commands run: connected within a bounded time, and every end said in words and in an exit status."""
+"""How each command runs: it connects within a bounded time, and reports every end in words and in an exit status."""
 
 import asyncio
 import logging
@@ -24,13 +24,13 @@ CONNECT_WITHIN_S = 10.0
 
 
 class IncompleteError(Exception):
-    """The command could not end; the sentence says why, and what to do."""
+    """The command could not finish; the sentence says why, and what to do."""
 
 
 def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run a command and return its exit status: its own, 2 for wrong settings, 3 where it could not end.
+    """Run a command and return its exit status: its own, 2 for wrong settings, 3 where it could not finish.
 
-    Where it was asked for JSON, why it failed is the last document on stdout, ``{"error": slug, "detail": sentence}``.
+    With --json an error is also the last document on stdout: ``{"error": slug, "detail": sentence}``.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
@@ -54,8 +54,8 @@ async def connected(settings: BusSettings, name: str, within_s: float = CONNECT_
     """Connect, and close at the end.
 
     Raises:
-        BusAwayError: no NATS there. A service would wait for it; a person should be told.
-        UnfitServerError: the server is another one than NATS_REPLICAS says: what it answers could be out of date.
+        BusAwayError: no NATS there. A service would wait for it; a person needs an answer.
+        UnfitServerError: the server does not match NATS_REPLICAS: what it returns could be out of date.
     """
     try:
         async with asyncio.timeout(within_s):

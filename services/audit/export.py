@@ -1,7 +1,7 @@
 """``python -m services.audit.export``: every settlement of a period, as CSV or a JSON document a line.
 
-It reads SETTLEMENTS a thousand messages at a time, with no consumer, and holds no more than that: its memory does not
-grow. A file is there when it is whole, and not before.
+It reads SETTLEMENTS a thousand messages at a time, without a consumer, and holds no more than that: its memory does not
+grow. A file gets its name only when it is complete.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportS
 
 
 async def export() -> int:
-    """Do what the command line says."""
+    """Run the command line."""
     return await obey(sys.argv[1:], os.environ)
 
 
@@ -79,22 +79,22 @@ async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     settings = export_settings(arguments, env)
     async with connected(settings.bus, "export") as bus:
         reader = await SettledReader.open(bus)
-        with progress(time.monotonic) as shown, _written(settings.out) as out:
-            told = await _write(reader, settings, out, shown)
+        with progress(time.monotonic) as shown, _output(settings.out) as out:
+            counts = await _write(reader, settings, out, shown)
     where = "" if settings.out is None else f", in {settings.out}"
-    print(f"{told.rows:,} settlements, {told.counted:,} of them counted by the book{where}.", file=sys.stderr)  # noqa: T201  # for the operator
+    print(f"{counts.rows:,} settlements, {counts.counted:,} of them counted by the book{where}.", file=sys.stderr)  # noqa: T201  # for the operator
     return EXIT_DONE
 
 
 @dataclass(slots=True)
-class _Told:
+class _Counts:
     rows: int = 0
     counted: int = 0
     missing: int = 0
 
 
-async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, shown: Bar | Lines) -> _Told:
-    row_of, told = (csv_row if settings.form == "csv" else json_row), _Told()
+async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, shown: Bar | Lines) -> _Counts:
+    row_of, counts = (csv_row if settings.form == "csv" else json_row), _Counts()
     if settings.form == "csv":
         out.write(CSV_HEADER)
     first = reader.first_seq
@@ -106,18 +106,18 @@ async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, s
     while reading is not None:
         stretch = await reading
         reading = _read_from(reader, stretch.next_seq)  # while the rows of this one are written
-        told.missing += stretch.missing
+        counts.missing += stretch.missing
         wanted = [row for row in stretch.rows if _is_wanted(row, settings)]
         out.write("".join([row_of(row.event, is_counted=row.is_counted) for row in wanted]))
-        told.rows += len(wanted)
-        told.counted += sum(row.is_counted for row in wanted)
+        counts.rows += len(wanted)
+        counts.counted += sum(row.is_counted for row in wanted)
         shown.at(stretch.next_seq - begun)
-    if told.missing:
+    if counts.missing:
         raise IncompleteError(
-            f"SETTLEMENTS has lost {told.missing:,} messages, which may have been settlements; "
+            f"SETTLEMENTS has lost {counts.missing:,} messages, which may have been settlements; "
             f"see TarifaSettlementsDamaged in docs/operations.md"
         )
-    return told
+    return counts
 
 
 def _read_from(reader: SettledReader, first: int) -> "asyncio.Task[Stretch] | None":
@@ -139,8 +139,8 @@ def _is_wanted(row: SettledRow, settings: ExportSettings) -> bool:
 
 
 @contextmanager
-def _written(path: Path | None) -> Iterator[TextIO]:
-    """Open what is written to; a file gets its name when it is whole."""
+def _output(path: Path | None) -> Iterator[TextIO]:
+    """Open the output; a file gets its name when it is complete."""
     if path is None:
         yield sys.stdout
         sys.stdout.flush()

@@ -1,8 +1,8 @@
 """``python -m services.audit.keys add NAME | list | revoke NAME | init``: the file of keys, each change recorded.
 
-Recorded in OPERATIONS before it is done, as whatever operators do. But keys are needed before the first start of NATS,
-and a stolen one must be revoked while NATS is away. So where NATS cannot be reached the change is made all the same,
-and it is said that it is not recorded. Where NATS is there and cannot record it, no key is added; one is revoked.
+Each change is recorded in OPERATIONS before it is made, like every operation. But keys are needed before NATS first
+starts, and a stolen one must be revoked while NATS is away. So where NATS cannot be reached the change is still made,
+with a warning that it is not recorded. Where NATS is there and cannot record it, a key is revoked, but none is added.
 """
 
 import argparse
@@ -27,7 +27,7 @@ NOT_RECORDED = "NOT RECORDED in the operators' log (tarifa log operators): {why}
 
 
 async def keys() -> int:
-    """Do what the command line says."""
+    """Run the command line."""
     return await obey(sys.argv[1:], os.environ)
 
 
@@ -60,11 +60,11 @@ class _Changing:
         self.ended: Ended | None = None
 
     async def recorded(self) -> None:
-        """Record that it is asked for, make it, record what came of it.
+        """Record the request, make the change, record the outcome.
 
         Raises:
             NotRecordedError: NATS is there, and it could not be recorded.
-            BusAwayError, NotAdmittedError, UnfitServerError: no NATS that could be asked.
+            BusAwayError, NotAdmittedError, UnfitServerError: no NATS that could be used.
         """
         settings = bus_settings(self._env)
         async with (
@@ -76,7 +76,7 @@ class _Changing:
                 outcome.refused(self.ended.why)
 
     def unrecorded(self, why: str) -> None:
-        """Make it, unless it is made, and say that nobody will find it in the log."""
+        """Make the change, unless it is made, and warn that it is not in the log."""
         if self.ended is None:
             self.ended = carry_out(self._given, self._env)
             if self.ended.status == EXIT_DONE:

@@ -1,4 +1,4 @@
-"""``python -m services.audit.log operators``: who did what to the running system, as OPERATIONS has it."""
+"""``python -m services.audit.log operators``: who did what to the running system, from OPERATIONS."""
 
 import asyncio
 import contextlib
@@ -18,29 +18,29 @@ from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.operations import decode_operation
 
-EXIT_TOLD = 0
+EXIT_DONE = 0
 READ_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.05
 
 
-async def tell() -> int:
-    """Do what the command line says."""
+async def print_log() -> int:
+    """Run the command line."""
     return await obey(sys.argv[1:], os.environ)
 
 
 async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """Tell all that is in the log, and perhaps what comes; return the exit status."""
+    """Print the log, and with --follow what comes after it; return the exit status."""
     settings = log_settings(arguments, env, datetime.now(UTC))
     async with connected(settings.bus, "log") as bus:
         try:
-            await _read(bus, _telling(settings), follows=settings.follows)
+            await _read(bus, _printer(settings), follows=settings.follows)
         except asyncio.CancelledError:
             if not settings.follows:
                 raise  # Ctrl-C before the end; otherwise it is the end
-    return EXIT_TOLD
+    return EXIT_DONE
 
 
-def _telling(settings: LogSettings) -> Callable[[Delivery], None]:
+def _printer(settings: LogSettings) -> Callable[[Delivery], None]:
     def take(delivery: Delivery) -> None:
         event = decode_operation(delivery.data)
         if settings.since is None or event.at >= settings.since:
@@ -50,7 +50,7 @@ def _telling(settings: LogSettings) -> Callable[[Delivery], None]:
 
 
 async def _read(bus: Bus, take: Callable[[Delivery], None], *, follows: bool) -> None:
-    """Read the stream to its end, or for ever.
+    """Read the stream to its end, or forever.
 
     Raises:
         BusAwayError: it could not be read to its end in time.
@@ -63,7 +63,7 @@ async def _read(bus: Bus, take: Callable[[Delivery], None], *, follows: bool) ->
             while follows or not follower.is_caught_up:
                 await asyncio.wait((following,), timeout=LOOK_EVERY_S)
                 if following.done():
-                    return await following  # it has failed: this raises why
+                    return await following  # it has failed: this raises its error
     except TimeoutError:
         raise BusAwayError(f"OPERATIONS was not read to its end within {READ_WITHIN_S:g} s") from None
     finally:
@@ -77,4 +77,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(tell))
+    sys.exit(run(print_log))

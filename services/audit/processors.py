@@ -1,4 +1,4 @@
-"""``python -m services.audit.processors``: who charges; with a command: where one is now, or what it is to get.
+"""``python -m services.audit.processors``: list the processors, or change one.
 
 ``move NAME --to URL``, ``pause NAME --reason TEXT``, ``resume NAME``. Each is recorded in OPERATIONS before it is done.
 """
@@ -34,7 +34,7 @@ EXIT_REFUSED = 1
 
 
 async def processors() -> int:
-    """Do what the command line says."""
+    """Run the command line."""
     return await obey(sys.argv[1:], os.environ)
 
 
@@ -49,19 +49,19 @@ async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
             why = await _change(bucket, settings.operation, outcome.by)
             if why is not None:
                 outcome.refused(why)
-    return _told(settings, settings.operation, why)
+    return _report(settings, settings.operation, why)
 
 
 async def _list(bucket: ProcessorBucket, settings: ProcessorsSettings) -> int:
     entries = entries_of(await bucket.read())
-    told = (orjson.dumps(each).decode() for each in documents(entries)) if settings.as_json else lines(entries)
-    for line in told:
+    rows = (orjson.dumps(each).decode() for each in documents(entries)) if settings.as_json else lines(entries)
+    for line in rows:
         _say(line)
     return EXIT_DONE
 
 
 async def _change(bucket: ProcessorBucket, operation: Operation, by: str) -> str | None:
-    """Return why nothing was changed; None: it is changed."""
+    """Return why nothing was changed, or None if it was changed."""
     name = operation.target
     entries = entries_of(await bucket.read())
     if operation.kind == "move":
@@ -73,7 +73,7 @@ async def _change(bucket: ProcessorBucket, operation: Operation, by: str) -> str
     return None if await bucket.pause(name, pause) else unknown(entries, name)
 
 
-def _told(settings: ProcessorsSettings, operation: Operation, why: str | None) -> int:
+def _report(settings: ProcessorsSettings, operation: Operation, why: str | None) -> int:
     done, words = {
         "move": ("moved", f"{MEANS}\n{MOVED}"),
         "pause": ("paused", PAUSED),

@@ -1,7 +1,7 @@
-"""``python -m services.audit.release ID --to PROCESSOR --reason TEXT``: who is introduced to whom.
+"""``python -m services.audit.release ID --to PROCESSOR --reason TEXT``: the wiring.
 
-Under ``services.audit`` and not beside it: it looks with the same eyes, and it is what an operator comes to after an
-audit has told that a payment waits for a processor that will never answer.
+It is under ``services.audit`` because it reads the same records, and because operators need it after an audit has found
+a payment that waits for a processor that will never answer.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ EXIT_NOT_RELEASED = 1
 
 
 async def release() -> int:
-    """Release the payment of the command line, if that may be and the operator wants it."""
+    """Release the payment of the command line, if that is allowed and the operator confirms it."""
     settings = release_settings(sys.argv[1:], os.environ, OPTION)
     async with (
         connected(settings.bus, "release") as bus,

@@ -1,4 +1,4 @@
-"""What the operators' commands but the audit are told: the services' environment, and the command line."""
+"""Settings of the operators' commands other than the audit: the services' environment, and the command line."""
 
 import argparse
 import re
@@ -21,9 +21,9 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """``access``: what processors are shown.
+    """``access``: credentials for the processors.
 
-    ``accepted_id``: whose risk was accepted by option; None: ask the person.
+    ``accepted_id``: the payment whose risk an option accepts; None: ask the operator.
     """
 
     bus: BusSettings
@@ -36,7 +36,7 @@ class ReleaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorsSettings:
-    """``operation``: what is to be changed; None: the processors are listed. ``access``: what these are shown."""
+    """``operation``: the change to make; None: list the processors. ``access``: credentials for the processors."""
 
     bus: BusSettings
     access: ProcessorAccess
@@ -46,7 +46,7 @@ class ProcessorsSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """``since``: of which time on; None: all. ``follows``: and what comes from now on."""
+    """``since``: the first event's time; None: all. ``follows``: also print what comes from now on."""
 
     bus: BusSettings
     since: datetime | None
@@ -56,7 +56,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class BackupSettings:
-    """What is to be done with which folder."""
+    """The command, and the folder of the backup."""
 
     bus: BusSettings
     command: Literal["save", "restore"]
@@ -72,7 +72,7 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     parser = CommandLine(
         prog="python -m services.audit.release",
         description="Releases a payment from the processor it is bound to. IT MAY THEN BE CHARGED TWICE.",
-        epilog="Exit status: 0 released, 1 not released, 2 wrong usage or settings, 3 cannot be told.",
+        epilog="Exit status: 0 released, 1 not released, 2 wrong usage or settings, 3 not known.",
     )
     parser.add_argument("payment_id", type=argument(_payment_id), metavar="ID")
     parser.add_argument("--to", required=True, metavar="PROCESSOR", help="where it is to be charged instead")
@@ -80,7 +80,7 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
         "--reason", required=True, type=argument(reason_from_text), metavar="TEXT", help="kept with the event"
     )
     parser.add_argument(
-        option, dest="accepted_id", type=argument(_payment_id), metavar="ID", help="instead of being asked"
+        option, dest="accepted_id", type=argument(_payment_id), metavar="ID", help="accept the risk without a prompt"
     )
     given = parser.parse_args(arguments)
     if given.accepted_id not in {None, given.payment_id}:
@@ -99,11 +99,11 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     parser = CommandLine(
         prog="python -m services.audit.processors",
         description="Lists the processors, each generation with its fee, state and URL; or changes one.",
-        epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told.",
+        epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 not known.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    move = commands.add_parser("move", help="say that a processor is the same one at another address")
+    move = commands.add_parser("move", help="give a processor a new address; it must be the same processor")
     move.add_argument("name", metavar="NAME")
     move.add_argument("--to", required=True, type=argument(_url), metavar="URL", help="as https://host:port")
     pause = commands.add_parser("pause", help="send it nothing new; what is assigned there is still settled there")
@@ -137,12 +137,12 @@ def log_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime
     """
     parser = CommandLine(
         prog="python -m services.audit.log",
-        description="Tells who did what to the running system: pauses, moves, releases, purges, keys.",
-        epilog="Exit status: 0 told, 2 wrong usage or settings, 3 not finished.",
+        description="Prints who did what to the running system: pauses, moves, releases, purges, keys.",
+        epilog="Exit status: 0 done, 2 wrong usage or settings, 3 not finished.",
     )
-    parser.add_argument("log", choices=("operators",), metavar="operators", help="the log of what operators did")
+    parser.add_argument("log", choices=("operators",), metavar="operators", help="the log of operations")
     parser.add_argument("--since", type=_since(now), metavar="TIME", help="90s, 15m, 1h or 7d ago, or a stamp")
-    parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+    parser.add_argument("--follow", action="store_true", help="also print what comes, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
     given = parser.parse_args(arguments)
     return LogSettings(bus_settings(env), given.since, given.follow, given.json)
@@ -160,7 +160,7 @@ def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupS
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished.",
     )
     parser.add_argument("command", choices=("save", "restore"))
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new one, or that of a backup")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder, or that of a backup")
     given = parser.parse_args(arguments)
     return BackupSettings(bus_settings(env), given.command, given.folder)
 

@@ -1,4 +1,4 @@
-"""``tarifa audit --against FILE.csv``: who is introduced to whom."""
+"""``tarifa audit --against FILE.csv``: the wiring."""
 
 import sqlite3
 import time
@@ -25,10 +25,10 @@ US_PER_MS = 1_000
 
 
 async def compare_statement(statement: StatementSettings, bus_of: BusSettings, period: Period, *, as_json: bool) -> int:
-    """Compare; findings and summary go to stdout. Return the exit status.
+    """Compare, printing findings and summary to stdout; return the exit status.
 
     Raises:
-        SettingError: the file is no statement, or the processor is none of ours.
+        SettingError: the file is not a statement, or the processor is not one of ours.
         IncompleteError: there is no room for the temporary files.
     """
 
@@ -37,7 +37,7 @@ async def compare_statement(statement: StatementSettings, bus_of: BusSettings, p
 
     try:
         with closing(StatementTables()) as tables, progress(time.monotonic) as shown:
-            # First the file: what is wrong with it is said without a server.
+            # The file first: its errors are reported without a server.
             rows = StatementFile(statement.path, statement.columns).rows()
             report = await take_statement(rows, statement.processor, period, tables=tables, show=show, progress=shown)
             async with connected(bus_of, "audit") as bus:

@@ -1,4 +1,4 @@
-"""What an export of traces is told: the services' environment, and the command line."""
+"""Settings of an export of traces: the services' environment, and the command line."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 class TraceSettings:
     """``to``: a collector's base URL, or a file. ``after``: the sequence in SETTLEMENTS after which to begin.
 
-    ``headers``: what the collector is shown, out of the variable that OpenTelemetry has for it. ``follows``: go on with
-    what is finished from now on.
+    ``headers``: those for the collector, from OpenTelemetry's own variable. ``follows``: also export what is finished
+    from now on.
     """
 
     bus: BusSettings
@@ -39,24 +39,24 @@ def trace_settings(arguments: Sequence[str], env: Mapping[str, str]) -> TraceSet
         description="Exports finished payments that came with a traceparent as OpenTelemetry spans. Changes nothing.",
         epilog="Exit status: 0 done, 1 spans refused, 2 wrong usage or settings, 3 not finished.",
     )
-    parser.add_argument("command", choices=("export",), metavar="export", help="give the spans away")
+    parser.add_argument("command", choices=("export",), metavar="export", help="send the spans to a receiver")
     to = parser.add_mutually_exclusive_group(required=True)
     to.add_argument("--otlp", type=_collector, metavar="URL", help="OTLP over HTTP, as http://127.0.0.1:4318")
     to.add_argument("--file", type=Path, metavar="FILE", help="add JSON lines to it, one export request each")
     parser.add_argument("--after", type=_sequence, default=0, metavar="N", help="begin after it in SETTLEMENTS (0)")
-    parser.add_argument("--follow", action="store_true", help="go on with what is finished, until Ctrl-C")
+    parser.add_argument("--follow", action="store_true", help="also export what is finished from now on, until Ctrl-C")
     given = parser.parse_args(arguments)
     headers = _headers(env.get(HEADERS, ""))
     return TraceSettings(bus_settings(env), given.otlp or given.file, headers, given.after, given.follow)
 
 
 def _headers(text: str) -> dict[str, str]:
-    """Read ``name=value`` with commas between, values percent-encoded, as OpenTelemetry has it."""
+    """Read ``name=value`` separated by commas, values percent-encoded, as OpenTelemetry defines it."""
     headers = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         name, equals, value = part.partition("=")
         if not equals or not name.strip():
-            raise SettingError(f"{HEADERS} must be name=value,name=value")  # and is not shown: it may be a secret
+            raise SettingError(f"{HEADERS} must be name=value,name=value")  # without its value: it may be a secret
         headers[name.strip()] = unquote(value.strip())
     return headers
 

@@ -1,6 +1,6 @@
 """``python -m services.audit.traces export --otlp URL``: finished payments as OpenTelemetry spans.
 
-Reads SETTLEMENTS and nothing else: no service knows of it, and no payment waits for it.
+Reads SETTLEMENTS and nothing else: no service depends on it, and no payment waits for it.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ FOLLOW_EVERY_S = 1.0
 
 
 class _Settlements:
-    """Keeps the port ``Settlements``."""
+    """Implements the port ``Settlements``."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -40,12 +40,12 @@ class _Settlements:
 
 
 async def traces() -> int:
-    """Do what the command line says."""
+    """Run the command line."""
     return await obey(sys.argv[1:], os.environ)
 
 
 async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """Export what is finished, and perhaps what is to come; return the exit status."""
+    """Export what is finished, and with --follow what comes; return the exit status."""
     settings = trace_settings(arguments, env)
     with nullcontext() if settings.follows else progress(time.monotonic) as shown:
         async with connected(settings.bus, "traces") as bus:
@@ -63,7 +63,7 @@ async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 async def _exported(exporting: ExportingTraces, *, follows: bool) -> int:
-    """Export; whatever ends it, say what was exported and where to go on."""
+    """Export; however it ends, print what was exported and where to resume."""
     try:
         await _export(exporting, follows=follows)
     finally:
@@ -72,7 +72,7 @@ async def _exported(exporting: ExportingTraces, *, follows: bool) -> int:
 
 
 async def _export(exporting: ExportingTraces, *, follows: bool) -> None:
-    """Export to the end of the stream; or for ever, until cancelled."""
+    """Export to the end of the stream, or until cancelled."""
     try:
         while True:
             try:
@@ -99,7 +99,7 @@ async def _receiver(settings: TraceSettings) -> AsyncIterator[Receiver]:
 
 
 def _unseen(_seq: int) -> None:
-    """Show nothing: what follows has no end."""
+    """Show no progress: following has no end."""
 
 
 def _not_finished(why: str) -> int:
@@ -111,7 +111,7 @@ def _words(done: Exported) -> str:
     counts = f"{done.payments:,} payments as {done.spans:,} spans"
     more = {"not sampled": done.unsampled, "spans refused": done.refused, "unreadable": done.unreadable}
     left_out = "".join(f"; {count:,} {what}" for what, count in more.items() if count)
-    return f"Exported {counts}{left_out}. To go on: --after {done.exported_to}"
+    return f"Exported {counts}{left_out}. To resume: --after {done.exported_to}"
 
 
 if __name__ == "__main__":

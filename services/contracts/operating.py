@@ -1,6 +1,6 @@
 """What ingress asks a dispatcher for an operator: who charges, and that one is paused or resumed.
 
-``dispatcher.processors`` is answered with ProcessorsTold, whatever was asked; ``dispatcher.pause``, asked with a
+``dispatcher.processors`` is answered with ProcessorList, whatever was asked; ``dispatcher.pause``, asked with a
 PauseAsked, with a PauseAnswered. Ingress cannot write the bucket of processors itself: who writes there says where
 payments are charged.
 """
@@ -13,7 +13,7 @@ from services.contracts.events import NotAnEventError
 from services.contracts.roster import Entries, Pause, Place, places
 
 
-class ProcessorTold(Struct, frozen=True, rename="camel"):
+class ListedProcessor(Struct, frozen=True, rename="camel"):
     """One generation of a processor.
 
     Args:
@@ -33,10 +33,10 @@ class ProcessorTold(Struct, frozen=True, rename="camel"):
     pause: Pause | None
 
 
-class ProcessorsTold(Struct, frozen=True, rename="camel"):
+class ProcessorList(Struct, frozen=True, rename="camel"):
     """All of them: those that are not closing first, the cheapest first among them."""
 
-    processors: tuple[ProcessorTold, ...]
+    processors: tuple[ListedProcessor, ...]
     v: Literal[1] = 1
 
 
@@ -53,13 +53,13 @@ class PauseAnswered(Struct, frozen=True, rename="camel"):
     ``names``: those that there are.
     """
 
-    processor: ProcessorTold | None
+    processor: ListedProcessor | None
     names: tuple[str, ...]
     v: Literal[1] = 1
 
 
-Message = ProcessorsTold | PauseAsked | PauseAnswered
-M = TypeVar("M", ProcessorsTold, PauseAsked, PauseAnswered)
+Message = ProcessorList | PauseAsked | PauseAnswered
+M = TypeVar("M", ProcessorList, PauseAsked, PauseAnswered)
 
 _encoder = json.Encoder()
 
@@ -81,9 +81,9 @@ def decode(data: bytes, kind: type[M]) -> M:
         raise NotAnEventError(str(error)) from error
 
 
-def told(place: Place) -> ProcessorTold:
+def listed(place: Place) -> ListedProcessor:
     """Return a place as other services and operators get it."""
-    return ProcessorTold(place.name, place.generation, place.state, float(place.fee), place.url, place.pause)
+    return ListedProcessor(place.name, place.generation, place.state, float(place.fee), place.url, place.pause)
 
 
 def names_of(entries: Entries) -> tuple[str, ...]:

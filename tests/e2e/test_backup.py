@@ -103,7 +103,7 @@ async def test_a_damaged_backup_is_refused_before_anything_is_changed(tmp_path: 
         status, said = await command(stack, "save", str(tmp_path / "backup"))
         assert status == 0, said
         twice, why = await command(stack, "save", str(tmp_path / "backup"))
-        assert (twice, "is there already" in why) == (1, True)
+        assert (twice, "exists already" in why) == (1, True)
     finally:
         await asyncio.to_thread(stack.stop)
     file = tmp_path / "backup" / "SETTLEMENTS.tar.s2"

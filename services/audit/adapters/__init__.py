@@ -1,1 +1,1 @@
-"""Where an audit touches the world: streams, processors, the operator's screen and keyboard."""
+"""Where an audit meets the outside: streams, processors, the operator's terminal."""

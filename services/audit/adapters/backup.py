@@ -1,4 +1,4 @@
-"""The streams saved into a folder while they are used, and made again from it in an empty server."""
+"""Saving the streams into a folder while they are in use, and restoring them into an empty server."""
 
 import asyncio
 import hashlib
@@ -34,14 +34,14 @@ class RefusedError(Exception):
 
 
 async def save_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
-    """Save all that must outlive the server into a new folder, which appears when it is whole.
+    """Save all that must outlive the server into a new folder, which gets its name when it is complete.
 
     Raises:
-        RefusedError: the folder is there already.
-        ApiError, BusAwayError: it did not come whole.
+        RefusedError: the folder exists already.
+        ApiError, BusAwayError: a stream did not arrive complete.
     """
     if folder.exists():  # noqa: ASYNC240  # nothing else runs in this program
-        raise RefusedError(f"{folder} is there already; name a folder that is not")
+        raise RefusedError(f"{folder} exists already; name a new folder")
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     unfinished.mkdir(parents=True)
     saved_at = text_of(_now())
@@ -55,28 +55,28 @@ async def save_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
 async def _save(bus: Bus, stream: str, folder: Path, shown: Bar | Lines) -> SavedStream:
     shown.begin(f"saving {stream}", (await stream_state(bus, stream)).size_bytes)
     path = folder / file_of(stream)
-    told = await save_stream(bus, stream, path, _summed(shown))
-    return SavedStream(stream, path.name, _digest(path), told["config"], told["state"])
+    snapshot = await save_stream(bus, stream, path, _summed(shown))
+    return SavedStream(stream, path.name, _digest(path), snapshot["config"], snapshot["state"])
 
 
 async def restore_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
-    """Make the streams again; what waits in them is doubtful.
+    """Restore the streams; what waits in them is doubtful.
 
     Raises:
-        RefusedError: there is no whole backup, services run on this server, or it holds something already.
-        ApiError, BusAwayError: it is not whole; delete what is there and repeat.
+        RefusedError: there is no complete backup, services run on this server, or it holds something already.
+        ApiError, BusAwayError: the restore is incomplete; delete what is there and repeat.
     """
     manifest = _read(folder)
     await _must_be_alone(bus)
     await _must_be_empty(bus, manifest)
     by_name = {saved.name: saved for saved in manifest.streams}
     lines_to = int(by_name[subjects.ASSIGNMENTS].state["last_seq"])
-    # PAYMENTS last, with its mark in it from the first moment: before it is there nobody can send what waits.
+    # PAYMENTS last, with its mark in it from the first moment: until it is there nobody can send what waits.
     for stream in (each for each in reversed(ORDER) if each in by_name):
         saved = by_name[stream]
         path = folder / saved.file
         shown.begin(f"restoring {stream}", path.stat().st_size)
-        config = {**saved.config, "num_replicas": bus.replicas}  # of where it goes to, and not of where it was
+        config = {**saved.config, "num_replicas": bus.replicas}  # those of this server, not those of the saved one
         if stream == subjects.PAYMENTS:
             config = marked(config, saved.state, lines_to, text_of(_now()))
         await restore_stream(bus, config, saved.state, path, _summed(shown))
@@ -109,7 +109,7 @@ def _read(folder: Path) -> Manifest:
 
 
 async def _must_be_alone(bus: Bus) -> None:
-    """A service that goes on with what it knew of before would contradict what is restored."""
+    """A running service would continue with what it knows, and contradict what is restored."""
     heard: list[bytes] = []
     await bus.listen(subjects.PULSES_ALL, heard.append)
     await asyncio.sleep(LISTEN_S)
@@ -126,12 +126,12 @@ async def _must_be_empty(bus: Bus, manifest: Manifest) -> None:
                 raise
             continue
         if state.last_seq:
-            raise RefusedError(f"the stream {saved.name} is there and holds something; restore into an empty server")
+            raise RefusedError(f"the stream {saved.name} exists and is not empty; restore into an empty server")
         try:
             await api.call(bus, f"STREAM.DELETE.{saved.name}")
         except NotAllowedError as error:
             raise RefusedError(
-                f"the stream {saved.name} is there, and nobody may delete it; restore into a server with an empty store"
+                f"the stream {saved.name} exists, and nobody may delete it; restore into a server with an empty store"
             ) from error
 
 

@@ -1,6 +1,6 @@
-"""The operator: shown what is known, and asked twice before anything that cannot be taken back.
+"""The operator: shown what is known, and asked twice before anything that cannot be undone.
 
-Where no person can be asked (stdin is not a terminal), only the option with the long name speaks for one.
+Where no person can be asked (stdin is not a terminal), only the option with the long name replaces the answers.
 """
 
 import asyncio
@@ -13,19 +13,19 @@ OPTION = "--i-accept-the-risk-of-a-double-charge"
 class AtTerminal:
     """Asks on the terminal; an empty answer, another word or the end of input means no."""
 
-    def tell(self, text: str) -> None:
-        """Say something."""
+    def show(self, text: str) -> None:
+        """Print a text."""
         _say(f"{text}\n")
 
     async def accepts(self, payment_id: str) -> bool:
-        """Ask for yes, then for the end of the id, which a wrong window or a habit of saying yes cannot give."""
-        if await self._answer("Release it all the same? (yes/no) ") != "yes":
+        """Ask for yes, then for the end of the id, which cannot be typed by habit or into a wrong window."""
+        if await self._answer("Release it anyway? (yes/no) ") != "yes":
             return False
         tail = payment_id[-TAIL_CHARS:]
         return await self._answer(f"Type the last {TAIL_CHARS} characters of the id to release it: ") == tail
 
     async def _answer(self, question: str) -> str:
-        # Not input(): it would block the loop, and a connection whose pings are not answered is closed.
+        # Not input(): it would block the loop, and a connection whose pings get no answer is closed.
         _say(question)
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
@@ -34,23 +34,23 @@ class AtTerminal:
             await readable.wait()
         finally:
             loop.remove_reader(sys.stdin.fileno())
-        return sys.stdin.readline().strip().lower()  # a terminal has a whole line, or the end, once it is readable
+        return sys.stdin.readline().strip().lower()  # once readable, a terminal has a whole line, or the end of input
 
 
 class ByOption:
-    """Speaks for an operator who gave the option, or refuses for one who did not."""
+    """Accepts for an operator who gave the option, refuses for one who did not."""
 
     def __init__(self, accepted_id: str | None) -> None:
         self._accepted_id = accepted_id
 
-    def tell(self, text: str) -> None:
-        """Say something."""
+    def show(self, text: str) -> None:
+        """Print a text."""
         _say(f"{text}\n")
 
     async def accepts(self, payment_id: str) -> bool:
         """Return whether the option names exactly this payment."""
         if self._accepted_id is None:
-            self.tell(f"Nobody can be asked here: stdin is not a terminal. Give {OPTION} {payment_id}")
+            self.show(f"Nobody can be asked here: stdin is not a terminal. Give {OPTION} {payment_id}")
         return self._accepted_id == payment_id
 
 
@@ -59,5 +59,5 @@ def _say(text: str) -> None:
 
 
 def operator(accepted_id: str | None) -> AtTerminal | ByOption:
-    """Return the option's word where it is given, else the person at the terminal, if there is one."""
+    """Return the option's answer if it is given, else the person at the terminal, if there is one."""
     return AtTerminal() if accepted_id is None and sys.stdin.isatty() else ByOption(accepted_id)

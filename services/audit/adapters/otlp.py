@@ -1,4 +1,4 @@
-"""Receivers of spans: OTLP over HTTP in JSON, and a file of JSON lines as the collector's own file exporter writes."""
+"""Receivers of spans: OTLP over HTTP in JSON, and a file of JSON lines as the collector's file exporter writes them."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ from services.audit.core.spans import NotTakenError, Span, export_request
 TRACES_PATH = "/v1/traces"
 TIMEOUT_S = 10.0
 TRIES = 6
-AGAIN_AFTER_FIRST_S = 0.5  # twice as long each time
+AGAIN_AFTER_FIRST_S = 0.5  # doubled each time
 AGAIN_AFTER_MAX_S = 30.0
 _DETAIL_CHARS_MAX = 200
-# What the specification has be sent again; all others are for good.
+# The statuses that the specification calls retryable; all others are final.
 _AGAIN = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
@@ -40,12 +40,12 @@ class OtlpReceiver:
     @classmethod
     @asynccontextmanager
     async def at(cls, url: str, headers: dict[str, str]) -> AsyncIterator[Self]:
-        """Return one that is shown ``headers``, and close its connections at the end."""
+        """Return a receiver that sends ``headers`` with each request, and close its connections at the end."""
         async with httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S) as http:
             yield cls(http, url)
 
-    async def give(self, spans: Sequence[Span]) -> int:
-        """POST them, and again while the collector says so or does not answer; return how many it refused."""
+    async def send(self, spans: Sequence[Span]) -> int:
+        """POST them, and retry while the collector asks for it or does not answer; return how many it refused."""
         content = orjson.dumps(export_request(spans))
         again_after_s, why = AGAIN_AFTER_FIRST_S, ""
         for number in range(TRIES):
@@ -68,7 +68,7 @@ class OtlpReceiver:
 
 
 class FileReceiver:
-    """A file, to which each batch is added as a line."""
+    """A file, to which each batch is appended as a line."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -76,7 +76,7 @@ class FileReceiver:
     @classmethod
     @asynccontextmanager
     async def at(cls, path: Path) -> AsyncIterator[Self]:
-        """Return one that adds to that file, and close it at the end.
+        """Return a receiver that appends to that file, and close it at the end.
 
         Raises:
             NotTakenError: it cannot be opened.
@@ -88,7 +88,7 @@ class FileReceiver:
         with file:
             yield cls(file)
 
-    async def give(self, spans: Sequence[Span]) -> int:
+    async def send(self, spans: Sequence[Span]) -> int:
         """Write one line; none is refused."""
         try:
             self._file.write(orjson.dumps(export_request(spans)).decode() + "\n")
@@ -99,18 +99,18 @@ class FileReceiver:
 
 
 def _refused(answer: httpx.Response) -> int:
-    """Return how many spans a 2xx says were not taken."""
+    """Return how many spans a 2xx reports as rejected."""
     try:
         partly = answer.json().get("partialSuccess") or {}
         refused = int(partly.get("rejectedSpans", 0))
     except (ValueError, AttributeError, TypeError):
-        return 0  # some answer with an empty body
+        return 0  # some collectors answer with an empty body
     if refused:
         log.warning("traces.refused", extra={"spans": refused, "error": str(partly.get("errorMessage", ""))})
     return refused
 
 
 def _wanted_s(answer: httpx.Response) -> float:
-    """Return how long a collector wants not to be asked, 0 where it says nothing that is a number of seconds."""
+    """Return the collector's Retry-After in seconds, bounded; 0 where there is none in seconds."""
     text = answer.headers.get("Retry-After", "")
     return min(float(text), AGAIN_AFTER_MAX_S) if text.isdigit() else 0.0

@@ -1,4 +1,4 @@
-"""A processor's public API, asked on behalf of an operator: whatever it does comes back as a value.
+"""A processor's public API, asked for an operator: whatever happens is returned as a value.
 
 The stock client of httpx is good enough here: nothing is charged, and no payment waits.
 """
@@ -24,7 +24,7 @@ _DETAIL_CHARS_MAX = 200
 
 class _Recorded(Struct, rename="camel"):
     correlation_id: str
-    amount: Annotated[float, Meta(gt=0, lt=1e11)]  # cents are exact below
+    amount: Annotated[float, Meta(gt=0, lt=1e11)]  # below that, cents are exact
     requested_at: str
 
 
@@ -32,9 +32,9 @@ _recorded = json.Decoder(_Recorded)
 
 
 def client(shown: Shown) -> httpx.AsyncClient:
-    """Return a client for one processor, to whom alone it shows what it is shown.
+    """Return a client for one processor, with that processor's credentials only.
 
-    It follows no redirects: another server's word is not the processor's.
+    It follows no redirects: another server does not answer for the processor.
     """
     return httpx.AsyncClient(
         timeout=CALL_TIMEOUT_S,
@@ -49,7 +49,7 @@ def client(shown: Shown) -> httpx.AsyncClient:
 async def records_of(
     processors: Iterable[Processor], access: ProcessorAccess
 ) -> AsyncIterator[Mapping[str, "ProcessorRecords"]]:
-    """Give what each processor has recorded, by name; connections are closed at the end."""
+    """Yield each processor's records by name; connections are closed at the end."""
     async with AsyncExitStack() as clients:
         records = {}
         for each in processors:
@@ -60,7 +60,7 @@ async def records_of(
 
 
 class ProcessorRecords:
-    """What one processor has recorded; ``url`` without a trailing slash. What it is shown is in no answer."""
+    """One processor's records; ``url`` without a trailing slash. Credentials are removed from what it answers."""
 
     def __init__(self, url: str, http: httpx.AsyncClient, shown: Shown = NOTHING) -> None:
         self._hide = hider(shown)
@@ -68,9 +68,9 @@ class ProcessorRecords:
         self._http = http
 
     async def ask(self, payment_id: str) -> Answer:
-        """Ask once for one payment; 404 is the only answer that says that it does not have it."""
+        """Ask once about one payment; 404 is the only answer that means that it does not have it."""
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):  # in all: the client's own is for each part of an answer
+            async with asyncio.timeout(CALL_TIMEOUT_S):  # in total: the client's own timeout is for each read
                 status, body = await self._get(payment_id)
         except (httpx.HTTPError, TimeoutError) as error:
             return Unanswered(f"{type(error).__name__}: {error}".rstrip(": "))
@@ -80,7 +80,7 @@ class ProcessorRecords:
             case httpx.codes.NOT_FOUND:
                 return NotCharged()
             case _:
-                return Unanswered(_told(f"{status} ", body))
+                return Unanswered(_detail(f"{status} ", body))
 
     async def _get(self, payment_id: str) -> tuple[int, bytes]:
         async with self._http.stream("GET", f"{self._url}/payments/{payment_id}") as response:
@@ -88,23 +88,23 @@ class ProcessorRecords:
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) > BODY_BYTES_MAX:
-                    break  # no record of a payment, whatever it is
+                    break  # too long for a record of a payment
             return response.status_code, self._hide(body)
 
 
 def _read(payment_id: str, body: bytes) -> Charged | Unreadable:
     try:
-        said = _recorded.decode(body)
-        stamp = stamp_from_text(said.requested_at)
+        recorded = _recorded.decode(body)
+        stamp = stamp_from_text(recorded.requested_at)
     except (ValueError, OverflowError, RecursionError):
-        return Unreadable(_told("", body))
-    cents = cents_of(said.amount)
-    if cents is None or said.correlation_id.lower() != payment_id:
-        return Unreadable(_told("", body))
+        return Unreadable(_detail("", body))
+    cents = cents_of(recorded.amount)
+    if cents is None or recorded.correlation_id.lower() != payment_id:
+        return Unreadable(_detail("", body))
     return Charged(cents, stamp)
 
 
-def _told(before: str, body: bytes) -> str:
-    # One line, whatever it is: findings are read line by line.
+def _detail(before: str, body: bytes) -> str:
+    # One line, whatever the body is: findings are read line by line.
     text = body[:_DETAIL_CHARS_MAX].decode(errors="replace")
     return (before + "".join(letter if letter.isprintable() else " " for letter in text)).strip()

@@ -1,4 +1,4 @@
-"""How far an audit has come, on stderr: a bar on a terminal that can draw one, a line every ten seconds elsewhere.
+"""The progress of an audit, on stderr: a bar on a terminal that can draw one, elsewhere a line every ten seconds.
 
 Findings go to stdout, so that ``> findings.txt`` has them and nothing else.
 """
@@ -16,7 +16,7 @@ PLAIN_EVERY_S = 10.0
 
 
 class Bar:
-    """A bar that is drawn over itself; a context manager."""
+    """A progress bar; a context manager."""
 
     def __init__(self, console: Console) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -24,7 +24,7 @@ class Bar:
             *columns,
             console=console,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # else findings on their way to a file would land on the screen
+            redirect_stdout=sys.stdout.isatty(),  # else findings redirected to a file would appear on the screen
         )
         self._task = self._rich.add_task("starting", total=None)
 
@@ -42,11 +42,11 @@ class Bar:
         self._rich.reset(self._task, description=what, total=total or None)
 
     def at(self, done: int) -> None:
-        """So much of it is done."""
+        """Show that so much of it is done."""
         self._rich.update(self._task, completed=done)
 
     def say(self, text: str) -> None:
-        """Say a sentence above the bar."""
+        """Print a sentence above the bar."""
         self._rich.console.print(text, highlight=False)
 
 
@@ -75,14 +75,14 @@ class Lines:
         self._say(f"{what}: {total:,}")
 
     def at(self, done: int) -> None:
-        """So much of it is done."""
+        """Print how much is done, if it is time for a line."""
         if self._now_s() >= self._next_s:
             left_s = (self._now_s() - self._begun_s) * (self._total - done) / done if done else 0
             left = f", about {left_s:,.0f} s left" if left_s > 0 else ""
             self._say(f"{self._what}: {done:,} of {self._total:,}{left}")
 
     def say(self, text: str) -> None:
-        """Say a sentence."""
+        """Print a sentence."""
         self._say(text)
 
     def _say(self, text: str) -> None:
@@ -91,6 +91,6 @@ class Lines:
 
 
 def progress(now_s: Callable[[], float]) -> Bar | Lines:
-    """Return the one that suits where stderr goes."""
+    """Return the display that suits stderr."""
     console = Console(stderr=True)
     return Bar(console) if sys.stderr.isatty() and not console.is_dumb_terminal else Lines(sys.stderr, now_s)

@@ -1,4 +1,4 @@
-"""Who types a command: the user of NATS that it comes as, and the user of the operating system."""
+"""Who runs a command: the NATS user, and the user of the operating system."""
 
 import os
 import pwd
@@ -12,12 +12,12 @@ OPEN = "open"  # on a bus without users
 
 
 def operation_log(bus: Bus, admittance: Admittance) -> OperationLog:
-    """Return where it is recorded what a command does, by the user that its key is of."""
+    """Return the log in which a command's operations are recorded, by the user of its NATS key."""
     return OperationLog(bus, (OPEN,) if admittance.key is None else (OPERATOR, ADMIN))
 
 
 def os_user() -> str:
-    """Return the user of the operating system, by its number where it has no name; no variable can say another."""
+    """Return the user's name in the operating system, or its number if it has none; no variable can replace it."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

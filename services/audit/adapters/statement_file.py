@@ -1,4 +1,4 @@
-"""A statement as a CSV file, read row by row: however long it is, one row is in memory."""
+"""A statement as a CSV file, read row by row: one row is in memory, however long the file is."""
 
 import csv
 from collections.abc import Iterator
@@ -12,25 +12,21 @@ LINE_CHARACTERS_MAX = 64 * 1024
 
 
 class NotAStatementError(Exception):
-    """The file cannot be read as a statement at all; the sentence says why, and what to give instead."""
+    """The file cannot be read as a statement; the sentence says why, and what to give instead."""
 
 
 class StatementFile:
-    """The rows of a file in UTF-8, the names of its columns in the first line.
-
-    Raises:
-        NotAStatementError: it cannot be opened, or a column is not there.
-    """
+    """The rows of a UTF-8 file with the column names in its first line."""
 
     def __init__(self, path: Path, columns: Columns) -> None:
         self._path = path
         self._columns = columns
 
     def rows(self) -> Iterator[Row]:
-        """Yield every row, also those that cannot be read; empty lines are none.
+        """Yield every row, including malformed ones; empty lines are skipped.
 
         Raises:
-            NotAStatementError: it is no such file, or a column is not there.
+            NotAStatementError: it cannot be opened, is not such a file, or lacks a column.
         """
         try:
             # An undecodable byte makes one row malformed, not the file unreadable.
@@ -50,8 +46,8 @@ class StatementFile:
                 break
             except csv.Error as error:
                 if layout is None:
-                    raise NotAStatementError(f"{self._path}: the first line is no CSV: {error}") from error
-                yield Row(line, wrong=f"no CSV: {error}")
+                    raise NotAStatementError(f"{self._path}: the first line is not CSV: {error}") from error
+                yield Row(line, wrong=f"not CSV: {error}")
                 continue
             if layout is None:
                 layout = self._layout(cells)

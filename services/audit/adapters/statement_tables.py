@@ -1,7 +1,7 @@
-"""Rows and entries in a temporary database of SQLite's own, which sorts them on the disk: memory is bounded.
+"""Rows and entries in a temporary SQLite database, which sorts them on disk: memory is bounded.
 
-It lies where TMPDIR says (else in /tmp or /var/tmp), has no name, and is gone with the process, however that ends. A
-million rows and as many entries are some 200 MB there for the time of the comparison.
+The file is in TMPDIR (else in /tmp or /var/tmp), has no name, and disappears with the process, however that ends. A
+million rows and as many entries take some 200 MB there during the comparison.
 """
 
 import sqlite3
@@ -37,14 +37,14 @@ SELECT at / ?, count(*), sum(cents)
 FROM (SELECT DISTINCT id, cents, at FROM entries WHERE here AND status = 'settled') GROUP BY 1
 """
 
-Told = tuple[str, Entry]
+Owned = tuple[str, Entry]  # with its payment's id
 
 
 class StatementTables:
-    """First all rows, then ``index_rows``, then all entries, then what is asked; ``close`` at the end.
+    """First add all rows, then ``index_rows``, then all entries, then read; ``close`` at the end.
 
     Raises:
-        sqlite3.Error: from anything here: mostly the disk is full, or no folder for it may be written.
+        sqlite3.Error: by any method: usually the disk is full, or no temporary folder is writable.
     """
 
     def __init__(self) -> None:
@@ -57,28 +57,28 @@ class StatementTables:
         self._sql.close()
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """Take rows that have at least an id; the sums of a malformed one are unknown."""
+        """Add rows that have at least an id; amount and stamp of a malformed one are NULL."""
         self._sql.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?)",
             ((_key(row.payment_id or ""), row.line, row.amount_cents, row.at_us) for row in rows),
         )
 
     def index_rows(self) -> tuple[int, int] | None:
-        """Make rows ready to be looked for; return the first and the last stamp of all, None where there is none."""
+        """Index the rows; return their first and last stamp in microseconds, None if no row has one."""
         self._sql.execute("CREATE INDEX rows_by_id ON rows (id, line, cents, at)")
         first_us, last_us = self._sql.execute("SELECT min(at), max(at) FROM rows").fetchone()
         return None if first_us is None else (first_us, last_us)
 
-    def add_entries(self, told: Sequence[Told]) -> None:
-        """Take entries."""
-        self._sql.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", map(_values, told))
+    def add_entries(self, entries: Sequence[Owned]) -> None:
+        """Add entries, each with its payment's id."""
+        self._sql.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", map(_values, entries))
 
-    def add_entries_if_stated(self, told: Sequence[Told]) -> None:
-        """Take those of them of whose payments there is a row."""
-        self._sql.executemany(_IF_STATED, map(_values, told))
+    def add_entries_if_stated(self, entries: Sequence[Owned]) -> None:
+        """Add those whose payment has a row."""
+        self._sql.executemany(_IF_STATED, map(_values, entries))
 
     def payments(self) -> Iterator[tuple[str, list[Row], list[Entry]]]:
-        """Yield every payment that either side has, by id: its rows by line, and each different entry once."""
+        """Yield every payment of either side, by id: its rows by line, and its distinct entries."""
         rows = _Groups(self._sql.execute(_ROWS))
         entries = _Groups(self._sql.execute(_ENTRIES))
         while rows.key is not None or entries.key is not None:
@@ -91,7 +91,7 @@ class StatementTables:
             )
 
     def days(self) -> list[Day]:
-        """Return the totals of each day that either side has."""
+        """Return the totals of each day of either side."""
         rows, entries = (
             {number: Sums(count, cents) for number, count, cents in self._sql.execute(select, (DAY_US,))}
             for select in (_ROWS_BY_DAY, _ENTRIES_BY_DAY)
@@ -102,12 +102,12 @@ class StatementTables:
         ]
 
     def settled_here(self) -> int:
-        """Return how many different settlements at the statement's processor were taken."""
+        """Return how many distinct settlements at the statement's processor were added."""
         return sum(count for _, count, _ in self._sql.execute(_ENTRIES_BY_DAY, (DAY_US,)))
 
 
 class _Groups:
-    """The records of a sorted cursor, id by id."""
+    """The records of a sorted cursor, grouped by id."""
 
     def __init__(self, records: Iterator[tuple[bytes, ...]]) -> None:
         self._groups = groupby(records, key=lambda record: record[0])
@@ -116,7 +116,7 @@ class _Groups:
         self._next()
 
     def of(self, key: bytes) -> list[tuple[bytes, ...]]:
-        """Return the records of the id, and go on; none where the next one is another's."""
+        """Return the records of the id and move on; empty if the next ones are another id's."""
         if key != self.key:
             return []
         records = self._records
@@ -132,8 +132,8 @@ def _key(payment_id: str) -> bytes:
     return bytes.fromhex(payment_id.replace("-", ""))
 
 
-def _values(told: Told) -> tuple[bytes, str, str, int, int | None, bool]:
-    payment_id, entry = told
+def _values(owned: Owned) -> tuple[bytes, str, str, int, int | None, bool]:
+    payment_id, entry = owned
     return _key(payment_id), entry.status, entry.processor, entry.amount_cents, entry.at_us, entry.is_here
 
 

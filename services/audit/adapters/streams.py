@@ -1,4 +1,4 @@
-"""PAYMENTS and SETTLEMENTS read from end to end by Direct Get: nothing is consumed, acked or made in them."""
+"""PAYMENTS and SETTLEMENTS read from end to end by Direct Get: nothing is consumed, acked or created."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from services.contracts.events import (
 
 
 class Reader(Protocol):
-    """Collects what the streams say."""
+    """Collects the messages of the streams."""
 
     def take_accepted(self, event: PaymentAccepted) -> None:
         """Take a message of PAYMENTS."""
@@ -29,21 +29,21 @@ class Reader(Protocol):
         """Take a message of SETTLEMENTS."""
 
     def take_unreadable(self, where: str, reason: str) -> None:
-        """Note a message that is no event."""
+        """Note a message that is not an event."""
 
     def take_missing(self, stream: str, first: int, last: int) -> None:
-        """Note sequences of a stream that loses none, which have no message."""
+        """Note sequences without a message, in a stream that loses none."""
 
 
 @dataclass(frozen=True, slots=True)
 class JetStreamStreams:
-    """Keeps the flows' port ``Streams``."""
+    """Implements the flows' port ``Streams``."""
 
     bus: Bus
     progress: Bar | Lines
 
     async def read_into(self, reader: Reader) -> None:
-        """Tell all messages, PAYMENTS first."""
+        """Pass all messages to ``reader``, PAYMENTS first."""
         async for message in self._messages(subjects.PAYMENTS, reader, may_lack=True):
             try:
                 reader.take_accepted(decode_accepted(message.data))
@@ -56,7 +56,7 @@ class JetStreamStreams:
                 reader.take_unreadable(f"{subjects.SETTLEMENTS} {message.seq}", str(error))
 
     async def _messages(self, stream: str, reader: Reader, *, may_lack: bool) -> AsyncIterator[StoredMessage]:
-        """Yield all that is there now; of a stream that may lack none, note the sequences that are passed over."""
+        """Yield all messages there are now; note missing sequences, unless the stream may lack some."""
         state = await stream_state(self.bus, stream)
         self.progress.begin(f"reading {stream}", state.messages)
         count, seen = 0, 0

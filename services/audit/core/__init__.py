@@ -1,1 +1,1 @@
-"""What an audit finds and what may be released, decided from values alone."""
+"""What an audit finds and what may be released, computed from values alone."""

@@ -1,4 +1,4 @@
-"""What one processor says when it is asked for one payment: a closed union."""
+"""A processor's answer about one payment: a closed union."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,19 +14,19 @@ class Charged:
 
 @dataclass(frozen=True, slots=True)
 class NotCharged:
-    """It did not have the payment when it answered; an attempt still under way may yet be booked."""
+    """It did not have the payment when it answered; an attempt under way may still be booked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """It has something under this id, but what it says of it is not a record of the payment."""
+    """It has something under this id, but its answer is not a record of the payment."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """It did not say. Nothing follows from that."""
+    """It gave no usable answer. Nothing follows from that."""
 
     detail: str
 

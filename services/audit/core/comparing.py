@@ -1,7 +1,7 @@
-"""The comparison: what our records say of one payment against what every processor says of it.
+"""The comparison of our records of one payment with every processor's.
 
-A difference is never a matter of time: nothing that may still be under way counts as one. A payment that waits may be
-charged already, its settlement on the way: that is information.
+A difference never depends on timing: nothing that may still be under way counts as one. A payment that waits may be
+charged already, with its settlement on the way: that is information.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from services.audit.core.records import Record
 
 
 class Kind(StrEnum):
-    """What can be found; the value is the word that operators read."""
+    """The kinds of findings; the value is the word that operators read."""
 
     CHARGED_TWICE = "charged_twice"
     CHARGED_ELSEWHERE = "charged_elsewhere"
@@ -34,7 +34,7 @@ DIFFERENCES = frozenset(Kind) - INFORMATION - {Kind.UNANSWERED}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing worth a line, with all that is known of the payment."""
+    """One finding, with all that is known of the payment."""
 
     kind: Kind
     record: Record
@@ -42,7 +42,7 @@ class Finding:
 
 
 def compare(record: Record, answers: Mapping[str, Answer]) -> list[Finding]:
-    """Return all that is to be said about one payment; ``answers`` has every processor of PROCESSORS."""
+    """Return all findings about one payment; ``answers`` has every processor of PROCESSORS."""
     charges = {name: answer for name, answer in answers.items() if isinstance(answer, Charged)}
     is_so = {
         Kind.CHARGED_TWICE: len(charges) > 1,

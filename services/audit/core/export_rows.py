@@ -8,7 +8,7 @@ CSV_HEADER = ",".join(NAMES) + "\n"
 
 
 def csv_row(event: PaymentSettled, *, is_counted: bool) -> str:
-    """Return a line; no value has a comma or a quote in it, and an unknown bookedAt is empty."""
+    """Return a line; no value contains a comma or a quote, and an unknown bookedAt is empty."""
     booked_at = text_of(event.booked_at) if event.booked_at else ""
     return (
         f"{event.id},{event.processor},{event.amount_cents},{text_of(event.requested_at)},{text_of(event.accepted_at)},"

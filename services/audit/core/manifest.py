@@ -1,8 +1,8 @@
-"""What a backup holds, and in which order its streams are saved. Pure.
+"""The contents of a backup, and the order in which its streams are saved. Pure.
 
-PAYMENTS first and SETTLEMENTS last: whoever settles a payment stores the settlement before the payment leaves the
-queue, and before its lines leave the log. So what is no longer in the copy of PAYMENTS, or of ASSIGNMENTS, is in the
-copy of SETTLEMENTS. What was accepted or sent after the copy is not in it: restored, what waits in it is doubtful.
+PAYMENTS first and SETTLEMENTS last: a settlement is stored before its payment leaves the queue and before the payment's
+lines leave the log. So what is no longer in the copy of PAYMENTS, or of ASSIGNMENTS, is in the copy of SETTLEMENTS.
+What was accepted or sent after the copy is not in it: after a restore, what waits is doubtful.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ ORDER = (
     subjects.ASSIGNMENTS,
     subjects.SETTLEMENTS,
 )
-SINCE_LATER = frozenset({subjects.OPERATIONS})  # backups of before have none of it
+SINCE_LATER = frozenset({subjects.OPERATIONS})  # not in older backups
 MANIFEST = "backup.json"
 DOUBTFUL = (
     "What waits is doubtful: dispatchers ask every processor about it, and send what none has no earlier than\n"
@@ -28,7 +28,7 @@ DOUBTFUL = (
 
 
 class SavedStream(Struct, frozen=True, rename="camel"):
-    """One stream: as the server describes it, the file beside the manifest, and that file's SHA-256."""
+    """One stream: the server's description, the file beside the manifest, and that file's SHA-256."""
 
     name: str
     file: str
@@ -38,7 +38,7 @@ class SavedStream(Struct, frozen=True, rename="camel"):
 
 
 class Manifest(Struct, frozen=True, rename="camel"):
-    """A whole backup; ``saved_at`` is when it began, in UTC."""
+    """A whole backup; ``saved_at`` is when saving began, in UTC."""
 
     saved_at: str
     streams: tuple[SavedStream, ...]
@@ -46,7 +46,7 @@ class Manifest(Struct, frozen=True, rename="camel"):
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Return it as UTF-8 JSON, for people to read too."""
+    """Return it as indented UTF-8 JSON, readable for people too."""
     return json.format(json.encode(manifest), indent=2)
 
 
@@ -54,12 +54,12 @@ def decode_manifest(data: bytes) -> Manifest:
     """Read it.
 
     Raises:
-        NotAnEventError: it is none.
+        NotAnEventError: it is not a manifest.
     """
     try:
         return json.decode(data, type=Manifest)
     except (ValueError, RecursionError) as error:
-        raise NotAnEventError(f"{MANIFEST} is no manifest of a backup: {error}") from error
+        raise NotAnEventError(f"{MANIFEST} is not a manifest of a backup: {error}") from error
 
 
 def file_of(stream: str) -> str:
@@ -68,7 +68,7 @@ def file_of(stream: str) -> str:
 
 
 def marked(config: dict[str, Any], state: dict[str, Any], lines_to: int, at: str) -> dict[str, Any]:
-    """Return the configuration of PAYMENTS that says that all which waits in it is doubtful from this moment on."""
+    """Return the configuration of PAYMENTS that marks all payments waiting in it as doubtful since ``at``."""
     marks = {
         "doubtful_payments_to": str(state["last_seq"]),
         "doubtful_lines_to": str(lines_to),
@@ -78,5 +78,5 @@ def marked(config: dict[str, Any], state: dict[str, Any], lines_to: int, at: str
 
 
 def counts(manifest: Manifest) -> str:
-    """Return in words how much is in it."""
+    """Return in words how many messages it holds."""
     return ", ".join(f"{saved.state['messages']} in {saved.name}" for saved in manifest.streams)

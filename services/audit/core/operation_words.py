@@ -1,4 +1,4 @@
-"""What operators did, in words and as documents. Pure."""
+"""Operations as lines for people and as documents for programs. Pure."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ def line(event: OperationRecorded) -> str:
 
 
 def document(event: OperationRecorded, seq: int) -> dict[str, Any]:
-    """Return the same for programs; ``seq`` in OPERATIONS."""
-    told: dict[str, Any] = to_builtins(event)
-    return {"seq": seq, **told}
+    """Return the event as a document for programs; ``seq`` in OPERATIONS."""
+    fields: dict[str, Any] = to_builtins(event)
+    return {"seq": seq, **fields}
 
 
 def _plain(text: str) -> str:
-    """Return a text that a terminal does not obey."""
+    """Return a text without control characters, which a terminal would obey."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -1,7 +1,7 @@
-"""All that our own streams say about the payments of a period, collected id by id.
+"""All that our own streams say about the payments of a period, collected by id.
 
-Tell PAYMENTS first and SETTLEMENTS after it: a settlement is stored before its payment leaves PAYMENTS, so that a
-payment which is settled meanwhile is seen twice rather than never.
+Read PAYMENTS first and SETTLEMENTS after it: a settlement is stored before its payment leaves PAYMENTS, so a payment
+that is settled meanwhile is seen twice rather than never.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from services.contracts.events import (
 
 @dataclass(slots=True)
 class Record:
-    """One payment. ``settlements``: each that differs from the others once, in the order of the stream.
+    """One payment. ``settlements``: the distinct ones, in the order of the stream.
 
-    ``last_seq``: the sequence of the last of them in SETTLEMENTS, 0 where there is none.
+    ``last_seq``: the sequence of the last of them in SETTLEMENTS, 0 if there is none.
     """
 
     payment_id: str
@@ -58,12 +58,12 @@ class Records:
 
     def __iter__(self) -> Iterator[Record]:
         for record in self._records.values():
-            # A release has no acceptedAt, and comes before the settlement: kept aside, there are only a few.
+            # A release has no acceptedAt and comes before the settlement; it is kept aside, as there are only a few.
             record.releases = self._releases.get(record.payment_id, [])
             yield record
 
     def in_order(self, after: int) -> list[Record]:
-        """Return those with a settlement after a sequence, in the order of the stream, then those that only wait."""
+        """Return those with a settlement after a sequence, in the order of the stream, then those that still wait."""
         settled = [record for record in self if record.last_seq > after]
         settled.sort(key=lambda record: record.last_seq)
         return settled + [record for record in self if not record.last_seq]
@@ -74,7 +74,7 @@ class Records:
             self._of(event.id).accepted = event
 
     def take_settlement(self, event: Settlement, seq: int) -> None:
-        """Take a message of SETTLEMENTS, which has this sequence."""
+        """Take a message of SETTLEMENTS, with its sequence."""
         self.read_to = seq
         match event:
             case PaymentSettled() | PaymentRefused():
@@ -92,7 +92,7 @@ class Records:
         self.unreadable.append(f"{where}: {reason}")
 
     def take_missing(self, stream: str, first: int, last: int) -> None:
-        """Note sequences of a stream that loses none, which have no message: whatever they were is not audited."""
+        """Note sequences without a message in a stream that loses none: what they were is not audited."""
         where = f"{first} to {last}" if last > first else f"{first}"
         self.missing.append(f"{stream} {where}: {last - first + 1} lost")
 
@@ -104,7 +104,7 @@ class Records:
 
     def _add(self, record: Record, event: PaymentSettled | PaymentRefused, seq: int) -> None:
         record.last_seq = seq
-        # A settlement stored twice because the first PubAck was lost says the same twice, and that is no news.
+        # A settlement stored twice, because its first PubAck was lost, says the same twice; that is not a finding.
         if _key(event) not in map(_key, record.settlements):
             record.settlements.append(event)
 

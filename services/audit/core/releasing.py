@@ -1,4 +1,4 @@
-"""Whether a payment may be released from the processor it is bound to, and what that risks.
+"""Whether a payment may be released from its processor, and what that risks.
 
 A release is the one step that the settlement protocol never takes by itself: it sends a payment to a second processor
 while an attempt at the first may still be booked. So it is refused wherever something else would help.
@@ -15,7 +15,7 @@ from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSe
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The one processor that a payment is assigned to, or empty; ``line`` of ASSIGNMENTS that a release must follow."""
+    """The processor that a payment is assigned to, or empty; ``line``: of ASSIGNMENTS, which a release must follow."""
 
     processor: str
     line: int
@@ -23,7 +23,7 @@ class Bound:
 
 
 class Waiting(NamedTuple):
-    """A payment as PAYMENTS holds it, at a sequence."""
+    """A payment in PAYMENTS, with its sequence."""
 
     event: PaymentAccepted
     seq: int
@@ -31,7 +31,7 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that is known of one payment; ``seq`` in PAYMENTS, 0 where it does not have it."""
+    """All that is known of one payment; ``seq`` in PAYMENTS, 0 if it is not there."""
 
     payment_id: str
     accepted: PaymentAccepted | None
@@ -42,7 +42,7 @@ class Sight:
 
 
 def known_lines(sight: Sight) -> Iterator[str]:
-    """Yield what is known, for the operator to judge."""
+    """Yield what is known, for the operator's decision."""
     yield f"payment    {sight.payment_id}"
     yield f"PAYMENTS   {'does not have it' if sight.accepted is None else accepted_words(sight.accepted)}"
     yield f"settlement {'none' if sight.settlement is None else settlement_words(sight.settlement)}"
@@ -74,7 +74,7 @@ def refusal(sight: Sight, to: str, processors: Collection[str]) -> str | None:
 
 
 def risk(sight: Sight, to: str) -> str:
-    """Return in plain words what a release risks."""
+    """Return in words what a release risks."""
     bound = sight.bound.processor
     return (
         f"WHAT THIS RISKS: a double charge.\n"
@@ -90,5 +90,5 @@ def _charged(sight: Sight, name: str) -> str:
         return f"{name} has charged it, and it is assigned there: a dispatcher will settle it there by itself."
     return (
         f"{name} has charged it, but it is assigned to {sight.bound.processor}: sent anywhere else it would be charged "
-        f"twice, and if {sight.bound.processor} has booked it too it is already. Have it looked into."
+        f"twice, and if {sight.bound.processor} has booked it too it is already. Have it investigated."
     )

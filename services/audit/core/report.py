@@ -1,4 +1,4 @@
-"""What an audit came to, and what a script learns of it."""
+"""The result of an audit, and its exit status."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ EXIT_INCOMPLETE = 3
 
 @dataclass(slots=True)
 class Report:
-    """``ids`` of the period, ``asked`` of them, ``calls`` made, findings by kind, messages that are no events.
+    """``ids`` of the period, ``asked`` of them, ``calls`` made, findings by kind, messages that are not events.
 
-    ``missing``: how many stretches of SETTLEMENTS have no messages.
+    ``missing``: how many ranges of SETTLEMENTS have no messages.
     """
 
     ids: int = 0
@@ -26,18 +26,18 @@ class Report:
 
     @property
     def differences(self) -> int:
-        """How many differences were named."""
+        """How many differences were found."""
         return sum(count for kind, count in self.found.items() if kind in DIFFERENCES)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every id was answered for by every processor, and every message was there and could be read."""
+        """Whether every processor answered for every id, and every message was there and readable."""
         is_read = not self.unreadable and not self.missing
         return self.asked == self.ids and is_read and not self.found[Kind.UNANSWERED]
 
     @property
     def exit_code(self) -> int:
-        """1 where there is any difference, be the rest incomplete or not; 3 incomplete; 0 clean."""
+        """1 with any difference, even if the rest is incomplete; 3 incomplete; 0 clean."""
         if self.differences:
             return EXIT_DIFFERENCES
         return EXIT_CLEAN if self.is_complete else EXIT_INCOMPLETE

@@ -1,11 +1,11 @@
-"""The roster of processors in words and as documents."""
+"""The processors as lines for people and as documents for programs."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from msgspec import to_builtins
 
-from services.contracts.operating import names_of, no_such, told
+from services.contracts.operating import listed, names_of, no_such
 from services.contracts.processor import address_of
 from services.contracts.roster import Entries, places
 from services.contracts.stamp import text_of
@@ -15,7 +15,7 @@ PAUSED = (
     "settled there, and no restart resumes it."
 )
 RESUMED = "{name} takes payments again; running dispatchers follow within a second."
-STATES = {"open": "takes payments", "paused": "paused: nothing new", "closing": "closed: sees through what it has"}
+STATES = {"open": "takes payments", "paused": "paused: nothing new", "closing": "closed: settles what it has"}
 MOVED = "{name} is now called at {url}; running dispatchers follow within a second."
 MEANS = (
     "You say that it is the same processor, with the same payments, at another address. If it is another one, then\n"
@@ -23,9 +23,7 @@ MEANS = (
     "in PROCESSORS instead."
 )
 
-WITHOUT_CREDENTIALS = (
-    "PROCESSOR_CREDENTIALS, as this command was given it, has none for {url}: dispatchers show it none."
-)
+WITHOUT_CREDENTIALS = "PROCESSOR_CREDENTIALS, as given to this command, has none for {url}: dispatchers send it none."
 
 
 def lines(entries: Entries) -> Iterator[str]:
@@ -38,12 +36,12 @@ def lines(entries: Entries) -> Iterator[str]:
 
 
 def documents(entries: Entries) -> Iterator[dict[str, Any]]:
-    """Return the same for programs; the fee is a share of the amount."""
-    return (to_builtins(told(place)) for place in places(entries))
+    """Return the same as documents; the fee is a share of the amount."""
+    return (to_builtins(listed(place)) for place in places(entries))
 
 
 def unknown(entries: Entries, name: str) -> str | None:
-    """Return that there is no such processor, or None if there is."""
+    """Return the sentence that there is no such processor, or None if there is one."""
     names = names_of(entries)
     return None if name in names else no_such(name, names)
 

@@ -19,13 +19,13 @@ Span = dict[str, Any]
 
 
 class NotTakenError(Exception):
-    """A receiver does not take spans now, or not these. Export again later, from where all was taken."""
+    """A receiver does not take spans now, or not these. Export again later, from where all were taken."""
 
 
 def spans_of(event: PaymentSettled | PaymentRefused, trace: Trace) -> list[Span]:
     """Return the span of a payment, from accepted to settled or refused, and those of its attempts below it.
 
-    The same event gives the same ids, so that one exported twice is one.
+    The same event always gives the same span ids, so exporting it twice stores it once.
     """
     is_settled = isinstance(event, PaymentSettled)
     own_id = payment_span_id(trace.parent, event.id)
@@ -51,7 +51,7 @@ def spans_of(event: PaymentSettled | PaymentRefused, trace: Trace) -> list[Span]
 
 
 def export_request(spans: Iterable[Span]) -> dict[str, Any]:
-    """Return the ExportTraceServiceRequest of them."""
+    """Return the spans' ExportTraceServiceRequest."""
     scope = {"scope": {"name": SERVICE_NAME}, "spans": list(spans)}
     resource = {"attributes": _attributes({"service.name": SERVICE_NAME})}
     return {"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]}
@@ -85,7 +85,7 @@ def _times(began_at: datetime, ended_at: datetime) -> dict[str, str]:
 
 
 def _ended_at(event: PaymentSettled | PaymentRefused, trace: Trace) -> datetime:
-    """Return when it was over; of a refusal the end of the last attempt is all that is known."""
+    """Return when the payment ended; of a refusal only the end of the last attempt is known."""
     if isinstance(event, PaymentSettled):
         return event.booked_at or event.requested_at
     return trace.attempts[-1].ended_at if trace.attempts else event.accepted_at

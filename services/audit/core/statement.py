@@ -1,8 +1,8 @@
-"""A processor's own statement against our settlements there: what one payment's rows and entries come to.
+"""A processor's own statement compared with our settlements there, one payment at a time.
 
-Rules: our book is SETTLEMENTS as a whole, also what ``settlements.cleared`` has the ledger forget, for the processor
-does not forget it. Each payment is named by the rules below at most once a kind. What waits with us may be charged
-already, its settlement on the way: that is information.
+Rules: our side is all of SETTLEMENTS, including what the ledger forgets on ``settlements.cleared``, since the processor
+does not forget it. A payment has each kind of finding at most once, except duplicates. What waits with us may be
+charged already, with its settlement on the way: that is information.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What can be found; the value is the word that operators read."""
+    """The kinds of findings; the value is the word that operators read."""
 
     UNKNOWN_TO_US = "unknown_to_us"
     SETTLED_ELSEWHERE = "settled_elsewhere"
@@ -32,7 +32,7 @@ INFORMATION_ONLY = frozenset({Fault.WAITING_BUT_CHARGED})
 class Row:
     """One row of the statement, by the number of its first line.
 
-    ``wrong`` says why it could not be read; the id is there where at least that could be. ``at_us``: microseconds since
+    ``wrong`` says why it could not be read; the id is set if at least that was readable. ``at_us``: microseconds since
     1970, UTC.
     """
 
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """What we have of a payment. ``is_here``: at the statement's processor; ``at_us``: None where it is not settled."""
+    """Our record of a payment. ``is_here``: at the statement's processor; ``at_us``: None where it is not settled."""
 
     status: str  # settled, refused, accepted
     processor: str
@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class StatementFinding:
-    """One thing worth a line: the payment, the rows that are meant, and what we have of it."""
+    """One finding: the payment, the rows concerned, and our entries."""
 
     kind: Fault
     payment_id: str | None
@@ -67,14 +67,14 @@ class StatementFinding:
 def compared(
     payment_id: str, rows: Sequence[Row], entries: Sequence[Entry], tolerance_us: int
 ) -> Iterator[StatementFinding]:
-    """Yield what is to be said of one payment.
+    """Yield the findings about one payment.
 
     Args:
-        payment_id: of which all of them are.
-        rows: by line; more than one is a duplicate of the first, which is the one compared. Malformed ones are named
-            elsewhere: here they only keep a payment from being missing.
-        entries: each that differs from the others once; those at other processors only where there are rows.
-        tolerance_us: how far stamps may be apart.
+        payment_id: of all rows and entries.
+        rows: by line; the first is compared, further ones are duplicates. Malformed ones are reported elsewhere: here
+            they only keep a payment from counting as missing.
+        entries: the distinct ones; those at other processors only where there are rows.
+        tolerance_us: how far stamps may differ.
     """
     readable = [row for row in rows if row.wrong is None]
     for again in readable[1:]:

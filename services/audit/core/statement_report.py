@@ -1,4 +1,4 @@
-"""What a comparison with a statement came to, and what a script learns of it."""
+"""The result of a comparison with a statement, and its exit status."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day in UTC, each side by its own stamps: readable rows of the statement, and our settlements."""
+    """One day in UTC, each side by its own stamps: the statement's readable rows, and our settlements."""
 
     day: date
     statement: Sums
@@ -33,7 +33,7 @@ class Day:
 
 @dataclass(slots=True)
 class StatementReport:
-    """``rows`` of the statement, malformed ones too; ``entries``: settlements of ours at the processor."""
+    """``rows`` of the statement, including malformed ones; ``entries``: our settlements at the processor."""
 
     processor: str
     period: Period
@@ -47,7 +47,7 @@ class StatementReport:
 
     @property
     def differences(self) -> int:
-        """How many differences were named."""
+        """How many differences were found."""
         return sum(count for kind, count in self.found.items() if kind not in INFORMATION_ONLY)
 
     @property
@@ -57,7 +57,7 @@ class StatementReport:
 
     @property
     def exit_code(self) -> int:
-        """1 where there is any difference, 3 where our own streams are incomplete, 0 where both sides are equal."""
+        """1 with any difference, 3 where our own streams are incomplete, 0 where both sides are equal."""
         if self.differences:
             return EXIT_DIFFERENCES
         return EXIT_CLEAN if self.is_complete else EXIT_INCOMPLETE

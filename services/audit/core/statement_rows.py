@@ -1,4 +1,4 @@
-"""A statement's rows, read strictly: a sum that can be read in two ways is malformed, and not guessed at."""
+"""Reading a statement's rows strictly: an ambiguous amount is malformed, never guessed."""
 
 import re
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from services.audit.core.statement import Row
 from services.contracts.instant import instant_from_text
 from services.contracts.stamp import micros_of
 
-CENTS_MAX = 10**12  # ten thousand millions: a million rows of that are a sum that SQLite still holds
+CENTS_MAX = 10**12  # ten thousand million units; SQLite's integer holds the sum of a million such rows
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
-_DATE_CHARACTERS = 10  # and behind it a space, as banks write it, or T
+_DATE_CHARACTERS = 10  # followed by a space, as banks write it, or T
 _SHOWN_CHARACTERS_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns have what, by the names in the first line; ``in_cents``: amounts are whole cents."""
+    """The columns by their names in the first line; ``in_cents``: amounts are whole cents."""
 
     payment_id: str = "correlationId"
     amount: str = "amount"
@@ -30,7 +30,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where in a row the columns are."""
+    """The positions of the columns in a row."""
 
     payment_id: int
     amount: int
@@ -40,10 +40,10 @@ class Layout:
 
 
 def layout_of(columns: Columns, names: Sequence[str]) -> Layout:
-    """Return where the columns are.
+    """Return the positions of the columns.
 
     Raises:
-        ValueError: one is not there, or twice; with a sentence that names those that are.
+        ValueError: one is missing, or there twice; the sentence names those that are there.
     """
     stripped = [name.strip() for name in names]
     wanted = (columns.payment_id, columns.amount, columns.at)
@@ -57,12 +57,12 @@ def layout_of(columns: Columns, names: Sequence[str]) -> Layout:
 
 
 def row_of(line: int, cells: Sequence[str], layout: Layout) -> Row:
-    """Return the row that begins on a line."""
+    """Return the row that begins on this line."""
     if len(cells) != layout.width:
         return Row(line, wrong=f"{len(cells)} fields, where the first line has {layout.width}")
     payment_id = cells[layout.payment_id].strip().lower()
     if not _ID.fullmatch(payment_id):
-        return Row(line, wrong=f"{_shown(payment_id)!r} is no id as 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3")
+        return Row(line, wrong=f"{_shown(payment_id)!r} is not an id as 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3")
     try:
         cents = _cents(cells[layout.amount].strip(), in_cents=layout.in_cents)
         at_us = _micros(cells[layout.at].strip())
@@ -74,14 +74,14 @@ def row_of(line: int, cells: Sequence[str], layout: Layout) -> Row:
 def _cents(text: str, *, in_cents: bool) -> int:
     try:
         if in_cents and not _WHOLE.fullmatch(text):
-            raise ValueError(f"{_shown(text)!r} is no amount in whole cents, as 1990")
+            raise ValueError(f"{_shown(text)!r} is not an amount in whole cents, as 1990")
         if not _DECIMAL.fullmatch(text):
-            raise ValueError(f"{_shown(text)!r} is no amount, as 19.90")
+            raise ValueError(f"{_shown(text)!r} is not an amount, as 19.90")
         cents = Decimal(text) if in_cents else Decimal(text) * 100
     except InvalidOperation as error:
-        raise ValueError(f"{_shown(text)!r} is no amount") from error
+        raise ValueError(f"{_shown(text)!r} is not an amount") from error
     if cents != int(cents):
-        raise ValueError(f"{_shown(text)!r} has parts of a cent")
+        raise ValueError(f"{_shown(text)!r} has fractions of a cent")
     if not 0 < cents <= CENTS_MAX:
         raise ValueError(f"{_shown(text)!r} is not above 0 and at most {CENTS_MAX // 100}")
     return int(cents)
@@ -92,7 +92,7 @@ def _micros(text: str) -> int:
         joined = text.replace(" ", "T", 1) if text[_DATE_CHARACTERS : _DATE_CHARACTERS + 1] == " " else text
         return micros_of(instant_from_text(joined, round_up=False))
     except ValueError:
-        raise ValueError(f"{_shown(text)!r} is no stamp as 2026-11-22T12:00:00.123Z") from None
+        raise ValueError(f"{_shown(text)!r} is not a stamp as 2026-11-22T12:00:00.123Z") from None
 
 
 def _shown(text: str) -> str:

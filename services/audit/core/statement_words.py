@@ -1,4 +1,4 @@
-"""What was found in a statement as lines for people and as documents for programs; both have all facts."""
+"""A statement's findings as lines for people and as documents for programs; both have all facts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +11,8 @@ from services.contracts.stamp import stamp_from_micros, text_of
 
 def finding_line(finding: StatementFinding) -> str:
     """Return a finding as one line."""
-    said = [_row_words(row) for row in finding.rows] + [_entry_words(entry) for entry in finding.entries]
-    return f"{finding.kind}  {finding.payment_id or '-'}  {'; '.join(said)}"
+    sides = [_row_words(row) for row in finding.rows] + [_entry_words(entry) for entry in finding.entries]
+    return f"{finding.kind}  {finding.payment_id or '-'}  {'; '.join(sides)}"
 
 
 def finding_document(finding: StatementFinding) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def finding_document(finding: StatementFinding) -> dict[str, Any]:
 
 
 def report_lines(report: StatementReport) -> Iterator[str]:
-    """Yield the end of a comparison: the totals of each day, and what it came to."""
+    """Yield the end of a comparison: the totals of each day, and the counts of findings."""
     for day in report.days:
         yield f"day          {day.day}  there {_sums(day.statement)}  ours {_sums(day.book)}{_gap(day)}"
     whose = "as given" if report.is_period_given else "first to last row"
@@ -39,7 +39,7 @@ def report_lines(report: StatementReport) -> Iterator[str]:
     if not report.is_complete:
         yield (
             f"INCOMPLETE   {len(report.unreadable)} messages unreadable, "
-            f"{len(report.missing)} stretches of SETTLEMENTS missing"
+            f"{len(report.missing)} ranges of SETTLEMENTS missing"
         )
 
 
@@ -86,12 +86,12 @@ def _row_document(row: Row) -> dict[str, Any]:
 
 
 def _entry_document(entry: Entry) -> dict[str, Any]:
-    told: dict[str, Any] = {"status": entry.status, "amountCents": entry.amount_cents}
+    fields: dict[str, Any] = {"status": entry.status, "amountCents": entry.amount_cents}
     if entry.status != "accepted":
-        told["processor"] = entry.processor
+        fields["processor"] = entry.processor
     if entry.at_us is not None:
-        told["requestedAt"] = _stamp(entry.at_us)
-    return told
+        fields["requestedAt"] = _stamp(entry.at_us)
+    return fields
 
 
 def _stamp(micros: int | None) -> str:

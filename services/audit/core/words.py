@@ -35,7 +35,7 @@ def document(finding: Finding) -> dict[str, Any]:
 
 
 def summary_lines(period: Period, report: Report) -> Iterator[str]:
-    """Yield the end of an audit."""
+    """Yield the summary of an audit, line by line."""
     yield f"period       {end_words(period.start, 'the beginning')} to {end_words(period.end, 'now')}, by acceptedAt"
     yield f"ids          {report.ids}, asked {report.asked}, in {report.calls} calls"
     yield f"differences  {report.differences}{_counts(report, DIFFERENCES)}"
@@ -44,12 +44,12 @@ def summary_lines(period: Period, report: Report) -> Iterator[str]:
         unasked = report.ids - report.asked
         yield (
             f"INCOMPLETE   {report.found[Kind.UNANSWERED]} ids unanswered, {unasked} not asked, "
-            f"{report.unreadable} messages unreadable, {report.missing} stretches of SETTLEMENTS missing"
+            f"{report.unreadable} messages unreadable, {report.missing} ranges of SETTLEMENTS missing"
         )
 
 
 def summary_document(period: Period, report: Report) -> dict[str, Any]:
-    """Return the end of an audit as a JSON document."""
+    """Return the summary of an audit as a JSON document."""
     return {
         "summary": {
             "from": period.start and text_of(period.start),
@@ -67,17 +67,17 @@ def summary_document(period: Period, report: Report) -> dict[str, Any]:
 
 
 def answer_words(answers: Mapping[str, Answer]) -> list[str]:
-    """Return what each processor says, a phrase each."""
+    """Return each processor's answer as a phrase."""
     return [f"at {name}: {_phrase(answer)}" for name, answer in answers.items()]
 
 
 def accepted_words(event: PaymentAccepted) -> str:
-    """Return when how much was accepted."""
+    """Return the amount and the time of acceptance."""
     return f"accepted {money(event.amount_cents)} at {text_of(event.accepted_at)}"
 
 
 def settlement_words(event: PaymentSettled | PaymentRefused) -> str:
-    """Return what a settlement says."""
+    """Return a settlement in words."""
     amount, accepted_at = money(event.amount_cents), text_of(event.accepted_at)
     if isinstance(event, PaymentSettled):
         stamp = text_of(event.requested_at)
@@ -118,13 +118,13 @@ def _of_accepted(event: PaymentAccepted) -> dict[str, Any]:
 
 
 def _of_settlement(event: PaymentSettled | PaymentRefused) -> dict[str, Any]:
-    said: dict[str, Any] = (
+    outcome: dict[str, Any] = (
         {"status": "settled", "requestedAt": text_of(event.requested_at)}
         if isinstance(event, PaymentSettled)
         else {"status": "refused", "detail": event.detail}
     )
     return {
-        **said,
+        **outcome,
         "processor": event.processor,
         "amountCents": event.amount_cents,
         "acceptedAt": text_of(event.accepted_at),
@@ -166,5 +166,5 @@ def _counts(report: Report, kinds: frozenset[Kind]) -> str:
 
 
 def end_words(stamp: datetime | None, otherwise: str) -> str:
-    """Return one end of a period."""
+    """Return one end of a period, ``otherwise`` for an open one."""
     return otherwise if stamp is None else text_of(stamp)

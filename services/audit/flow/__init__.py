@@ -1,1 +1,1 @@
-"""Auditing is the story of an audit, Releasing that of a release; both ask processors through Asking."""
+"""Auditing is the flow of an audit, Releasing that of a release; both ask processors through Asking."""

@@ -1,7 +1,7 @@
-"""Asking every processor for a payment, at a bounded pace, and again where there was no answer.
+"""Asking every processor about a payment, at a bounded pace, and again where there was no answer.
 
 Processors serve payments first: an audit is paced over all processors together, and one that does not answer at all is
-left alone after a while.
+not asked any more after a while.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Processor(Protocol):
     """One processor's public API."""
 
     async def ask(self, payment_id: str) -> Answer:
-        """Ask once whether it has the payment; never raises for anything that a processor does."""
+        """Ask once whether it has the payment; never raises, whatever the processor does."""
 
 
 class Asking:
@@ -35,7 +35,7 @@ class Asking:
         self.calls = 0
 
     async def ask(self, payment_id: str) -> dict[str, Answer]:
-        """Return what each processor says of the payment."""
+        """Return each processor's answer."""
         return {name: await self._ask(name, payment_id) for name in self._processors}
 
     async def _ask(self, name: str, payment_id: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The story of an audit: collect the period's payments, ask every processor for each, name every difference."""
+"""The flow of an audit: collect the period's payments, ask every processor about each, report every difference."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -10,31 +10,31 @@ from services.audit.core.report import Report
 from services.audit.core.resuming import Cursor
 from services.audit.flow.asking import Asking
 
-IDS_AT_ONCE = 16  # so that one slow answer does not hold up the pace; far below what a processor runs at once
+IDS_AT_ONCE = 16  # so that one slow answer does not hold up the pace; far below what a processor serves at once
 
 
 class NoSuchCursorError(Exception):
-    """What was asked for before is of another store; begin anew, without --after."""
+    """The cursor is of another store; start again without --after."""
 
 
 class Progress(Protocol):
-    """Shows how far long work has come."""
+    """Shows the progress of long work."""
 
     def begin(self, what: str, total: int) -> None:
-        """Begin a piece of work; ``total`` 0: how much it is cannot be told."""
+        """Begin a piece of work; ``total`` 0: unknown."""
 
     def at(self, done: int) -> None:
-        """So much of it is done."""
+        """Show that so much of it is done."""
 
     def say(self, text: str) -> None:
-        """Say a sentence, which stays."""
+        """Print a sentence that stays."""
 
 
 class Streams(Protocol):
-    """Our own streams, read without consuming anything."""
+    """Our own streams, read without a consumer."""
 
     async def read_into(self, records: Records) -> None:
-        """Tell all messages, PAYMENTS first.
+        """Pass all messages to ``records``, PAYMENTS first.
 
         Raises:
             BusAwayError, ApiError, StreamWentBackError: they could not be read to their end; nothing is known.
@@ -45,12 +45,12 @@ class Auditing:
     """One audit.
 
     Args:
-        streams: what we say.
-        asking: what processors say.
-        show: called for each finding as soon as it is made.
-        progress: how far it has come.
-        cursor: how far it has come in the stream; it goes on after what this says.
-        plan: a sentence on what it will take to ask for so many ids.
+        streams: our own records.
+        asking: the processors.
+        show: called with each finding at once.
+        progress: shows how far the audit has come.
+        cursor: how far the audit has come in SETTLEMENTS; it starts after this.
+        plan: returns a sentence on what asking about so many ids will take.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Auditing:
         self._plan = plan
 
     async def run(self, records: Records) -> Report:
-        """Fill the empty ``records``, audit those after the cursor, and return what it came to.
+        """Fill the empty ``records``, audit those after the cursor, and return the report.
 
         Raises:
             NoSuchCursorError: the stream does not reach as far as the cursor.

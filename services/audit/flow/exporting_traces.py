@@ -1,7 +1,7 @@
-"""The story of an export: finished payments read in the order of SETTLEMENTS, and their spans given away in batches.
+"""The flow of an export: read finished payments in the order of SETTLEMENTS, and send their spans in batches.
 
-Nothing is read ahead: memory is bounded by one batch. What was given away is counted only once it was taken, so that
-whoever goes on after ``exported_to`` leaves nothing out; what is given twice has the same ids.
+Nothing is read ahead: memory is bounded by one batch. ``exported_to`` moves only once spans were taken, so that an
+export resumed after it leaves nothing out; what is sent twice has the same ids.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ SPANS_AT_ONCE = 512
 
 
 class Settlements(Protocol):
-    """SETTLEMENTS, from a sequence on."""
+    """SETTLEMENTS, read from a sequence on."""
 
     async def read(self, first: int) -> Sequence[tuple[int, bytes]]:
-        """Return the next messages with their sequences, some hundreds at most; none: there are no more now.
+        """Return the next messages with their sequences, some hundreds at most; empty: there are no more now.
 
         Raises:
             BusAwayError: no complete answer; ask again later.
@@ -32,10 +32,10 @@ class Settlements(Protocol):
 
 
 class Receiver(Protocol):
-    """What takes the spans."""
+    """Receives the spans."""
 
-    async def give(self, spans: Sequence[Span]) -> int:
-        """Give spans away; return how many of them were refused for good.
+    async def send(self, spans: Sequence[Span]) -> int:
+        """Send spans; return how many of them were refused for good.
 
         Raises:
             NotTakenError: they were not taken, after several tries.
@@ -44,14 +44,14 @@ class Receiver(Protocol):
 
 @dataclass(slots=True)
 class Exported:
-    """What was exported.
+    """The counts of an export.
 
     Args:
-        exported_to: the sequence in SETTLEMENTS up to which all has been given away.
+        exported_to: the sequence in SETTLEMENTS up to which all was sent.
         payments, spans: how many.
-        refused: spans that the receiver will not have.
+        refused: spans that the receiver refused for good.
         unsampled: payments whose caller does not record the trace.
-        unreadable: messages that are no event known here.
+        unreadable: messages that are not events known here.
     """
 
     exported_to: int
@@ -63,7 +63,7 @@ class Exported:
 
 
 class ExportingTraces:
-    """Exports what is finished; ``done`` is the account of it, ``at`` is called with the sequence that was reached."""
+    """Exports what is finished; ``done`` has the counts, ``at`` is called with each sequence that was reached."""
 
     def __init__(self, settlements: Settlements, receiver: Receiver, after: int, at: Callable[[int], None]) -> None:
         self._settlements = settlements
@@ -71,26 +71,26 @@ class ExportingTraces:
         self._at = at
         self._read_to = after
         self._spans: list[Span] = []
-        self._payments = 0  # whose spans these are
+        self._payments = 0  # to which these spans belong
         self.done = Exported(after)
 
     async def run(self) -> None:
         """Export all that is there now.
 
         Raises:
-            BusAwayError: as of Settlements.
-            NotTakenError: as of Receiver.
+            BusAwayError: from Settlements.
+            NotTakenError: from Receiver.
         """
         while messages := await self._settlements.read(self._read_to + 1):
             for seq, data in messages:
                 self._take(data)
                 self._read_to = seq
                 if len(self._spans) >= SPANS_AT_ONCE:
-                    await self._give()
+                    await self._send()
             if not self._spans:
                 self.done.exported_to = self._read_to
             self._at(self._read_to)
-        await self._give()
+        await self._send()
 
     def _take(self, data: bytes) -> None:
         try:
@@ -106,9 +106,9 @@ class ExportingTraces:
         self._spans += spans_of(event, event.trace)
         self._payments += 1
 
-    async def _give(self) -> None:
+    async def _send(self) -> None:
         if self._spans:
-            self.done.refused += await self._receiver.give(self._spans)
+            self.done.refused += await self._receiver.send(self._spans)
             self.done.spans += len(self._spans)
             self.done.payments += self._payments
             self._spans, self._payments = [], 0

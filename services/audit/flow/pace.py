@@ -1,30 +1,28 @@
-"""How fast processors are asked: as fast as they bear, by what is measured while it goes on, and never beyond a bound.
+"""How fast processors are asked: as fast as they can answer, by measurement, and never beyond a bound.
 
-Additive increase while answers come in their usual time, multiplicative decrease where there is none (429 and 5xx are
-none) or where answers take much longer than they did: processors serve payments first.
+Additive increase while answers come in their usual time, multiplicative decrease where there is none (429 and 5xx
+count as none) or where answers take much longer than usual: processors serve payments first.
 """
 
 from collections.abc import Awaitable, Callable
 
 START_PER_S = 100.0
 LEAST_PER_S = 1.0
-MORE_PER_S = 100.0  # so much faster after each second that was borne
-GROWTH_MAX = 0.25  # of one answer: at a low rate one alone says little
+MORE_PER_S = 100.0  # faster by this after each good second
+GROWTH_MAX = 0.25  # by one answer: at a low rate a single answer says little
 CUT_UNANSWERED = 0.5
 CUT_SLOW = 0.75
-CUT_EVERY_S = 1.0  # what was sent before a cut says nothing of the rate after it
+CUT_EVERY_S = 1.0  # what was sent before a cut says nothing about the rate after it
 SLOW_TIMES = 3.0
-SLOW_MORE_S = 0.02  # below that it is the network's and the event loop's own jitter
-_NEWEST = 1 / 16  # how much one answer counts in the average
-_FORGET = (
-    1 / 32_768
-)  # half a minute at a thousand a second: the usual time follows the average slowly, where that stays longer
+SLOW_MORE_S = 0.02  # below this it is jitter of the network and the event loop
+_NEWEST = 1 / 16  # the weight of one answer in the average
+_FORGET = 1 / 32_768  # half a minute at a thousand a second: the usual time slowly follows a lasting change
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class Pace:
-    """Evenly spaced turns; what was not used is not saved up. ``per_s`` is the rate now, at most ``per_s_max``."""
+    """Evenly spaced turns; unused ones are not saved up. ``per_s`` is the rate now, at most ``per_s_max``."""
 
     def __init__(self, per_s_max: float, *, now_s: Callable[[], float], sleep: Sleep) -> None:
         self.now_s = now_s
@@ -45,7 +43,7 @@ class Pace:
             await self._sleep(at_s - now_s)
 
     def note(self, processor: str, took_s: float, *, is_answered: bool) -> None:
-        """Note what came of a turn."""
+        """Record the result of a turn, and adapt the rate."""
         if not is_answered:
             self._cut(CUT_UNANSWERED)
         elif self._is_slow(processor, took_s):

@@ -1,4 +1,4 @@
-"""The story of a comparison with a statement: take its rows, take what we have of the same time, name what differs."""
+"""The flow of a comparison with a statement: read its rows, read our records of the same period, report differences."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,27 +11,27 @@ from services.audit.core.statement_report import Day, StatementReport
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, Settlement
 from services.contracts.stamp import micros_of, stamp_from_micros
 
-AT_ONCE = 2_000  # rows and payments between two looks at whether to go on, and of one step of the display
+AT_ONCE = 2_000  # rows and payments between two yields to the event loop, and of one step of the display
 
 
 class NothingToCompareError(Exception):
-    """No row could be read, and no period was given: what of ours should be there is not known."""
+    """No row could be read and no period was given: it is not known which of our settlements to compare."""
 
 
 class Tables(Protocol):
-    """Rows and entries, more than memory holds."""
+    """Rows and entries, of which there are more than memory holds."""
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """Take rows that have at least an id."""
+        """Add rows that have at least an id."""
 
     def index_rows(self) -> tuple[int, int] | None:
-        """Make rows ready to be looked for; return their first and last stamp."""
+        """Index the rows; return their first and last stamp in microseconds, None if no row has one."""
 
-    def add_entries(self, told: Sequence[tuple[str, Entry]]) -> None:
-        """Take entries, each with its payment's id."""
+    def add_entries(self, entries: Sequence[tuple[str, Entry]]) -> None:
+        """Add entries, each with its payment's id."""
 
-    def add_entries_if_stated(self, told: Sequence[tuple[str, Entry]]) -> None:
-        """Take those of whose payments there is a row."""
+    def add_entries_if_stated(self, entries: Sequence[tuple[str, Entry]]) -> None:
+        """Add those whose payment has a row."""
 
     def payments(self) -> Iterator[tuple[str, list[Row], list[Entry]]]:
         """Yield all payments by id."""
@@ -44,13 +44,13 @@ class Tables(Protocol):
 
 
 class Progress(Protocol):
-    """Shows how far long work has come."""
+    """Shows the progress of long work."""
 
     def begin(self, what: str, total: int) -> None:
-        """Begin a piece of work; ``total`` 0: how much it is cannot be told."""
+        """Begin a piece of work; ``total`` 0: unknown."""
 
     def at(self, done: int) -> None:
-        """So much of it is done."""
+        """Show that so much of it is done."""
 
 
 Show = Callable[[StatementFinding], None]
@@ -59,12 +59,12 @@ Show = Callable[[StatementFinding], None]
 async def take_statement(
     rows: Iterator[Row], processor: str, period: Period, *, tables: Tables, show: Show, progress: Progress
 ) -> StatementReport:
-    """Take the statement's rows, show the malformed ones, and return the report as far as it is known then.
+    """Read the statement's rows, show the malformed ones, and return the report as far as it is known.
 
-    ``period``: what the statement is about; open at both ends: from its first to its last stamp.
+    ``period``: that of the statement; open at both ends: from its first to its last stamp.
 
     Raises:
-        NothingToCompareError: say a period, or give another file.
+        NothingToCompareError: give a period, or another file.
     """
     progress.begin("reading the statement", 0)
     report = StatementReport(processor, period, is_period_given=period != Period())
@@ -72,7 +72,7 @@ async def take_statement(
     for row in rows:
         report.rows += 1
         if row.wrong is not None:
-            _tell(StatementFinding(Fault.MALFORMED, row.payment_id, (row,), ()), report, show)
+            _report(StatementFinding(Fault.MALFORMED, row.payment_id, (row,), ()), report, show)
         if row.payment_id is not None:
             held.append(row)
         if len(held) >= AT_ONCE or report.rows % AT_ONCE == 0:
@@ -90,7 +90,7 @@ async def take_statement(
 
 
 class OurSide:
-    """Takes what our streams say, as far as it is about the statement; keeps the adapter's port ``Reader``."""
+    """Collects from our streams what concerns the statement; implements the adapter's port ``Reader``."""
 
     def __init__(self, report: StatementReport, tables: Tables) -> None:
         self._report = report
@@ -99,7 +99,7 @@ class OurSide:
         self._if_stated: list[tuple[str, Entry]] = []
 
     def take_accepted(self, event: PaymentAccepted) -> None:
-        """Take a message of PAYMENTS: it may be charged already."""
+        """Take a message of PAYMENTS: its payment may be charged already."""
         self._take(event.id, Entry("accepted", "", event.amount_cents, None, is_here=False), None)
 
     def take_settlement(self, event: Settlement, seq: int) -> None:  # noqa: ARG002  # of the port: the audit wants it
@@ -114,16 +114,16 @@ class OurSide:
             self._take(event.id, Entry("refused", event.processor, event.amount_cents, None, here), None)
 
     def take_unreadable(self, where: str, reason: str) -> None:
-        """Note a message that is no event: it may be about a payment of the statement."""
+        """Note a message that is not an event: it may be about a payment of the statement."""
         self._report.unreadable.append(f"{where}: {reason}")
 
     def take_missing(self, stream: str, first: int, last: int) -> None:
-        """Note sequences without a message: whatever they were is not compared."""
+        """Note sequences without a message: what they were is not compared."""
         where = f"{first} to {last}" if last > first else f"{first}"
         self._report.missing.append(f"{stream} {where}: {last - first + 1} lost")
 
     def end(self) -> None:
-        """Take what is left."""
+        """Write what is still buffered."""
         self._tables.add_entries(self._ours)
         self._tables.add_entries_if_stated(self._if_stated)
         self._ours.clear()
@@ -143,7 +143,7 @@ async def compare_sides(
     progress.begin("comparing", 0)
     for number, (payment_id, rows, entries) in enumerate(tables.payments(), 1):
         for finding in compared(payment_id, rows, entries, tolerance_us):
-            _tell(finding, report, show)
+            _report(finding, report, show)
         if number % AT_ONCE == 0:
             progress.at(number)
             await asyncio.sleep(0)
@@ -151,6 +151,6 @@ async def compare_sides(
     report.entries = tables.settled_here()
 
 
-def _tell(finding: StatementFinding, report: StatementReport, show: Show) -> None:
+def _report(finding: StatementFinding, report: StatementReport, show: Show) -> None:
     report.found[finding.kind] += 1
     show(finding)

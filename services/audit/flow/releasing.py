@@ -1,6 +1,7 @@
-"""The story of a release: look, say what it risks, ask the operator twice, look again, write it down, do it.
+"""The flow of a release: look, explain the risk, ask the operator twice, look again, record it, do it.
 
-The event comes before the entry: what is written down may not have happened, but what happened is written down.
+The event is stored before the line in ASSIGNMENTS: what is recorded may not have happened, but what happened is
+recorded.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +15,8 @@ from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSe
 from services.contracts.operations import Operation
 
 CONFLICT = (
-    "Not released: a dispatcher or another operator was first, and its line in ASSIGNMENTS is no longer the last one. "
-    "Look at it again."
+    "Not released: a dispatcher or another operator was first, and the payment's line in ASSIGNMENTS is no longer the "
+    "last one. Look at it again."
 )
 RELEASED = (
     "Released: a dispatcher that has it in hand lets go of it before sending it again; from then on it is sent to {to}."
@@ -23,49 +24,49 @@ RELEASED = (
 
 
 class Records(Protocol):
-    """What the streams say of one payment. Each may raise BusAwayError or AwayError: not known."""
+    """One payment in the streams. Each may raise BusAwayError or AwayError: not known."""
 
     async def accepted(self, payment_id: str) -> Waiting | None:
-        """Return it as it waits in PAYMENTS."""
+        """Return it if it waits in PAYMENTS."""
 
     async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Return its newest settlement."""
 
     async def bound(self, payment_id: str) -> Bound:
-        """Return the processor that it may be sent to."""
+        """Return the processor that it is assigned to."""
 
-    async def write_down(self, event: PaymentReleased) -> None:
+    async def record(self, event: PaymentReleased) -> None:
         """Store the event; a second one is harmless."""
 
     async def release(self, event: PaymentReleased, seq: int, line: int) -> bool:
-        """Write the line that releases it, after ``line``; return whether it counts."""
+        """Store the line that releases it, after ``line``; return whether it is valid."""
 
 
 class Asking(Protocol):
     """The processors."""
 
     async def ask(self, payment_id: str) -> Mapping[str, Answer]:
-        """Return what each says of the payment."""
+        """Return each processor's answer about the payment."""
 
 
 class Operator(Protocol):
-    """The person at the terminal, or the option that speaks for one."""
+    """The person at the terminal, or an option given instead."""
 
-    def tell(self, text: str) -> None:
-        """Say something."""
+    def show(self, text: str) -> None:
+        """Print a text."""
 
     async def accepts(self, payment_id: str) -> bool:
         """Ask twice; return whether the risk is accepted."""
 
 
 class Outcome(Protocol):
-    """What comes of it."""
+    """The outcome of the operation."""
 
     def refused(self, why: str) -> None:
-        """Say that nothing was done."""
+        """Record that nothing was done."""
 
 
-# Records that it is asked for before it goes on, and at the end what came of it. Raises AwayError: nothing is recorded.
+# Records the request before the body, and the outcome after it. Raises AwayError: nothing is recorded, nothing done.
 Recorded = Callable[[Operation], AbstractAsyncContextManager[Outcome]]
 
 
@@ -90,15 +91,15 @@ class Releasing:
         self._now = now
 
     async def release(self, payment_id: str, to: str, reason: str) -> bool:
-        """Return whether it was released; the operator is told why not."""
+        """Return whether it was released; the operator is shown why not."""
         sight = await self._look(payment_id)
         for line in known_lines(sight):
-            self._operator.tell(line)
+            self._operator.show(line)
         if self._is_refused(sight, to):
             return False
-        self._operator.tell(f"\n{risk(sight, to)}\n")
+        self._operator.show(f"\n{risk(sight, to)}\n")
         if not await self._operator.accepts(payment_id):
-            self._operator.tell("Nothing was changed.")
+            self._operator.show("Nothing was changed.")
             return False
         # Minutes may have passed at the keyboard.
         if self._is_refused(await self._look(payment_id), to):
@@ -109,12 +110,12 @@ class Releasing:
         event = PaymentReleased(sight.payment_id, sight.bound.processor, to, reason, self._now())
         operation = Operation("release", sight.payment_id, reason, f"from {sight.bound.processor} to {to}")
         async with self._recorded(operation) as outcome:
-            await self._records.write_down(event)
-            # After the line that the operator saw: what a dispatcher has written since is not what was judged.
+            await self._records.record(event)
+            # After the line that the operator saw: what a dispatcher has written since was not considered.
             done = await self._records.release(event, sight.seq, sight.bound.line)
             if not done:
                 outcome.refused("its line in ASSIGNMENTS was no longer the last one")
-        self._operator.tell(RELEASED.format(to=to) if done else CONFLICT)
+        self._operator.show(RELEASED.format(to=to) if done else CONFLICT)
         return done
 
     async def _look(self, payment_id: str) -> Sight:
@@ -130,5 +131,5 @@ class Releasing:
     def _is_refused(self, sight: Sight, to: str) -> bool:
         why = refusal(sight, to, self._processors)
         if why is not None:
-            self._operator.tell(f"Not released. {why}")
+            self._operator.show(f"Not released. {why}")
         return why is not None

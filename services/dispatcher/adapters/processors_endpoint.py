@@ -9,7 +9,7 @@ from services.bus.micro.service import About, Answer, CannotAnswerError, schema_
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import operating, subjects
 from services.contracts.events import NotAnEventError
-from services.contracts.operating import PauseAnswered, PauseAsked, ProcessorsTold, names_of, told
+from services.contracts.operating import PauseAnswered, PauseAsked, ProcessorList, listed, names_of
 from services.contracts.operations import TEXT_CHARS_MAX
 from services.contracts.roster import Entries, places
 from services.records.processors import ProcessorBucket, entries_of
@@ -19,7 +19,7 @@ PAUSE_IS = "Has one paused, so that it gets nothing new, or resumed; of ingress 
 BAD_REQUEST, UNAVAILABLE = 400, 503
 
 ABOUT: Mapping[str, About] = {
-    subjects.DISPATCHER_PROCESSORS: About(PROCESSORS_ARE, answered=schema_of(ProcessorsTold)),
+    subjects.DISPATCHER_PROCESSORS: About(PROCESSORS_ARE, answered=schema_of(ProcessorList)),
     subjects.DISPATCHER_PAUSE: About(PAUSE_IS, asked=schema_of(PauseAsked), answered=schema_of(PauseAnswered)),
 }
 
@@ -41,7 +41,7 @@ class ProcessorsEndpoint:
         Raises:
             CannotAnswerError: the bucket does not answer.
         """
-        return operating.encode(ProcessorsTold(tuple(map(told, places(await self._entries())))))
+        return operating.encode(ProcessorList(tuple(map(listed, places(await self._entries())))))
 
     async def pause(self, data: bytes) -> bytes:
         """Pause or resume one, and answer with what it is then.
@@ -54,7 +54,9 @@ class ProcessorsEndpoint:
             place = await self._bucket.pause(asked.name, asked.pause)
         except BusAwayError as error:
             raise CannotAnswerError(UNAVAILABLE, str(error)) from error
-        return operating.encode(PauseAnswered(None if place is None else told(place), names_of(await self._entries())))
+        return operating.encode(
+            PauseAnswered(None if place is None else listed(place), names_of(await self._entries()))
+        )
 
     async def _entries(self) -> Entries:
         try:

@@ -14,7 +14,7 @@ from sanic.response import HTTPResponse
 
 from services.contracts.holding import AttemptMade
 from services.contracts.money import amount_of
-from services.contracts.operating import ProcessorTold
+from services.contracts.operating import ListedProcessor
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
@@ -125,16 +125,16 @@ def totals(found: Totals) -> dict[str, object]:
     return {"totalRequests": found.count, "totalAmount": amount_of(found.cents)}
 
 
-def processor(told: ProcessorTold) -> dict[str, object]:
+def processor(listed: ListedProcessor) -> dict[str, object]:
     """Return one processor as ``GET /processors`` has it."""
-    pause = told.pause
+    pause = listed.pause
     since = None if pause is None or pause.since is None else text_of(pause.since)
     return {
-        "name": told.name,
-        "generation": told.generation,
-        "state": told.state,
-        "fee": told.fee,
-        "url": told.url,
+        "name": listed.name,
+        "generation": listed.generation,
+        "state": listed.state,
+        "fee": listed.fee,
+        "url": listed.url,
         "pause": None if pause is None else {"by": pause.by, "reason": pause.reason, "since": since},
     }
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
-from services.contracts.operating import ProcessorTold
+from services.contracts.operating import ListedProcessor
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.http_api import taking
 from services.ingress.core.admission import Rejected, media_type_refused
@@ -14,13 +14,13 @@ from services.ingress.core.answers import Cleared, TryLater
 
 OPEN = "open"  # who does it where no key is asked for
 
-Changed = ProcessorTold | Rejected | TryLater
+Changed = ListedProcessor | Rejected | TryLater
 
 
 class Story(Protocol):
     """What this adapter has done for its callers."""
 
-    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+    async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
         """Tell who charges."""
 
     async def pause(self, name: str, body: bytes, who: str) -> Changed:
@@ -77,4 +77,4 @@ async def _change(change: Callable[[str, bytes, str], Awaitable[Changed]], reque
     if refused is not None:
         return say.negative(refused)
     answer = await change(name, request.body, who_asks(request))
-    return say.ok(say.processor(answer)) if isinstance(answer, ProcessorTold) else say.negative(answer)
+    return say.ok(say.processor(answer)) if isinstance(answer, ListedProcessor) else say.negative(answer)

@@ -4,7 +4,7 @@ from services.bus.micro.ask import NotAnsweredError, ask
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import operating, subjects
 from services.contracts.events import NotAnEventError
-from services.contracts.operating import M, PauseAnswered, PauseAsked, ProcessorsTold, ProcessorTold
+from services.contracts.operating import ListedProcessor, M, PauseAnswered, PauseAsked, ProcessorList
 from services.contracts.roster import Pause
 from services.ingress.core.answers import TryLater
 
@@ -19,9 +19,9 @@ class ProcessorsClient:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+    async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
         """Return who charges, as the bucket of processors has it now."""
-        answer = await self._asked(subjects.DISPATCHER_PROCESSORS, b"", PROCESSORS_TIMEOUT_S, ProcessorsTold)
+        answer = await self._asked(subjects.DISPATCHER_PROCESSORS, b"", PROCESSORS_TIMEOUT_S, ProcessorList)
         return answer if isinstance(answer, TryLater) else answer.processors
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:

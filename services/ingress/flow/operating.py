@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.contracts.away import AwayError
-from services.contracts.operating import PauseAnswered, ProcessorTold, no_such
+from services.contracts.operating import ListedProcessor, PauseAnswered, no_such
 from services.contracts.operations import Kind, Operation
 from services.contracts.roster import Pause
 from services.ingress.core.admission import Rejected
@@ -24,15 +24,15 @@ class Operating:
         self._recorded = recorded
         self._clock = clock
 
-    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+    async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
         """Tell who charges."""
         return await self._processors.processors()
 
-    async def pause(self, name: str, body: bytes, who: str) -> ProcessorTold | Rejected | TryLater:
+    async def pause(self, name: str, body: bytes, who: str) -> ListedProcessor | Rejected | TryLater:
         """Have a processor sent nothing new; paused once more, it has the newest reason."""
         return await self._operate("pause", name, read_reason(body, is_needed=True), who)
 
-    async def resume(self, name: str, body: bytes, who: str) -> ProcessorTold | Rejected | TryLater:
+    async def resume(self, name: str, body: bytes, who: str) -> ListedProcessor | Rejected | TryLater:
         """Have a processor sent payments again; one that is not paused stays so."""
         return await self._operate("resume", name, read_reason(body, is_needed=False), who)
 
@@ -49,7 +49,7 @@ class Operating:
 
     async def _operate(
         self, kind: Kind, name_text: str, reason: str | Rejected, who: str
-    ) -> ProcessorTold | Rejected | TryLater:
+    ) -> ListedProcessor | Rejected | TryLater:
         name = read_name(name_text)
         if isinstance(name, Rejected):
             return name
@@ -65,7 +65,7 @@ class Operating:
 
 def _answer(
     name: str, answered: PauseAnswered | TryLater, outcome: OperationOutcome
-) -> ProcessorTold | Rejected | TryLater:
+) -> ListedProcessor | Rejected | TryLater:
     """Return what the operator is told, and have the same recorded."""
     if isinstance(answered, TryLater):
         outcome.failed(f"{answered.detail}; it may be done or not")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.contracts.events import Settlement
 from services.contracts.holding import Holding, HoldingsAsked
-from services.contracts.operating import PauseAnswered, ProcessorTold
+from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
 from services.contracts.payment import Payment
 from services.contracts.roster import Pause
@@ -94,7 +94,7 @@ class History(Protocol):
 class Processors(Protocol):
     """Who charges, as the dispatchers have it."""
 
-    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+    async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
         """Return all of them."""
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:

@@ -1,4 +1,4 @@
-"""Both commands as processes, against real processors: what an operator types, reads and gets back."""
+"""The operators' commands as processes, against real processors: their input, output and exit status."""
 
 import asyncio
 import json
@@ -50,18 +50,18 @@ class RunningProcessor:
         assert self.url.startswith("http://"), "the processor has not started"
 
     def book(self, payment_id: str, cents: int = 1990, stamp: datetime = AT) -> None:
-        """Have a payment charged there, by nobody of ours."""
+        """Have a payment charged there, without us."""
         body = {"correlationId": payment_id, "amount": amount_of(cents), "requestedAt": text_of(stamp)}
         httpx.post(f"{self.url}/payments", json=body, timeout=PATIENCE_S, trust_env=False).raise_for_status()
 
     def fail(self) -> None:
-        """Have every payment fail, and late."""
+        """Have every payment fail, late."""
         for name, value in (("failure", True), ("delay", 600_000)):
             url = f"{self.url}/admin/configurations/{name}"
             httpx.put(url, json={name: value}, headers={"X-Rinha-Token": "123"}, trust_env=False).raise_for_status()
 
     def kill(self) -> None:
-        """Have it gone."""
+        """Kill it."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(PATIENCE_S)
@@ -71,7 +71,7 @@ class RunningProcessor:
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command left behind."""
+    """Output and status of a command that has ended."""
 
     status: int
     out: str
@@ -90,32 +90,32 @@ class Ended:
 
 @dataclass
 class House:
-    """A nats-server with our streams, two processors, and the operator's commands beside them."""
+    """A nats-server with our streams, two processors, and the operators' commands."""
 
     bus: Bus
     nats_url: str
     processors: dict[str, RunningProcessor]
-    log: AssignmentLog = field(default_factory=AssignmentLog)  # as the dispatcher reads it that answers the commands
+    log: AssignmentLog = field(default_factory=AssignmentLog)  # as read by the dispatcher that answers the commands
 
     @property
     def default(self) -> RunningProcessor:
-        """The home."""
+        """The cheap one."""
         return self.processors["default"]
 
     @property
     def fallback(self) -> RunningProcessor:
-        """The other one."""
+        """The dear one."""
         return self.processors["fallback"]
 
     @property
     def env(self) -> dict[str, str]:
-        """What the commands are told."""
+        """The commands' environment."""
         urls = {name: processor.url for name, processor in self.processors.items()}
         processors = f"default={urls['default']}@0.05,fallback={urls['fallback']}@0.15"
         return os.environ | {"NATS_URL": self.nats_url, "PROCESSORS": processors, "SYNC": "always"}
 
     async def accept(self, payment_id: str = "", cents: int = 1990, at: datetime = AT) -> str:
-        """Have a payment wait, and return its id."""
+        """Store an accepted payment, and return its id."""
         payment_id = payment_id or str(uuid4())
         event = PaymentAccepted(payment_id, Cents(cents), at)
         await stored(self.bus, subjects.PAYMENTS, subjects.accepted(payment_id), encode(event))
@@ -124,21 +124,21 @@ class House:
     async def settle(
         self, processor: str, payment_id: str = "", cents: int = 1990, stamp: datetime = AT, at: datetime = AT
     ) -> str:
-        """Publish a settlement by hand, and return its id."""
+        """Publish a settlement and return its id."""
         payment_id = payment_id or str(uuid4())
         event = PaymentSettled(payment_id, Cents(cents), processor, stamp, at, 1)
         await stored(self.bus, subjects.SETTLEMENTS, subjects.settled(processor, payment_id), encode(event))
         return payment_id
 
     async def refuse(self, processor: str, payment_id: str = "") -> str:
-        """Publish a refusal by hand, and return its id."""
+        """Publish a refusal, and return its id."""
         payment_id = payment_id or str(uuid4())
         event = PaymentRefused(payment_id, Cents(1990), processor, "422 no", AT, 1)
         await stored(self.bus, subjects.SETTLEMENTS, subjects.refused(processor, payment_id), encode(event))
         return payment_id
 
     async def assign(self, payment_id: str, processor: str) -> int:
-        """Write a line by hand, as a dispatcher that is gone; return its sequence. Once more, and it is a take-over."""
+        """Publish a line as a dispatcher that is gone, and return its sequence; a second one is a take-over."""
         line = Line(payment_id, 1, f"{processor}/1", after=self.log.after(payment_id))
         message = encode_assignment(TurnAssigned("dispatcher-9/gone", 1, (line,)))
         at = await stored(self.bus, subjects.ASSIGNMENTS, subjects.assigned("dispatcher-9"), message)
@@ -150,12 +150,12 @@ class House:
         return self.log.view(payment_id)
 
     async def release_event(self, payment_id: str) -> PaymentReleased | None:
-        """Return what SETTLEMENTS has of a release."""
+        """Return the release event of a payment in SETTLEMENTS."""
         found = await last_for(self.bus, subjects.SETTLEMENTS, subjects.released(payment_id))
         return None if found is None else decode_released(found.data)
 
     async def audit(self, *arguments: str) -> Ended:
-        """Run an audit; in a hurry, but paced."""
+        """Run an audit at a high rate."""
         return await self.run("services.audit", "--rate", "1000", *arguments)
 
     async def run(self, module: str, *arguments: str) -> Ended:
@@ -184,7 +184,7 @@ def decode_released(data: bytes) -> PaymentReleased:
 
 
 class AtTerminal:
-    """A command whose stdin, stdout and stderr are a terminal, and whoever types there."""
+    """A command whose stdin, stdout and stderr are a terminal, and the person typing there."""
 
     def __init__(self, master: int, process: asyncio.subprocess.Process) -> None:
         self._master = master
@@ -195,7 +195,7 @@ class AtTerminal:
     @classmethod
     @asynccontextmanager
     async def of(cls, house: House, module: str, *arguments: str) -> AsyncIterator[Self]:
-        """Start it; gone at the end."""
+        """Start it; end it on exit."""
         master, slave = os.openpty()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, *arguments, env=house.env | {"TERM": "xterm"}, stdin=slave, stdout=slave,
@@ -222,11 +222,11 @@ class AtTerminal:
                 await self._said.wait()
 
     def type(self, text: str) -> None:
-        """Type it, and Enter."""
+        """Type a line."""
         os.write(self._master, f"{text}\n".encode())
 
     def press_ctrl_c(self) -> None:
-        """Interrupt it, as the terminal would."""
+        """Interrupt it, as a terminal does."""
         self._process.send_signal(signal.SIGINT)
 
     async def status(self) -> int:

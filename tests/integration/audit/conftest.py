@@ -1,4 +1,4 @@
-"""A house to audit: our streams, two real processors, nothing in any of them, and who reads ASSIGNMENTS."""
+"""What an audit needs: our streams, two real processors, all empty, and a reader of ASSIGNMENTS."""
 
 import asyncio
 import contextlib

@@ -21,13 +21,13 @@ HOUR = timedelta(hours=1)
 def kinds(ended: Ended) -> dict[str, set[str]]:
     """Return the kinds of what was found, by id."""
     found: dict[str, set[str]] = {}
-    for told in ended.documents:
-        found.setdefault(told["id"], set()).add(told["finding"])
+    for document in ended.documents:
+        found.setdefault(document["id"], set()).add(document["finding"])
     return found
 
 
-async def test_a_clean_house(house: House) -> None:
-    """Settled where it was charged, waiting and not charged, refused and not charged: nothing to tell."""
+async def test_a_clean_audit(house: House) -> None:
+    """Settled where it was charged, waiting and not charged, refused and not charged: no findings."""
     at_default, at_fallback = await house.settle("default"), await house.settle("fallback", stamp=LATER)
     house.default.book(at_default)
     house.fallback.book(at_fallback, stamp=LATER)
@@ -41,7 +41,7 @@ async def test_a_clean_house(house: House) -> None:
 
 
 async def test_what_a_dispatcher_settled_is_clean(house: House) -> None:
-    """The records of both sides are equal to the microsecond and the cent, at either processor."""
+    """Both sides' records are equal to the microsecond and the cent, at either processor."""
     for cents in range(1, 51):
         payment_id = await house.accept(cents=cents, at=datetime.now(UTC))
         if cents % 2:
@@ -63,7 +63,7 @@ async def test_what_a_dispatcher_settled_is_clean(house: House) -> None:
 
 
 async def test_each_difference_is_named(house: House) -> None:
-    """Every kind once, each with its facts; one line each for people, one document each for programs."""
+    """Every kind once, with its facts: a line each for people, a document each for programs."""
     twice, elsewhere, nowhere = [await house.settle("default") for _ in range(3)]
     amount, stamp = await house.settle("default", cents=1990), await house.settle("fallback")
     refused, contradicting = await house.refuse("fallback"), await house.settle("default")
@@ -92,9 +92,9 @@ async def test_each_difference_is_named(house: House) -> None:
     assert ended.status == 1
     assert ended.summary["differences"] == 8
     assert ended.summary["complete"] is True
-    (told,) = [document for document in ended.documents if document["id"] == amount]
-    assert told["settlements"][0]["amountCents"] == 1990
-    assert told["processors"]["default"]["amountCents"] == 1991
+    (finding,) = [document for document in ended.documents if document["id"] == amount]
+    assert finding["settlements"][0]["amountCents"] == 1990
+    assert finding["processors"]["default"]["amountCents"] == 1991
 
     plain = await house.audit()
     assert plain.status == 1
@@ -107,7 +107,7 @@ async def test_each_difference_is_named(house: House) -> None:
 
 
 async def test_information_alone_is_clean(house: House) -> None:
-    """A settlement on its way is no difference."""
+    """A settlement on its way is not a difference."""
     payment_id = await house.accept()
     house.default.book(payment_id)
     ended = await house.audit("--json")
@@ -115,7 +115,7 @@ async def test_information_alone_is_clean(house: House) -> None:
 
 
 async def test_the_period_is_by_accepted_at(house: House) -> None:
-    """Both ends inclusive; what was accepted outside is not asked for."""
+    """Both ends inclusive; what was accepted outside is not asked about."""
     inside = {await house.settle("default", at=AT), await house.settle("default", at=AT + HOUR), await house.accept()}
     for at in (AT - timedelta(milliseconds=1), AT + HOUR + timedelta(milliseconds=1)):
         await house.settle("default", at=at)
@@ -126,7 +126,7 @@ async def test_the_period_is_by_accepted_at(house: House) -> None:
 
 
 async def test_a_processor_that_cannot_be_asked_makes_it_incomplete(house: House) -> None:
-    """Unanswered is no difference, and no clean bill either."""
+    """Unanswered is not a difference, and not clean either."""
     payment_id = await house.settle("default")
     house.default.book(payment_id)
     house.fallback.kill()
@@ -138,7 +138,7 @@ async def test_a_processor_that_cannot_be_asked_makes_it_incomplete(house: House
     assert "INCOMPLETE" in (await house.audit()).out
 
 
-async def test_a_message_that_is_no_event_makes_it_incomplete(house: House) -> None:
+async def test_a_message_that_is_not_an_event_makes_it_incomplete(house: House) -> None:
     """It may have been about a payment of the period."""
     await stored(house.bus, subjects.SETTLEMENTS, "settlements.settled.default.x", b"nonsense")
     await stored(house.bus, subjects.PAYMENTS, "payments.accepted.x", b"nonsense")
@@ -149,7 +149,7 @@ async def test_a_message_that_is_no_event_makes_it_incomplete(house: House) -> N
 
 
 async def test_nothing_is_consumed(house: House) -> None:
-    """After an audit both streams hold what they held, and the last of more than one batch of each was seen."""
+    """After an audit both streams hold what they held; the last message of several batches of each was read."""
     await asyncio.gather(*[house.accept(at=AT - HOUR) for _ in range(1_100)])
     await asyncio.gather(*[house.settle("default", at=AT - HOUR) for _ in range(1_100)])
     waiting, settled = await house.accept(), await house.settle("default")
@@ -160,13 +160,13 @@ async def test_nothing_is_consumed(house: House) -> None:
     assert before == after
     for name in (subjects.PAYMENTS, subjects.SETTLEMENTS):
         consumers = await api.call(house.bus, f"CONSUMER.NAMES.{name}")
-        assert consumers["total"] == 0, "none was made, so none is left behind, however the audit ends"
+        assert consumers["total"] == 0, "none was created, so none is left behind, however the audit ends"
     assert kinds(ended) == {waiting: {"waiting_but_charged"}, settled: {"settled_nowhere"}}
     assert ended.summary["ids"] == 2
 
 
 async def test_settlements_that_are_missing_make_an_audit_incomplete(house: House) -> None:
-    """SETTLEMENTS loses none: a gap and a lost end are named, whatever they were about."""
+    """SETTLEMENTS loses none: a gap and a lost tail are reported, whatever they were about."""
     for _ in range(4):
         house.default.book(await house.settle("default"))
     for seq in (2, 4):
@@ -175,11 +175,11 @@ async def test_settlements_that_are_missing_make_an_audit_incomplete(house: Hous
     assert ended.status == 3
     assert "missing  SETTLEMENTS 2: 1 lost" in ended.out
     assert "missing  SETTLEMENTS 4: 1 lost" in ended.out
-    assert "2 stretches of SETTLEMENTS missing" in ended.out
+    assert "2 ranges of SETTLEMENTS missing" in ended.out
 
 
-async def test_a_processor_that_fails_payments_is_asked_all_the_same(house: House) -> None:
-    """Its records answer during an outage."""
+async def test_a_processor_that_fails_payments_is_asked(house: House) -> None:
+    """Its records can be read during an outage."""
     payment_id = await house.settle("default")
     house.default.book(payment_id)
     house.default.fail()
@@ -188,14 +188,14 @@ async def test_a_processor_that_fails_payments_is_asked_all_the_same(house: Hous
 
 @pytest.mark.parametrize("arguments", [["--last", "soon"], ["--from", "x"], ["--unknown"]])
 async def test_wrong_usage_ends_with_2(house: House, arguments: list[str]) -> None:
-    """And says why."""
+    """And prints why."""
     ended = await house.run("services.audit", *arguments)
     assert (ended.status, ended.out) == (2, "")
     assert "usage: tarifa audit" in ended.err
 
 
 async def test_a_server_without_our_streams(nats_server: object, house: House) -> None:
-    """Nothing can be told of it, and nothing is made there."""
+    """Nothing is known of it, and nothing is created there."""
     for name in (subjects.PAYMENTS, subjects.SETTLEMENTS):
         await house.bus.request(f"$JS.API.STREAM.DELETE.{name}", b"", 5)
     ended = await house.audit()
@@ -204,7 +204,7 @@ async def test_a_server_without_our_streams(nats_server: object, house: House) -
 
 
 async def test_at_a_terminal_there_is_a_bar_and_ctrl_c_ends_it(house: House) -> None:
-    """A person sees how far it is, and what was found so far stays on the screen."""
+    """A person sees the progress, and the findings so far stay on the screen."""
     for _ in range(200):
         await house.settle("default")
     async with AtTerminal.of(house, "services.audit", "--rate", "0.1") as terminal:
@@ -214,8 +214,8 @@ async def test_at_a_terminal_there_is_a_bar_and_ctrl_c_ends_it(house: House) -> 
         await terminal.until("not finished: stopped")
 
 
-async def test_a_stopped_audit_goes_on_where_it_was(house: House) -> None:
-    """By the command that Ctrl-C prints: every payment is named by one of both, and few by both."""
+async def test_a_stopped_audit_resumes_where_it_was(house: House) -> None:
+    """By the command that Ctrl-C prints: every payment is reported by one of the two runs, few by both."""
     ids = [await house.settle("default") for _ in range(200)]
     async with AtTerminal.of(house, "services.audit", "--rate", "60", "--last", "36500d") as terminal:
         await terminal.until(ids[60])
@@ -224,7 +224,7 @@ async def test_a_stopped_audit_goes_on_where_it_was(house: House) -> None:
         await terminal.until("not finished: stopped")
         screen = terminal.screen
     assert "200 payments at 2 processors: 400 calls." in " ".join(screen.split())
-    command = re.search(r"go on with: tarifa audit (--rate 60 --from \S+Z --after \d+)", screen)
+    command = re.search(r"resume with: tarifa audit (--rate 60 --from \S+Z --after \d+)", screen)
     assert command is not None, screen
     rest = await house.run("services.audit", *command[1].split(), "--rate", "1000")
     again = [payment_id for payment_id in ids if payment_id in screen and payment_id in rest.out]
@@ -234,7 +234,7 @@ async def test_a_stopped_audit_goes_on_where_it_was(house: House) -> None:
 
 
 async def test_a_cursor_of_another_store_is_refused(house: House) -> None:
-    """Nothing would be asked, and it would look clean."""
+    """Otherwise nothing would be asked, and the result would look clean."""
     await house.settle("default")
     ended = await house.audit("--after", "2")
     assert (ended.status, ended.out) == (2, "")
@@ -242,7 +242,7 @@ async def test_a_cursor_of_another_store_is_refused(house: House) -> None:
 
 
 async def test_findings_at_a_terminal(house: House) -> None:
-    """The bar does not eat them."""
+    """The bar does not overwrite them."""
     payment_id = await house.settle("default")
     async with AtTerminal.of(house, "services.audit") as terminal:
         assert await terminal.status() == 1

@@ -1,4 +1,4 @@
-"""A backup is the way between one server and a cluster of three, in either direction."""
+"""A backup moves a store between one server and a cluster of three, in either direction."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ async def save(url: str, replicas: int, folder: Path) -> None:
 
 
 async def restore(url: str, replicas: int, folder: Path) -> None:
-    """Restore one, as soon as there is a leader."""
+    """Restore it, as soon as there is a leader."""
 
     async def restored() -> bool:
         try:
@@ -32,8 +32,10 @@ async def restore(url: str, replicas: int, folder: Path) -> None:
     await until(restored, "the restore")
 
 
-async def test_what_one_server_had_three_have_and_one_again(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
-    """With as many replicas as there are to be where it is restored."""
+async def test_a_backup_moves_from_one_server_to_three_and_back(
+    bus: Bus, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    """With as many replicas as the new server or cluster has."""
     await make_streams(bus, LIMITS)
     for stream, subject in STORED:
         assert isinstance(await store(bus, stream, subject, b"{}"), Stored)

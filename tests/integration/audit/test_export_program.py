@@ -1,4 +1,4 @@
-"""``python -m services.audit.export``: what is settled, to the cent, as rows."""
+"""``python -m services.audit.export``: settlements as rows, exact to the cent."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ EXPORT = "services.audit.export"
 
 
 async def settle(house: House, number: int) -> str:
-    """Store a settlement of that second; return its id."""
+    """Store a settlement stamped that second; return its id."""
     payment_id, stamp = str(uuid4()), NOON + timedelta(seconds=number)
     event = PaymentSettled(payment_id, Cents(999_999_999_90 + number), "default", stamp, NOON, 1, stamp)
     subject = subjects.settled("default", payment_id)
@@ -29,12 +29,12 @@ async def settle(house: House, number: int) -> str:
 
 
 def exported(folder: Path) -> list[str]:
-    """Return the files of exports there, whole or not."""
+    """Return the files of exports there, complete or not."""
     return [path.name for path in folder.glob("settled*")]
 
 
 async def test_every_settlement_is_a_row_and_says_whether_the_book_counts_it(house: House, tmp_path: Path) -> None:
-    """Refusals and purges are none; cents are exact, and the file has no other name than its own in the end."""
+    """Refusals and purges are not rows; cents are exact; in the end the file has its own name."""
     before = await settle(house, 1)
     await store(house.bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(NOON)))
     refused = PaymentRefused(str(uuid4()), Cents(1), "default", "no", NOON, 1)
@@ -72,14 +72,14 @@ async def test_a_period_is_by_the_processors_stamp(house: House) -> None:
 
 
 async def test_an_empty_book_is_a_header(house: House) -> None:
-    """And no error."""
+    """And not an error."""
     done = await house.run(EXPORT)
     assert (done.status, done.out.count("\n")) == (0, 1)
     assert done.out.startswith("correlationId,processor,amountCents,requestedAtUtc")
 
 
-async def test_a_lost_settlement_is_told_and_no_file_is_left(house: House, tmp_path: Path) -> None:
-    """A file that lacks something would be taken for all there is."""
+async def test_a_lost_settlement_is_an_error_and_leaves_no_file(house: House, tmp_path: Path) -> None:
+    """A file that lacks something would be taken for complete."""
     for number in range(3):
         await settle(house, number)
     await api.call(house.bus, f"STREAM.MSG.DELETE.{subjects.SETTLEMENTS}", {"seq": 2})

@@ -1,4 +1,4 @@
-"""Keys added and revoked by command: in the operators' log where there is one, and said where there is not."""
+"""Keys added and revoked by command: recorded in the operators' log, or reported as not recorded."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ ADD = ("add", "shop", "--scope", "pay,read")
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file of keys that is not there yet."""
+    """A file of keys that does not exist yet."""
     return tmp_path / "keys" / "api_keys.json"
 
 
@@ -29,12 +29,12 @@ async def keys(house: House, path: Path, *arguments: str) -> Ended:
 
 
 def names(path: Path) -> list[str]:
-    """Return whose keys the file has."""
+    """Return the names of the keys in the file."""
     return [key.name for key in read_keys(path)]
 
 
 async def logged(house: House) -> list[tuple[str, str, str, str]]:
-    """Return what the log has."""
+    """Return the events of the log."""
     ended = await house.run("services.audit.log", "operators", "--json")
     assert ended.status == 0, ended
     events = [json.loads(line) for line in ended.out.splitlines()]
@@ -42,14 +42,14 @@ async def logged(house: House) -> list[tuple[str, str, str, str]]:
 
 
 async def fill_the_log(house: House) -> None:
-    """Leave no room in it."""
+    """Leave no room in the log."""
     await ensure_streams(house.bus, replace(LIMITS, operations_bytes_max=1024), [subjects.OPERATIONS])
     while isinstance(await store(house.bus, subjects.OPERATIONS, "operations.x", bytes(100)), Stored):
         pass
 
 
 async def test_a_key_added_and_revoked_is_in_the_log(house: House, path: Path) -> None:
-    """With what it may; the secret is printed once and in no event. What is refused is there too."""
+    """With its scopes; the secret is printed once and is in no event. What is refused is recorded too."""
     added = await keys(house, path, *ADD)
     assert added.status == 0, added
     assert "NOT RECORDED" not in added.err
@@ -58,8 +58,8 @@ async def test_a_key_added_and_revoked_is_in_the_log(house: House, path: Path) -
     assert (await keys(house, path, *ADD)).status == 1
     assert (await keys(house, path, "revoke", "shop")).status == 0
     assert names(path) == []
-    told = await logged(house)
-    assert [each[:3] for each in told] == [
+    events = await logged(house)
+    assert [each[:3] for each in events] == [
         ("key-add", "shop", "asked"),
         ("key-add", "shop", "done"),
         ("key-add", "shop", "asked"),
@@ -67,19 +67,19 @@ async def test_a_key_added_and_revoked_is_in_the_log(house: House, path: Path) -
         ("key-revoke", "shop", "asked"),
         ("key-revoke", "shop", "done"),
     ]
-    assert told[0][3] == "may pay, read"
-    assert "has a key named shop already" in told[3][3]
-    assert secret not in json.dumps(told)
+    assert events[0][3] == "may pay, read"
+    assert "has a key named shop already" in events[3][3]
+    assert secret not in json.dumps(events)
 
 
-async def test_looking_at_keys_is_not_recorded(house: House, path: Path) -> None:
-    """Nor is making an empty file."""
+async def test_listing_keys_is_not_recorded(house: House, path: Path) -> None:
+    """Nor is creating an empty file."""
     assert (await keys(house, path, "init")).status == 0
     assert (await keys(house, path, "list")).status == 0
     assert await logged(house) == []
 
 
-async def test_without_nats_a_key_is_changed_and_it_is_said_that_nobody_recorded_it(house: House, path: Path) -> None:
+async def test_without_nats_a_key_is_changed_with_a_warning(house: House, path: Path) -> None:
     """Keys are needed before the first start, and a stolen one must be revoked whatever else is down."""
     house.nats_url = "nats://127.0.0.1:1"
     for arguments, left in ((ADD, ["shop"]), (("revoke", "shop"), [])):
@@ -90,8 +90,8 @@ async def test_without_nats_a_key_is_changed_and_it_is_said_that_nobody_recorded
         assert names(path) == left
 
 
-async def test_where_it_cannot_be_recorded_no_key_is_added_and_one_is_revoked(house: House, path: Path) -> None:
-    """NATS is there, and its log is full: what opens a door waits, what closes one does not."""
+async def test_what_cannot_be_recorded_revokes_a_key_but_adds_none(house: House, path: Path) -> None:
+    """NATS is there and its log is full: what grants access waits, what takes it away does not."""
     assert (await keys(house, path, *ADD)).status == 0
     await fill_the_log(house)
     refused = await keys(house, path, "add", "another", "--scope", "pay")
@@ -104,8 +104,8 @@ async def test_where_it_cannot_be_recorded_no_key_is_added_and_one_is_revoked(ho
     assert names(path) == []
 
 
-async def test_what_cannot_be_used_is_recorded_as_not_done(house: House, path: Path) -> None:
-    """A file that is none is left as it is."""
+async def test_an_unusable_file_is_recorded_as_not_done(house: House, path: Path) -> None:
+    """A file that is not a file of keys is left as it is."""
     path.parent.mkdir()
     write_secret(path, "{}")
     ended = await keys(house, path, *ADD)

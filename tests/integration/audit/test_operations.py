@@ -1,4 +1,4 @@
-"""Operators pause, resume, move and release by command; each is in a log that nobody may delete from."""
+"""Operators pause, resume, move and release by command; each is recorded in a log from which nobody may delete."""
 
 import json
 import os
@@ -25,7 +25,7 @@ PAUSE = ("pause", "default", "--reason", "their maintenance")
 
 
 async def charging(house: House) -> ProcessorBucket:
-    """Have the bucket say that both processors charge, as a dispatcher would."""
+    """Seed the bucket with both processors, as a dispatcher does."""
     bucket = ProcessorBucket(house.bus)
     for order, (name, running) in enumerate(house.processors.items()):
         entry = seeded(None, Processor(name, running.url, Decimal("0.05")), order)
@@ -44,19 +44,19 @@ async def processors(house: House, *arguments: str) -> Ended:
 
 
 async def logged(house: House, *arguments: str) -> list[dict[str, str]]:
-    """Return what the log has, by the command for programs."""
+    """Return the log's events, by the command with --json."""
     ended = await house.run("services.audit.log", "operators", "--json", *arguments)
     assert ended.status == 0, ended
     return [json.loads(line) for line in ended.out.splitlines()]
 
 
 def steps(events: list[dict[str, str]]) -> list[tuple[str, str, str]]:
-    """Return what was done to what, and how far it came."""
+    """Return each event's kind, target and step."""
     return [(event["kind"], event["target"], event["step"]) for event in events]
 
 
 async def test_paused_by_command_and_resumed(house: House) -> None:
-    """The bucket says who and why, the list shows it, and each is in the log before and after it was done."""
+    """The bucket says who and why, the list shows it, and the log has it before and after it was done."""
     bucket = await charging(house)
     ended = await processors(house, *PAUSE)
     assert (ended.status, ended.err) == (0, "")
@@ -67,8 +67,8 @@ async def test_paused_by_command_and_resumed(house: House) -> None:
     assert "paused: nothing new" in listed
     assert f"by {ME} since 20" in listed
     assert "their maintenance" in listed
-    told = [json.loads(line) for line in (await processors(house, "--json")).out.splitlines()]
-    assert [(one["name"], one["state"], one["pause"] and one["pause"]["by"]) for one in told] == [
+    rows = [json.loads(line) for line in (await processors(house, "--json")).out.splitlines()]
+    assert [(one["name"], one["state"], one["pause"] and one["pause"]["by"]) for one in rows] == [
         ("default", "paused", ME),
         ("fallback", "open", None),
     ]
@@ -81,8 +81,8 @@ async def test_paused_by_command_and_resumed(house: House) -> None:
     assert len({event["id"] for event in events}) == 2
 
 
-async def test_what_is_refused_is_in_the_log_too(house: House) -> None:
-    """With why; nothing was changed."""
+async def test_a_refusal_is_in_the_log_too(house: House) -> None:
+    """With the reason; nothing was changed."""
     bucket = await charging(house)
     before = await bucket.read()
     for arguments in (
@@ -109,8 +109,8 @@ async def test_what_is_refused_is_in_the_log_too(house: House) -> None:
         (("resume",), "the following arguments are required: NAME"),
     ],
 )
-async def test_wrong_usage_is_said_and_not_done(house: House, arguments: tuple[str, ...], sentence: str) -> None:
-    """Nobody needs to have asked for it in the log."""
+async def test_wrong_usage_is_refused_with_a_sentence(house: House, arguments: tuple[str, ...], sentence: str) -> None:
+    """And not recorded either."""
     ended = await processors(house, *arguments)
     assert ended.status == 2
     assert sentence in ended.err
@@ -118,7 +118,7 @@ async def test_wrong_usage_is_said_and_not_done(house: House, arguments: tuple[s
 
 
 async def test_moves_and_releases_are_in_the_log(house: House) -> None:
-    """With where to, and with the operator's words."""
+    """With the target and the operator's reason."""
     await charging(house)
     assert (await processors(house, "move", "default", "--to", "http://127.0.0.1:9")).status == 0
     payment_id = await stuck(house)
@@ -134,7 +134,7 @@ async def test_moves_and_releases_are_in_the_log(house: House) -> None:
 
 
 async def test_what_cannot_be_recorded_is_not_done(house: House) -> None:
-    """A log that is full says so, and how to make room; the processor is as it was."""
+    """A full log says so, and how to make room; the processor is unchanged."""
     bucket = await charging(house)
     await ensure_streams(house.bus, replace(LIMITS, operations_bytes_max=1024), [subjects.OPERATIONS])
     while isinstance(await store(house.bus, subjects.OPERATIONS, "operations.x", bytes(100)), Stored):
@@ -150,7 +150,7 @@ async def test_what_cannot_be_recorded_is_not_done(house: House) -> None:
 
 
 async def test_nothing_leaves_the_log(house: House) -> None:
-    """The server refuses to delete or to purge, whoever asks."""
+    """The server refuses to delete or purge, for every user."""
     await charging(house)
     await processors(house, *PAUSE)
     for path, request in (("STREAM.PURGE", {}), ("STREAM.MSG.DELETE", {"seq": 1})):
@@ -159,7 +159,7 @@ async def test_nothing_leaves_the_log(house: House) -> None:
     assert len(await logged(house)) == 2
 
 
-async def test_the_log_is_told_from_a_time_on_and_followed(house: House) -> None:
+async def test_the_log_is_printed_from_a_time_on_and_followed(house: House) -> None:
     """As lines for people."""
     await charging(house)
     await processors(house, *PAUSE)

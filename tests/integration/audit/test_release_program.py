@@ -15,7 +15,7 @@ TO_FALLBACK = ("--to", "fallback", "--reason", "default is gone for good")
 
 
 async def stuck(house: House) -> str:
-    """Return the id of a payment that is bound to a processor which will never answer."""
+    """Return the id of a payment that is assigned to a processor which will never answer."""
     payment_id = await house.accept()
     await house.assign(payment_id, "default")
     house.default.kill()
@@ -23,7 +23,7 @@ async def stuck(house: House) -> str:
 
 
 async def by_option(house: House, payment_id: str, to: str = "fallback") -> Ended:
-    """Release it without a person."""
+    """Release it without a terminal."""
     return await house.run(RELEASE, payment_id, "--to", to, "--reason", "default is gone for good", OPTION, payment_id)
 
 
@@ -40,7 +40,7 @@ def released_to(house: House, payment_id: str) -> str | None:
 
 
 async def test_released_by_option(house: House) -> None:
-    """The event is stored, then the log says the other processor, as a dispatcher reads it."""
+    """The event is stored, then a dispatcher reads the other processor in the log."""
     payment_id = await stuck(house)
     ended = await by_option(house, payment_id)
     assert ended.status == 0, ended
@@ -55,8 +55,8 @@ async def test_released_by_option(house: House) -> None:
     assert await last_for(house.bus, subjects.SETTLEMENTS, pattern) is None, "a release is no settlement"
 
 
-async def test_what_nobody_was_assigned_is_not_released(house: House) -> None:
-    """It waits in the stream, and goes where it is settled."""
+async def test_a_payment_without_an_assignment_is_not_released(house: House) -> None:
+    """It waits in the stream, and goes where it can be settled."""
     payment_id = await house.accept()
     ended = await by_option(house, payment_id)
     assert ended.status == 1, ended
@@ -64,8 +64,8 @@ async def test_what_nobody_was_assigned_is_not_released(house: House) -> None:
     assert await nothing_written(house, payment_id)
 
 
-async def test_no_dispatcher_no_release(house: House) -> None:
-    """They read what a payment is assigned to: without one nothing is known, and nothing is written."""
+async def test_without_a_dispatcher_nothing_is_released(house: House) -> None:
+    """Dispatchers read assignments: without one nothing is known, and nothing is written."""
     payment_id = await stuck(house)
     await house.bus.close()
     ended = await by_option(house, payment_id)
@@ -73,8 +73,8 @@ async def test_no_dispatcher_no_release(house: House) -> None:
     assert "no dispatcher runs" in ended.err
 
 
-async def test_a_holder_from_before_has_lost_it(house: House) -> None:
-    """What it would write after its own line is void for every reader."""
+async def test_the_previous_owner_has_lost_it(house: House) -> None:
+    """What it writes after its own line is void for every reader."""
     payment_id = await stuck(house)
     before = house.view(payment_id)
     assert before is not None
@@ -84,7 +84,7 @@ async def test_a_holder_from_before_has_lost_it(house: House) -> None:
 
 
 async def test_released_by_a_person(house: House) -> None:
-    """Who says yes, and then types the end of the id."""
+    """Who answers yes, and then types the end of the id."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
         await terminal.until("(yes/no)")
@@ -96,7 +96,7 @@ async def test_released_by_a_person(house: House) -> None:
     assert released_to(house, payment_id) == "fallback"
 
 
-async def test_a_person_who_does_not_mean_it(house: House) -> None:
+async def test_a_person_who_does_not_confirm(house: House) -> None:
     """No, another id, and Ctrl-C change nothing."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
@@ -117,8 +117,8 @@ async def test_a_person_who_does_not_mean_it(house: House) -> None:
     assert await nothing_written(house, payment_id, "default/1")
 
 
-async def test_changed_by_a_dispatcher_meanwhile(house: House) -> None:
-    """The line must follow what the operator saw; what was attempted stays written down."""
+async def test_a_line_written_meanwhile_is_a_conflict(house: House) -> None:
+    """The line must follow the one that the operator saw; what was attempted stays recorded."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
         await terminal.until("(yes/no)")
@@ -133,7 +133,7 @@ async def test_changed_by_a_dispatcher_meanwhile(house: House) -> None:
 
 
 async def test_settled_meanwhile(house: House) -> None:
-    """While the operator was reading, it has come to an end by itself."""
+    """It was settled while the operator was reading."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
         await terminal.until("(yes/no)")
@@ -147,7 +147,7 @@ async def test_settled_meanwhile(house: House) -> None:
 
 
 async def test_no_terminal_and_no_option(house: House) -> None:
-    """It shows what is known and what is risked, and says what to give."""
+    """It shows what is known and the risk, and which option to give."""
     payment_id = await stuck(house)
     ended = await house.run(RELEASE, payment_id, *TO_FALLBACK)
     assert ended.status == 1
@@ -156,8 +156,8 @@ async def test_no_terminal_and_no_option(house: House) -> None:
     assert await nothing_written(house, payment_id, "default/1")
 
 
-async def test_refused_where_nothing_needs_releasing(house: House) -> None:
-    """Each with its reason, the option notwithstanding; nothing is written."""
+async def test_refused_where_no_release_is_needed(house: House) -> None:
+    """Each with its reason, even with the option; nothing is written."""
     settled, refused = await house.settle("default"), await house.refuse("default")
     at_home, elsewhere, waiting = await house.accept(), await house.accept(), await house.accept()
     for assigned in (at_home, elsewhere, waiting):
@@ -182,7 +182,7 @@ async def test_refused_where_nothing_needs_releasing(house: House) -> None:
 
 
 async def test_the_option_must_name_the_payment(house: House) -> None:
-    """A line copied from yesterday releases nothing."""
+    """A command line copied from yesterday releases nothing."""
     payment_id, other = await house.accept(), await house.accept()
     ended = await house.run(RELEASE, payment_id, *TO_FALLBACK, OPTION, other)
     assert ended.status == 2
@@ -190,7 +190,7 @@ async def test_the_option_must_name_the_payment(house: House) -> None:
 
 
 async def test_a_released_payment_charged_twice_is_found_by_an_audit(house: House) -> None:
-    """What the operator risked came true: the audit names it, with the release beside it."""
+    """The risk came true: the audit reports the double charge, with the release beside it."""
     payment_id = await house.accept()
     await house.assign(payment_id, "default")
     assert (await by_option(house, payment_id)).status == 0
@@ -199,25 +199,25 @@ async def test_a_released_payment_charged_twice_is_found_by_an_audit(house: Hous
     await house.settle("fallback", payment_id)
     ended = await house.audit("--json")
     assert ended.status == 1
-    assert {told["finding"] for told in ended.documents} == {"charged_twice", "released", "settled_still_waiting"}
+    assert {each["finding"] for each in ended.documents} == {"charged_twice", "released", "settled_still_waiting"}
     assert ended.documents[0]["releases"][0]["to"] == "fallback"
 
 
 class HangingAtFirst(ReleaseRecords):
-    """As if the only dispatcher hung when the line was written, and went on a moment later."""
+    """As if the only dispatcher hung when the line was written, and continued a moment later."""
 
     hung = False
 
     async def bound(self, payment_id: str) -> Bound:
-        """Return what is known of a payment that nobody answers for, the first time."""
+        """The first time, return what is returned when no dispatcher answers."""
         if self.hung:
             return await super().bound(payment_id)
         self.hung = True
         return UNASSIGNED
 
 
-async def test_a_dispatcher_that_hangs_while_it_is_released_does_not_make_it_not_released(house: House) -> None:
-    """The line is stored and will be read: "not released" would be wrong, and a second charge a surprise."""
+async def test_a_dispatcher_that_hangs_does_not_make_a_release_fail(house: House) -> None:
+    """The line is stored and will be read: "not released" would be false, and a second charge a surprise."""
     payment_id = await stuck(house)
     records = HangingAtFirst(house.bus)
     view = house.view(payment_id)

@@ -1,4 +1,4 @@
-"""``tarifa audit --against``: a statement with seeded faults against real streams; every fault named, nothing else."""
+"""``tarifa audit --against``: a statement with seeded faults against real streams; exactly these are reported."""
 
 import json
 from datetime import timedelta
@@ -43,12 +43,12 @@ class Statement:
 
 @pytest.fixture
 def statement(tmp_path: Path) -> Statement:
-    """An empty one."""
+    """An empty statement."""
     return Statement(tmp_path / "statement.csv")
 
 
-def told(ended: Ended) -> set[tuple[str, str | None]]:
-    """Return what was found."""
+def findings(ended: Ended) -> set[tuple[str, str | None]]:
+    """Return the kind and the id of each finding."""
     return {(each["finding"], each["id"]) for each in ended.documents}
 
 
@@ -61,7 +61,7 @@ async def clean(house: House, statement: Statement, count: int = 20) -> None:
 
 
 async def test_equal_sides(house: House, statement: Statement) -> None:
-    """Status 0, the totals of the day on both sides; what is at the other processor is not asked for."""
+    """Status 0, the day's totals on both sides; settlements at the other processor are ignored."""
     await clean(house, statement)
     ended = await statement.compare(house, "--json")
     assert (ended.status, ended.documents) == (0, []), ended
@@ -74,8 +74,8 @@ async def test_equal_sides(house: House, statement: Statement) -> None:
     assert "differences  0\n" in plain.out
 
 
-async def test_every_seeded_fault_is_named_and_nothing_else(house: House, statement: Statement) -> None:
-    """Six kinds, and those that a settlement elsewhere, a refusal and a payment under way make."""
+async def test_exactly_the_seeded_faults_are_reported(house: House, statement: Statement) -> None:
+    """Six kinds, and those for a settlement elsewhere, a refusal and a payment under way."""
     await clean(house, statement)
     unknown, waiting = str(uuid4()), await house.accept()
     amount, stamp, duplicate, garbled = [await house.settle("default") for _ in range(4)]
@@ -88,7 +88,7 @@ async def test_every_seeded_fault_is_named_and_nothing_else(house: House, statem
     again = statement.add(duplicate)
     malformed = [statement.write(line) for line in (f"{garbled},19;90,{text_of(AT)}", "nonsense", 'a,"b"c,d')]
     ended = await statement.compare(house, "--json")
-    assert told(ended) == {
+    assert findings(ended) == {
         ("unknown_to_us", unknown),
         ("settled_elsewhere", elsewhere),
         ("refused_but_charged", refused),
@@ -110,20 +110,20 @@ async def test_every_seeded_fault_is_named_and_nothing_else(house: House, statem
     assert "DIFFERS" in plain.out
 
 
-async def test_what_is_due_is_told_by_the_period(house: House, statement: Statement) -> None:
-    """From the first to the last row, or as given, both ends inclusive; days are told apart."""
+async def test_the_period_decides_what_is_due(house: House, statement: Statement) -> None:
+    """From the first to the last row, or as given, both ends inclusive; totals are by day."""
     first, last = await house.settle("default", stamp=AT), await house.settle("default", stamp=AT + DAY)
     before, inside = await house.settle("default", stamp=AT - MS), await house.settle("default", stamp=AT + 1 * MS)
     statement.add(first, stamp=AT)
     statement.add(last, stamp=AT + DAY)
-    assert told(await statement.compare(house, "--json")) == {("missing_there", inside)}
+    assert findings(await statement.compare(house, "--json")) == {("missing_there", inside)}
     wider = await statement.compare(house, "--json", "--from", text_of(AT - MS), "--to", text_of(AT + DAY))
-    assert told(wider) == {("missing_there", inside), ("missing_there", before)}
+    assert findings(wider) == {("missing_there", inside), ("missing_there", before)}
     assert [day["day"] for day in wider.summary["days"]] == ["2026-11-22", "2026-11-23"]
 
 
-async def test_a_book_that_was_cleared_still_counts(house: House, statement: Statement) -> None:
-    """The ledger forgets, and the processor does not: as in the audit that asks."""
+async def test_settlements_before_a_purge_still_count(house: House, statement: Statement) -> None:
+    """The ledger forgets, the processor does not: as in an audit that asks processors."""
     statement.add(await house.settle("default"))
     cleared = {"type": "SettlementsCleared", "clearedAt": text_of(AT), "v": 1}
     await stored(house.bus, subjects.SETTLEMENTS, subjects.CLEARED, json.dumps(cleared).encode())
@@ -151,7 +151,7 @@ async def test_columns_units_and_tolerance_are_options(house: House, tmp_path: P
 
 
 async def test_settlements_that_are_missing_make_it_incomplete(house: House, statement: Statement) -> None:
-    """What they were about is not known, so nothing found is no clean bill."""
+    """What they were about is not known, so no findings does not mean clean."""
     await house.settle("default", stamp=AT - DAY)
     statement.add(await house.settle("default"))
     await api.call(house.bus, f"STREAM.MSG.DELETE.{subjects.SETTLEMENTS}", {"seq": 1})
@@ -177,7 +177,7 @@ async def test_settlements_that_are_missing_make_it_incomplete(house: House, sta
 async def test_wrong_usage_ends_with_2_and_one_document(
     house: House, tmp_path: Path, names: str, options: tuple[str, ...], part: str
 ) -> None:
-    """Also for a program that reads only stdout; nothing names the Python module."""
+    """Also for a program that reads only stdout; the Python module is not named."""
     statement = Statement(tmp_path / "statement.csv", names)
     ended = await statement.compare(house, "--json", *options)
     assert ended.status == 2, ended
@@ -187,8 +187,8 @@ async def test_wrong_usage_ends_with_2_and_one_document(
     assert "services.audit" not in ended.err
 
 
-async def test_a_file_that_is_not_there_ends_with_2(house: House) -> None:
-    """And its name is said."""
+async def test_a_missing_file_ends_with_2(house: House) -> None:
+    """And it is named."""
     ended = await house.run("services.audit", "--against", "/nowhere.csv")
     assert (ended.status, ended.out) == (2, "")
     assert "/nowhere.csv cannot be read: No such file or directory" in ended.err

@@ -1,4 +1,4 @@
-"""``tarifa traces export`` as a process: to a collector that speaks HTTP, and to a file."""
+"""``tarifa traces export`` as a process: to a collector over HTTP, and to a file."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ OK: Answer = (200, b"{}", {})
 
 
 class Collector:
-    """Takes export requests over HTTP; ``answers`` are given one after the other, and then it takes all."""
+    """Accepts export requests over HTTP; ``answers`` are given first, one each, then it accepts all."""
 
     def __init__(self) -> None:
         self.answers: deque[Answer] = deque()
@@ -65,7 +65,7 @@ class Collector:
         return [span for _, _, request in self.requests for span in spans_in(request)]
 
     def close(self) -> None:
-        """Have it gone."""
+        """Stop it."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -73,7 +73,7 @@ class Collector:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    """One that takes everything."""
+    """A collector that accepts everything."""
     there = Collector()
     yield there
     there.close()
@@ -98,18 +98,18 @@ async def settle(house: House, parent: str | None = PARENT, attempts: int = 1) -
 
 
 async def export(house: House, *arguments: str) -> Ended:
-    """Run it."""
+    """Run an export."""
     return await house.run("services.audit.traces", "export", *arguments)
 
 
-async def test_finished_payments_come_to_a_collector(house: House, collector: Collector) -> None:
-    """Of those that came with a trace that somebody records; it says where to go on, and goes on there."""
+async def test_finished_payments_are_sent_to_a_collector(house: House, collector: Collector) -> None:
+    """Those with a sampled trace; it prints where to resume, and resumes there."""
     await settle(house, None)
     await settle(house, UNSAMPLED)
     payment_id = await settle(house, attempts=2)
     ended = await export(house, "--otlp", collector.url)
     assert ended.status == 0, ended
-    assert ended.out == "Exported 1 payments as 3 spans; 1 not sampled. To go on: --after 3\n"
+    assert ended.out == "Exported 1 payments as 3 spans; 1 not sampled. To resume: --after 3\n"
     ((path, headers, request),) = collector.requests
     assert (path, headers["content-type"]) == ("/v1/traces", "application/json")
     own, *attempts = spans_in(request)
@@ -118,12 +118,12 @@ async def test_finished_payments_come_to_a_collector(house: House, collector: Co
     assert [attempt["parentSpanId"] for attempt in attempts] == [own["spanId"]] * 2
     other = await settle(house)
     ended = await export(house, "--otlp", collector.url, "--after", "3")
-    assert ended.out == "Exported 1 payments as 2 spans. To go on: --after 4\n"
+    assert ended.out == "Exported 1 payments as 2 spans. To resume: --after 4\n"
     assert collector.spans()[3]["spanId"] == payment_span_id(PARENT, other)
 
 
-async def test_what_the_collector_does_not_take_now_is_sent_again(house: House, collector: Collector) -> None:
-    """As its 503 and 429 say; the spans are the same."""
+async def test_what_the_collector_does_not_accept_now_is_sent_again(house: House, collector: Collector) -> None:
+    """After a 503 or 429, with the same spans."""
     await settle(house)
     collector.answers.extend([(503, b"", {}), (429, b"", {"Retry-After": "1"})])
     ended = await export(house, "--otlp", collector.url)
@@ -133,18 +133,18 @@ async def test_what_the_collector_does_not_take_now_is_sent_again(house: House, 
 
 
 async def test_what_the_collector_refuses_for_good_is_not_sent_again(house: House, collector: Collector) -> None:
-    """It ends with 3, in a sentence, and says up to where all was taken."""
+    """It ends with status 3 and a sentence, and prints up to where all was accepted."""
     await settle(house)
     collector.answers.append((400, b"no such thing", {}))
     ended = await export(house, "--otlp", collector.url)
     assert ended.status == 3
     assert "400 no such thing" in ended.err
-    assert "To go on: --after 0" in ended.out
+    assert "To resume: --after 0" in ended.out
     assert len(collector.requests) == 1
 
 
 async def test_spans_that_a_collector_refuses_are_counted(house: House, collector: Collector) -> None:
-    """Its 200 may say that it has not taken all."""
+    """Its 200 may say that it has not accepted all."""
     await settle(house)
     collector.answers.append((200, b'{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "too old"}}', {}))
     ended = await export(house, "--otlp", collector.url)
@@ -153,7 +153,7 @@ async def test_spans_that_a_collector_refuses_are_counted(house: House, collecto
     assert "too old" in ended.err
 
 
-async def test_many_payments_come_in_batches(house: House, collector: Collector) -> None:
+async def test_many_payments_are_sent_in_batches(house: House, collector: Collector) -> None:
     """None is left out and none is sent twice."""
     ids = await asyncio.gather(*[settle(house) for _ in range(1_100)])
     ended = await export(house, "--otlp", collector.url)
@@ -164,8 +164,8 @@ async def test_many_payments_come_in_batches(house: House, collector: Collector)
     assert max(len(spans_in(request)) for _, _, request in collector.requests) <= 513
 
 
-async def test_a_file_has_a_request_a_line(house: House, tmp_path: Path) -> None:
-    """As a collector reads it; another export adds to it."""
+async def test_a_file_has_one_request_per_line(house: House, tmp_path: Path) -> None:
+    """As a collector reads it; another export appends to it."""
     await settle(house)
     file = tmp_path / "spans.jsonl"
     for _ in range(2):
@@ -175,7 +175,7 @@ async def test_a_file_has_a_request_a_line(house: House, tmp_path: Path) -> None
     assert first == second
 
 
-async def test_the_collector_is_shown_the_headers_of_the_environment(
+async def test_the_collector_gets_the_headers_of_the_environment(
     house: House, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As OpenTelemetry's own exporters read them; a secret has no place in a command line."""
@@ -190,7 +190,7 @@ async def test_the_collector_is_shown_the_headers_of_the_environment(
 
 
 async def test_it_follows_what_is_finished(house: House, collector: Collector) -> None:
-    """Ctrl-C is its end, and no failure."""
+    """Ctrl-C ends it, without an error."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.traces", "export", "--otlp", collector.url, "--follow"),
         env={**os.environ, **house.env},
@@ -202,8 +202,8 @@ async def test_it_follows_what_is_finished(house: House, collector: Collector) -
     process.send_signal(signal.SIGINT)
     out, _ = await process.communicate()
     assert process.returncode == 0
-    # The second answer may have been on its way: what was not answered counts as not exported.
-    ends = [b"Exported %d payments as %d spans. To go on: --after %d\n" % (n, 2 * n, n) for n in (1, 2)]
+    # The second answer may have been on its way: what was not answered does not count as exported.
+    ends = [b"Exported %d payments as %d spans. To resume: --after %d\n" % (n, 2 * n, n) for n in (1, 2)]
     assert out in ends
 
 
@@ -216,15 +216,15 @@ async def test_wrong_usage_is_2(house: House, arguments: tuple[str, ...]) -> Non
     assert (await export(house, *arguments)).status == 2
 
 
-async def test_an_end_before_its_beginning_is_no_export(house: House, tmp_path: Path) -> None:
-    """The store is another one than it was: to be silent would be to export nothing for ever."""
+async def test_a_stream_that_ends_before_the_start_is_an_error(house: House, tmp_path: Path) -> None:
+    """The store is not the one it was: without an error it would export nothing forever."""
     ended = await export(house, "--file", str(tmp_path / "spans"), "--after", "7")
     assert (ended.status, ended.out) == (3, "")
     assert "SETTLEMENTS ends at 0" in ended.err
 
 
-async def test_a_collector_that_is_not_there_is_said(house: House) -> None:
-    """After some tries; nothing is lost by it."""
+async def test_a_missing_collector_is_reported(house: House) -> None:
+    """After some tries; nothing is lost."""
     await settle(house)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

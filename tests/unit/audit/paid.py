@@ -1,4 +1,4 @@
-"""Payments, settlements and answers for the tests of the audit: short to write, equal where they should be."""
+"""Payments, settlements and answers for the tests of the audit, with defaults that agree."""
 
 from datetime import UTC, datetime, timedelta
 

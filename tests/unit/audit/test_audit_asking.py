@@ -1,4 +1,4 @@
-"""Asking: at a pace, again where there was no answer, and not for ever. Time is a number here."""
+"""Asking processors: at a pace, again where there was no answer, and not forever. The clock is a number."""
 
 import pytest
 
@@ -30,8 +30,8 @@ class Clock:
         self.now += seconds
 
 
-class Told:
-    """A processor that gives these answers, the last one for ever; notes when it was asked."""
+class Scripted:
+    """A processor that gives these answers, repeating the last one; records when it was asked."""
 
     def __init__(self, clock: Clock, *answers: Answer) -> None:
         self._clock = clock
@@ -44,7 +44,7 @@ class Told:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-def asking(clock: Clock, per_s: float = 1000, **processors: Told) -> Asking:
+def asking(clock: Clock, per_s: float = 1000, **processors: Scripted) -> Asking:
     """Asks these processors."""
     return Asking(processors, Pace(per_s, now_s=clock.now_s, sleep=clock.sleep), clock.sleep)
 
@@ -52,7 +52,7 @@ def asking(clock: Clock, per_s: float = 1000, **processors: Told) -> Asking:
 async def test_the_pace_is_that_of_all_processors_together() -> None:
     """Four calls to two processors at ten a second are a tenth of a second apart."""
     clock = Clock()
-    default, fallback = Told(clock, NotCharged()), Told(clock, NotCharged())
+    default, fallback = Scripted(clock, NotCharged()), Scripted(clock, NotCharged())
     both = asking(clock, 10, default=default, fallback=fallback)
     await both.ask("a")
     await both.ask("b")
@@ -60,10 +60,10 @@ async def test_the_pace_is_that_of_all_processors_together() -> None:
     assert both.calls == 4
 
 
-async def test_turns_that_were_not_used_are_not_saved_up() -> None:
-    """After a pause there is no burst."""
+async def test_unused_turns_are_not_saved_up() -> None:
+    """No burst follows a pause."""
     clock = Clock()
-    default = Told(clock, NotCharged())
+    default = Scripted(clock, NotCharged())
     one = asking(clock, 10, default=default)
     await one.ask("a")
     clock.now = 60.0
@@ -74,9 +74,9 @@ async def test_turns_that_were_not_used_are_not_saved_up() -> None:
 
 @pytest.mark.parametrize("answer", [NotCharged(), charged(), Unreadable("x")])
 async def test_no_answer_is_asked_for_again(answer: Answer) -> None:
-    """Whatever comes at the last try counts."""
+    """The last try decides."""
     clock = Clock()
-    default = Told(clock, *[AWAY] * (TRIES_MAX - 1), answer)
+    default = Scripted(clock, *[AWAY] * (TRIES_MAX - 1), answer)
     assert await asking(clock, default=default).ask(ID) == {"default": answer}
     assert len(default.asked_s) == TRIES_MAX
 
@@ -84,25 +84,25 @@ async def test_no_answer_is_asked_for_again(answer: Answer) -> None:
 async def test_a_few_tries_and_no_more() -> None:
     """Then it is unanswered, while the other processor is still asked."""
     clock = Clock()
-    default, fallback = Told(clock, AWAY), Told(clock, charged())
+    default, fallback = Scripted(clock, AWAY), Scripted(clock, charged())
     assert await asking(clock, default=default, fallback=fallback).ask(ID) == {"default": AWAY, "fallback": charged()}
     assert (len(default.asked_s), len(fallback.asked_s)) == (TRIES_MAX, 1)
 
 
-async def test_a_processor_that_is_away_is_left_alone() -> None:
-    """An hour's payments must not wait for each of its timeouts; every id is unanswered all the same."""
+async def test_a_processor_that_is_away_is_not_asked_any_more() -> None:
+    """An hour's payments must not wait for each of its timeouts; every id is reported as unanswered."""
     clock = Clock()
-    default = Told(clock, AWAY)
+    default = Scripted(clock, AWAY)
     one = asking(clock, default=default)
     answers = [await one.ask(str(number)) for number in range(SILENT_IDS_MAX + 5)]
     assert len(default.asked_s) == SILENT_IDS_MAX * TRIES_MAX
     assert all(isinstance(answer["default"], Unanswered) for answer in answers)
 
 
-async def test_one_answer_and_the_processor_is_not_away() -> None:
+async def test_a_single_answer_means_that_the_processor_is_not_away() -> None:
     """Only ids in a row count."""
     clock = Clock()
-    default = Told(clock, *[AWAY] * (SILENT_IDS_MAX - 1) * TRIES_MAX, NotCharged(), AWAY)
+    default = Scripted(clock, *[AWAY] * (SILENT_IDS_MAX - 1) * TRIES_MAX, NotCharged(), AWAY)
     one = asking(clock, default=default)
     for number in range(2 * SILENT_IDS_MAX - 1):
         await one.ask(str(number))
@@ -110,27 +110,27 @@ async def test_one_answer_and_the_processor_is_not_away() -> None:
 
 
 class Unseen:
-    """Progress that nobody looks at; counts."""
+    """Counts its calls, and shows nothing."""
 
     def __init__(self) -> None:
         self.done: list[int] = []
 
     def begin(self, what: str, total: int) -> None:
-        """A piece of work."""
+        """Record it."""
 
     def at(self, done: int) -> None:
-        """So far."""
+        """Record it."""
         self.done.append(done)
 
     def say(self, text: str) -> None:
-        """A sentence."""
+        """Record it."""
 
 
 class OneThousand:
     """Streams that have a thousand settlements."""
 
     async def read_into(self, records: Records) -> None:
-        """Tell them."""
+        """Pass them on."""
         for number in range(1000):
             records.take_settlement(settled("default", payment_id=f"{number:08x}-0000-4000-8000-000000000000"), 1)
 
@@ -139,7 +139,7 @@ async def test_every_id_is_asked_once() -> None:
     """However many workers share them."""
     clock, progress = Clock(), Unseen()
     shown = list[Finding]()
-    default = Told(clock, NotCharged())
+    default = Scripted(clock, NotCharged())
     audit = Auditing(
         streams=OneThousand(),
         asking=asking(clock, default=default),

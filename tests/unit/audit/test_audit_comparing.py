@@ -1,4 +1,4 @@
-"""The comparison, as the table that it is: what we say, what two processors say, what is found."""
+"""The comparison as a table: our records, two processors' answers, the findings."""
 
 import pytest
 
@@ -19,7 +19,7 @@ ON_DEFAULT = settled("default")
 ON_FALLBACK = settled("fallback")
 GONE = settled("gone")
 
-# our records; what default and fallback say; what is found
+# our records; the answers of default and fallback; the findings
 TABLE: list[tuple[list[PaymentAccepted | Settlement], Answer, Answer, set[Kind]]] = [
     ([ON_DEFAULT], YES, NO, set()),
     ([ON_FALLBACK], NO, YES, set()),
@@ -65,7 +65,7 @@ TABLE: list[tuple[list[PaymentAccepted | Settlement], Answer, Answer, set[Kind]]
     ([WAITS, refused("default")], NO, NO, {Kind.SETTLED_STILL_WAITING}),
     ([WAITS, released()], NO, NO, {Kind.RELEASED}),
     ([released(), ON_FALLBACK], YES, YES, {Kind.RELEASED, Kind.CHARGED_TWICE}),
-    # what cannot be told
+    # what is not known
     ([ON_DEFAULT], SILENT, NO, {Kind.UNANSWERED}),
     ([ON_DEFAULT], YES, SILENT, {Kind.UNANSWERED}),
     ([ON_DEFAULT], GARBLED, NO, {Kind.UNANSWERED}),
@@ -75,7 +75,7 @@ TABLE: list[tuple[list[PaymentAccepted | Settlement], Answer, Answer, set[Kind]]
 
 
 def record_of(events: list[PaymentAccepted | Settlement]) -> Record:
-    """What an audit of all time collects of one payment."""
+    """Return what an audit without a period collects of one payment."""
     records = Records(Period())
     for event in events:
         if isinstance(event, PaymentAccepted):
@@ -90,7 +90,7 @@ def record_of(events: list[PaymentAccepted | Settlement]) -> Record:
 def test_what_is_found(
     events: list[PaymentAccepted | Settlement], default: Answer, fallback: Answer, kinds: set[Kind]
 ) -> None:
-    """Each row: exactly these findings, each with all that is known."""
+    """Exactly these findings, each with all that is known."""
     record, answers = record_of(events), {"default": default, "fallback": fallback}
     findings = compare(record, answers)
     assert {finding.kind for finding in findings} == kinds
@@ -100,7 +100,7 @@ def test_what_is_found(
 
 
 def test_every_kind_is_in_the_table_and_has_one_weight() -> None:
-    """No kind is forgotten, and none counts as two things."""
+    """No kind is forgotten, and none is counted twice."""
     assert {kind for *_, kinds in TABLE for kind in kinds} == set(Kind)
     assert not DIFFERENCES & INFORMATION
     assert set(Kind) == DIFFERENCES | INFORMATION | {Kind.UNANSWERED}

@@ -1,4 +1,4 @@
-"""The pace: faster while it is borne, slower where it is not, never beyond the bound. Time is a number here."""
+"""The pace: faster while processors keep up, slower where they do not, never beyond the bound. Time is a number."""
 
 import pytest
 
@@ -31,7 +31,7 @@ async def test_it_grows_to_the_bound_while_answers_come_in_their_usual_time() ->
 
 
 async def test_no_answer_halves_it_once_a_second() -> None:
-    """What was under way already says nothing of the new rate."""
+    """What was under way before says nothing about the new rate."""
     clock = Clock()
     pace = a_pace(clock)
     clock.now = 5.0
@@ -44,7 +44,7 @@ async def test_no_answer_halves_it_once_a_second() -> None:
 
 
 async def test_a_processor_that_answers_nothing_is_still_asked() -> None:
-    """Slowly; and once it answers, it is quick again."""
+    """Slowly; once it answers, the rate grows again."""
     clock = Clock()
     pace = a_pace(clock)
     await run(pace, 1_000, is_answered=False)

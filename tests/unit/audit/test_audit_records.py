@@ -1,4 +1,4 @@
-"""What belongs to an audit: the payments of the period, and all that was said of them."""
+"""Which records an audit collects: those of the period's payments."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -46,7 +46,7 @@ def test_both_streams_count_by_accepted_at() -> None:
 
 
 def test_an_earlier_settlement_of_a_payment_that_waits_belongs_to_it() -> None:
-    """Accepted anew after the window, it was charged long before the period."""
+    """Accepted again after the window, it was charged long before the period."""
     records = Records(ONLY_AT)
     records.take_accepted(accepted())
     records.take_settlement(settled("default", at=BEFORE), 1)
@@ -55,8 +55,8 @@ def test_an_earlier_settlement_of_a_payment_that_waits_belongs_to_it() -> None:
     assert [event.accepted_at for event in record.settled] == [BEFORE]
 
 
-def test_a_release_is_told_with_its_payment_only() -> None:
-    """It has no acceptedAt, and comes before the settlement."""
+def test_a_release_is_reported_with_its_payment_only() -> None:
+    """A release has no acceptedAt, and comes before the settlement."""
     records = Records(ONLY_AT)
     records.take_settlement(released(), 1)
     assert list(records) == []
@@ -75,12 +75,12 @@ def test_clearing_the_book_hides_nothing_from_an_audit() -> None:
 
 @pytest.mark.parametrize(("text", "length"), [("90s", 90), ("15m", 900), ("1h", 3600), ("7d", 604_800)])
 def test_a_length_of_time(text: str, length: int) -> None:
-    """As operators write it."""
+    """In the notation for operators."""
     assert length_from_text(text) == timedelta(seconds=length)
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "0h", "-1h", "1.5h", "1w", " 1h", "1h ", "1234567s", "٣h"])
-def test_what_is_no_length_of_time(text: str) -> None:
+def test_what_is_not_a_length_of_time(text: str) -> None:
     """Anything else is refused with a sentence."""
     with pytest.raises(ValueError, match="must be a length of time"):
         length_from_text(text)
@@ -98,8 +98,8 @@ def test_what_is_no_length_of_time(text: str) -> None:
         ([Kind.CHARGED_TWICE, Kind.UNANSWERED], 1, 1, 1),
     ],
 )
-def test_what_a_script_learns(found: list[Kind], asked: int, unreadable: int, code: int) -> None:
-    """A difference outweighs what could not be told; information is clean."""
+def test_exit_status(found: list[Kind], asked: int, unreadable: int, code: int) -> None:
+    """A difference outweighs what is not known; information alone is clean."""
     report = Report(ids=2, asked=asked, unreadable=unreadable)
     report.found.update(found)
     assert report.exit_code == code

@@ -1,4 +1,4 @@
-"""Where an audit goes on: behind the last payment before which none is left out."""
+"""Where an audit resumes: after the last payment before which all were asked about."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ IDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(4)]
 
 
 def test_the_cursor_stays_before_what_is_in_hand() -> None:
-    """Whatever ended after it is asked for again."""
+    """Whatever ended after it is asked about again."""
     cursor = Cursor(5)
     assert cursor.after == 5
     for seq in (7, 9, 10):
@@ -37,8 +37,8 @@ def test_records_are_asked_in_the_order_of_the_stream() -> None:
     assert records.read_to == 4
 
 
-def test_the_command_goes_on_with_the_same_period() -> None:
-    """`--last` would be another one by then."""
+def test_the_command_resumes_with_the_same_period() -> None:
+    """`--last` would mean another period by then."""
     start = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert resume_command(Period(start), 1000, as_json=True, after=7) == (
         "tarifa audit --rate 1000 --from 2026-11-22T12:00:00.000Z --json --after 7"
@@ -46,6 +46,6 @@ def test_the_command_goes_on_with_the_same_period() -> None:
     assert resume_command(Period(), 50, as_json=False, after=0) == "tarifa audit --rate 50"
 
 
-def test_how_long_it_takes_is_said_before() -> None:
+def test_the_plan_says_how_long_it_takes() -> None:
     """An hour at 500 payments a second, at two processors."""
     assert "3,600,000 calls. That takes 1:00:00 at 1000 a second" in plan_words(1_800_000, 2, 100, 1000)

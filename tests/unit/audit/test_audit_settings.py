@@ -1,4 +1,4 @@
-"""The command lines: read strictly, and wrong ones end with 2 and a sentence."""
+"""The command lines: read strictly; wrong ones end with 2 and a sentence."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -25,7 +25,7 @@ def read_release(*arguments: str) -> ReleaseSettings:
 
 
 def test_without_options_everything_is_audited() -> None:
-    """All payments, as fast as processors bear, for a person to read."""
+    """All payments, as fast as processors can answer, as text."""
     read = read_audit()
     assert (read.period, read.rate, read.as_json) == (Period(), 1_000, False)
     assert [processor.name for processor in read.bus.processors] == ["default", "fallback"]
@@ -62,20 +62,20 @@ def test_a_period_is_given(arguments: list[str], period: Period) -> None:
     ],
 )
 def test_a_wrong_audit_ends_with_2(arguments: list[str]) -> None:
-    """Nothing is asked of anybody."""
+    """Nothing is asked."""
     with pytest.raises(SystemExit) as ended:
         read_audit(*arguments)
     assert ended.value.code == 2
 
 
 def test_a_wrong_variable_is_named() -> None:
-    """As by every service."""
+    """As in every service."""
     with pytest.raises(SettingError, match="PROCESSORS"):
         read_audit(env={"PROCESSORS": "x"})
 
 
 def test_a_release_is_read() -> None:
-    """The id in whatever case it was copied."""
+    """The id may be in upper case."""
     read = read_release(ID.upper(), "--to", "fallback", "--reason", " default is gone ")
     assert (read.payment_id, read.to, read.reason, read.accepted_id) == (ID, "fallback", "default is gone", None)
     assert read_release(ID, "--to", "fallback", "--reason", "x", OPTION, ID.upper()).accepted_id == ID
@@ -97,7 +97,7 @@ def test_a_release_is_read() -> None:
     ],
 )
 def test_a_wrong_release_ends_with_2(arguments: list[str]) -> None:
-    """Above all where the risk of another payment is accepted."""
+    """Above all where the option accepts the risk of another payment."""
     with pytest.raises(SystemExit) as ended:
         read_release(*arguments)
     assert ended.value.code == 2

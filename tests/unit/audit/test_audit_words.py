@@ -1,4 +1,4 @@
-"""How findings are told: one line, or one document, with all facts."""
+"""Findings as lines and as documents, with all facts."""
 
 import json
 
@@ -21,7 +21,7 @@ ANSWERS: dict[str, Answer] = {
 
 
 def test_a_line_has_all_facts() -> None:
-    """What we say, then what each processor says."""
+    """Our records, then each processor's answer."""
     assert line(Finding(Kind.AMOUNT_DIFFERS, RECORD, ANSWERS)) == (
         f"amount_differs  {ID}  accepted 19.90 at {STAMP}, waits; "
         f"settled default 19.90 requestedAt {STAMP} acceptedAt {STAMP}; "
@@ -34,8 +34,8 @@ def test_a_line_has_all_facts() -> None:
 
 def test_a_document_has_all_facts() -> None:
     """Public names, and cents, so that a program need not guess."""
-    told = document(Finding(Kind.AMOUNT_DIFFERS, RECORD, ANSWERS))
-    assert json.loads(json.dumps(told)) == {
+    found = document(Finding(Kind.AMOUNT_DIFFERS, RECORD, ANSWERS))
+    assert json.loads(json.dumps(found)) == {
         "finding": "amount_differs",
         "weight": "difference",
         "id": ID,
@@ -67,7 +67,7 @@ def test_a_document_has_all_facts() -> None:
 
 
 def test_the_summary() -> None:
-    """Ids, calls, findings by kind, and in capitals what is missing."""
+    """Ids, calls, findings by kind, and what is incomplete."""
     report = Report(ids=4, asked=3, calls=7, unreadable=1)
     report.found.update([Kind.CHARGED_TWICE, Kind.CHARGED_TWICE, Kind.SETTLED_NOWHERE, Kind.RELEASED, Kind.UNANSWERED])
     assert list(summary_lines(Period(AT), report)) == [
@@ -75,7 +75,7 @@ def test_the_summary() -> None:
         "ids          4, asked 3, in 7 calls",
         "differences  3: charged_twice 2, settled_nowhere 1",
         "information  1: released 1",
-        "INCOMPLETE   1 ids unanswered, 1 not asked, 1 messages unreadable, 0 stretches of SETTLEMENTS missing",
+        "INCOMPLETE   1 ids unanswered, 1 not asked, 1 messages unreadable, 0 ranges of SETTLEMENTS missing",
     ]
     assert summary_document(Period(AT), report)["summary"] == {
         "from": STAMP,
@@ -91,7 +91,7 @@ def test_the_summary() -> None:
     }
 
 
-def test_nothing_found_is_said_too() -> None:
+def test_an_audit_without_findings_ends_with_zeros() -> None:
     """A clean audit ends with zeros."""
     assert list(summary_lines(Period(), Report())) == [
         "period       the beginning to now, by acceptedAt",

@@ -1,4 +1,4 @@
-"""Finished payments as spans of OTLP, field for field."""
+"""Finished payments as OTLP spans, field by field."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -58,7 +58,7 @@ def test_a_settled_payment_is_a_span_with_its_attempts_below_it() -> None:
 
 
 def test_a_refused_payment_is_an_error_that_ends_with_its_last_attempt() -> None:
-    """The event has no time of its own."""
+    """The event has no end time of its own."""
     trace = Trace(PARENT, (TracedAttempt(FIRST, "default", after(5), after(25), "refused"),))
     refused = PaymentRefused(ID, Cents(1990), "default", "400 no", NOON, 7, trace=trace)
     own, _ = spans_of(refused, trace)
@@ -67,7 +67,7 @@ def test_a_refused_payment_is_an_error_that_ends_with_its_last_attempt() -> None
 
 
 def test_a_payment_of_which_no_attempt_is_known_is_one_span() -> None:
-    """Another dispatcher made them, and is gone."""
+    """They were made by another dispatcher, which is gone."""
     (own,) = spans_of(replace(SETTLED, booked_at=None), Trace(PARENT))
     assert own["endTimeUnixNano"] == str(NOON_NS + 30_000_000)
 
@@ -79,7 +79,7 @@ def test_no_span_ends_before_it_begins() -> None:
 
 
 def test_spans_are_sent_as_those_of_one_service() -> None:
-    """The envelope that a collector takes."""
+    """In the envelope that a collector accepts."""
     spans = spans_of(SETTLED, TRACE)
     ((resource,),) = export_request(spans).values()
     assert resource["resource"]["attributes"] == [{"key": "service.name", "value": {"stringValue": "tarifa"}}]

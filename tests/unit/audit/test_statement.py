@@ -1,4 +1,4 @@
-"""The comparison with a statement, one payment at a time: each fault by its name, and nothing else."""
+"""The comparison with a statement, one payment at a time: each fault has one name."""
 
 import pytest
 
@@ -15,7 +15,7 @@ WAITING = Entry("accepted", "", 1990, None, is_here=False)
 
 
 def kinds(rows: list[Row], entries: list[Entry], tolerance_us: int = 0) -> list[Fault]:
-    """Return what is found."""
+    """Return the kinds of findings."""
     return [finding.kind for finding in compared(ID, rows, entries, tolerance_us)]
 
 
@@ -41,7 +41,7 @@ def kinds(rows: list[Row], entries: list[Entry], tolerance_us: int = 0) -> list[
     ],
 )
 def test_each_fault_has_one_name(rows: list[Row], entries: list[Entry], found: list[Fault]) -> None:
-    """What the rows and our entries of one payment come to."""
+    """Rows and entries of one payment, and the findings."""
     assert kinds(rows, entries) == found
 
 
@@ -53,6 +53,6 @@ def test_stamps_within_the_tolerance_are_equal(apart_us: int, is_found: bool) ->
 
 
 def test_a_duplicate_names_the_first_line_too() -> None:
-    """Which of them counts is the processor's to say."""
+    """Only the processor can say which of them counts."""
     (finding,) = compared(ID, [ROW, Row(9, ID, 1990, AT_US)], [HERE], 0)
     assert [row.line for row in finding.rows] == [2, 9]

@@ -1,4 +1,4 @@
-"""A statement's rows: read strictly, and one that cannot be read says why and where."""
+"""A statement's rows: read strictly; an unreadable one says why and where."""
 
 import pytest
 
@@ -13,7 +13,7 @@ STAMP = "2026-11-22T12:00:00.123Z"
 
 
 def test_columns_are_found_by_name() -> None:
-    """In whatever order, between others, with spaces around."""
+    """In any order, among others, with spaces around."""
     layout = layout_of(Columns("ref", "sum", "time", in_cents=True), ["time", " sum", "fee", "ref "])
     assert layout == Layout(3, 1, 0, width=4, in_cents=True)
 
@@ -25,8 +25,8 @@ def test_columns_are_found_by_name() -> None:
         (["correlationId", "amount", "amount", "requestedAt"], "more than one column 'amount'"),
     ],
 )
-def test_a_column_that_is_not_there_once_is_said(names: list[str], part: str) -> None:
-    """With those that are there: the option that names it is easily found then."""
+def test_a_column_must_be_there_exactly_once(names: list[str], part: str) -> None:
+    """With the columns that are there, so that the option for it is easily found."""
     with pytest.raises(ValueError, match=part):
         layout_of(Columns(), names)
 
@@ -41,7 +41,7 @@ def test_a_column_that_is_not_there_once_is_said(names: list[str], part: str) ->
     ],
 )
 def test_a_row_is_read(amount: str, stamp: str, layout: Layout) -> None:
-    """Exact cents, whichever way they are written; no zone is UTC."""
+    """Exact cents in either notation; no zone is UTC."""
     assert row_of(7, [ID.upper(), amount, stamp], layout) == Row(7, ID, 1990, micros_of(AT))
 
 
@@ -52,8 +52,8 @@ def test_a_row_is_read(amount: str, stamp: str, layout: Layout) -> None:
         *((text, CENTS) for text in ("19.90", "0", "")),
     ],
 )  # fmt: skip
-def test_an_amount_that_can_be_read_in_two_ways_is_malformed(amount: str, layout: Layout) -> None:
-    """Its payment is known all the same, and so not missing."""
+def test_an_ambiguous_amount_is_malformed(amount: str, layout: Layout) -> None:
+    """Its payment is still known, and so does not count as missing."""
     row = row_of(7, [ID, amount, STAMP], layout)
     assert (row.payment_id, row.amount_cents, row.at_us) == (ID, None, None)
     assert row.wrong
@@ -62,13 +62,13 @@ def test_an_amount_that_can_be_read_in_two_ways_is_malformed(amount: str, layout
 
 @pytest.mark.parametrize("stamp", ["", "22.11.2026", "2026-13-01", "2026-11-22T25:00Z", "1795348800"])
 def test_a_stamp_that_is_not_iso_8601_is_malformed(stamp: str) -> None:
-    """No guess at which part is the month."""
-    assert "is no stamp" in (row_of(7, [ID, "1", stamp], DECIMAL).wrong or "")
+    """Which part is the month is not guessed."""
+    assert "is not a stamp" in (row_of(7, [ID, "1", stamp], DECIMAL).wrong or "")
 
 
 @pytest.mark.parametrize("cells", [["x", "1", STAMP], [f"{{{ID}}}", "1", STAMP], [ID, "1"], [ID, "1", STAMP, ""]])
 def test_a_row_without_an_id_or_of_another_width_belongs_to_no_payment(cells: list[str]) -> None:
-    """Fields may have moved: none of them is believed."""
+    """Fields may have shifted: none of them is used."""
     row = row_of(7, cells, DECIMAL)
     assert row.payment_id is None
     assert row.wrong

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.contracts.away import AwayError
-from services.contracts.operating import PauseAnswered, ProcessorTold
+from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
 from services.contracts.roster import Pause
 from services.ingress.core.admission import Rejected
@@ -17,7 +17,7 @@ from services.ingress.flow.operating import Operating
 from services.records.operations import Outcome
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
-PAUSED = ProcessorTold("default", "default/1", "paused", 0.05, "http://d:1", Pause("me", "tests", NOW))
+PAUSED = ListedProcessor("default", "default/1", "paused", 0.05, "http://d:1", Pause("me", "tests", NOW))
 BODY = b'{"reason": "tests"}'
 
 
@@ -31,7 +31,7 @@ class World:
         self.outcome: Outcome | None = None
         self.story = Operating(processors=self, book=self, recorded=self.recorded, clock=lambda: NOW)
 
-    async def processors(self) -> tuple[ProcessorTold, ...] | TryLater:
+    async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
         """Say who charges."""
         return (PAUSED,)
 

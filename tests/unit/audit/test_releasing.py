@@ -1,4 +1,4 @@
-"""When a payment is released: every refusal, both questions, and the order of what is written."""
+"""Releases: every refusal, both questions, and the order of the writes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ PROCESSORS = ("default", "fallback")
 
 @dataclass
 class World:
-    """Streams, processors and operator in one, as they stand and as they will be at the second look."""
+    """Streams, processors and operator in one, now and at the second look."""
 
     waits: PaymentAccepted | None = field(default_factory=accepted)
     settlement: PaymentSettled | PaymentRefused | None = None
@@ -42,7 +42,7 @@ class World:
     settled_meanwhile: PaymentSettled | None = None
     bound_meanwhile: Bound | None = None
     done: list[object] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
 
     async def accepted(self, payment_id: str) -> Waiting | None:
         """PAYMENTS."""
@@ -56,14 +56,14 @@ class World:
         """What a dispatcher reads in ASSIGNMENTS."""
         return self.bound_to
 
-    async def write_down(self, event: PaymentReleased) -> None:
+    async def record(self, event: PaymentReleased) -> None:
         """SETTLEMENTS."""
         if not self.is_writable:
             raise BusAwayError("full")
         self.done.append(event)
 
     async def release_line(self, event: PaymentReleased, seq: int, line: int) -> bool:
-        """ASSIGNMENTS: a line counts if it follows the last one."""
+        """ASSIGNMENTS: a line is valid if it follows the last one."""
         self.done.append((event.to_processor, seq, line))
         return line == self.bound_to.line
 
@@ -71,12 +71,12 @@ class World:
         """The processors."""
         return self.answers
 
-    def tell(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """The operator."""
-        self.told.append(text)
+        self.shown.append(text)
 
     async def accepts(self, payment_id: str) -> bool:
-        """The operator, who takes a while."""
+        """The operator, who takes some time."""
         self.done.append("asked")
         self.settlement = self.settled_meanwhile
         self.bound_to = self.bound_meanwhile or self.bound_to
@@ -91,11 +91,11 @@ class World:
         yield self
 
     def refused(self, why: str) -> None:
-        """What came of it."""
+        """The outcome."""
         self.operations.append(why)
 
     async def release(self, to: str = "fallback") -> bool:
-        """Run the story."""
+        """Release the payment."""
         return await Releasing(
             records=_Records(self),
             asking=self,
@@ -109,21 +109,21 @@ class World:
 class _Records:
     def __init__(self, world: World) -> None:
         self.accepted, self.settlement, self.bound = world.accepted, world.settlement_of, world.bound
-        self.write_down, self.release = world.write_down, world.release_line
+        self.record, self.release = world.record, world.release_line
 
 
 EVENT = PaymentReleased(ID, "default", "fallback", "default is gone", AT)
 
 
-async def test_written_down_first_and_then_done() -> None:
-    """What happened is written down, whatever fails in between."""
+async def test_the_event_is_stored_before_the_line() -> None:
+    """What happened is recorded, whatever fails in between."""
     world = World()
     assert await world.release()
     assert world.done == ["asked", EVENT, ("fallback", 5, 7)]
 
 
-async def test_that_it_is_asked_for_is_recorded_before_anything_is_written() -> None:
-    """And only where somebody means it; where it cannot be recorded nothing is done."""
+async def test_the_request_is_recorded_before_anything_is_written() -> None:
+    """And only once the operator has confirmed; where it cannot be recorded, nothing is done."""
     world = World()
     assert await world.release()
     assert world.operations == [Operation("release", ID, "default is gone", "from default to fallback")]
@@ -136,19 +136,19 @@ async def test_that_it_is_asked_for_is_recorded_before_anything_is_written() -> 
     assert unmeant.operations == []
 
 
-async def test_a_payment_that_nobody_was_assigned_is_not_released() -> None:
-    """It waits, and a dispatcher will send it where it is settled."""
+async def test_a_payment_that_is_not_assigned_is_not_released() -> None:
+    """It waits, and a dispatcher will send it where it can be settled."""
     world = World(bound_to=Bound("", 0, in_doubt=False))
     assert not await world.release()
     assert world.done == []
-    assert "assigned to no processor" in world.told[-1]
+    assert "assigned to no processor" in world.shown[-1]
 
 
 async def test_the_operator_sees_everything_before_the_question() -> None:
-    """What is known, and in plain words what is risked."""
+    """What is known, and what is risked."""
     world = World(says_yes=False)
     assert not await world.release()
-    text = "\n".join(world.told)
+    text = "\n".join(world.shown)
     for fact in (
         ID,
         "accepted 19.90",
@@ -159,28 +159,28 @@ async def test_the_operator_sees_everything_before_the_question() -> None:
         assert fact in text
     assert "customer has paid twice" in text
     assert world.done == ["asked"]
-    assert world.told[-1] == "Nothing was changed."
+    assert world.shown[-1] == "Nothing was changed."
 
 
 async def test_settled_while_the_operator_was_reading() -> None:
-    """It is looked at again before anything is written."""
+    """It is looked up again before anything is written."""
     world = World(settled_meanwhile=settled("default"))
     assert not await world.release()
     assert world.done == ["asked"]
-    assert "settled or refused already" in world.told[-1]
+    assert "settled or refused already" in world.shown[-1]
 
 
 async def test_a_conflict_releases_nothing() -> None:
-    """After the line that the operator saw; the event tells what was attempted."""
+    """The line must follow the one that the operator saw; the event says what was attempted."""
     world = World(bound_meanwhile=Bound("default", 9))
     assert not await world.release()
     assert world.done == ["asked", EVENT, ("fallback", 5, 7)]
-    assert world.told[-1] == CONFLICT
+    assert world.shown[-1] == CONFLICT
     assert world.operations[1:] == ["its line in ASSIGNMENTS was no longer the last one"]
 
 
-async def test_what_cannot_be_written_down_is_not_done() -> None:
-    """A full SETTLEMENTS leaves the payment where it is."""
+async def test_what_cannot_be_stored_is_not_done() -> None:
+    """If SETTLEMENTS is full the payment stays where it is."""
     world = World(is_writable=False)
     with pytest.raises(BusAwayError):
         await world.release()
@@ -200,23 +200,23 @@ async def test_what_cannot_be_written_down_is_not_done() -> None:
         (World(answers={"default": SILENT, "fallback": Unreadable("?")}), "fallback", "cannot be read"),
     ],
 )
-async def test_refused_before_anybody_is_asked(world: World, to: str, why: str) -> None:
-    """Where nothing needs releasing, or releasing would do harm for certain."""
+async def test_refused_before_the_operator_is_asked(world: World, to: str, why: str) -> None:
+    """Where a release is not needed, or would certainly do harm."""
     assert not await world.release(to)
     assert world.done == []
-    assert world.told[-1].startswith("Not released. ")
-    assert why in world.told[-1]
+    assert world.shown[-1].startswith("Not released. ")
+    assert why in world.shown[-1]
 
 
-def test_a_processor_that_is_no_longer_known_may_be_released_from() -> None:
-    """Taken out of PROCESSORS, it will never be asked again."""
+def test_a_payment_may_be_released_from_a_processor_that_was_removed() -> None:
+    """Removed from PROCESSORS, it will never be asked again."""
     sight = Sight(ID, accepted(), None, Bound("gone", 3), {"default": NO, "fallback": NO})
     assert refusal(sight, "fallback", PROCESSORS) is None
     assert "sent to gone so far" in risk(sight, "fallback")
 
 
 def test_a_release_as_json() -> None:
-    """Public names, as every event; and the subject is found by no look-up of settlements."""
+    """Public names, as in every event; no look-up of settlements finds its subject."""
     assert decode_settlement(encode(released())) == released()
     assert b'"fromProcessor":"default","toProcessor":"fallback"' in encode(released())
     assert subjects.released(ID).count(".") == 2 != subjects.any_settlement(ID).count(".")
