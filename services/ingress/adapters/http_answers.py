@@ -23,7 +23,6 @@ from services.ingress.core.guard import Denied
 
 RETRY_AFTER_S = 1
 
-_JSON = "application/json"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NO_METHOD = "NONE"  # what Sanic calls the method of a request whose head it could not read
 _SLUGS: dict[int, str] = {
@@ -42,12 +41,24 @@ class Answer(HTTPResponse):
     """A JSON answer; saves a twentieth of the CPU of a payment by not looking for line ends in headers of our own."""
 
     __slots__ = ()
+    media_type = "application/json"
 
     @property
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
         """Return the headers as they are sent; names and values are ASCII without line ends."""
-        self.headers["content-type"] = _JSON
+        self.headers["content-type"] = self.media_type
         return ((name.encode(), str(value).encode()) for name, value in self.headers.items())
+
+
+class ErrorAnswer(Answer):
+    """An error; `problem_details` says it in another form to who asks for that."""
+
+    __slots__ = ("detail", "slug")
+
+    def __init__(self, status: int, slug: str, detail: str, headers: Mapping[str, str]) -> None:
+        super().__init__(orjson.dumps({"error": slug, "detail": detail}), status, dict(headers))
+        self.slug = slug
+        self.detail = detail
 
 
 class JsonErrors(ErrorHandler):
@@ -164,7 +175,7 @@ def error(status: int, slug: str, detail: str, headers: Mapping[str, str] | None
     """Return an error."""
     # What a client sent need not be UTF-8; what it is told about it must be.
     detail = detail.encode("utf-8", "backslashreplace").decode()
-    return Answer(orjson.dumps({"error": slug, "detail": detail}), status, dict(headers or {}))
+    return ErrorAnswer(status, slug, detail, headers or {})
 
 
 def as_bytes(answer: HTTPResponse, *, keeps_alive: bool) -> bytes:

@@ -13,6 +13,7 @@ from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
 from services.ingress.adapters.http_guard import HttpGuard
+from services.ingress.adapters.problem_details import answer_as_asked
 from services.ingress.adapters.strict_request import StrictRequest
 from services.ingress.core.admission import Rejected, media_type_refused, parameters_refused
 from services.ingress.core.answers import Accepted, AmountDiffers, Missing, Replayed, Standing, TryLater
@@ -71,6 +72,7 @@ def http_app(story: Story, meter: Meter, guard: HttpGuard, *, processor_names: S
     app.add_route(taking(routes.get_health), "/healthz", methods=["GET", "HEAD"])
     app.add_route(taking(routes.get_readiness), "/readyz", methods=["GET", "HEAD"])
     add_documents(app)
+    answer_as_asked(app)
     return app
 
 

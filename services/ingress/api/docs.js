@@ -3,6 +3,7 @@
 // Shows /openapi.json as a page. Whatever the description says becomes text, never markup.
 
 const INDENT = 2;
+const PROBLEM = "application/problem+json";
 
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -132,7 +133,8 @@ function answer([status, said]) {
   const slugs = merged(said.content?.["application/json"]?.schema ?? {}).properties?.error?.enum;
   const label = element("summary", {}, element("span", { class: `status ${kindOf(status)}` }, status), " ");
   label.append(...inline(slugs?.length === 1 ? `\`${slugs[0]}\` ${said.description}` : said.description));
-  return element("details", {}, label, ...headers(said.headers), ...content(said.content));
+  const { [PROBLEM]: _, ...types } = said.content ?? {};  // the same for all errors: drawn once, with their slugs
+  return element("details", {}, label, ...headers(said.headers), ...content(types));
 }
 
 // What more than half of all calls may be answered in the very same way is told once, for all of them.
@@ -158,6 +160,20 @@ function anyCall(common) {
   const rows = [...common].map((text) => JSON.parse(text)).sort(([one], [other]) => one - other).map(answer);
   const heading = element("h2", { id: "any-call" }, "Any call");
   return [heading, element("p", {}, "What these are answered is the same for every call that names them."), ...rows];
+}
+
+// What every slug means, each at an address of its own: the type of a problem is its address.
+function errors(meanings, problem) {
+  const rows = Object.entries(meanings).flatMap(([slug, text]) => [
+    element("dt", { id: slug }, element("code", {}, slug)), element("dd", {}, ...inline(text)),
+  ]);
+  return [
+    element("h2", { id: "errors" }, "Errors"),
+    element("dl", {}, ...rows),
+    element("h3", {}, "As problem details"),
+    ...paragraphs(problem.description),
+    ...content({ [PROBLEM]: { schema: problem, example: problem.examples[0] } }),
+  ];
 }
 
 // A call as a line for a shell. Of the parameters that may be left out it shows two at most.
@@ -208,7 +224,7 @@ function draw(description) {
       document.getElementById("contents").append(element("li", {}, link, ` ${operation.summary}`));
     }
   }
-  main.append(...anyCall(common));
+  main.append(...anyCall(common), ...errors(description["x-errors"], description.components.schemas.Problem));
 }
 
 async function show() {

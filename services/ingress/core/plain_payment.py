@@ -4,18 +4,18 @@ Told apart by its bytes, so that it need not be taken apart by a framework. What
 none, and is the framework's to read and to refuse.
 """
 
+import re
 from typing import NamedTuple
 
 from services.ingress.core.request_head import HEADERS
 
 _FIRST_LINE = b"POST /payments HTTP/1.1\r\n"
 _LENGTH = b"\r\ncontent-length:"
-# Headers that change how the rest is to be read or answered.
-_SPECIAL = (
-    *(b"\r\ntra", b"\r\nconnection", b"\r\nexpect", b"\r\nupgrade"),  # transfer-encoding, trailer, traceparent
-    b"\r\ncontent-encoding",
-    # A browser's: who has it sent is for the framework's way to find out.
-    *(b"\r\ncookie", b"\r\norigin", b"\r\nsec-fetch-"),
+# Headers that change how the rest is to be read or answered. One pattern: a sixth of the time of a search for each.
+_SPECIAL = re.compile(
+    rb"\r\n(?:tra|connection|expect|upgrade|content-encoding"  # transfer-encoding, trailer, traceparent
+    rb"|cookie|origin|sec-fetch-"  # a browser's: who has it sent is for the framework's way to find out
+    rb"|prefer|accept:[^\r]*problem\+json)"  # it may wait for the settlement, or wants errors in another form
 )
 _TYPE = b"\r\ncontent-type:"
 _AUTHORIZATION, _HOST = b"\r\nauthorization:", b"\r\nhost:"
@@ -44,7 +44,7 @@ def read_plain_payment(received: bytearray) -> PlainPayment | None:
     written = bytes(received[len(_FIRST_LINE) - 2 : end])
     head = written.lower()
     _, found, after = head.partition(_LENGTH)
-    if not found or _LENGTH in after or any(name in head for name in _SPECIAL):
+    if not found or _LENGTH in after or _SPECIAL.search(head) is not None:
         return None
     if head.count(_AUTHORIZATION) > 1 or head.count(_HOST) > 1:
         return None

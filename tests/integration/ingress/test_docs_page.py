@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from services.ingress.adapters.documents import FOLDER
+from services.ingress.core.problem import type_of
 from tests.integration.ingress.ingress_process import IngressProcess
 
 OPENAPI: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
@@ -53,6 +54,24 @@ def test_what_any_call_may_be_answered_is_told_once(page: Page) -> None:
         link = page.get_by_role("region", name="GET /readyz", exact=True).get_by_role("link", name=status)
         assert link.get_attribute("href") == "#any-call"
     assert page.locator("#any-call").count() == 1
+
+
+def test_every_slug_has_an_address_that_says_what_it_means(page: Page, shared_ingress: IngressProcess) -> None:
+    """The type of a problem leads there."""
+    for slug, meaning in OPENAPI["x-errors"].items():
+        said = page.locator(f"dt#{slug} + dd").inner_text()
+        assert said == meaning.replace("`", "")
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.goto("about:blank")
+    page.goto(shared_ingress.url + type_of("no_such_payment"))
+    page.wait_for_function("document.getElementById('no_such_payment')?.getBoundingClientRect().top < innerHeight")
+    assert page.locator("#no_such_payment").bounding_box()["y"] >= 0  # type: ignore[index]
+
+
+def test_problem_details_are_drawn_once(page: Page) -> None:
+    """They are the same for every error."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert page.locator("main").inner_text().count("\napplication/problem+json\n") == 1
 
 
 def test_every_call_has_a_line_for_the_shell_that_is_answered_as_described(

@@ -20,6 +20,8 @@ from services.ingress.adapters.page import add_page
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.core.guard import Access, Guard
 from services.ingress.core.meter import Meter
+from services.ingress.core.preferences import PROBLEM
+from services.ingress.core.problem import title_of, type_of
 
 ROOT = Path(__file__).parents[3]
 INGRESS = ROOT / "services" / "ingress"
@@ -98,6 +100,23 @@ def test_every_slug_is_described_and_no_other() -> None:
     """Programs go by the slug: the enums are those that the code and the balancer can say."""
     said = slugs_of_the_code() | {slug for _, slug in slugs_of_the_balancer()}
     assert set().union(*described_slugs().values()) == said
+    assert set(OPENAPI["x-errors"]) == said
+    assert list(OPENAPI["x-errors"]) == sorted(said)
+
+
+def test_every_error_is_described_in_both_forms() -> None:
+    """As problem details too; a type is the address of a slug that the page describes, and titles are words."""
+    for name, said in OPENAPI["components"]["responses"].items():
+        assert set(said["content"]) == {"application/json", PROBLEM}, name
+    schema = OPENAPI["components"]["schemas"]["Problem"]
+    for slug in OPENAPI["x-errors"]:
+        assert re.fullmatch(schema["properties"]["type"]["pattern"], type_of(slug))
+        assert re.fullmatch(r"[A-Z][A-Za-z]*( [A-Za-z]+)*", title_of(slug))
+    (example,) = schema["examples"]
+    assert set(example) == set(schema["required"]) == set(schema["properties"])
+    slug = example["error"]
+    assert (example["type"], example["title"]) == (type_of(slug), title_of(slug))
+    assert title_of("not_json_type") == "Not JSON type"
 
 
 def test_the_balancers_errors_are_described_for_every_call() -> None:

@@ -39,6 +39,7 @@ def test_what_follows_it_is_another_request() -> None:
         (LINE + b"AUTHORIZATION:\tBearer Ab_c \r\n" + LENGTH + b"hOST:x\r\n", "Bearer Ab_c", "x"),
         (LINE + LENGTH + b"Authorization: \r\n" + HOST, "", "ingress"),
         (LINE + LENGTH + b"X-Authorization: Bearer a\r\nX-Host: b\r\n", None, None),
+        (LINE + LENGTH + b"Accept: application/json\r\nX-Prefer: problem+json\r\n", None, None),
     ],
 )
 def test_headers_may_be_spelt_in_any_way(head: bytes, authorization: str | None, host: str | None) -> None:
@@ -81,6 +82,8 @@ def test_part_of_one_is_none(length: int) -> None:
         LINE + LENGTH + b"Origin: http://elsewhere\r\n\r\n" + BODY,
         LINE + LENGTH + b"Sec-Fetch-Site: cross-site\r\n\r\n" + BODY,
         LINE + LENGTH + b"Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n" + BODY,
+        LINE + LENGTH + b"pREFER: wait=5\r\n\r\n" + BODY,
+        LINE + LENGTH + b"Accept: text/html\r\nAccept: */*, Application/Problem+JSON;q=0.5\r\n\r\n" + BODY,
         LINE + LENGTH + b"no header\r\n\r\n" + BODY,
         LINE + LENGTH + b" folded: header\r\n\r\n" + BODY,
         LINE + LENGTH + b": nameless\r\n\r\n" + BODY,
