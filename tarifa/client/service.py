@@ -30,10 +30,9 @@ from tarifa.client.documents import (
     problem_from,
     summary_from,
 )
+from tarifa.client.period import Period
 from tarifa.client.sse import Event, EventTooLongError, Parser
 from tarifa.client.trust import is_stranger, trusted
-from tarifa.commands.periods import Period
-from tarifa.exits import readable_arguments
 
 ANSWER_WITHIN_S = 16.0  # the service answers within 15, one way or the other
 CONNECT_WITHIN_S = 3.0
@@ -50,19 +49,17 @@ class Service:
     ``retry_ms`` is what its event stream last asked us to wait before coming again.
 
     Raises:
-        typer.Exit: it is called over TLS, and TARIFA_CA names a file that cannot be used, which was said.
+        ValueError: it is called over TLS, and TARIFA_CA names a file that cannot be used.
     """
 
     def __init__(self, url: str, key: str | None, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self.url = url
         self.retry_ms: int | None = None
-        with readable_arguments():
-            verified_by = trusted() if url.startswith("https:") else True
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(answer_within_s, connect=min(CONNECT_WITHIN_S, answer_within_s)),
-            verify=verified_by,
+            verify=trusted() if url.startswith("https:") else True,
             trust_env=False,  # the proxy of an office knows nothing of 127.0.0.1
         )
 

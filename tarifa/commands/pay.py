@@ -51,7 +51,8 @@ def pay_command(
             url_from_text(url),
             length_from_text("--wait", wait).total_seconds(),
         )
-        given_fees, key = fees_from_env(os.environ), key_from_env(os.environ)
+        given_fees = fees_from_env(os.environ)
+        service = Service(order.url, key_from_env(os.environ), min(ANSWER_WITHIN_S, order.wait_s))
     out = console()
 
     def say(line: Text) -> None:
@@ -61,7 +62,7 @@ def pay_command(
     say(Text(f"payment {order.payment_id} of {order.amount} to {order.url}"))
     steps: list[Step] = []
     try:
-        ending, fees = asyncio.run(_carry_out(order, key, given_fees, steps, say))
+        ending, fees = asyncio.run(_carry_out(service, order, given_fees, steps, say))
     except KeyboardInterrupt:
         end(Exit.STOPPED, f"Stopped; what was accepted is charged all the same: `tarifa payment {order.payment_id}`.")
     if as_json:
@@ -72,13 +73,13 @@ def pay_command(
 
 
 async def _carry_out(
-    order: Order, key: str | None, given_fees: Fees, steps: list[Step], say: Callable[[Text], None]
+    asked: Service, order: Order, given_fees: Fees, steps: list[Step], say: Callable[[Text], None]
 ) -> tuple[Ending, Fees]:
     def show(step: Step) -> None:
         steps.append(step)
         say(step_line(step))
 
-    async with Service(order.url, key, min(ANSWER_WITHIN_S, order.wait_s)) as service:
+    async with asked as service:
         ending = await pay(service, order.payment_id, order.amount, wait_s=order.wait_s, show=show)
         if isinstance(ending, Settled | Refused):
             say(ending_line(ending))

@@ -11,7 +11,7 @@ from tarifa.client.service import Service
 from tarifa.commands.arguments import id_from_text, key_from_env, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
 from tarifa.exits import Exit, end, readable_arguments
-from tarifa.lists_view import life_view
+from tarifa.views.lists import life_view
 from tarifa.views.verdicts import negative_verdict, slug_of
 
 EXAMPLES = """Examples:
@@ -32,22 +32,23 @@ def payment_command(
     What nobody recorded is said as not known.
     """
     with readable_arguments():
-        known_id, url, key = id_from_text(payment_id), url_from_text(url), key_from_env(os.environ)
-    match asyncio.run(_ask(url, key, known_id)):
+        known_id = id_from_text(payment_id)
+        service = Service(url_from_text(url), key_from_env(os.environ))
+    match asyncio.run(_ask(service, known_id)):
         case Lived(life, text):
             if as_json:
                 typer.echo(text)
             else:
                 console().print(life_view(life))
         case Missing():
-            sentence = f"{url} knows no payment {known_id}: look at the id, and at how its POST was answered."
+            sentence = f"{service.url} knows no payment {known_id}: look at the id, and at how its POST was answered."
             end(Exit.MISSING, sentence, "no_such_payment")
         case (Rejected() | TryLater() | Away()) as negative:
-            end(*negative_verdict(url, negative), slug_of(negative))
+            end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
             assert_never(never)
 
 
-async def _ask(url: str, key: str | None, payment_id: str) -> Lived | Missing | Negative:
-    async with Service(url, key) as service:
+async def _ask(asked: Service, payment_id: str) -> Lived | Missing | Negative:
+    async with asked as service:
         return await service.life(payment_id)

@@ -15,7 +15,7 @@ from tarifa.client.service import Service
 from tarifa.commands.arguments import key_from_env, length_from_text, point_from_text, url_from_text
 from tarifa.commands.options import DEFAULT_URL, FLAG, AsJson, Url, console
 from tarifa.exits import end, readable_arguments, say_aside
-from tarifa.lists_view import accepted_table, settled_table
+from tarifa.views.lists import accepted_table, settled_table
 from tarifa.views.verdicts import negative_verdict, slug_of
 
 EXAMPLES = """Examples:
@@ -104,12 +104,12 @@ def payments_command(
     With --json, one document a line, as the service words it.
     """
     with readable_arguments():
-        url, key = url_from_text(url), key_from_env(os.environ)
         if older_than is not None:
             length_from_text("--older-than", older_than)
         for option, text in (("--from", start), ("--to", stop)):
             if text is not None:
                 point_from_text(option, text, round_up=False)
+        service = Service(url_from_text(url), key_from_env(os.environ))
     query = {
         "status": str(status),
         "inDoubt": None if in_doubt is None else str(in_doubt).lower(),
@@ -121,18 +121,18 @@ def payments_command(
     }
     listed = _List(_as_lines if as_json else _as_table(status), None if every else limit)
     given = {name: text for name, text in query.items() if text is not None}
-    ended = asyncio.run(_read(listed, url, key, given))
+    ended = asyncio.run(_read(listed, service, given))
     match ended:
         case None | str():
             _say_how_far(listed, ended)
         case (Rejected() | TryLater() | Away()) as negative:
-            end(*negative_verdict(url, negative), slug_of(negative))
+            end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
             assert_never(never)
 
 
-async def _read(listed: _List, url: str, key: str | None, query: dict[str, str]) -> str | Negative | None:
-    async with Service(url, key) as service:
+async def _read(listed: _List, asked: Service, query: dict[str, str]) -> str | Negative | None:
+    async with asked as service:
         return await listed.read(service, query)
 
 

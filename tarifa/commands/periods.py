@@ -1,32 +1,11 @@
-"""Which period a summary is asked for: both ends inclusive, an absent end is open. Pure."""
+"""How a period is given on a command line. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from services.contracts.stamp import text_of
+from tarifa.client.period import Period
 from tarifa.commands.arguments import length_from_text, point_from_text
 
 _MICROS_PER_MS = 1000  # processors record milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From when to when by requestedAt; None is an open end."""
-
-    start: datetime | None = None
-    end: datetime | None = None
-
-    @property
-    def query(self) -> dict[str, str]:
-        """Return the ends that there are, as the service reads them."""
-        ends = {"from": self.start, "to": self.end}
-        return {name: text_of(stamp) for name, stamp in ends.items() if stamp is not None}
-
-    def __str__(self) -> str:
-        if self == Period():
-            return "at any time"
-        words = [f"{end} {text}" for end, text in self.query.items()]
-        return " ".join(words if self.end else [*words, "until now"])
 
 
 def period_from_texts(since: str | None, start: str | None, end: str | None, now: datetime) -> Period:

@@ -10,10 +10,11 @@ import typer
 from tarifa.client.answers import Away, Negative, Rejected, Summary, TryLater
 from tarifa.client.documents import json_text
 from tarifa.client.fees import Fees, fees_from_env, known_fees
+from tarifa.client.period import Period
 from tarifa.client.service import Service
 from tarifa.commands.arguments import key_from_env, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
-from tarifa.commands.periods import Period, period_from_texts
+from tarifa.commands.periods import period_from_texts
 from tarifa.exits import end, readable_arguments
 from tarifa.views.payments import rows, summary_document, summary_view
 from tarifa.views.verdicts import negative_verdict, slug_of
@@ -43,17 +44,17 @@ def summary_command(
     that the service names, if it does.
     """
     with readable_arguments():
-        url = url_from_text(url)
         period = period_from_texts(since, start, stop, datetime.now(UTC))
-        given_fees, key = fees_from_env(os.environ), key_from_env(os.environ)
-    answer, fees = asyncio.run(_ask(Service(url, key), period, given_fees))
+        given_fees = fees_from_env(os.environ)
+        service = Service(url_from_text(url), key_from_env(os.environ))
+    answer, fees = asyncio.run(_ask(service, period, given_fees))
     match answer:
         case Summary(totals) if as_json:
             typer.echo(json_text(summary_document(rows(totals, fees), period)))
         case Summary(totals):
             console().print(summary_view(rows(totals, fees), period))
         case (Rejected() | TryLater() | Away()) as negative:
-            end(*negative_verdict(url, negative), slug_of(negative))
+            end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
             assert_never(never)
 

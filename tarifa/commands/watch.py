@@ -33,9 +33,9 @@ class _Ears:
         self.away: str | None = None
         self.is_deaf = False  # there is nothing to hear at all
 
-    async def listen(self, url: str, key: str | None, screen: Screen) -> None:
+    async def listen(self, asked: Service, screen: Screen) -> None:
         """Show everything that is heard; for ever, unless there is nothing to hear."""
-        async with Service(url, key) as service, aclosing(heard(service)) as said:
+        async with asked as service, aclosing(heard(service)) as said:
             async for each in said:
                 match each:
                     case Heard():
@@ -63,25 +63,25 @@ def watch_command(
     says so, and it goes on when it is back.
     """
     with readable_arguments():
-        url, key = url_from_text(url), key_from_env(os.environ)
         for_s = None if length is None else length_from_text("--for", length).total_seconds()
+        service = Service(url_from_text(url), key_from_env(os.environ))
     ears = _Ears()
     try:
-        screen = Lines(url) if as_json or not sys.stdout.isatty() else LiveScreen(url, console())
+        screen = Lines(service.url) if as_json or not sys.stdout.isatty() else LiveScreen(service.url, console())
         with screen:
-            asyncio.run(_listen(ears, url, key, screen, for_s))
+            asyncio.run(_listen(ears, service, screen, for_s))
     except KeyboardInterrupt:
         pass  # as the help says: that is how it ends
     if ears.is_deaf:
-        sentence = f"{url} has no /events to watch: it is of an earlier version, or not a Tarifa."
+        sentence = f"{service.url} has no /events to watch: it is of an earlier version, or not a Tarifa."
         end(Exit.MISSING, sentence, "no_events")
     if not ears.vitals_count:
-        end(Exit.AWAY, ears.away or f"{url} said nothing in that time.")
+        end(Exit.AWAY, ears.away or f"{service.url} said nothing in that time.")
 
 
-async def _listen(ears: _Ears, url: str, key: str | None, screen: Screen, for_s: float | None) -> None:
+async def _listen(ears: _Ears, service: Service, screen: Screen, for_s: float | None) -> None:
     try:
         async with asyncio.timeout(for_s):
-            await ears.listen(url, key, screen)
+            await ears.listen(service, screen)
     except TimeoutError:
         pass  # so long was asked for

@@ -15,7 +15,7 @@ from tarifa.client.answers import Accepted
 from tarifa.client.documents import Payment, Totals, WaitingFor
 from tarifa.client.fees import Fees
 from tarifa.client.paying import Refused, Settled, Step, Waiting
-from tarifa.commands.periods import Period
+from tarifa.client.period import Period
 from tarifa.views import figures
 
 _LABEL_WIDTH = len("requestedAt ")

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tarifa.commands.periods import Period, period_from_texts
+from tarifa.client.period import Period
+from tarifa.commands.periods import period_from_texts
 
 NOW = datetime(2026, 11, 22, 12, 30, 0, 250_999, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from rich.live import Live
 from tarifa.client.answers import Accepted
 from tarifa.client.documents import Payment, Totals, WaitingFor, vitals_from
 from tarifa.client.paying import Refused, Settled, Waiting
-from tarifa.commands.periods import Period
+from tarifa.client.period import Period
 from tarifa.views.payments import (
     ending_line,
     payment_view,
