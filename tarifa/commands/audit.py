@@ -1,7 +1,7 @@
 """``tarifa audit``: our records against what processors answer, or against a processor's own statement."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,6 +9,7 @@ from tarifa.commands.options import FLAG
 from tarifa.commands.programs import Switch, Word, flags_of, operate
 
 STATEMENT = "A processor's statement, instead of asking"
+FILE = "Its columns are named in its first line. --from and --to are by requestedAt then (first to last row)."
 
 EXAMPLES = """Examples:
   tarifa audit --last 1h
@@ -18,6 +19,10 @@ EXAMPLES = """Examples:
 
 NATS_URL, NATS_CREDENTIALS, NATS_CA and PROCESSORS are read from the environment.
 Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
+
+
+def _of_statement(metavar: str, text: str) -> Any:
+    return typer.Option(metavar=metavar, rich_help_panel=STATEMENT, help=text)
 
 
 def audit_command(
@@ -30,32 +35,14 @@ def audit_command(
     as_json: Annotated[
         Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line, the summary or an error last.")
     ] = False,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv",
-            rich_help_panel=STATEMENT,
-            help="Its columns are named in its first line. --from and --to are by requestedAt then"
-            " (first to last row).",
-        ),
-    ] = None,
-    processor: Annotated[
-        Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="Whose it is (default).")
-    ] = None,
-    id_column: Annotated[Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="(correlationId)")] = None,
-    amount_column: Annotated[Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="(amount)")] = None,
-    at_column: Annotated[
-        Word, typer.Option(metavar="NAME", rich_help_panel=STATEMENT, help="(requestedAt) ISO 8601; no zone is UTC.")
-    ] = None,
-    amount_in: Annotated[
-        Word, typer.Option(metavar="decimal|cents", rich_help_panel=STATEMENT, help="19.90 or 1990 (decimal).")
-    ] = None,
-    delimiter: Annotated[
-        Word, typer.Option(metavar="CHARACTER", rich_help_panel=STATEMENT, help="Between fields (,).")
-    ] = None,
-    tolerance_ms: Annotated[
-        Word, typer.Option(metavar="N", rich_help_panel=STATEMENT, help="How far stamps may be apart (0).")
-    ] = None,
+    against: Annotated[Path | None, _of_statement("FILE.csv", FILE)] = None,
+    processor: Annotated[Word, _of_statement("NAME", "Whose it is (default).")] = None,
+    id_column: Annotated[Word, _of_statement("NAME", "(correlationId)")] = None,
+    amount_column: Annotated[Word, _of_statement("NAME", "(amount)")] = None,
+    at_column: Annotated[Word, _of_statement("NAME", "(requestedAt) ISO 8601; no zone is UTC.")] = None,
+    amount_in: Annotated[Word, _of_statement("decimal|cents", "19.90 or 1990 (decimal).")] = None,
+    delimiter: Annotated[Word, _of_statement("CHARACTER", "Between fields (,).")] = None,
+    tolerance_ms: Annotated[Word, _of_statement("N", "How far stamps may be apart (0).")] = None,
 ) -> None:
     """Name each difference between our records and what processors have, asked or by a statement of theirs."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json, "--after": after}

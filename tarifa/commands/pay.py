@@ -45,12 +45,9 @@ def pay_command(
     as seen from here. The same id and amount again is charged once.
     """
     with readable_arguments():
-        order = Order(
-            id_from_text(payment_id) if payment_id else str(uuid.uuid4()),
-            amount_from_text(amount),
-            url_from_text(url),
-            length_from_text("--wait", wait).total_seconds(),
-        )
+        new_or_given = id_from_text(payment_id) if payment_id else str(uuid.uuid4())
+        wait_s = length_from_text("--wait", wait).total_seconds()
+        order = Order(new_or_given, amount_from_text(amount), url_from_text(url), wait_s)
         given_fees = fees_from_env(os.environ)
         service = Service(order.url, key_from_env(os.environ), min(ANSWER_WITHIN_S, order.wait_s))
     out = console()

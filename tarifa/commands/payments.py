@@ -103,25 +103,15 @@ def payments_command(
 
     With --json, one document a line, as the service words it.
     """
+    doubt = None if in_doubt is None else str(in_doubt).lower()
+    given = {"status": str(status), "inDoubt": doubt, "olderThan": older_than, "processor": processor}
+    given |= {"from": start, "to": stop, "cursor": cursor}
+    query = {name: text for name, text in given.items() if text is not None}
     with readable_arguments():
-        if older_than is not None:
-            length_from_text("--older-than", older_than)
-        for option, text in (("--from", start), ("--to", stop)):
-            if text is not None:
-                point_from_text(option, text, round_up=False)
+        _check(query)
         service = Service(url_from_text(url), key_from_env(os.environ))
-    query = {
-        "status": str(status),
-        "inDoubt": None if in_doubt is None else str(in_doubt).lower(),
-        "olderThan": older_than,
-        "processor": processor,
-        "from": start,
-        "to": stop,
-        "cursor": cursor,
-    }
     listed = _List(_as_lines if as_json else _as_table(status), None if every else limit)
-    given = {name: text for name, text in query.items() if text is not None}
-    ended = asyncio.run(_read(listed, service, given))
+    ended = asyncio.run(_read(listed, service, query))
     match ended:
         case None | str():
             _say_how_far(listed, ended)
@@ -129,6 +119,15 @@ def payments_command(
             end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
             assert_never(never)
+
+
+def _check(query: dict[str, str]) -> None:
+    """Raise ValueError where an option cannot be used: the service would name its parameter and not the option."""
+    if "olderThan" in query:
+        length_from_text("--older-than", query["olderThan"])
+    for name in ("from", "to"):
+        if name in query:
+            point_from_text(f"--{name}", query[name], round_up=False)
 
 
 async def _read(listed: _List, asked: Service, query: dict[str, str]) -> str | Negative | None:

@@ -25,8 +25,6 @@ FUNCTIONS = {
     "services/ingress/adapters/payment_stream.py:JetStreamPayments.store": 44,
     "sandbox/chaos/run.py:Run._figures": 41,
     "sandbox/stack/plan/options.py:read": 52,
-    "tarifa/commands/audit.py:audit_command": 42,
-    "tarifa/commands/payments.py:payments_command": 46,
     "tarifa/commands/programs.py:up": 41,
 }
 
