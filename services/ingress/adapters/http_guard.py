@@ -37,7 +37,9 @@ NEEDS: dict[str, Scope | None] = {
     "events": "read",
     **dict.fromkeys(("healthz", "readyz"), None),
     **dict.fromkeys(("openapi.json", "docs", "docs.css", "docs.js", "page.css", "page.svg", "favicon.ico"), None),
-    **dict.fromkeys(("page.js", "elements.js", "session.js", "life.js", "plots.js"), None),
+    **dict.fromkeys(
+        ("page.js", "elements.js", "session.js", "life.js", "plots.js", "dialogs.js", "operating.js"), None
+    ),
     **dict.fromkeys((SIGN_IN, "sign-out"), None),
 }
 

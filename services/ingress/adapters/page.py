@@ -15,7 +15,7 @@ from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub
 from services.overview.core.places import Full
 
 FOLDER = Path(__file__).parents[1] / "page"
-SCRIPTS = ("page.js", "elements.js", "session.js", "life.js", "plots.js")
+SCRIPTS = ("page.js", "elements.js", "session.js", "life.js", "plots.js", "dialogs.js", "operating.js")
 DOCUMENTS = (
     Document("/", "index.html", "text/html; charset=utf-8"),
     Document("/page.css", "page.css", "text/css; charset=utf-8"),
@@ -52,7 +52,7 @@ class _Events:
         try:
             # An event a second is a heartbeat too: Sanic counts its RESPONSE_TIMEOUT from the last write.
             stream = await request.respond(content_type=_EVENT_STREAM, headers=_EVENTS_HEADERS)
-            await stream.send(_BEGIN + _caller(request))
+            await stream.send(_BEGIN + self._caller(request))
             async for event in page.events():
                 if not self._guard.may_still(request, "read"):
                     break
@@ -60,6 +60,14 @@ class _Events:
             return None
         finally:
             self._hub.leave(page)
+
+    def _caller(self, request: Request) -> bytes:
+        """Return the event that says with which key the page is looked at; nothing where none is needed."""
+        name = request.ctx.caller.key_name
+        if name is None:
+            return b""
+        caller = {"keyName": name, "mayOperate": self._guard.may_still(request, "operate")}
+        return b"event: caller\ndata: %b\n\n" % orjson.dumps(caller)
 
 
 def _address(request: Request) -> str:
@@ -75,10 +83,3 @@ def _too_many(full: Full) -> HTTPResponse:
         return say.error(429, "too_many_pages", said, again)
     said = f"this instance shows itself to {PAGES_MAX} pages at most, and to none while it stops"
     return say.error(503, "too_many_pages", said, again)
-
-
-def _caller(request: Request) -> bytes:
-    """Return the event that says with which key the page is looked at; nothing where none is needed."""
-    if request.ctx.caller.key_name is None:
-        return b""
-    return b"event: caller\ndata: %b\n\n" % orjson.dumps({"keyName": request.ctx.caller.key_name})

@@ -49,6 +49,6 @@ const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 export const when = (text) => {
   const stamp = new Date(text);
   const zone = ZONE.formatToParts(stamp).find(({ type }) => type === "timeZoneName").value;
-  const local = `${stamp.toLocaleDateString("sv")} ${stamp.toLocaleTimeString("sv")}.${text.slice(20, 23)} ${zone}`;
+  const local = `${stamp.toLocaleDateString("sv")} ${stamp.toLocaleTimeString("sv")}.${String(stamp.getMilliseconds()).padStart(3, "0")} ${zone}`;
   return made("time", { datetime: text, class: "more" }, local);
 };

@@ -1,7 +1,7 @@
 // One payment: searched for by its id, or by the address of the page.
 
 import { at, FORMS, made, when, written } from "./elements.js";
-import { leaveIfSignedOut } from "./session.js";
+import { call } from "./session.js";
 
 const AGAIN_MS = 2_000;
 
@@ -13,7 +13,7 @@ const VERDICTS = {
   settled: ({ processor }) => `Settled at ${processor}`,
   refused: ({ processor }) => `Refused by ${processor}`,
 };
-const calls = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`;
+const counted = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`;
 const more = (...inner) => made("div", { class: "more" }, ...inner);
 const ifAny = (value, ...inner) => value ? inner : [];
 
@@ -49,7 +49,7 @@ function stepsShown(steps) {
   const between = shown.slice(begin + FIRST_SHOWN, end - LAST_SHOWN);
   const areAllCalls = steps.slice(begin, end).every(({ what }) => what === "attempt");
   if (begin < 0 || !areAllCalls || between.length < 2) return shown;
-  const folded = made("details", {}, made("summary", {}, `${calls(between.length)} between these`), made("ol", {}, ...between));
+  const folded = made("details", {}, made("summary", {}, `${counted(between.length)} between these`), made("ol", {}, ...between));
   folded.open = at("life").querySelector("details")?.open ?? false;
   return [...shown.slice(0, begin + FIRST_SHOWN), made("li", { class: "folded" }, folded), ...shown.slice(end - LAST_SHOWN)];
 }
@@ -62,7 +62,7 @@ function waiting(on) {
     ...(since === null ? [] : [" since ", when(since)]),
     ...ifAny(dispatcher, more(`Assigned to ${dispatcher}`)),
     ...ifAny(released, more("Released by an operator from where it was before")),
-    ...ifAny(attempts, more(`${calls(attempts)} made so far`)),
+    ...ifAny(attempts, more(`${counted(attempts)} made so far`)),
     ...ifAny(inDoubt, more(`${processor ?? "One"} may have charged it already: it stays there until that is known`)),
   ];
 }
@@ -104,22 +104,15 @@ const showNoLife = (verdict, detail) =>
   showOnce(made("p", { class: "verdict" }, verdict), made("p", { class: "more" }, detail));
 
 async function lookUp(id, question) {
-  let again = true;
-  try {
-    const answer = await fetch(`payments/${encodeURIComponent(id)}/life`, { headers: { accept: "application/json" } });
-    const told = await answer.json();
-    if (question !== asked) return;
-    again = answer.status >= 500 || answer.status === 429 || told.status === "accepted";
-    if (answer.status === 401) await leaveIfSignedOut();
-    if (answer.ok) showLife(told);
-    else if (answer.status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");
-    else if (answer.status >= 500) showNoLife("It cannot be told now", `${told.detail} Asked again every two seconds.`);
-    else if (answer.status === 400) showNoLife("That is no id", told.detail);
-    else showNoLife("It is not told", told.detail);
-  } catch (error) {
-    if (question !== asked) return;
-    showNoLife("No answer", `${error.message}. Asked again every two seconds.`);
-  }
+  const { ok, status, told } = await call(`payments/${encodeURIComponent(id)}/life`);
+  if (question !== asked) return;
+  if (ok) showLife(told);
+  else if (status === 0) showNoLife("No answer", `${told.detail}. Asked again every two seconds.`);
+  else if (status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");
+  else if (status >= 500) showNoLife("It cannot be told now", `${told.detail} Asked again every two seconds.`);
+  else if (status === 400) showNoLife("That is no id", told.detail);
+  else showNoLife("It is not told", told.detail);
+  const again = status === 0 || status >= 500 || status === 429 || told.status === "accepted";
   if (again) setTimeout(() => question === asked && lookUp(id, question), AGAIN_MS);
 }
 

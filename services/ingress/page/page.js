@@ -3,7 +3,8 @@
 import { at, FORMS, made, show } from "./elements.js";
 import { bringIntoView } from "./life.js";
 import { drawPlots, plotNews } from "./plots.js";
-import { leaveIfSignedOut } from "./session.js";
+import { showOperating } from "./operating.js";
+import { leaveIfSignedOut, showCaller } from "./session.js";
 
 const STALE_MS = 4_000;        // without a document for so long, the page says so
 const REOPEN_MS = 8_000;       // an instance that is frozen does not end its stream: take another
@@ -25,7 +26,8 @@ function showEach(list, template, values, more) {
   });
 }
 
-function showShare(card, processor) {
+function showProcessor(card, processor) {
+  showOperating(card, processor);
   card.querySelector(".share div").style.width = `${(processor.share ?? 0) * 100}%`;
 }
 
@@ -56,8 +58,8 @@ let heard;  // when the newest document came
 function take(news) {
   const isFirst = heard === undefined;
   heard = Date.now();
-  show(document.body, news);
-  showEach(at("processors"), "processor", news.processors, showShare);
+  show(document.querySelector("main > .now"), news);
+  showEach(at("processors"), "processor", news.processors, showProcessor);
   showEach(at("services"), "service", news.services, (row, service) => showSince(row, service, news.at));
   showTroubles(news.troubles);
   at("at").textContent = new Date(news.at).toLocaleTimeString("en-GB", { timeStyle: "long" });
@@ -83,12 +85,6 @@ function openStream() {
     await leaveIfSignedOut();
     setTimeout(openStream, RETRY_MS);
   };
-}
-
-// Only where keys are asked for is somebody signed in.
-function showCaller({ keyName }) {
-  at("key-name").textContent = keyName;
-  at("caller").hidden = false;
 }
 
 function watch() {

@@ -113,7 +113,8 @@ async def test_a_revoked_key_is_refused_and_what_it_watches_ends(http: httpx.Asy
     """On the same connection, within about a second; a page that was open is told nothing more."""
     async with http.stream("GET", "/events", headers=SIGNED_IN) as page:
         lines = page.aiter_lines()
-        assert [await anext(lines) for _ in range(4)][2:] == ["event: caller", 'data: {"keyName":"both"}']
+        caller = 'data: {"keyName":"both","mayOperate":false}'
+        assert [await anext(lines) for _ in range(4)][2:] == ["event: caller", caller]
         assert (await pay(http, bearer("both"))).status_code == 202
         write_keys(file, tuple(one for one in KEYS if one.name != "both"))
 
