@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.stack.plan import ports
 from sandbox.stack.processes import balancer
+from services.ingress.core.problem import title_of
 from tests.nats_server import PATIENCE_S
 
 REFUSED = {
@@ -28,8 +29,9 @@ REFUSED = {
     "large header": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431, "headers_too_large"),
     "large body": (b"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n", 413, "body_too_large"),
     "nobody behind": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 502, "unavailable"),
-    "its own path": (b"GET /.balancer/bad_request HTTP/1.1\r\nHost: x\r\n\r\n", 404, "no_such_route"),
+    "its own path": (b"GET /.balancer/bad_request.json HTTP/1.1\r\nHost: x\r\n\r\n", 404, "no_such_route"),
 }
+UNREAD = {"no request line", "no such version", "long path"}  # refused before a header is read
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,25 @@ def test_it_is_refused_in_the_shape_of_all_errors(port: int, name: str) -> None:
     assert (found, kind, document["error"]) == (status, "application/json", slug)
     assert set(document) == {"error", "detail"}
     assert document["detail"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_as_problem_details_to_who_asks_for_them(port: int, name: str) -> None:
+    """As ingress says them; what could not be read is refused in the usual shape."""
+    request, status, slug = REFUSED[name]
+    line, headers, rest = request.partition(b" HTTP/1.1\r\n")
+    accept = b"Accept: text/html, Application/Problem+JSON;q=0.5\r\n"
+    found, kind, document = answer_to(port, line + headers + accept + rest if headers else request)
+    if name in UNREAD:
+        assert (found, kind, set(document)) == (status, "application/json", {"error", "detail"})
+        return
+    assert (found, kind) == (status, "application/problem+json")
+    assert document.pop("detail") == answer_to(port, request)[2]["detail"]
+    assert document == {"type": f"/docs#{slug}", "title": title_of(slug), "status": status, "error": slug}
+
+
+@pytest.mark.parametrize("accept", [b"*/*", b"application/json", b"application/problem+json;q=0", b"application/*"])
+def test_who_does_not_ask_for_problem_details_gets_the_usual_shape(port: int, accept: bytes) -> None:
+    """A wildcard names nothing, and a weight of zero is a no."""
+    _, kind, document = answer_to(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nAccept: %b\r\n\r\n" % accept)
+    assert (kind, set(document)) == ("application/json", {"error", "detail"})

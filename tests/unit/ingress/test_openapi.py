@@ -80,7 +80,7 @@ def slug_of(call: ast.Call) -> set[str]:
 
 def slugs_of_the_balancer() -> set[tuple[str, str]]:
     """Return statuses and slugs that nginx.conf answers with."""
-    return set(re.findall(r'return (\d+) \'\{"error": "(\w+)"', (ROOT / "nginx.conf").read_text()))
+    return set(re.findall(r'return (\d+) \'\{\$problem"error": "(\w+)"', (ROOT / "nginx.conf").read_text()))
 
 
 def described_slugs() -> dict[str, set[str]]:
@@ -127,6 +127,17 @@ def test_the_balancers_errors_are_described_for_every_call() -> None:
             for status, slug in slugs_of_the_balancer() - {("404", "no_such_route")}:
                 name = operation["responses"][status]["$ref"].rpartition("/")[2]
                 assert slug in by_name[name], (operation["operationId"], status)
+
+
+def test_the_balancer_names_types_and_titles_as_ingress_does() -> None:
+    """Each of its errors has its first members as problem details, under the path that it has there."""
+    conf = (ROOT / "nginx.conf").read_text()
+    written = re.findall(r"^ +/\.balancer/(\w+)\.problem '(.+), ';$", conf, re.MULTILINE)
+    said = {slug: json.loads(f"{{{members}}}") for slug, members in written}
+    assert said == {
+        slug: {"type": type_of(slug), "title": title_of(slug), "status": int(status)}
+        for status, slug in slugs_of_the_balancer()
+    }
 
 
 def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
