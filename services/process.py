@@ -14,7 +14,8 @@ import orjson
 import uvloop
 
 from services.bus.jetstream.follow import StreamWentBackError
-from services.bus.jetstream.streams import StreamMismatchError, make_streams
+from services.bus.jetstream.make_streams import make_streams
+from services.bus.jetstream.streams import StreamMismatchError
 from services.bus.wire.cluster import UnfitServerError
 from services.bus.wire.connection import Bus, BusAwayError, BusDeafError, NotAdmittedError
 from services.contracts.away import StoreWentBackError

@@ -21,11 +21,12 @@ from services.contracts.subjects import (
     PAYMENTS,
     PROCESSORS,
     SETTLEMENTS,
+    VITALS,
 )
 
 API = "$JS.API"
 KV_PROCESSORS, KV_LEASES, KV_BINDINGS = f"KV_{PROCESSORS}", f"KV_{LEASES}", f"KV_{BINDINGS}"
-STREAMS = (PAYMENTS, SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, KV_PROCESSORS, KV_LEASES)
+STREAMS = (PAYMENTS, SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, VITALS, KV_PROCESSORS, KV_LEASES)
 PURGE = subjects.CLEARED  # of an ingress only where ALLOW_PURGE is
 
 INGRESS, OPERATOR, READER, ADMIN = "ingress", "operator", "reader", "admin"
@@ -85,7 +86,8 @@ USERS: dict[str, Permissions] = {
         publish=(
             *ROUND_TRIP,
             *(subjects.accepted("*"), subjects.pulse(INGRESS, "*"), subjects.readiness("*"), PURGE),
-            *(subjects.LEDGER_SUMMARY, subjects.DISPATCHER_PAYMENT, subjects.DISPATCHER_PAYMENTS),
+            *(subjects.LEDGER_SUMMARY, subjects.LEDGER_HISTORY),
+            *(subjects.DISPATCHER_PAYMENT, subjects.DISPATCHER_PAYMENTS),
             # Not the bucket of processors itself: who writes there says where payments are charged.
             *(subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE, subjects.operated(INGRESS)),
             *_state_of(*STREAMS),
@@ -127,20 +129,21 @@ USERS: dict[str, Permissions] = {
                 subjects.SNAPSHOT_MANIFEST,
                 subjects.SNAPSHOT_REACHED,
                 "ledger.snapshots.chunk.*.*",
+                subjects.VITALS_SAMPLED,
                 subjects.pulse(LEDGER, "*"),
             ),
             subjects.dispatcher_stored("*"),
             *_answer(INGRESS, *PEOPLE),
             *_state_of(*STREAMS),
             *_make(*STREAMS),
-            *_look_up(SETTLEMENTS, LEDGER_SNAPSHOTS),
+            *_look_up(SETTLEMENTS, LEDGER_SNAPSHOTS, VITALS),
             *_follow(SETTLEMENTS),
             *_api(f"STREAM.PURGE.{LEDGER_SNAPSHOTS}"),  # of the generation before
         ),
         subscribe=(
             *_answer(LEDGER),
-            subjects.pulse(DISPATCHER, "*"),
-            *(subjects.LEDGER_SUMMARY, subjects.LEDGER_STATE),
+            subjects.PULSES_ALL,
+            *(subjects.LEDGER_SUMMARY, subjects.LEDGER_HISTORY, subjects.LEDGER_STATE),
             *_service(LEDGER),
         ),
     ),
@@ -162,12 +165,12 @@ USERS: dict[str, Permissions] = {
     READER: Permissions(
         publish=(
             *ROUND_TRIP,
-            *(subjects.LEDGER_SUMMARY, subjects.LEDGER_STATE, subjects.DISPATCHER_STATE, subjects.DISPATCHER_PAYMENT),
-            *(subjects.DISPATCHER_PAYMENTS, subjects.DISPATCHER_PROCESSORS),
+            *(subjects.LEDGER_SUMMARY, subjects.LEDGER_HISTORY, subjects.LEDGER_STATE, subjects.DISPATCHER_STATE),
+            *(subjects.DISPATCHER_PAYMENT, subjects.DISPATCHER_PAYMENTS, subjects.DISPATCHER_PROCESSORS),
             *("$SRV.PING.>", "$SRV.INFO.>", "$SRV.STATS.>", "$SRV.PING", "$SRV.INFO", "$SRV.STATS"),
             *_api("INFO", "STREAM.NAMES", "STREAM.LIST", "STREAM.INFO.*", "STREAM.MSG.GET.*"),
             *_api("DIRECT.GET.*", "DIRECT.GET.*.>", "CONSUMER.NAMES.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*"),
-            *_follow(SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, KV_PROCESSORS, KV_LEASES),
+            *_follow(SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, VITALS, KV_PROCESSORS, KV_LEASES),
             # The CLI has the subject it filters by in the request's.
             *_api(
                 *(f"CONSUMER.CREATE.{stream}.*.>" for stream in (SETTLEMENTS, ASSIGNMENTS, OPERATIONS, KV_PROCESSORS))

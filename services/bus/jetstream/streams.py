@@ -3,26 +3,21 @@
 Reasons of the settings are in docs/nats.md ("Look into the streams") and beside each line here.
 """
 
-import asyncio
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from services.bus.jetstream import api
 from services.bus.jetstream.consumer import SECOND_NS, drop_dispatcher, plain
-from services.bus.wire.cluster import UnfitServerError
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
-from services.log_throttle import Trouble
+from services.contracts.history import KEPT_S
 
 SNAPSHOT_SHARE = 4  # of the bytes of SETTLEMENTS: 1 in 4
 ASSIGNMENTS_BYTES_MAX = 256 * 1024**2  # a million payments in hand or in doubt
 OPERATIONS_BYTES_MAX = 64 * 1024**2  # about a hundred thousand operations
+VITALS_BYTES_MAX = 8 * 1024**2  # three times what 25 hours take
 SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and manifest too
-
-MAKE_AGAIN_AFTER_S = 0.5
-PLACES_WITHIN_S = 60.0  # servers of a cluster are started one after another
 
 # Nothing stored depends on these, or only more is kept than before.
 SAFE_TO_UPDATE = frozenset({"description", "max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
@@ -31,14 +26,12 @@ WHY_NOT_FEWER = " by NATS_REPLICAS: that would give up copies of what is stored;
 
 MADE_BY_OTHERS = "dispatcher and ledger make and update streams when they start: start one with the same settings"
 
-log = logging.getLogger("tarifa.bus")
-
 
 class StreamMismatchError(Exception):
     """A stream exists with a configuration that cannot be changed safely. A person must decide; do not start."""
 
 
-class _NotMadeYetError(Exception):
+class NotMadeYetError(Exception):
     """A stream is missing or has other limits, and this user may not change that; wait for a service that may."""
 
 
@@ -104,7 +97,7 @@ def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
 
 
 def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
-    """Who does what: dispatchers with payments, operators with the system."""
+    """Who does what, dispatchers with payments and operators with the system; and how the system was."""
     common = _common(limits)
     return [
         {
@@ -126,6 +119,16 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
             "max_age": 0,
             "deny_delete": True,
             "deny_purge": True,
+        },
+        {
+            **common,
+            "name": subjects.VITALS,
+            "description": "how the system was, every ten seconds of the last day: for the page",
+            "subjects": [subjects.VITALS_SAMPLED],
+            "retention": "limits",
+            "discard": "old",  # nothing is decided by it: the only stream that forgets
+            "max_bytes": VITALS_BYTES_MAX,
+            "max_age": KEPT_S * SECOND_NS,
         },
     ]
 
@@ -153,37 +156,6 @@ def _of_buckets(limits: StreamLimits) -> list[dict[str, Any]]:
     ]
 
 
-async def make_streams(bus: Bus, limits: StreamLimits, *, may_change: bool = True) -> None:
-    """Make or update every stream as soon as that can be; a cluster that begins has no leader for some seconds.
-
-    Without ``may_change`` (a user whose permissions forbid it), wait until another service has made them so.
-
-    Raises:
-        UnfitServerError: the cluster has fewer servers than there are to be replicas, for PLACES_WITHIN_S.
-        StreamMismatchError, ApiError: as of ``ensure_streams``.
-    """
-    not_made = Trouble(log, "streams.not_made")
-    ends_at_s = asyncio.get_running_loop().time() + PLACES_WITHIN_S
-    while True:
-        try:
-            await ensure_streams(bus, limits, may_change=may_change)
-        except api.ApiError as error:
-            if error.code != api.NO_PLACE:
-                raise
-            if asyncio.get_running_loop().time() > ends_at_s:
-                raise UnfitServerError(
-                    f"NATS_REPLICAS is {limits.replicas}, and for {PLACES_WITHIN_S:g} s the cluster that NATS_URL leads"
-                    f" to has had fewer servers: {error}; start more, or set NATS_REPLICAS=1 for one that stands alone"
-                ) from error
-            not_made.tell(str(error))
-        except (BusAwayError, _NotMadeYetError) as error:
-            not_made.tell(str(error))
-        else:
-            not_made.over()
-            return
-        await asyncio.sleep(MAKE_AGAIN_AFTER_S)
-
-
 async def ensure_streams(
     bus: Bus, limits: StreamLimits, names: Collection[str] = (), *, may_change: bool = True
 ) -> None:
@@ -206,7 +178,7 @@ async def _ensure(bus: Bus, config: dict[str, Any], *, may_change: bool) -> None
         if error.code not in api.NOT_FOUND:
             raise
         if not may_change:
-            raise _NotMadeYetError(f"stream {name} is missing; {MADE_BY_OTHERS}") from error
+            raise NotMadeYetError(f"stream {name} is missing; {MADE_BY_OTHERS}") from error
         await _make(bus, config)
         return
     differing = _differing(config, found)
@@ -214,7 +186,7 @@ async def _ensure(bus: Bus, config: dict[str, Any], *, may_change: bool) -> None
         return
     if not may_change:
         fields = ", ".join(f"{field} = {found.get(field)!r} instead of {value!r}" for field, value in differing.items())
-        raise _NotMadeYetError(f"stream {name} has {fields}; {MADE_BY_OTHERS}")
+        raise NotMadeYetError(f"stream {name} has {fields}; {MADE_BY_OTHERS}")
     if name == subjects.PAYMENTS and "num_replicas" in differing:
         await drop_dispatcher(bus)
     await api.call(bus, f"STREAM.UPDATE.{name}", {**found, **differing})

@@ -1,6 +1,7 @@
 """Time."""
 
 import time
+from datetime import UTC, datetime
 
 
 class SystemClock:
@@ -13,3 +14,7 @@ class SystemClock:
     def now_us(self) -> int:
         """Return microseconds since 1970."""
         return time.time_ns() // 1000
+
+    def stamp(self) -> datetime:
+        """Return the UTC time."""
+        return datetime.now(UTC)

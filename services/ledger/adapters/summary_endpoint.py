@@ -12,14 +12,12 @@ from services.contracts import subjects, summary
 from services.contracts.durations import Durations, quantile_ms
 from services.contracts.events import NotAnEventError
 from services.contracts.stamp import micros_of
+from services.ledger.adapters.history_endpoint import BAD_REQUEST, NOT_NOW, HistoryEndpoint
 
 LEDGER_STATE = f"{subjects.LEDGER}.state"
 DESCRIPTION = "Counts each settlement once: what was charged where, to the cent"
 SUMMARY_IS = "Count and cents per processor in a period, as of now; {} asks for all"
 STATE_IS = "How far it has read, what it holds, what was wrong there"
-
-BAD_REQUEST = 400
-NOT_NOW = 503
 
 
 class Answering(Protocol):
@@ -52,12 +50,17 @@ class SummaryEndpoint:
     def __init__(self, ledger: Answering) -> None:
         self._ledger = ledger
 
-    async def serve(self, bus: Bus, instance: str) -> None:
-        """Answer on the bus from now on; STATS has the state too."""
-        answers: dict[str, Answer] = {subjects.LEDGER_SUMMARY: self.summary, LEDGER_STATE: self.state}
+    async def serve(self, bus: Bus, instance: str, history: HistoryEndpoint) -> None:
+        """Answer on the bus from now on, also what is asked of the past; STATS has the state too."""
+        answers: dict[str, Answer] = {
+            subjects.LEDGER_SUMMARY: self.summary,
+            subjects.LEDGER_HISTORY: history.history,
+            LEDGER_STATE: self.state,
+        }
         asked, answered = schema_of(summary.SummaryAsked), schema_of(summary.SummaryAnswered)
         about = {
             subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered, self._reach),
+            subjects.LEDGER_HISTORY: history.about,
             LEDGER_STATE: About(STATE_IS, figures=self._state),
         }
         await serve(bus, subjects.LEDGER, DESCRIPTION, answers, about, instance=instance)

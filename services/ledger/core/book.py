@@ -157,6 +157,16 @@ class Book:
         return {name: Totals(*rows.totals(from_us, to_us)) for name, rows in self._by_stamp.items()}
 
     @property
+    def clearings(self) -> int:
+        """How often it was cleared or restored: what was read before and after is of two books."""
+        return self._clearings
+
+    @property
+    def first_us(self) -> int | None:
+        """The earliest stamp of a settlement, in microseconds since 1970; None where there is none."""
+        return min((first for rows in self._by_stamp.values() if (first := rows.first_us) is not None), default=None)
+
+    @property
     def entries(self) -> int:
         """How many settlements are counted."""
         return len(self._stamps) - self._refused_rows

@@ -58,6 +58,11 @@ class RowsByStamp:
         return end - first, self._sum_before(end) - self._sum_before(first)
 
     @property
+    def first_us(self) -> int | None:
+        """The earliest stamp; None where there is none."""
+        return self._stamp_of(self._rows[0]) if self._rows else None
+
+    @property
     def memory_bytes(self) -> int:
         """What the order and its sums take."""
         return self._rows.__sizeof__() + self._cents_before.__sizeof__()

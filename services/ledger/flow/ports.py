@@ -1,16 +1,20 @@
 """What the flow needs of the world. Adapters implement these; tests have fakes of them."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from services.contracts.events import Settlement
+from services.contracts.history import VitalsSampled
+from services.contracts.pulse import Pulse
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Extent
 from services.ledger.core.lately import Cut
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.core.snapshot_outcomes import Loaded, NotSaved, Saved
+from services.overview.core.vitals import Backlog
 
 Record = Callable[[Settlement, int], None]
 Skip = Callable[[int, str], None]
@@ -75,6 +79,26 @@ class Checks(Protocol):
 
     async def run(self) -> None:
         """Look until cancelled; raises StoreWentBackError where it is other than what was counted."""
+
+
+class Signs(Protocol):
+    """Where vitals come from."""
+
+    def heard_by(self, heard: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
+        """Have ``heard`` called for every pulse meanwhile."""
+
+    async def backlog(self) -> Backlog | None:
+        """Return what waits to be settled, within a second; None where NATS does not say."""
+
+
+class SampleStream(Protocol):
+    """VITALS, the samples of the last day. Neither method raises where NATS is away."""
+
+    def stored(self) -> AsyncIterator[VitalsSampled]:
+        """Yield all that are stored, some of them again where reading has to begin anew."""
+
+    async def store(self, sample: VitalsSampled) -> None:
+        """Store one; where that fails it is logged, and the sample is lost with the process."""
 
 
 class Stored(Protocol):

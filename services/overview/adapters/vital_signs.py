@@ -16,7 +16,7 @@ from services.overview.core.vitals import Backlog, Server
 
 ASK_TIMEOUT_S = 0.9  # less than the time from one question to the next
 
-log = logging.getLogger("tarifa.ingress")
+log = logging.getLogger("tarifa.overview")
 
 
 class VitalSigns:

@@ -31,6 +31,16 @@ class Charging(NamedTuple):
     fee: Decimal | None
 
 
+class Fees(NamedTuple):
+    """Of settlements in all: what was paid, and how much more the dearest processor would have taken for all of them.
+
+    None where one of the processors has no known fee.
+    """
+
+    paid_cents: int | None
+    saved_cents: int | None
+
+
 def left_behind(dispatchers: Dispatchers) -> dict[str, int]:
     """Return what is assigned to generations that charge no more. Each dispatcher says all that it has read."""
     found: dict[str, int] = {}
@@ -52,15 +62,21 @@ def charged(
         return [_seen(one, dispatchers) | _booked(one, None, 0) for one in known], unknown
     booked = {one.name: totals.get(one.name, _NOTHING) for one in known}
     settled = sum(at_one.count for at_one in booked.values())
-    cents = sum(at_one.cents for at_one in booked.values())
-    fees = _sum([_fee_cents(booked[one.name].cents, one.fee) for one in known])
-    at_dearest = _fee_cents(cents, max(one.fee for one in processors))
+    fees = fees_of(processors, totals)
     return [_seen(one, dispatchers) | _booked(one, booked[one.name], settled) for one in known], {
         "settled": settled,
-        "amount": amount_of(cents),
-        "feesPaid": _amount(fees),
-        "saved": None if fees is None or at_dearest is None else amount_of(at_dearest - fees),
+        "amount": amount_of(sum(at_one.cents for at_one in booked.values())),
+        "feesPaid": _amount(fees.paid_cents),
+        "saved": _amount(fees.saved_cents),
     }
+
+
+def fees_of(processors: Sequence[Processor], totals: Mapping[str, Totals]) -> Fees:
+    """Return what was paid for these totals, and saved; rounded to whole cents for each processor."""
+    fee_of = {one.name: one.fee for one in processors}
+    paid = _sum([_fee_cents(total.cents, fee_of.get(name)) for name, total in totals.items()])
+    at_dearest = _fee_cents(sum(total.cents for total in totals.values()), max(fee_of.values()))
+    return Fees(paid, None if paid is None or at_dearest is None else at_dearest - paid)
 
 
 def rounded(value: float | None) -> float | None:

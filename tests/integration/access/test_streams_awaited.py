@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.bus.jetstream.streams import StreamLimits, make_streams
+from services.bus.jetstream.make_streams import make_streams
+from services.bus.jetstream.streams import StreamLimits
 from services.contracts.permissions import INGRESS, USERS, may_make_streams
 from tests.conftest import LIMITS
 from tests.integration.access.closed_server import ClosedServer

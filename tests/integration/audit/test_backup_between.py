@@ -5,8 +5,8 @@ from pathlib import Path
 
 from services.audit.backup import obey
 from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.publish import Stored, store
-from services.bus.jetstream.streams import make_streams
 from services.bus.wire.connection import Bus, BusAwayError
 from tests.conftest import LIMITS
 from tests.nats_cluster import NatsCluster, all_current

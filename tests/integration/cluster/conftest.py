@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.stack.plan.ports import free
-from services.bus.jetstream.streams import make_streams
+from services.bus.jetstream.make_streams import make_streams
 from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import start_task
 from tests.nats_cluster import THREE, NatsCluster, all_current

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from services.bus.jetstream import api, streams
+from services.bus.jetstream import api
+from services.bus.jetstream import make_streams as making
 from services.bus.jetstream.consumer import ensure_dispatcher
 from services.bus.jetstream.lookup import last_as_of, last_for, last_for_each
+from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.publish import Duplicate, Stored, store
 from services.bus.jetstream.stored_message import StoredMessage
-from services.bus.jetstream.streams import StreamMismatchError, ensure_streams, make_streams, wanted
+from services.bus.jetstream.streams import StreamMismatchError, ensure_streams, wanted
 from services.bus.wire.cluster import UnfitServerError
 from services.bus.wire.connection import Bus
 from tests.conftest import LIMITS
@@ -60,7 +62,7 @@ async def test_one_replica_becomes_three_and_keeps_what_is_stored(bus: Bus) -> N
 
 async def test_a_cluster_of_two_is_refused_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third may only be late; at the end there is a sentence that names the setting."""
-    monkeypatch.setattr(streams, "PLACES_WITHIN_S", 0.5)
+    monkeypatch.setattr(making, "PLACES_WITHIN_S", 0.5)
     pair = NatsCluster(tmp_path, size=2).start()
     bus = await Bus.connect(pair.url, "test", replicas=3)
     try:

@@ -21,16 +21,20 @@ async def asked(bus: Bus, subject: str, data: bytes = b"") -> dict[str, Any]:
 
 
 async def test_ledger_is_a_micro_service(bus: Bus, ledger: LedgerProcess) -> None:
-    """Ping, info and stats name it, its two endpoints and the requests it has answered."""
+    """Ping, info and stats name it, its three endpoints and the requests it has answered."""
     await ledger.start_ready()
     await totals(bus)
     await totals(bus)
     assert (await asked(bus, "$SRV.PING.ledger"))["name"] == "ledger"
     info = await asked(bus, "$SRV.INFO.ledger")
-    assert {endpoint["subject"] for endpoint in info["endpoints"]} == {"ledger.summary", "ledger.state"}
+    assert {endpoint["subject"] for endpoint in info["endpoints"]} == {
+        "ledger.summary",
+        "ledger.history",
+        "ledger.state",
+    }
     stats = await asked(bus, "$SRV.STATS.ledger")
     requests = {endpoint["name"]: endpoint["num_requests"] for endpoint in stats["endpoints"]}
-    assert requests == {"summary": 2, "state": 0}
+    assert requests == {"summary": 2, "history": 0, "state": 0}
 
 
 async def test_its_pulse_says_the_totals(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:

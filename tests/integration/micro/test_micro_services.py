@@ -131,9 +131,9 @@ async def test_stats_tell_the_services_own_figures(wire: Wire, river: River) -> 
     await until(at_rest, "all is settled and counted")
     state = json.loads((await wire.ask("ledger.state")).data)
     assert (state["appliedSeq"], state["conflicts"], state["caughtUp"]) == (20, 0, True)
-    summary, told = (await one(wire, "$SRV.STATS.ledger"))["endpoints"]
-    assert told["data"] == state
-    assert summary["data"] == {"appliedSeq": 20, "caughtUp": True}
+    told = {each["name"]: each.get("data") for each in (await one(wire, "$SRV.STATS.ledger"))["endpoints"]}
+    assert told["state"] == state
+    assert told["summary"] == {"appliedSeq": 20, "caughtUp": True}
     dispatchers = await all_answers(wire, "$SRV.STATS.dispatcher", DISPATCHERS)
     for service in dispatchers:
         figures = service["endpoints"][0]["data"]

@@ -6,6 +6,7 @@ from datetime import datetime
 from services.ledger.core.integrity import Extent
 from services.ledger.core.lately import Cut
 from services.ledger.core.snapshot import Position, fingerprint
+from services.ledger.flow.ports import Record, Skip
 
 
 class NoDispatchers:
@@ -35,6 +36,38 @@ class StillClock:
     def now_us(self) -> int:
         """Return it."""
         return self.us
+
+
+class StreamInHand:
+    """Settlements that are current when the test says so."""
+
+    def __init__(self, record: Record, skip: Skip) -> None:
+        self.record = record
+        self.skip = skip
+        self.applied_seq = 0
+        self.reached: Position | None = None
+        self.current = asyncio.Event()
+
+    @property
+    def is_current(self) -> bool:
+        """As the test has set it."""
+        return self.current.is_set()
+
+    def position(self) -> Position | None:
+        """As the test has set it."""
+        return self.reached
+
+    def resume_after(self, seq: int) -> None:
+        """Begin there."""
+        self.applied_seq = seq
+
+    async def caught_up(self) -> None:
+        """Wait for the test."""
+        await self.current.wait()
+
+    async def run(self) -> None:
+        """Deliver nothing by itself."""
+        await asyncio.Event().wait()
 
 
 class NoChecks:

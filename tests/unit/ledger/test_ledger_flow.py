@@ -17,45 +17,12 @@ from services.ledger.core.book import Book
 from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.flow.counting import Ledger
-from services.ledger.flow.ports import Record, Skip
-from tests.unit.ledger.fakes import NoDispatchers, StillClock
+from tests.unit.ledger.fakes import NoDispatchers, StillClock, StreamInHand
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 ID = "00000001-0000-4000-8000-000000000001"
 SETTLED = PaymentSettled(ID, Cents(1990), "default", START, START, 1)
 REFUSED = PaymentRefused(ID, Cents(1990), "fallback", "no", START, 1)
-
-
-class StreamInHand:
-    """Settlements that are current when the test says so."""
-
-    def __init__(self, record: Record, skip: Skip) -> None:
-        self.record = record
-        self.skip = skip
-        self.applied_seq = 0
-        self.reached: Position | None = None
-        self.current = asyncio.Event()
-
-    @property
-    def is_current(self) -> bool:
-        """As the test has set it."""
-        return self.current.is_set()
-
-    def position(self) -> Position | None:
-        """As the test has set it."""
-        return self.reached
-
-    def resume_after(self, seq: int) -> None:
-        """Begin there."""
-        self.applied_seq = seq
-
-    async def caught_up(self) -> None:
-        """Wait for the test."""
-        await self.current.wait()
-
-    async def run(self) -> None:
-        """Deliver nothing by itself."""
-        await asyncio.Event().wait()
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""VITALS: a sample every ten seconds, which the server forgets after KEPT_S."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from services.bus.jetstream.api import ApiError
+from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.read_pages import through
+from services.bus.jetstream.state import stream_state
+from services.bus.wire.connection import Bus, BusAwayError
+from services.contracts import history, subjects
+from services.contracts.events import NotAnEventError
+from services.contracts.history import VitalsSampled
+from services.log_throttle import Trouble
+
+AGAIN_AFTER_S = 2.0
+
+log = logging.getLogger("tarifa.ledger")
+
+
+class SampleStream:
+    """The port ``SampleStream`` of the flow."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._not_stored = Trouble(log, "ledger.sample_not_stored")
+
+    async def stored(self) -> AsyncIterator[VitalsSampled]:
+        """Yield all that are stored, some of them again where reading has to begin anew."""
+        not_read = Trouble(log, "ledger.samples_not_read")
+        while True:
+            try:
+                last_seq = (await stream_state(self._bus, subjects.VITALS)).last_seq
+                async for messages in through(self._bus, subjects.VITALS, last_seq):
+                    for message in messages:
+                        if (sample := _sample(message.seq, message.data)) is not None:
+                            yield sample
+            except (BusAwayError, ApiError) as error:
+                not_read.tell(str(error))
+                await asyncio.sleep(AGAIN_AFTER_S)
+            else:
+                return
+
+    async def store(self, sample: VitalsSampled) -> None:
+        """Store one; where that fails it is logged, and the sample is lost with the process."""
+        result = await store(self._bus, subjects.VITALS, subjects.VITALS_SAMPLED, history.encode(sample))
+        if isinstance(result, Stored):
+            self._not_stored.over()
+        else:
+            self._not_stored.tell(str(result))
+
+
+def _sample(seq: int, data: bytes) -> VitalsSampled | None:
+    try:
+        return history.decode_sampled(data)
+    except NotAnEventError as error:
+        log.warning("ledger.sample_unreadable", extra={"seq": seq, "error": str(error)})
+        return None

@@ -1,0 +1,70 @@
+"""Sampling: once in ten seconds, how the system is, as the operator's page shows it.
+
+The ledger does it because there is one of it, which hears what pages hear. What it misses, while it is away or NATS
+is, is not known later, and is a gap in the plots.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from services.contracts.stamp import stamp_from_micros, text_of
+from services.ledger.core.samples import EVERY_US, SECOND_US, Samples, sample_of
+from services.ledger.flow.ports import Clock, SampleStream, Signs
+from services.overview.core.vitals import Vitals
+
+LATE_S = 2.0  # a sample that is later would speak of other seconds than its own
+
+log = logging.getLogger("tarifa.ledger")
+
+
+class Sampler:
+    """Samples what it hears, and keeps it.
+
+    Args:
+        signs: where vitals come from.
+        new_vitals: returns vitals that begin at a moment of the clock.
+        samples: what is answered from.
+        stream: where they are stored.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        signs: Signs,
+        new_vitals: Callable[[float], Vitals],
+        samples: Samples,
+        stream: SampleStream,
+        clock: Clock,
+    ) -> None:
+        self._signs = signs
+        self._new_vitals = new_vitals
+        self._samples = samples
+        self._stream = stream
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Read the samples of the last day, and take new ones meanwhile and from then on, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._load())
+            tasks.create_task(self._sample_again_and_again())
+
+    async def _sample_again_and_again(self) -> None:
+        vitals = self._new_vitals(self._clock.now_s())
+        async with self._signs.heard_by(lambda pulse: vitals.heard(pulse, self._clock.now_s())):
+            while True:
+                end_us = (self._clock.now_us() // EVERY_US + 1) * EVERY_US
+                await asyncio.sleep((end_us - self._clock.now_us()) / SECOND_US)
+                if (backlog := await self._signs.backlog()) is not None:
+                    vitals.answered(backlog, self._clock.now_s())
+                if abs(self._clock.now_us() - end_us) > LATE_S * SECOND_US:
+                    log.warning("ledger.sample_missed", extra={"at": text_of(stamp_from_micros(end_us))})
+                    continue
+                sample = sample_of(vitals.document(self._clock.now_s(), stamp_from_micros(end_us)), end_us)
+                self._samples.put(sample)
+                await self._stream.store(sample)
+
+    async def _load(self) -> None:
+        async for sample in self._stream.stored():
+            self._samples.put(sample)
+        log.info("ledger.samples_read", extra={"samples": len(self._samples)})

@@ -1,0 +1,206 @@
+"""The past in steps of time, against a count that looks at every settlement."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.bus.micro.service import CannotAnswerError
+from services.contracts.events import PaymentSettled, SettlementsCleared
+from services.contracts.history import HistoryAsked, HistoryStep, VitalsSampled, decode_answered, encode
+from services.contracts.processor import Processor
+from services.contracts.stamp import micros_of
+from services.ledger.adapters.history_endpoint import HistoryEndpoint
+from services.ledger.core.book import Book
+from services.ledger.core.history import edges_of, steps_of
+from services.ledger.core.integrity import Integrity
+from services.ledger.core.samples import SAMPLES_MAX, Samples
+from services.ledger.flow.counting import Ledger
+from services.ledger.flow.history import TOGETHER, History
+from tests.unit.ledger.fakes import NoDispatchers, StillClock, StreamInHand
+from tests.unit.ledger.test_book import settled, unhurried
+
+START = datetime(2025, 8, 1, 12, tzinfo=UTC)
+KNOWN = ("default", "fallback")
+FEES = {"default": Decimal("0.05"), "fallback": Decimal("0.15")}
+PROCESSORS = [Processor(name, f"http://{name}", fee) for name, fee in FEES.items()]
+SECOND_US = 1_000_000
+STEP_S = 10
+STEPS = 6
+
+
+def sample(seconds: int, **known: float) -> VitalsSampled:
+    """Return the sample of the ten seconds that end so many after START."""
+    values = {"accepted_per_s": None, "p50_ms": None, "p99_ms": None, "backlog": None, "troubles": 0, **known}
+    return VitalsSampled(START + timedelta(seconds=seconds), **values)  # type: ignore[arg-type]
+
+
+def edges() -> list[int]:
+    """Return the edges of STEPS steps from START on."""
+    return edges_of(micros_of(START) + (STEPS * STEP_S + 3) * SECOND_US, STEP_S, STEPS)
+
+
+def naive(events: Sequence[PaymentSettled], begin_us: int, end_us: int) -> tuple[float, int]:
+    """Return what was settled a second in a step and saved up to its end, by looking at all."""
+    stamps = [micros_of(event.requested_at) for event in events]
+    count = sum(begin_us <= stamp < end_us for stamp in stamps)
+    before = [event for event, stamp in zip(events, stamps, strict=True) if stamp < end_us]
+    cents = {name: sum(event.amount_cents for event in before if event.processor == name) for name in KNOWN}
+    paid = sum(round(cents[name] * FEES[name]) for name in KNOWN)
+    return count / STEP_S, round(sum(cents.values()) * FEES["fallback"]) - paid
+
+
+moments = st.integers(-5 * SECOND_US, (STEPS * STEP_S + 5) * SECOND_US) | st.integers(-1, STEPS).map(
+    lambda step: step * STEP_S * SECOND_US  # on an edge
+)
+
+
+@unhurried
+@given(st.lists(st.tuples(moments, st.sampled_from(KNOWN), st.integers(1, 5_000)), min_size=1, max_size=300))
+def test_steps_are_what_a_naive_count_says(drawn: list[tuple[int, str, int]]) -> None:
+    """Whatever order they come in, each is in one step; before the first one of all nothing is known."""
+    events = [
+        settled(number, name, cents, START + timedelta(microseconds=at))
+        for number, (at, name, cents) in enumerate(drawn)
+    ]
+    book = Book(KNOWN)
+    for event in events:
+        book.record(event)
+    first_us = min(micros_of(event.requested_at) for event in events)
+    bounds = edges()
+    assert bounds[0] == micros_of(START)
+    for number, step in enumerate(steps_of(book, Samples(), PROCESSORS, bounds)):
+        begin_us, end_us = bounds[number], bounds[number + 1]
+        known = naive(events, begin_us, end_us) if first_us < end_us else (None, None)
+        assert (step.settled_per_s, step.saved_cents) == known
+
+
+def test_an_empty_book_knows_nothing() -> None:
+    """It may have been cleared: that nothing was settled would be a claim."""
+    [step] = steps_of(Book(KNOWN), Samples(), PROCESSORS, edges()[-2:])
+    assert step == HistoryStep(None, None, None, None, None, None, None)
+
+
+def test_what_was_saved_is_not_known_where_a_fee_is_not() -> None:
+    """A processor that is not configured any more."""
+    book = Book(KNOWN)
+    book.record(settled(1, "gone", stamp=START))
+    [step] = steps_of(book, Samples(), PROCESSORS, edges()[:2])
+    assert (step.settled_per_s, step.saved_cents) == (0.1, None)
+
+
+def test_a_step_has_the_mean_rate_and_the_largest_of_all_else() -> None:
+    """Of what is known of it; a sample belongs to the step in which its seconds are."""
+    samples = Samples()
+    samples.put(sample(20, accepted_per_s=10.0, p50_ms=1.0, p99_ms=40.0, backlog=7))
+    samples.put(sample(10, accepted_per_s=20.0, p50_ms=2.0, p99_ms=30.0, backlog=0, troubles=2))
+    samples.put(sample(30, troubles=1))
+    samples.put(sample(40, accepted_per_s=99.0))
+    bounds = [micros_of(START) + at * SECOND_US for at in (-30, 0, 30, 60)]
+    before, step, after = steps_of(Book(KNOWN), samples, PROCESSORS, bounds)
+    assert before == HistoryStep(None, None, None, None, None, None, None)
+    assert step == HistoryStep(15.0, None, 2.0, 40.0, 7, None, 2)
+    assert after == HistoryStep(99.0, None, None, None, None, None, 0)
+
+
+def test_samples_are_kept_for_a_day_and_a_little_longer() -> None:
+    """However long the ledger runs, and whatever it missed meanwhile."""
+    samples = Samples()
+    count = 2 * SAMPLES_MAX
+    for number in range(count):
+        samples.put(sample(number * 10 + (number > SAMPLES_MAX // 2) * 50_000))
+    assert len(samples) <= SAMPLES_MAX + 360
+    end_us = micros_of(START) + ((count - 1) * 10 + 50_000) * SECOND_US
+    assert len(samples.between(end_us - SAMPLES_MAX * 10 * SECOND_US, end_us)) == SAMPLES_MAX
+
+
+class Stage:
+    """A ledger over a stream in the test's hand, and its history."""
+
+    def __init__(self) -> None:
+        self.clock = StillClock()
+        self.clock.us = micros_of(START) + 3_600 * SECOND_US
+        self.ledger = Ledger(Book(KNOWN), StreamInHand, NoDispatchers(), self.clock, Integrity())
+        assert isinstance(self.ledger.settlements, StreamInHand)
+        self.stream = self.ledger.settlements
+        self.stream.current.set()
+        self.history = History(self.ledger, Samples(), PROCESSORS, self.clock)
+        self.endpoint = HistoryEndpoint(self.history.answer, self.ledger.why_not)
+
+
+@pytest.fixture
+async def stage() -> Stage:
+    """One with a book that is whole."""
+    return Stage()
+
+
+async def test_the_newest_step_is_the_last_that_is_over_and_sampled(stage: Stage) -> None:
+    """Steps begin at round times, so that one who asks again is answered the same of them."""
+    for seconds, until in ((0, -10), (1, -10), (2, 0), (9, 0), (12, 10)):
+        stage.clock.us = micros_of(START) + seconds * SECOND_US
+        answered = await stage.history.answer(HistoryAsked(10, 3))
+        assert answered is not None
+        assert answered.until == START + timedelta(seconds=until)
+        assert len(answered.steps) == 3
+
+
+async def test_others_have_their_turn_while_a_long_answer_is_made(stage: Stage) -> None:
+    """A summary waits for a part of it, not for all."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    before = turns
+    answered = await stage.history.answer(HistoryAsked(300, 288))
+    task.cancel()
+    assert answered is not None
+    assert len(answered.steps) == 288
+    assert turns - before >= 288 // TOGETHER
+
+
+async def test_parts_of_an_answer_fit_together(stage: Stage) -> None:
+    """Every settlement is in one step, at the seams too."""
+    for number in range(600):
+        stage.stream.record(settled(number, stamp=START + timedelta(seconds=number)), number + 1)
+    stage.clock.us = micros_of(START) + 1_800 * SECOND_US
+    answered = await stage.history.answer(HistoryAsked(10, 300))
+    assert answered is not None
+    rates = [step.settled_per_s for step in answered.steps if step.settled_per_s]
+    assert rates == [1.0] * 60
+    assert answered.steps[-1].saved_cents == 600 * 199
+
+
+async def test_no_answer_while_the_book_is_not_whole(stage: Stage) -> None:
+    """As of a summary: the asker asks again."""
+    stage.stream.current.clear()
+    with pytest.raises(CannotAnswerError, match="not read all settlements yet") as refused:
+        await stage.endpoint.history(encode(HistoryAsked(10, 3)))
+    assert refused.value.code == 503
+
+
+async def test_no_answer_of_two_books(stage: Stage) -> None:
+    """Cleared while it was made: half of it would be of what is forgotten."""
+    stage.stream.record(settled(1), 1)
+    answering = asyncio.create_task(stage.history.answer(HistoryAsked(10, 3 * TOGETHER)))
+    await asyncio.sleep(0)
+    stage.stream.record(SettlementsCleared(START), 2)
+    assert await answering is None
+
+
+async def test_a_question_is_answered_and_another_is_refused(stage: Stage) -> None:
+    """Over the bus: bytes in, bytes out."""
+    answered = decode_answered(await stage.endpoint.history(b'{"stepS": 60, "steps": 5}'))
+    assert (answered.step_s, len(answered.steps)) == (60, 5)
+    with pytest.raises(CannotAnswerError, match="not a HistoryAsked") as refused:
+        await stage.endpoint.history(b'{"stepS": 7, "steps": 5}')
+    assert refused.value.code == 400

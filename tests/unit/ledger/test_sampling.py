@@ -1,0 +1,144 @@
+"""Sampling with a clock of the test's own: what is kept, and what is left out rather than be wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from services.contracts.history import VitalsSampled
+from services.contracts.pulse import Pulse
+from services.contracts.stamp import micros_of
+from services.ledger.core.samples import Samples
+from services.ledger.flow.sampling import Sampler
+from services.overview.core.vitals import Backlog, Vitals
+from tests.unit.ingress.pulses import PROCESSORS, TOTALS, dispatcher, ingress, ledger
+from tests.unit.ledger.fakes import StillClock
+
+START = datetime(2025, 8, 1, 12, tzinfo=UTC)
+SECOND_US = 1_000_000
+ALMOST_US = 9_999_900  # a moment before a sample is due, so that nothing is slept for
+
+
+class SignsInHand:
+    """What is heard when the sampler asks for the backlog; then so much time has passed."""
+
+    def __init__(self, clock: StillClock) -> None:
+        self.clock = clock
+        self.pulses: list[list[Pulse]] = []
+        self.waiting: Backlog | None = Backlog(3, 0.5, 100)
+        self.late_us = 100
+        self.heard: Callable[[Pulse], None] | None = None
+        self.ended = asyncio.Event()
+
+    @asynccontextmanager
+    async def heard_by(self, heard: Callable[[Pulse], None]) -> AsyncIterator[None]:
+        """Have the sampler hear what the test says."""
+        self.heard = heard
+        yield
+        self.heard = None
+
+    async def backlog(self) -> Backlog | None:
+        """Let ten seconds be over, in which these pulses came."""
+        if not self.pulses:
+            self.ended.set()
+            await asyncio.Event().wait()
+        assert self.heard is not None
+        for pulse in self.pulses.pop(0):
+            self.clock.s += 1
+            self.heard(pulse)
+        self.clock.us += self.late_us
+        return self.waiting
+
+
+class Kept:
+    """A stream of samples that the test has filled, and looks into."""
+
+    def __init__(self, *before: VitalsSampled) -> None:
+        self.before = before
+        self.stored_now: list[VitalsSampled] = []
+        self.clock: StillClock | None = None
+
+    async def stored(self) -> AsyncIterator[VitalsSampled]:
+        """Yield what was stored before."""
+        for sample in self.before:
+            yield sample
+
+    async def store(self, sample: VitalsSampled) -> None:
+        """Keep it; the next one is due at once."""
+        self.stored_now.append(sample)
+        assert self.clock is not None
+        self.clock.us += 10 * SECOND_US - 200
+
+
+class Stage:
+    """A sampler whose first sample is due at START and ten seconds."""
+
+    def __init__(self, *before: VitalsSampled) -> None:
+        self.clock = StillClock()
+        self.clock.us = micros_of(START) + ALMOST_US
+        self.signs = SignsInHand(self.clock)
+        self.kept = Kept(*before)
+        self.kept.clock = self.clock
+        self.samples = Samples()
+
+    async def run(self, *pulses: list[Pulse]) -> list[VitalsSampled]:
+        """Have so many samples taken; return what was stored."""
+        self.signs.pulses = list(pulses)
+        sampler = Sampler(self.signs, partial(Vitals, PROCESSORS), self.samples, self.kept, self.clock)
+        task = asyncio.create_task(sampler.run())
+        await self.signs.ended.wait()
+        task.cancel()
+        return self.kept.stored_now
+
+
+def ten_seconds(begin: int, per_s: int) -> list[Pulse]:
+    """Return the pulses of ten seconds in which payments are accepted at a rate, each answered within 2 ms."""
+    pulses: list[Pulse] = []
+    for second in range(1, 11):
+        count = begin + second * per_s
+        pulses += [ingress(count, *([1.8] * count)), dispatcher(), ledger(TOTALS)]
+    return pulses
+
+
+async def test_each_sample_is_what_the_page_shows_at_its_time() -> None:
+    """At round times; what is not known yet is said so."""
+    stored = await Stage().run([], ten_seconds(0, 3), ten_seconds(30, 3))
+    first, second, third = stored
+    assert first == VitalsSampled(START + timedelta(seconds=10), None, None, None, 3, 0)
+    assert second.at == START + timedelta(seconds=20)
+    assert third.at == START + timedelta(seconds=30)
+    assert third.accepted_per_s is not None
+    assert third.p99_ms == pytest.approx(2.0, abs=0.5)
+    assert third.backlog == 3
+
+
+async def test_what_nats_does_not_say_is_not_known_and_is_a_trouble() -> None:
+    """A gap in the plot, and a band behind it."""
+    stage = Stage()
+    stage.signs.waiting = None
+    stage.clock.s += 100
+    [sample] = await stage.run(ten_seconds(0, 1))
+    assert sample.backlog is None
+    assert sample.troubles > 0
+
+
+async def test_a_sample_that_is_late_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """A process that was frozen would speak of other seconds than it says."""
+    stage = Stage()
+    stage.signs.late_us = 10 * SECOND_US
+    stored = await stage.run([])
+    assert stored == []
+    assert len(stage.samples) == 0
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["ledger.sample_missed"]
+
+
+async def test_samples_of_before_are_known_again_after_a_start() -> None:
+    """From the stream, beside those that are taken meanwhile."""
+    before = VitalsSampled(START - timedelta(hours=3), 5.0, 1.0, 2.0, 0, 0)
+    stage = Stage(before)
+    [now] = await stage.run([])
+    end_us = micros_of(START) + 10 * SECOND_US
+    assert stage.samples.between(end_us - 4 * 3_600 * SECOND_US, end_us) == [before, now]
