@@ -6,6 +6,7 @@ what was asked for, is closed and not used again; whether anything waits to be r
 
 import asyncio
 import select
+import time
 from typing import NamedTuple, cast
 
 import httptools
@@ -20,10 +21,15 @@ _SUCCESS_BEGINS = 200  # below are interim answers, which another follows
 
 
 class Answer(NamedTuple):
-    """A complete answer; nobody reads headers. ``body`` has BODY_KEPT_BYTES at most; ``is_cut``: there was more."""
+    """A complete answer; nobody reads headers. ``body`` has BODY_KEPT_BYTES at most; ``is_cut``: there was more.
+
+    ``read_at_ms``: when its last byte was read, in milliseconds since 1970. Behind many others that were read with it,
+    the call that waits for it runs milliseconds later.
+    """
 
     status: int
     body: bytes
+    read_at_ms: int
     is_cut: bool = False
 
 
@@ -150,7 +156,7 @@ class Connection(asyncio.Protocol):
         if self._is_tainted and self._transport is not None:
             self._transport.abort()
         if self._asked is not None and not self._asked.done():
-            self._asked.set_result(Answer(self._status, self._body, self._is_cut))
+            self._asked.set_result(Answer(self._status, self._body, time.time_ns() // 1_000_000, self._is_cut))
 
     def _end(self) -> None:
         if self._asked is not None and not self._asked.done():

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct, json
 
 from services.access.processor_access import NOTHING, Shown, hider
 from services.contracts.money import amount_of, cents_of
-from services.contracts.stamp import stamp_from_text, text_of
+from services.contracts.stamp import stamp_from_ms, stamp_from_text, text_of
 from services.dispatcher.adapters.connection import Answer as HttpAnswer
 from services.dispatcher.adapters.transport import NotTrustedError, Origin, origin_of
 from services.dispatcher.core.outcome import (
@@ -150,7 +150,7 @@ class ProcessorApi:
         try:
             answer = await self._get(payment_id, self._call_timeout_s)
             if answer.status == _OK:
-                return _found(payment_id, _whole(answer))
+                return _found(payment_id, _whole(answer), stamp_from_ms(answer.read_at_ms))
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
             return LookupFailed(self._told(error))
         return Absent() if answer.status == _NOT_FOUND else LookupFailed(self._detail(answer))
@@ -181,7 +181,7 @@ class ProcessorApi:
             return NotSent(self._told(error), misconfigured=isinstance(error, NotTrustedError))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(self._told(error))
-        return Answer(answer.status, self._detail(answer))
+        return Answer(answer.status, self._detail(answer), stamp_from_ms(answer.read_at_ms))
 
     async def _get(self, name: str, timeout_s: float) -> HttpAnswer:
         """Ask for what is at /payments/``name``, a UUID or a word: nothing in it needs quoting."""
@@ -211,10 +211,10 @@ def _too_long(answer: HttpAnswer) -> str:
     return f"the body is over {len(answer.body)} bytes"
 
 
-def _found(payment_id: str, body: bytes) -> Found:
+def _found(payment_id: str, body: bytes, answered_at: datetime) -> Found:
     """Read the record of a payment; any exception means that it cannot be read, or is another's."""
     said = _recorded_body.decode(body)
     cents = cents_of(said.amount)
     if said.correlation_id.lower() != payment_id or cents is None:
         raise ValueError(f"gave {said.correlation_id}, amount {said.amount}")
-    return Found(cents, stamp_from_text(said.requested_at))
+    return Found(cents, stamp_from_text(said.requested_at), answered_at)

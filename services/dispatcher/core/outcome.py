@@ -16,7 +16,7 @@ has given up on a handler that has not. What a message says decides nothing: it 
 An outcome speaks for its own attempt only. Whoever doubts says Unknown: a wrong NotBooked charges twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.contracts.money import Cents
@@ -26,10 +26,11 @@ from services.contracts.money import Cents
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete HTTP answer to the POST."""
+    """A complete HTTP answer to the POST; ``answered_at`` as of ``Booked``."""
 
     status: int
     detail: str
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,11 @@ Reply = Answer | NotSent | NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """GET gave the payment as the processor recorded it."""
+    """GET gave the payment as the processor recorded it; ``answered_at`` as of ``Booked``."""
 
     amount_cents: Cents
     requested_at: datetime
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,13 @@ Lookup = Found | Absent | LookupFailed
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Charged. ``recorded`` is what the processor's GET says, None where the 2xx itself is the word."""
+    """Charged. ``recorded`` is what the processor's GET says, None where the 2xx itself is the word.
+
+    ``answered_at`` is when that 2xx was read; None: now, as far as anybody knows.
+    """
 
     recorded: Found | None
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +139,8 @@ def outcome_of(reply: Reply) -> Outcome | AskProcessor:
             return NotBooked(detail, misconfigured)
         case NoAnswer(detail):
             return Unknown(detail)
-        case Answer(status) if status in _SUCCESS:
-            return Booked(recorded=None)
+        case Answer(status, _, answered_at) if status in _SUCCESS:
+            return Booked(recorded=None, answered_at=answered_at)
         case Answer(status) if status in _ASKED_ABOUT:
             return ASK_PROCESSOR
         case Answer(status, detail) if status == _TOO_MANY:

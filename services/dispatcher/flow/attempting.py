@@ -109,14 +109,14 @@ class Attempting:
         self._note(outcome, generation, token, now_ms)
         self._stories.changed()
         match outcome:
-            case Booked(recorded):
+            case Booked(recorded, answered_at):
                 self._refusals[generation].booked(begun_ms, self._traffic.in_hand)
                 if recorded is None and payment.in_doubt:
                     await self._booked_some_time(payment, generation)
                 else:
-                    await self._settling.booked(
-                        payment, processor, recorded or self._settling.recorded(payment, requested_at)
-                    )
+                    # A 2xx alone says that this attempt's own amount and stamp were recorded.
+                    own = Found(payment.amount_cents, requested_at, answered_at)
+                    await self._settling.booked(payment, processor, recorded or own)
             case NotBooked(detail):
                 log.debug("payment.not_booked", extra={**payment.log_fields, "processor": processor, "detail": detail})
                 if outcome.misconfigured:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
@@ -55,7 +55,7 @@ class Settling:
     async def booked(self, payment: InHand, processor: str, recorded: Found) -> None:
         """Settle a payment as the processor recorded it."""
         self._compare(payment, processor, recorded.amount_cents)
-        booked_at = self._clock.stamp()
+        booked_at = recorded.answered_at or self._clock.stamp()
         if not payment.accepted_at - STAMP_WITHIN <= recorded.requested_at <= booked_at + STAMP_WITHIN:
             stamp = text_of(recorded.requested_at)
             self._gathered.tell(
@@ -107,10 +107,6 @@ class Settling:
             await self._queue.nak(handle, again_after_s)
         self._traffic.let_go(payment)
         self._tally.happened("let_go")
-
-    def recorded(self, payment: InHand, requested_at: datetime) -> Found:
-        """Return what a 2xx alone says was recorded: this attempt's own amount and stamp."""
-        return Found(payment.amount_cents, requested_at)
 
     async def _store(self, event: PaymentSettled | PaymentRefused) -> None:
         """Store a settlement, for as long as it takes: until then the payment stays unacked."""

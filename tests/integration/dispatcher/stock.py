@@ -1,6 +1,7 @@
 """httpx's own transport behind the one call that ours has, to be held against it."""
 
 import ssl
+import time
 from typing import cast
 
 import httpx
@@ -36,7 +37,9 @@ class StockTransport:
                     raise httpx.RemoteProtocolError(f"the body exceeds {ANSWER_BYTES_MAX} bytes")
         finally:
             await response.aclose()
-        return Answer(response.status_code, body[:BODY_KEPT_BYTES], len(body) > BODY_KEPT_BYTES)
+        return Answer(
+            response.status_code, body[:BODY_KEPT_BYTES], time.time_ns() // 1_000_000, len(body) > BODY_KEPT_BYTES
+        )
 
     async def aclose(self) -> None:
         """Close the pool."""

@@ -52,7 +52,7 @@ async def post() -> AsyncIterator[Post]:
 async def test_request_and_answer_arrive_whole(post: Post, misbehaving_server: Serve) -> None:
     """Status and body, and the request's own."""
     server = await misbehaving_server(says(201, b'{"a":1}', "X-One: 1"))
-    assert await post(f"{server.url}/path?q=1") == Answer(201, b'{"a":1}')
+    assert (await post(f"{server.url}/path?q=1"))[:2] == (201, b'{"a":1}')
     assert (server.seen[0].path, server.seen[0].body) == ("/path?q=1", b"body")
 
 
@@ -185,7 +185,7 @@ async def test_interim_answer_is_not_the_answer(post: Post, misbehaving_server: 
     """103 and 100 say that something is to come."""
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
     server = await misbehaving_server(sends(interim + answer(201, b"x")))
-    assert await post(server.url) == Answer(201, b"x")
+    assert (await post(server.url))[:2] == (201, b"x")
 
 
 @pytest.mark.parametrize(
@@ -210,5 +210,5 @@ async def test_answer_in_chunks_is_read_whole(post: Post, misbehaving_server: Se
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     server = await misbehaving_server(sends(chunked))
     for _ in range(2):
-        assert await post(server.url) == Answer(200, b"abcde")
+        assert (await post(server.url))[:2] == (200, b"abcde")
     assert server.connections == 1

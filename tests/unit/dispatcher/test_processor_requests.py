@@ -24,7 +24,7 @@ class Recorder:
     async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
         """Remember."""
         self.given.append((origin, wire, timeout_s))
-        return Answer(500, b"")
+        return Answer(500, b"", read_at_ms=0)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,24 @@ async def test_a_settlement_records_what_was_charged_where_and_when(dispatcher: 
     assert settled(dispatcher) == expected
 
 
+async def test_a_settlement_is_booked_when_the_answer_was_read(dispatcher: Dispatcher) -> None:
+    """Not when its call had its turn: a summary that was asked for in between counts it."""
+    read_at = NOON + timedelta(milliseconds=3)
+    dispatcher.home.outcomes.append(Booked(None, read_at))
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    assert settled(dispatcher).booked_at == read_at
+
+
+async def test_what_a_look_up_found_is_booked_when_its_answer_was_read(dispatcher: Dispatcher) -> None:
+    """That one says so, and not the POST before it."""
+    read_at = NOON + timedelta(milliseconds=3)
+    dispatcher.home.outcomes.append(Booked(Found(Cents(1990), EARLIER, read_at)))
+    await dispatcher.deliver()
+    await dispatcher.routed_to(HOME)
+    assert settled(dispatcher).booked_at == read_at
+
+
 async def test_each_attempt_has_its_own_stamp(dispatcher: Dispatcher) -> None:
     """After definite outcomes only, the stamp of the attempt that was booked is recorded, with no look-up."""
     dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
