@@ -1,4 +1,4 @@
-"""Which commands there are, and the order in which help tells of them."""
+"""The commands, in the order of the help."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from tarifa.exits import Exit, say_error
 
 
 class Commands(TyperGroup):
-    """What Typer itself finds wrong with the command line is told as JSON too, where that was asked for."""
+    """Reports Typer's own usage errors as JSON too, where JSON was asked for."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -29,15 +29,15 @@ app = typer.Typer(
     cls=Commands,
     name="tarifa",
     rich_markup_mode="rich",
-    pretty_exceptions_enable=False,  # a bug shows Python's own trace; what an operator meets is a sentence
+    pretty_exceptions_enable=False,  # a bug shows Python's own trace; an operator's error is a sentence
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog="""Begin with:
   tarifa up              in one terminal, until Ctrl-C
   tarifa pay 19.90       in another
-  tarifa watch           and see
+  tarifa watch           to see it
 
 TARIFA_URL says where the service is, if not at http://127.0.0.1:9999,
-TARIFA_KEY with which key, where it asks for one (tarifa keys --help).
+TARIFA_KEY has the API key, where the service asks for one (tarifa keys --help).
 Each command has examples: tarifa pay --help""",
 )
 

@@ -1,1 +1,1 @@
-"""The service over HTTP: calls, and the documents that come back."""
+"""The service over HTTP: calls, and the documents that it returns."""

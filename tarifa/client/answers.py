@@ -1,4 +1,4 @@
-"""All that may come back from the service: closed unions, so that no case is forgotten. Pure."""
+"""All results of a call to the service, as closed unions, so that no case is forgotten. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tarifa.client.documents import Life, Page, Payment, Totals
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The payment is stored; ``is_replay``: it was before, and is charged once all the same."""
+    """The payment is stored; ``is_replay``: it was stored before, and is still charged only once."""
 
     took_ms: float
     is_replay: bool
@@ -51,7 +51,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The same request would always be turned down."""
+    """The same request would always be rejected."""
 
     slug: str
     detail: str
@@ -59,7 +59,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class TryLater:
-    """The service is there and cannot say, or do it, now."""
+    """The service is there and cannot answer, or do it, now."""
 
     slug: str
     detail: str
@@ -67,7 +67,7 @@ class TryLater:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """Nothing is there, or nothing that speaks as the service does; the sentence says what to do."""
+    """Nothing is there, or something that does not answer as the service does; the sentence says what to do."""
 
     sentence: str
 

@@ -1,4 +1,4 @@
-"""The documents that the service sends, and those that this command line prints: typed, money as Decimal. Pure."""
+"""The documents that the service sends: typed, money as Decimal. Pure."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class NotADocumentError(ValueError):
-    """What came is not what was asked for; the text says where it differs."""
+    """The body is not the document that was asked for; the text says where it differs."""
 
 
 class Attempt(Struct, frozen=True, rename="camel"):
@@ -37,7 +37,7 @@ class WaitingFor(Struct, frozen=True, rename="camel"):
 
 
 class Payment(Struct, frozen=True, rename="camel"):
-    """How a payment stands; None is what the service does not say."""
+    """The state of a payment; None is what the service does not say."""
 
     correlation_id: str
     amount: Decimal
@@ -52,7 +52,7 @@ class Payment(Struct, frozen=True, rename="camel"):
 
 
 class Step(Struct, frozen=True, rename="camel"):
-    """Something that happened to a payment; None is what does not belong to it, or is not known."""
+    """One event in a payment's life; None is what does not apply, or is not known."""
 
     what: str
     at: datetime | None = None
@@ -76,14 +76,14 @@ class Life(Payment, frozen=True, rename="camel"):
 
 
 class Dispatchers(Struct, frozen=True):
-    """Which dispatchers said what they know, and which did not."""
+    """The dispatchers that answered, and those that did not."""
 
     answered: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
 
 
 class Page(Struct, frozen=True):
-    """Part of a list of payments; each is the service's own document. ``next`` None: it was the last."""
+    """Part of a list of payments; each is the service's own document. ``next`` None: the last part."""
 
     payments: tuple[msgspec.Raw, ...]
     next: str | None = None
@@ -98,14 +98,14 @@ class Totals(Struct, frozen=True, rename="camel"):
 
 
 class Problem(Struct, frozen=True):
-    """Why a request was turned down."""
+    """Why a request was rejected."""
 
     error: str
     detail: str
 
 
 class Payments(Struct, frozen=True, rename="camel"):
-    """Payments on their way; rates over the window. ``accepted`` is a count of all that ever were."""
+    """Payments on their way; rates over the window. ``accepted`` counts all there ever were."""
 
     accepted_per_s: float | None = None
     settled_per_s: float | None = None
@@ -146,7 +146,7 @@ class Processor(Struct, frozen=True, rename="camel"):
 
 
 class Sums(Struct, frozen=True, rename="camel"):
-    """All processors together; ``saved``: what the dearest one would have cost more."""
+    """All processors together; ``saved``: how much more the dearest one alone would have cost."""
 
     settled: float | None = None
     amount: Decimal | None = None
@@ -155,7 +155,7 @@ class Sums(Struct, frozen=True, rename="camel"):
 
 
 class Instance(Struct, frozen=True, rename="camel"):
-    """One instance of a service; ``seen_s``: how long ago it was last heard of."""
+    """One instance of a service; ``seen_s``: how long ago its last pulse came."""
 
     service: str
     instance: str
@@ -165,7 +165,7 @@ class Instance(Struct, frozen=True, rename="camel"):
 
 
 class Vitals(Struct, frozen=True, rename="camel"):
-    """The system at one moment; ``window_s`` is what rates and quantiles look back on."""
+    """The system at one moment; ``window_s`` is the window of rates and quantiles."""
 
     at: datetime
     window_s: float | None = field(name="window_s", default=None)
@@ -208,7 +208,7 @@ def summary_from(body: bytes) -> dict[str, Totals]:
 
 
 def problem_from(body: bytes) -> Problem:
-    """Read the answer to a request that was turned down; raises `NotADocumentError`."""
+    """Read the body of a rejection; raises `NotADocumentError`."""
     return _read(_problem, body)
 
 
@@ -218,12 +218,12 @@ def vitals_from(text: str) -> Vitals:
 
 
 def one_line(text: str) -> str:
-    """Return a JSON document on one line, each number as exact as it was; raises `NotADocumentError`."""
+    """Return a JSON document on one line, each number with its exact digits; raises `NotADocumentError`."""
     return json_text(_read(_anything, text.encode()))
 
 
 def json_text(document: object) -> str:
-    """Return JSON on one line; a Decimal is a JSON number with its very digits."""
+    """Return JSON on one line; a Decimal is a JSON number with exactly its digits."""
     return _encoder.encode(document).decode()
 
 

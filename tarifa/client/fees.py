@@ -1,4 +1,4 @@
-"""What each processor takes of an amount, where that can be known."""
+"""Each processor's fee, where it can be known."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from decimal import Decimal
 from services.contracts.processor import processors_from_text
 from services.settings.environment import text_as
 from tarifa.client.documents import Vitals
-from tarifa.client.following import Heard, heard
+from tarifa.client.following import Update, updates
 from tarifa.client.service import Service
 
 Fees = Mapping[str, Decimal]
 
-# Vitals come about once a second. Fees are worth that wait, and no longer one.
+# Vitals come about once a second; the fees are worth waiting that long, and no longer.
 VITALS_WITHIN_S = 1.5
 
 
@@ -30,18 +30,18 @@ def fees_from_env(env: Mapping[str, str]) -> Fees:
 
 
 def fees_from_vitals(vitals: Vitals) -> Fees:
-    """Return the fees that the service names."""
+    """Return the fees that the vitals contain."""
     return {processor.name: processor.fee for processor in vitals.processors if processor.fee is not None}
 
 
 async def known_fees(service: Service, given: Fees) -> Fees:
-    """Return the fees given, or what the service says about them within a moment; empty where nobody says."""
+    """Return the fees given, or those of the service's vitals within ``VITALS_WITHIN_S``; empty if neither has any."""
     if given:
         return given
     try:
-        async with asyncio.timeout(VITALS_WITHIN_S), aclosing(heard(service)) as said:
-            async for first in said:
-                return fees_from_vitals(first.vitals) if isinstance(first, Heard) else {}
+        async with asyncio.timeout(VITALS_WITHIN_S), aclosing(updates(service)) as received:
+            async for first in received:
+                return fees_from_vitals(first.vitals) if isinstance(first, Update) else {}
     except TimeoutError:
         return {}
     return {}

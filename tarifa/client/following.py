@@ -1,4 +1,4 @@
-"""The story of a watch: what is heard on /events, over as many connections as it takes."""
+"""The flow of a watch: the vitals from /events, over as many connections as it takes."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,46 +11,46 @@ from tarifa.client.documents import NotADocumentError, Vitals, vitals_from
 from tarifa.client.service import Service
 from tarifa.client.sse import Event
 
-# How long until the next connection, unless the server asks for another time within these bounds.
+# The time until the next connection, unless the server asks for another one within these bounds.
 RETRY_AFTER_S = 1.0
 RETRY_LEAST_S = 0.1
 RETRY_MOST_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Update:
     """The system's vitals; ``text`` is the service's own document."""
 
     vitals: Vitals
     text: str
 
 
-async def heard(service: Service) -> AsyncGenerator[Heard | Away | NoEvents, None]:
-    """Return what comes, for ever: after ``Away`` it tries again. Only ``NoEvents`` is the end."""
+async def updates(service: Service) -> AsyncGenerator[Update | Away | NoEvents, None]:
+    """Yield what comes, forever: after ``Away`` it reconnects. Only ``NoEvents`` is the end."""
     while True:
         async with aclosing(service.events()) as events:
-            async for said in events:
-                match said:
+            async for event in events:
+                match event:
                     case Event("vitals", data):
                         yield _read(data, service.url)
                     case Event():
-                        pass  # whatever else a later service says there
+                        pass  # an event of a later version
                     case Away():
-                        yield said
+                        yield event
                     case NoEvents():
-                        yield said
+                        yield event
                         return
                     case never:
                         assert_never(never)
         await asyncio.sleep(_pause_s(service.retry_ms))
 
 
-def _read(data: str, url: str) -> Heard | Away:
+def _read(data: str, url: str) -> Update | Away:
     try:
-        return Heard(vitals_from(data), data)
+        return Update(vitals_from(data), data)
     except NotADocumentError as error:
         return Away(
-            f"{url} sends vitals that cannot be read ({error}): service and command line must be of one version."
+            f"{url} sends vitals that cannot be read ({error}): service and command line must have the same version."
         )
 
 

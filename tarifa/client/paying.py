@@ -1,4 +1,4 @@
-"""The story of one payment, from the request to its settlement, as its client sees it."""
+"""The flow of one payment, from the request to its settlement, as its client sees it."""
 
 import asyncio
 import time
@@ -11,13 +11,13 @@ from tarifa.client.answers import Accepted, Away, Found, Missing, Negative, Reje
 from tarifa.client.documents import Payment
 from tarifa.client.service import Service
 
-# A settlement takes some 10 ms: at first the looks are close together, so that what is shown is near the truth; then
-# ever less often, for a payment that is held for its processor may be so for a while.
+# A settlement takes some 10 ms: at first the polls are close together, so that the time shown is accurate; then ever
+# further apart, since a payment that is held for its processor may wait a while.
 LOOK_FIRST_S = 0.005
 LOOK_GROWTH = 1.5
 LOOK_LAST_S = 0.5
 
-WAITING_AFTER_S = 1.0  # so long in silence, and whoever watches should be told that all is well
+WAITING_AFTER_S = 1.0  # after this long in silence the user is shown that all is well
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Charged, and known to be so ``after_ms`` of the request's beginning."""
+    """Charged, which was known ``after_ms`` milliseconds after the request began."""
 
     payment: Payment
     after_ms: float
@@ -37,7 +37,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A processor turned the payment down for good: it is not charged."""
+    """A processor refused the payment for good: it is not charged."""
 
     payment: Payment
     after_ms: float
@@ -45,7 +45,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """Accepted, and at the last look not known to be settled; ``trouble``: why that look told nothing."""
+    """Accepted, and not known to be settled at the last poll; ``trouble``: why that poll gave no answer."""
 
     waited_s: float
     trouble: Negative | None
@@ -76,7 +76,7 @@ async def _follow(
     service: Service, payment_id: str, *, begun_s: float, wait_s: float, show: Callable[[Step], None]
 ) -> Ending:
     pause_s = LOOK_FIRST_S
-    is_told = False
+    is_shown = False
     while True:
         answer = await service.payment(payment_id)
         since_s = time.perf_counter() - begun_s
@@ -85,14 +85,14 @@ async def _follow(
                 return Settled(payment, since_s * 1000)
             case Found(Payment(status="refused") as payment):
                 return Refused(payment, since_s * 1000)
-            case Found() | Missing():  # missing: it is just on its way from one stream to the other
+            case Found() | Missing():  # missing: it is moving from one stream to the other
                 trouble = None
             case (Rejected() | TryLater() | Away()) as negative:
                 trouble = negative
             case never:
                 assert_never(never)
-        if since_s >= WAITING_AFTER_S and not is_told:
-            is_told = True
+        if since_s >= WAITING_AFTER_S and not is_shown:
+            is_shown = True
             show(Waiting(wait_s))
         if since_s >= wait_s:
             return Unsettled(since_s, trouble)

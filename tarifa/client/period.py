@@ -1,4 +1,4 @@
-"""Which period a summary is asked for: both ends inclusive, an absent end is open. Pure."""
+"""The period of a summary: both ends inclusive, an absent end is open. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ class Period:
 
     @property
     def query(self) -> dict[str, str]:
-        """Return the ends that there are, as the service reads them."""
+        """Return the ends that are set, in the service's format."""
         ends = {"from": self.start, "to": self.end}
         return {name: text_of(stamp) for name, stamp in ends.items() if stamp is not None}
 

@@ -1,4 +1,4 @@
-"""The service over HTTP: one method per call, each with all that may come back. Nothing is repeated here."""
+"""The service over HTTP: one method per call, each with all possible results. Nothing is retried here."""
 
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -36,20 +36,20 @@ from tarifa.client.trust import is_stranger, trusted
 
 ANSWER_WITHIN_S = 16.0  # the service answers within 15, one way or the other
 CONNECT_WITHIN_S = 3.0
-SILENCE_MAX_S = 6.0  # vitals come about once a second; longer than this and the connection is dead
+SILENCE_MAX_S = 6.0  # vitals come about once a second; after this long the connection is dead
 
 _JSON = {"Content-Type": "application/json"}
 _EVENT_STREAM = "text/event-stream"
-_SHOWN_MAX = 80  # characters of a stranger's answer that are shown
+_SHOWN_MAX = 80  # characters shown of an answer that is not the service's
 
 
 class Service:
     """A client of one service, with an API key where it asks for one.
 
-    ``retry_ms`` is what its event stream last asked us to wait before coming again.
+    ``retry_ms`` is the reconnection time that its event stream last asked for.
 
     Raises:
-        ValueError: it is called over TLS, and TARIFA_CA names a file that cannot be used.
+        ValueError: the URL is https, and TARIFA_CA names a file that cannot be used.
     """
 
     def __init__(self, url: str, key: str | None, answer_within_s: float = ANSWER_WITHIN_S) -> None:
@@ -60,7 +60,7 @@ class Service:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(answer_within_s, connect=min(CONNECT_WITHIN_S, answer_within_s)),
             verify=trusted() if url.startswith("https:") else True,
-            trust_env=False,  # the proxy of an office knows nothing of 127.0.0.1
+            trust_env=False,  # an office's proxy cannot reach 127.0.0.1
         )
 
     async def __aenter__(self) -> Self:
@@ -72,7 +72,7 @@ class Service:
         await self._http.aclose()
 
     async def reach(self) -> Away | None:
-        """Connect, so that what is measured next is the service alone; nothing is asked of it."""
+        """Connect, so that the next call measures the service alone. Return why that failed, or None."""
         answer = await self._ask("GET", "/healthz")
         return answer if isinstance(answer, Away) else None
 
@@ -87,7 +87,7 @@ class Service:
         return self._negative(answer)
 
     async def payment(self, payment_id: str) -> Found | Missing | Negative:
-        """GET how a payment stands."""
+        """GET the state of a payment."""
         answer = await self._ask("GET", f"/payments/{payment_id}")
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
@@ -117,7 +117,7 @@ class Service:
         return self._negative(answer)
 
     async def summary(self, period: Period) -> Summary | Negative:
-        """GET what was settled where."""
+        """GET the totals by processor."""
         answer = await self._ask("GET", "/payments-summary", params=period.query)
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
@@ -127,7 +127,7 @@ class Service:
         return self._negative(answer)
 
     async def events(self) -> AsyncGenerator[Event | NoEvents | Away, None]:
-        """GET events over one connection; the last thing said is why there are no more."""
+        """GET events over one connection; the last result is why there are no more."""
         parser = Parser()
         timeout = httpx.Timeout(SILENCE_MAX_S, connect=CONNECT_WITHIN_S)
         try:
@@ -167,8 +167,8 @@ class Service:
         try:
             problem = problem_from(answer.content)
         except NotADocumentError:
-            shown = " ".join(answer.text.split())[:_SHOWN_MAX]
-            return self._strange(f"{answer.status_code} {shown}".strip())
+            text = " ".join(answer.text.split())[:_SHOWN_MAX]
+            return self._strange(f"{answer.status_code} {text}".strip())
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             return Rejected(problem.error, f"{problem.detail} (TARIFA_KEY has the key; `tarifa keys` makes one)")
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
@@ -187,14 +187,15 @@ class Service:
     def _away(self, error: httpx.TransportError) -> Away:
         match error:
             case httpx.ConnectError() if is_stranger(error):
-                return Away(f"{self.url} is not known to be the service: name its authority's file in TARIFA_CA.")
+                return Away(f"{self.url} has no trusted certificate: name its authority's file in TARIFA_CA.")
             case httpx.ConnectError() | httpx.ConnectTimeout():
                 start = "start it with `tarifa up` or `make up`, or say where it is with --url or TARIFA_URL"
                 return Away(f"Nothing listens at {self.url}: {start}.")
             case httpx.TimeoutException():
-                return Away(f"{self.url} has not answered in time: look at what `tarifa up` says there.")
+                return Away(f"{self.url} has not answered in time: look at the output of `tarifa up` there.")
             case _:
-                return Away(f"{self.url} broke the connection ({type(error).__name__}): look at what `tarifa up` says.")
+                what = type(error).__name__
+                return Away(f"{self.url} broke the connection ({what}): look at the output of `tarifa up` there.")
 
     def _strange(self, what: str) -> Away:
         return Away(f"{self.url} does not answer as Tarifa does ({what}): look at --url and at what runs there.")

@@ -1,6 +1,6 @@
-"""Server-sent events: bytes in, events out, as the HTML standard has them. Pure.
+"""Server-sent events: bytes in, events out, as the HTML standard defines them. Pure.
 
-What it leaves out is what nobody here needs: event ids, by which a stream could be resumed.
+Event ids, by which a stream could be resumed, are ignored: nothing here uses them.
 """
 
 import codecs
@@ -8,26 +8,26 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Far above any document of ours. A stream that never ends a line must not fill this process's memory.
+# Far above any document of the service. A line that never ends must not fill this process's memory.
 EVENT_CHARS_MAX = 1_000_000
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class EventTooLongError(ValueError):
-    """An event does not end; whoever reads should hang up."""
+    """An event does not end; close the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; ``name`` is ``message`` where the stream does not say."""
+    """One event; ``name`` is ``message`` where the stream gives none."""
 
     name: str
     data: str
 
 
 class Parser:
-    """Reads one stream. ``retry_ms`` is how long the server wants us to wait before we come again, None: unsaid."""
+    """Parses one stream. ``retry_ms`` is the reconnection time that the server asked for, None if it did not."""
 
     def __init__(self) -> None:
         self.retry_ms: int | None = None
@@ -38,7 +38,7 @@ class Parser:
         self._data: list[str] = []
 
     def feed(self, received: bytes) -> Iterator[Event]:
-        """Return the events that these bytes complete; they may be cut anywhere.
+        """Return the events that these bytes complete; bytes may be cut anywhere.
 
         Raises:
             EventTooLongError: an event has more than ``EVENT_CHARS_MAX`` characters.
@@ -46,7 +46,7 @@ class Parser:
         text = self._decoder.decode(received)
         if not text:
             return
-        if self._was_carriage_return:  # a line end cut in two is one line end
+        if self._was_carriage_return:  # a line end cut in two counts once
             text = text.removeprefix("\n")
         self._was_carriage_return = text.endswith("\r")
         *lines, self._unfinished = _LINE_END.split(self._unfinished + text)
@@ -57,7 +57,7 @@ class Parser:
 
     def _read(self, line: str) -> Iterator[Event]:
         if not line:
-            if self._data:  # without data it is no event, whatever its name
+            if self._data:  # without data there is no event, whatever its name
                 yield Event(self._name or "message", "\n".join(self._data))
             self._name, self._data = "", []
             return

@@ -1,4 +1,4 @@
-"""By what the service is known where it is called over TLS: TARIFA_CA."""
+"""How the service is verified over TLS: TARIFA_CA."""
 
 import os
 import ssl
@@ -8,7 +8,7 @@ VARIABLE = "TARIFA_CA"
 
 
 def trusted(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """Return what verifies the service: the authorities in the file that is named, or else those of this machine.
+    """Return the context that verifies the service: by the authorities in TARIFA_CA's file, or those of this machine.
 
     Raises:
         ValueError: the file cannot be used.
@@ -23,7 +23,7 @@ def trusted(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
 
 
 def is_stranger(error: BaseException | None) -> bool:
-    """Return whether a connection failed because the other end is not known to be the service."""
+    """Return whether a connection failed because the other end's certificate is not trusted."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return True

@@ -1,4 +1,4 @@
-"""The commands, a file each: what it is told, what it does, how its help teaches it.
+"""The commands, one module each: its arguments, what it does, and the examples in its help.
 
-Those that become another program are together in `programs`.
+Those that become another program are in `programs`.
 """

@@ -1,4 +1,4 @@
-"""What a person writes on the command line: read, or refused with a sentence that says how to write it. Pure."""
+"""Arguments of the command line: parsed, or rejected with a sentence that says how to write them. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ import httpx
 
 from services.contracts.instant import instant_from_text
 
-LENGTH_MAX = timedelta(days=36_500)  # far longer than there are payments, and a date minus it is still a date
+LENGTH_MAX = timedelta(days=36_500)  # older than any payment, and now minus it is still a date
 PORT_MAX = 65_535
 
-# Enough for any amount that a service admits. A decimal comma, a sign and an exponent are refused, not guessed at.
+# Enough for any amount that a service admits. A decimal comma, a sign and an exponent are rejected, not guessed.
 _AMOUNT = re.compile(r"\d{1,13}(\.\d{1,2})?", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", re.ASCII)
@@ -20,7 +20,7 @@ _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "day
 
 
 def amount_from_text(text: str) -> Decimal:
-    """Read an amount, digit by digit.
+    """Read an amount, exact to the digit.
 
     Raises:
         ValueError: with a sentence.
@@ -34,7 +34,7 @@ def amount_from_text(text: str) -> Decimal:
 
 
 def id_from_text(text: str) -> str:
-    """Read a payment's id; its one spelling is lower-case.
+    """Read a payment's id; it is returned in lower case.
 
     Raises:
         ValueError: with a sentence.
@@ -45,7 +45,7 @@ def id_from_text(text: str) -> str:
 
 
 def url_from_text(text: str) -> str:
-    """Read where the service is; without a slash at the end.
+    """Read the service's URL; it is returned without a trailing slash.
 
     Raises:
         ValueError: with a sentence.
@@ -62,10 +62,10 @@ def url_from_text(text: str) -> str:
 
 
 def key_from_env(env: Mapping[str, str]) -> str | None:
-    """Return the API key that TARIFA_KEY has, None where it has none. No option: all of a machine may see those.
+    """Return the API key in TARIFA_KEY, or None. There is no option for it: other users of the machine could see it.
 
     Raises:
-        ValueError: with a sentence, which does not tell what it is.
+        ValueError: with a sentence, which does not contain the key.
     """
     key = env.get("TARIFA_KEY", "").strip()
     if not re.fullmatch(r"[!-~]*", key):
@@ -74,7 +74,7 @@ def key_from_env(env: Mapping[str, str]) -> str | None:
 
 
 def length_from_text(option: str, text: str) -> timedelta:
-    """Read a length of time as ``90s``, ``15m``, ``1h`` or ``7d``; without a unit it is seconds.
+    """Read a length of time as ``90s``, ``15m``, ``1h`` or ``7d``; a number without a unit is seconds.
 
     Raises:
         ValueError: with a sentence that names the option.
@@ -87,7 +87,7 @@ def length_from_text(option: str, text: str) -> timedelta:
 
 
 def point_from_text(option: str, text: str, *, round_up: bool) -> datetime:
-    """Read a point in time as the service does; ``round_up`` as of ``instant_from_text``.
+    """Read a point in time as the service does; ``round_up`` as in ``instant_from_text``.
 
     Raises:
         ValueError: with a sentence that names the option.

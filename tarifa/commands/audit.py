@@ -1,4 +1,4 @@
-"""``tarifa audit``: our records against what processors answer, or against a processor's own statement."""
+"""``tarifa audit``: compare our records with the processors' answers, or with a processor's own statement."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from tarifa.commands.options import FLAG
 from tarifa.commands.programs import Switch, Word, flags_of, operate
 
 STATEMENT = "A processor's statement, instead of asking"
-FILE = "Its columns are named in its first line. --from and --to are by requestedAt then (first to last row)."
+FILE = "With column names in its first line. --from and --to are then by requestedAt (first to last row)."
 
 EXAMPLES = """Examples:
   tarifa audit --last 1h
@@ -31,20 +31,20 @@ def audit_command(
     start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="First acceptedAt; no zone is UTC.")] = None,
     stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Last acceptedAt.")] = None,
     rate: Annotated[Word, typer.Option(metavar="N", help="At most so many calls a second (1000).")] = None,
-    after: Annotated[Word, typer.Option(metavar="N", help="Go on; a stopped audit says after which.")] = None,
+    after: Annotated[Word, typer.Option(metavar="N", help="Resume there; a stopped audit prints it.")] = None,
     as_json: Annotated[
         Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line, the summary or an error last.")
     ] = False,
     against: Annotated[Path | None, _of_statement("FILE.csv", FILE)] = None,
-    processor: Annotated[Word, _of_statement("NAME", "Whose it is (default).")] = None,
+    processor: Annotated[Word, _of_statement("NAME", "Whose statement it is (default).")] = None,
     id_column: Annotated[Word, _of_statement("NAME", "(correlationId)")] = None,
     amount_column: Annotated[Word, _of_statement("NAME", "(amount)")] = None,
     at_column: Annotated[Word, _of_statement("NAME", "(requestedAt) ISO 8601; no zone is UTC.")] = None,
     amount_in: Annotated[Word, _of_statement("decimal|cents", "19.90 or 1990 (decimal).")] = None,
     delimiter: Annotated[Word, _of_statement("CHARACTER", "Between fields (,).")] = None,
-    tolerance_ms: Annotated[Word, _of_statement("N", "How far stamps may be apart (0).")] = None,
+    tolerance_ms: Annotated[Word, _of_statement("N", "How far stamps may differ (0).")] = None,
 ) -> None:
-    """Name each difference between our records and what processors have, asked or by a statement of theirs."""
+    """Report each difference between our records and the processors' answers, or a statement of one of them."""
     flags = {"--last": last, "--from": start, "--to": stop, "--rate": rate, "--json": as_json, "--after": after}
     flags |= {"--processor": processor, "--id-column": id_column, "--amount-column": amount_column}
     flags |= {"--at-column": at_column, "--amount-in": amount_in, "--delimiter": delimiter}

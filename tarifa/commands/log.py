@@ -13,15 +13,15 @@ EXAMPLES = """Examples:
   tarifa log operators --follow
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
-Exit codes: 0 told, 2 wrong usage or settings, 3 not finished."""
+Exit codes: 0 done, 2 wrong usage or settings, 3 not finished."""
 
 
 def log_command(
-    what: Annotated[str, typer.Argument(metavar="operators", help="The log of what operators did.")],
+    what: Annotated[str, typer.Argument(metavar="operators", help="The log of operations.")],
     *,
     since: Annotated[Word, typer.Option(metavar="TIME", help="90s, 15m, 1h or 7d ago, or a stamp.")] = None,
-    follow: Annotated[Switch, typer.Option("--follow", metavar=FLAG, help="Go on with what comes.")] = False,
+    follow: Annotated[Switch, typer.Option("--follow", metavar=FLAG, help="Also print what comes.")] = False,
     as_json: Annotated[Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line.")] = False,
 ) -> None:
-    """Tell who paused, moved, released or purged what, when, and why."""
+    """Print who paused, moved, released or purged what, when, and why."""
     operate("services.audit.log", [what, *flags_of({"--since": since, "--follow": follow, "--json": as_json})])

@@ -1,4 +1,4 @@
-"""What several commands are told, and how each of them says it."""
+"""Options that several commands share."""
 
 from typing import Annotated
 
@@ -10,12 +10,12 @@ DEFAULT_URL = "http://127.0.0.1:9999"
 USE = "With a running service"
 RUN = "On this machine"
 
-FLAG = ""  # a switch takes no value, and help need not say that it would be a bool
+FLAG = ""  # a switch takes no value, so the help shows no type for it
 
 Url = Annotated[str, typer.Option(envvar="TARIFA_URL", metavar="URL", help="Where the service is.")]
 AsJson = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print JSON, for scripts.")]
 
 
 def console() -> Console:
-    """Return where people read; ids and figures are not coloured by guesses."""
+    """Return the console for people; ids and figures are not coloured by guesses."""
     return Console(highlight=False)

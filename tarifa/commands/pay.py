@@ -15,7 +15,7 @@ from tarifa.client.paying import Ending, Refused, Settled, Step, pay
 from tarifa.client.service import ANSWER_WITHIN_S, Service
 from tarifa.commands.arguments import amount_from_text, id_from_text, key_from_env, length_from_text, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
-from tarifa.exits import Exit, end, end_told, readable_arguments
+from tarifa.exits import Exit, end, end_reported, readable_arguments
 from tarifa.views.payments import ending_line, settled_lines, step_line
 from tarifa.views.verdicts import Order, pay_document, pay_verdict
 
@@ -42,7 +42,7 @@ def pay_command(
     """Pay once, and follow the payment to its settlement.
 
     Each step is shown as it happens, with the time since the request began,
-    as seen from here. The same id and amount again is charged once.
+    seen from here. The same id and amount again is charged once.
     """
     with readable_arguments():
         new_or_given = id_from_text(payment_id) if payment_id else str(uuid.uuid4())
@@ -61,12 +61,12 @@ def pay_command(
     try:
         ending, fees = asyncio.run(_carry_out(service, order, given_fees, steps, say))
     except KeyboardInterrupt:
-        end(Exit.STOPPED, f"Stopped; what was accepted is charged all the same: `tarifa payment {order.payment_id}`.")
+        end(Exit.STOPPED, f"Stopped; what was accepted will still be charged: `tarifa payment {order.payment_id}`.")
     if as_json:
         typer.echo(json_text(pay_document(order, steps, ending, fees)))
     code, sentence = pay_verdict(order, ending)
     if code is not Exit.DONE:
-        end_told(code, sentence)
+        end_reported(code, sentence)
 
 
 async def _carry_out(
@@ -82,7 +82,7 @@ async def _carry_out(
             say(ending_line(ending))
         if not isinstance(ending, Settled):
             return ending, given_fees
-        # Whoever watches has the settlement before the fees are asked for.
+        # The settlement is shown before the fees are asked for.
         fees = await known_fees(service, given_fees)
         for line in settled_lines(ending.payment, fees):
             say(line)

@@ -1,4 +1,4 @@
-"""``tarifa payments``: what waits, and what was settled, one by one."""
+"""``tarifa payments``: what waits, and what was settled, payment by payment."""
 
 import asyncio
 import os
@@ -24,27 +24,27 @@ EXAMPLES = """Examples:
   tarifa payments --status settled --from 2026-11-22T12:00Z --all --json
 
 In the order in which they were stored. Times are UTC.
-Of a long list of settled ones, tarifa export makes a file.
+For a long list of settled ones, tarifa export writes a file.
 Exit codes: 0 listed, 2 wrong usage, 4 rejected by the service,
-6 service away, or the dispatchers, who alone know what is in doubt."""
+6 service away, or no dispatcher to say what is in doubt."""
 
 PAGE_MAX = 500
 AGAIN_MAX = 20
 AGAIN_AFTER_S = 0.5
-NOT_A_TERMINAL_WIDTH = 240  # nothing is broken where lines are cut by nobody
+NOT_A_TERMINAL_WIDTH = 240  # wide enough not to break a row where no terminal cuts it
 
 Word = str | None
 
 
 class Status(StrEnum):
-    """Which payments."""
+    """Which payments to list."""
 
     ACCEPTED = "accepted"
     SETTLED = "settled"
 
 
 class _List:
-    """Shows pages as they come, until there are no more, or enough."""
+    """Shows pages as they come, until there are no more, or the limit is reached."""
 
     def __init__(self, show: Callable[[Page], None], limit: int | None) -> None:
         self._show = show
@@ -53,7 +53,7 @@ class _List:
         self.silent: tuple[str, ...] = ()
 
     async def read(self, service: Service, query: dict[str, str]) -> str | Negative | None:
-        """Return the cursor of what was not read, None where all was, or why there is no more."""
+        """Return the cursor of what was not read, None if all was, or why it stopped."""
         cursor: str | None = query.get("cursor")
         while self._left is None or self._left > 0:
             size = PAGE_MAX if self._left is None else min(PAGE_MAX, self._left)
@@ -73,7 +73,7 @@ class _List:
 
 
 async def _page(service: Service, query: dict[str, str]) -> Listed | Negative:
-    """Ask for a page, again where the service reads lists for others."""
+    """Ask for a page; again while the service is busy with other lists."""
     answer = await service.page(query)
     for _ in range(AGAIN_MAX):
         if not isinstance(answer, TryLater) or answer.slug != "too_many_lists":
@@ -85,23 +85,23 @@ async def _page(service: Service, query: dict[str, str]) -> Listed | Negative:
 
 def payments_command(
     *,
-    status: Annotated[Status, typer.Option(help="Which.")] = Status.ACCEPTED,
+    status: Annotated[Status, typer.Option(help="Which payments.")] = Status.ACCEPTED,
     in_doubt: Annotated[
         bool | None, typer.Option("--in-doubt/--not-in-doubt", help="A processor may have charged it, or none may.")
     ] = None,
     older_than: Annotated[Word, typer.Option(metavar="TIME", help="Accepted 90s, 15m, 1h or 7d ago.")] = None,
-    processor: Annotated[Word, typer.Option(metavar="NAME", help="Waits for, or settled at, this one.")] = None,
+    processor: Annotated[Word, typer.Option(metavar="NAME", help="Waiting for, or settled at, this one.")] = None,
     start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="Settled: first requestedAt.")] = None,
     stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Settled: last requestedAt.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 100,
-    every: Annotated[bool, typer.Option("--all", metavar=FLAG, help="However many.")] = False,
-    cursor: Annotated[Word, typer.Option(metavar="CURSOR", help="Go on where a list ended.")] = None,
+    every: Annotated[bool, typer.Option("--all", metavar=FLAG, help="Without a limit.")] = False,
+    cursor: Annotated[Word, typer.Option(metavar="CURSOR", help="Continue where a list ended.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """List what waits, and for what: which is stuck, and where; or what was settled.
+    """List what waits, and for what: what is stuck, and where; or what was settled.
 
-    With --json, one document a line, as the service words it.
+    With --json, one document a line, as the service sends it.
     """
     doubt = None if in_doubt is None else str(in_doubt).lower()
     given = {"status": str(status), "inDoubt": doubt, "olderThan": older_than, "processor": processor}
@@ -114,7 +114,7 @@ def payments_command(
     ended = asyncio.run(_read(listed, service, query))
     match ended:
         case None | str():
-            _say_how_far(listed, ended)
+            _report_end(listed, ended)
         case (Rejected() | TryLater() | Away()) as negative:
             end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
@@ -160,10 +160,10 @@ def _payment(document: bytes) -> Payment:
         raise typer.BadParameter(str(error)) from None
 
 
-def _say_how_far(listed: _List, cursor: str | None) -> None:
+def _report_end(listed: _List, cursor: str | None) -> None:
     many = "1 payment" if listed.count == 1 else f"{listed.count:,} payments"
     more = f"; there are more: --cursor {cursor}, or --all" if cursor else ""
     say_aside(f"{many}{more}.")
     if listed.silent:
         names = ", ".join(listed.silent)
-        say_aside(f"Not answered by {names}: of what these have in hand the calls are not known.")
+        say_aside(f"Not answered by {names}: the calls of what these have in hand are not known.")

@@ -1,4 +1,4 @@
-"""How a period is given on a command line. Pure."""
+"""Reading a period from the command line. Pure."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ def period_from_texts(since: str | None, start: str | None, end: str | None, now
         ValueError: with a sentence that says what is wrong.
     """
     if since is not None and (start is not None or end is not None):
-        raise ValueError("--since is instead of --from and --to")
+        raise ValueError("--since replaces --from and --to")
     if since is not None:
         start_at = now - length_from_text("--since", since)
         return Period(start_at.replace(microsecond=start_at.microsecond // _MICROS_PER_MS * _MICROS_PER_MS))

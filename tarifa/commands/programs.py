@@ -1,7 +1,7 @@
-"""The commands that become another program of the checkout: up, rinha, chaos, processors; and how they do it.
+"""The commands that become another program of the checkout, among them up, rinha, chaos and processors.
 
-The very programs that make runs, under this process's id: what they print, their exit codes and what Ctrl-C does to
-them are their own. They run in the checkout, as make has them; a folder is one of where the user is.
+They are the same programs that make runs, with this process's id: output, exit codes and the effect of Ctrl-C are their
+own. They run in the checkout, as under make; a relative folder is one of the user's own.
 """
 
 import os
@@ -54,7 +54,7 @@ Paused, a processor gets nothing new; what is assigned there is still
 settled there. No restart and no setting resumes it.
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
-Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 cannot be told."""
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not known."""
 
 BACKUP_EXAMPLES = """Examples:
   tarifa backup /var/backups/tarifa-2026-11-26
@@ -78,7 +78,7 @@ Switch = bool
 
 
 class Limits(StrEnum):
-    """Under whose limits the services run."""
+    """The limits under which the services run."""
 
     COMPOSE = "compose"
 
@@ -90,8 +90,8 @@ LimitsOption = Annotated[
 
 def up(
     *,
-    ingresses: Annotated[Word, typer.Option(metavar="N", help="How many take payments in (2).")] = None,
-    dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many share the work (1).")] = None,
+    ingresses: Annotated[Word, typer.Option(metavar="N", help="How many accept payments (2).")] = None,
+    dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many share the sending (1).")] = None,
     nats_nodes: Annotated[Word, typer.Option(metavar="N", help="nats-servers: 1, or 3 with replicas (1).")] = None,
     processors: Annotated[Word, typer.Option(metavar="LIST", help="name=url@fee,...: start none of its own.")] = None,
     keep: Annotated[
@@ -116,7 +116,7 @@ def up(
         Switch, typer.Option("--stop-with-stdin", metavar=FLAG, help="Stop when the standard input ends.")
     ] = False,
 ) -> None:
-    """Run the whole system here, in the foreground, until Ctrl-C; it says ready when it is."""
+    """Run the whole system here, in the foreground, until Ctrl-C; it prints ready when it is."""
     ports = {"--http": http, "--nats": nats, "--monitor": monitor, "--metrics": metrics}
     ports |= {"--route": route, "--route-proxies": route_proxies, "--default": default, "--fallback": fallback}
     flags = {"--run-dir": run_dir, "--no-nginx": no_nginx, "--stop-with-stdin": stop_with_stdin}
@@ -138,7 +138,7 @@ def rinha(
     *,
     limits: LimitsOption = None,
     engine: Annotated[Word, typer.Option(metavar="docker", help="Run it against docker compose (processes).")] = None,
-    no_stack: Annotated[Switch, typer.Option("--no-stack", metavar=FLAG, help="Test what is up already.")] = False,
+    no_stack: Annotated[Switch, typer.Option("--no-stack", metavar=FLAG, help="Test what is already running.")] = False,
     base_url: Annotated[Word, typer.Option(metavar="URL", help="The backend (http://127.0.0.1:9999).")] = None,
     processors: Annotated[Word, typer.Option(metavar="URL,URL", help="Default and fallback, to be broken.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report and logs (.run/rinha/PROFILE).")] = None,
@@ -154,15 +154,19 @@ def chaos(
     minutes: Annotated[Word, typer.Option(metavar="N", help="How long (2).")] = None,
     rate: Annotated[Word, typer.Option(metavar="N", help="Payments a second (50).")] = None,
     faults: Annotated[Word, typer.Option(metavar="GROUPS", help="Which, with commas, or none (all).")] = None,
-    store: Annotated[Word, typer.Option(metavar="HOW", help="back: put from copies; cut: power cuts (kept).")] = None,
+    store: Annotated[
+        Word, typer.Option(metavar="HOW", help="back: restored from copies; cut: power cuts (kept).")
+    ] = None,
     nats_nodes: Annotated[Word, typer.Option(metavar="N", help="nats-servers: 1, or 3 that are hit (1).")] = None,
     sync: Annotated[Word, typer.Option(metavar="HOW", help="How often nats-server syncs (always).")] = None,
     dispatchers: Annotated[Word, typer.Option(metavar="N", help="How many the stack runs (1).")] = None,
     in_flight_max: Annotated[Word, typer.Option(metavar="N", help="Calls at once to one processor.")] = None,
     keep: Annotated[
-        Switch, typer.Option("--keep", metavar=FLAG, help="Keep the run's folder even if all was well.")
+        Switch, typer.Option("--keep", metavar=FLAG, help="Keep the run's folder even after a clean run.")
     ] = False,
-    folder: Annotated[Path | None, typer.Option(help="Where logs, journals and result.json go, and stay.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where logs, journals and result.json are written and kept.")
+    ] = None,
 ) -> None:
     """Break everything under load for a while, then audit every payment."""
     words = {"--seed": seed, "--minutes": minutes, "--rate": rate, "--faults": faults, "--store": store}
@@ -180,7 +184,7 @@ def processors(
     to: Annotated[Word, typer.Option("--to", metavar="URL", help="With move: where it is now.")] = None,
     as_json: Annotated[Switch, typer.Option("--json", metavar=FLAG, help="One JSON document a line.")] = False,
 ) -> None:
-    """List who charges; pause or resume one; or say that one is the same at another address."""
+    """List the processors; pause or resume one; or give one a new address."""
     more = flags_of({"--to": to, "--reason": reason})
     operate("services.audit.processors", [*flags_of({"--json": as_json}), *(words or []), *more])
 
@@ -205,14 +209,14 @@ def flags_of(given: Mapping[str, str | Path | bool | None]) -> list[str]:
             case True:
                 flags.append(name)
             case Path():
-                flags.append(f"{name}={value.absolute()}")  # it will look from the checkout
+                flags.append(f"{name}={value.absolute()}")  # the program resolves it from the checkout
             case _:
                 flags.append(f"{name}={value}")
     return flags
 
 
 def operate(module: str, arguments: list[str], user: str = "operator") -> NoReturn:
-    """Go on as that program, on the bus as that user of this checkout's stack, where the environment names no bus."""
+    """Become that program, as that user of this checkout's bus, unless the environment names a bus."""
     try:
         access = bus_access(os.environ, TOP / ".run" / "secrets", user)
     except ValueError as error:
@@ -221,15 +225,15 @@ def operate(module: str, arguments: list[str], user: str = "operator") -> NoRetu
 
 
 def become(module: str, arguments: list[str], settings: Mapping[str, str | None]) -> NoReturn:
-    """Go on as that program; variables that were not given stay as they are."""
+    """Replace this process by that program; variables that were not given stay as they are."""
     environment = {**os.environ, **{name: value for name, value in settings.items() if value is not None}}
     if IS_CHECKOUT:
         os.chdir(TOP)
         path = []
     elif module.startswith("services"):
-        path = ["-P"]  # nothing in the user's own folder stands in its way
+        path = ["-P"]  # no module in the user's own folder replaces ours
     else:
         end(Exit.USAGE, "this command needs a checkout of Tarifa; installed are only the services and the command line")
-    # Under the same process id: no middleman between it and a signal, or its exit code.
+    # With the same process id: no parent process between it and a signal, or its exit code.
     command = [sys.executable, *path, "-m", module, *arguments]
     os.execve(sys.executable, command, environment)  # noqa: S606  # modules of ours

@@ -11,11 +11,11 @@ EXAMPLES = """Examples:
   tarifa release 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --to other --reason gone
 
 IT MAY THEN BE CHARGED TWICE: what was past its look-up is still sent, and
-may be booked. It asks two questions, and does nothing without both answers.
+may be booked. It asks two questions, and does nothing unless both are answered.
 
 NATS_URL, NATS_CREDENTIALS, NATS_CA and PROCESSORS are read from the
 environment. Exit codes: 0 released, 1 not released, 2 wrong usage or
-settings, 3 cannot be told."""
+settings, 3 not known."""
 
 
 def release_command(
@@ -24,7 +24,7 @@ def release_command(
     to: Annotated[str, typer.Option("--to", metavar="PROCESSOR", help="Where it is charged instead.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept with the record.")],
     accepted: Annotated[
-        Word, typer.Option("--i-accept-the-risk-of-a-double-charge", metavar="ID", help="Instead of being asked.")
+        Word, typer.Option("--i-accept-the-risk-of-a-double-charge", metavar="ID", help="Instead of the questions.")
     ] = None,
 ) -> None:
     """Release a payment from the processor that it is assigned to. It may then be charged twice."""

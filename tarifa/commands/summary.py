@@ -1,4 +1,4 @@
-"""``tarifa summary``: what was settled where."""
+"""``tarifa summary``: the totals of each processor."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ EXAMPLES = """Examples:
   tarifa summary --since 1h
   tarifa summary --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
 
-Exit codes: 0 here it is, 2 wrong usage, 6 service away."""
+Exit codes: 0 shown, 2 wrong usage, 6 service away."""
 
 
 def summary_command(

@@ -1,1 +1,1 @@
-"""What a person sees of a document. Pure but for the screen."""
+"""How documents look in a terminal. Pure but for the screen."""

@@ -1,4 +1,4 @@
-"""Figures as text; what is unknown is a dash. Pure."""
+"""Figures as text; an unknown one is a dash. Pure."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -11,7 +11,7 @@ _MS_PER_S = 1000
 
 
 def money(amount: Decimal | None) -> str:
-    """Return an amount to the cent; a fee's finer digits are rounded for the eye only."""
+    """Return an amount to the cent; finer digits of a fee are rounded for display only."""
     return UNKNOWN if amount is None else f"{amount.quantize(_CENT, ROUND_HALF_EVEN):,}"
 
 
@@ -28,31 +28,31 @@ def count(number: float | None) -> str:
 
 
 def rate(number: float | None) -> str:
-    """Return so many a second."""
+    """Return a rate per second."""
     if number is None:
         return UNKNOWN
     return f"{number:,.0f}/s" if number >= _MANY else f"{number:.1f}/s"
 
 
 def ms(number: float | None) -> str:
-    """Return a short time."""
+    """Return a time given in milliseconds."""
     if number is None:
         return UNKNOWN
     return f"{number / _MS_PER_S:,.1f} s" if number >= _MS_PER_S else f"{number:.1f} ms"
 
 
 def seconds(number: float | None) -> str:
-    """Return a time."""
+    """Return a time given in seconds."""
     if number is None:
         return UNKNOWN
     return f"{number / _S_PER_MINUTE:,.1f} min" if number >= _S_PER_MINUTE else f"{number:.1f} s"
 
 
 def percent(share: float | Decimal | None) -> str:
-    """Return a share of 0 to 1."""
+    """Return a share of 0 to 1 in percent."""
     return UNKNOWN if share is None else f"{share * 100:.1f} %"
 
 
 def fee(share: Decimal | None) -> str:
-    """Return a fee with as many digits as it has."""
+    """Return a fee in percent, with as many digits as it has."""
     return UNKNOWN if share is None else f"{(share * 100).normalize():f} %"

@@ -1,4 +1,4 @@
-"""How a list of payments and one payment's life look in a terminal: documents in, renderables out. Pure."""
+"""How lists of payments and one payment's life look in a terminal: documents in, renderables out. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ _OUTCOMES = {
 
 
 def accepted_table(payments: Sequence[Payment]) -> Table:
-    """Return what waits."""
+    """Return the table of payments that wait."""
     table = Table(box=box.SIMPLE)
     table.add_column("payment", no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
@@ -49,7 +49,7 @@ def accepted_table(payments: Sequence[Payment]) -> Table:
 
 
 def settled_table(payments: Sequence[Payment]) -> Table:
-    """Return what was settled."""
+    """Return the table of settled payments."""
     table = Table(box=box.SIMPLE)
     table.add_column("payment", no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
@@ -68,7 +68,7 @@ def settled_table(payments: Sequence[Payment]) -> Table:
 
 
 def life_view(life: Life) -> RenderableType:
-    """Return one payment's life: how it stands, what happened, and what is not known."""
+    """Return one payment's life: its state, what happened, and what is not known."""
     steps = Table.grid(padding=(0, 2))
     for step in life.steps:
         at = text_of(step.at) if step.at else "time not known"

@@ -24,15 +24,15 @@ _MS_PER_S = 1000
 
 
 def labelled(label: str, text: str) -> Text:
-    """Return one line of a story: what happened, and how."""
+    """Return one line: a label, and its text."""
     return Text.assemble("  ", (label.ljust(_LABEL_WIDTH), _COLOURS.get(label, "dim")), text)
 
 
 def step_line(step: Step) -> Text:
-    """Return the line of a step on a payment's way."""
+    """Return the line of a step in a payment's life."""
     match step:
         case Accepted(took_ms, is_replay=True):
-            return labelled("accepted", f"in {figures.ms(took_ms)}: as it was before, and it is charged once")
+            return labelled("accepted", f"in {figures.ms(took_ms)}: it was accepted before, and is charged once")
         case Accepted(took_ms):
             return labelled("accepted", f"in {figures.ms(took_ms)}")
         case Waiting(up_to_s):
@@ -65,7 +65,7 @@ def settled_lines(payment: Payment, fees: Fees) -> list[Text]:
 
 
 def payment_view(payment: Payment) -> Table:
-    """Return one payment's life."""
+    """Return one payment's state as a table."""
     table = Table.grid(padding=(0, 2))
     table.add_row(Text("payment", style="dim"), Text(payment.correlation_id))
     table.add_row(Text("amount", style="dim"), Text(figures.money(payment.amount)))
@@ -86,7 +86,7 @@ def payment_view(payment: Payment) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One processor's part of a summary; its fee and the fees paid are None where nobody says them."""
+    """One processor's part of a summary; fee and fees paid are None where the fee is not known."""
 
     name: str
     count: int
@@ -100,7 +100,7 @@ class Row:
 
 
 def rows(totals: Mapping[str, Totals], fees: Fees) -> list[Row]:
-    """Return a summary, processor by processor."""
+    """Return a summary, one row for each processor."""
     return [Row(name, each.total_requests, each.total_amount, fees.get(name)) for name, each in totals.items()]
 
 
@@ -111,7 +111,7 @@ def fees_of_all(parts: list[Row]) -> Decimal | None:
 
 
 def summary_view(parts: list[Row], period: Period) -> RenderableType:
-    """Return a summary, under what it is of."""
+    """Return a summary, under its period."""
     table = Table(box=box.SIMPLE, show_footer=True)
     amount = sum((part.amount for part in parts), Decimal())
     table.add_column("processor", "total")
@@ -128,7 +128,7 @@ def summary_view(parts: list[Row], period: Period) -> RenderableType:
 
 
 def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:
-    """Return a summary as scripts read it; null is an open end, or a fee that nobody says."""
+    """Return a summary as a document; null is an open end, or a fee that is not known."""
     return {
         "from": period.query.get("from"),
         "to": period.query.get("to"),
@@ -145,7 +145,7 @@ def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:
 
 
 def _waiting(waiting_for: WaitingFor | None) -> Iterator[tuple[str, str]]:
-    """Yield what an accepted payment waits for, in words under labels."""
+    """Yield what an accepted payment waits for, as pairs of label and text."""
     if waiting_for is None:
         yield "waits for", "a dispatcher: none has it in hand, or none says so"
         return

@@ -1,4 +1,4 @@
-"""Where a watch is shown: a live view in a terminal, or one JSON document per line for whatever reads on."""
+"""The output of a watch: a live view in a terminal, or one JSON document per line for programs."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -9,13 +9,13 @@ from rich.live import Live
 
 from tarifa.client.answers import Away
 from tarifa.client.documents import Vitals, one_line
-from tarifa.client.following import Heard
+from tarifa.client.following import Update
 from tarifa.exits import say_aside
 from tarifa.views.vitals import away_view, vitals_view
 
 
 class Screen(Protocol):
-    """Shows what is heard, from the beginning of its block to the end."""
+    """Shows what is received, inside its with block."""
 
     def __enter__(self) -> Self: ...
 
@@ -23,12 +23,12 @@ class Screen(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def show(self, said: Heard | Away) -> None:
+    def show(self, received: Update | Away) -> None:
         """Show it."""
 
 
 class LiveScreen:
-    """The newest vitals, over and over in the same place; what was last known stays when the service goes away."""
+    """The newest vitals, redrawn in the same place; the last ones stay when the service goes away."""
 
     def __init__(self, url: str, console: Console) -> None:
         self._url = url
@@ -44,11 +44,11 @@ class LiveScreen:
     ) -> None:
         self._live.stop()
 
-    def show(self, said: Heard | Away) -> None:
+    def show(self, received: Update | Away) -> None:
         """Draw it."""
-        if isinstance(said, Heard):
-            self._vitals = said.vitals
-        away = said.sentence if isinstance(said, Away) else None
+        if isinstance(received, Update):
+            self._vitals = received.vitals
+        away = received.sentence if isinstance(received, Away) else None
         known = self._vitals
         view = away_view(self._url, away) if known is None else vitals_view(known, self._url, away)
         self._live.update(view, refresh=True)
@@ -69,14 +69,14 @@ class Lines:
     ) -> None:
         pass
 
-    def show(self, said: Heard | Away) -> None:
-        """Write it."""
-        if isinstance(said, Away):
-            if said.sentence != self._away:
-                say_aside(f"{said.sentence} Trying again, until Ctrl-C.")
-            self._away = said.sentence
+    def show(self, received: Update | Away) -> None:
+        """Print it."""
+        if isinstance(received, Away):
+            if received.sentence != self._away:
+                say_aside(f"{received.sentence} Trying again, until Ctrl-C.")
+            self._away = received.sentence
             return
         if self._away is not None:
             say_aside(f"{self._url} is back.")
             self._away = None
-        typer.echo(one_line(said.text))
+        typer.echo(one_line(received.text))

@@ -1,4 +1,4 @@
-"""What is said at the end of a command: an exit code and a sentence, or a document for scripts. Pure."""
+"""The end of a command: an exit code and a sentence, or a document for scripts. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tarifa.exits import Exit
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be paid where, and how long its settlement is waited for."""
+    """What to pay where, and how long to wait for the settlement."""
 
     payment_id: str
     amount: Decimal
@@ -23,17 +23,17 @@ class Order:
 
     @property
     def again(self) -> str:
-        """Return the command that does the same and charges once, whatever became of the first."""
+        """Return the command that repeats it and charges once, whatever happened to the first."""
         return f"tarifa pay {self.amount} --id {self.payment_id}"
 
 
 def negative_verdict(url: str, negative: Negative) -> tuple[Exit, str]:
-    """Return how a command ends whose question got no answer."""
+    """Return how a command ends that got no answer to its question."""
     match negative:
         case Rejected(slug, detail):
             return Exit.REJECTED, f"{url} rejected that ({slug}): {detail}."
         case TryLater(slug, detail):
-            return Exit.AWAY, f"{url} cannot say now ({slug}: {detail}): try again in a moment."
+            return Exit.AWAY, f"{url} cannot answer now ({slug}: {detail}): try again in a moment."
         case Away(sentence):
             return Exit.AWAY, sentence
         case never:
@@ -41,12 +41,12 @@ def negative_verdict(url: str, negative: Negative) -> tuple[Exit, str]:
 
 
 def slug_of(negative: Negative) -> str | None:
-    """Return the service's own word for what went wrong; None where nothing answered that could have one."""
+    """Return the service's own word for the error; None where it gave none."""
     return negative.slug if isinstance(negative, Rejected | TryLater) else None
 
 
 def pay_verdict(order: Order, ending: Ending) -> tuple[Exit, str]:
-    """Return how ``tarifa pay`` ends; a settled payment needs no words."""
+    """Return how ``tarifa pay`` ends; a settled payment needs no sentence."""
     match ending:
         case Settled():
             return Exit.DONE, ""
@@ -66,7 +66,7 @@ def pay_verdict(order: Order, ending: Ending) -> tuple[Exit, str]:
 
 
 def pay_document(order: Order, steps: Sequence[Step], ending: Ending, fees: Fees) -> dict[str, Any]:
-    """Return the one document of ``tarifa pay --json``; null is what is unknown or was not reached."""
+    """Return the document of ``tarifa pay --json``; null is what is unknown or was not reached."""
     accepted = next((step for step in steps if isinstance(step, Accepted)), None)
     return {
         "correlationId": order.payment_id,
@@ -110,7 +110,7 @@ def _no_end(order: Order, ending: Unsettled | Negative) -> dict[str, Any]:
 
 
 def _outcome(ending: Ending) -> str:
-    """Return one word; ``unknown``: it may or may not be stored, and the same id again charges once."""
+    """Return one word; ``unknown``: it may or may not be stored, and repeating it with its id charges it once."""
     match ending:
         case Settled():
             return "settled"

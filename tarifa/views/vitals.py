@@ -14,10 +14,10 @@ _STATES = {"up": "green", "silent": "bold red"}
 
 
 def vitals_view(vitals: Vitals, url: str, away: str | None = None) -> RenderableType:
-    """Return the whole view; ``away`` is why what is shown is old."""
+    """Return the whole view; ``away``: why the vitals shown are old."""
     return Group(
         _head(vitals, url, away),
-        # First: what does not fit into a small terminal is cut off at its end.
+        # First, because a small terminal cuts off the end.
         *[Text(f"! {trouble}", style="bold red") for trouble in vitals.troubles],
         Text(),
         _payments(vitals),
@@ -32,7 +32,7 @@ def vitals_view(vitals: Vitals, url: str, away: str | None = None) -> Renderable
 
 
 def away_view(url: str, away: str | None) -> RenderableType:
-    """Return what is shown before anything was heard; ``away`` None: the connection is being made."""
+    """Return the view before the first vitals; ``away`` None: it is connecting."""
     head = Text.assemble(("Tarifa", "bold"), f" at {url}")
     return Group(head, Text(), Text(_again(away) if away else "Waiting for the first vitals ...", style="yellow"))
 
@@ -40,7 +40,7 @@ def away_view(url: str, away: str | None) -> RenderableType:
 def _head(vitals: Vitals, url: str, away: str | None) -> Text:
     window = "" if vitals.window_s is None else f", over the last {vitals.window_s:g} s"
     head = Text.assemble(("Tarifa", "bold"), f" at {url}", (f"  {vitals.at:%H:%M:%S} UTC{window}", "dim"))
-    return head.append(f"\nAs it was then. {_again(away)}", "yellow") if away else head
+    return head.append(f"\nThis was the last state. {_again(away)}", "yellow") if away else head
 
 
 def _again(away: str) -> str:
@@ -70,7 +70,7 @@ def _figure(name: str, value: str) -> Text:
 
 
 def _traffic(processors: tuple[Processor, ...]) -> Table:
-    """Return how each processor does now."""
+    """Return the current state of each processor."""
     table = _table(("processor", ""), ("condition", ""))
     for name in ("latency", "calls", "settling"):
         table.add_column(name, justify="right")
@@ -88,7 +88,7 @@ def _traffic(processors: tuple[Processor, ...]) -> Table:
 
 
 def _money(processors: tuple[Processor, ...], totals: Sums) -> Table:
-    """Return what each processor has settled, and what it took for that."""
+    """Return what each processor has settled, and its fees."""
     table = _table(("processor", "total"))
     table.add_column("settled", figures.count(totals.settled), justify="right")
     table.add_column("share", justify="right")
@@ -120,7 +120,7 @@ def _table(*columns: tuple[str, str]) -> Table:
 
 
 def _services(instances: tuple[Instance, ...]) -> Text:
-    """Return each service's instances on one line, those that are silent with since when."""
+    """Return each service's instances on one line; a silent one with how long."""
     lines = []
     for service, group in groupby(instances, lambda each: each.service):
         parts = [part for each in group for part in (_instance(each), Text("  "))]

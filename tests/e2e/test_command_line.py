@@ -35,7 +35,7 @@ def test_the_same_payment_again_is_charged_once(stack: Stack) -> None:
     again = run("pay", "5.00", "--id", payment_id.upper(), "--url", stack.http_url)
     other = run("pay", "6", "--id", payment_id, "--url", stack.http_url)
     assert (first.returncode, again.returncode, other.returncode) == (0, 0, 4)
-    assert "as it was before, and it is charged once" in again.stdout
+    assert "it was accepted before, and is charged once" in again.stdout
     assert "(amount_differs)" in one_sentence(other.stderr)
 
 

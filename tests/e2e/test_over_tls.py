@@ -99,7 +99,7 @@ async def test_a_command_and_a_page_come_in_by_the_doors_certificate(river: Rive
     assert (paid.returncode, paid.stderr) == (0, "")
     unknown = await asyncio.to_thread(run, "summary", "--url", url)
     assert unknown.returncode == 6
-    sentence = f"{url} is not known to be the service: name its authority's file in TARIFA_CA."
+    sentence = f"{url} has no trusted certificate: name its authority's file in TARIFA_CA."
     assert one_sentence(unknown.stderr) == sentence
     wrong = await asyncio.to_thread(run, "summary", "--url", url, env={"TARIFA_CA": "/none"})
     assert wrong.returncode == 2

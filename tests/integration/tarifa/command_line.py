@@ -1,4 +1,4 @@
-"""The command line as a process of its own, called from a folder that knows nothing of the checkout."""
+"""The command line as a process, called from a folder outside the checkout."""
 
 import os
 import subprocess
@@ -10,10 +10,10 @@ from pathlib import Path
 import tarifa
 
 TOP = Path(tarifa.__file__).parents[1]
-PATIENCE_S = 120.0  # how long a process may take on a busy machine before the test is hung and not slow
+PATIENCE_S = 120.0  # after this long even on a busy machine a process hangs, and is not just slow
 COMMAND = (sys.executable, "-P", "-m", "tarifa")
 
-# What a user's shell may have set, and must not decide a test.
+# Variables that a user's shell may have set, and that must not decide a test.
 _STRANGE = (
     "PROCESSORS",
     "TARIFA_URL",
@@ -49,7 +49,7 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.Co
 
 @contextmanager
 def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Have it run; it is killed at the end if the test has not ended it."""
+    """Run it; it is killed at the end if the test has not ended it."""
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         cwd="/",
@@ -66,7 +66,7 @@ def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def one_sentence(text: str) -> str:
-    """Return what was said, which must be one line and no trace."""
+    """Return the text, which must be one line and not a traceback."""
     (line,) = text.splitlines()
     assert "Traceback" not in line
     assert line.endswith(".")

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers what a test tells it to, also over an event stream."""
+"""A real HTTP server with scripted answers, also over an event stream."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; ``stays_open``: the connection is held after the body, as that of an event stream is."""
+    """One answer; ``stays_open``: the connection stays open after the body, as for an event stream."""
 
     status: int = 200
     body: bytes = b""
@@ -28,12 +28,12 @@ def document(status: int, content: object, **headers: str) -> Reply:
 
 
 def problem(status: int, slug: str, detail: str) -> Reply:
-    """Return an error as the service words it."""
+    """Return an error in the service's format."""
     return document(status, {"error": slug, "detail": detail})
 
 
 def events(*data: str, stays_open: bool, name: str = "vitals", before: str = "") -> Reply:
-    """Return an event stream, which goes on or ends after these."""
+    """Return an event stream, which stays open or ends after these events."""
     lines = [f"event: {name}\n" + "".join(f"data: {line}\n" for line in each.splitlines()) for each in data]
     body = before + "".join(f"{each}\n" for each in lines)
     return Reply(200, body.encode(), "text/event-stream", stays_open=stays_open)
@@ -43,18 +43,18 @@ NO_ROUTE = problem(404, "no_such_route", "path: there is no such thing here")
 
 
 class TalkingServer:
-    """Answers each call by method and path, the last of its replies again and again; remembers the bodies it got."""
+    """Answers each call by method and path, repeating the last reply; records the bodies that it got."""
 
     def __init__(self, replies: dict[str, Sequence[Reply]]) -> None:
         self.bodies: list[bytes] = []
-        self.keys: set[str | None] = set()  # what Authorization said
+        self.keys: set[str | None] = set()  # the values of Authorization
         self.url = ""
         self.over = threading.Event()
         self._replies = {call: list(sequence) for call, sequence in replies.items()}
         self._lock = threading.Lock()
 
     def reply(self, call: str, body: bytes) -> Reply:
-        """Return what to answer to this call."""
+        """Return the answer to this call."""
         with self._lock:
             self.bodies.append(body)
             replies = self._replies.get(call, [NO_ROUTE])
@@ -63,7 +63,7 @@ class TalkingServer:
 
 @contextmanager
 def talking(replies: dict[str, Sequence[Reply]]) -> Iterator[TalkingServer]:
-    """Have such a server on a free port."""
+    """Run such a server on a free port."""
     server = TalkingServer(replies)
     http = ThreadingHTTPServer((HOST, 0), _handler(server))
     http.daemon_threads = False  # so that closing waits for every connection
@@ -88,7 +88,7 @@ def _handler(server: TalkingServer) -> Callable[..., BaseHTTPRequestHandler]:
             self._answer()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

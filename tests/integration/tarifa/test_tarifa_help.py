@@ -1,4 +1,4 @@
-"""Help that teaches, and a shell that completes."""
+"""Help with examples, and shell completion."""
 
 import pytest
 
@@ -10,8 +10,8 @@ COMMANDS = (
 )
 
 
-def test_alone_it_shows_its_help() -> None:
-    """All commands, and how to begin; asked for or not."""
+def test_without_a_command_it_shows_its_help() -> None:
+    """All commands, and how to begin; with or without --help."""
     alone, asked = run(), run("--help")
     assert (alone.returncode, alone.stderr) == (0, "")
     assert alone.stdout.split() == asked.stdout.split()
@@ -22,7 +22,7 @@ def test_alone_it_shows_its_help() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_examples(command: str) -> None:
-    """Whose lines can be copied: each begins with the command itself, and none is broken by the terminal's width."""
+    """Its lines can be copied: each begins with the command itself, and the terminal's width breaks none."""
     done = run(command, "--help")
     assert done.returncode == 0
     _, _, epilog = done.stdout.partition("Examples:")
@@ -33,7 +33,7 @@ def test_every_command_has_examples(command: str) -> None:
 
 
 def test_wrong_usage_says_where_help_is() -> None:
-    """Exit code 2, nothing on stdout, no trace."""
+    """Exit code 2, nothing on stdout, no traceback."""
     done = run("pya", "19.90")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Did you mean" in done.stderr
@@ -41,6 +41,6 @@ def test_wrong_usage_says_where_help_is() -> None:
 
 
 def test_the_shell_completes_commands() -> None:
-    """As the completion script asks for it at each press of the key."""
+    """As the completion script asks for it at each key press."""
     done = run(env={"_TARIFA_COMPLETE": "complete_bash", "COMP_WORDS": "tarifa pa", "COMP_CWORD": "1"})
     assert done.stdout.split() == ["pay", "payment", "payments"]

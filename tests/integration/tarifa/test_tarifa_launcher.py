@@ -1,4 +1,4 @@
-"""``bin/tarifa``: from anywhere, through symlinks, and with an environment that it has set up when it has to."""
+"""``bin/tarifa``: from anywhere, through symlinks, and setting up its environment when needed."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.tarifa.command_line import PATIENCE_S, TOP, environment
 
-# As much of the Makefile as the launcher knows: the target's name. What it does is to be seen, and to reach no network.
+# The part of the Makefile that the launcher uses, the target's name; its recipe must be visible and use no network.
 MAKEFILE = """.venv/installed: requirements.lock
 \t@echo "setting up"
 \t@mkdir -p .venv/bin && cp python.sh .venv/bin/python && touch $@
@@ -41,8 +41,8 @@ def call(program: Path | str, *arguments: str, cwd: Path, **env: str) -> "subpro
     )
 
 
-def test_the_environment_is_set_up_once_and_that_is_said(checkout: Path, tmp_path: Path) -> None:
-    """By make's own target, on stderr, so that stdout is the command's alone."""
+def test_the_environment_is_set_up_once_with_a_message(checkout: Path, tmp_path: Path) -> None:
+    """By make's own target, on stderr, so that stdout has only the command's output."""
     first = call(checkout / "bin" / "tarifa", "--help", cwd=tmp_path)
     assert first.returncode == 0
     assert "Usage: tarifa" in first.stdout
@@ -54,7 +54,7 @@ def test_the_environment_is_set_up_once_and_that_is_said(checkout: Path, tmp_pat
 
 
 def test_an_environment_older_than_the_lock_is_set_up_again(checkout: Path, tmp_path: Path) -> None:
-    """As make would see it."""
+    """By make's own rule."""
     call(checkout / "bin" / "tarifa", "--help", cwd=tmp_path)
     installed = checkout / ".venv" / "installed"
     lock_s = (checkout / "requirements.lock").stat().st_mtime
@@ -65,7 +65,7 @@ def test_an_environment_older_than_the_lock_is_set_up_again(checkout: Path, tmp_
 
 
 def test_an_environment_that_cannot_be_set_up_is_an_error(checkout: Path, tmp_path: Path) -> None:
-    """The words and the exit code are make's own; the command does not run."""
+    """The output and the exit code are make's own; the command does not run."""
     (checkout / "Makefile").write_text(".venv/installed:\n\t@echo no Python here >&2; exit 1\n")
     done = call(checkout / "bin" / "tarifa", "--help", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -88,7 +88,7 @@ def test_it_is_found_through_symlinks_and_the_path(checkout: Path, tmp_path: Pat
 
 
 def test_arguments_reach_the_command_as_they_are(checkout: Path, tmp_path: Path) -> None:
-    """Spaces, stars and empty ones."""
+    """With spaces, stars, and empty ones."""
     done = call(checkout / "bin" / "tarifa", "pay", "1", "--url", "", cwd=tmp_path)
     assert done.stderr.splitlines()[-1] == "--url or TARIFA_URL must be as http://127.0.0.1:9999, not ''."
     done = call(checkout / "bin" / "tarifa", "pay", "1 * 2", cwd=tmp_path)
@@ -96,5 +96,5 @@ def test_arguments_reach_the_command_as_they_are(checkout: Path, tmp_path: Path)
 
 
 def test_the_checkout_has_it_executable() -> None:
-    """Git keeps the bit."""
+    """Git keeps the executable bit."""
     assert os.access(TOP / "bin" / "tarifa", os.X_OK)

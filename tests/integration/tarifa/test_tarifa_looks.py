@@ -1,4 +1,4 @@
-"""``tarifa payment`` and ``tarifa summary``: tables for people, JSON for scripts, sentences for what is not there."""
+"""``tarifa payment`` and ``tarifa summary``: tables for people, JSON for scripts, sentences for errors."""
 
 import json
 import socket
@@ -19,8 +19,8 @@ TOTALS = Reply(
 )
 
 
-def test_a_payments_document_is_passed_on_as_it_is() -> None:
-    """Also what a later service adds to it."""
+def test_a_payments_document_is_printed_verbatim() -> None:
+    """Including fields of a later version."""
     text = f'{{"correlationId":"{ID}","amount":19.90,"status":"accepted","new":1}}'
     with talking({GET: [Reply(200, text.encode())]}) as server:
         done = run("payment", ID, "--url", server.url, "--json")
@@ -32,7 +32,7 @@ def test_an_unknown_payment_is_a_sentence() -> None:
     with talking({GET: [problem(404, "no_such_payment", "id in the path")]}) as server:
         done = run("payment", ID, "--url", server.url)
     assert (done.returncode, done.stdout) == (7, "")
-    assert one_sentence(done.stderr).startswith(f"{server.url} knows no payment {ID}: look at the id")
+    assert one_sentence(done.stderr).startswith(f"{server.url} knows no payment {ID}: check the id")
 
 
 def test_a_404_of_something_else_is_not_taken_for_an_unknown_payment() -> None:
@@ -48,13 +48,13 @@ def test_a_404_of_something_else_is_not_taken_for_an_unknown_payment() -> None:
     [
         (("payment", "7"), "An id is written as"),
         (("summary", "--since", "soon"), "--since must be a length of time"),
-        (("summary", "--since", "1h", "--to", "2026-11-22"), "--since is instead of --from and --to"),
+        (("summary", "--since", "1h", "--to", "2026-11-22"), "--since replaces --from and --to"),
         (("pay", "nothing"), "The amount must be a number"),
         (("watch", "--for", "ever"), "--for must be a length of time"),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], part: str) -> None:
-    """Nothing is asked then."""
+    """Nothing is sent then."""
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert part in one_sentence(done.stderr)
@@ -75,17 +75,17 @@ def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], part: str) -> N
     ],
 )
 def test_a_script_that_reads_json_reads_what_is_wrong_with_its_call(arguments: tuple[str, ...], part: str) -> None:
-    """Whoever finds it: the command, what reads command lines, or the program that the command becomes."""
+    """Whichever part finds the error: the command, Typer, or the program that the command becomes."""
     done = run(*arguments)
     assert done.returncode == 2
-    told = json.loads(done.stdout)
-    assert (set(told), told["error"]) == ({"error", "detail"}, "usage")
-    assert part in told["detail"]
+    error = json.loads(done.stdout)
+    assert (set(error), error["error"]) == ({"error", "detail"}, "usage")
+    assert part in error["detail"]
     assert part in " ".join(done.stderr.split())
 
 
-def test_what_the_service_says_no_with_is_in_the_document() -> None:
-    """Its own slug; and one of ours where nothing answers."""
+def test_the_services_slug_is_in_the_document() -> None:
+    """The service's slug, or one of ours where nothing answers."""
     with talking({GET: [problem(404, "no_such_payment", "id in the path")]}) as server:
         assert json.loads(run("payment", ID, "--url", server.url, "--json").stdout)["error"] == "no_such_payment"
     with talking({SUMMARY: [problem(503, "ledger_away", "the ledger does not answer")]}) as server:
@@ -100,18 +100,18 @@ def test_where_nothing_listens_the_sentence_says_what_to_do(command: tuple[str, 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     done = run(*command, "--url", url)
-    told = {"error": "away", "detail": done.stderr.strip()}
-    assert (done.returncode, done.stdout and json.loads(done.stdout)) == (6, told if "--json" in command else "")
+    error = {"error": "away", "detail": done.stderr.strip()}
+    assert (done.returncode, done.stdout and json.loads(done.stdout)) == (6, error if "--json" in command else "")
     assert one_sentence(done.stderr).startswith(f"Nothing listens at {url}: start it with `tarifa up` or `make up`")
 
 
 def test_a_summary_has_the_fees_that_the_service_names() -> None:
-    """Exact to the last digit of sums that no double holds."""
+    """Exact to the last digit of sums that no double can hold."""
     with talking({SUMMARY: [TOTALS], "GET /events": [events(VITALS_TEXT, stays_open=True)]}) as server:
         done = run("summary", "--url", server.url, "--since", "1h", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout, parse_float=Decimal)
-    assert told["processors"] == [
+    summary = json.loads(done.stdout, parse_float=Decimal)
+    assert summary["processors"] == [
         {"name": "default", "count": 2, "amount": Decimal("39.8"), "fee": Decimal("0.05"), "feesPaid": Decimal("1.99")},
         {
             "name": "fallback",
@@ -121,12 +121,12 @@ def test_a_summary_has_the_fees_that_the_service_names() -> None:
             "feesPaid": Decimal("13510798882111.4895"),
         },
     ]
-    assert told["total"]["amount"] == Decimal("90071992547449.73")
-    assert told["to"] is None
+    assert summary["total"]["amount"] == Decimal("90071992547449.73")
+    assert summary["to"] is None
 
 
 def test_a_summary_is_a_table_for_people() -> None:
-    """Without fees where nobody names them."""
+    """Without fees where none are known."""
     with talking({SUMMARY: [TOTALS]}) as server:
         done = run("summary", "--url", server.url)
     assert (done.returncode, done.stderr) == (0, "")
@@ -136,7 +136,7 @@ def test_a_summary_is_a_table_for_people() -> None:
     assert ["total", "3", "90,071,992,547,449.73"] in lines
 
 
-def test_a_summary_that_cannot_be_had_now_is_a_sentence() -> None:
+def test_a_summary_that_is_not_available_now_is_a_sentence() -> None:
     """And the exit code of a service that is away."""
     with talking({SUMMARY: [problem(503, "ledger_away", "the ledger does not answer")]}) as server:
         done = run("summary", "--url", server.url)

@@ -1,4 +1,4 @@
-"""``tarifa pay`` against every way in which a service may answer: exit codes, one sentence, one document."""
+"""``tarifa pay`` against every answer of a service: exit codes, one sentence, one document."""
 
 import json
 import signal
@@ -34,7 +34,7 @@ AWAY = problem(503, "nats_away", "repeating it with the same correlationId is sa
 
 
 def test_a_payment_is_followed_to_its_settlement() -> None:
-    """Each step a line, on stdout; the fee is the one that the service names."""
+    """Each step is a line on stdout; the fee is the one in the service's vitals."""
     replies = {POST: [ACCEPTED], GET: [WAITS, AWAY, WAITS, SETTLED]}
     with talking({**replies, "GET /events": [events(VITALS_TEXT, stays_open=True)]}) as server:
         done = run("pay", "19.90", "--id", ID, "--url", server.url)
@@ -49,17 +49,17 @@ def test_a_payment_is_followed_to_its_settlement() -> None:
 
 
 def test_with_json_it_is_one_document() -> None:
-    """Whose amount is that of the command line, digit by digit; without anybody naming fees they are null."""
+    """With the amount of the command line, digit by digit; unknown fees are null."""
     with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
         done = run("pay", "19.90", "--id", ID.upper(), "--json", env={"TARIFA_URL": server.url})
     assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout, parse_float=Decimal)
-    assert (told["outcome"], told["processor"], told["feesPaid"]) == ("settled", "default", None)
-    assert str(told["amount"]) == "19.90"
+    document = json.loads(done.stdout, parse_float=Decimal)
+    assert (document["outcome"], document["processor"], document["feesPaid"]) == ("settled", "default", None)
+    assert str(document["amount"]) == "19.90"
 
 
 def test_a_new_id_is_made_where_none_is_given() -> None:
-    """A random one, which the first line names."""
+    """A random one, which is in the first line."""
     with talking({POST: [problem(400, "x", "y")]}) as server:
         first, second = (run("pay", "1", "--url", server.url).stdout.split()[1] for _ in range(2))
         sent = [json.loads(body)["correlationId"] for body in server.bodies if body]
@@ -68,7 +68,7 @@ def test_a_new_id_is_made_where_none_is_given() -> None:
 
 
 def test_fees_of_the_environment_come_first() -> None:
-    """Then nobody needs to be asked."""
+    """Then the service is not asked."""
     with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
         done = run("pay", "19.90", "--id", ID, "--url", server.url, env={"PROCESSORS": "default=http://x:1@0.1"})
     assert done.stdout.splitlines()[-1] == "  fee         1.99 (10 %)"
@@ -79,7 +79,7 @@ def test_a_replay_says_that_it_is_charged_once() -> None:
     with talking({POST: [document(202, {}, Idempotent_Replayed="true")], GET: [SETTLED]}) as server:
         done = run("pay", "19.90", "--id", ID, "--url", server.url)
     assert done.returncode == 0
-    assert "as it was before, and it is charged once" in done.stdout
+    assert "it was accepted before, and is charged once" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_replay_says_that_it_is_charged_once() -> None:
 def test_every_other_ending_has_its_exit_code_and_one_sentence(
     replies: dict[str, list[Reply]], code: int, part: str
 ) -> None:
-    """On stderr; with --json the document is on stdout all the same."""
+    """On stderr; with --json the document is on stdout too."""
     with talking(replies) as server:
         done = run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "0.5", "--json")
     assert done.returncode == code
@@ -113,7 +113,7 @@ def test_every_other_ending_has_its_exit_code_and_one_sentence(
 
 
 def test_a_payment_that_has_to_wait_says_so() -> None:
-    """Whoever watches knows that nothing hangs."""
+    """So that the user knows that nothing hangs."""
     with talking({POST: [ACCEPTED], GET: [WAITS]}) as server:
         done = run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1.2s")
     assert "  waiting     for a processor to settle it, up to 1.2 s in all" in done.stdout.splitlines()
@@ -121,7 +121,7 @@ def test_a_payment_that_has_to_wait_says_so() -> None:
 
 
 def test_ctrl_c_says_how_to_look_again() -> None:
-    """The payment goes on without its watcher."""
+    """The payment continues without the command."""
     with (
         talking({POST: [ACCEPTED], GET: [WAITS]}) as server,
         running("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1h") as process,
@@ -146,8 +146,8 @@ def test_where_nothing_listens_the_sentence_says_what_to_do() -> None:
     assert said.endswith(f"then repeat the payment with `tarifa pay 19.90 --id {ID}`.")
 
 
-def test_a_service_that_is_silent_is_not_waited_for_beyond_the_time_given() -> None:
-    """A connection that is taken and never answered ends as one that is away."""
+def test_a_silent_service_is_not_waited_for_longer_than_wait() -> None:
+    """A connection that is accepted and never answered counts as away."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         done = run("pay", "19.90", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--wait", "0.5")
     assert done.returncode == 6
@@ -165,21 +165,21 @@ def test_a_service_that_is_silent_is_not_waited_for_beyond_the_time_given() -> N
     ],
 )
 def test_wrong_usage_is_one_sentence_and_sends_nothing(arguments: tuple[str, ...], part: str) -> None:
-    """What was wrong, and how it is written."""
+    """With what was wrong, and how to write it."""
     done = run("pay", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert part in one_sentence(done.stderr)
 
 
 def test_a_wrong_processors_variable_is_named_before_anything_is_paid() -> None:
-    """A payment is not the place to find that out afterwards."""
+    """It must not be found out after paying."""
     done = run("pay", "1", env={"PROCESSORS": "nonsense"})
     assert done.returncode == 2
     assert one_sentence(done.stderr) == "PROCESSORS has 'nonsense', which is not name=url@fee."
 
 
 def test_every_call_is_made_with_the_key_of_the_environment() -> None:
-    """To pay, to follow, and to look at the fees; without one none is made up."""
+    """To pay, to follow, and to read the fees; without a key none is sent."""
     replies = {POST: [ACCEPTED], GET: [SETTLED], "GET /events": [events(VITALS_TEXT, stays_open=True)]}
     with talking(replies) as server:
         for env, sent in (({"TARIFA_KEY": " tarifa_x "}, {"Bearer tarifa_x"}), ({}, {None})):
@@ -189,8 +189,8 @@ def test_every_call_is_made_with_the_key_of_the_environment() -> None:
 
 
 @pytest.mark.parametrize("command", [("pay", "1"), ("payment", ID), ("summary",), ("watch",)])
-def test_a_key_that_is_none_is_said_without_telling_it(command: tuple[str, ...]) -> None:
-    """It would be no header; and what is wrong in it may be one letter of a secret."""
+def test_an_invalid_key_is_reported_without_printing_it(command: tuple[str, ...]) -> None:
+    """It could not be a header; and what is wrong in it may be one letter of a secret."""
     done = run(*command, env={"TARIFA_KEY": "tarifa_\N{SNOWMAN}\r\nX-Other: 1"})
     assert done.returncode == 2
     assert one_sentence(done.stderr) == "TARIFA_KEY must be a key as `tarifa keys add` prints it."

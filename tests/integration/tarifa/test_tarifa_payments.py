@@ -49,7 +49,7 @@ def page(*payments: object, more: str | None = None, **rest: object) -> Reply:
 
 
 def test_what_waits_is_a_table_for_people() -> None:
-    """Each id whole, to be copied; and how many there were is said aside."""
+    """Each id is complete, to be copied; their number is on stderr."""
     with talking({GET: [page(WAITS, dispatchers=DISPATCHERS)]}) as server:
         done = run("payments", "--in-doubt", "--older-than", "60s", "--url", server.url)
     assert done.returncode == 0
@@ -62,26 +62,26 @@ def test_what_waits_is_a_table_for_people() -> None:
 
 
 def test_what_waits_is_a_document_a_line_for_scripts_over_all_pages() -> None:
-    """As the service words each, a page without any among them."""
+    """Each as the service sends it; a page may be empty."""
     with talking({GET: [page(WAITS, more="accepted-1"), page(more="accepted-9"), page({**WAITS, "new": 1})]}) as server:
         done = run("payments", "--all", "--json", "--url", server.url)
     assert [json.loads(line) for line in done.stdout.splitlines()] == [WAITS, {**WAITS, "new": 1}]
     assert one_sentence(done.stderr) == "2 payments."
 
 
-def test_where_there_are_more_it_says_how_to_go_on() -> None:
-    """And which dispatchers did not say what they know."""
+def test_an_incomplete_list_says_how_to_continue() -> None:
+    """And which dispatchers did not answer."""
     silent = {"answered": [], "silent": ["dispatcher-2"]}
     with talking({GET: [page(WAITS, more="accepted-7", dispatchers=silent)]}) as server:
         done = run("payments", "--limit", "1", "--url", server.url)
     assert done.stderr.splitlines() == [
         "1 payment; there are more: --cursor accepted-7, or --all.",
-        "Not answered by dispatcher-2: of what these have in hand the calls are not known.",
+        "Not answered by dispatcher-2: the calls of what these have in hand are not known.",
     ]
 
 
-def test_settled_ones_say_whether_the_book_counts_them() -> None:
-    """It does not where it was cleared since."""
+def test_settled_payments_say_whether_the_book_counts_them() -> None:
+    """Not those before the book was cleared."""
     with talking({GET: [page(SETTLED)]}) as server:
         done = run("payments", "--status", "settled", "--from", "2026-11-22", "--url", server.url)
     assert "no, the book was cleared since" in done.stdout
@@ -96,22 +96,22 @@ def test_settled_ones_say_whether_the_book_counts_them() -> None:
     ],
 )
 def test_what_cannot_be_listed_is_a_sentence(arguments: tuple[str, ...], code: int, part: str) -> None:
-    """Wrong usage, and a service that cannot say."""
+    """Wrong usage, and a service that cannot answer."""
     with talking({GET: [problem(503, "dispatchers_away", "nobody knows")]}) as server:
         done = run("payments", *arguments, "--url", server.url)
     assert (done.returncode, done.stdout) == (code, "")
     assert part in one_sentence(done.stderr)
 
 
-def test_a_list_that_is_read_for_others_is_asked_for_again() -> None:
-    """The service reads few at once."""
+def test_a_list_is_asked_for_again_while_the_service_is_busy() -> None:
+    """The service reads only a few lists at once."""
     with talking({GET: [problem(503, "too_many_lists", "two at once"), page(WAITS)]}) as server:
         done = run("payments", "--json", "--url", server.url)
     assert (done.returncode, json.loads(done.stdout)) == (0, WAITS)
 
 
-def test_a_payments_life_is_told_step_by_step() -> None:
-    """And what nobody recorded is said."""
+def test_a_payments_life_is_shown_step_by_step() -> None:
+    """And what nobody recorded is listed."""
     steps = [
         {"what": "accepted", "at": "2026-11-22T12:00:00.000Z"},
         {"what": "assigned", "at": "2026-11-22T12:00:01.000Z", "processor": "default", "dispatcher": "dispatcher-1"},

@@ -1,4 +1,4 @@
-"""The commands that become another program: its words, exit codes and signals, and no option of its own forgotten."""
+"""The commands that become another program: its output, exit codes and signals, with all of its options."""
 
 import re
 import signal
@@ -25,7 +25,7 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
     ],
 )
 def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> None:
-    """An option that a program gains must be known here too."""
+    """An option that a program gains must be added here too."""
     theirs = subprocess.run(
         [sys.executable, "-m", module, "--help"], capture_output=True, check=True, cwd=TOP, env=environment(), text=True
     )
@@ -48,7 +48,7 @@ def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> Non
         (("chaos", "--minutes", "many"), 2, "MINUTES must be a number of minutes"),
         (("chaos", "--in-flight-max", "many"), 2, "IN_FLIGHT_MAX must be a whole number of calls"),
         (("audit", "--last", "long"), 2, "argument --last: must be a length of time"),
-        (("audit", "--last", "1h", "--from", "2026-11-22"), 2, "--last is instead of --from and --to"),
+        (("audit", "--last", "1h", "--from", "2026-11-22"), 2, "--last replaces --from and --to"),
         (("audit", "--rate", "0"), 2, "argument --rate: must be above 0"),
         (("processors", "move", "default", "--to", "ftp://x"), 2, "write http://host:port"),
         (("keys", "add", "a b", "--scope", "pay"), 2, "must be 1 to 64 of"),
@@ -56,15 +56,15 @@ def test_no_option_of_the_program_is_forgotten(command: str, module: str) -> Non
         (("processors", "move", "default"), 2, "the following arguments are required: --to"),
     ],
 )
-def test_the_programs_words_and_exit_codes_are_its_own(arguments: tuple[str, ...], code: int, part: str) -> None:
-    """Whatever is given reaches it, also from a folder where the checkout is not."""
+def test_the_programs_output_and_exit_codes_are_its_own(arguments: tuple[str, ...], code: int, part: str) -> None:
+    """All arguments reach it, also from a folder outside the checkout."""
     done = run(*arguments)
     assert done.returncode == code
     assert part in done.stdout + done.stderr
 
 
 def test_up_runs_the_stack_and_ends_with_ctrl_c() -> None:
-    """The same process from the command to the stack: the signal reaches it, and its exit code comes back."""
+    """One process from the command to the stack: the signal reaches it, and its exit code is returned."""
 
     class Up(Stack):
         command = (*COMMAND, "up")

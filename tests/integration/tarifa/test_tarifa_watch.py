@@ -17,7 +17,7 @@ SECOND = '{"at": "2026-11-22T12:00:01Z"}'
 
 
 def test_every_document_is_a_line_until_ctrl_c() -> None:
-    """Each as soon as it is there, with its very digits; other events are passed over."""
+    """Each at once, with its exact digits; other events are ignored."""
     stream = events(FIRST, VITALS_TEXT, stays_open=True, before=": hello\nevent: other\ndata: 1\n\n")
     with talking({EVENTS: [stream]}) as server, running("watch", "--url", server.url) as process:
         assert process.stdout is not None
@@ -28,8 +28,8 @@ def test_every_document_is_a_line_until_ctrl_c() -> None:
         assert (process.returncode, rest, said) == (0, "", "")
 
 
-def test_it_connects_again_and_says_so_once() -> None:
-    """The stream ends, the service cannot say now, then it is back: each told once, on stderr."""
+def test_it_reconnects_and_reports_that_once() -> None:
+    """The stream ends, the service cannot answer, then it is back: each reported once, on stderr."""
     ends = events(FIRST, stays_open=False, before="retry: 100\n")
     later = problem(503, "not_ready", "NATS is away")
     replies = [ends, later, later, events(SECOND, stays_open=True)]
@@ -48,7 +48,7 @@ def test_it_connects_again_and_says_so_once() -> None:
 
 
 def test_it_ends_by_itself_after_the_time_given() -> None:
-    """Which is well, if anything was heard."""
+    """With exit code 0, if any vitals came."""
     with talking({EVENTS: [events(FIRST, stays_open=True)]}) as server:
         done = run("watch", "--for", "3s", "--url", server.url)
     assert (done.returncode, done.stderr) == (0, "")
@@ -56,7 +56,7 @@ def test_it_ends_by_itself_after_the_time_given() -> None:
 
 
 def test_a_service_that_is_away_all_the_time_is_an_exit_code() -> None:
-    """It is said while it is so, and again at the end."""
+    """It is reported while it lasts, and again at the end."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     done = run("watch", "--for", "3s", "--url", url)
@@ -65,23 +65,23 @@ def test_a_service_that_is_away_all_the_time_is_an_exit_code() -> None:
 
 
 def test_a_service_without_events_is_one_sentence() -> None:
-    """At once: it would not help to try again."""
+    """At once: trying again would not help."""
     with talking({}) as server:
         done = run("watch", "--url", server.url)
     assert (done.returncode, done.stdout) == (7, "")
     assert one_sentence(done.stderr).startswith(f"{server.url} has no /events to watch")
 
 
-def test_something_else_at_that_url_is_said() -> None:
-    """A page is no event stream, whatever its status."""
+def test_another_server_at_that_url_is_reported() -> None:
+    """An HTML page is not an event stream, whatever its status."""
     with talking({EVENTS: [Reply(200, b"<html>hello", "text/html")]}) as server:
         done = run("watch", "--for", "3s", "--url", server.url)
     assert done.returncode == 6
     assert "does not answer as Tarifa does (200 <html>hello)" in done.stderr
 
 
-def test_vitals_of_another_shape_are_said() -> None:
-    """And are not shown as if they were read."""
+def test_unreadable_vitals_are_reported() -> None:
+    """And not shown as if they had been read."""
     with talking({EVENTS: [events('{"at": "noon"}', stays_open=True)]}) as server:
         done = run("watch", "--for", "3s", "--url", server.url)
     assert (done.returncode, done.stdout) == (6, "")
@@ -120,5 +120,5 @@ def test_in_a_terminal_it_is_a_view_that_stays(tmp_path: Path) -> None:
 def _rest(terminal: int) -> bytes | None:
     try:
         return os.read(terminal, 65_536) or None
-    except OSError:  # nobody has the other end any more
+    except OSError:  # the other end is closed
         return None

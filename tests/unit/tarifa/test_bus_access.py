@@ -1,4 +1,4 @@
-"""How commands for operators come onto the bus of this checkout's stack."""
+"""How operators' commands connect to the bus of this checkout's stack."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ CONTEXT = {"url": "nats://127.0.0.1:4222", "nkey": "/keys/operator.nk", "ca": "/
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    """The folder of a stack that is closed."""
+    """The secrets of a closed stack."""
     (tmp_path / "operator.json").write_text(json.dumps(CONTEXT))
     return tmp_path
 
@@ -27,19 +27,19 @@ def test_a_command_is_the_operator_of_this_checkouts_stack(secrets: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["NATS_URL", "NATS_CREDENTIALS", "NATS_CA"])
-def test_whatever_the_environment_says_goes_before(secrets: Path, name: str) -> None:
-    """Keys of this stack are nothing for another."""
+def test_the_environment_takes_precedence(secrets: Path, name: str) -> None:
+    """Keys of this stack are useless on another bus."""
     assert bus_access({name: "x"}, secrets, "operator") == {}
 
 
 def test_an_open_stack_has_no_context(tmp_path: Path) -> None:
-    """Nor has a user without one."""
+    """Nor has a user without a file."""
     assert bus_access({}, tmp_path, "operator") == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null"])
-def test_a_file_that_is_no_context_is_named(secrets: Path, text: str) -> None:
-    """It is not passed over: the command would say something else."""
+def test_a_file_that_is_not_a_context_is_named(secrets: Path, text: str) -> None:
+    """It is not ignored: the command would then connect without a key."""
     (secrets / "operator.json").write_text(text)
     with pytest.raises(ValueError, match=r"operator\.json"):
         bus_access({}, secrets, "operator")

@@ -1,4 +1,4 @@
-"""What a person may write, and what is refused with a sentence."""
+"""What is accepted on the command line, and what is rejected with a sentence."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 
 
 @given(st.integers(1, 10**15 - 1))
-def test_an_amount_reaches_the_wire_with_its_very_digits(cents: int) -> None:
+def test_an_amount_is_sent_with_its_exact_digits(cents: int) -> None:
     """From the text of the command line to the JSON number no digit changes, however large the amount."""
     text = f"{cents // 100}.{cents % 100:02}"
     assert amount_from_text(text) * 100 == cents
@@ -31,15 +31,15 @@ def test_an_amount_is_decimal_text(text: str, amount: str) -> None:
 @pytest.mark.parametrize(
     "text", ["19,90", "1.234", "-5", "+5", "1e3", "NaN", "inf", "", " 5", "5 EUR", "٣", "0x10", "."]
 )
-def test_what_is_no_amount_is_refused_with_an_example(text: str) -> None:
-    """Nothing is guessed at: neither a decimal comma nor a third decimal."""
+def test_what_is_not_an_amount_is_rejected_with_an_example(text: str) -> None:
+    """Nothing is guessed, neither a decimal comma nor a third decimal."""
     with pytest.raises(ValueError, match=r"at most two decimals, as 19\.90"):
         amount_from_text(text)
 
 
 @pytest.mark.parametrize("text", ["0", "0.00"])
-def test_nothing_is_not_an_amount(text: str) -> None:
-    """Zero is refused here already."""
+def test_zero_is_not_an_amount(text: str) -> None:
+    """Zero is rejected before the service is called."""
     with pytest.raises(ValueError, match="above 0"):
         amount_from_text(text)
 
@@ -50,22 +50,22 @@ def test_an_id_has_one_spelling() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "4a7901b8", f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", ""), f"{ID}\n"])
-def test_what_is_no_id_is_refused_with_an_example(text: str) -> None:
-    """Other spellings of a UUID would be other payments elsewhere."""
+def test_what_is_not_an_id_is_rejected_with_an_example(text: str) -> None:
+    """Other spellings of a UUID would be other payments at processors."""
     with pytest.raises(ValueError, match="An id is written as"):
         id_from_text(text)
 
 
 @pytest.mark.parametrize("text", ["http://127.0.0.1:9999", "https://pay.example", "http://[::1]:80"])
-def test_a_url_is_taken_without_its_last_slash(text: str) -> None:
-    """Paths are put behind it."""
+def test_a_url_loses_its_trailing_slash(text: str) -> None:
+    """Paths are appended to it."""
     assert url_from_text(f"{text}/") == text
 
 
 @pytest.mark.parametrize(
     "text", ["", "127.0.0.1:9999", "ftp://x", "http://", "http://x:99999", "http://x?a=b", "http://\x00"]
 )
-def test_what_is_no_url_is_refused_with_an_example(text: str) -> None:
+def test_what_is_not_a_url_is_rejected_with_an_example(text: str) -> None:
     """The sentence names the option and the variable."""
     with pytest.raises(ValueError, match=r"--url or TARIFA_URL must be as http://127\.0\.0\.1:9999"):
         url_from_text(text)
@@ -88,7 +88,7 @@ def test_a_length_of_time_is_a_number_and_a_unit(text: str, length: timedelta) -
 
 
 @pytest.mark.parametrize("text", ["", "1 h", "1h30m", "-1s", "0s", "99999d", "1w", "h"])
-def test_what_is_no_length_of_time_is_refused_by_its_option(text: str) -> None:
+def test_what_is_not_a_length_of_time_is_rejected_by_its_option(text: str) -> None:
     """The sentence names the option and shows how to write it."""
     with pytest.raises(ValueError, match="--for must be a length of time as 90s, 15m, 1h or 7d"):
         length_from_text("--for", text)
@@ -103,7 +103,7 @@ def test_a_point_in_time_without_a_zone_is_utc() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "0001-01-01T00:00:00+14:00"])
-def test_what_is_no_point_in_time_is_refused_by_its_option(text: str) -> None:
-    """Also one whose UTC no calendar has."""
+def test_what_is_not_a_point_in_time_is_rejected_by_its_option(text: str) -> None:
+    """Also one that has no UTC date."""
     with pytest.raises(ValueError, match="--from must be ISO 8601"):
         point_from_text("--from", text, round_up=True)

@@ -1,4 +1,4 @@
-"""Where fees are known from."""
+"""Where fees come from."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from tests.unit.tarifa.samples import VITALS_TEXT
 
 
 def test_fees_of_the_environment_are_those_of_processors() -> None:
-    """As the services read the same variable; unset is unknown."""
+    """Read as the services do; unset is unknown."""
     assert fees_from_env({"PROCESSORS": "a=http://x:1@0.05,b=http://x:2@0.125"}) == {
         "a": Decimal("0.05"),
         "b": Decimal("0.125"),
@@ -21,7 +21,7 @@ def test_fees_of_the_environment_are_those_of_processors() -> None:
 
 
 def test_a_wrong_variable_is_named() -> None:
-    """It is not passed over as if it were not there."""
+    """It is not treated as unset."""
     with pytest.raises(SettingError, match="PROCESSORS has the fee"):
         fees_from_env({"PROCESSORS": "a=http://x:1@much"})
 

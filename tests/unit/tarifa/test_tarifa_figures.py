@@ -29,11 +29,11 @@ from tarifa.views import figures
     ],
 )
 def test_figures_are_short_and_have_units(shown: str, text: str) -> None:
-    """Each kind in its own way."""
+    """Each kind of figure in its format."""
     assert shown == text
 
 
-def test_what_is_unknown_is_a_dash_and_not_a_zero() -> None:
+def test_an_unknown_figure_is_a_dash_and_not_zero() -> None:
     """For every kind."""
     kinds = (figures.count, figures.rate, figures.ms, figures.seconds, figures.percent, figures.money, figures.fee)
     assert {kind(None) for kind in kinds} == {"-"}

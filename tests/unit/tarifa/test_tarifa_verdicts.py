@@ -1,4 +1,4 @@
-"""How commands end: exit codes that scripts can tell apart, and one sentence."""
+"""How commands end: distinct exit codes for scripts, and one sentence."""
 
 from decimal import Decimal
 
@@ -29,7 +29,7 @@ REFUSED = Refused(Payment(ID, Decimal("19.9"), "refused", "default", detail="422
     ],
 )
 def test_every_ending_has_its_exit_code_and_sentence(ending: Ending, code: Exit, part: str) -> None:
-    """What may be stored is never said to be lost, and how to repeat it safely is said."""
+    """What may be stored is never reported as lost, and the sentence says how to repeat it safely."""
     found, sentence = pay_verdict(ORDER, ending)
     assert found is code
     assert part in sentence
@@ -38,12 +38,12 @@ def test_every_ending_has_its_exit_code_and_sentence(ending: Ending, code: Exit,
 
 
 def test_pythons_own_exit_code_is_no_verdict() -> None:
-    """A bug, which ends Python with 1, is not taken for any of them."""
+    """A bug, with which Python exits with 1, is not taken for any of them."""
     assert 1 not in set(Exit)
 
 
 def test_the_document_of_a_settled_payment_has_all_of_it() -> None:
-    """Amounts and fees with their very digits."""
+    """Amounts and fees with their exact digits."""
     text = json_text(pay_document(ORDER, [Accepted(1.5, is_replay=False)], SETTLED, {"default": Decimal("0.05")}))
     assert text == (
         f'{{"correlationId":"{ID}","amount":19.90,"outcome":"settled","acceptedMs":1.5,"replayed":false,'
@@ -64,7 +64,7 @@ def test_the_document_of_a_settled_payment_has_all_of_it() -> None:
     ],
 )
 def test_every_ending_has_a_document(ending: Ending, outcome: str, error: str | None) -> None:
-    """One word says what is known; the detail says the rest, and no fee is claimed."""
+    """One word for what is known, the detail for the rest, and no fee is claimed."""
     document = pay_document(ORDER, [], ending, {"default": Decimal("0.05")})
     assert (document["outcome"], document["error"], document["feesPaid"]) == (outcome, error, None)
     assert document["detail"]

@@ -1,4 +1,4 @@
-"""What is shown in a terminal."""
+"""The views in a terminal."""
 
 import io
 from datetime import UTC, datetime
@@ -43,14 +43,14 @@ def words(view: RenderableType) -> list[list[str]]:
 
 
 def test_each_step_of_a_payment_is_a_line() -> None:
-    """A replay says that it is charged once, and a wait how long it may last."""
+    """A replay says that it is charged once, and a wait how long it may take."""
     assert shown(step_line(Accepted(1.84, is_replay=False))) == ["  accepted    in 1.8 ms"]
     assert "charged once" in shown(step_line(Accepted(1.84, is_replay=True)))[0]
     assert shown(step_line(Waiting(30.0))) == ["  waiting     for a processor to settle it, up to 30 s in all"]
 
 
 def test_a_settlement_says_where_when_and_for_how_much() -> None:
-    """The fee has all its digits: of 19.90 five percent are 0.995."""
+    """The fee has all its digits: five percent of 19.90 is 0.995."""
     assert shown(ending_line(Settled(SETTLED, 14.21))) == ["  settled     at default after 14.2 ms"]
     assert [shown(line) for line in settled_lines(SETTLED, FEES)] == [
         ["  requestedAt 2026-11-22T12:00:00.112Z"],
@@ -58,15 +58,15 @@ def test_a_settlement_says_where_when_and_for_how_much() -> None:
     ]
 
 
-def test_a_fee_that_nobody_names_is_not_shown() -> None:
-    """Neither guessed nor a zero."""
+def test_an_unknown_fee_is_not_shown() -> None:
+    """It is neither guessed nor shown as zero."""
     assert [shown(line) for line in settled_lines(SETTLED, {"other": Decimal(0)})] == [
         ["  requestedAt 2026-11-22T12:00:00.112Z"]
     ]
 
 
 def test_a_refusal_says_why() -> None:
-    """What a processor wrote is shown as it is, brackets and all."""
+    """The processor's text is shown verbatim, brackets and all."""
     refused = Payment(ID, Decimal("19.90"), "refused", "default", detail="422 [bold]amount[/bold]")
     assert shown(ending_line(Refused(refused, 20))) == [
         "  refused     by default after 20.0 ms: 422 [bold]amount[/bold]"
@@ -105,7 +105,7 @@ def test_an_accepted_payment_says_what_it_waits_for() -> None:
 
 
 def test_a_settled_payments_life_says_how_long_it_took() -> None:
-    """Between being accepted and the stamp that the processor recorded."""
+    """From accepted to the stamp that the processor recorded."""
     assert words(payment_view(SETTLED))[3:] == [
         ["processor", "default"],
         ["acceptedAt", "2026-11-22T12:00:00.100Z"],
@@ -126,7 +126,7 @@ def test_a_summary_adds_up() -> None:
 
 
 def test_a_summary_without_fees_has_no_column_for_them() -> None:
-    """A column of dashes would say nothing."""
+    """A column of dashes would be useless."""
     lines = [line for line in words(summary_view(rows(TOTALS, {}), Period())) if line and line[0][0].isalpha()]
     assert lines[1:] == [
         ["processor", "payments", "amount"],
@@ -137,7 +137,7 @@ def test_a_summary_without_fees_has_no_column_for_them() -> None:
 
 
 def test_a_sum_of_fees_is_unknown_where_one_fee_is() -> None:
-    """Half a sum would be a wrong one."""
+    """A partial sum would be wrong."""
     document = summary_document(rows(TOTALS, {"default": Decimal("0.05")}), Period(ACCEPTED_AT))
     assert document == {
         "from": "2026-11-22T12:00:00.100Z",
@@ -157,7 +157,7 @@ def test_a_sum_of_fees_is_unknown_where_one_fee_is() -> None:
 
 
 def test_vitals_show_everything_at_a_glance() -> None:
-    """Payments, processors with their money, services, troubles."""
+    """Payments, processors with their money, services, problems."""
     lines = [" ".join(line) for line in words(vitals_view(vitals_from(VITALS_TEXT), "http://x"))]
     assert lines[0] == "Tarifa at http://x 12:00:00 UTC, over the last 10 s"
     assert "accepted 1.0/s settled 2.0/s backlog 4 oldest waits 0.5 s" in lines
@@ -173,7 +173,7 @@ def test_vitals_show_everything_at_a_glance() -> None:
     assert lines[1] == "! fallback is failing: others settle what is due"
 
 
-def test_what_is_wrong_is_seen_in_the_smallest_terminal() -> None:
+def test_problems_are_visible_in_the_smallest_terminal() -> None:
     """A view that stays in place is cut off at its end where it does not fit."""
     out = io.StringIO()
     console = Console(file=out, width=60, height=8, highlight=False, force_terminal=True)
@@ -193,19 +193,19 @@ def test_vitals_fit_into_a_terminal_of_eighty_columns() -> None:
 
 
 def test_old_vitals_say_that_they_are_old() -> None:
-    """What was last known stays in sight while the service is away."""
+    """The last known state stays visible while the service is away."""
     lines = shown(vitals_view(vitals_from(VITALS_TEXT), "http://x", "Nothing listens there."))
-    assert lines[1] == "As it was then. Nothing listens there. Trying again, until Ctrl-C."
+    assert lines[1] == "This was the last state. Nothing listens there. Trying again, until Ctrl-C."
 
 
-def test_before_anything_was_heard_it_says_what_it_waits_for() -> None:
+def test_before_the_first_vitals_the_view_says_what_it_waits_for() -> None:
     """And why, once that is known."""
     assert shown(away_view("http://x", None))[-1] == "Waiting for the first vitals ..."
     assert shown(away_view("http://x", "Nothing listens there."))[-1].startswith("Nothing listens there. Trying again")
 
 
-def test_of_a_processor_that_is_not_configured_the_fee_is_unknown() -> None:
-    """What was charged there is shown; what that cost, there and in all, is not known."""
+def test_the_fee_of_a_processor_that_is_not_configured_is_unknown() -> None:
+    """What was charged there is shown; its cost, there and in total, is not known."""
     gone = '{"name": "gone", "fee": null, "condition": "unknown", "settled": 7, "amount": 9.5, "feesPaid": null}'
     text = '{"at": "2026-11-22T12:00:00Z", "processors": [%s], "totals": {"settled": 7, "amount": 9.5, "saved": null}}'
     lines = words(vitals_view(vitals_from(text % gone), "http://y"))
@@ -214,8 +214,8 @@ def test_of_a_processor_that_is_not_configured_the_fee_is_unknown() -> None:
     assert ["saved", "against", "the", "dearest", "processor", "alone", "-"] in lines
 
 
-def test_nothing_known_is_shown_as_nothing_known() -> None:
-    """A service that just started sends a document without figures."""
+def test_vitals_without_figures_can_be_shown() -> None:
+    """A service that has just started sends a document without figures."""
     lines = words(vitals_view(vitals_from('{"at": "2026-11-22T12:00:00Z", "processors": [{"name": "x"}]}'), "http://y"))
     assert ["x", "unknown", "-", "-", "-"] in lines
     assert ["x", "-", "-", "-", "-", "-"] in lines
