@@ -75,16 +75,16 @@ class NodeFaults:
 
     async def calm(self) -> None:
         """End whatever an interrupted fault has left."""
-        self._stack.let_up(*self._cluster.parts)
+        self._stack.allow_start(*self._cluster.parts)
         await self._cluster.join()
 
     async def _hold_down(self, act: Act, hit: list[str]) -> None:
         if act.lasts_s:
             try:
-                await asyncio.to_thread(self._stack.hold_down, *hit)
+                await asyncio.to_thread(self._stack.keep_stopped, *hit)
                 await asyncio.sleep(act.lasts_s)
             finally:
-                self._stack.let_up(*hit)
+                self._stack.allow_start(*hit)
         else:
             await self._kill(act, hit)
 

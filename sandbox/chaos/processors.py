@@ -18,7 +18,7 @@ from sandbox.chaos.moods import CHARGE_FAULTS, SHARE_USUAL
 from sandbox.chaos.proxy import FaultProxy, Mode
 from sandbox.stack.console import Console
 from sandbox.stack.plan.parts_to_run import Part
-from sandbox.stack.processes.part_runner import Keeper
+from sandbox.stack.processes.part_runner import PartRunner
 
 HOST = "127.0.0.1"
 TOKEN = {"X-Rinha-Token": "123"}
@@ -71,13 +71,13 @@ class SimulatedProcessor:
         command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port), "--fee", fee)
         kept = ("--journal", str(journal), "--faults", str(self._first_mood))
         part = Part(self.part, (*command, *kept), ready="listening on")
-        self._keeper = Keeper(part, folder, console)
+        self._runner = PartRunner(part, folder, console)
         self._pid_file = folder / f"{self.part}.pid"
 
     @property
     def serves(self) -> bool:
         """Whether it runs and has said that it serves."""
-        return self._keeper.runs and self._keeper.serves
+        return self._runner.runs and self._runner.serves
 
     @property
     def is_as_wanted(self) -> bool:
@@ -120,11 +120,11 @@ class SimulatedProcessor:
     def start(self) -> None:
         """Start the process."""
         self._write_first_mood()
-        self._keeper.start()
+        self._runner.start()
 
     def signal(self, number: signal.Signals, down_s: float) -> None:
         """Send a signal; if it dies of it, it stays down for a while. Raises ProcessLookupError if it does not run."""
-        if not self._keeper.runs:
+        if not self._runner.runs:
             raise ProcessLookupError(self.part)
         self._down_until_s = time.monotonic() + down_s
         self._is_frozen = number is signal.SIGSTOP
@@ -176,15 +176,15 @@ class SimulatedProcessor:
 
     async def close(self) -> None:
         """End the process, and be found nowhere."""
-        self._keeper.kill()
+        self._runner.kill()
         for proxy in (self.proxy, *self._left):
             await proxy.close()
 
     async def tend(self) -> None:
         """Keep it alive and told, and its counts noted, until cancelled."""
         while True:
-            if self._keeper.runs or time.monotonic() >= self._down_until_s:
-                self._keeper.tick(time.monotonic())
+            if self._runner.runs or time.monotonic() >= self._down_until_s:
+                self._runner.tick(time.monotonic())
             if self.serves:
                 with contextlib.suppress(httpx.HTTPError, OSError):  # frozen, or dying: again in a moment
                     await self._tell_and_note()

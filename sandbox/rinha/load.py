@@ -28,7 +28,7 @@ class Targets:
     processors: dict[str, str]
     authority: Path | None = None
 
-    def known_by(self) -> ssl.SSLContext:
+    def tls_context(self) -> ssl.SSLContext:
         """Return what verifies the backend; where no file is named, by what this machine knows."""
         return ssl.create_default_context(cafile=self.authority)
 

@@ -50,7 +50,7 @@ def carry_out(plan: Plan) -> Result:
         httpx.Client(
             base_url=plan.targets.backend,
             headers=api_key.headers(),
-            verify=plan.targets.known_by(),
+            verify=plan.targets.tls_context(),
             timeout=LOOK_EVERY_S,
             trust_env=False,
         ) as client,

@@ -21,15 +21,15 @@ from services.settings.environment import SettingError
 
 
 def main() -> int:
-    """Run the stack; 0 if it was asked to stop; with a sentence 1 if it cannot start or go on, 2 for a bad setting."""
+    """Run the stack; return 0 if it was asked to stop, 1 if it cannot start or continue, 2 for a wrong setting."""
     console = Console(sys.stdout)
     try:
         wanted = options.read(sys.argv[1:], os.environ)
-        # Wrong ones fail here, and not in five deaths of a dispatcher.
+        # Wrong credentials fail here, and not in five deaths of a dispatcher.
         processor_access(os.environ, processors_from_text(wanted.processors))
-        # Before anything is touched: what runs there, a stack of ours or anything else, is not to be disturbed.
+        # Before anything is changed: whatever runs on these ports must not be disturbed.
         ports.check(plan.ports(wanted))
-        with run_dir.claimed(wanted.run_dir):
+        with run_dir.locked(wanted.run_dir):
             return _run(wanted, console)
     except (StackError, SettingError) as error:
         console.say(str(error))
@@ -45,7 +45,7 @@ def _run(wanted: options.Options, console: Console) -> int:
     sockets = plan.socket_paths(wanted) if nginx else {}
     if wanted.keep:
         nats.refuse_other_store(wanted.run_dir, wanted.nodes)
-    run_dir.freshen(wanted.run_dir, keep=wanted.keep)
+    run_dir.clean(wanted.run_dir, keep=wanted.keep)
     known = keys.make(wanted, os.environ)
     for node in wanted.nodes:
         folder = wanted.run_dir / node.name
@@ -56,22 +56,20 @@ def _run(wanted: options.Options, console: Console) -> int:
         balancer.write_conf(wanted.run_dir / "balancer", listen=listen, upstreams=upstreams)
     with (
         _limits(wanted, plan.stages(wanted, nginx)) as stages,
-        run_dir.room_for_sockets(sockets.values()),
-        closing(
-            Readiness(wanted.http_url, sockets, door.known_by(wanted.run_dir) if wanted.tls else None)
-        ) as readiness,
+        run_dir.socket_folders(sockets.values()),
+        closing(Readiness(wanted.http_url, sockets, door.verify(wanted.run_dir) if wanted.tls else None)) as readiness,
     ):
         console.say(clients.place(wanted.api_keys, wanted.http_port))
         supervisor = Supervisor(stages, wanted.run_dir, console)
         if wanted.stop_with_stdin:
             stop_with_stdin(supervisor)
-        return supervisor.run(readiness.unready, plan.places(wanted, nginx))
+        return supervisor.run(readiness.unready, plan.announcement(wanted, nginx))
 
 
 def _limits(wanted: options.Options, stages: plan.Stages) -> AbstractContextManager[plan.Stages]:
     if not wanted.limits_wanted:
         return nullcontext(stages)
-    return limited.limited(stages, wanted.run_dir, cgroups.find(), limits.read())
+    return limited.with_limits(stages, wanted.run_dir, cgroups.find(), limits.read())
 
 
 if __name__ == "__main__":

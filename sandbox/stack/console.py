@@ -1,4 +1,4 @@
-"""What the stack says: whole lines, from any thread, each with the name of the part that said it."""
+"""The output of the stack: whole lines, from any thread, each with the name of its part."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ _WIDTH = len("processor-fallback")
 
 
 class Console:
-    """Writes lines; colours the names on a terminal. If its reader goes away, ``gone`` is true and it is silent."""
+    """Writes lines; colours the names on a terminal. ``gone``: the reader is gone, and nothing is written."""
 
     def __init__(self, out: TextIO) -> None:
         self.gone = False
@@ -19,7 +19,7 @@ class Console:
         self._colour_of: dict[str, int] = {}
 
     def say(self, text: str) -> None:
-        """Write a line of the stack's own."""
+        """Write a line of the stack itself."""
         self._write(text)
 
     def part(self, name: str, line: str) -> None:
@@ -41,7 +41,7 @@ class Console:
                 self._out.write(f"{line}\n")
                 self._out.flush()
             except OSError:
-                # The reader left. What the buffer still holds would fail again at exit: let it go nowhere.
+                # The reader left. What the buffer still holds would fail again at exit: send it to /dev/null.
                 self.gone = True
                 with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a descriptor is needed, not a path
                     os.dup2(nowhere.fileno(), self._out.fileno())

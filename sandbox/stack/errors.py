@@ -1,5 +1,5 @@
-"""The one way in which the stack gives up."""
+"""The stack's only exception."""
 
 
 class StackError(Exception):
-    """The stack cannot start or cannot go on. The text is the sentence for whoever started it; the exit code is 1."""
+    """The stack cannot start or continue. The text is a sentence for the user; the exit code is 1."""

@@ -39,7 +39,7 @@ def stack(environment: dict[str, str]) -> Iterator[Stack]:
 @pytest_asyncio.fixture
 async def river(stack: Stack) -> AsyncIterator[River]:
     """A client of the stack, with both processors well at the beginning and at the end."""
-    async with httpx.AsyncClient(base_url=stack.http_url, verify=stack.known_by, timeout=PATIENCE_S) as http:
+    async with httpx.AsyncClient(base_url=stack.http_url, verify=stack.verify, timeout=PATIENCE_S) as http:
         flowing = River(stack, http)
         yield flowing
         if "PROCESSORS" not in stack._env:

@@ -47,9 +47,9 @@ def client(engine: Engine, key: str = "") -> httpx.Client:
     authority = engine.folder / "ca.pem"
     if not authority.exists():
         engine.run("cp", "nginx:/etc/tarifa/door/ca.pem", str(authority))
-    known_by = ssl.create_default_context(cafile=authority)
+    context = ssl.create_default_context(cafile=authority)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.Client(base_url=CLOSED_DOOR, verify=known_by, headers=headers, timeout=20.0, trust_env=False)
+    return httpx.Client(base_url=CLOSED_DOOR, verify=context, headers=headers, timeout=20.0, trust_env=False)
 
 
 def ready(engine: Engine) -> httpx.Response:

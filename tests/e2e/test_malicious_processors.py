@@ -39,7 +39,7 @@ async def river_to(processors: str) -> AsyncIterator[River]:
     stack = Stack(env=ENVIRONMENT | HEALTHY | {"PROCESSORS": processors})
     await asyncio.to_thread(stack.start)
     try:
-        async with httpx.AsyncClient(base_url=stack.http_url, verify=stack.known_by, timeout=PATIENCE_S) as http:
+        async with httpx.AsyncClient(base_url=stack.http_url, verify=stack.verify, timeout=PATIENCE_S) as http:
             yield River(stack, http)
     finally:
         await asyncio.to_thread(stack.stop)

@@ -40,7 +40,7 @@ async def test_servers_replaced_one_after_another_lose_no_payment(river: River) 
         for name in sorted(SERVERS, key=leads.__eq__):
             since = len(river.stack.log_lines)
             old = river.stack.kill(name, signal.SIGTERM)
-            await asyncio.to_thread(river.stack.wait_line, name, "starting it again", since)
+            await asyncio.to_thread(river.stack.wait_line, name, "restarting it", since)
             await asyncio.to_thread(river.stack.wait_restarted, name, old)
             await until(lambda name=name: is_started(river, name), f"{name} has caught up")
     assert set(posts) <= {202, 503}, posts

@@ -80,7 +80,7 @@ async def test_a_rolling_update_costs_no_payment(stack: Stack, tmp_path: Path) -
                         await beside[-1].until_ready()
                         since = len(stack.log_lines)
                         old = stack.kill(part, signal.SIGTERM)
-                        await asyncio.to_thread(stack.wait_line, part, "died, exit code 0: starting it again", since)
+                        await asyncio.to_thread(stack.wait_line, part, "died, exit code 0: restarting it", since)
                         await asyncio.to_thread(stack.wait_restarted, part, old)
                         await asyncio.to_thread(stack.wait_line, part, f"{service}.ready", since)
                     for instance in beside:

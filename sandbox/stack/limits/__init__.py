@@ -1,1 +1,1 @@
-"""Under which limits it runs, and what it uses."""
+"""The limits that the parts run under, and what they use."""

@@ -1,7 +1,7 @@
-"""The kernel's control groups, in both their forms: a group per service, its limits, and what it has used.
+"""The kernel's control groups, in both versions: a group per service, its limits, and its usage.
 
-Groups are made below the one that this process is in, so that whatever limits that one has go on holding. What the two
-forms write in which files is all that differs between them; both are lists of files and texts, and tested as such.
+Groups are created below this process's own group, so that its limits still apply. The versions differ only in the files
+and the texts in them; each is a table of these, and tested as such.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from sandbox.stack.limits.compose_limits import Limit
 MOUNTED_AT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 
-# Docker's period: what a service may not use up in it is lost, and beyond its share it waits for the next.
+# Docker's period: a service's quota is for one period; what it does not use is lost, beyond it the service waits.
 PERIOD_US = 100_000
 
 _NS_PER_S = 1_000_000_000
@@ -27,7 +27,7 @@ _CONTROLLERS = ("cpu", "cpuacct", "memory")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a group has used since it was made. ``throttled_s``: its share was used up, and it had to wait."""
+    """What a group has used since it was created. ``throttled_s``: it waited because its quota was used up."""
 
     cpu_s: float
     periods: int
@@ -35,8 +35,8 @@ class Usage:
     throttled_s: float
     memory_peak_bytes: int
     oom_kills: int
-    memory_failed: int = 0  # times that the limit was met, and something had to be given back first
-    major_faults: int = 0  # pages read again from the disk
+    memory_failed: int = 0  # how often the limit was reached, and memory had to be reclaimed first
+    major_faults: int = 0  # pages read again from disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class V1:
         return tuple(self.above[controller] / group for controller in _CONTROLLERS)
 
     def limits(self, group: str, limit: Limit) -> dict[Path, str]:
-        """Return CPU time per period, and bytes; swap is left as docker leaves it."""
+        """Return CPU time per period, and bytes; swap keeps docker's default."""
         cpu, _, memory = self.folders(group)
         shares = {} if limit.cpu_shares is None else {cpu / "cpu.shares": str(limit.cpu_shares)}
         return shares | {
@@ -79,10 +79,10 @@ class V1:
 class V2:
     """One hierarchy for all controllers."""
 
-    above: Path  # the nearest group that gives both controllers to groups below it
+    above: Path  # the nearest group that enables both controllers for groups below it
 
     def folders(self, group: str) -> tuple[Path, ...]:
-        """Return the one folder."""
+        """Return the one folder of the group."""
         return (self.above / group,)
 
     def limits(self, group: str, limit: Limit) -> dict[Path, str]:
@@ -111,15 +111,15 @@ class V2:
         )
 
 
-# One of the two forms.
+# One of the two versions.
 Form = V1 | V2
 
 
 def find(mounted_at: Path = MOUNTED_AT, membership: Path = MEMBERSHIP) -> Form:
-    """Return the form that limits CPU and memory on this machine, from where this process is in it.
+    """Return the version that limits CPU and memory on this machine, with this process's own group.
 
     Raises:
-        StackError: neither does; says what is missing.
+        StackError: neither does; the text says what is missing.
     """
     own = dict(_memberships(membership))
     if all((mounted_at / controller).is_dir() for controller in _CONTROLLERS):
@@ -133,18 +133,18 @@ def find(mounted_at: Path = MOUNTED_AT, membership: Path = MEMBERSHIP) -> Form:
             return V2(folder)
         if folder == mounted_at:
             break
-    raise StackError(f"LIMITS=compose needs control groups: no group above {here} gives cpu and memory to others")
+    raise StackError(f"LIMITS=compose needs control groups: no group above {here} enables cpu and memory below it")
 
 
 def create(form: Form, group: str, limit: Limit) -> tuple[Path, ...]:
-    """Make a group with its limits; return the files to which a process writes 0 to enter it.
+    """Create a group with its limits; return the files to which a process writes 0 to join it.
 
     Raises:
-        StackError: the kernel does not let us; says why.
+        StackError: the kernel does not allow it; the text says why.
     """
     try:
         for folder in form.folders(group):
-            folder.mkdir(exist_ok=True)  # controllers that are mounted together share one
+            folder.mkdir(exist_ok=True)  # controllers that are mounted together share a folder
         for path, text in form.limits(group, limit).items():
             path.write_text(text)
     except OSError as error:
@@ -155,7 +155,7 @@ def create(form: Form, group: str, limit: Limit) -> tuple[Path, ...]:
 
 
 def remove(form: Form, group: str) -> bool:
-    """Remove a group; false if something still runs in it."""
+    """Remove a group; return False if something still runs in it."""
     for folder in form.folders(group):
         with contextlib.suppress(FileNotFoundError):
             try:
@@ -166,7 +166,7 @@ def remove(form: Form, group: str) -> bool:
 
 
 def _weight(cpu_shares: int) -> int:
-    """Return the second form's weight (1 to 10,000) for docker's shares (2 to 262,144), as runc does."""
+    """Return version 2's weight (1 to 10,000) for docker's shares (2 to 262,144), as runc does."""
     return 1 + (cpu_shares - 2) * 9_999 // 262_142
 
 
@@ -180,7 +180,7 @@ def _table(path: Path) -> dict[str, int]:
 
 
 def _inside(mount: Path, path: str) -> Path:
-    # In a container this process's path may be told as the host sees it, where the mount shows only what is below.
+    # In a container the path may be the host's, while the mount shows only what is below the container's group.
     below = mount / path.lstrip("/")
     return below if below.is_dir() else mount
 

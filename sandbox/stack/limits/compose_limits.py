@@ -1,6 +1,6 @@
-"""What docker compose would allow each service, read from docker-compose.yml for a machine without docker. Pure.
+"""The limits of docker compose for each service, read from docker-compose.yml for a machine without docker. Pure.
 
-LIMITS=compose has the stack run under the same limits and settings, so that what is measured is what is handed in.
+With LIMITS=compose the stack runs under these limits and settings, so that what is measured is what is submitted.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from sandbox.stack.errors import StackError
 
 COMPOSE = Path(__file__).parents[3] / "docker-compose.yml"
 
-# Docker counts in powers of 1024, whether a B follows or not.
+# Docker uses powers of 1024, with or without a B at the end.
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One service's share of the machine, and the settings that its container would have.
+    """One service's limits, and the settings that its container would have.
 
-    ``cpu_shares``: its weight where there is not enough for all; None is docker's default, 1024.
+    ``cpu_shares``: its weight where there is not enough CPU for all; None is docker's default, 1024.
     """
 
     cpus: Decimal
@@ -36,7 +36,7 @@ def read(path: Path = COMPOSE) -> dict[str, Limit]:
     """Read the limits of every service.
 
     Raises:
-        StackError: the file, or what reads it, is not there, or a service has no limit.
+        StackError: the file cannot be read, or a service has no limit.
     """
     try:
         return of_compose(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -54,9 +54,9 @@ def of_compose(document: Mapping[str, Any]) -> dict[str, Limit]:
 
 
 def service_of(part: str) -> str | None:
-    """Return which service of docker-compose.yml a part stands for; a second dispatcher shares the one's limits.
+    """Return the service of docker-compose.yml whose limits apply to a part; all dispatchers share one's limits.
 
-    None: it stands for none, as the processors, and has no limits.
+    None: no limits apply to it, as to the processors.
     """
     if part.startswith("processor-"):
         return None
@@ -69,7 +69,7 @@ def bytes_from_text(text: str) -> int:
     """Read a size as docker does, as 55MB.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a size.
     """
     lowered = text.strip().lower()
     digits = lowered.removesuffix("b").rstrip("kmg")

@@ -1,4 +1,4 @@
-"""The control group of a container, found by its first process, in both forms of control groups."""
+"""A container's control group, found by its first process, in both versions of control groups."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,17 @@ _CONTROLLERS = ("cpu", "cpuacct", "memory")
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container as the engine knows it; ``process``: its first, as the host numbers it."""
+    """One container of the engine; ``process``: the host's id of its first process."""
 
     process: int
     address: str
 
 
 def usage_of(process: int, mounted_at: Path, proc: Path = Path("/proc")) -> Usage:
-    """Return what the group of a process has used since it was made.
+    """Return what the group of a process has used since it was created.
 
     Raises:
-        StackError: the process is gone, or its groups are not where they are mounted here.
+        StackError: the process is gone, or its groups are not mounted here.
     """
     form, group = _group_of(process, mounted_at, proc)
     try:

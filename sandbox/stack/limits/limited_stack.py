@@ -1,4 +1,4 @@
-"""The stack under docker's limits: a group for each service while the stack runs, none afterwards."""
+"""The stack under docker's limits: a control group for each service while the stack runs."""
 
 import contextlib
 import json
@@ -25,33 +25,33 @@ _FILE = "limits.json"
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The groups of one stack."""
+    """The control groups of one stack."""
 
     form: Form
     by_service: Mapping[str, Limit]
     of_process: int
 
     def name(self, service: str) -> str:
-        """Return a service's group, named so that two stacks never share one."""
+        """Return the name of a service's group; two stacks never share one."""
         return f"{_PREFIX}{self.of_process}-{service}"
 
     def usage(self) -> dict[str, Usage]:
-        """Read what each service has used."""
+        """Return what each service has used."""
         return {service: self.form.usage(self.name(service)) for service in self.by_service}
 
 
 @contextlib.contextmanager
-def limited(stages: Stages, folder: Path, form: Form, by_service: Mapping[str, Limit]) -> Iterator[Stages]:
-    """Have the groups, and the parts as they enter them; whoever reads the folder meanwhile can `find` them.
+def with_limits(stages: Stages, folder: Path, form: Form, by_service: Mapping[str, Limit]) -> Iterator[Stages]:
+    """Create the groups, and yield the parts that join them; until the end `find` finds the groups by the folder.
 
     Raises:
-        StackError: the kernel does not let us.
+        StackError: the kernel does not allow it.
     """
-    _sweep(form)
+    _remove_orphaned(form)
     groups = Groups(form, by_service, os.getpid())
     try:
         entries = {name: cgroups.create(form, groups.name(name), limit) for name, limit in by_service.items()}
-        _note(folder, groups)
+        _write(folder, groups)
         yield tuple(tuple(_inside(part, by_service, entries) for part in stage) for stage in stages)
     finally:
         (folder / _FILE).unlink(missing_ok=True)
@@ -61,36 +61,36 @@ def limited(stages: Stages, folder: Path, form: Form, by_service: Mapping[str, L
 def find(folder: Path) -> Groups | None:
     """Return the groups of the stack that runs in a folder; None if it has no limits."""
     try:
-        noted = json.loads((folder / _FILE).read_text())
+        stored = json.loads((folder / _FILE).read_text())
     except FileNotFoundError:
         return None
-    above = noted["above"]
+    above = stored["above"]
     form: Form = V2(Path(above)) if isinstance(above, str) else V1({name: Path(at) for name, at in above.items()})
-    by_service = {name: Limit(Decimal(cpus), memory) for name, (cpus, memory) in noted["services"].items()}
-    return Groups(form, by_service, noted["process"])
+    by_service = {name: Limit(Decimal(cpus), memory) for name, (cpus, memory) in stored["services"].items()}
+    return Groups(form, by_service, stored["process"])
 
 
-def _note(folder: Path, groups: Groups) -> None:
+def _write(folder: Path, groups: Groups) -> None:
     above = groups.form.above
-    noted = {
+    document = {
         "process": groups.of_process,
         "above": str(above) if isinstance(above, Path) else {name: str(path) for name, path in above.items()},
         "services": {name: (str(limit.cpus), limit.memory_bytes) for name, limit in groups.by_service.items()},
     }
-    (folder / _FILE).write_text(json.dumps(noted))
+    (folder / _FILE).write_text(json.dumps(document))
 
 
 def _inside(part: Part, by_service: Mapping[str, Limit], entries: Mapping[str, tuple[Path, ...]]) -> Part:
     service = limits.service_of(part.name)
     if service is None:
         return part
-    # What the caller or the plan says goes before what the container would have.
+    # The caller's and the plan's variables take precedence over the container's.
     env = {name: text for name, text in by_service[service].env.items() if name not in os.environ}
     return replace(part, env={**env, **part.env}, enters=entries[service])
 
 
-def _sweep(form: Form) -> None:
-    """Remove what a stack left behind that was killed."""
+def _remove_orphaned(form: Form) -> None:
+    """Remove the groups of stacks that were killed."""
     for above in {folder.parent for folder in form.folders(_PREFIX)}:
         for folder in above.glob(f"{_PREFIX}*-*"):
             process = folder.name.removeprefix(_PREFIX).partition("-")[0]

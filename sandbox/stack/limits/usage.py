@@ -1,4 +1,4 @@
-"""What each service of a running stack uses, by the kernel's own count, with limits or without."""
+"""What each service of a running stack uses, as the kernel counts it, with or without limits."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ _KIB_PER_MIB = 1024
 
 
 def cpu_s_by_service(folder: Path) -> dict[str, float]:
-    """Return CPU seconds of the parts that run in a stack's folder; each ingress instance counts for itself.
+    """Return CPU seconds of the parts that run in a stack's folder; each ingress instance is counted by itself.
 
-    A part that died took its count with it. Each leads a process group, so that nginx's worker counts for nginx.
+    The time of a part that died is not included. Each part leads a process group, so nginx's worker counts for nginx.
     """
     found: defaultdict[str, float] = defaultdict(float)
     for service, _, stat in _processes(folder):
@@ -25,7 +25,7 @@ def cpu_s_by_service(folder: Path) -> dict[str, float]:
 
 
 def memory_mib_by_service(folder: Path) -> dict[str, float]:
-    """Return resident MiB of the same parts; what processes share counts for each in proportion."""
+    """Return resident MiB of the same parts; shared pages count for each process in proportion."""
     found: defaultdict[str, float] = defaultdict(float)
     for service, process, _ in _processes(folder):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just died

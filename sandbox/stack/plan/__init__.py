@@ -1,1 +1,1 @@
-"""What is to run, and what was asked for. Pure but for the search for free ports."""
+"""What was asked for, and what is to run. Pure but for the search for free ports."""

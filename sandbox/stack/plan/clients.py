@@ -1,4 +1,4 @@
-"""Which clients a stack takes payments from: whoever is on this machine, or who has one of the keys in a file."""
+"""Which clients may call a stack: anybody on this machine, or those with one of the keys in a file."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from sandbox.stack.plan.ports import HOST
 
 
 def api_keys_from_text(text: str) -> Path | None:
-    """Read where the keys of clients are; empty is None.
+    """Return the path of the file of API keys; empty is None.
 
     Raises:
-        ValueError: there is no such file; the services would be started in vain, again and again.
+        ValueError: there is no such file; the services would start and fail again and again.
     """
     if not text:
         return None
@@ -20,15 +20,15 @@ def api_keys_from_text(text: str) -> Path | None:
 
 
 def env_of(api_keys: Path | None) -> dict[str, str]:
-    """Return what ingress reads. Said in any case: docker-compose.yml has OPEN=1, for whoever reaches its port."""
+    """Return ingress's variables. Always set, because docker-compose.yml has OPEN=1: anybody who reaches its port."""
     return {"API_KEYS": str(api_keys or ""), "OPEN": "0" if api_keys else "loopback"}
 
 
 def place(api_keys: Path | None, port: int) -> str:
-    """Return the line that says who may call."""
+    """Return the line on who may call."""
     if api_keys is not None:
         return f"clients    need one of the keys in {api_keys}, as Authorization: Bearer"
     return (
-        f"clients    open: whoever reaches {HOST}:{port} on this machine may pay and read, without a key\n"
+        f"clients    open: anybody who reaches {HOST}:{port} on this machine may pay and read, without a key\n"
         "           (tarifa keys add NAME --scope pay,read, then API_KEYS=.run/api_keys.json make up closes it)"
     )

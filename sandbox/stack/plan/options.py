@@ -1,4 +1,4 @@
-"""What was asked of the stack: flags say where it runs, the environment says what it runs."""
+"""What was asked of the stack: flags for where it runs, the environment for what it runs."""
 
 import argparse
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from sandbox.stack.plan import clients, metered
+from sandbox.stack.plan import clients, metrics_ports
 from sandbox.stack.plan.ports import HOST, PORT_MAX
 from services.contracts.processor import processors_from_text
 from services.settings import environment as setting
@@ -28,7 +28,7 @@ _SYNC_MAX_MS = 60 * _UNITS_MS["m"]
 class Node:
     """One nats-server: the name of its part, and its ports; ``route_port`` is for the others of its cluster.
 
-    ``routes_through`` are proxies at which it finds the others, in their order; none: it finds them where they listen.
+    ``routes_through`` are the ports of proxies to the others, in their order; empty: it connects to them directly.
     """
 
     name: str
@@ -43,33 +43,33 @@ class Options:
     """Ports, the folder, and the choices that the README and docs/settings.md list."""
 
     http_port: int
-    nats_port: int  # of the first server; where there are three, the others have the two that follow, as below
+    nats_port: int  # of the first server; where there are three, the others have the next two, as below
     monitor_port: int
     route_port: int
-    route_proxies: tuple[int, ...]  # of each server in turn those to the others; none: there are no proxies
-    metrics_first_port: int  # metered.NONE: no metrics
+    route_proxies: tuple[int, ...]  # for each server in turn, those to the others; empty: no proxies
+    metrics_first_port: int  # metrics_ports.NONE: no metrics
     processor_ports: tuple[int, int]  # as OWN_PROCESSORS
     run_dir: Path
     nginx_wanted: bool
     stop_with_stdin: bool
     fees: tuple[str, str]  # as OWN_PROCESSORS
-    processors_given: str  # PROCESSORS, or empty: processors of its own
+    processors_given: str  # PROCESSORS, or empty: the stack starts its own
     nats_url_given: str
     nats_nodes: int
-    nats_open: bool  # no users, keys and TLS: whoever reaches it may do all
-    api_keys: Path | None  # clients need one of these keys; None: whoever reaches this machine's loopback needs none
-    nats_keys_given: bool  # NATS_CREDENTIALS and NATS_CA are those of another NATS
+    nats_open: bool  # no users, keys and TLS: anybody who reaches it may do everything
+    api_keys: Path | None  # clients need one of these keys; None: clients on this machine need none
+    nats_keys_given: bool  # NATS_CREDENTIALS and NATS_CA are for another NATS
     sync: str  # SYNC_ALWAYS or a duration, as nats-server reads it
     ingresses: int
     dispatchers: int
     keep: bool
     log_level: str
     limits_wanted: bool  # those of docker-compose.yml
-    tls: bool  # clients come in over HTTPS only
+    tls: bool  # clients must use HTTPS
 
     @property
     def processors(self) -> str:
-        """Return PROCESSORS as the services are to read it."""
+        """Return PROCESSORS for the services."""
         return self.processors_given or ",".join(
             f"{name}=http://{HOST}:{port}@{fee}"
             for name, port, fee in zip(OWN_PROCESSORS, self.processor_ports, self.fees, strict=True)
@@ -77,13 +77,13 @@ class Options:
 
     @property
     def nats_url(self) -> str:
-        """Return where the services find NATS; the one given may be a proxy that breaks things on purpose."""
+        """Return NATS_URL for the services; a given one may be a proxy that causes faults on purpose."""
         own = ",".join(f"nats://{HOST}:{node.port}" for node in self.nodes)
         return self.nats_url_given or own
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """Return the nats-servers: one that stands alone, or those of a cluster."""
+        """Return the nats-servers: a single one, or those of a cluster."""
         if self.nats_nodes == 1:
             return (Node("nats", self.nats_port, self.monitor_port, route_port=None),)
         others = self.nats_nodes - 1
@@ -100,12 +100,12 @@ class Options:
 
     @property
     def metrics_ports(self) -> dict[str, int]:
-        """Return where services are measured, by part."""
-        return metered.ports(self.metrics_first_port, self.dispatchers, self.ingresses)
+        """Return the metrics ports by part."""
+        return metrics_ports.ports(self.metrics_first_port, self.dispatchers, self.ingresses)
 
     @property
     def http_url(self) -> str:
-        """Return where clients come in."""
+        """Return the base URL for clients."""
         return http_url(self.http_port, tls=self.tls)
 
 
@@ -113,7 +113,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     """Read flags and environment.
 
     Raises:
-        SettingError: a variable cannot be used; its text names it.
+        SettingError: a variable cannot be used; the text names it.
     """
     flags = _parser().parse_args(arguments)
     setting.text_as(
@@ -156,7 +156,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         ingresses=ingresses,
         dispatchers=setting.whole(env, "DISPATCHERS", 1, least=1, most=_DISPATCHERS_MAX, unit="processes"),
         keep=setting.flag(env, "KEEP"),
-        # Services say at INFO that they are ready; a quieter level would leave the stack waiting for that.
+        # Services log at INFO that they are ready; at a higher level the stack would wait for that forever.
         log_level="DEBUG" if env.get("LOG_LEVEL", "").strip().upper() == "DEBUG" else "INFO",
         limits_wanted=bool(limits),
         tls=tls,
@@ -164,12 +164,12 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
 
 
 def http_url(port: int, *, tls: bool) -> str:
-    """Return where clients come in."""
+    """Return the base URL for clients."""
     return f"http{'s' if tls else ''}://{HOST}:{port}"
 
 
 def is_open(env: Mapping[str, str]) -> bool:
-    """Return whether NATS has no users and no TLS: where that is said, and under LIMITS as in docker-compose.yml.
+    """Return whether NATS has no users and no TLS: as NATS_OPEN says, or under LIMITS, as in docker-compose.yml.
 
     Raises:
         SettingError: NATS_OPEN is neither 0 nor 1.
@@ -181,7 +181,7 @@ def fees_from_text(text: str) -> tuple[str, str]:
     """Read the fees of the stack's own processors, the default's first.
 
     Raises:
-        ValueError: with a sentence that says what is wrong.
+        ValueError: with a sentence.
     """
     fees = [fee.strip() for fee in text.split(",")]
     if len(fees) != len(OWN_PROCESSORS):
@@ -200,20 +200,20 @@ def sync_from_text(text: str) -> str:
     """Read how often nats-server syncs its streams to the disk.
 
     Raises:
-        ValueError: with a sentence that says what is wrong.
+        ValueError: with a sentence.
     """
     found = _SYNC.fullmatch(text)
-    # nats-server takes more, also 0s and -2m, and then syncs as it likes.
+    # nats-server accepts more, also 0s and -2m, and then syncs at intervals of its own.
     if text != SYNC_ALWAYS and (found is None or int(found[1]) * _UNITS_MS[found[2]] > _SYNC_MAX_MS):
         raise ValueError(f"must be {SYNC_ALWAYS}, or a duration of 1ms to 60m, as 100ms or 2m, not {text!r}")
     return text
 
 
 def nats_nodes_from_text(text: str) -> int:
-    """Read how many nats-servers are to run.
+    """Read the number of nats-servers.
 
     Raises:
-        ValueError: with a sentence that says what is wrong.
+        ValueError: with a sentence.
     """
     if text not in _NATS_NODES:
         raise ValueError(f"must be {' or '.join(_NATS_NODES)}, not {text!r}")
@@ -221,7 +221,7 @@ def nats_nodes_from_text(text: str) -> int:
 
 
 def _port(text: str) -> int:
-    """Read a port; 0 is where something is switched off, or the system's choice."""
+    """Read a port; 0 switches something off, or lets the system choose."""
     port = int(text) if text.isdecimal() else -1
     if not 0 <= port <= PORT_MAX:
         raise argparse.ArgumentTypeError(f"must be a port, 1 to {PORT_MAX}, not {text!r}")
@@ -239,13 +239,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--http", type=_port, default=9999, help="port for clients")
-    parser.add_argument("--nats", type=_port, default=4222, help="port of nats-server; of three, the first")
-    parser.add_argument("--monitor", type=_port, default=8222, help="port of nats-server's monitoring, in the same way")
+    parser.add_argument("--nats", type=_port, default=4222, help="port of nats-server; of the first of three")
+    parser.add_argument("--monitor", type=_port, default=8222, help="port of nats-server's monitoring; likewise")
     parser.add_argument("--route", type=_port, default=6222, help="first of the ports among three nats-servers")
-    between = "ports between them, with commas: from 1 to 2, 1 to 3, 2 to 1 and so on; none"
+    between = "proxies' ports between them, with commas: from 1 to 2, 1 to 3, 2 to 1 and so on; none"
     parser.add_argument("--route-proxies", type=_ports, default=(), metavar="PORTS", help=between)
     parser.add_argument(
-        "--metrics", type=_port, default=metered.FIRST, help="first of the ports for Prometheus, one a service; 0: none"
+        "--metrics",
+        type=_port,
+        default=metrics_ports.FIRST,
+        help="first of the services' ports for Prometheus; 0: none",
     )
     parser.add_argument("--default", type=_port, default=8001, help="port of the processor named default")
     parser.add_argument("--fallback", type=_port, default=8002, help="port of the processor named fallback")

@@ -1,4 +1,4 @@
-"""What is to run: the parts, their commands and environments, in the order in which they start. Pure."""
+"""The parts to run, with their commands and environments, in the order in which they start. Pure."""
 
 import signal
 import sys
@@ -15,19 +15,19 @@ from sandbox.stack.processes import tls_door as door
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: how to start it, how to know that it serves, how to stop it."""
+    """One process: how to start it, how to know that it is ready, how to stop it."""
 
     name: str
     command: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)  # on top of the stack's own
-    ready: str = ""  # a text in a line of its log from which on it serves; none: from its start on
+    env: Mapping[str, str] = field(default_factory=dict)  # added to the stack's own
+    ready: str = ""  # it is ready once a line of its log contains this; empty: from its start
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 5.0  # from the stop signal to SIGKILL
-    orphan_signal: signal.Signals = signal.SIGKILL  # what it gets if the supervisor is killed
-    enters: tuple[Path, ...] = ()  # control groups, each by the file through which to enter it
+    orphan_signal: signal.Signals = signal.SIGKILL  # sent to it if the supervisor is killed
+    enters: tuple[Path, ...] = ()  # control groups, each by the file through which to join it
 
 
-# Each stage starts when the one before serves; they stop the other way round, so that no part loses what it stands on.
+# Each stage starts once the one before is ready; they stop in reverse, so that no part loses what it depends on.
 Stages = tuple[tuple[Part, ...], ...]
 
 
@@ -48,7 +48,7 @@ def stages(options: Options, nginx: Path | None) -> Stages:
 
 
 def ports(options: Options) -> dict[str, int]:
-    """Return the ports that must be free, by what is to listen there."""
+    """Return the ports that must be free, by what will listen there."""
     own = {} if options.processors_given else dict(zip(OWN_PROCESSORS, options.processor_ports, strict=True))
     return {
         "http": options.http_port,
@@ -60,21 +60,21 @@ def ports(options: Options) -> dict[str, int]:
     }
 
 
-def places(options: Options, nginx: Path | None) -> list[str]:
-    """Return the lines that say where everything is."""
+def announcement(options: Options, nginx: Path | None) -> list[str]:
+    """Return the lines that say where everything is, and under which conditions it runs."""
     before = "nginx before" if nginx else "no nginx here: one port shared by"
     processors = options.processors.replace(",", "\n           ")
     given = " (as given: the stack starts none of its own)" if options.processors_given else ""
     elsewhere = f"\n           services use {options.nats_url}" if options.nats_url_given else ""
     return [
         f"http       {options.http_url} ({before} {' and '.join(ingresses(options))})",
-        *door.places(options),
+        *door.announcement(options),
         f"nats       {_servers(options)}{elsewhere}",
         clients.place(options.api_keys, options.http_port),
-        *keys.places(options),
+        *keys.announcement(options),
         f"sync       {_synced(options)}",
         f"processors {processors}{given}",
-        *_measured(options),
+        *_metrics(options),
         f"folder     {options.run_dir}",
         *(["limits     those of docker-compose.yml, but for the processors"] if options.limits_wanted else []),
     ]
@@ -96,17 +96,17 @@ def _servers(options: Options) -> str:
 def _synced(options: Options) -> str:
     if options.sync == SYNC_ALWAYS:
         return "each message before its PubAck (SYNC=always): a power cut loses nothing that was acknowledged"
-    return f"every {options.sync} (SYNC={options.sync}): a power cut may lose what came since the last one"
+    return f"every {options.sync} (SYNC={options.sync}): a power cut may lose what came since the last sync"
 
 
-def _measured(options: Options) -> list[str]:
-    places = [f"http://{HOST}:{port}/metrics ({part})" for part, port in options.metrics_ports.items()]
+def _metrics(options: Options) -> list[str]:
+    urls = [f"http://{HOST}:{port}/metrics ({part})" for part, port in options.metrics_ports.items()]
     between = "\n           "
-    return [f"metrics    {between.join(places)}"] if places else []
+    return [f"metrics    {between.join(urls)}"] if urls else []
 
 
 def socket_paths(options: Options) -> dict[str, Path]:
-    """Return where the ingress instances listen behind nginx."""
+    """Return the sockets of the ingress instances behind nginx."""
     return {name: run_dir.socket_path(options.run_dir, name) for name in ingresses(options)}
 
 
@@ -133,7 +133,7 @@ def _processors(options: Options) -> tuple[Part, ...]:
 
 
 def _dispatcher(number: int, options: Options) -> Part:
-    # Its grace is above CALL_TIMEOUT_S, so that it may see its calls to an end.
+    # Its grace is above CALL_TIMEOUT_S, so that calls under way can end.
     return _service("dispatcher", f"dispatcher-{number}", options, grace_s=12.0)
 
 
@@ -152,7 +152,7 @@ def _service(
     shared |= keys.env_of(options, service)
     shared |= {"SYNC": options.sync, "NATS_REPLICAS": str(options.nats_nodes)}
     port = options.metrics_ports.get(name)
-    # Said in any case: one address for all, from the environment or docker-compose.yml, only one of them could have.
+    # Always set: one address for all parts, from the environment or docker-compose.yml, only one of them could bind.
     measured = {"METRICS_LISTEN": f"{HOST}:{port}" if port else ""}
     env = {**shared, "INSTANCE": name, **measured, **(own or {})}
     command = (sys.executable, "-m", f"services.{service}")
@@ -160,6 +160,6 @@ def _service(
 
 
 def _balancer(options: Options, nginx: Path) -> Part:
-    # SIGQUIT lets requests under way finish. As an orphan it must end its worker too, which SIGKILL does not let it.
+    # SIGQUIT lets requests under way finish. As an orphan it must end its worker too, which it cannot do on SIGKILL.
     command = balancer.command(nginx, options.run_dir / "balancer")
     return Part("balancer", command, stop_signal=signal.SIGQUIT, orphan_signal=signal.SIGTERM)

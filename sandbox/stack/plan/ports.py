@@ -1,4 +1,4 @@
-"""Ports: is one free, who holds it, and which are free for a stack of a test's own."""
+"""Ports: whether one is free, who holds it, and free ones for a test's stack."""
 
 import contextlib
 import os
@@ -14,10 +14,10 @@ from services.settings.environment import SettingError
 HOST = "127.0.0.1"
 PORT_MAX = 65_535
 
-# Parts of a stack that was killed a moment ago are still being buried by the kernel.
+# The kernel may still be cleaning up parts of a stack that was killed a moment ago.
 PATIENCE_S = 2.0
 
-# Below the range from which the kernel takes ports for outgoing connections: none takes one while its part is down.
+# Below the range from which the kernel assigns ports to outgoing connections: none takes a port while its part is down.
 _TEST_PORTS = range(20_000, 32_000)
 
 _LISTENING = "0A"
@@ -27,8 +27,8 @@ def check(wanted: Mapping[str, int], patience_s: float = PATIENCE_S) -> None:
     """Return when all ports are free.
 
     Raises:
-        StackError: names each port that is taken, what wanted it, and who holds it as far as can be seen.
-        SettingError: names one that is none; the ports of several parts follow the first one that was given.
+        StackError: names each port that is taken, what needs it, and who holds it as far as that is visible.
+        SettingError: names one above 65535; the ports of several parts follow the first one that was given.
     """
     for part, port in wanted.items():
         if port > PORT_MAX:
@@ -43,13 +43,13 @@ def check(wanted: Mapping[str, int], patience_s: float = PATIENCE_S) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on the port now."""
+    """Return whether a server could listen on the port now."""
     with contextlib.closing(socket.socket()) as probe:
         return _bound(probe, port)
 
 
 def free(count: int, but: Collection[int] = ()) -> list[int]:
-    """Return ports that are free now, all different; none of them is in ``but``."""
+    """Return distinct ports that are free now; none of them is in ``but``."""
     ports: list[int] = []
     with contextlib.ExitStack() as held:
         for port in random.sample(_TEST_PORTS, len(_TEST_PORTS)):
@@ -61,7 +61,7 @@ def free(count: int, but: Collection[int] = ()) -> list[int]:
 
 
 def free_in_a_row(count: int, but: Collection[int] = ()) -> int:
-    """Return the first of so many ports that are free now and follow one another; none of them is in ``but``.
+    """Return the first of ``count`` consecutive ports that are free now; none of them is in ``but``.
 
     Raises:
         StackError: there are none.
@@ -74,7 +74,7 @@ def free_in_a_row(count: int, but: Collection[int] = ()) -> int:
 
 
 def of_a_stack(nats_nodes: int, but: Collection[int] = ()) -> dict[str, int]:
-    """Return free ports for a stack, by the flag that says where it is to have each; of a row, the first.
+    """Return free ports for a stack, by flag; for a flag with several ports, the first.
 
     None of them is in ``but``.
 
@@ -90,7 +90,7 @@ def of_a_stack(nats_nodes: int, but: Collection[int] = ()) -> dict[str, int]:
 
 
 def holder(port: int) -> str:
-    """Say who listens on a port, from what /proc shows to this user."""
+    """Return who listens on a port, from what /proc shows to this user."""
     inodes = set(_listening_inodes(port))
     for process in Path("/proc").glob("[0-9]*"):
         if inodes & set(_socket_inodes(process)):
@@ -101,11 +101,11 @@ def holder(port: int) -> str:
 
 
 def _bound(probe: socket.socket, port: int) -> bool:
-    # As servers do: a connection of an earlier server that is still being closed does not count.
+    # As servers do: a connection of an earlier server that is still closing does not count.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind((HOST, port))
-        probe.listen(1)  # where another listens with SO_REUSEPORT, only this tells
+        probe.listen(1)  # where another socket listens with SO_REUSEPORT, only this fails
     except OSError:
         return False
     return True

@@ -1,1 +1,1 @@
-"""What runs: started, watched, started again, stopped."""
+"""The processes: started, watched, restarted, stopped."""

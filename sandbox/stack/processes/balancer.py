@@ -1,4 +1,4 @@
-"""nginx, where it is installed: the repository's own nginx.conf with the two files that say what differs here."""
+"""nginx, where it is installed: the repository's own nginx.conf, with the two files that differ here."""
 
 import grp
 import os
@@ -14,18 +14,18 @@ _TOP = Path(__file__).parents[3]
 _CONF = _TOP / "nginx.conf"
 _TLS = _TOP / "deploy/listen.tls.conf"
 
-# Debian puts it where only root's PATH looks.
+# Debian installs it where only root's PATH looks.
 _ALSO_IN = "/usr/sbin:/usr/local/sbin"
 
 
 def find_nginx() -> Path | None:
-    """Return nginx, or nothing if it is not installed."""
+    """Return nginx's path, or None if it is not installed."""
     found = shutil.which("nginx") or shutil.which("nginx", path=_ALSO_IN)
     return Path(found) if found else None
 
 
 def write_conf(folder: Path, *, listen: str, upstreams: Sequence[str]) -> Path:
-    """Write a folder that nginx can run in; return the configuration's path. ``listen``: what `listen` returns."""
+    """Write a folder in which nginx can run; return the configuration's path. ``listen``: what `listen` returns."""
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "nginx.conf"
     shutil.copyfile(_CONF, conf)
@@ -38,7 +38,7 @@ def write_conf(folder: Path, *, listen: str, upstreams: Sequence[str]) -> Path:
 
 
 def listen(port: int, *, tls: Certificates | None = None) -> str:
-    """Return listen.conf for a port of this machine: plain, or the repository's own for TLS with what differs here."""
+    """Return listen.conf for a port of this machine: plain, or for TLS the repository's own with this one's files."""
     if tls is None:
         return f"listen {HOST}:{port};\n"
     here = {
@@ -51,12 +51,12 @@ def listen(port: int, *, tls: Certificates | None = None) -> str:
 
 
 def command(nginx: Path, folder: Path) -> tuple[str, ...]:
-    """Return how to run nginx in the foreground in a folder that `write_conf` wrote."""
+    """Return the command that runs nginx in the foreground in a folder that `write_conf` wrote."""
     return (
         str(nginx),
         *("-p", f"{folder}/"),
         *("-c", str(folder / "nginx.conf")),
-        *("-e", "stderr"),  # or it tries the system's log before it has read the configuration
+        *("-e", "stderr"),  # otherwise it opens the system's log before it has read the configuration
         *("-g", f"daemon off;{_user()}"),
     )
 

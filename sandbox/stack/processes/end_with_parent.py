@@ -1,12 +1,12 @@
-"""Ties a process to the life of whoever started it.
+"""Runs a command that ends with its parent.
 
-``tether.py [--enter <file>]... <parent's pid> <signal> <command> [argument...]``
+``end_with_parent.py [--enter <file>]... <parent's pid> <signal> <command> [argument...]``
 
 A part must not outlive a supervisor that was killed with SIGKILL and so could stop nothing. The kernel sends the signal
-when the thread that started this process ends; it remembers that across exec. This is a program of its own, run as a
-file, because code between fork and exec is not safe in a process with threads.
+when the thread that started this process ends; that setting survives exec. This is a separate program, run as a file,
+because code between fork and exec is not safe in a process with threads.
 
-It enters control groups too, before there is anything of the command that could be counted elsewhere.
+It also joins control groups, before the command has used anything that would be counted elsewhere.
 """
 
 import ctypes
@@ -25,24 +25,24 @@ def main() -> None:
         arguments = arguments[2:]
     parent, number, command = int(arguments[0]), int(arguments[1]), arguments[2:]
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) != 0:
-        sys.exit(f"tether: prctl failed: {os.strerror(ctypes.get_errno())}")
+        sys.exit(f"end_with_parent: prctl failed: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent:
-        sys.exit("tether: the supervisor is gone already")
-    # Python ignores these two, and what is ignored stays ignored across exec.
+        sys.exit("end_with_parent: the supervisor is gone already")
+    # Python ignores these two signals, and ignored signals stay ignored across exec.
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606  # becoming another program is the purpose
     except OSError as error:
-        sys.exit(f"tether: {command[0]} cannot be started: {error.strerror}")
+        sys.exit(f"end_with_parent: {command[0]} cannot be started: {error.strerror}")
 
 
 def _enter(group: str) -> None:
     try:
         with open(group, "w") as file:  # noqa: PTH123  # pathlib costs as much as the rest of this program
-            file.write("0")  # whoever writes
+            file.write("0")  # 0: the process that writes
     except OSError as error:
-        sys.exit(f"tether: {group} cannot be entered: {error.strerror}")
+        sys.exit(f"end_with_parent: {group} cannot be entered: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The keys and certificates of a stack's bus: made at the first start in its folder, and kept from then on."""
+"""The keys and certificates of a stack's bus: created at the first start in its folder, and kept from then on."""
 
 import secrets
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from services.access.users_conf import authorization
 from services.contracts.permissions import ADMIN, OPERATOR, READER
 
 _ROUTE = "route.password"
-_WITH_CONTEXT = (READER, OPERATOR, ADMIN)  # whom a person may be
+_WITH_CONTEXT = (READER, OPERATOR, ADMIN)  # the users for people
 _HOSTS = (HOST, "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class BusSecrets:
-    """What the servers are told: ``users`` as they read it, the nodes' password among themselves, their certificate."""
+    """Secrets of the servers: ``users`` in their configuration, the nodes' shared password, their certificate."""
 
     users: str
     route: str
@@ -32,14 +32,14 @@ class BusSecrets:
 
 
 def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
-    """Return them; what is not there is made, and the contexts of the nats CLI are written anew. None: it is open.
+    """Return them; missing ones are created, and the contexts of the nats CLI rewritten. None: the bus is open.
 
     Raises:
         StackError: a file in the folder cannot be used.
     """
     if options.nats_open:
         for user in _WITH_CONTEXT:
-            _context_path(options, user).unlink(missing_ok=True)  # they would have a program insist on TLS
+            _context_path(options, user).unlink(missing_ok=True)  # with a context a program would insist on TLS
         return None
     folder = _folder(options.run_dir)
     try:
@@ -57,27 +57,27 @@ def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
 
 
 def env_of(options: Options, user: str) -> dict[str, str]:
-    """Return what a service reads that is this user; nothing where what is given goes before."""
+    """Return the variables of a service that connects as this user; empty where given variables take precedence."""
     return {} if options.nats_keys_given else env_within(options.run_dir, user, is_open=options.nats_open)
 
 
 def env_within(run_dir: Path, user: str, *, is_open: bool) -> dict[str, str]:
-    """Return what a program reads that is this user on the bus of the stack in a folder."""
+    """Return the variables of a program that connects as this user to the bus of the stack in a folder."""
     if is_open:
         return {"NATS_CREDENTIALS": "", "NATS_CA": ""}
     folder = _folder(run_dir)
     return {"NATS_CREDENTIALS": str(key_path(folder, user)), "NATS_CA": str(paths(folder).ca)}
 
 
-def places(options: Options) -> list[str]:
-    """Return the lines that say how a person comes onto the bus."""
+def announcement(options: Options) -> list[str]:
+    """Return the lines on how a person connects to the bus."""
     if options.nats_open:
-        return ["keys       none (NATS_OPEN): whoever reaches NATS may do everything there, and read along"]
+        return ["keys       none (NATS_OPEN): anybody who reaches NATS may do everything there, and read everything"]
     reader, admin = (_context_path(options, user) for user in (READER, ADMIN))
     operator = [f"{name}={path}" for name, path in env_within(options.run_dir, OPERATOR, is_open=False).items()]
     return [
-        f"keys       {_folder(options.run_dir)}: one a user, and the certificate of NATS",
-        f"           nats --context {reader}    looks",
+        f"keys       {_folder(options.run_dir)}: one for each user, and the certificate of NATS",
+        f"           nats --context {reader}    reads",
         f"           nats --context {admin}    may do everything",
         f"           {' '.join(operator)}    for tarifa audit, release, ...",
     ]
@@ -92,13 +92,13 @@ def _context_path(options: Options, user: str) -> Path:
 
 
 def _context(options: Options, user: str, key: NKey) -> str:
-    """Return a context of the nats CLI; the inbox is one where this user may listen."""
+    """Return a context of the nats CLI, with an inbox to which this user may subscribe."""
     folder = _folder(options.run_dir)
-    told = {
+    context = {
         "description": f"Tarifa, as {user}",
         "url": ",".join(f"nats://{HOST}:{node.port}" for node in options.nodes),
         "nkey": str(key_path(folder, user)),
         "ca": str(paths(folder).ca),
         "inbox_prefix": key.inbox,
     }
-    return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(context, option=orjson.OPT_INDENT_2).decode()

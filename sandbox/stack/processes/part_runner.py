@@ -1,7 +1,7 @@
-"""Keeps one part alive: starts it, passes on what it logs, starts it again when it dies, stops it when asked.
+"""Runs one part: starts it, prints what it logs, restarts it when it dies, stops it when asked.
 
-Every process leads a session of its own: Ctrl-C in the terminal reaches the supervisor only, and what a part leaves
-behind when it is killed (nginx's worker) goes with the rest of its group.
+Every process leads its own session: Ctrl-C in the terminal reaches the supervisor only, and what a part leaves behind
+when it is killed (nginx's worker) ends with the rest of its group.
 """
 
 import contextlib
@@ -20,17 +20,17 @@ from sandbox.stack.plan.parts_to_run import Part
 from sandbox.stack.processes import restart, run_dir
 
 _TOP = Path(__file__).parents[3]
-_TETHER = Path(__file__).with_name("end_with_parent.py")
+_END_WITH_PARENT = Path(__file__).with_name("end_with_parent.py")
 
-# Longer lines are shown in pieces: a part that logs without line ends must not fill this process's memory.
+# Longer lines are printed in pieces: a part that logs without line ends must not fill this process's memory.
 _LINE_MAX = 65_536
 
-# What a part said last is read before it is forgotten; only a stranger holding its pipe can take longer.
-_LAST_WORDS_S = 1.0
+# The last output of a part is read before its process is dropped; only another holder of its pipe can take longer.
+_LAST_OUTPUT_S = 1.0
 
 
-class Keeper:
-    """One part. Only for the supervisor's thread: the kernel ties a process to the thread that started it."""
+class PartRunner:
+    """One part. Use it in one thread only: the kernel ties a process to the thread that started it."""
 
     def __init__(self, part: Part, folder: Path, console: Console) -> None:
         self.part = part
@@ -44,7 +44,7 @@ class Keeper:
 
     @property
     def serves(self) -> bool:
-        """Whether the process that runs now has said that it serves."""
+        """Whether the process that runs now has logged that it is ready."""
         return self._process is not None and self._serving.is_set()
 
     @property
@@ -56,9 +56,9 @@ class Keeper:
         """Start the process."""
         part = self.part
         enter = tuple(text for group in part.enters for text in ("--enter", str(group)))
-        tether = (sys.executable, "-I", "-S", str(_TETHER), *enter, str(os.getpid()), str(int(part.orphan_signal)))
+        wrapper = (sys.executable, "-I", "-S", str(_END_WITH_PARENT), *enter, str(os.getpid()))
         self._process = subprocess.Popen(
-            (*tether, *part.command),
+            (*wrapper, str(int(part.orphan_signal)), *part.command),
             cwd=_TOP,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **part.env, **run_dir.read_env(self._folder, part.name)},
             stdin=subprocess.DEVNULL,
@@ -71,22 +71,22 @@ class Keeper:
         if not part.ready:
             self._serving.set()
         arguments = (self._process.stdout, self._serving)
-        self._reader = threading.Thread(target=self._pass_on, args=arguments, name=part.name, daemon=True)
+        self._reader = threading.Thread(target=self._print_log, args=arguments, name=part.name, daemon=True)
         self._reader.start()
 
     def tick(self, now_s: float) -> None:
-        """Notice a death, and start again what is due.
+        """Handle a death, and start the part again when it is due.
 
         Raises:
             StackError: the part died too often.
         """
         if self._process is None:
-            if now_s >= self._start_at_s and not run_dir.is_held_down(self._folder, self.part.name):
+            if now_s >= self._start_at_s and not run_dir.is_kept_stopped(self._folder, self.part.name):
                 self.start()
         elif not self.runs:
             how = _ending(self._process.returncode)
-            self.bury()
-            self._mourn(how, now_s)
+            self._drop()
+            self._after_death(how, now_s)
 
     def ask_to_stop(self) -> None:
         """Send the part its stop signal."""
@@ -97,10 +97,10 @@ class Keeper:
         """End the part and everything that it started."""
         if self.runs:
             self._console.part(self.part.name, f"did not stop within {self.part.grace_s:g} s: killed")
-        self.bury()
+        self._drop()
 
-    def bury(self) -> None:
-        """Forget the process and end what it left behind."""
+    def _drop(self) -> None:
+        """Drop the process, and end what it left behind."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -108,19 +108,19 @@ class Keeper:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if self._reader is not None:
-            self._reader.join(_LAST_WORDS_S)
+            self._reader.join(_LAST_OUTPUT_S)
         run_dir.remove_pid(self._folder, self.part.name)
 
-    def _mourn(self, how: str, now_s: float) -> None:
+    def _after_death(self, how: str, now_s: float) -> None:
         self._deaths_s.append(now_s)
         match restart.after_death(self._deaths_s, now_s):
-            case restart.BringDown(deaths):
+            case restart.StopEverything(deaths):
                 raise StackError(f"{self.part.name} died {deaths} times within {restart.WINDOW_S:g} s, at last {how}")
             case restart.StartAgain(at_s):
                 self._start_at_s = at_s
-                self._console.part(self.part.name, f"died, {how}: starting it again")
+                self._console.part(self.part.name, f"died, {how}: restarting it")
 
-    def _pass_on(self, log: IO[bytes], serving: threading.Event) -> None:
+    def _print_log(self, log: IO[bytes], serving: threading.Event) -> None:
         with log:
             for raw in iter(lambda: log.readline(_LINE_MAX), b""):
                 line = raw.decode(errors="replace").rstrip()

@@ -1,4 +1,4 @@
-"""Whether a payment would be accepted and counted: asked of each instance by itself, then through the balancer."""
+"""Whether a payment would be accepted and counted: each instance is asked directly, then the balancer."""
 
 import ssl
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import httpx
 
-# An instance asks NATS before it answers; who takes longer than this is not ready.
+# An instance asks NATS before it answers; one that takes longer than this is not ready.
 _PATIENCE_S = 2.0
 
 
 class Readiness:
-    """Asks ``/readyz`` at every door."""
+    """Asks ``/readyz`` at every address."""
 
     def __init__(self, http_url: str, sockets: Mapping[str, Path], tls: ssl.SSLContext | None = None) -> None:
         self._clients = {
@@ -25,7 +25,7 @@ class Readiness:
         )
 
     def unready(self) -> list[str]:
-        """Return the doors behind which something is not ready."""
+        """Return the addresses that are not ready."""
         return [name for name, client in self._clients.items() if not _is_ready(client)]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The stack's folder: one stack at a time, and nothing is deleted there that a stack did not make."""
+"""The stack's folder: for one stack at a time, and only what a stack created is deleted there."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ from sandbox.stack.errors import StackError
 
 _LOCK = "stack.lock"
 
-# What one start leaves to the next if it is told to keep it, and what never outlives a start.
+# What one start leaves to the next with KEEP=1, and what never outlives a start.
 _STORES = ("nats", "nats-[0-9]", "processor-*.journal")
 _TRACES = ("balancer", "*.pid", "*.reconfigured", "*.held", "ingress-*.sock", "limits.json")
 
@@ -23,16 +23,16 @@ _SOCKET_PATH_MAX = 107 - 44
 
 
 @contextlib.contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Hold the folder for one stack; the kernel lets go of it however the stack ends.
+def locked(folder: Path) -> Iterator[None]:
+    """Lock the folder for one stack; the kernel releases it however the stack ends.
 
     Raises:
-        StackError: another stack runs in it, or what lies in it is not a stack's.
+        StackError: another stack runs in it, or it holds files that are not a stack's.
     """
     lock = folder / _LOCK
     strangers = [] if lock.exists() else sorted(path.name for path in _found(folder, *_STORES, *_TRACES))
     if strangers:
-        raise StackError(f"{folder} holds {', '.join(strangers)}, which no stack made; name another folder")
+        raise StackError(f"{folder} holds {', '.join(strangers)}, which no stack created; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     with lock.open("a+") as held:
         try:
@@ -45,8 +45,8 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def freshen(folder: Path, *, keep: bool) -> None:
-    """Delete what earlier starts left, but for the stores if they are to be kept."""
+def clean(folder: Path, *, keep: bool) -> None:
+    """Delete what earlier starts left, except for the stores if they are to be kept."""
     for path in _found(folder, *_TRACES, *(() if keep else _STORES)):
         if path.is_dir():
             shutil.rmtree(path)
@@ -55,7 +55,7 @@ def freshen(folder: Path, *, keep: bool) -> None:
 
 
 def socket_path(folder: Path, name: str) -> Path:
-    """Return where a part's socket lies: in the folder, or in a short one if that path is too long for a socket."""
+    """Return the path of a part's socket: in the folder, or in a short one if that is too long for a socket."""
     path = folder / f"{name}.sock"
     if len(os.fsencode(path)) <= _SOCKET_PATH_MAX:
         return path
@@ -64,8 +64,8 @@ def socket_path(folder: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def room_for_sockets(paths: Iterable[Path]) -> Iterator[None]:
-    """Have the folders of sockets for a while, without what a killed part left; afterwards nothing lies elsewhere."""
+def socket_folders(paths: Iterable[Path]) -> Iterator[None]:
+    """Create the folders of sockets, without those of a killed part; at the end remove them where they are empty."""
     paths = tuple(paths)
     for path in paths:
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -80,44 +80,44 @@ def room_for_sockets(paths: Iterable[Path]) -> Iterator[None]:
 
 
 def write_pid(folder: Path, name: str, pid: int) -> None:
-    """Write a part's process id; a reader never sees half of it."""
+    """Write a part's process id atomically."""
     unfinished = folder / f"{name}.pid.new"
     unfinished.write_text(f"{pid}\n")
     unfinished.replace(folder / f"{name}.pid")
 
 
 def write_env(folder: Path, name: str, env: Mapping[str, str]) -> None:
-    """Write what is different in the environment of one part from its next start on; nothing: it is as all others'."""
+    """Write what differs in the environment of one part from its next start on; empty: nothing."""
     unfinished = folder / f"{name}.reconfigured.new"
     unfinished.write_text(json.dumps(dict(env)))
     unfinished.replace(folder / f"{name}.reconfigured")
 
 
 def read_env(folder: Path, name: str) -> dict[str, str]:
-    """Return what is different in the environment of one part."""
+    """Return what differs in the environment of one part."""
     try:
         return dict(json.loads((folder / f"{name}.reconfigured").read_text()))
     except FileNotFoundError:
         return {}
 
 
-def hold_down(folder: Path, name: str) -> None:
-    """Have a part that dies not be started again, until it is let up."""
+def keep_stopped(folder: Path, name: str) -> None:
+    """Do not restart a part that dies, until `allow_start`."""
     (folder / f"{name}.held").touch()
 
 
-def let_up(folder: Path, name: str) -> None:
-    """Have a part be started again."""
+def allow_start(folder: Path, name: str) -> None:
+    """Let a part be started again."""
     (folder / f"{name}.held").unlink(missing_ok=True)
 
 
-def is_held_down(folder: Path, name: str) -> bool:
-    """Return whether a part is not to be started again yet."""
+def is_kept_stopped(folder: Path, name: str) -> bool:
+    """Return whether a part must not be started yet."""
     return (folder / f"{name}.held").exists()
 
 
 def remove_pid(folder: Path, name: str) -> None:
-    """Forget a part's process id: it is not running."""
+    """Remove a part's process id: it is not running."""
     (folder / f"{name}.pid").unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The parts of a stack that runs, seen from outside: their processes, and the stores of the nats-servers among them."""
+"""The parts of a running stack, from outside: their processes, and the stores of its nats-servers."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sandbox.stack.processes.run_dir import hold_down, let_up, write_env
+from sandbox.stack.processes.run_dir import allow_start, keep_stopped, write_env
 
 LOOK_EVERY_S = 0.02
 _ENDED_WITHIN_S = 10.0
@@ -16,7 +16,7 @@ _STORE = "jetstream"
 
 
 class Parts:
-    """What runs in a stack's folder: ``nats_nodes`` servers, and the rest."""
+    """The parts that run in a stack's folder, ``nats_nodes`` servers among them."""
 
     def __init__(self, run_dir: Path, *, nats_nodes: int) -> None:
         self.run_dir = run_dir
@@ -31,7 +31,7 @@ class Parts:
         """Return a part's process id.
 
         Raises:
-            FileNotFoundError: it is not running at this moment.
+            FileNotFoundError: it is not running now.
         """
         return int((self.run_dir / f"{part}.pid").read_text())
 
@@ -42,64 +42,64 @@ class Parts:
         return pid
 
     def reconfigure(self, part: str, env: Mapping[str, str]) -> None:
-        """Have a part see other settings than the rest from its next start on; none: the same ones again."""
+        """Give a part settings of its own from its next start on; empty: the same as the others again."""
         write_env(self.run_dir, part, env)
 
-    def hold_down(self, *parts: str) -> dict[str, int]:
-        """Kill parts, and have them not be started again until `let_up`; return who was killed, by part.
+    def keep_stopped(self, *parts: str) -> dict[str, int]:
+        """Kill parts, and do not restart them until `allow_start`; return the ids of the killed processes by part.
 
         Raises:
             TimeoutError: one of them does not end.
         """
         for part in parts:
-            hold_down(self.run_dir, part)
+            keep_stopped(self.run_dir, part)
         died: dict[str, int] = {}
         for part in parts:
-            with suppress(FileNotFoundError, ProcessLookupError):  # between two lives, the second of which waits
+            with suppress(FileNotFoundError, ProcessLookupError):  # dead, and its restart will wait
                 died[part] = self.kill(part)
         for part in parts:
             self._until_ended(part)
         return died
 
-    def let_up(self, *parts: str) -> None:
-        """Have parts that are held down be started again."""
+    def allow_start(self, *parts: str) -> None:
+        """Let parts that are kept stopped be started again."""
         for part in parts:
-            let_up(self.run_dir, part)
+            allow_start(self.run_dir, part)
 
     def copy_store(self, to: Path) -> None:
-        """Copy the stores of all nats-servers, all frozen meanwhile; raises FileNotFoundError if one does not run."""
+        """Copy the stores of all nats-servers, frozen meanwhile; raises FileNotFoundError if one does not run."""
         with self.frozen(*self.nats_parts):
             self._copy_store(to)
 
     def put_store_back(self, copy: Path, *others: str) -> dict[str, int]:
-        """Kill all nats-servers, and other parts, and have them start again on the copies; as `hold_down`."""
+        """Kill all nats-servers, and other parts, and restart them on the copies; as `keep_stopped`."""
         parts = (*self.nats_parts, *others)
         try:
-            died = self.hold_down(*parts)
+            died = self.keep_stopped(*parts)
             for part in self.nats_parts:
                 shutil.rmtree(self._store(part))
                 shutil.copytree(copy / part, self._store(part))
         finally:
-            self.let_up(*parts)
+            self.allow_start(*parts)
         return died
 
     def cut_power(self, copy: Path, *others: str) -> dict[str, int]:
-        """Do the same with copies of that very moment: whatever was answered before it is in one of them."""
+        """Do the same with copies made now: whatever was answered before is in one of them."""
         with self.frozen(*self.nats_parts):
             self._copy_store(copy)
             return self.put_store_back(copy, *others)
 
     def empty_store(self, part: str) -> None:
-        """Kill one nats-server, and have it start again without a store; as `hold_down`."""
+        """Kill one nats-server, and restart it without a store; raises as `keep_stopped`."""
         try:
-            self.hold_down(part)
+            self.keep_stopped(part)
             shutil.rmtree(self._store(part))
         finally:
-            self.let_up(part)
+            self.allow_start(part)
 
     @contextmanager
     def frozen(self, *parts: str) -> Iterator[None]:
-        """Have parts be frozen meanwhile; raises FileNotFoundError if one does not run."""
+        """Freeze parts for the block; raises FileNotFoundError if one does not run."""
         try:
             for part in parts:
                 self.kill(part, signal.SIGSTOP)
@@ -115,14 +115,14 @@ class Parts:
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"{part} did not end within {_ENDED_WITHIN_S:g} s")
             with suppress(FileNotFoundError, ProcessLookupError):
-                self.kill(part)  # also one that was just being started
+                self.kill(part)  # also one that was just starting
             time.sleep(LOOK_EVERY_S)
 
     def wait_restarted(self, part: str, died: int, within_s: float = 30.0) -> int:
         """Wait until a part runs again under another process id than ``died``, and return the new one.
 
         Raises:
-            TimeoutError: it does not.
+            TimeoutError: it does not in time.
         """
         deadline_s = time.monotonic() + within_s
         while time.monotonic() < deadline_s:
@@ -130,9 +130,9 @@ class Parts:
                 if (pid := self.pid(part)) != died:
                     return pid
             except FileNotFoundError:
-                pass  # between two lives
+                pass  # dead, and not yet restarted
             time.sleep(LOOK_EVERY_S)
-        raise TimeoutError(f"{part} was not started again within {within_s:g} s")
+        raise TimeoutError(f"{part} was not restarted within {within_s:g} s")
 
     def _store(self, part: str) -> Path:
         return self.run_dir / part / _STORE

@@ -1,4 +1,4 @@
-"""The door over TLS: a certificate of its own, made at the first start in the stack's folder and kept from then on."""
+"""HTTPS for clients: a certificate of its own, created at the first start in the stack's folder and kept."""
 
 import ssl
 from pathlib import Path
@@ -12,7 +12,7 @@ _HOSTS = (HOST, "localhost", "::1")
 
 
 def make(options: Options) -> Certificates | None:
-    """Return it, made where it is not there or ends soon. None: the door is open to whoever speaks plain HTTP.
+    """Return it, created where it is missing or expires soon. None: clients use plain HTTP.
 
     Raises:
         StackError: a file in the folder cannot be used.
@@ -27,17 +27,17 @@ def make(options: Options) -> Certificates | None:
 
 
 def authority(run_dir: Path) -> Path:
-    """Return the file by which a client of the stack in a folder knows the door."""
+    """Return the file of the authority that clients of the stack in a folder must trust."""
     return paths(_folder(run_dir)).ca
 
 
-def known_by(run_dir: Path) -> ssl.SSLContext:
-    """Return what verifies the door of the stack in a folder."""
+def verify(run_dir: Path) -> ssl.SSLContext:
+    """Return the context with which clients of the stack in a folder verify it."""
     return ssl.create_default_context(cafile=authority(run_dir))
 
 
-def places(options: Options) -> list[str]:
-    """Return the lines that say how a person comes in."""
+def announcement(options: Options) -> list[str]:
+    """Return the lines on how a person connects over HTTPS."""
     if not options.tls:
         return []
     ca = authority(options.run_dir)

@@ -1,4 +1,4 @@
-"""What the sandbox's tests need of the machine."""
+"""Fixtures for the sandbox's tests."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from tests.integration.sandbox.processor_process import Processor, StartProcesso
 
 @pytest.fixture
 def nginx_binary() -> Path:
-    """Return nginx; a test without it is skipped, and fails where CI=true says that nothing may be missing."""
+    """Return nginx; a test without it is skipped, or fails where CI=true says that nothing may be missing."""
     if found := find_nginx():
         return found
     reason = "nginx is not installed (Debian: nginx-light)"
@@ -29,7 +29,7 @@ def nginx_binary() -> Path:
 
 @pytest.fixture
 async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
-    """Return two instances that serve."""
+    """Return two running instances."""
     both = [Instance(tmp_path / f"{name}.sock") for name in NAMES]
     for instance in both:
         await instance.start()
@@ -40,7 +40,7 @@ async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
 
 @pytest.fixture
 def start_processor() -> Iterator[StartProcessor]:
-    """Starts processors and stops what the test left running."""
+    """Starts processors, and stops those that the test left running."""
     running: list[Processor] = []
 
     def start_one(*arguments: str) -> Processor:
@@ -55,7 +55,7 @@ def start_processor() -> Iterator[StartProcessor]:
 
 @pytest.fixture
 def processor(start_processor: StartProcessor) -> Processor:
-    """One processor as it is by default."""
+    """A processor with default options."""
     return start_processor()
 
 

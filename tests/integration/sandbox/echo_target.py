@@ -1,4 +1,4 @@
-"""A target that answers every line, a client for it, and a wait: what tests of the fault proxy talk through."""
+"""A target that echoes lines, a client for it, and a wait: for tests of the fault proxy."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ class Target:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def start(self) -> int:
-        """Listen; gives the port."""
+        """Listen; return the port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -34,7 +34,7 @@ class Target:
         writer.close()
 
     def stop(self) -> None:
-        """Listen no more, and close what is open."""
+        """Stop listening, and close open connections."""
         assert self._server is not None
         self._server.close()
         for writer in self._writers:
@@ -52,12 +52,12 @@ class Client:
         self._writer.write(line)
 
     async def receives(self) -> bytes:
-        """The next line, empty at the end."""
+        """Return the next line, empty at the end."""
         async with asyncio.timeout(PATIENCE_S):
             return await self._reader.readline()
 
     async def receives_nothing(self) -> bool:
-        """Whether nothing comes for a while."""
+        """Return whether nothing comes for a while."""
         try:
             async with asyncio.timeout(A_WHILE_S):
                 await self._reader.read(1)
@@ -66,7 +66,7 @@ class Client:
         return False
 
     def close(self) -> None:
-        """Close."""
+        """Close the connection."""
         self._writer.close()
 
 
@@ -74,7 +74,7 @@ Connect = Callable[[], Awaitable[Client]]
 
 
 async def eventually(is_so: Callable[[], object]) -> None:
-    """Wait until it is so."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not is_so():  # noqa: ASYNC110 (counts are polled as a harness does)
             await asyncio.sleep(0.005)

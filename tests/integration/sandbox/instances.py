@@ -1,4 +1,4 @@
-"""Small instances of ingress for a test of the balancer, which do on their sockets what the test says."""
+"""Small instances of ingress for tests of the balancer, scripted by the test."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ NAMES = ("one", "two")
 
 
 class Instance:
-    """An ingress of a test: answers with its name, or reads a request and drops it, or never answers it."""
+    """A test's ingress: answers with its name, or reads a request and drops it, or never answers it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class Instance:
                 if self.drops:
                     break
                 if self.is_frozen:
-                    await reader.read()  # until nginx gives it up
+                    await reader.read()  # until nginx closes
                     break
                 body = self.path.stem.encode()
                 writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (self.answer, len(body), body))
@@ -63,7 +63,7 @@ class Instance:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is true."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110  # nginx's port cannot be awaited
             await asyncio.sleep(0.02)
@@ -73,7 +73,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def balanced(
     nginx_binary: Path, folder: Path, instances: Sequence[Instance], tls: Certificates | None = None
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """Have a real nginx stand before the instances; give its process and its port."""
+    """Run a real nginx in front of the instances; yield its process and its port."""
     port = ports.free(1)[0]
     listen = balancer.listen(port, tls=tls)
     balancer.write_conf(folder, listen=listen, upstreams=[f"unix:{instance.path}" for instance in instances])

@@ -1,4 +1,4 @@
-"""nginx with clients that are many and slow: bounded by address, and others are answered meanwhile."""
+"""nginx with many slow clients: bounded by address, while others are answered."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from tests.integration.sandbox.test_balancers_errors import wait_for
 from tests.nats_server import PATIENCE_S
 
 ATTACKED, ELSEWHERE = "127.0.0.1", "127.0.0.2"
-PAGES_MAX, REQUESTS_MAX = 32, 2_048  # as nginx.conf says
+PAGES_MAX, REQUESTS_MAX = 32, 2_048  # as in nginx.conf
 IDLE = 10_000
 HALF_A_PAYMENT = b"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -25,7 +25,7 @@ EVENTS = b"GET /events HTTP/1.1\r\nHost: x\r\nX-Real-IP: 10.9.9.9\r\n\r\n"
 
 
 class Instance(BaseHTTPRequestHandler):
-    """Answers whatever it is asked; a page's events never end. It says who it was told that looks."""
+    """Answers any request; a page's events never end. The answer has the address that it was given as the client's."""
 
     protocol_version = "HTTP/1.1"
     end = threading.Event()
@@ -42,12 +42,12 @@ class Instance(BaseHTTPRequestHandler):
             self.end.wait()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the library calls it
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Where an nginx listens that has one instance behind it."""
+    """Return the port of an nginx with one instance behind it."""
     nginx = balancer.find_nginx()
     if nginx is None:
         pytest.skip("nginx is not installed; the tests beside this one fail then where CI=true")
@@ -83,7 +83,7 @@ def status_of(connection: socket.socket) -> int:
 
 
 def test_pages_of_one_address_leave_room_for_others(port: int) -> None:
-    """One more is refused, as ingress would; an instance is told the address that nginx has seen."""
+    """One more is refused, as ingress would; the instance gets the address that nginx has seen."""
     with ExitStack() as pages:
         for _ in range(PAGES_MAX):
             assert status_of(pages.enter_context(opened(port, EVENTS))) == 200
@@ -101,7 +101,7 @@ def test_pages_of_one_address_leave_room_for_others(port: int) -> None:
 
 
 def test_bodies_that_do_not_end_leave_room_for_others(port: int) -> None:
-    """One address has so many requests under way, and others all that they need."""
+    """One address has as many requests under way as are allowed, and others all that they need."""
     with ExitStack() as slow:
         for _ in range(REQUESTS_MAX):
             slow.enter_context(opened(port, HALF_A_PAYMENT))
@@ -114,7 +114,7 @@ def test_bodies_that_do_not_end_leave_room_for_others(port: int) -> None:
 
 
 def test_idle_connections_are_closed_for_others(port: int) -> None:
-    """More than there is room for, all of one address: whoever asks something is answered."""
+    """More than there is room for, all from one address: a client with a request is answered."""
     with ExitStack() as idle:
         for at in range(IDLE):
             idle.enter_context(opened(port))

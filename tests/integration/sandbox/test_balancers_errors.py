@@ -1,4 +1,4 @@
-"""What nginx refuses by itself is said as ingress says its errors: JSON, a slug and a sentence."""
+"""Errors of nginx itself have the form of ingress's errors: JSON, a slug and a sentence."""
 
 import json
 import socket
@@ -36,7 +36,7 @@ UNREAD = {"no request line", "no such version", "long path"}  # refused before a
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Where an nginx listens that has nobody behind it."""
+    """Return the port of an nginx with nothing behind it."""
     nginx = balancer.find_nginx()
     if nginx is None:
         pytest.skip("nginx is not installed; the tests beside this one fail then where CI=true")
@@ -51,7 +51,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until somebody listens there."""
+    """Wait until something listens there."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         assert process.poll() is None, "nginx has ended"
@@ -74,8 +74,8 @@ def answer_to(port: int, request: bytes) -> tuple[int, str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_in_the_shape_of_all_errors(port: int, name: str) -> None:
-    """Whoever reads JSON from this door never meets a page of HTML."""
+def test_an_error_of_nginx_has_the_form_of_all_errors(port: int, name: str) -> None:
+    """A client that reads JSON never gets a page of HTML."""
     request, status, slug = REFUSED[name]
     found, kind, document = answer_to(port, request)
     assert (found, kind, document["error"]) == (status, "application/json", slug)

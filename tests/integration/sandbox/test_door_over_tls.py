@@ -1,4 +1,4 @@
-"""The door over TLS: a real nginx with a certificate, configured by its files alone."""
+"""HTTPS for clients: a real nginx with a certificate, configured by its files alone."""
 
 import asyncio
 import signal
@@ -21,23 +21,23 @@ YEAR = "max-age=31536000"
 
 @dataclass
 class Door:
-    """An nginx over TLS, and what its clients know it by."""
+    """An nginx with TLS, and its certificates."""
 
     nginx: asyncio.subprocess.Process
     port: int
     files: Certificates
 
-    def known_by(self) -> ssl.SSLContext:
-        """Return what a client verifies it by."""
+    def context(self) -> ssl.SSLContext:
+        """Return a context with which a client verifies it."""
         return ssl.create_default_context(cafile=self.files.ca)
 
     def client(self, host: str = HOST) -> httpx.AsyncClient:
-        """Return a client that comes by this name."""
+        """Return a client that calls it by this name."""
         url = f"https://{host}:{self.port}"
-        return httpx.AsyncClient(base_url=url, verify=self.known_by(), timeout=PATIENCE_S, trust_env=False)
+        return httpx.AsyncClient(base_url=url, verify=self.context(), timeout=PATIENCE_S, trust_env=False)
 
     def shown(self, context: ssl.SSLContext) -> tuple[int, str | None, str | None]:
-        """Connect; return the certificate's number, the version of TLS and the protocol that was agreed on."""
+        """Connect; return the certificate's number, the TLS version and the protocol that was negotiated."""
         with (
             socket.create_connection((HOST, self.port), PATIENCE_S) as plain,
             context.wrap_socket(plain, server_hostname=HOST) as tls,
@@ -48,16 +48,14 @@ class Door:
 
 @pytest.fixture
 async def door(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) -> AsyncIterator[Door]:
-    """An nginx over TLS before two instances."""
+    """An nginx with TLS in front of two instances."""
     files = make_certificates(tmp_path / "door", NAMED)
     async with balanced(nginx_binary, tmp_path / "balancer", instances, files) as (nginx, port):
         yield Door(nginx, port, files)
 
 
-async def test_requests_pass_and_the_instances_hear_that_they_came_over_tls(
-    door: Door, instances: list[Instance]
-) -> None:
-    """What a client says of that itself is not passed on."""
+async def test_requests_are_passed_on_as_https(door: Door, instances: list[Instance]) -> None:
+    """What a client itself says of the protocol is not passed on."""
     async with door.client() as http:
         answer = await http.post("/payments", json={}, headers={"X-Forwarded-Proto": "gopher"})
     assert answer.status_code == 202
@@ -67,9 +65,9 @@ async def test_requests_pass_and_the_instances_hear_that_they_came_over_tls(
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-async def test_http2_is_spoken_with_both_versions_of_tls(door: Door, version: str) -> None:
-    """To who offers it; to others HTTP/1.1."""
-    context = door.known_by()
+async def test_http2_works_with_both_versions_of_tls(door: Door, version: str) -> None:
+    """For clients that offer it; others get HTTP/1.1."""
+    context = door.context()
     context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
     context.set_alpn_protocols(["h2", "http/1.1"])
     assert door.shown(context)[1:] == (version.replace("_", "."), "h2")
@@ -78,16 +76,16 @@ async def test_http2_is_spoken_with_both_versions_of_tls(door: Door, version: st
 
 
 async def test_older_versions_and_ciphers_without_forward_secrecy_are_refused(door: Door) -> None:
-    """By the server: the client would take them."""
-    weak = door.known_by()
+    """By the server: the client would accept them."""
+    weak = door.context()
     weak.maximum_version = ssl.TLSVersion.TLSv1_2
     weak.set_ciphers("AES128-SHA:AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
     with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
         door.shown(weak)
 
 
-async def test_browsers_are_told_to_come_over_tls_only_with_every_answer(door: Door, instances: list[Instance]) -> None:
-    """Errors of nginx's own too; but not where the name is that of this machine, where it would hold for all ports."""
+async def test_every_answer_tells_browsers_to_use_tls_only(door: Door, instances: list[Instance]) -> None:
+    """Errors of nginx's own too; but not for this machine's own name, where it would hold for all ports."""
     async with door.client() as http, door.client("localhost") as local:
         for status in (202, 404):
             instances[0].answer = instances[1].answer = status
@@ -102,21 +100,21 @@ async def test_browsers_are_told_to_come_over_tls_only_with_every_answer(door: D
 
 
 async def test_files_that_do_not_fit_each_other_change_nothing(door: Door, tmp_path: Path) -> None:
-    """As when only one of them was replaced: the old certificate is sent, and the new one after the next SIGHUP."""
-    before, key = door.shown(door.known_by())[0], door.files.key.read_bytes()
+    """As when only one was replaced: the old certificate is sent, and the new one after the next SIGHUP."""
+    before, key = door.shown(door.context())[0], door.files.key.read_bytes()
     door.files.key.write_bytes(make_certificates(tmp_path / "other", NAMED).key.read_bytes())
     door.nginx.send_signal(signal.SIGHUP)
     async with door.client() as http:
         for _ in range(20):
             assert (await http.post("/payments", json={})).status_code == 202
-            assert door.shown(door.known_by())[0] == before
+            assert door.shown(door.context())[0] == before
             await asyncio.sleep(0.01)
     assert door.nginx.returncode is None
     door.files.key.write_bytes(key)
 
 
-async def test_plain_http_is_refused_in_the_shape_of_all_errors(door: Door, instances: list[Instance]) -> None:
-    """No instance hears of it."""
+async def test_plain_http_is_refused_in_the_form_of_all_errors(door: Door, instances: list[Instance]) -> None:
+    """No instance receives it."""
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         answer = await http.post(f"http://{HOST}:{door.port}/payments", json={})
     assert (answer.status_code, answer.json()["error"]) == (400, "https_required")
@@ -124,9 +122,9 @@ async def test_plain_http_is_refused_in_the_shape_of_all_errors(door: Door, inst
     assert [head for instance in instances for head in instance.seen] == []
 
 
-async def test_other_certificates_are_read_without_a_request_that_fails(door: Door) -> None:
-    """SIGHUP: those who come meanwhile, one after the other from eight sides, are answered before and after it."""
-    before, known = door.shown(door.known_by())[0], door.known_by()
+async def test_new_certificates_are_loaded_without_a_failed_request(door: Door) -> None:
+    """SIGHUP: clients that connect meanwhile, one after the other in eight sequences, are all answered."""
+    before, known = door.shown(door.context())[0], door.context()
     is_over, counts = asyncio.Event(), [0] * 8
 
     async def comes(number: int) -> None:

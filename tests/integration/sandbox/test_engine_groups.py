@@ -1,4 +1,4 @@
-"""A container's control group, found by its first process, wherever an engine has put it."""
+"""A container's control group, found by its first process, wherever the engine created it."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ PROCESS = 4711
 USED = Usage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)
 
 
-def test_the_first_form_has_a_folder_for_each_controller(tmp_path: Path) -> None:
-    """As docker lays them out: /docker/<id> below each controller."""
+def test_version_1_has_a_folder_for_each_controller(tmp_path: Path) -> None:
+    """As docker creates them: /docker/<id> below each controller."""
     mounted, proc = tmp_path / "cgroup", tmp_path / "proc"
     (proc / str(PROCESS)).mkdir(parents=True)
-    told = "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/docker/abc\n"
-    (proc / str(PROCESS) / "cgroup").write_text(told)
+    membership = "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/docker/abc\n"
+    (proc / str(PROCESS) / "cgroup").write_text(membership)
     for controller in ("cpu", "cpuacct", "memory"):
         (mounted / controller / "docker/abc").mkdir(parents=True)
     (mounted / "cpu/docker/abc/cpu.stat").write_text("nr_periods 8\nnr_throttled 2\nthrottled_time 250000000\n")
@@ -30,8 +30,8 @@ def test_the_first_form_has_a_folder_for_each_controller(tmp_path: Path) -> None
     assert usage_of(PROCESS, mounted, proc) == USED
 
 
-def test_the_second_form_has_one_folder(tmp_path: Path) -> None:
-    """As systemd lays them out: /system.slice/docker-<id>.scope."""
+def test_version_2_has_one_folder(tmp_path: Path) -> None:
+    """As systemd creates them: /system.slice/docker-<id>.scope."""
     mounted, proc = tmp_path / "cgroup", tmp_path / "proc"
     (proc / str(PROCESS)).mkdir(parents=True)
     (proc / str(PROCESS) / "cgroup").write_text("0::/system.slice/docker-abc.scope\n")
@@ -44,7 +44,7 @@ def test_the_second_form_has_one_folder(tmp_path: Path) -> None:
     assert usage_of(PROCESS, mounted, proc) == USED
 
 
-def test_a_process_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
-    """A container that ended has no usage any more."""
+def test_a_process_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    """A container that has ended has no usage any more."""
     with pytest.raises(StackError, match="4711 is gone"):
         usage_of(PROCESS, tmp_path, tmp_path)

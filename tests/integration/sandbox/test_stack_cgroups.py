@@ -1,4 +1,4 @@
-"""Control groups in both forms on copies of the kernel's folders, and real ones where this machine lets us."""
+"""Control groups in both versions on copies of the kernel's folders, and real ones where this machine allows them."""
 
 import io
 import os
@@ -18,7 +18,7 @@ from sandbox.stack.limits import limited_stack as limited
 from sandbox.stack.limits.cgroups import V1, V2, Form, Usage
 from sandbox.stack.limits.compose_limits import Limit
 from sandbox.stack.plan.parts_to_run import Part
-from sandbox.stack.processes.part_runner import Keeper
+from sandbox.stack.processes.part_runner import PartRunner
 
 PATIENCE_S = 60.0
 LIMIT = Limit(Decimal("0.22"), 55 * 1024**2)
@@ -26,7 +26,7 @@ LIMIT = Limit(Decimal("0.22"), 55 * 1024**2)
 
 @pytest.fixture
 def v1(tmp_path: Path) -> Path:
-    """Return a mount of the first form, in which this process is in /mine for memory and at the top otherwise."""
+    """Return a mount of version 1, in which this process is in /mine for memory and at the top otherwise."""
     for name in ("cpu", "cpuacct", "memory/mine"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "membership").write_text("3:memory:/mine\n2:cpu,cpuacct:/\n0::/\n")
@@ -35,7 +35,7 @@ def v1(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def v2(tmp_path: Path) -> Path:
-    """Return a mount of the second form, in which this process is in /slice/mine."""
+    """Return a mount of version 2, in which this process is in /slice/mine."""
     (tmp_path / "slice" / "mine").mkdir(parents=True)
     (tmp_path / "cgroup.controllers").write_text("cpu memory io\n")
     (tmp_path / "cgroup.subtree_control").write_text("cpu memory\n")
@@ -50,8 +50,8 @@ def found(mount: Path) -> Form:
     return cgroups.find(mount, mount / "membership")
 
 
-def test_first_form_limits_each_controller_below_our_own_group(v1: Path) -> None:
-    """The quota is the share of docker's period; a process enters through one file per controller."""
+def test_version_1_limits_each_controller_below_our_own_group(v1: Path) -> None:
+    """The quota is the share of docker's period; a process joins by one file per controller."""
     entries = cgroups.create(found(v1), "g", LIMIT)
     assert (v1 / "cpu/g/cpu.cfs_period_us").read_text() == "100000"
     assert (v1 / "cpu/g/cpu.cfs_quota_us").read_text() == "22000"
@@ -60,7 +60,7 @@ def test_first_form_limits_each_controller_below_our_own_group(v1: Path) -> None
 
 
 def test_a_weight_is_set_where_one_is_given(v1: Path, v2: Path) -> None:
-    """Docker's shares, as they are in the first form and as runc converts them for the second."""
+    """Docker's shares, unchanged for version 1 and converted for version 2 as runc does."""
     light = replace(LIMIT, cpu_shares=64)
     forms = V1({"cpu": v1 / "cpu", "cpuacct": v1 / "cpuacct", "memory": v1 / "memory"}), V2(v2 / "slice")
     for form in forms:
@@ -72,7 +72,7 @@ def test_a_weight_is_set_where_one_is_given(v1: Path, v2: Path) -> None:
     assert not (v2 / "slice/usual/cpu.weight").exists()
 
 
-def test_first_form_tells_what_was_used(v1: Path) -> None:
+def test_version_1_returns_the_usage(v1: Path) -> None:
     """Nanoseconds become seconds."""
     form = found(v1)
     cgroups.create(form, "g", LIMIT)
@@ -85,8 +85,8 @@ def test_first_form_tells_what_was_used(v1: Path) -> None:
     assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)
 
 
-def test_second_form_makes_groups_where_both_controllers_are_given(v2: Path) -> None:
-    """Beside our own group, which has processes and so cannot give controllers to groups below it."""
+def test_version_2_creates_groups_where_both_controllers_are_enabled(v2: Path) -> None:
+    """Beside our own group, which has processes and so cannot enable controllers for groups below it."""
     entries = cgroups.create(found(v2), "g", LIMIT)
     assert (v2 / "slice/g/cpu.max").read_text() == "22000 100000"
     assert (v2 / "slice/g/memory.max").read_text() == "57671680"
@@ -94,8 +94,8 @@ def test_second_form_makes_groups_where_both_controllers_are_given(v2: Path) -> 
 
 
 @pytest.mark.parametrize("peak", ["memory.peak", "memory.current"])
-def test_second_form_tells_what_was_used(v2: Path, peak: str) -> None:
-    """Microseconds become seconds; an older kernel knows no peak, and what is used now stands for it."""
+def test_version_2_returns_the_usage(v2: Path, peak: str) -> None:
+    """Microseconds become seconds; older kernels have no peak, so the current value is used instead."""
     form = found(v2)
     cgroups.create(form, "g", LIMIT)
     (v2 / "slice/g/cpu.stat").write_text(
@@ -107,19 +107,19 @@ def test_second_form_tells_what_was_used(v2: Path, peak: str) -> None:
     assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3, 1, 9)
 
 
-def test_a_machine_without_controllers_is_told_so(tmp_path: Path, v2: Path) -> None:
-    """Neither form, or a second one that gives nothing: the sentence names what was asked for."""
+def test_without_controllers_it_is_an_error(tmp_path: Path, v2: Path) -> None:
+    """Neither version, or a version 2 that enables nothing: the sentence names LIMITS=compose."""
     for folder in (v2, v2 / "slice"):
         (folder / "cgroup.subtree_control").write_text("io\n")
-    with pytest.raises(StackError, match=r"LIMITS=compose .* gives cpu and memory"):
+    with pytest.raises(StackError, match=r"LIMITS=compose .* enables cpu and memory"):
         found(v2)
     (v2 / "cgroup.controllers").unlink()
     with pytest.raises(StackError, match=r"LIMITS=compose .* are mounted"):
         found(v2)
 
 
-def test_what_the_kernel_does_not_allow_is_told_and_leaves_nothing(v1: Path) -> None:
-    """A group that cannot be had is not half had."""
+def test_what_the_kernel_does_not_allow_is_an_error_and_leaves_nothing(v1: Path) -> None:
+    """A group that cannot be created is not left half created."""
     (v1 / "memory/mine").rmdir()
     (v1 / "memory/mine").write_text("no folder")
     with pytest.raises(StackError, match="LIMITS=compose cannot set"):
@@ -128,11 +128,11 @@ def test_what_the_kernel_does_not_allow_is_told_and_leaves_nothing(v1: Path) -> 
 
 
 def test_parts_get_group_and_settings_and_readers_find_them(v2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plan's settings and the caller's go before the container's; the processors stay outside."""
+    """The plan's settings and the caller's take precedence over the container's; processors have no limits."""
     monkeypatch.setenv("IN_FLIGHT_MAX", "7")
     limit = Limit(LIMIT.cpus, LIMIT.memory_bytes, {"NATS_URL": "compose", "ALLOW_PURGE": "1", "IN_FLIGHT_MAX": "9"})
     parts = (Part("balancer", ("x",), {"NATS_URL": "ours"}), Part("processor-default", ("y",)))
-    with limited.limited((parts,), v2, V2(v2 / "slice"), {"nginx": limit}) as stages:
+    with limited.with_limits((parts,), v2, V2(v2 / "slice"), {"nginx": limit}) as stages:
         balancer, processor = stages[0]
         group = v2 / f"slice/tarifa-{os.getpid()}-nginx"
         assert balancer.enters == (group / "cgroup.procs",)
@@ -149,11 +149,11 @@ def test_parts_get_group_and_settings_and_readers_find_them(v2: Path, monkeypatc
 
 
 def test_groups_of_a_stack_that_was_killed_are_removed(v2: Path) -> None:
-    """No process has the first number any more; the second is ours and stays."""
+    """No process has the first number any more; the second is our own and stays."""
     gone, ours = v2 / "slice/tarifa-999999999-nats", v2 / f"slice/tarifa-{os.getpid()}-other"
     gone.mkdir()
     ours.mkdir()
-    with limited.limited((), v2, V2(v2 / "slice"), {}):
+    with limited.with_limits((), v2, V2(v2 / "slice"), {}):
         assert not gone.exists()
         assert ours.exists()
 
@@ -172,29 +172,29 @@ def real() -> Form:
 
 
 @pytest.fixture
-def keeper(real: Form, tmp_path: Path) -> Iterator[Keeper]:
-    """Return the keeper of a part with limits."""
+def runner(real: Form, tmp_path: Path) -> Iterator[PartRunner]:
+    """Return a runner of a part with limits."""
     part = Part("nats", ("sleep", "1000"))
-    with limited.limited(((part,),), tmp_path, real, {"nats": LIMIT}) as stages:
-        it = Keeper(stages[0][0], tmp_path, Console(io.StringIO()))
+    with limited.with_limits(((part,),), tmp_path, real, {"nats": LIMIT}) as stages:
+        it = PartRunner(stages[0][0], tmp_path, Console(io.StringIO()))
         yield it
         it.kill()
 
 
-def test_a_part_is_in_its_group_from_the_start_and_again_after_its_death(keeper: Keeper, tmp_path: Path) -> None:
-    """The kernel says so, limits the group as told, and counts what runs there."""
+def test_a_part_is_in_its_group_from_the_start_and_again_after_its_death(runner: PartRunner, tmp_path: Path) -> None:
+    """The kernel shows it there, limits the group, and counts what runs in it."""
     groups = limited.find(tmp_path)
     assert groups is not None
-    keeper.start()
+    runner.start()
     first = until_sleeping(tmp_path)
     assert groups.name("nats") in Path(f"/proc/{first}/cgroup").read_text()
     for path, text in groups.form.limits(groups.name("nats"), LIMIT).items():
         assert path.read_text().split() == text.split()
     os.kill(first, signal.SIGKILL)
     deadline_s = time.monotonic() + PATIENCE_S
-    while not keeper.runs or until_sleeping(tmp_path) == first:
+    while not runner.runs or until_sleeping(tmp_path) == first:
         assert time.monotonic() < deadline_s
-        keeper.tick(time.monotonic())
+        runner.tick(time.monotonic())
         time.sleep(0.02)
     second = until_sleeping(tmp_path)
     assert second != first
@@ -203,12 +203,12 @@ def test_a_part_is_in_its_group_from_the_start_and_again_after_its_death(keeper:
 
 
 def until_sleeping(folder: Path) -> int:
-    """Return the part's process id once the tether has become the part."""
+    """Return the part's process id once the wrapper has become the part."""
     deadline_s = time.monotonic() + PATIENCE_S
     while True:
         pid = int((folder / "nats.pid").read_text())
         command = Path(f"/proc/{pid}/cmdline")
-        # Dead but not buried yet, it has no command: whoever buries it is our caller.
+        # Dead and not yet waited for, it has no command: our caller waits for it.
         if not command.exists() or (said := command.read_bytes()) == b"" or b"sleep\0" in said[:6]:
             return pid
         assert time.monotonic() < deadline_s

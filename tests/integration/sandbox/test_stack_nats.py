@@ -1,4 +1,4 @@
-"""nats.conf with what the stack and docker put beside it, before a real nats-server."""
+"""nats.conf with the files that the stack and docker put beside it, in a real nats-server."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 @contextmanager
 def running(conf: Path) -> Iterator[None]:
-    """Have a server run with a configuration."""
+    """Run a server with a configuration."""
     with subprocess.Popen([nats.binary(), "-c", conf], stderr=subprocess.DEVNULL) as server:
         try:
             yield
@@ -30,19 +30,19 @@ def running(conf: Path) -> Iterator[None]:
             server.terminate()
 
 
-def told_of(monitor_port: int, what: str) -> dict[str, Any]:
-    """Return what a server tells of itself; empty while it does not listen yet."""
+def monitored(monitor_port: int, what: str) -> dict[str, Any]:
+    """Return a server's monitoring document; empty while it does not listen yet."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{monitor_port}/{what}", timeout=PATIENCE_S) as answer:
-            told: dict[str, Any] = json.load(answer)
+            document: dict[str, Any] = json.load(answer)
     except OSError:
         return {}
-    return told
+    return document
 
 
-def told_of_jetstream(monitor_port: int) -> dict[str, Any]:
+def jetstream_config(monitor_port: int) -> dict[str, Any]:
     """Return its JetStream's configuration."""
-    config: dict[str, Any] = told_of(monitor_port, "jsz").get("config", {})
+    config: dict[str, Any] = monitored(monitor_port, "jsz").get("config", {})
     return config
 
 
@@ -57,20 +57,20 @@ def told_of_jetstream(monitor_port: int) -> dict[str, Any]:
 async def test_the_server_syncs_as_its_configuration_says(
     tmp_path: Path, sync: str, expected: Mapping[str, object]
 ) -> None:
-    """It takes both spellings, and tells the same of itself."""
+    """It accepts both spellings, and reports the same configuration."""
     port, monitor_port = ports.free(2)
     node = Node("nats", port, monitor_port, route_port=None)
     conf = nats.write_conf(tmp_path, node, [node], sync=sync)
     with running(conf):
-        await until(lambda: told_of_jetstream(monitor_port), "the server")
-        told = told_of_jetstream(monitor_port)
-    assert told["store_dir"].startswith(str(tmp_path))
-    assert expected.items() <= told.items()
-    assert told.get("sync_always", False) is (sync == "always")
+        await until(lambda: jetstream_config(monitor_port), "the server")
+        config = jetstream_config(monitor_port)
+    assert config["store_dir"].startswith(str(tmp_path))
+    assert expected.items() <= config.items()
+    assert config.get("sync_always", False) is (sync == "always")
 
 
 def test_dockers_configuration_is_accepted_too(tmp_path: Path) -> None:
-    """The file that the compose file mounts beside nats.conf names all that nats.conf asks for."""
+    """The file that the compose file mounts beside nats.conf sets all that nats.conf needs."""
     for file in ("nats.conf", "deploy/where.conf"):
         shutil.copy(ROOT / file, tmp_path)
     checked = subprocess.run(
@@ -86,8 +86,8 @@ async def test_the_servers_of_a_cluster_have_names_and_find_each_other(tmp_path:
     confs = [nats.write_conf(tmp_path / node.name, node, nodes, sync="always") for node in nodes]
 
     def routed(node: Node) -> bool:
-        told = told_of(node.monitor_port, "routez")
-        return told.get("server_name") == node.name and {each["remote_name"] for each in told["routes"]} == {
+        document = monitored(node.monitor_port, "routez")
+        return document.get("server_name") == node.name and {each["remote_name"] for each in document["routes"]} == {
             other.name for other in nodes if other is not node
         }
 
@@ -97,7 +97,7 @@ async def test_the_servers_of_a_cluster_have_names_and_find_each_other(tmp_path:
 
 
 def test_a_kept_store_of_another_number_of_servers_is_refused(tmp_path: Path) -> None:
-    """Its payments would be in no stream that anybody reads."""
+    """Its payments would be in a stream that nobody reads."""
     alone = [Node("nats", 1, 2, route_port=None)]
     nats.refuse_other_store(tmp_path, alone)
     (tmp_path / "nats-1" / "jetstream").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The balancer's promises, kept by a real nginx before two small instances on unix sockets."""
+"""What the balancer promises, with a real nginx in front of two small instances on unix sockets."""
 
 import asyncio
 import subprocess
@@ -15,7 +15,7 @@ from tests.integration.sandbox.instances import PATIENCE_S, Instance, balanced
 
 @pytest.fixture
 async def client(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) -> AsyncIterator[httpx.AsyncClient]:
-    """Return a client of an nginx that stands before the instances."""
+    """Return a client of an nginx in front of the instances."""
     async with (
         balanced(nginx_binary, tmp_path / "balancer", instances) as (_, port),
         httpx.AsyncClient(base_url=f"http://{ports.HOST}:{port}", timeout=PATIENCE_S, trust_env=False) as it,
@@ -24,7 +24,7 @@ async def client(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) 
 
 
 def test_the_configuration_is_accepted_without_a_warning(nginx_binary: Path, tmp_path: Path) -> None:
-    """Nginx finds nothing to say about the repository's file with what compose would put beside it."""
+    """Nginx has no complaint about the repository's file with what compose puts beside it."""
     folder = tmp_path / "balancer"
     balancer.write_conf(folder, listen="listen 9999;\n", upstreams=["127.0.0.1:8080", "127.0.0.1:8081"])
     done = subprocess.run([*balancer.command(nginx_binary, folder), "-t"], check=False, capture_output=True, text=True)
@@ -35,7 +35,7 @@ def test_the_configuration_is_accepted_without_a_warning(nginx_binary: Path, tmp
 async def test_both_instances_serve_on_connections_that_stay_open(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Requests are shared; an instance is not connected to anew for each, and sees the client's Host."""
+    """Requests are shared; connections to an instance are reused, and it gets the client's Host."""
     for _ in range(20):
         assert (await client.post("/payments", json={})).status_code == 202
     assert [len(instance.seen) for instance in instances] == [10, 10]
@@ -53,7 +53,7 @@ async def test_while_one_instance_is_away_no_client_notices(
 
 
 async def test_an_instance_that_is_back_is_used_again(client: httpx.AsyncClient, instances: list[Instance]) -> None:
-    """An instance that failed rests for a moment only."""
+    """An instance that failed is not used only for a moment."""
     await instances[0].stop()
     for _ in range(10):
         await client.post("/payments", json={})
@@ -64,10 +64,10 @@ async def test_an_instance_that_is_back_is_used_again(client: httpx.AsyncClient,
             pass
 
 
-async def test_a_payment_that_was_read_and_dropped_is_given_to_the_other(
+async def test_a_payment_that_was_read_and_dropped_is_sent_to_the_other(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """As at the end of an instance that is replaced: the id is one payment, whoever has read it."""
+    """As at the end of an instance that is replaced: the id is one payment, whichever instance has read it."""
     instances[0].drops = True
     answers = [await client.post("/payments", json={}) for _ in range(4)]
     assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
@@ -77,17 +77,17 @@ async def test_a_payment_that_was_read_and_dropped_is_given_to_the_other(
 async def test_a_frozen_instance_costs_a_client_a_wait_and_no_error(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Whatever the rate: one payment finds out, and is answered by the other all the same."""
+    """At any rate: one payment finds out, and is answered by the other."""
     instances[0].is_frozen = True
     answers = [await client.post("/payments", json={}) for _ in range(4)]
     assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
     assert len(instances[0].seen) == 1
 
 
-async def test_an_instance_that_is_back_after_both_were_away_is_not_waited_for(
+async def test_after_both_were_away_an_instance_is_used_at_once(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Both rest, and are tried all the same."""
+    """Neither is in use, and both are tried."""
     for instance in instances:
         await instance.stop()
     assert (await client.post("/payments", json={})).status_code == 502
@@ -100,7 +100,7 @@ async def test_an_instance_that_is_back_after_both_were_away_is_not_waited_for(
 async def test_another_post_that_was_read_and_dropped_is_never_repeated(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Whatever became of it in the first instance, no other gets it; the client hears 502 and may repeat it."""
+    """Whatever happened in the first instance, no other gets it; the client gets 502 and may repeat it."""
     for instance in instances:
         instance.drops = True
     answer = await client.post("/purge-payments")
@@ -124,10 +124,10 @@ async def test_a_post_dropped_on_a_connection_used_before_is_not_repeated(
     assert sum(len(instance.seen) for instance in instances) == 1
 
 
-async def test_a_question_that_was_dropped_is_asked_of_the_other(
+async def test_a_get_that_was_dropped_is_sent_to_the_other(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """A GET changes nothing and so moves on."""
+    """A GET changes nothing and so is repeated."""
     instances[0].drops = True
     answers = [await client.get("/payments-summary") for _ in range(4)]
     assert {answer.text for answer in answers} == {"two"}
@@ -142,17 +142,17 @@ async def test_an_instances_own_answer_passes_untouched(client: httpx.AsyncClien
     assert not instances[1].seen
 
 
-async def test_a_body_that_is_too_large_reaches_ingress_if_it_can(
+async def test_ingress_itself_refuses_most_bodies_that_are_too_large(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Ingress refuses in its own words what is over 4 KiB; nginx only what is over 64 KiB, in the same shape."""
+    """Ingress refuses what is over 4 KiB with its own error; nginx what is over 64 KiB, in the same form."""
     assert (await client.post("/payments", content=b"x" * 60_000)).status_code == 202
     answer = await client.post("/payments", content=b"x" * 70_000)
     assert answer.status_code == 413
     assert set(answer.json()) == {"error", "detail"}
 
 
-async def test_without_any_instance_the_client_hears_it_at_once(
+async def test_without_any_instance_the_client_gets_a_502_at_once(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
     """Both away: 502 as JSON with Retry-After."""

@@ -33,20 +33,20 @@ def test_a_port_shared_by_others_is_taken() -> None:
 
 
 def test_a_listener_on_every_address_takes_the_port() -> None:
-    """A port is one of the machine: who listens on all addresses has ours too."""
+    """A listener on all addresses takes ours too."""
     with socket.create_server(("", 0)) as server:
         assert not ports.is_free(server.getsockname()[1])
 
 
 def test_ports_in_a_row_are_free_and_none_of_the_others() -> None:
-    """All of them can be listened on, from the first one on."""
+    """All of them can be bound, from the first one on."""
     first = ports.free_in_a_row(6)
     assert ports.free_in_a_row(6, but=[first + 3]) not in range(first - 2, first + 4)
     ports.check({str(port): port for port in range(first, first + 6)}, patience_s=0)
 
 
 def test_free_ports_are_free_and_different() -> None:
-    """What is handed out can be listened on."""
+    """They can be bound."""
     found = ports.free(5)
     assert len(set(found)) == 5
     ports.check({str(port): port for port in found}, patience_s=0)

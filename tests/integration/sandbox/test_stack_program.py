@@ -1,4 +1,4 @@
-"""The program before it starts anything: it refuses with a sentence and disturbs nobody."""
+"""The program before it starts anything: it refuses with a sentence and changes nothing."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ TOP = Path(__file__).parents[3]
 
 
 def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None, code: int = 1) -> str:
-    """Run the program, which is to end with that exit code, and return what it says."""
+    """Run the program, which must end with that exit code, and return its output."""
     names = ("http", "nats", "monitor", "default", "fallback")
     free = [text for name, port in zip(names, ports.free(5), strict=True) for text in (f"--{name}", str(port))]
     done = subprocess.run(
@@ -35,7 +35,7 @@ def refused(folder: Path, *flags: str, env: Mapping[str, str] | None = None, cod
 
 
 def test_a_taken_port_stops_the_start_and_its_holder_is_named(tmp_path: Path) -> None:
-    """The sentence names the port and the process; nothing was made."""
+    """The sentence names the port and the process; nothing was created."""
     with socket.create_server((ports.HOST, 0)) as server:
         port = server.getsockname()[1]
         said = refused(tmp_path, "--nats", str(port))
@@ -52,8 +52,8 @@ def test_a_taken_port_of_the_metrics_is_named_with_its_part(tmp_path: Path) -> N
 
 
 def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:
-    """It says that a stack is running there, and by which process; the first one's files stay."""
-    with run_dir.claimed(tmp_path):
+    """It reports the process of the running stack, whose files stay."""
+    with run_dir.locked(tmp_path):
         run_dir.write_pid(tmp_path, "ledger", 4711)
         said = refused(tmp_path)
         assert f"a stack is running in {tmp_path} already (process {os.getpid()})" in said
@@ -66,20 +66,20 @@ def test_a_wrong_variable_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_credentials_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
-    """By the variable; a dispatcher would die of it again and again."""
+    """With the variable's name; a dispatcher would die of it again and again."""
     for name in ("PROCESSOR_CREDENTIALS", "PROCESSOR_CA"):
         said = refused(tmp_path / "run", env={name: str(tmp_path / "none")}, code=2)
         assert said == f"{name} names {tmp_path}/none, which cannot be read: No such file or directory\n"
 
 
-def test_a_door_over_tls_needs_nginx(tmp_path: Path) -> None:
-    """Ingress itself speaks no TLS: nothing is started that would be open to plain HTTP."""
+def test_https_for_clients_needs_nginx(tmp_path: Path) -> None:
+    """Ingress itself has no TLS: nothing is started that would accept plain HTTP."""
     said = refused(tmp_path, "--no-nginx", env={"TLS": "1"})
     assert said == "TLS=1 needs nginx: apt-get install nginx-light\n"
 
 
 def test_a_stack_that_cannot_start_says_why() -> None:
-    """The tests' handle raises with the program's last words and leaves no folder."""
+    """`Stack` raises with the program's last output and leaves no folder."""
     stack = Stack(env={"PROCESSORS": "nonsense"})
     with pytest.raises(StackError, match="PROCESSORS has 'nonsense'"):
         stack.start()

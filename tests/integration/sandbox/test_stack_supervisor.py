@@ -1,4 +1,4 @@
-"""The supervisor with small parts of a test's own: kept alive, stopped in order, and none of them left behind."""
+"""The supervisor with small parts: restarted, stopped in order, and none of them left behind."""
 
 import json
 import os
@@ -47,7 +47,7 @@ LEAVES_A_CHILD = "import os\nif os.fork() == 0: print('child', os.getpid(), flus
 
 
 class Run:
-    """A supervisor in a process of its own, and what it says."""
+    """A supervisor in its own process, and its output."""
 
     def __init__(self, folder: Path, stages: list[list[tuple[str, str]]]) -> None:
         self.folder = folder
@@ -64,10 +64,10 @@ class Run:
             self.lines.append(line)
             if text in line:
                 return line
-        pytest.fail(f"it never said {text!r}, but:\n" + "\n".join(self.lines))
+        pytest.fail(f"there was no {text!r}, but:\n" + "\n".join(self.lines))
 
     def ended(self) -> int:
-        """Return the exit code, all lines read."""
+        """Wait for the end, and return the exit code; all lines are read then."""
         while (line := self._said.get(timeout=PATIENCE_S)) is not None:
             self.lines.append(line)
         return self.process.wait(PATIENCE_S)
@@ -109,7 +109,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def is_gone(pid: int) -> bool:
-    """Tell whether a process has ended; one that nobody buried yet has."""
+    """Return whether a process has ended; a zombie has."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
     except (FileNotFoundError, ProcessLookupError):
@@ -124,7 +124,7 @@ def wait_gone(*pids: int) -> None:
         time.sleep(0.02)
 
 
-def test_ready_is_said_when_every_part_serves_and_not_before(start: Start) -> None:
+def test_ready_is_printed_once_every_part_serves(start: Start) -> None:
     """Stage after stage serves, then the announcement, then ready on a line of its own."""
     run = start([("first", SERVES)], [("second", SERVES)])
     run.until("ready")
@@ -138,7 +138,7 @@ def test_ready_is_said_when_every_part_serves_and_not_before(start: Start) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_all_in_the_reverse_order(start: Start, number: signal.Signals) -> None:
-    """The last started stops first; the exit code is 0 whatever the parts' own are; no process id stays behind."""
+    """The last started stops first; the exit code is 0 whatever the parts' are; no process id stays behind."""
     run = start([("first", SERVES)], [("second", SERVES)], [("third", SERVES)])
     run.until("ready")
     run.process.send_signal(number)
@@ -148,7 +148,7 @@ def test_a_signal_stops_all_in_the_reverse_order(start: Start, number: signal.Si
 
 
 def test_a_killed_part_is_started_again(start: Start) -> None:
-    """After SIGKILL the part serves again under a new process id, and the others were not touched."""
+    """After SIGKILL the part serves again under a new process id; the others are untouched."""
     run = start([("first", SERVES), ("second", SERVES)])
     run.until("ready")
     killed, untouched = run.pid("first"), run.pid("second")
@@ -160,7 +160,7 @@ def test_a_killed_part_is_started_again(start: Start) -> None:
 
 
 def test_a_part_has_other_settings_from_its_next_start_on(start: Start) -> None:
-    """What is written for one part goes before what all have, and changes nothing for a process that runs."""
+    """Settings of one part take precedence over those of all, and change nothing for a running process."""
     run = start([("first", SERVES)])
     run.until("ready")
     write_env(run.folder, "first", {"WORD": "another"})
@@ -168,7 +168,7 @@ def test_a_part_has_other_settings_from_its_next_start_on(start: Start) -> None:
     run.until("serving as another")
 
 
-def test_five_deaths_of_one_part_bring_all_down(start: Start) -> None:
+def test_five_deaths_of_one_part_stop_everything(start: Start) -> None:
     """A part that cannot run ends everything with exit code 1 and a sentence; the others are stopped first."""
     run = start([("fine", SERVES)], [("broken", DIES)])
     assert run.ended() == 1
@@ -187,7 +187,7 @@ def test_a_part_that_does_not_stop_is_killed(start: Start) -> None:
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(start: Start) -> None:
-    """SIGKILL of the supervisor ends its parts, those that ignore signals and those that are frozen too."""
+    """SIGKILL of the supervisor ends its parts, including those that ignore signals and frozen ones."""
     run = start([("first", SERVES), ("deaf", DEAF), ("frozen", SERVES)])
     run.until("ready")
     pids = [run.pid(name) for name in ("first", "deaf", "frozen")]
@@ -196,8 +196,8 @@ def test_a_killed_supervisor_leaves_nothing_behind(start: Start) -> None:
     wait_gone(*pids)
 
 
-def test_what_a_killed_part_started_goes_with_it(start: Start) -> None:
-    """A child of a part, as nginx's worker, does not live on to hold its port."""
+def test_what_a_killed_part_started_ends_with_it(start: Start) -> None:
+    """A child of a part, such as nginx's worker, does not survive to hold its port."""
     run = start([("family", LEAVES_A_CHILD)])
     child = int(run.until("| child").split()[-1])
     run.until("ready")

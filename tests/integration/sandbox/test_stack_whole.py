@@ -1,4 +1,4 @@
-"""The whole stack but for the services: stand-ins listen where a service is told to and say that they are ready."""
+"""The whole stack with stand-ins for the services, which listen where a service would and log that they are ready."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ SERVICE = {service!r}
 sys.exit(main())
 """
 
-# Ingress answers with its process id; asked whether it is ready it says no the first time.
+# Ingress answers with its process id; the first readiness check gets a 503.
 SERVICE = """
 import http.server, os, signal, socket, socketserver, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -87,7 +87,7 @@ class StandInStack(Stack):
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is true."""
+    """Wait until a condition holds."""
     deadline_s = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline_s
@@ -95,15 +95,15 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def answer(stack: Stack) -> str:
-    """Return what one request on a connection of its own is answered, or the failure's name."""
+    """Return the answer to one request on its own connection, or the name of the failure."""
     try:
         return httpx.get(f"{stack.http_url}/", trust_env=False, timeout=PATIENCE_S).text
     except httpx.TransportError as error:
         return type(error).__name__
 
 
-def test_behind_nginx_the_stack_survives_its_parts_deaths_and_stops_in_order(nginx_binary: Path) -> None:
-    """Ready means that both instances answer; each part comes back, nginx with its worker too; the end is in order."""
+def test_behind_nginx_parts_are_restarted_and_stop_in_order(nginx_binary: Path) -> None:
+    """Ready means that both instances answer; parts are restarted, nginx with its worker; the stop is in order."""
     with StandInStack() as stack:
         assert {answer(stack) for _ in range(8)} == {str(stack.pid("ingress-1")), str(stack.pid("ingress-2"))}
         httpx.get(stack.processor_url("fallback"), trust_env=False)
@@ -131,7 +131,7 @@ def test_behind_nginx_the_stack_survives_its_parts_deaths_and_stops_in_order(ngi
 
 
 def test_without_nginx_both_instances_share_the_port() -> None:
-    """The kernel shares connections among the two; the printed lines say that there is no balancer."""
+    """The kernel shares connections between the two; the printed lines say that there is no balancer."""
     with StandInStack(flags=["--no-nginx"], env={"DISPATCHERS": "2"}) as stack:
         both = {str(stack.pid("ingress-1")), str(stack.pid("ingress-2"))}
         seen: set[str] = set()
@@ -150,7 +150,7 @@ def test_a_killed_supervisor_frees_every_port(nginx_binary: Path, tmp_path: Path
 
 
 def test_given_processors_are_the_only_ones(nginx_binary: Path) -> None:
-    """With PROCESSORS given the stack starts none of its own and does not mind who has their ports."""
+    """With PROCESSORS given the stack starts none of its own, and does not need their ports."""
     stack = StandInStack(env={"PROCESSORS": "bank=http://127.0.0.1:1@0.01"})
     with socket.create_server((ports.HOST, stack.ports["default"])), stack:
         with pytest.raises(FileNotFoundError):
@@ -158,8 +158,8 @@ def test_given_processors_are_the_only_ones(nginx_binary: Path) -> None:
         assert any("none of its own" in line for line in stack.log_lines)
 
 
-def test_the_store_outlives_a_stack_that_is_told_to_keep_it(nginx_binary: Path, tmp_path: Path) -> None:
-    """KEEP=1 keeps what nats and the processors stored; without it the start is fresh."""
+def test_keep_keeps_the_store_for_the_next_stack(nginx_binary: Path, tmp_path: Path) -> None:
+    """KEEP=1 keeps what nats and the processors stored; without it the store is empty."""
     mark = tmp_path / "nats" / "kept"
     with StandInStack(tmp_path):
         mark.touch()

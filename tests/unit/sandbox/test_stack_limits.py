@@ -1,4 +1,4 @@
-"""The limits of docker-compose.yml as values: read as docker reads them, refused where there are none."""
+"""The limits of docker-compose.yml as values: read as docker reads them, rejected where there are none."""
 
 from decimal import Decimal
 from typing import Any
@@ -34,7 +34,7 @@ def test_sizes_count_as_docker_counts(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "MB", "12 bananas", "1mk"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_what_is_not_a_size_is_rejected(text: str) -> None:
     """The text is quoted."""
     with pytest.raises(ValueError, match="is not a size"):
         limits.bytes_from_text(text)
@@ -42,12 +42,12 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("given", [{}, {"cpus": "0.1"}, {"cpus": "half", "memory": "5MB"}, {"cpus": "1", "memory": ""}])
 def test_a_service_without_limits_is_named(given: dict[str, str]) -> None:
-    """Running it without any would measure something else than what is handed in."""
+    """Running it without limits would not measure what is submitted."""
     with pytest.raises(StackError, match="nats has no usable"):
         limits.of_compose(service(**given))
 
 
-def test_every_part_but_the_processors_stands_for_a_service() -> None:
+def test_every_part_but_the_processors_has_a_services_limits() -> None:
     """Two dispatchers share the limits of the one."""
     stages = plan.stages(options.read([], {"DISPATCHERS": "2"}), plan.Path("/usr/sbin/nginx"))
     assert {part.name: limits.service_of(part.name) for stage in stages for part in stage} == {
@@ -63,7 +63,7 @@ def test_every_part_but_the_processors_stands_for_a_service() -> None:
     }
 
 
-def test_limits_are_on_request() -> None:
+def test_limits_must_be_asked_for() -> None:
     """LIMITS is compose or unset; anything else is refused by name."""
     assert options.read([], {"LIMITS": "compose"}).limits_wanted
     assert not options.read([], {}).limits_wanted

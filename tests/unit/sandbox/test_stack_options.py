@@ -1,4 +1,4 @@
-"""What was asked of the stack: defaults as `make up` promises, wrong values refused by name."""
+"""What was asked of the stack: the defaults of `make up`; wrong values are rejected by name."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from sandbox.stack.plan import options
 from services.settings.environment import SettingError
 
 
-def test_defaults_are_those_that_outsiders_hold_on_to() -> None:
+def test_defaults_are_the_documented_ones() -> None:
     """Without flags and variables the ports, fees and processors are the documented ones."""
     wanted = options.read([], {})
     assert wanted.http_url == "http://127.0.0.1:9999"
@@ -24,8 +24,8 @@ def test_fees_and_ports_reach_the_services_through_processors() -> None:
     assert wanted.processors == "default=http://127.0.0.1:7001@0.07,fallback=http://127.0.0.1:7002@0.10"
 
 
-def test_given_processors_and_nats_are_handed_through() -> None:
-    """PROCESSORS and NATS_URL as given are what the services read."""
+def test_given_processors_and_nats_are_passed_on() -> None:
+    """Services get PROCESSORS and NATS_URL as given."""
     given = {"PROCESSORS": "bank=http://10.0.0.1:80@0.01", "NATS_URL": "nats://127.0.0.1:5000"}
     wanted = options.read([], given)
     assert wanted.processors == given["PROCESSORS"]
@@ -41,7 +41,7 @@ def test_three_nats_servers_are_a_cluster_at_ports_in_a_row() -> None:
     assert [node.name for node in options.read([], {}).nodes] == ["nats"]
 
 
-def test_clients_come_in_over_tls_where_that_is_said() -> None:
+def test_clients_use_tls_where_that_is_set() -> None:
     """Not by default, and not under the limits of docker-compose.yml, which has no certificate."""
     assert options.read([], {"TLS": "1"}).http_url == "https://127.0.0.1:9999"
     with pytest.raises(SettingError, match="TLS must be 0 under the limits"):
@@ -80,19 +80,19 @@ def test_a_wrong_variable_is_named(name: str, value: str) -> None:
 
 
 def test_the_limits_are_those_of_two_ingress_instances() -> None:
-    """A third would have no share of its own in docker-compose.yml."""
+    """A third would have no limits of its own in docker-compose.yml."""
     with pytest.raises(SettingError, match=r"^INGRESSES "):
         options.read([], {"LIMITS": "compose", "INGRESSES": "3"})
 
 
 @pytest.mark.parametrize("text", ["always", "2m", "100ms", "1ms", "30s", "60m"])
-def test_the_server_syncs_as_it_is_told(text: str) -> None:
+def test_every_documented_sync_is_accepted(text: str) -> None:
     """Before each PubAck, or as often as a duration says."""
     assert options.read([], {"SYNC": f" {text} "}).sync == text
 
 
 def test_the_limits_come_with_the_sync_of_the_compose_file() -> None:
-    """What is measured under the limits is what is handed in; another wish is refused rather than overruled."""
+    """What is measured under the limits is what is submitted; another SYNC is an error, not overruled."""
     assert options.read([], {"LIMITS": "compose"}).sync == "2m"
     assert options.read([], {"LIMITS": "compose", "SYNC": "2m"}).sync == "2m"
     with pytest.raises(SettingError, match=r"^SYNC must be 2m "):
@@ -100,6 +100,6 @@ def test_the_limits_come_with_the_sync_of_the_compose_file() -> None:
 
 
 @pytest.mark.parametrize(("given", "read"), [("", "INFO"), ("WARNING", "INFO"), ("debug", "DEBUG")])
-def test_services_always_say_that_they_are_ready(given: str, read: str) -> None:
+def test_services_always_log_that_they_are_ready(given: str, read: str) -> None:
     """No LOG_LEVEL hides the lines that the stack waits for."""
     assert options.read([], {"LOG_LEVEL": given}).log_level == read

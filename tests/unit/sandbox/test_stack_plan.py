@@ -1,4 +1,4 @@
-"""The plan: which parts run, in which order, with what in their environment."""
+"""The plan: which parts run, in which order, with which environment."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def part(stages: Stages, name: str) -> Part:
 
 
 def test_parts_start_from_nats_to_the_balancer() -> None:
-    """Each part starts after what it stands on; the reverse is the order of stopping."""
+    """Each part starts after what it depends on; they stop in reverse."""
     assert names(planned()) == [
         ["nats"],
         ["processor-default", "processor-fallback"],
@@ -40,8 +40,8 @@ def test_parts_start_from_nats_to_the_balancer() -> None:
     ]
 
 
-def test_three_nats_servers_start_together_and_services_know_of_them() -> None:
-    """NATS_NODES=3 is three parts of the first stage; as many replicas are wanted, and all nine ports must be free."""
+def test_three_nats_servers_start_together_and_services_use_all() -> None:
+    """NATS_NODES=3 is three parts of the first stage, with three replicas; all nine ports must be free."""
     env = {"NATS_NODES": "3"}
     assert names(planned(env=env))[0] == ["nats-1", "nats-2", "nats-3"]
     assert len([name for name in plan.ports(options.read([], env)) if "nats-" in name]) == 9
@@ -72,7 +72,7 @@ def test_given_processors_replace_the_stacks_own() -> None:
 
 
 def test_own_processors_get_their_port_fee_and_journal() -> None:
-    """The processor's command line says what PROCESSORS says of it, and where its books outlive a kill."""
+    """The processor's command line agrees with PROCESSORS, and names where its journal outlives a kill."""
     stages = planned(["--fallback", "7002", "--run-dir", "/x/run"], {"SANDBOX_FEES": "0.07,0.10"})
     command = part(stages, "processor-fallback").command[1:]
     assert command == (
@@ -81,8 +81,8 @@ def test_own_processors_get_their_port_fee_and_journal() -> None:
     )
 
 
-def test_services_are_told_where_nats_and_the_processors_are() -> None:
-    """Every service gets NATS_URL and PROCESSORS; everything else comes with the stack's own environment."""
+def test_services_get_the_addresses_of_nats_and_the_processors() -> None:
+    """Every service gets NATS_URL and PROCESSORS; everything else comes from the stack's own environment."""
     stages = planned(["--nats", "5222"])
     for name in ("ledger", "dispatcher-1", "ingress-1", "ingress-2"):
         assert part(stages, name).env["NATS_URL"] == "nats://127.0.0.1:5222"
@@ -90,7 +90,7 @@ def test_services_are_told_where_nats_and_the_processors_are() -> None:
 
 
 def test_each_service_is_a_user_of_its_own_on_nats() -> None:
-    """By a key of its folder, unless NATS is open, as under LIMITS, or keys are given."""
+    """With its key in the folder, unless NATS is open, as under LIMITS, or keys are given."""
     flags = ["--run-dir", "/x/run"]
     for name, user in (("ledger", "ledger"), ("dispatcher-1", "dispatcher"), ("ingress-2", "ingress")):
         own = part(planned(flags), name).env
@@ -103,13 +103,13 @@ def test_each_service_is_a_user_of_its_own_on_nats() -> None:
         assert not {"NATS_CREDENTIALS", "NATS_CA"} & set(given)
 
 
-def test_services_count_as_serving_when_they_say_so() -> None:
-    """The line that a service logs when it is ready is what the stack waits for."""
+def test_services_are_ready_when_they_log_it() -> None:
+    """The stack waits for the line that a service logs when it is ready."""
     ready = {name: part(planned(), name).ready for name in ("ledger", "dispatcher-1", "ingress-2")}
     assert ready == {"ledger": "ledger.ready", "dispatcher-1": "dispatcher.ready", "ingress-2": "ingress.ready"}
 
 
-def test_every_service_is_measured_at_a_port_of_its_own() -> None:
+def test_every_service_has_a_metrics_port() -> None:
     """From the first port on, in the documented order; they must be free, and the printed lines say where they are."""
     env = {"DISPATCHERS": "3"}
     wanted = options.read([], env)
@@ -125,14 +125,16 @@ def test_every_service_is_measured_at_a_port_of_its_own() -> None:
     for name, port in expected.items():
         assert part(stages, name).env["METRICS_LISTEN"] == f"127.0.0.1:{port}"
         assert plan.ports(wanted)[f"metrics of {name}"] == port
-        assert f"http://127.0.0.1:{port}/metrics ({name})" in "\n".join(plan.places(wanted, NGINX))
+        assert f"http://127.0.0.1:{port}/metrics ({name})" in "\n".join(plan.announcement(wanted, NGINX))
 
 
 def test_without_metrics_no_service_inherits_an_address() -> None:
-    """One address from the environment could be only one service's: each is told that it has none."""
+    """One address in the environment could be only one service's: each gets an empty one."""
     stages = planned(["--metrics", "0"], {"METRICS_LISTEN": "127.0.0.1:1"})
     assert {part(stages, name).env["METRICS_LISTEN"] for name in ("ledger", "dispatcher-1", "ingress-1")} == {""}
-    assert not [line for line in plan.places(options.read(["--metrics", "0"], {}), NGINX) if line.startswith("metrics")]
+    assert not [
+        line for line in plan.announcement(options.read(["--metrics", "0"], {}), NGINX) if line.startswith("metrics")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_without_metrics_no_service_inherits_an_address() -> None:
 )
 def test_the_printed_lines_say_what_a_power_cut_may_lose(sync: str, line: str) -> None:
     """Who starts it need not know the server's words."""
-    assert line in "\n".join(plan.places(options.read([], {"SYNC": sync}), NGINX))
+    assert line in "\n".join(plan.announcement(options.read([], {"SYNC": sync}), NGINX))
 
 
 def test_behind_nginx_every_instance_has_a_socket_of_its_own() -> None:
@@ -167,7 +169,7 @@ def test_without_nginx_the_instances_share_the_port() -> None:
         env = part(stages, name).env
         assert (env["INGRESS_LISTEN"], env["INGRESS_REUSE_PORT"]) == ("127.0.0.1:7999", "1")
     assert ["balancer"] not in names(stages)
-    assert "no nginx here" in plan.places(options.read([], {}), None)[0]
+    assert "no nginx here" in plan.announcement(options.read([], {}), None)[0]
 
 
 def test_the_balancer_ends_its_worker_however_it_is_stopped() -> None:

@@ -1,4 +1,4 @@
-"""A stack of one's own for tests: free ports, a folder of its own, ready when the ``with`` block begins."""
+"""A stack for tests: free ports, its own folder, ready when the ``with`` block begins."""
 
 import os
 import queue
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan import metered, ports
+from sandbox.stack.plan import metrics_ports, ports
 from sandbox.stack.plan.options import http_url, is_open
 from sandbox.stack.plan.ports import HOST
 from sandbox.stack.processes import keys
@@ -28,23 +28,23 @@ from services.contracts.permissions import ADMIN, OPERATOR
 from services.settings import environment as setting
 
 _TOP = Path(__file__).parents[2]
-_DISPATCHERS_MEASURED = 4  # no test runs more
-_MEASURED = len(metered.ports(metered.FIRST, _DISPATCHERS_MEASURED))
+_DISPATCHERS_MAX = 4  # of a test
+_METRICS_PORTS = len(metrics_ports.ports(metrics_ports.FIRST, _DISPATCHERS_MAX))
 _LINES_MAX = 200_000
 _LINES_IN_AN_ERROR = 40
 
-# The sum of what the stages may take to stop, and some.
+# The sum of what the stages may take to stop, and a margin.
 _STOP_WITHIN_S = 60.0
 
 
 class Stack(Parts):
-    """``python -m sandbox.stack`` in the background; ends with its user, even if that one is killed.
+    """``python -m sandbox.stack`` in the background; it ends with its user, even a killed one.
 
-    ``env`` comes on top of this process's environment: PROCESSORS, INGRESSES, DISPATCHERS, KEEP, SANDBOX_FEES, and what
+    ``env`` is added to this process's environment: PROCESSORS, INGRESSES, DISPATCHERS, KEEP, SANDBOX_FEES, and what
     services read.
     With a ``run_dir`` stores can be kept from one stack to the next; without, a temporary folder is removed at the end.
-    ``log_lines`` are the last lines; a ``log_file`` gets them all. ``metrics``: services are measured, on free ports.
-    ``not_ports`` are those that somebody will need who does not listen there yet.
+    ``log_lines`` are the last lines; a ``log_file`` gets them all. ``metrics``: services have metrics, on free ports.
+    ``not_ports`` are ports that will be needed by something which does not listen yet.
     """
 
     command: tuple[str, ...] = (sys.executable, "-m", "sandbox.stack")
@@ -62,15 +62,15 @@ class Stack(Parts):
     ) -> None:
         self._own_dir = run_dir is None
         self.log_lines: deque[str] = deque(maxlen=_LINES_MAX)
-        # Whoever has a stack speaks plain HTTP to it, unless it says otherwise here.
+        # Users of a stack call it over plain HTTP, unless ``env`` has TLS.
         self._env = {**os.environ, "TLS": "", **(env or {})}
         folder = run_dir or Path(tempfile.mkdtemp(prefix="tarifa-"))
         super().__init__(folder, nats_nodes=int(self._env.get("NATS_NODES") or 1))
         self.ports = ports.of_a_stack(self.nats_nodes, not_ports)
         taken = tuple(port + place for port in self.ports.values() for place in range(self.nats_nodes))
-        self._metrics_first_port = ports.free_in_a_row(_MEASURED, but=taken) if metrics else metered.NONE
+        self._metrics_first_port = ports.free_in_a_row(_METRICS_PORTS, but=taken) if metrics else metrics_ports.NONE
         self._flags = flags
-        self.route_proxies: Sequence[int] = ()  # as --route-proxies, from the next start on
+        self.route_proxies: Sequence[int] = ()  # as --route-proxies, from the next start
         self._ready_within_s = ready_within_s
         self._log_file = log_file
         self._process: subprocess.Popen[str] | None = None
@@ -83,49 +83,49 @@ class Stack(Parts):
 
     @property
     def http_url(self) -> str:
-        """Where clients come in."""
+        """The base URL for clients."""
         return http_url(self.ports["http"], tls=self.is_tls)
 
     @property
     def is_tls(self) -> bool:
-        """Whether clients come in over HTTPS only, as TLS=1 says."""
+        """Whether clients must use HTTPS, as TLS=1 says."""
         return setting.flag(self._env, "TLS")
 
     @property
-    def known_by(self) -> ssl.SSLContext | bool:
-        """What a client of httpx must verify the door by."""
-        return door.known_by(self.run_dir) if self.is_tls else True
+    def verify(self) -> ssl.SSLContext | bool:
+        """What an httpx client must be given as ``verify``."""
+        return door.verify(self.run_dir) if self.is_tls else True
 
     @property
     def nats_url(self) -> str:
-        """Where nats-server listens, or each of three, as in NATS_URL."""
+        """The address of nats-server, or of each of three, as in NATS_URL."""
         return ",".join(f"nats://{HOST}:{self.ports['nats'] + place}" for place in range(self.nats_nodes))
 
     def nats_env(self, user: str = OPERATOR) -> dict[str, str]:
-        """Return what a program reads that comes onto this stack's bus as this user."""
+        """Return the environment of a program that connects to this stack's bus as this user."""
         return {"NATS_URL": self.nats_url, **keys.env_within(self.run_dir, user, is_open=is_open(self._env))}
 
     @property
     def admittance(self) -> Admittance:
-        """What lets a test do everything on this stack's bus."""
+        """Access to everything on this stack's bus."""
         return admittance(self.nats_env(ADMIN))
 
     @property
     def monitor_url(self) -> str:
-        """Where nats-server is monitored, the first of three."""
+        """The monitoring URL of nats-server, the first of three."""
         return f"http://{HOST}:{self.ports['monitor']}"
 
     def processor_url(self, name: str) -> str:
-        """Return where one of the stack's own processors listens: default or fallback."""
+        """Return the URL of one of the stack's own processors: default or fallback."""
         return f"http://{HOST}:{self.ports[name]}"
 
     def metrics_url(self, part: str) -> str:
-        """Return where a service is measured: ingress-1, ingress-2, ledger, dispatcher-1 and so on.
+        """Return the URL of a service's metrics: ingress-1, ingress-2, ledger, dispatcher-1 and so on.
 
         Raises:
-            KeyError: the stack was not told to have it measured.
+            KeyError: the stack has no metrics.
         """
-        port = metered.ports(self._metrics_first_port, _DISPATCHERS_MEASURED)[part]
+        port = metrics_ports.ports(self._metrics_first_port, _DISPATCHERS_MAX)[part]
         return f"http://{HOST}:{port}/metrics"
 
     def start(self) -> None:
@@ -134,7 +134,7 @@ class Stack(Parts):
         Raises:
             StackError: it ended or was not ready in time; the text has its last lines. Nothing is left running.
         """
-        said_ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        is_ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
         port_flags = [text for name, port in self.ports.items() for text in (f"--{name}", str(port))]
         self._process = subprocess.Popen(
             [
@@ -154,10 +154,10 @@ class Stack(Parts):
             errors="replace",
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, args=(self._process, said_ready), daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(self._process, is_ready), daemon=True)
         self._reader.start()
         try:
-            ready = said_ready.get(timeout=self._ready_within_s)
+            ready = is_ready.get(timeout=self._ready_within_s)
         except queue.Empty:
             ready = False
         if not ready:
@@ -166,7 +166,7 @@ class Stack(Parts):
             raise StackError(f"the stack did not become ready:\n{last}")
 
     def stop(self) -> int:
-        """Stop all in order and return the exit code; harmless if it ended already."""
+        """Stop all in order and return the exit code; harmless if it has ended already."""
         if self._process is None:
             return 0
         process, self._process = self._process, None
@@ -185,10 +185,10 @@ class Stack(Parts):
         return code
 
     def wait_line(self, part: str, text: str, since: int = 0, within_s: float = 30.0) -> str:
-        """Wait for a line of a part's log that holds a text, among the lines from number ``since`` on; return it.
+        """Wait for a line of a part's log that contains a text, from line number ``since`` on; return it.
 
         Raises:
-            TimeoutError: none comes.
+            TimeoutError: there is none in time.
         """
         deadline_s = time.monotonic() + within_s
         while time.monotonic() < deadline_s:
@@ -207,12 +207,12 @@ class Stack(Parts):
     ) -> None:
         self.stop()
 
-    def _read(self, process: "subprocess.Popen[str]", said_ready: "queue.SimpleQueue[bool]") -> None:
-        assert process.stdout is not None  # noqa: S101  # it was asked for
+    def _read(self, process: "subprocess.Popen[str]", is_ready: "queue.SimpleQueue[bool]") -> None:
+        assert process.stdout is not None  # noqa: S101  # stdout is a pipe
         with process.stdout as output, (self._log_file or Path(os.devnull)).open("w", buffering=1) as file:
             for line in output:
                 self.log_lines.append(line.rstrip("\n"))
                 file.write(line)
                 if line == "ready\n":
-                    said_ready.put(True)  # noqa: FBT003  # what the queue is about
-        said_ready.put(False)  # noqa: FBT003
+                    is_ready.put(True)  # noqa: FBT003  # the queue's item
+        is_ready.put(False)  # noqa: FBT003

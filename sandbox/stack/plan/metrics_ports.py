@@ -1,13 +1,13 @@
-"""Where each service of a stack is measured: a port for each, in a fixed order from a first one on. Pure."""
+"""The port of each service's metrics: in a fixed order from a first one on. Pure."""
 
-FIRST = 9101  # of `make up`; 9100 is where many machines have their node exporter
+FIRST = 9101  # of `make up`; many machines have their node exporter at 9100
 NONE = 0
 
 _ALWAYS = ("ingress-1", "ingress-2", "dispatcher-1", "ledger")
 
 
 def ports(first: int, dispatchers: int, ingresses: int = 2) -> dict[str, int]:
-    """Return the ports by part, further dispatchers and then ingresses last; none where the first one is NONE."""
+    """Return the ports by part, further dispatchers and then ingresses last; empty where the first one is NONE."""
     if first == NONE:
         return {}
     more = (
