@@ -1,1 +1,1 @@
-"""To play with all of Tarifa on one machine; knows only the public faces of the services."""
+"""Everything to run Tarifa on one machine and test it; it knows only the services' public interfaces."""

@@ -1,4 +1,4 @@
-"""NATS over a plain socket: what a harness needs to listen, to ask the JetStream API, and to read a stream."""
+"""NATS over a plain socket, for test harnesses: listen, call the JetStream API, and read a stream."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ _CONNECT = {"verbose": False, "pedantic": False, "headers": True, "no_responders
 
 
 class WireError(Exception):
-    """No answer: the server is away, or said that it will not."""
+    """No answer: the server is away, or answered with an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What came; ``status`` is the server's own word, as 404 or 503, where it has no data."""
+    """A message; ``status`` is the server's own code, as 404 or 503, of a message without data."""
 
     subject: str
     data: bytes
@@ -32,7 +32,7 @@ class Message:
 
 
 class Nats(NamedTuple):
-    """Where a server is, and who comes."""
+    """A server's address, and the user that connects."""
 
     host: str
     port: int
@@ -40,19 +40,19 @@ class Nats(NamedTuple):
 
 
 class Wire:
-    """One connection. It does not come back by itself: whoever uses it connects anew."""
+    """One connection. It does not reconnect by itself."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inbox: str) -> None:
         self._reader = reader
         self._writer = writer
         self._inbox = inbox
-        self._hear: dict[str, Callable[[Message], None]] = {}
+        self._receivers: dict[str, Callable[[Message], None]] = {}
         self._numbers = itertools.count(1)
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
     async def connect(cls, host: str, port: int, admittance: Admittance = NOBODY) -> "Wire":
-        """Return a connection, as the user that is let in where there are users; raises WireError."""
+        """Return a connection, with the user's key where the server has users; raises WireError."""
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
@@ -65,10 +65,10 @@ class Wire:
             raise WireError(f"nats does not take a connection: {error!r}") from error
         if admittance.tls is not None:
             await _secured(writer, admittance.tls, host)
-        shown = _CONNECT
+        options = _CONNECT
         if (key := admittance.key) is not None and "nonce" in info:
-            shown = shown | {"nkey": key.public, "sig": key.sign(info["nonce"]).decode()}
-        writer.write(b"CONNECT %b\r\n" % json.dumps(shown).encode())
+            options = options | {"nkey": key.public, "sig": key.sign(info["nonce"]).decode()}
+        writer.write(b"CONNECT %b\r\n" % json.dumps(options).encode())
         return cls(reader, writer, "_INBOX" if key is None else key.inbox)  # where services may answer it
 
     async def closed(self) -> None:
@@ -76,35 +76,35 @@ class Wire:
         await asyncio.wait([self._reading])
 
     async def close(self) -> None:
-        """End it."""
+        """Close it."""
         self._writer.transport.abort()
         self._reading.cancel()
         await asyncio.wait([self._reading])
 
-    def subscribe(self, subject: str, hear: Callable[[Message], None]) -> str:
-        """Have ``hear`` called for each message from now on; return what ends it."""
+    def subscribe(self, subject: str, receive: Callable[[Message], None]) -> str:
+        """Call ``receive`` for each message from now on; return the number with which to unsubscribe."""
         number = str(next(self._numbers))
-        self._hear[number] = hear
+        self._receivers[number] = receive
         self._writer.write(f"SUB {subject} {number}\r\n".encode())
         return number
 
     def unsubscribe(self, number: str) -> None:
-        """Hear no more."""
-        self._hear.pop(number, None)
+        """End a subscription."""
+        self._receivers.pop(number, None)
         self._writer.write(f"UNSUB {number}\r\n".encode())
 
     async def answers(
         self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
     ) -> AsyncGenerator[Message, None]:
-        """Send a question and give its answers as they come, for as long as they are wanted; raises WireError."""
+        """Send a request and yield its answers as they come, until the caller stops; raises WireError."""
         inbox = f"{self._inbox}.{next(self._numbers)}.{id(self)}"
-        heard: asyncio.Queue[Message] = asyncio.Queue()
-        number = self.subscribe(inbox, heard.put_nowait)
+        received: asyncio.Queue[Message] = asyncio.Queue()
+        number = self.subscribe(inbox, received.put_nowait)
         self._writer.write(_question(f"{subject} {inbox}", data, headers))
         try:
             while not self._reading.done():
                 async with asyncio.timeout(ASK_TIMEOUT_S):
-                    message = await heard.get()
+                    message = await received.get()
                 yield message
         except TimeoutError as error:
             raise WireError(f"{subject} was not answered") from error
@@ -113,7 +113,7 @@ class Wire:
         raise WireError("nats closed the connection")
 
     async def ask(self, subject: str, data: bytes = b"", headers: Mapping[str, str] | None = None) -> Message:
-        """Send a question and return its first answer; raises WireError."""
+        """Send a request and return its first answer; raises WireError."""
         async with contextlib.aclosing(self.answers(subject, data, headers)) as answers:
             async for message in answers:
                 if message.status == "503":
@@ -133,9 +133,9 @@ class Wire:
     async def _take(self, words: list[str]) -> None:
         raw = (await self._reader.readexactly(int(words[-1]) + 2))[:-2]
         head_length = int(words[-2]) if words[0] == "HMSG" else 0
-        hear = self._hear.get(words[2])
-        if hear is not None:
-            hear(_message(words[1], raw[:head_length], raw[head_length:]))
+        receive = self._receivers.get(words[2])
+        if receive is not None:
+            receive(_message(words[1], raw[:head_length], raw[head_length:]))
 
 
 async def _secured(writer: asyncio.StreamWriter, tls: ssl.SSLContext, host: str) -> None:
@@ -144,7 +144,7 @@ async def _secured(writer: asyncio.StreamWriter, tls: ssl.SSLContext, host: str)
             await writer.start_tls(tls, server_hostname=host)
     except OSError as error:  # of which a timeout is one
         writer.transport.abort()
-        raise WireError(f"nats does not speak TLS: {error!r}") from error
+        raise WireError(f"nats does not offer TLS: {error!r}") from error
 
 
 def _question(subjects: str, data: bytes, headers: Mapping[str, str] | None) -> bytes:
@@ -163,16 +163,16 @@ def _message(subject: str, head: bytes, data: bytes) -> Message:
 
 
 async def api(wire: Wire, path: str, document: object = None) -> dict[str, Any]:
-    """Ask the JetStream API; raises WireError, also where the answer is an error."""
+    """Call the JetStream API and return its answer; raises WireError, also if that is an error."""
     answer = await wire.ask(f"$JS.API.{path}", b"" if document is None else json.dumps(document).encode())
-    said: dict[str, Any] = json.loads(answer.data)
-    if "error" in said:
-        raise WireError(f"{path}: {said['error']}")
-    return said
+    reply: dict[str, Any] = json.loads(answer.data)
+    if "error" in reply:
+        raise WireError(f"{path}: {reply['error']}")
+    return reply
 
 
 async def stored(wire: Wire, stream: str) -> list[Message]:
-    """Return all that a stream holds; each message has its subject, and its sequence and time in the headers."""
+    """Return all messages of a stream; each has its subject, and its sequence and time in the headers."""
     found: list[Message] = []
     seq = 1
     while True:
@@ -188,7 +188,7 @@ async def _batch(wire: Wire, stream: str, asked: bytes) -> list[Message]:
     batch: list[Message] = []
     async with contextlib.aclosing(wire.answers(f"$JS.API.DIRECT.GET.{stream}", asked)) as answers:
         async for message in answers:
-            if message.status:  # 204: the end of the batch; 404: there is nothing more
+            if message.status:  # 204: the end of the batch; 404: there are no more messages
                 if message.status not in {"204", "404"}:
                     raise WireError(f"{stream} cannot be read: {message.status}")
                 return batch

@@ -1,7 +1,7 @@
 """`make chaos`: try to break the promise "charged exactly once, counted exactly once, whatever breaks".
 
 Exit code 0: nothing lost, doubled or differing, nothing left in the queue, and settling never stood still. 1: one of
-these. 2: it could not run.
+these happened. 2: it could not run.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> int:
     """Run what was asked for."""
-    # Whoever stops us, nothing is left running: the loop knows how to end with an interrupt.
+    # SIGTERM becomes an interrupt, with which the event loop ends without leaving anything running.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
         options = chaos_options.read(sys.argv[1:], os.environ)

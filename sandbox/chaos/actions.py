@@ -1,4 +1,4 @@
-"""Does what was planned, when it was planned, and remembers what was really done."""
+"""Does what was planned, when it was planned, and records what was really done."""
 
 import asyncio
 import contextlib
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from sandbox.chaos.acts import NODE_KINDS, Act, Kind
 from sandbox.chaos.apart import Apart
+from sandbox.chaos.change_faults import ChangeFaults
 from sandbox.chaos.load import Load
+from sandbox.chaos.long_faults import LongFaults
 from sandbox.chaos.node_faults import NodeFaults, NotWholeError
 from sandbox.chaos.processors import CALM, WELL
-from sandbox.chaos.spells import Spells
-from sandbox.chaos.upheavals import Upheavals
 from sandbox.chaos.world import World
 from sandbox.nats_wire import WireError, api
 
-# A stream is full again whenever it was emptied a little, or a service has written its own limit back.
+# The limit is set again this often: a stream may have been emptied a little, or a service may have restored the limit.
 FULL_AGAIN_EVERY_S = 0.5
 UNFILL_TRIES_MAX = 10
 _LIMITS = {
@@ -30,17 +30,17 @@ _SIGNALS = {Kind.KILL: signal.SIGKILL, Kind.RESTART: signal.SIGTERM, Kind.FREEZE
 
 @dataclass(slots=True)
 class Done:
-    """A fault as it was really done; ``ended_s`` None: it still goes on."""
+    """A fault as it was really done; ``ended_s`` None: it is still under way. ``result``: what it led to."""
 
     act: Act
     began_s: float
     ended_s: float | None = None
-    came: str = ""
+    result: str = ""
 
     def __str__(self) -> str:
         until = "" if self.ended_s is None else f" for {self.ended_s - self.began_s:.1f} s"
         detail = f" {dict(self.act.detail)}" if self.act.detail else ""
-        return f"{self.act.kind} {self.act.target}{until}{detail}{' ' if self.came else ''}{self.came}"
+        return f"{self.act.kind} {self.act.target}{until}{detail}{' ' if self.result else ''}{self.result}"
 
 
 class Actions:
@@ -49,9 +49,9 @@ class Actions:
     def __init__(self, world: World, load: Load, apart: Apart) -> None:
         self._world = world
         self._apart = apart
-        self.spells = Spells(world)
+        self.long_faults = LongFaults(world)
         self.nodes = NodeFaults(world.stack, world.cluster)
-        self.upheavals = Upheavals(world, load, self.nodes)
+        self.changes = ChangeFaults(world, load, self.nodes)
         self.done: list[Done] = []
         self.skipped: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
@@ -67,30 +67,30 @@ class Actions:
             Kind.HOLD_BACK: self._hold_back,
             Kind.PAYMENTS_FULL: self._fill_payments,
             Kind.SETTLEMENTS_FULL: self._fill,
-            Kind.OUTAGE: self.spells.outage,
-            Kind.SLOWER: self.spells.cast,
-            Kind.REFUSAL: self.spells.cast,
-            Kind.RELEASE: self.spells.release,
+            Kind.OUTAGE: self.long_faults.outage,
+            Kind.SLOWER: self.long_faults.behave,
+            Kind.REFUSAL: self.long_faults.behave,
+            Kind.RELEASE: self.long_faults.release,
             Kind.CLOCKS: self._clocks,
-            Kind.RECONFIGURE: self.upheavals.reconfigure,
-            Kind.MOVE: self.upheavals.move,
-            Kind.REPLACE: self.upheavals.replace,
-            Kind.STORE_BACK: self.upheavals.put_store_back,
-            Kind.POWER_CUT: self.upheavals.cut_power,
+            Kind.RECONFIGURE: self.changes.reconfigure,
+            Kind.MOVE: self.changes.move,
+            Kind.REPLACE: self.changes.replace,
+            Kind.STORE_BACK: self.changes.put_store_back,
+            Kind.POWER_CUT: self.changes.cut_power,
             **dict.fromkeys(NODE_KINDS, self.nodes.carry_out),
         }
 
     @property
     def under_way(self) -> list[Done]:
-        """What goes on at this moment."""
+        """The faults under way now."""
         return [done for done in self.done if done.ended_s is None]
 
     def count(self, *kinds: Kind) -> int:
-        """How many of these were really done."""
+        """How many faults of these kinds were really done."""
         return sum(done.act.kind in kinds for done in self.done)
 
     async def run(self, acts: Sequence[Act]) -> None:
-        """Do all of it; returns when the last one is over."""
+        """Do all acts; return when the last one is over."""
         begin_s = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for act in acts:
@@ -98,12 +98,12 @@ class Actions:
                 group.create_task(self._one(act))
 
     async def calm(self) -> None:
-        """End whatever goes on, also what an interrupted fault has left; to be repeated where it raises WireError."""
+        """End all faults, including what an interrupted one has left; to be repeated where it raises WireError."""
         for part in (*self._world.services, *self._world.processors):
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 self._world.signal(part, signal.SIGCONT)
-        for processor in self._world.everybody:
-            processor.let_be()
+        for processor in self._world.all_processors:
+            processor.end_override()
             processor.want(mood=CALM, profile=WELL)
             await processor.proxy.pass_through()
         await self.nodes.calm()
@@ -114,7 +114,7 @@ class Actions:
         done = Done(act, time.time())
         try:
             self.done.append(done)
-            done.came = await self._do[act.kind](act)
+            done.result = await self._do[act.kind](act)
         except (ProcessLookupError, FileNotFoundError, WireError, NotWholeError) as error:
             self.done.remove(done)
             self.skipped[f"{act.kind} {act.target}: {type(error).__name__}"] += 1
@@ -193,12 +193,12 @@ class Actions:
     # Streams.
 
     async def _fill_payments(self, act: Act) -> str:
-        """Do it to PAYMENTS, apart from faults of servers: for how long these hold POSTs up could not be told."""
+        """Fill PAYMENTS, never during faults of servers: it would hide for how long these hold POSTs up."""
         async with self.nodes.alone():
             return await self._fill(act)
 
     async def _fill(self, act: Act) -> str:
-        """Let a stream hold no more than it holds; to that end nobody takes payments out meanwhile."""
+        """Limit a stream to what it holds; dispatchers are frozen meanwhile, so that they take no payments out."""
         frozen = self._world.dispatchers if act.kind is Kind.PAYMENTS_FULL else ()
         until_s = time.monotonic() + act.lasts_s
         try:
@@ -218,7 +218,7 @@ class Actions:
         return ""
 
     async def _unfill(self, kind: Kind) -> None:
-        """Write the limit as it was at first; without a leader that takes a while. What is left, `calm` does."""
+        """Restore the limit; without a leader that takes a while. `calm` does what is left."""
         for _ in range(UNFILL_TRIES_MAX):
             try:
                 await self._set_limit(kind)
@@ -228,11 +228,11 @@ class Actions:
                 return
 
     async def _set_limit(self, kind: Kind, *, to_what_is_there: bool = False) -> None:
-        """Write the limit, by default as it was at first; raises WireError."""
+        """Write the limit, by default the original one; raises WireError."""
         stream, field, held = _LIMITS[kind]
         async with self._world.wire() as wire:
             info = await api(wire, f"STREAM.INFO.{stream}")
-            usual = self._limits.setdefault(field, int(info["config"][field]))
-            limit = max(1, int(info["state"][held])) if to_what_is_there else usual
+            original = self._limits.setdefault(field, int(info["config"][field]))
+            limit = max(1, int(info["state"][held])) if to_what_is_there else original
             if int(info["config"][field]) != limit:
                 await api(wire, f"STREAM.UPDATE.{stream}", info["config"] | {field: limit})

@@ -1,4 +1,4 @@
-"""What can be done to the system: groups that FAULTS selects, kinds of faults, and one of them as it is planned."""
+"""The faults: groups that FAULTS selects, kinds, and one planned fault."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Group(StrEnum):
-    """What can be switched off by itself."""
+    """A group of faults, which can be switched off by itself."""
 
     PROCESSOR = "processor"  # single calls go wrong, each in one of the processor's own ways
     PROFILE = "profile"  # a processor is slow, or fails, as in the official profiles
@@ -15,19 +15,19 @@ class Group(StrEnum):
     FREEZE = "freeze"
     RESTART = "restart"
     NETWORK = "network"  # between dispatcher and processor
-    FULL = "full"  # a stream takes no more
+    FULL = "full"  # a stream accepts no more
     CLIENT = "client"  # clients hang up early; the load does that by itself
-    OUTAGE = "outage"  # a processor is away for long, and something is killed in the middle of it
+    OUTAGE = "outage"  # a processor is away for long, and a part is killed during that
     SLOWER = "slower"  # a processor books and answers, but later than dispatchers wait for it
     REFUSAL = "refusal"  # a processor answers 400 to everything
-    RELEASE = "release"  # an operator takes payments in doubt from a processor that never books them
+    RELEASE = "release"  # an operator releases payments in doubt from a processor that never books them
     CLOCKS = "clocks"  # payments are stored by an ingress whose clock is wrong
-    RECONFIGURE = "reconfigure"  # a dispatcher runs for a while with the fees the other way round
+    RECONFIGURE = "reconfigure"  # a dispatcher runs for a while with the fees swapped
     MOVE = "move"  # a processor gets another address, or another one takes its name
     NODE = "node"  # one of three nats-servers, or all of them; where there is one, the other groups hit it
 
 
-# Long, and each with a question of its own; see `trials` and `changes`.
+# The long ones, each of which tests one question; see `trials` and `changes`.
 NEW = frozenset({Group.OUTAGE, Group.SLOWER, Group.REFUSAL, Group.RELEASE, Group.CLOCKS, Group.RECONFIGURE, Group.MOVE})
 
 
@@ -64,25 +64,25 @@ class Kind(StrEnum):
     ALL_KILLED = "all_killed"
 
 
-# Of one server: the other two are a majority, and go on. The rest takes the majority away, or the whole store back.
+# Of one server: the other two are a majority, and continue. The others remove the majority, or put the store back.
 ONE_NODE = frozenset({Kind.NODE_KILL, Kind.NODE_FREEZE, Kind.STEP_DOWN, Kind.CUT_OFF, Kind.EMPTIED})
 NODE_KINDS = ONE_NODE | {Kind.TWO_DOWN, Kind.ALL_KILLED}
 
 
 class Store(StrEnum):
-    """What becomes of the stores of the nats-servers during a run."""
+    """What happens to the stores of the nats-servers during a run."""
 
     KEPT = "kept"
-    BACK = "back"  # put back from copies that were taken some time before, with all services running
-    CUT = "cut"  # power cuts: everything is killed, and starts again on what was on the disks
+    BACK = "back"  # restored from copies that were taken some time before, with all services running
+    CUT = "cut"  # power cuts: everything is killed, and restarts on what was on disk
 
 
-REPLACED_MAX = 3  # in one run; each one that was replaced goes on running, for what it may still have to answer
+REPLACED_MAX = 3  # in one run; a replaced one keeps running, since it may still have to answer
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A fault to be done: when, counted from the start of the load, to which part, and for how long."""
+    """A planned fault: when, counted from the start of the load, on which part, and for how long."""
 
     at_s: float
     kind: Kind
@@ -93,7 +93,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What there is to break."""
+    """What there is to break, and the settings that faults are planned by."""
 
     length_s: float
     services: Sequence[str]  # the stack's parts
@@ -106,5 +106,5 @@ class Setting:
 
     @property
     def dispatchers(self) -> list[str]:
-        """Those of the services."""
+        """The dispatchers among the services."""
         return [part for part in self.services if part.startswith("dispatcher")]

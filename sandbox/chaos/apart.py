@@ -1,7 +1,7 @@
-"""An ingress with a wrong clock: stores payments as one does, with an `acceptedAt` that is apart from everybody's.
+"""An ingress with a wrong clock: stores payments as ingress does, with an `acceptedAt` that differs from real time.
 
-What a wrong clock changes is this one stamp, so the harness writes it itself, with the message id of an ingress. A
-preloaded libfaketime would bend the monotonic clock, timeouts and TLS of the process too, and is in no wheel.
+A wrong clock changes only this stamp, so the harness publishes the payment itself, with ingress's message id. A
+preloaded libfaketime would also change the process's monotonic clock, timeouts and TLS, and is in no wheel.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ UNAVAILABLE = 503
 
 
 class Apart:
-    """Stores payments, and remembers them among all offers, so that they are audited like these."""
+    """Stores payments, and adds them to the offers, so that they are audited with them."""
 
     def __init__(self, world: World, offers: dict[str, Offer], dice: Random) -> None:
         self._world = world
@@ -47,7 +47,7 @@ class Apart:
             async with self._world.wire() as wire:
                 answer = await wire.ask(subjects.accepted(offer.id), data, {"Nats-Msg-Id": offer.id})
         except WireError as error:
-            reply = Reply(time.time(), 0, str(error))  # stored or not: nobody knows
+            reply = Reply(time.time(), 0, str(error))  # not known whether it is stored
         else:
             reply = _reply(answer)
         offer.is_answered(Asked.OFFER, reply)
@@ -55,7 +55,7 @@ class Apart:
 
 
 def _reply(answer: Message) -> Reply:
-    said = json.loads(answer.data)
-    if "error" in said:
-        return Reply(time.time(), UNAVAILABLE, str(said["error"]))
-    return Reply(time.time(), ACCEPTED, f"PubAck {said['seq']}")
+    document = json.loads(answer.data)
+    if "error" in document:
+        return Reply(time.time(), UNAVAILABLE, str(document["error"]))
+    return Reply(time.time(), ACCEPTED, f"PubAck {document['seq']}")

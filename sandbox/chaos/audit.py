@@ -1,7 +1,7 @@
-"""What is left after the storm, compared id by id with what clients were promised. Pure.
+"""The audit after the faults: each id is compared with what clients were promised. Pure.
 
-Every finding is one of three: lost (accepted, and at no processor), doubled (charged twice, or charged though nobody
-asked), differing (anything else that two places say differently of one payment, or that a client was told wrongly).
+Every finding is one of three: lost (accepted, and at no processor), doubled (charged twice, or charged though no client
+asked), differing (any other difference between two places about one payment, or a wrong answer to a client).
 """
 
 import math
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that should not be; without an id it is about no single payment."""
+    """One thing that must not happen; without an id it is not about a single payment."""
 
     verdict: Verdict
     id: str
@@ -52,15 +52,15 @@ class Charge:
 
     @property
     def stamp(self) -> str:
-        """The stamp as texts have it."""
+        """The stamp as text."""
         return text_of(stamp_from_micros(self.stamp_us))
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutcome:
-    """An attempt of which nobody knows what came: from here on the payment belongs to that processor.
+    """An attempt whose outcome is unknown: from then on the payment stays at that processor.
 
-    ``at_s``: when that was known, in seconds since 1970.
+    ``at_s``: when that was logged, in seconds since 1970.
     """
 
     id: str
@@ -103,13 +103,13 @@ def charges_against_offers(offers: Mapping[str, Offer], charges: Iterable[Charge
 def settlements_against_charges(
     settlements: Iterable[bytes], charges: Iterable[Charge], released: Container[str] = ()
 ) -> list[Finding]:
-    """SETTLEMENTS says of every charge what the processor says, as often as it likes, and nothing else.
+    """SETTLEMENTS agrees with the processors about every charge, once or more often, and holds nothing else.
 
-    No valid payment is refused for good: where a processor answered 400, it did so to all of them.
+    No valid payment is refused for good: a processor that answered 400 did so to all of them.
     """
     booked = {(charge.id, charge.processor): charge for charge in charges}
     findings: list[Finding] = []
-    told: set[tuple[str, str]] = set()
+    settled: set[tuple[str, str]] = set()
     for data in settlements:
         match read_settlement(data):
             case PaymentSettled() as event:
@@ -120,7 +120,7 @@ def settlements_against_charges(
                     or charge.stamp_us != micros_of(event.requested_at)
                 ):
                     findings.append(Finding(Verdict.DIFFERING, event.id, f"settled as {event}, booked: {charge}"))
-                told.add((event.id, event.processor))
+                settled.add((event.id, event.processor))
             case PaymentRefused() as event:
                 findings.append(
                     Finding(Verdict.DIFFERING, event.id, f"refused for good, though nothing was wrong with it: {event}")
@@ -129,17 +129,17 @@ def settlements_against_charges(
                 pass
             case other:
                 findings.append(Finding(Verdict.DIFFERING, "", f"SETTLEMENTS holds {other or data!r}"))
-    untold = [key for key in booked if key not in told]
-    return findings + [Finding(Verdict.DIFFERING, key[0], f"booked at {key[1]} and never settled") for key in untold]
+    missing = [key for key in booked if key not in settled]
+    return findings + [Finding(Verdict.DIFFERING, key[0], f"booked at {key[1]} and never settled") for key in missing]
 
 
 def unknown_against_charges(
     unknown: Iterable[UnknownOutcome], charges: Iterable[Charge], went_back_s: Sequence[float] = (), wait_s: float = 0.0
 ) -> list[Finding]:
-    """A payment with an unknown outcome is booked where that was, and nowhere else.
+    """A payment with an unknown outcome is booked at that processor, and nowhere else.
 
-    Where the store went back in time since (``went_back_s``: when it was as it had been), it does not know of it: every
-    processor was asked, and none had it. Nothing is sent for ``wait_s`` from then on: what is unknown was sent before.
+    A store that went back in time (``went_back_s``: when) has lost these outcomes: then every processor is asked, and
+    none had the payment. Nothing is sent for ``wait_s`` after that, so outcomes within that time are earlier ones.
     """
     places: dict[str, list[Charge]] = defaultdict(list)
     for charge in charges:
@@ -157,14 +157,14 @@ def unknown_against_charges(
 
 
 def shown_against_charges(offers: Mapping[str, Offer], charges: Iterable[Charge]) -> list[Finding]:
-    """What any client was ever shown as settled is what the processor booked."""
+    """Whatever a client was shown as settled is what the processor booked."""
     booked = {charge.id: charge for charge in charges}
     findings = []
     for offer in offers.values():
         for fact in offer.seen:
             charge = booked.get(offer.id)
-            said = (fact["processor"], micros_of(stamp_from_text(fact["requestedAt"])))
-            if charge is None or said != (charge.processor, charge.stamp_us):
+            shown = (fact["processor"], micros_of(stamp_from_text(fact["requestedAt"])))
+            if charge is None or shown != (charge.processor, charge.stamp_us):
                 findings.append(Finding(Verdict.DIFFERING, offer.id, f"shown as settled {fact}, booked: {charge}"))
         if len(offer.seen) > 1:
             findings.append(Finding(Verdict.DIFFERING, offer.id, f"shown as settled in two ways: {offer.seen}"))
@@ -180,12 +180,12 @@ class Window:
 
     @property
     def query(self) -> dict[str, str]:
-        """The period as a summary is asked for it."""
+        """The period as a summary's query."""
         ends = {"from": self.from_us, "to": self.to_us}
         return {name: text_of(stamp_from_micros(end)) for name, end in ends.items() if end is not None}
 
     def has(self, stamp_us: int) -> bool:
-        """Whether a stamp lies within."""
+        """Whether a stamp is within the period."""
         return (self.from_us is None or self.from_us <= stamp_us) and (self.to_us is None or stamp_us <= self.to_us)
 
 
@@ -204,19 +204,19 @@ def read_summary(document: object, processors: Sequence[str]) -> dict[str, tuple
     if not isinstance(document, dict) or set(document) != set(processors):
         return None
     try:
-        return {name: (int(said["totalRequests"]), round(said["totalAmount"] * 100)) for name, said in document.items()}
+        return {name: (int(part["totalRequests"]), round(part["totalAmount"] * 100)) for name, part in document.items()}
     except (KeyError, TypeError, ValueError):
         return None
 
 
 def settled_at(data: bytes) -> PaymentSettled | None:
-    """Return the event of a message of SETTLEMENTS if it is a settlement."""
+    """Return the event in a message of SETTLEMENTS if it is a settlement."""
     event = read_settlement(data)
     return event if isinstance(event, PaymentSettled) else None
 
 
 def read_settlement(data: bytes) -> Settlement | None:
-    """Return the event of a message of SETTLEMENTS, None if it cannot be read."""
+    """Return the event in a message of SETTLEMENTS, None if it cannot be read."""
     try:
         return decode_settlement(data)
     except NotAnEventError:

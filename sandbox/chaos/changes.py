@@ -1,6 +1,6 @@
-"""Changes that operators make to a running system, and the one that befalls it: its store goes back in time.
+"""Changes that operators make to a running system, and the one that happens to it: its store goes back in time.
 
-What changes is what the system goes by: who charges, at which address, for which fee, and what it remembers.
+They change what the system relies on: who charges, at which address, for which fee, and what it has stored.
 """
 
 from collections.abc import Iterator
@@ -15,33 +15,33 @@ RECONFIGURE_S = (8.0, 14.0)
 RECONFIGURE_EVERY_S = (20.0, 35.0)
 MOVE_FIRST_S = (10.0, 20.0)
 MOVE_EVERY_S = (20.0, 35.0)
-BOTH_ADDRESSES_S = (0.0, 3.0)  # so long a processor that has moved is found at the old one too
+BOTH_ADDRESSES_S = (0.0, 3.0)  # for so long a processor that has moved answers at the old address too
 REPLACED = 0.7
 CHEAPEST = 0.85
 BACK_FIRST_S = (10.0, 18.0)
 BACK_EVERY_S = (35.0, 55.0)
 COPY_AGE_S = (6.0, 14.0)
-# Before the load ends: what is doubtful waits so long, and where nothing else comes it would look like a standstill.
+# Before the load ends: what is doubtful waits this long, and without other payments it would look like a standstill.
 BACK_BEFORE_END_S = 45.0
-# Each part dies with every cut, and their supervisor bears no more than five deaths in a minute.
+# Each part dies with every cut, and the supervisor accepts no more than five deaths in a minute.
 CUT_FIRST_S = (6.0, 12.0)
 CUT_EVERY_S = (26.0, 34.0)
 CUT_BEFORE_END_S = 15.0
 CUT_AGE_S = (1.0, 4.0)  # of the copies where nats-server does not sync each message
 CUT_TAKES_S = 4.0
 NODE_RESTS_S = 16.0  # from a fault of one of three servers until they are whole again, or from a cut
-# From so long before the store goes back until so long after it, no reader is hit: one that has read more than the
-# store has must live to notice, unless nats-server is told not to sync each message.
+# From this long before the store goes back until this long after it, no reader is hit: one that has read more than the
+# store has must live to notice that, unless nats-server does not sync each message.
 NOTICED_BEFORE_S = 1.0
 NOTICED_AFTER_S = 6.0
-NOTICED_BY_THREE_AFTER_S = 20.0  # three servers elect first, and write the mark only when the meta group has elected
-# What a copy must not be older than: nobody could tell from it where payments were charged since, or why twice. And a
-# stream that was full when it was copied would be full for ever after.
+NOTICED_BY_THREE_AFTER_S = 20.0  # three servers elect first, and write the mark only after the meta group's election
+# No copy may be older than these: it would not show where payments were charged since, or why twice. And a stream that
+# was full when it was copied would stay full.
 _NOT_WITHIN_COPY = NODE_KINDS | {Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL}
 
 
 def reconfigurations(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give restarts of a dispatcher with other settings, each with the restart that takes them back."""
+    """Yield restarts of a dispatcher with other settings, each with the restart that restores them."""
     at_s = dice.uniform(*FIRST_S)
     while at_s < setting.length_s:
         lasts_s = dice.uniform(*RECONFIGURE_S)
@@ -54,7 +54,7 @@ def reconfigurations(dice: Random, setting: Setting, victims: Victims) -> Iterat
 
 
 def moves(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give moves of a processor to another address, and restarts of a dispatcher with another one under its name."""
+    """Yield moves of a processor to another address, and restarts of a dispatcher with another one under its name."""
     at_s, replaced = dice.uniform(*MOVE_FIRST_S), 0
     while at_s < setting.length_s:
         lasts_s = dice.uniform(*BOTH_ADDRESSES_S)
@@ -72,7 +72,7 @@ def moves(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
 
 
 def gone_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give what becomes of the stores; to be planned before anything else is."""
+    """Yield what happens to the stores; to be planned before anything else."""
     if setting.store is Store.BACK:
         yield from _stores_back(dice, setting, victims)
     elif setting.store is Store.CUT:
@@ -80,13 +80,13 @@ def gone_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]
 
 
 def _stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give copies of the store, each put back a while later."""
+    """Yield copies of the store, each restored a while later."""
     at_s = dice.uniform(*BACK_FIRST_S)
     while at_s + (lasts_s := dice.uniform(*COPY_AGE_S)) < setting.length_s - BACK_BEFORE_END_S:
         if not setting.has_nodes:
             victims.take("nats", at_s, dies=False)
             victims.take("nats", at_s + lasts_s, dies=True)
-        for part in ("ledger", *setting.dispatchers):  # each starts again when it has noticed
+        for part in ("ledger", *setting.dispatchers):  # each restarts when it has noticed
             victims.take(
                 part, at_s + lasts_s - NOTICED_BEFORE_S, NOTICED_BEFORE_S + noticed_after_s(setting), dies=True
             )
@@ -95,7 +95,7 @@ def _stores_back(dice: Random, setting: Setting, victims: Victims) -> Iterator[A
 
 
 def _power_cuts(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give power cuts, which hit all services at once."""
+    """Yield power cuts, which hit all services at once."""
     at_s = dice.uniform(*CUT_FIRST_S)
     while at_s < setting.length_s - CUT_BEFORE_END_S:
         lasts_s = 0.0 if setting.is_synced else dice.uniform(*CUT_AGE_S)
@@ -106,12 +106,12 @@ def _power_cuts(dice: Random, setting: Setting, victims: Victims) -> Iterator[Ac
 
 
 def noticed_after_s(setting: Setting) -> float:
-    """Return how long after a copy was put back readers are left alone, to notice and to say so."""
+    """Return for how long after a copy was restored readers are not hit, so that they notice and report it."""
     return NOTICED_BY_THREE_AFTER_S if setting.has_nodes else NOTICED_AFTER_S
 
 
 def apart_from_copies(acts: list[Act], setting: Setting) -> list[Act]:
-    """Leave out what may not happen between a copy of the store and its being put back."""
+    """Leave out what must not happen between a copy of the store and its being restored."""
     copies = [act for act in acts if act.kind in {Kind.STORE_BACK, Kind.POWER_CUT}]
 
     def is_within(act: Act) -> bool:

@@ -1,6 +1,6 @@
-"""A cheap HTTP client: the harness shares two cores with all that it drives, and its own CPU must not be the limit.
+"""A cheap HTTP client: the harness shares two cores with the system, and its own CPU must not be the limit.
 
-It speaks what the balancer speaks: HTTP/1.1 with a Content-Length. One with anything unusual is not used again.
+It reads what the balancer sends: HTTP/1.1 with a Content-Length. A connection with anything else is not reused.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ OK = 200
 
 
 class NoAnswerError(Exception):
-    """There is no whole answer. The request may have arrived."""
+    """There is no complete answer. The request may have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; names of headers are in lower case."""
+    """A complete answer; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -29,7 +29,7 @@ class Answer:
 
     @property
     def document(self) -> Any:
-        """The body as JSON, None if it is none."""
+        """The body as JSON, None if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -40,7 +40,7 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Client:
-    """Requests to one server over connections that are kept; each has ``headers`` too."""
+    """Requests to one server over reused connections; each is sent with ``headers``."""
 
     def __init__(self, host: str, port: int, headers: Mapping[str, str] | None = None) -> None:
         self._host = host
@@ -49,7 +49,7 @@ class Client:
         self._idle: list[_Connection] = []
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop()[1].transport.abort()
 

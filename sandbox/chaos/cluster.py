@@ -1,4 +1,4 @@
-"""The nats-servers of a run: one, or three whose routes to each other go through proxies."""
+"""The nats-servers of a run: one, or three that reach each other through proxies."""
 
 import asyncio
 import itertools
@@ -16,12 +16,12 @@ from sandbox.stack.plan.ports import HOST
 
 MONITOR_TIMEOUT_S = 1.0
 LOOK_EVERY_S = 0.3
-# Under load a replica is now and then behind by what is on its way to it; what is behind each time is really behind.
+# Under load a replica is sometimes behind by what is on its way to it; one that is behind each time really is behind.
 LOOKS = 4
 
 
 class Cluster:
-    """Where the servers are; ``unwell`` are those that are hit now, and asked last."""
+    """The servers; ``unwell`` are those that are hit now, and tried last."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self.parts = stack.nats_parts
@@ -33,7 +33,7 @@ class Cluster:
         stack.route_proxies = [proxy.port for proxy in self._proxies.values()]
 
     def port(self, part: str) -> int:
-        """Return where clients find a server."""
+        """Return a server's port for clients."""
         return self._stack.ports["nats"] + self.parts.index(part)
 
     def by_health(self) -> list[str]:
@@ -41,27 +41,27 @@ class Cluster:
         return sorted(self.parts, key=lambda part: part in self.unwell)
 
     async def start(self) -> None:
-        """Have the proxies listen, before the servers start."""
+        """Start the proxies, before the servers start."""
         for proxy in self._proxies.values():
             await proxy.start()
 
     async def close(self) -> None:
-        """End the proxies."""
+        """Close the proxies."""
         for proxy in self._proxies.values():
             await proxy.close()
 
     async def connect(self) -> Wire:
-        """Return a connection to a server that takes one; raises WireError if none does."""
-        for part in (asked := self.by_health()):
+        """Return a connection to a server that accepts one; raises WireError if none does."""
+        for part in (order := self.by_health()):
             try:
                 return await Wire.connect(HOST, self.port(part), self._stack.admittance)
             except WireError:
-                if part == asked[-1]:
+                if part == order[-1]:
                     raise
         raise WireError("there is no server")
 
     async def cut_off(self, part: str, *, stalls: bool) -> None:
-        """Cut a server off from the others: its connections are broken and refused, or no byte goes through them."""
+        """Cut a server off from the others: its connections are broken and refused, or stall."""
         for pair, proxy in self._proxies.items():
             if part in pair and stalls:
                 await proxy.stall()
@@ -76,11 +76,11 @@ class Cluster:
 
     async def leaders(self) -> Leaders:
         """Return who leads what, and what is not whole."""
-        told = await asyncio.gather(*(self._told(part) for part in self.parts))
-        return leaders(dict(zip(self.parts, told, strict=True)))
+        documents = await asyncio.gather(*(self._jsz(part) for part in self.parts))
+        return leaders(dict(zip(self.parts, documents, strict=True)))
 
     async def until_whole(self, within_s: float) -> bool:
-        """Wait until a server could die without harm: every one answers, and no replica is behind; return whether."""
+        """Wait until a server may fail without harm: all answer, no replica is behind; return whether that is so."""
         if len(self.parts) == 1:
             return True
         looks: deque[frozenset[str]] = deque(maxlen=LOOKS)
@@ -92,7 +92,7 @@ class Cluster:
             await asyncio.sleep(LOOK_EVERY_S)
         return True
 
-    async def _told(self, part: str) -> dict[str, Any] | None:
+    async def _jsz(self, part: str) -> dict[str, Any] | None:
         port = self._stack.ports["monitor"] + self.parts.index(part)
         try:
             answer = await self._http.get(

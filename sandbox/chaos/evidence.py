@@ -1,4 +1,4 @@
-"""Everything that is there after a run, read once: books, streams, summaries, statuses, and the logs of all parts."""
+"""All records after a run, read once: books, streams, summaries, statuses, and the logs of all parts."""
 
 import asyncio
 import json
@@ -37,28 +37,28 @@ _STREAMS = ("PAYMENTS", "SETTLEMENTS", "ASSIGNMENTS")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the places say, and what is wrong with it."""
+    """What was recorded where, and what is wrong with it."""
 
     charges: list[Charge]
     streams: dict[str, list[Message]]
     unknown: list[UnknownOutcome]
-    alarms: Counter[str]  # what services logged as errors, and deaths that nobody planned for
+    alarms: Counter[str]  # errors logged by services, and unplanned deaths
     findings: list[Finding]
-    second_charges: list[Charge]  # that a release announced; they are not among the charges
+    second_charges: list[Charge]  # announced by a release; they are not among the charges
     lacked: Lacked
     slowest_s: float  # the longest time from accepted to settled
 
 
 async def gather(world: World, load: Load, summaries: Summaries, actions: Actions, dice: Random) -> Evidence:
-    """Read everything; raises httpx.HTTPError or WireError if a place does not answer now, in the calm."""
-    booked = [charge for processor in world.everybody for charge in await processor.charges()]
+    """Read everything; raises httpx.HTTPError or WireError if a place does not answer now that all faults are over."""
+    booked = [charge for processor in world.all_processors for charge in await processor.charges()]
     async with world.wire() as wire:
         streams = {name: await stored(wire, name) for name in _STREAMS}
     settlements = [message.data for message in streams["SETTLEMENTS"]]
-    released = announced(settlements, actions.spells.releases)
+    released = announced(settlements, actions.long_faults.releases)
     charges, second_charges = without_second(booked, settlements, released)
     settled = [found for message in streams["SETTLEMENTS"] if (found := _settled(message)) is not None]
-    times = actions.upheavals.gone_back
+    times = actions.changes.gone_back
     known = {each.event.id for each in settled}
     not_copied = lacked(load.offers, booked, known, times)
     missing = not_copied.ids
@@ -82,7 +82,7 @@ async def gather(world: World, load: Load, summaries: Summaries, actions: Action
 
 
 def windows(charges: list[Charge], dice: Random) -> list[Window]:
-    """Return the whole, and periods cut at random stamps of the books or right beside them."""
+    """Return the open window, and windows whose ends are random stamps of the books or one microsecond beside them."""
     cuts = [Window()]
     stamps_us = [charge.stamp_us for charge in charges]
     for _ in range(WINDOWS if stamps_us else 0):
@@ -94,30 +94,30 @@ def windows(charges: list[Charge], dice: Random) -> list[Window]:
 async def _compare_summaries(
     summaries: Summaries, charges: list[Charge], dice: Random, processors: Sequence[str]
 ) -> list[Finding]:
-    """What the ledger says of any period is what the books say of it, counts and cents."""
+    """The ledger's summary of any period agrees with the books, counts and cents."""
     findings = []
-    deadline_s = time.monotonic() + ANSWERED_WITHIN_S  # one for all: what is not so by then will not become so
+    deadline_s = time.monotonic() + ANSWERED_WITHIN_S  # one for all: what differs by then will stay so
     for window in windows(charges, dice):
         booked = audit.totals(charges, window, processors)
-        said = await _until_said(summaries, window, booked, deadline_s)
-        if said != booked:
-            findings.append(Finding(Verdict.DIFFERING, "", f"the summary of {window.query}: {said}, booked: {booked}"))
+        shown = await _until_equal(summaries, window, booked, deadline_s)
+        if shown != booked:
+            findings.append(Finding(Verdict.DIFFERING, "", f"the summary of {window.query}: {shown}, booked: {booked}"))
     return findings
 
 
-async def _until_said(
+async def _until_equal(
     summaries: Summaries, window: Window, booked: dict[str, tuple[int, int]], deadline_s: float
 ) -> dict[str, tuple[int, int]] | None:
-    """Ask until it is as booked; the ledger may be a moment behind, and that is all that patience is for."""
+    """Ask until it agrees with the books; the ledger may be a moment behind, and only for that it is asked again."""
     while True:
-        said = await summaries.ask(window)
-        if said == booked or time.monotonic() > deadline_s:
-            return said
+        shown = await summaries.ask(window)
+        if shown == booked or time.monotonic() > deadline_s:
+            return shown
         await asyncio.sleep(POLL_S)
 
 
 async def _compare_statuses(load: Load, charges: list[Charge]) -> list[Finding]:
-    """Every payment is shown as it was booked, and as nothing if it was not."""
+    """A booked payment is shown as settled, any other as unknown."""
     booked = {charge.id for charge in charges}
     findings: list[Finding] = []
     rest = iter(list(load.offers.values()))
@@ -134,14 +134,14 @@ async def _compare_statuses(load: Load, charges: list[Charge]) -> list[Finding]:
 
 
 async def _status(load: Load, offer: Offer) -> str | None:
-    """Ask until there is an answer; on a busy machine that may take a while even in the calm."""
+    """Ask until there is an answer; on a busy machine that may take a while even without faults."""
     deadline_s = time.monotonic() + ANSWERED_WITHIN_S
     while True:
         status, document = await load.look_up(offer)
         if status and status not in PERHAPS:
             return document.get("status") if status == OK and document else None
         if time.monotonic() > deadline_s:
-            return "not said"
+            return "not answered"
         await asyncio.sleep(POLL_S)
 
 
@@ -150,8 +150,8 @@ def read_log(path: Path) -> tuple[list[UnknownOutcome], Counter[str]]:
     unknown: list[UnknownOutcome] = []
     alarms: Counter[str] = Counter()
     with path.open(errors="replace") as lines:
-        for part, line in _said(lines):
-            # At DEBUG each one; above it their number, now and then.
+        for part, line in _parsed(lines):
+            # At DEBUG each one is logged; above it only their number, now and then.
             if line.get("event") == "payment.unknown" and line.get("level") == "debug":
                 unknown.append(UnknownOutcome(line["id"], line["processor"], _seconds(line["at"])))
             if line.get("level") in {"error", "critical"}:
@@ -159,7 +159,7 @@ def read_log(path: Path) -> tuple[list[UnknownOutcome], Counter[str]]:
     return unknown, alarms
 
 
-def _said(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def _parsed(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
     for line in lines:
         part, _, text = line.partition(" | ")
         if text.startswith("{"):
@@ -193,10 +193,10 @@ def _taken_s(settled: _Settled, offers: Mapping[str, Offer]) -> float:
 
 
 def _outages(actions: Actions, times: Iterable[GoneBack]) -> Iterator[Outage]:
-    """Give those of which the streams know what went on meanwhile."""
+    """Yield the outages during which no store went back, as only then the streams show what was settled."""
     for done in actions.done:
-        if done.act.kind is Kind.OUTAGE and done.ended_s is not None and done.came:
+        if done.act.kind is Kind.OUTAGE and done.ended_s is not None and done.result:
             if any(gone.copied_s < done.ended_s and done.began_s < gone.back_s for gone in times):
                 continue
             hit_s = done.began_s + done.act.detail["hit_after_s"]
-            yield Outage(done.act.target, hit_s, done.ended_s, float(done.came))
+            yield Outage(done.act.target, hit_s, done.ended_s, float(done.result))

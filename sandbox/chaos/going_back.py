@@ -1,8 +1,8 @@
-"""What a store that was put back from a copy cannot know, told apart from what nobody may lose. Pure.
+"""Separates what a store restored from a copy cannot know from what must not be lost. Pure.
 
 A payment that was accepted after the copy is in no stream afterwards. If no processor has booked it, it is lost; if one
-has, it is charged and not counted. Either is named, and neither is a finding. A second charge is one all the same, and
-so is whatever befalls a payment that was accepted before the copy, or after the copy was back.
+has, it is charged and not counted. Both are reported, and neither is a finding. A second charge is still a finding, and
+so is anything that happens to a payment that was accepted before the copy, or after the copy was restored.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -14,7 +14,7 @@ from sandbox.chaos.offers import Offer
 
 
 class GoneBack(NamedTuple):
-    """From the copy, until the store was as it had been then."""
+    """From the time of the copy until the store was restored from it."""
 
     copied_s: float
     back_s: float
@@ -34,7 +34,7 @@ class Lacked:
 
 
 def perhaps_lacked(offer: Offer, times: Iterable[GoneBack]) -> bool:
-    """Return whether a payment may have been stored after a copy, and before it was put back."""
+    """Return whether a payment may have been stored after a copy, and before that was restored."""
     return any(
         bool(offer.story)
         and offer.story[0][0] < gone.back_s
@@ -57,5 +57,5 @@ def lacked(
 
 
 def set_aside(findings: Iterable[Finding], named: Container[str]) -> list[Finding]:
-    """Return the findings without what follows from a copy's not knowing a payment."""
+    """Return the findings without those that follow from a payment's not being in a copy."""
     return [each for each in findings if each.verdict is Verdict.DOUBLED or not each.id or each.id not in named]

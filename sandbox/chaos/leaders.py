@@ -1,4 +1,4 @@
-"""Who leads what among three nats-servers, and what is not whole, by what each tells of itself (`/jsz`). Pure."""
+"""Who leads what among three nats-servers, and what is not whole, from each one's monitoring (`/jsz`). Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ class Leaders:
     lacks: tuple[str, ...]
 
 
-def leaders(told: Mapping[str, Mapping[str, Any] | None]) -> Leaders:
+def leaders(answers: Mapping[str, Mapping[str, Any] | None]) -> Leaders:
     """Return who leads; nothing is lacking if every server answers and no replica of anything is behind.
 
     Args:
-        told: what each server answers, None for one that does not.
+        answers: each server's monitoring document, None for one that does not answer.
     """
     of: dict[str, str] = {}
     seen: set[str] = {*STREAMS, CONSUMER, META}
-    lacks = [f"{name} does not answer" for name, document in told.items() if document is None]
-    for name, document in told.items():
+    lacks = [f"{name} does not answer" for name, document in answers.items() if document is None]
+    for name, document in answers.items():
         for what, cluster in _groups(document or {}):
             seen.add(what)
-            if cluster.get("leader") == name:  # only a leader knows of the others
+            if cluster.get("leader") == name:  # only a leader knows the others' state
                 of[what] = name
                 lacks += [f"{what} at {each['name']}" for each in _behind(cluster)]
-                if len(cluster.get("replicas", ())) != len(told) - 1:
+                if len(cluster.get("replicas", ())) != len(answers) - 1:
                     lacks.append(f"{what} has not all replicas")
     return Leaders(of, (*lacks, *(f"{what} has no leader" for what in sorted(seen - set(of)))))
 
@@ -42,7 +42,7 @@ def _behind(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _groups(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give each group with what the server tells of it."""
+    """Yield each group with the server's document of it."""
     yield META, document.get("meta_cluster", {})
     for account in document.get("account_details", ()):
         for stream in account.get("stream_detail", ()):

@@ -1,4 +1,4 @@
-"""One client's connection through the proxy, and the one to the target that belongs to it. It knows bytes only."""
+"""One client's connection through the proxy, and its connection to the target. It knows only bytes."""
 
 import asyncio
 import os
@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol, cast
 
-# How long the connection to the target outlives a client that hung up before its bytes were delivered.
+# How long the connection to the target stays open after a client hung up before its bytes were delivered.
 LINGER_S: Final = 30.0
-# Bytes of one client that are kept; it is not read beyond.
+# Bytes of one client that are held; beyond this it is not read from.
 HELD_BYTES_MAX: Final = 1 << 20
-
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Mode(Enum):
-    """What becomes of bytes and of new connections."""
+    """What happens to bytes and to new connections."""
 
     PASS_THROUGH = auto()
     REFUSE = auto()
@@ -29,20 +28,20 @@ class Mode(Enum):
 
 @dataclass(slots=True)
 class Counts:
-    """What has happened since the start, in connections; without pipelining each has one request under way at most."""
+    """Counts since the start, of connections; without pipelining each has at most one request under way."""
 
     accepted: int = 0
     stalled: int = 0  # accepted during a stall
     reset: int = 0  # clients that got an RST
-    unreachable: int = 0  # the target did not take the connection
+    unreachable: int = 0  # the target refused the connection
     held: int = 0  # requests held back
-    delivered_late: int = 0  # of these, handed to the target
-    delivered_after_hang_up: int = 0  # of these, for a client that had gone
-    answers_thrown_away: int = 0  # pieces from the target that had no one to go to, or were not to arrive
+    delivered_late: int = 0  # of these, delivered to the target
+    delivered_after_hang_up: int = 0  # of these, for a client that was gone
+    answers_thrown_away: int = 0  # pieces from the target whose client was gone, or must not get them
 
 
-class Way(Protocol):
-    """What a link needs to know of the proxy that it is part of."""
+class Owner(Protocol):
+    """The proxy, as far as its links need it."""
 
     mode: Mode
     counts: Counts
@@ -50,42 +49,42 @@ class Way(Protocol):
 
     @property
     def to(self) -> tuple[str, int]:
-        """The target."""
+        """The target's address."""
 
 
 class Link:
-    """One client's connection, what is held of it, and the connection to the target that belongs to it."""
+    """One client's connection, the bytes held from it, and its connection to the target."""
 
-    def __init__(self, proxy: Way) -> None:
+    def __init__(self, proxy: Owner) -> None:
         self._proxy = proxy
-        self.client = End(came=self._client_came, got=self._client_said, went=self._client_went, settle=self.settle)
+        self.client = End(self._client_opened, self._client_sent, self._client_ended, self.settle)
         self._target = self._new_target()
         self._held = b""
         self._connecting: asyncio.Task[None] | None = None
-        self._is_mute = False
+        self._drops_answers = False
         self.holds_late = False  # held on purpose, not only until the target is connected
 
     def settle(self) -> None:
-        """Read from each end if bytes from there may be taken now."""
+        """Read from each end if its bytes may be taken now."""
         flows = self._proxy.mode is not Mode.STALL
         self.client.read(wanted=flows and not self._target.is_full and len(self._held) < HELD_BYTES_MAX)
         self._target.read(wanted=flows and not self.client.is_full)
 
     async def release(self, *, is_mute: bool) -> None:
-        """Deliver what is held; returns when the target has it or cannot be reached."""
-        self._is_mute = is_mute
+        """Deliver what is held; return when the target has it or cannot be reached."""
+        self._drops_answers = is_mute
         self._send_held()
         if self._connecting is not None:
             await asyncio.wait([self._connecting])
 
     def reset(self) -> None:
-        """Break both connections; bytes that are held keep their place."""
+        """Break both connections; held bytes stay held."""
         self._proxy.counts.reset += self.client.is_open
         self.client.reset()
         self._target.reset()
 
     def abandon(self) -> None:
-        """Let go of everything."""
+        """Close both connections, and drop what is held."""
         self._drop_held()
         self._proxy.links.discard(self)
         if self._connecting is not None:
@@ -95,13 +94,13 @@ class Link:
 
     # The client.
 
-    def _client_came(self) -> None:
+    def _client_opened(self) -> None:
         self._proxy.links.add(self)
         self._proxy.counts.accepted += 1
         self._proxy.counts.stalled += self._proxy.mode is Mode.STALL
         self.settle()
 
-    def _client_said(self, piece: bytes) -> None:
+    def _client_sent(self, piece: bytes) -> None:
         self._held += piece
         if self._proxy.mode is not Mode.HOLD_BACK:
             self._send_held()
@@ -110,7 +109,7 @@ class Link:
         self.holds_late = True
         self.settle()
 
-    def _client_went(self, _: Exception | None) -> None:
+    def _client_ended(self, _: Exception | None) -> None:
         if not self._held:
             self._target.close()
             self._end_if_over()
@@ -118,7 +117,7 @@ class Link:
     # The target.
 
     def _new_target(self) -> "End":
-        return End(came=self._send_held, got=self._target_said, went=self._target_went, settle=self.settle)
+        return End(on_open=self._send_held, on_bytes=self._target_sent, on_end=self._target_ended, settle=self.settle)
 
     def _send_held(self) -> None:
         """Send what is held, over a new connection if there is none."""
@@ -150,14 +149,14 @@ class Link:
         finally:
             self._connecting = None
 
-    def _target_said(self, piece: bytes) -> None:
-        if self._is_mute or not self.client.is_open:
+    def _target_sent(self, piece: bytes) -> None:
+        if self._drops_answers or not self.client.is_open:
             self._proxy.counts.answers_thrown_away += 1
         else:
             self.client.write(piece)
 
-    def _target_went(self, why: Exception | None) -> None:
-        """Show the client what the target showed: an orderly end or a broken one."""
+    def _target_ended(self, why: Exception | None) -> None:
+        """End the client's connection as the target's ended: in order, or broken."""
         if why is None:
             self.client.close()
         else:
@@ -174,15 +173,14 @@ class End(asyncio.Protocol):
 
     def __init__(
         self,
-        *,
-        came: Callable[[], None],
-        got: Callable[[bytes], None],
-        went: Callable[[Exception | None], None],
+        on_open: Callable[[], None],
+        on_bytes: Callable[[bytes], None],
+        on_end: Callable[[Exception | None], None],
         settle: Callable[[], None],
     ) -> None:
-        self._came = came
-        self._got = got
-        self._went = went
+        self._on_open = on_open
+        self._on_bytes = on_bytes
+        self._on_end = on_end
         self._settle = settle
         self._transport: asyncio.Transport | None = None
         self.is_full = False
@@ -193,31 +191,31 @@ class End(asyncio.Protocol):
         return self._transport is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Tell the link."""
+        """Call ``on_open``."""
         self._transport = cast("asyncio.Transport", transport)
-        self._came()
+        self._on_open()
 
     def data_received(self, data: bytes) -> None:
-        """Give the bytes to the link."""
-        self._got(data)
+        """Call ``on_bytes``."""
+        self._on_bytes(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the link."""
+        """Call ``on_end``."""
         self._transport = None
-        self._went(exc)
+        self._on_end(exc)
 
     def pause_writing(self) -> None:
-        """Have the other end read no more for now."""
+        """Stop reading from the other end for now."""
         self.is_full = True
         self._settle()
 
     def resume_writing(self) -> None:
-        """Have the other end read again."""
+        """Read from the other end again."""
         self.is_full = False
         self._settle()
 
     def read(self, *, wanted: bool) -> None:
-        """Read from the socket, or leave bytes where they are."""
+        """Read from the socket, or leave the bytes in it."""
         if self._transport is None or self._transport.is_closing():
             return
         if wanted:
@@ -231,7 +229,7 @@ class End(asyncio.Protocol):
             self._transport.write(piece)
 
     def close(self) -> None:
-        """Close after everything written has gone out."""
+        """Close after everything written was sent."""
         if self._transport is not None:
             self._transport.close()
 
@@ -241,7 +239,7 @@ class End(asyncio.Protocol):
             self._transport.abort()
 
     def reset(self) -> None:
-        """Close at once and let the peer know by RST."""
+        """Close at once with an RST to the peer."""
         if self._transport is None or self._transport.is_closing():
             return
         # A duplicate sets the option of the same connection, whichever loop owns the socket.

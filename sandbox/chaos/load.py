@@ -1,4 +1,4 @@
-"""Clients of the balancer: they offer payments at a rate, repeat what was not answered, and ask how things stand."""
+"""Clients of the balancer: they offer payments at a rate, retry what was not answered, and ask for statuses."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from sandbox.chaos.moods import happens
 from sandbox.chaos.offers import ACCEPTED, Asked, Offer, Reply
 
 TIMEOUT_S = 4.0
-OPEN_MAX = 400  # payments that clients are busy with at once; above it an offer is left out, and counted
+OPEN_MAX = 400  # payments that clients work on at once; beyond it an offer is left out, and counted
 TRIES_MAX = 5
 BACKOFF_FIRST_S = 0.1
 AGAIN_LATER_S = (15.0, 120.0)
@@ -26,17 +26,17 @@ AGAIN_LATER = 0.5
 REPLAYED = 0.06
 OTHER_AMOUNT = 0.03
 LOOKED_UP = 0.15
-SHOUTED = 0.3  # the id in upper case
+UPPER_CASE = 0.3  # the id in upper case
 _REPLAYED_HEADER = "idempotent-replayed"
 
 
 class Load:
-    """Offers payments until told to stop.
+    """Offers payments until stopped.
 
     Args:
         http: to the balancer.
-        dice: decide everything; the timing of answers makes no two runs equal all the same.
-        hangs_up: whether some clients are to leave before their answer.
+        dice: decide everything; two runs still differ by the timing of answers.
+        hangs_up: whether some clients hang up before their answer.
     """
 
     def __init__(self, http: Client, dice: Random, *, hangs_up: bool) -> None:
@@ -50,11 +50,11 @@ class Load:
 
     @property
     def open(self) -> int:
-        """Payments that clients are busy with."""
+        """How many payments clients are working on."""
         return len(self._tasks)
 
     async def run(self, rate: float, length_s: float) -> None:
-        """Offer payments for so long, at irregular times."""
+        """Offer payments for this long, at irregular times."""
         begin = time.monotonic()
         next_s = 0.0
         while (next_s := next_s + self._dice.expovariate(rate)) < length_s:
@@ -67,7 +67,7 @@ class Load:
                 self._begin(self._client())
 
     async def finish(self) -> None:
-        """Have everything that waits for its time done now, and wait for it."""
+        """Do at once everything that waits for its time, and wait for it."""
         self._stopped.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=FINISH_WITHIN_S)
@@ -75,7 +75,7 @@ class Load:
             task.cancel()
 
     def give_up_since(self, copied_s: float) -> None:
-        """Have no client repeat what was accepted after that time, with another amount least of all."""
+        """Let no client repeat what was accepted after that time, above all not with another amount."""
         for offer in self.offers.values():
             offer.given_up |= offer.accepted_s is not None and offer.accepted_s > copied_s
 
@@ -118,8 +118,8 @@ class Load:
     async def _post(self, offer: Offer, asked: Asked, other: dict[str, Any] | None = None) -> bool:
         if offer.given_up:
             return True
-        shouts = happens(self._dice, SHOUTED)
-        fields = {"correlationId": offer.id.upper() if shouts else offer.id, "amount": offer.cents / 100} | (
+        is_upper = happens(self._dice, UPPER_CASE)
+        fields = {"correlationId": offer.id.upper() if is_upper else offer.id, "amount": offer.cents / 100} | (
             other or {}
         )
         hangs_up = self._hangs_up and happens(self._dice, HANGS_UP)
@@ -140,7 +140,7 @@ class Load:
         await self.look_up(offer)
 
     async def look_up(self, offer: Offer) -> tuple[int, dict[str, Any] | None]:
-        """GET a payment and return the answer's status, 0 if there is none, and what it says."""
+        """GET a payment; return the answer's status, 0 if there is none, and its document."""
         sent_s = time.time()
         try:
             answer = await self._http.get(f"/payments/{offer.id}", timeout_s=TIMEOUT_S)
@@ -158,8 +158,8 @@ class Load:
             async with asyncio.timeout(self._dice.uniform(least_s, most_s)):
                 await self._stopped.wait()
 
-    def _begin(self, story: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(story)
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -170,6 +170,6 @@ class Load:
 
 
 def new_id(dice: Random) -> str:
-    """Return an id that no other payment has."""
+    """Return a new random id."""
     digits = f"{dice.getrandbits(128):032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -1,11 +1,11 @@
-"""What a processor does wrong for a while: a mixture of its own faults, as `PUT /admin/faults` takes it."""
+"""What a processor does wrong for a while: a mixture of its own faults, in the format of `PUT /admin/faults`."""
 
 from random import Random
 from typing import Any
 
 from sandbox.processor.faults import Call, Fault
 
-# So much of all calls of a kind goes wrong, mostly and in a bad mood: at the first the river still flows.
+# The share of calls of a kind that goes wrong, usually and in a bad mood: with the first, payments are still settled.
 SHARE_USUAL = (0.02, 0.25)
 SHARE_BAD = (0.3, 0.9)
 BAD_MOODS = 0.2
@@ -16,17 +16,17 @@ FAULTS_AT_ONCE_MAX = 6
 _BESIDE_CHARGES = {Call.LOOK_UP: "look_up_", Call.HEALTH: "health_"}
 _FAULTS = {call: [fault for fault in Fault if fault.startswith(start)] for call, start in _BESIDE_CHARGES.items()}
 CHARGE_FAULTS = [fault for fault in Fault if not fault.startswith(tuple(_BESIDE_CHARGES.values()))]
-# A single 400 among bookings says that the payment is wrong, and it is then rightly refused for good.
+# A single 400 among bookings means that the payment is wrong, and then it is rightly refused for good.
 _FAULTS[Call.CHARGE] = [fault for fault in CHARGE_FAULTS if fault is not Fault.BAD_REQUEST]
 
 
 def happens(dice: Random, share: float) -> bool:
-    """Return true in that share of all cases."""
+    """Return True in that share of all cases."""
     return dice.random() < share
 
 
 def random_mood(dice: Random) -> dict[str, Any]:
-    """Return a random mixture: some faults of charges, often with some of look-ups and of health calls."""
+    """Return a random mixture: some faults of charges, often with some of look-ups and of health checks."""
     rates = _rates(dice, Call.CHARGE)
     if happens(dice, WITH_LOOK_UPS):
         rates |= _rates(dice, Call.LOOK_UP)

@@ -1,4 +1,4 @@
-"""Does faults of one of three nats-servers, or of more: one at a time, and only while the cluster is whole."""
+"""Does faults of one of three nats-servers, or of more: one fault at a time, and only while the cluster is whole."""
 
 import asyncio
 import signal
@@ -13,17 +13,17 @@ from sandbox.chaos.unavailable import NodeFault
 from sandbox.nats_wire import api
 from sandbox.stack import Stack
 
-WHOLE_WITHIN_S = 20.0  # before a fault; it is left out otherwise
+WHOLE_WITHIN_S = 20.0  # before a fault; otherwise it is left out
 WHOLE_AGAIN_WITHIN_S = 90.0
 _STEP_DOWN = {CONSUMER: "CONSUMER.LEADER.STEPDOWN.PAYMENTS.dispatcher"}
 
 
 class NotWholeError(Exception):
-    """The cluster was not whole in time: another fault could take more away than it is meant to."""
+    """The cluster was not whole in time: another fault could do more than it is meant to."""
 
 
 class NodeFaults:
-    """Faults of nats-servers; ``done`` are those that were done."""
+    """Faults of nats-servers; ``done`` are those that were carried out."""
 
     def __init__(self, stack: Stack, cluster: Cluster) -> None:
         self._stack = stack
@@ -31,8 +31,8 @@ class NodeFaults:
         self._one = asyncio.Lock()
         self.done: list[NodeFault] = []
         self._do: dict[Kind, Callable[[Act, list[str]], Awaitable[None]]] = {
-            Kind.NODE_KILL: self._hold_down,
-            Kind.TWO_DOWN: self._hold_down,
+            Kind.NODE_KILL: self._keep_stopped,
+            Kind.TWO_DOWN: self._keep_stopped,
             Kind.NODE_FREEZE: self._freeze,
             Kind.STEP_DOWN: self._step_down,
             Kind.CUT_OFF: self._cut_off,
@@ -42,7 +42,7 @@ class NodeFaults:
 
     @asynccontextmanager
     async def alone(self) -> AsyncGenerator[None, None]:
-        """Have no fault of a nats-server done meanwhile; raises NotWholeError if the cluster is not whole now."""
+        """Keep other faults of nats-servers out of the block; raises NotWholeError if the cluster is not whole now."""
         async with self._one:
             if not await self._cluster.until_whole(WHOLE_WITHIN_S):
                 lacks = (await self._cluster.leaders()).lacks
@@ -50,7 +50,7 @@ class NodeFaults:
             yield
 
     async def carry_out(self, act: Act) -> str:
-        """Do a fault to whoever leads what its target names, and return to whom, and when the cluster was whole again.
+        """Do a fault to the leader of its target; return which servers were hit, and when the cluster was whole again.
 
         Raises:
             NotWholeError: it was not done.
@@ -78,7 +78,7 @@ class NodeFaults:
         self._stack.allow_start(*self._cluster.parts)
         await self._cluster.join()
 
-    async def _hold_down(self, act: Act, hit: list[str]) -> None:
+    async def _keep_stopped(self, act: Act, hit: list[str]) -> None:
         if act.lasts_s:
             try:
                 await asyncio.to_thread(self._stack.keep_stopped, *hit)
@@ -97,7 +97,7 @@ class NodeFaults:
             await asyncio.sleep(act.lasts_s)
 
     async def _step_down(self, act: Act, hit: list[str]) -> None:
-        """Have another server lead; only the system account may ask that of the meta group, so its leader stops."""
+        """Move the leadership; only the system account may ask the meta group for that, so its leader is stopped."""
         if act.target == META:
             self._stack.kill(hit[0], signal.SIGTERM)
             return

@@ -1,4 +1,4 @@
-"""Which of three nats-servers is hit when, and how: one fault after the other, like a deck of cards. Pure."""
+"""Which of three nats-servers is hit when, and how: one fault after the other, drawn like cards from a deck. Pure."""
 
 from collections.abc import Iterator
 from random import Random
@@ -8,16 +8,16 @@ from sandbox.chaos.leaders import CONSUMER, META, STREAMS
 from sandbox.chaos.moods import happens
 
 FIRST_S = (5.0, 9.0)
-# From the end of one fault: an election and catching up take some 10 s, and whoever is not whole yet is waited for.
+# From the end of one fault: an election and catching up take some 10 s, and the next waits until all are whole.
 BETWEEN_S = (18.0, 26.0)
-BEFORE_END_S = 20.0  # of the load: a fault of which nobody sees the end says nothing
+BEFORE_END_S = 20.0  # of the load: a fault whose end is not seen shows nothing
 EVEN = 0.5
 DOWN_S = (2.0, 8.0)
 FROZEN_S = (2.0, 12.0)
 CUT_OFF_S = (4.0, 12.0)
 TWO_DOWN_S = (4.0, 8.0)
 STREAM = "stream"
-_STREAM_WEIGHTS = (2, 1, 1)  # as STREAMS: that of PAYMENTS is the one that clients wait for
+_STREAM_WEIGHTS = (2, 1, 1)  # as STREAMS: clients wait for PAYMENTS
 _LASTS_S = {
     Kind.NODE_FREEZE: FROZEN_S,
     Kind.CUT_OFF: CUT_OFF_S,
@@ -31,7 +31,7 @@ DECK = (
 
 
 def node_faults(dice: Random, setting: Setting) -> Iterator[Act]:
-    """Give faults, each of the server that then leads what the fault's target names."""
+    """Yield faults, each of the server that then leads the fault's target."""
     deck: list[tuple[Kind, str]] = []
     at_s = dice.uniform(*FIRST_S)
     while setting.has_nodes:
@@ -46,7 +46,7 @@ def node_faults(dice: Random, setting: Setting) -> Iterator[Act]:
 
 
 def _lasts_s(dice: Random, kind: Kind) -> float:
-    """How long it lasts; a server that is killed comes back at once, or after a while."""
+    """Return how long it lasts; a killed server restarts at once, or after a while."""
     if kind is Kind.NODE_KILL:
         return dice.uniform(*DOWN_S) if happens(dice, EVEN) else 0.0
     return dice.uniform(*_LASTS_S[kind]) if kind in _LASTS_S else 0.0

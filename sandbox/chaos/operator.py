@@ -14,14 +14,14 @@ from services.contracts.events import NotAnEventError
 from services.contracts.holding import HoldingAsked
 
 ASKED_MAX = 40
-ANSWERED_WITHIN_S = 0.5  # a payment that no dispatcher knows of is not answered for at all
+ANSWERED_WITHIN_S = 0.5  # there is no answer for a payment that no dispatcher knows
 COMMAND_WITHIN_S = 20.0
 _TOP = Path(__file__).parents[2]
 _RISK = "WHAT THIS RISKS: a double charge."
 
 
 async def in_doubt_at(world: World, processor: str) -> AsyncGenerator[str, None]:
-    """Give payments that are in doubt there, the newest line first; raises WireError if nats is away."""
+    """Yield payments that are in doubt there, the newest line first; raises WireError if nats is away."""
     async with world.wire() as wire:
         for payment_id in world.lines.assigned_to(processor)[:ASKED_MAX]:
             asked = holding.encode(HoldingAsked(payment_id))
@@ -34,14 +34,14 @@ async def in_doubt_at(world: World, processor: str) -> AsyncGenerator[str, None]
 
 
 async def release(world: World, payment_id: str, bound_to: str, to: str) -> Release:
-    """Run the command, and return what it said."""
+    """Run the command, and return its output."""
     accepted = ("--i-accept-the-risk-of-a-double-charge", payment_id)
     code, text = await _command(world, "release", payment_id, "--to", to, "--reason", "chaos", *accepted)
-    return Release(payment_id, bound_to, to, code=code, announced=_RISK in text, said=text)
+    return Release(payment_id, bound_to, to, code=code, announced=_RISK in text, output=text)
 
 
 async def move(world: World, name: str, url: str) -> bool:
-    """Run the command that says where a processor is now; return whether it is done."""
+    """Run the command that gives a processor a new address; return whether it is done."""
     code, _ = await _command(world, "processors", "move", name, "--to", url)
     return code == 0
 
@@ -56,11 +56,11 @@ async def _command(world: World, module: str, *arguments: str) -> tuple[int, str
     )
     try:
         async with asyncio.timeout(COMMAND_WITHIN_S):
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
     except TimeoutError:
-        said = b"killed: it did not end"
+        output = b"killed: it did not end"
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-    return process.returncode or 0, said.decode(errors="replace")
+    return process.returncode or 0, output.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What was asked of the harness: flags, or the same from the environment, as `make chaos SEED=7 MINUTES=10`."""
+"""What was asked of the harness: flags, or the same from the environment, as in `make chaos SEED=7 MINUTES=10`."""
 
 import argparse
 import secrets
@@ -10,7 +10,7 @@ from sandbox.chaos.acts import NEW, Group, Store
 from sandbox.stack.plan.options import SYNC_ALWAYS, nats_nodes_from_text, sync_from_text
 from services.settings.environment import SettingError, text_as, whole
 
-# All that is bounded by it (offers in memory, books read at the end) stays small, and no run is forgotten for a day.
+# So what it bounds (offers in memory, books read at the end) stays small, and a forgotten run ends within hours.
 MINUTES_MAX = 240
 RATE_MAX = 500
 DISPATCHERS_MAX = 4
@@ -21,7 +21,7 @@ _NEW = "new"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``folder`` None: a temporary one, removed at the end unless it is to be kept or something was found."""
+    """``folder`` None: a temporary one, removed at the end unless it is to be kept or there are findings."""
 
     seed: int
     minutes: float
@@ -42,7 +42,7 @@ class Options:
 
     @property
     def repeat(self) -> str:
-        """How to have the same faults at the same times again."""
+        """The settings that repeat the same faults at the same times."""
         groups = "" if self.groups == frozenset(Group) else f" FAULTS={','.join(sorted(self.groups)) or 'none'}"
         store = "" if self.store is Store.KEPT else f" STORE={self.store}"
         sync = "" if self.is_synced else f" SYNC={self.sync}"
@@ -55,10 +55,10 @@ class Options:
 
 
 def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
-    """Read flags, and the environment where no flag is given.
+    """Read flags, and the environment where a flag is missing.
 
     Raises:
-        SettingError: a value cannot be used; its text names the variable.
+        SettingError: a value cannot be used; the text names the variable.
     """
     flags = _parser().parse_args(arguments)
     words = {**env, **{name.upper(): text for name in _FLAGS if (text := vars(flags)[name])}}
@@ -87,7 +87,7 @@ def groups_from_text(text: str) -> frozenset[Group]:
     """Read a comma list of groups of faults; `none` is a run without any, `new` the trials and changes, with kills.
 
     Raises:
-        ValueError: with a sentence that says which there are.
+        ValueError: with a sentence that lists the groups.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     if names == ["none"]:
@@ -96,7 +96,7 @@ def groups_from_text(text: str) -> frozenset[Group]:
     if unknown or not names:
         raise ValueError(f"has {', '.join(unknown) or 'nothing'}; groups are {', '.join(Group)}, new, or none")
     single = frozenset(Group(name) for name in names if name != _NEW)
-    # Most of the new faults ask what becomes of a payment when somebody is killed in the middle of it.
+    # Most of the new faults test what happens to a payment when a part is killed meanwhile.
     return single | NEW | {Group.KILL} if _NEW in names else single
 
 
@@ -119,16 +119,16 @@ def _minutes(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.chaos",
-        description="Break everything for a while, then audit what is left. Flags go before the variables in brackets.",
+        description="Break everything for a while, then audit it. Flags go before the variables in brackets.",
     )
     parser.add_argument("--seed", help="repeats the faults of an earlier run (SEED; random)")
     parser.add_argument("--minutes", help="how long payments are offered and faults done (MINUTES; 2)")
     parser.add_argument("--rate", help="payments offered a second (RATE; 50)")
     parser.add_argument("--faults", help=f"which groups, with commas: {', '.join(Group)}, new, none (FAULTS; all)")
-    parser.add_argument("--store", help="back: put from copies; cut: power cuts (STORE; kept)")
+    parser.add_argument("--store", help="back: restored from copies; cut: power cuts (STORE; kept)")
     parser.add_argument("--nats-nodes", help="1, or 3 of which one or more are hit (NATS_NODES; 1)")
     parser.add_argument("--sync", help="how often nats-server syncs (SYNC; always)")
     parser.add_argument("--dispatchers", help="how many the stack runs (DISPATCHERS; 1)")
-    parser.add_argument("--keep", action="store_true", help="keep the folder of the run; it is kept too if it fails")
-    parser.add_argument("--folder", type=Path, help="where logs, journals and result.json go, and stay")
+    parser.add_argument("--keep", action="store_true", help="keep the run's folder; it is kept anyway if it fails")
+    parser.add_argument("--folder", type=Path, help="where logs, journals and result.json are written and kept")
     return parser

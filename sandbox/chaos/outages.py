@@ -1,15 +1,15 @@
-"""Whether payments went on being settled at the other processor while one was away, also after a hit. Pure."""
+"""Whether payments were settled at the other processor while one was away, also after a part was hit. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sandbox.chaos.audit import Finding, Verdict
 
-SERVED_LEAST_S = 12.0  # of another processor after the hit, before it is anybody's fault that nothing was settled there
+SERVED_LEAST_S = 12.0  # for which another processor served after the hit, before it is a fault that nothing was settled
 
 
 class Outage(NamedTuple):
-    """One that was done; ``served_s``: so long after the hit another processor took payments."""
+    """An outage that was done; ``served_s``: for how long after the hit another processor took payments."""
 
     processor: str
     hit_s: float

@@ -1,6 +1,6 @@
 """Which fault is done when, to what, for how long: all of it follows from the seed. Values in, values out.
 
-Each kind of fault has a dice of its own, so that leaving a group out changes nothing for the others.
+Each kind of fault has its own dice, so that leaving a group out changes nothing for the others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,17 +16,17 @@ from sandbox.chaos.victims import Victims
 FIRST_S = 2.0
 
 EVEN = 0.5
-LONG = 0.4  # longer than the system's own patience: ack_wait, the timeout of a call
+LONG = 0.4  # the share of faults that last longer than the system's own timeouts: ack_wait, the timeout of a call
 MUTE = 0.3
 TWO_AT_ONCE = 0.25
-FREEZE_MORE_S = 4.0  # at most so much longer than ack_wait
+FREEZE_MORE_S = 4.0  # at most this much longer than ack_wait
 
 
 def plan(seed: int, setting: Setting, groups: frozenset[Group]) -> tuple[Act, ...]:
     """Return all faults in the order of their times; all are over when the load ends."""
     victims = Victims((*setting.services, *setting.processors), longest_s=setting.ack_wait_s + FREEZE_MORE_S)
     acts = [*changes.gone_back(Random(f"{seed}/store"), setting, victims)]
-    # Then the trials: what they are to hit at their moment must not be lying down already.
+    # Then the trials: what they are to hit must not be hit already at their time.
     acts += [*trials.of_processors(Random(f"{seed}/trial"), setting, groups, victims)]
     acts += _changes(seed, setting, groups, victims)
     acts += _process_acts(Random(f"{seed}/process"), setting, groups, victims)
@@ -116,7 +116,7 @@ def _process_acts(dice: Random, setting: Setting, groups: frozenset[Group], vict
 
 
 def _lasts_s(dice: Random, kind: Kind, target: str, setting: Setting) -> float:
-    """How long a part is frozen, or a processor down; the stack starts its own parts again at once."""
+    """Return how long a part is frozen, or a processor down; the stack restarts its own parts at once."""
     is_long = happens(dice, LONG)
     if kind is Kind.FREEZE:
         if target == "nats":

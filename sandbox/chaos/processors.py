@@ -1,4 +1,4 @@
-"""The simulated processors of a run: started, tended and started again by the harness, each behind its own network."""
+"""The simulated processors of a run: started and restarted by the harness, each behind a network of its own."""
 
 import asyncio
 import contextlib
@@ -27,15 +27,15 @@ ADMIN_TIMEOUT_S = 1.0
 BOOKS_TIMEOUT_S = 60.0
 CALM: dict[str, Any] = {"rates": {}}
 WELL = {"delay_ms": 0, "is_failing": False}
-# A processor that is slower, or in a worse mood than usual, is not expected to keep the river flowing.
+# A processor that is slower, or in a worse mood than usual, is not expected to settle enough.
 DELAY_MS_MAX = 1_000
 
 
 class SimulatedProcessor:
-    """One processor: what it is wanted to do wrong survives its restarts, and so does what it has done.
+    """One processor: its wanted faults survive its restarts, and so do the counts of what it has done.
 
-    ``number`` tells those of one name apart: the first, and those that took its name later. ``seed_url`` is where
-    settings have it, wherever it has moved since.
+    ``number`` distinguishes those of one name: the first, and those that took the name later. ``seed_url`` is its URL
+    in the settings, wherever it has moved since.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class SimulatedProcessor:
         self.proxy = FaultProxy(port)
         self.seed_url = self.proxy.url
         self._port = port
-        self._left: list[FaultProxy] = []
+        self._other_proxies: list[FaultProxy] = []
         self.held = 0
         self._url = f"http://{HOST}:{port}/admin"
         self._http = http
         self._mood = CALM
         self._profile = WELL
-        self._over: tuple[dict[str, Any], dict[str, Any]] | None = None
-        self._told_pid = 0  # the process that knows what is wanted
+        self._override: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._configured_pid = 0  # the process that has what is wanted
         self._down_until_s = 0.0
         self._is_frozen = False
         self._done_by_pid: dict[int, dict[str, int]] = {}
@@ -76,17 +76,17 @@ class SimulatedProcessor:
 
     @property
     def serves(self) -> bool:
-        """Whether it runs and has said that it serves."""
+        """Whether it runs and has logged that it serves."""
         return self._runner.runs and self._runner.serves
 
     @property
     def is_as_wanted(self) -> bool:
-        """Whether it runs and has been told what is wanted now."""
-        return self.serves and self._told_pid == self._pid
+        """Whether it runs and is configured as wanted now."""
+        return self.serves and self._configured_pid == self._pid
 
     @property
     def takes_payments(self) -> bool:
-        """Whether it is wanted to book and to answer most payments, and the network lets it."""
+        """Whether it is wanted to book and to answer most payments, and the network allows it."""
         mood, profile = self._wanted
         return (
             self.is_as_wanted
@@ -99,15 +99,15 @@ class SimulatedProcessor:
 
     @property
     def network(self) -> Counter[str]:
-        """What happened on all its addresses."""
+        """The counts of all its proxies."""
         total: Counter[str] = Counter()
-        for proxy in (self.proxy, *self._left):
+        for proxy in (self.proxy, *self._other_proxies):
             total.update({name: getattr(proxy.counts, name) for name in proxy.counts.__slots__})
         return total
 
     @property
     def done(self) -> Counter[str]:
-        """How often it has done which fault, in all its lives."""
+        """How often it has done which fault, over all its restarts."""
         total: Counter[str] = Counter()
         for done in self._done_by_pid.values():
             total.update(done)
@@ -123,7 +123,7 @@ class SimulatedProcessor:
         self._runner.start()
 
     def signal(self, number: signal.Signals, down_s: float) -> None:
-        """Send a signal; if it dies of it, it stays down for a while. Raises ProcessLookupError if it does not run."""
+        """Send a signal; if it dies of it, it stays down so long. Raises ProcessLookupError if it does not run."""
         if not self._runner.runs:
             raise ProcessLookupError(self.part)
         self._down_until_s = time.monotonic() + down_s
@@ -131,73 +131,73 @@ class SimulatedProcessor:
         os.kill(self._pid, number)
 
     def want(self, *, mood: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> None:
-        """Have it behave like this from now on."""
+        """Set how it behaves from now on."""
         self._mood = mood if mood is not None else self._mood
         self._profile = profile if profile is not None else self._profile
-        self._wants_anew()
+        self._want_changed()
 
-    def overrule(self, *, mood: dict[str, Any] | None, profile: dict[str, Any] | None) -> None:
-        """Have it behave like this and not otherwise, whatever else is wanted, until it is let be."""
-        self._over = (mood or CALM, profile or WELL)
-        self._wants_anew()
+    def override(self, *, mood: dict[str, Any] | None, profile: dict[str, Any] | None) -> None:
+        """Set how it behaves, whatever else is wanted, until `end_override`."""
+        self._override = (mood or CALM, profile or WELL)
+        self._want_changed()
 
-    def let_be(self) -> None:
-        """Overrule it no longer."""
-        self._over = None
-        self._wants_anew()
+    def end_override(self) -> None:
+        """Let it behave as wanted again."""
+        self._override = None
+        self._want_changed()
 
     @property
     def _wanted(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self._over or (self._mood, self._profile)
+        return self._override or (self._mood, self._profile)
 
-    def _wants_anew(self) -> None:
+    def _want_changed(self) -> None:
         self._write_first_mood()
-        self._told_pid = 0
+        self._configured_pid = 0
 
     def _write_first_mood(self) -> None:
-        """Have it begin in this mood: between its start and the first admin call it would be calm."""
+        """Set the mood in which it starts: otherwise it would be calm from its start to the first admin call."""
         unfinished = self._first_mood.with_suffix(".new")
         unfinished.write_bytes(orjson.dumps(self._wanted[0]))
         unfinished.replace(self._first_mood)
 
     async def another_address(self) -> FaultProxy:
-        """Have it be found at one more address; all is as usual there."""
+        """Give it one more address, without faults; return the proxy there."""
         proxy = FaultProxy(self._port)
-        self._left.append(proxy)
+        self._other_proxies.append(proxy)
         await proxy.start()
         return proxy
 
     async def leave_for(self, proxy: FaultProxy) -> None:
-        """Be found at that other address only, and have faults of the network happen there."""
+        """Answer at that other address only, where the network's faults happen from now on."""
         before, self.proxy = self.proxy, proxy
-        self._left = [before, *(each for each in self._left if each is not proxy)]
+        self._other_proxies = [before, *(each for each in self._other_proxies if each is not proxy)]
         await before.refuse()
         await before.reset()
 
     async def close(self) -> None:
-        """End the process, and be found nowhere."""
+        """End the process, and close all its proxies."""
         self._runner.kill()
-        for proxy in (self.proxy, *self._left):
+        for proxy in (self.proxy, *self._other_proxies):
             await proxy.close()
 
     async def tend(self) -> None:
-        """Keep it alive and told, and its counts noted, until cancelled."""
+        """Keep it running and configured as wanted, and read its counts, until cancelled."""
         while True:
             if self._runner.runs or time.monotonic() >= self._down_until_s:
                 self._runner.tick(time.monotonic())
             if self.serves:
                 with contextlib.suppress(httpx.HTTPError, OSError):  # frozen, or dying: again in a moment
-                    await self._tell_and_note()
+                    await self._configure_and_read_counts()
             await asyncio.sleep(TEND_EVERY_S)
 
-    async def _tell_and_note(self) -> None:
+    async def _configure_and_read_counts(self) -> None:
         pid, (mood, profile) = self._pid, self._wanted
-        if self._told_pid != pid:
+        if self._configured_pid != pid:
             await self._put("configurations/delay", {"delay": profile["delay_ms"]})
             await self._put("configurations/failure", {"failure": profile["is_failing"]})
             await self._put("faults", mood)
-            if (mood, profile) == self._wanted:  # nothing else was wanted meanwhile
-                self._told_pid = pid
+            if (mood, profile) == self._wanted:  # and nothing was changed meanwhile
+                self._configured_pid = pid
         answer = await self._http.get(f"{self._url}/faults", headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
         report = answer.raise_for_status().json()
         self._done_by_pid[pid] = report["done"]
@@ -208,11 +208,11 @@ class SimulatedProcessor:
         answer.raise_for_status()
 
     async def totals(self, **period: str) -> tuple[int, int]:
-        """Return count and cents as it has booked them; raises httpx.HTTPError while it is away."""
+        """Return count and cents of what it has booked; raises httpx.HTTPError while it is away."""
         url = f"{self._url}/payments-summary"
         answer = await self._http.get(url, params=period, headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
-        said = answer.raise_for_status().json()
-        return int(said["totalRequests"]), round(said["totalAmount"] * 100)
+        summary = answer.raise_for_status().json()
+        return int(summary["totalRequests"]), round(summary["totalAmount"] * 100)
 
     async def charges(self) -> list[Charge]:
         """Return everything that it has booked."""

@@ -1,4 +1,4 @@
-"""What a run looks like while it runs: one line drawn over itself on a terminal, a plain one every 10 s elsewhere."""
+"""The progress of a run: one line redrawn in place on a terminal, elsewhere a plain line every 10 s."""
 
 import sys
 import time
@@ -11,11 +11,11 @@ PLAIN_EVERY_S = 10.0
 
 
 class Progress:
-    """Shows the newest line; used as a context manager."""
+    """Shows the newest line; a context manager."""
 
     def __init__(self) -> None:
         self._status = Status("", console=Console()) if sys.stdout.isatty() else None
-        self._said_s = float("-inf")
+        self._shown_s = float("-inf")
         self._phase = ""
 
     def __enter__(self) -> Self:
@@ -28,10 +28,10 @@ class Progress:
             self._status.stop()
 
     def show(self, phase: str, text: str) -> None:
-        """Show how far it is; a plain line is left out unless it is time for one or the phase is new."""
+        """Show the progress; a plain line is left out unless it is time for one or the phase is new."""
         if self._status is not None:
             self._status.update(f"{phase}  {text}")
-        elif phase != self._phase or time.monotonic() - self._said_s >= PLAIN_EVERY_S:
-            self._said_s = time.monotonic()
+        elif phase != self._phase or time.monotonic() - self._shown_s >= PLAIN_EVERY_S:
+            self._shown_s = time.monotonic()
             print(f"{phase:8} {text}", flush=True)
         self._phase = phase

@@ -1,15 +1,15 @@
 """The network between a dispatcher and a processor, which can be cut, frozen, or made to deliver late.
 
-A `FaultProxy` listens for clients and has a connection of its own to the target for each of them. It knows bytes, not
-HTTP. What it does depends on its mode, which holds for all connections, those that are open as well as those to come:
+A `FaultProxy` listens for clients and opens a connection to the target for each of them. It knows bytes, not HTTP. Its
+mode decides what it does with all connections, open ones and new ones:
 
 - pass_through: bytes go both ways as they come.
-- refuse: nothing listens, so that the kernel refuses new connections; open ones go on.
-- stall: connections are accepted and nothing is read, either way; what is under way arrives when the stall is over.
-- hold_back: what clients send is taken from them and kept; `release` delivers it, even if the client has hung up.
+- refuse: nothing listens, so the kernel refuses new connections; open ones continue.
+- stall: connections are accepted and nothing is read in either direction; what is under way arrives after the stall.
+- hold_back: what clients send is read and held; `release` delivers it, even if the client has hung up.
 
-`reset` is no mode: it breaks what is open, now. A target that cannot be reached shows as a reset too, since by then the
-client's connection has been accepted; only `refuse` lets a client know that nothing was sent.
+`reset` is not a mode: it breaks the open connections once. A target that cannot be reached looks like a reset too,
+since the client's connection was accepted by then; only with `refuse` does a client know that nothing was sent.
 """
 
 import asyncio
@@ -24,26 +24,26 @@ _BACKLOG: Final = 4_096
 
 
 class FaultProxy:
-    """A way from clients to one target on this machine, in the loop of whoever starts it."""
+    """A proxy to one target on this machine, in the event loop of its caller."""
 
     def __init__(self, to_port: int, listen_port: int = 0, host: str = "127.0.0.1") -> None:
         self.to: Final = (host, to_port)
         self.counts = Counts()
         self.mode = Mode.PASS_THROUGH
         self.links: set[Link] = set()
-        # Bound and never listening: the port stays ours while connections are refused.
+        # Bound and never listening: it keeps the port while connections are refused.
         self._place = _bound((host, listen_port))
         self._address: Final[tuple[str, int]] = self._place.getsockname()
         self._server: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
-        """Where it listens on this machine."""
+        """The port on which it listens."""
         return self._address[1]
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         return "http://{}:{}".format(*self._address)
 
     async def start(self) -> None:
@@ -51,35 +51,35 @@ class FaultProxy:
         await self._change(Mode.PASS_THROUGH)
 
     async def close(self) -> None:
-        """End everything; what is held is lost."""
+        """Close everything; what is held is lost."""
         self._stop_listening()
         for link in list(self.links):
             link.abandon()
         self._place.close()
 
     async def pass_through(self) -> None:
-        """Let everything flow again, what was stalled or held first."""
+        """Pass bytes on again, those that were stalled or held first."""
         await self._change(Mode.PASS_THROUGH)
         await self.release()
 
     async def refuse(self) -> None:
-        """Stop listening; open connections go on, so `reset` them too for a complete outage."""
+        """Stop listening; open connections continue, so `reset` them too for a complete outage."""
         await self._change(Mode.REFUSE)
         await self.release()
 
     async def stall(self) -> None:
-        """Accept connections, and move no byte."""
+        """Accept connections, and transfer nothing."""
         await self._change(Mode.STALL)
 
     async def hold_back(self) -> None:
-        """Take what clients send, and keep it until `release`; answers to what was sent before still arrive."""
+        """Hold what clients send until `release`; answers to what was sent before still arrive."""
         await self._change(Mode.HOLD_BACK)
 
     async def release(self, *, throw_answers_away: bool = False) -> None:
-        """Deliver what is held and return when that is done; while the mode is `hold_back`, what comes later is held.
+        """Deliver what is held and return when that is done; in mode `hold_back`, what comes later is held.
 
         Args:
-            throw_answers_away: clients that still wait get nothing on their connections any more.
+            throw_answers_away: clients that still wait get nothing more on their connections.
         """
         await asyncio.gather(*(link.release(is_mute=throw_answers_away) for link in self.links if link.holds_late))
 
@@ -106,9 +106,9 @@ class FaultProxy:
 
 
 def _bound(address: tuple[str, int]) -> socket.socket:
-    """A socket with this address, which another one of ours that listens may share."""
+    """Return a socket bound to this address, which another one of ours that listens may share."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # Not SO_REUSEADDR: with it, whoever looks for a free port would be given this one while nobody listens at it.
+    # Not SO_REUSEADDR: with it, a search for a free port would find this one while nothing listens at it.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(address)
     return bound

@@ -1,7 +1,7 @@
 """What an operator released, and which second charges that allows. Pure.
 
-A release may charge a payment twice and says so beforehand. So of a payment whose release announced it and is written
-down in SETTLEMENTS, one charge at the old processor beside the one at the new is no finding; anything else is.
+A release may charge a payment twice and says so beforehand. So if a payment's release announced it and is stored in
+SETTLEMENTS, one charge at the old processor besides the one at the new is not a finding; anything else is.
 """
 
 from collections.abc import Iterable
@@ -15,28 +15,28 @@ _DONE = 0
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One run of the command; ``announced``: it told of the risk before it did anything."""
+    """One run of the command; ``announced``: it explained the risk before it did anything."""
 
     id: str
     bound_to: str
     to: str
     code: int
     announced: bool
-    said: str
+    output: str
 
     @property
     def is_done(self) -> bool:
-        """Whether the command said that the payment is released."""
+        """Whether the command reported that the payment is released."""
         return self.code == _DONE
 
 
 def announced(settlements: Iterable[bytes], releases: Iterable[Release]) -> dict[str, set[str]]:
     """Return the payments whose release announced a second charge, with the processors where they may be charged."""
-    told = {(each.id, each.bound_to, each.to) for each in releases if each.announced}
+    by_command = {(each.id, each.bound_to, each.to) for each in releases if each.announced}
     found: dict[str, set[str]] = {}
     for data in settlements:
         event = read_settlement(data)
-        if isinstance(event, PaymentReleased) and (event.id, event.from_processor, event.to_processor) in told:
+        if isinstance(event, PaymentReleased) and (event.id, event.from_processor, event.to_processor) in by_command:
             found.setdefault(event.id, set()).update((event.from_processor, event.to_processor))
     return found
 
@@ -44,9 +44,9 @@ def announced(settlements: Iterable[bytes], releases: Iterable[Release]) -> dict
 def without_second(
     charges: list[Charge], settlements: Iterable[bytes], allowed: dict[str, set[str]]
 ) -> tuple[list[Charge], list[Charge]]:
-    """Return the charges without those that a release announced, and these.
+    """Return the charges without those that a release announced, and then those.
 
-    Taken out is the one that is not settled, so that the rest is still what streams and summaries have to say.
+    The one that is not settled is taken out, so that the rest is what streams and summaries must contain.
     """
     settled = {
         (event.id, event.processor)

@@ -17,7 +17,7 @@ LACKED_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was done and what came of it."""
+    """What was done, and its results."""
 
     repeat: str
     load_s: float
@@ -39,24 +39,24 @@ class Figures:
     slowest_s: float
     charged: Mapping[str, int]
     released: int
-    charged_as_announced: int  # a second time, after a release that told of this risk
-    lacked_lost: int  # accepted since a copy that was put back, and at no processor
-    lacked_charged: int  # booked since, and in no stream
+    charged_as_announced: int  # a second time, after a release that explained this risk
+    lacked_lost: int  # accepted after a copy that was restored, and at no processor
+    lacked_charged: int  # booked after it, and in no stream
     unavailable: Sequence[Row]  # of faults of nats-servers
     alarms: Mapping[str, int]
     longest_standstill_s: float
-    standstill_s: int  # by so much the longest one was too long
+    standstill_s: int  # how much longer than allowed the longest one was
     queue_length: int | None
     verdicts: Mapping[str, int]
 
     @property
     def has_passed(self) -> bool:
-        """Whether nothing was lost, doubled or differing, nothing is left in the queue, and it never stood still."""
+        """Whether nothing was lost, doubled or differing, the queue is empty, and settling never stood still."""
         return self.queue_length == 0 and not any(self.verdicts.values()) and not self.standstill_s
 
 
 def verdicts(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return how many payments have which verdict; a finding about no single payment counts for one."""
+    """Return how many payments have which verdict; a finding that is not about a single payment counts as one."""
     of = {verdict.value: 0 for verdict in Verdict}
     seen: set[tuple[str, str]] = set()
     for finding in findings:
@@ -67,7 +67,7 @@ def verdicts(findings: Iterable[Finding]) -> dict[str, int]:
 
 
 def show(figures: Figures, findings: list[Finding]) -> None:
-    """Print the table, and what was found."""
+    """Print the table, and the findings."""
     table = Table(title=figures.repeat, title_justify="left", show_header=False)
     for name, value in rows(figures):
         table.add_row(name, value)
@@ -82,7 +82,7 @@ def show(figures: Figures, findings: list[Finding]) -> None:
 
 
 def show_unavailable(unavailable: Sequence[Row]) -> None:
-    """Print for how long no POST was accepted, by what was done to the nats-servers."""
+    """Print for how long no POST was accepted, by the fault of the nats-servers."""
     if not unavailable:
         return
     table = Table(title="From a fault of a nats-server until a POST was accepted again", title_justify="left")
@@ -94,7 +94,7 @@ def show_unavailable(unavailable: Sequence[Row]) -> None:
 
 
 def show_lacked(lacked: Lacked) -> None:
-    """Print what copies that were put back did not have, by name as far as there is room."""
+    """Print what the restored copies lacked, with the first ids."""
     for what, ids in (("lost", lacked.lost), ("charged and not counted", lacked.charged)):
         if ids:
             examples = ", ".join(ids[:LACKED_MAX])
@@ -102,14 +102,14 @@ def show_lacked(lacked: Lacked) -> None:
 
 
 def rows(figures: Figures) -> Iterator[tuple[str, str]]:
-    """Give the rows of the table."""
+    """Yield the rows of the table."""
     yield "payments offered / accepted", f"{figures.offered:,} / {figures.accepted:,} in {figures.load_s:.0f} s"
     yield "in doubt / charged of these", f"{figures.in_doubt:,} / {figures.charged_in_doubt:,}"
-    yield "what clients met", _listed(figures.client_counts)
+    yield "answers to clients", _listed(figures.client_counts)
     yield "processor faults", f"{sum(figures.processor_faults.values()):,}: {_listed(figures.processor_faults)}"
     yield "network", _listed(figures.network)
     yield "acts", _listed(figures.acts)
-    yield "acts in vain", _listed(figures.skipped)
+    yield "acts not possible", _listed(figures.skipped)
     yield "killed/restarted/frozen", ", ".join(f"{part} {text}" for part, text in figures.parts.items())
     yield "unknown outcomes", f"{figures.unknown:,} of {figures.unknown_payments:,} payments"
     yield "how these ended", _listed(figures.unknown_ends)

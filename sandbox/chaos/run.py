@@ -1,4 +1,4 @@
-"""The story of one run: start everything, break it under load, let it calm down, and see what is left."""
+"""The flow of one run: start everything, break it under load, end all faults, and audit the result."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ from sandbox.stack.errors import StackError
 LOOK_EVERY_S = 1.0
 CALM_WITHIN_S = 60.0
 EMPTY_WITHIN_S = 180.0
-# After the queue is empty: whatever was still under way from a caller that gave up has arrived by then.
+# After the queue is empty: by then a call whose caller gave up has arrived.
 QUIET_S = CALL_TIMEOUT_S + 1.0
 
 
@@ -119,7 +119,7 @@ class Run:
         )
 
     async def _calm(self) -> None:
-        """End all faults, and wait until everything serves and nothing is on its way any more."""
+        """End all faults, and wait until everything serves and nothing is under way any more."""
         deadline_s = time.monotonic() + CALM_WITHIN_S
         faults_ended = False
         while not (faults_ended and await self._world.is_well() and not self._world.held):
@@ -143,7 +143,7 @@ class Run:
 
     def _conclude(self, evidence: Evidence, queue_length: int | None) -> bool:
         figures = self._figures(evidence, queue_length)
-        releases = self._actions.spells.releases
+        releases = self._actions.long_faults.releases
         document = {
             "figures": figures,
             "passed": figures.has_passed,
@@ -159,9 +159,9 @@ class Run:
         lines = [f"{done.began_s:.3f} {done}" for done in self._actions.done]
         (folder / "faults.log").write_text("\n".join(lines) + "\n")
         if bad is not None:
-            told = story.tell(bad, self._load.offers.get(bad), evidence, folder, self._actions.done)
-            (folder / "story.txt").write_text("\n".join(told) + "\n")
-            print("\n".join(told))
+            lines = story.story_of(bad, self._load.offers.get(bad), evidence, folder, self._actions.done)
+            (folder / "story.txt").write_text("\n".join(lines) + "\n")
+            print("\n".join(lines))
         return figures.has_passed
 
     def _figures(self, evidence: Evidence, queue_length: int | None) -> Figures:
@@ -170,7 +170,7 @@ class Run:
         in_doubt = [offer for offer in offers if offer.accepted_s is None and not offer.bad]
         network: Counter[str] = Counter()
         faults: Counter[str] = Counter()
-        for processor in there.everybody:
+        for processor in there.all_processors:
             faults.update(processor.done)
             network.update(processor.network)
         unknown_at = {outcome.id: outcome.processor for outcome in evidence.unknown}
@@ -194,7 +194,7 @@ class Run:
             take_overs=self._moves[1],
             slowest_s=evidence.slowest_s,
             charged=Counter(booked.values()),
-            released=sum(release.is_done for release in self._actions.spells.releases),
+            released=sum(release.is_done for release in self._actions.long_faults.releases),
             charged_as_announced=len(evidence.second_charges),
             lacked_lost=len(evidence.lacked.lost),
             lacked_charged=len(evidence.lacked.charged),
@@ -226,7 +226,7 @@ class Run:
 
 @asynccontextmanager
 async def _meanwhile(watching: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
-    """Have something go on until the end of the block."""
+    """Run a coroutine until the end of the block."""
     task = asyncio.create_task(watching)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The whole story of one bad payment: what its client saw, and what every log, stream and book says of it."""
+"""Everything about one bad payment: what its client saw, and its lines in every log, stream and book."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -9,13 +9,13 @@ from sandbox.chaos.evidence import Evidence
 from sandbox.chaos.offers import Offer
 
 LINES_MAX = 400
-AROUND_S = 5.0  # faults so long before and after what is known of it belong to the story
+AROUND_S = 5.0  # faults this long before and after its first and last event are included
 _LOGS = ("stack.log", "bus.log", "processors.log")
 _JOURNALS = "*.journal"
 
 
-def tell(payment_id: str, offer: Offer | None, evidence: Evidence, folder: Path, done: Iterable[Done]) -> list[str]:
-    """Return the story, a line each."""
+def story_of(payment_id: str, offer: Offer | None, evidence: Evidence, folder: Path, done: Iterable[Done]) -> list[str]:
+    """Return the story in lines."""
     lines = [f"The story of {payment_id}:"]
     lines += [f"  wrong: {finding.why}" for finding in evidence.findings if finding.id == payment_id]
     if offer is not None:

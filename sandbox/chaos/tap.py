@@ -1,4 +1,4 @@
-"""Listens to what services say about payments on the bus, for the story, and counts moves and take-overs."""
+"""Records what services publish about payments, for the story, and counts moves and take-overs."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ AGAIN_AFTER_S = 0.1
 
 
 class Lines:
-    """What was written about who may send a payment where: another processor is a move, the same one a take-over."""
+    """Who may send a payment where, by ASSIGNMENTS: another processor is a move, the same one a take-over."""
 
     def __init__(self) -> None:
         self._assigned: dict[str, str] = {}
@@ -22,7 +22,7 @@ class Lines:
         self.take_overs = 0
 
     def written(self, data: bytes) -> None:
-        """Take a message of ASSIGNMENTS in."""
+        """Add a message of ASSIGNMENTS."""
         message = decode_assignment(data)
         for line in message.lines if isinstance(message, TurnAssigned) else ():
             before = self._assigned.pop(line.id, None)
@@ -40,7 +40,7 @@ class Lines:
 
 
 class Tap:
-    """Writes every message with its time to a file; deaf while nats is away, which makes its counts the least."""
+    """Writes every message with its time to a file; it misses those while nats is away, so its counts are minima."""
 
     def __init__(self, connect: Callable[[], Awaitable[Wire]], out: TextIO, lines: Lines) -> None:
         self._connect = connect
@@ -57,12 +57,12 @@ class Tap:
                 continue
             try:
                 for subject in _SUBJECTS:
-                    wire.subscribe(subject, self._hear)
+                    wire.subscribe(subject, self._record)
                 await wire.closed()
             finally:
                 await wire.close()
 
-    def _hear(self, message: Message) -> None:
+    def _record(self, message: Message) -> None:
         self._out.write(f"{time.time():.3f} {message.subject} {message.data.decode(errors='replace')}\n")
         if message.subject.startswith(_ASSIGNMENTS):
             self._lines.written(message.data)

@@ -1,7 +1,7 @@
-"""Long faults with a question of their own: does the rest go on, and is it right when the fault is over?
+"""Long faults, each of which tests one question: do the others continue, and is all right when it is over?
 
-The trials of processors follow each other, one at a time: while one processor is tried, the other may be expected to
-carry on. They come round like a deck of cards, so that even a short run has seen several kinds.
+The trials of processors follow each other, one at a time: while one processor is tried, the other is expected to
+settle. They are drawn like cards from a deck, so that even a short run has several kinds.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,26 +14,26 @@ from sandbox.chaos.victims import Victims
 
 FIRST_S = (4.0, 9.0)
 BETWEEN_S = (4.0, 10.0)
-CHEAPEST = 0.85  # the first processor is the one on which most depends, and while it serves the other has nothing to do
+CHEAPEST = 0.85  # most depends on the first processor, and while it serves the other has nothing to do
 OUTAGE_S = (20.0, 30.0)
 HIT_AFTER_S = (3.0, 7.0)
 HIT_AGAIN = 0.5
 HIT_AGAIN_AFTER_S = (12.0, 16.0)
-KILLED = 0.7  # of what is hit; the rest is restarted
+KILLED = 0.7  # the share of hits that kill; the others restart
 SLOWER_S = (8.0, 14.0)
 SLOWER_THAN_TIMEOUT = 1.2
 REFUSAL_S = (8.0, 14.0)
 RELEASE_S = (18.0, 24.0)
 CLOCKS_S = (6.0, 12.0)
 CLOCKS_EVERY_S = (15.0, 30.0)
-APART_S = (60.0, -3600.0)  # ahead, as after a wrong summer time behind
+APART_S = (60.0, -3600.0)  # ahead, or behind as with a wrong time zone
 APART_PER_S = 4
 
 _Details = Callable[[Random, Setting], Mapping[str, Any]]
 
 
 def of_processors(dice: Random, setting: Setting, groups: frozenset[Group], victims: Victims) -> Iterator[Act]:
-    """Give one trial after the other, and with each outage what is hit in the middle of it."""
+    """Yield one trial after the other, and with each outage the hits during it."""
     wanted = [group for group in _TRIALS if group in groups]
     deck: list[Group] = []
     at_s = dice.uniform(*FIRST_S)
@@ -56,7 +56,7 @@ def of_processors(dice: Random, setting: Setting, groups: frozenset[Group], vict
 
 
 def clocks(dice: Random, setting: Setting) -> Iterator[Act]:
-    """Give times in which an ingress with a wrong clock accepts payments too."""
+    """Yield times in which an ingress with a wrong clock also accepts payments."""
     at_s = dice.uniform(*BETWEEN_S)
     while at_s < setting.length_s:
         lasts_s = dice.uniform(*CLOCKS_S)
@@ -65,7 +65,7 @@ def clocks(dice: Random, setting: Setting) -> Iterator[Act]:
 
 
 def _hits(dice: Random, outage_s: float, setting: Setting, victims: Victims) -> Iterator[Act]:
-    """Give what is killed or restarted a few seconds into an outage: whoever comes back finds it as it is."""
+    """Yield what is killed or restarted a few seconds into an outage, and so must find out about it after its start."""
     times_s = [dice.uniform(*HIT_AFTER_S)]
     if happens(dice, HIT_AGAIN):
         times_s.append(dice.uniform(*HIT_AGAIN_AFTER_S))
@@ -79,7 +79,7 @@ def _hits(dice: Random, outage_s: float, setting: Setting, victims: Victims) -> 
 
 
 def _outage(dice: Random, _: Setting) -> Mapping[str, Any]:
-    """It fails, as its health says; or it books and hangs; or it hangs with all that it is asked."""
+    """It fails, as its health shows; or it books and hangs; or it hangs on every request."""
     return dice.choice(
         (
             {"profile": {"delay_ms": 0, "is_failing": True}},
@@ -90,7 +90,7 @@ def _outage(dice: Random, _: Setting) -> Mapping[str, Any]:
 
 
 def _slower(dice: Random, setting: Setting) -> Mapping[str, Any]:
-    """It books late, as its health says; or at once, and only the answer is late."""
+    """It books late, as its health shows; or it books at once, and only the answer is late."""
     late_ms = round(setting.call_timeout_s * SLOWER_THAN_TIMEOUT * 1000)
     return dice.choice(
         (
@@ -105,7 +105,7 @@ def _refusal(_: Random, __: Setting) -> Mapping[str, Any]:
 
 
 def _release(dice: Random, _: Setting) -> Mapping[str, Any]:
-    """It drops what it gets and never books it, so that whatever is released was in doubt for nothing."""
+    """It drops requests and never books them, so that whatever is released was not charged there."""
     return {"mood": {"rates": {dice.choice(("unread", "close_before_booking")): 1}}}
 
 

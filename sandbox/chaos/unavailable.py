@@ -1,4 +1,4 @@
-"""For how long no POST was accepted after a fault of a nats-server, told apart from what else went on. Pure."""
+"""For how long no POST was accepted after a fault of a nats-server, without the effect of other faults. Pure."""
 
 import itertools
 from bisect import bisect_left, bisect_right
@@ -10,19 +10,19 @@ from sandbox.chaos.acts import NODE_KINDS, ONE_NODE, Kind
 from sandbox.chaos.audit import Finding, Verdict
 from sandbox.chaos.offers import Offer
 
-# After two of three servers were killed: an answer that had left them by then has arrived.
+# After two of three servers were killed: an answer sent before that has arrived by then.
 ANSWERS_ARRIVE_S = 1.0
-# From the end of another fault, until it may be expected to be over for clients too.
+# From the end of another fault, until it is over for clients too.
 REST_S = 3.0
-_ALONE = "alone enough"
+_ALONE_ENOUGH = "alone enough"
 
 
 @dataclass(slots=True)
 class NodeFault:
-    """A fault as it was done; ``whole_s`` None: the cluster was never seen whole again."""
+    """A fault as it was done; ``whole_s`` None: the cluster was never whole again."""
 
     kind: Kind
-    of: str  # what the first of those that were hit led: a stream, the consumer, the meta group
+    of: str  # what the first server that was hit led: a stream, the consumer, the meta group
     hit: tuple[str, ...]
     began_s: float
     ended_s: float = 0.0
@@ -30,7 +30,7 @@ class NodeFault:
 
 
 class Span(NamedTuple):
-    """A time, in seconds since 1970."""
+    """A period, in seconds since 1970."""
 
     from_s: float
     until_s: float
@@ -38,7 +38,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What faults of one kind came to: how many, and for how long no POST was accepted, at worst and in the middle."""
+    """The faults of one kind: how many, and for how long no POST was accepted, longest and median."""
 
     kind: str
     of: str
@@ -49,7 +49,7 @@ class Row:
 
 
 def both(first: Iterable[Span], second: Sequence[Span]) -> list[Span]:
-    """Return when a span of each goes on."""
+    """Return the periods in which a span of each is under way."""
     pairs = (Span(max(a.from_s, b.from_s), min(a.until_s, b.until_s)) for a in first for b in second)
     return [each for each in pairs if each.from_s < each.until_s]
 
@@ -60,8 +60,8 @@ def unavailable_s(fault: NodeFault, accepted_s: Sequence[float], end_s: float, h
     Args:
         fault: what was done.
         accepted_s: when POSTs were accepted, sorted.
-        end_s: when the last one was offered; nobody knows of later ones.
-        hindered: when something else kept POSTs from being accepted; it does not count.
+        end_s: when the last one was offered; later ones are unknown.
+        hindered: when something else kept POSTs from being accepted; that does not count.
     """
     until_s = min(end_s, fault.whole_s or end_s)
     first, last = bisect_right(accepted_s, fault.began_s), bisect_left(accepted_s, until_s)
@@ -75,7 +75,7 @@ def unavailable_s(fault: NodeFault, accepted_s: Sequence[float], end_s: float, h
 
 
 def rows(faults: Iterable[NodeFault], accepted_s: Sequence[float], end_s: float, hindered: Sequence[Span]) -> list[Row]:
-    """Return the table: a row for each kind of fault, and what was led by whoever was hit."""
+    """Return a row for each kind of fault and what the hit server led."""
     found: dict[tuple[Kind, str], list[float]] = {}
     for fault in faults:
         found.setdefault((fault.kind, fault.of), []).append(unavailable_s(fault, accepted_s, end_s, hindered))
@@ -94,14 +94,14 @@ def hindrances(done: Iterable[tuple[Kind, str, Span]]) -> list[Span]:
         if kind in {Kind.KILL, Kind.FREEZE, Kind.RESTART}:
             at.setdefault(target, []).append(rested)
         elif kind in {Kind.PAYMENTS_FULL, Kind.STORE_BACK, Kind.POWER_CUT}:
-            at.setdefault(_ALONE, []).append(rested)
-    doors = [spans for target, spans in at.items() if target.startswith("ingress")]
-    no_door = [each for first, second in itertools.combinations(doors, 2) for each in both(first, second)]
-    return [*at.get(_ALONE, ()), *at.get("balancer", ()), *no_door]
+            at.setdefault(_ALONE_ENOUGH, []).append(rested)
+    ingresses = [spans for target, spans in at.items() if target.startswith("ingress")]
+    no_ingress = [each for first, second in itertools.combinations(ingresses, 2) for each in both(first, second)]
+    return [*at.get(_ALONE_ENOUGH, ()), *at.get("balancer", ()), *no_ingress]
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
-    """Return the same time in spans that do not overlap."""
+    """Return the same periods as spans that do not overlap."""
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.from_s <= joined[-1].until_s:
@@ -112,9 +112,9 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def accepted_by_one(faults: Iterable[NodeFault], offers: Mapping[str, Offer]) -> list[Finding]:
-    """Return what was accepted while two of three servers were down: it cannot be stored by a majority.
+    """Return what was accepted while two of three servers were down: no majority could have stored it.
 
-    Only what was offered then for the first time; what is stored already may be accepted again.
+    Only what was first offered then; what is stored already may be accepted again.
     """
     down = [Span(each.began_s + ANSWERS_ARRIVE_S, each.ended_s) for each in faults if each.kind is Kind.TWO_DOWN]
     return [

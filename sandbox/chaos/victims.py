@@ -1,13 +1,13 @@
-"""Who may be hit now: nobody twice at once, and nobody killed more often than the supervisor bears."""
+"""Which parts may be hit now: none twice at once, and none killed more often than the supervisor accepts."""
 
 from collections.abc import Container, Sequence
 from random import Random
 from typing import NamedTuple
 
-# The supervisor gives up after five deaths of one part in a minute; some must be left for deaths that nobody planned.
+# The supervisor gives up after five deaths of one part in a minute; some are left for unplanned deaths.
 DEATHS_MAX = 3
 WINDOW_S = 60.0
-# How long a part is left alone after its last fault: until it may be expected to serve again.
+# How long a part is not hit again after its last fault: until it should serve again.
 REST_S = 3.0
 
 
@@ -18,11 +18,11 @@ class _Hit(NamedTuple):
 
 
 class Victims:
-    """The parts, and what befalls them, in whatever order it is planned.
+    """The parts and their planned hits, which may be planned in any order.
 
     Args:
         parts: all that can be hit.
-        longest_s: no hit lasts longer, so that one planned so long before another is over when that one comes.
+        longest_s: the longest hit, so that an earlier one is over when the next one comes.
     """
 
     def __init__(self, parts: Sequence[str], longest_s: float) -> None:
@@ -30,7 +30,7 @@ class Victims:
         self._before_s = longest_s + REST_S
 
     def choose(self, dice: Random, at_s: float, *, deaths: int, among: Container[str] | None = None) -> str | None:
-        """Return a part that may be hit at that time, and die so often near it; None if there is none."""
+        """Return a part that may be hit at that time, and die so often around it; None if there is none."""
         possible = [
             part
             for part in self._hits
@@ -39,13 +39,13 @@ class Victims:
         return dice.choice(possible) if possible else None
 
     def take(self, part: str, at_s: float, lasts_s: float = 0.0, *, dies: bool) -> None:
-        """Note a hit."""
+        """Record a planned hit."""
         self._hits[part].append(_Hit(at_s, at_s + lasts_s, dies))
 
     def _is_free(self, part: str, at_s: float) -> bool:
         return not any(hit.from_s - self._before_s < at_s < hit.until_s + REST_S for hit in self._hits[part])
 
     def _may_die(self, part: str, at_s: float, deaths: int) -> bool:
-        # A death happens a little after it was planned: the window is taken wider than the supervisor's.
+        # A death happens a little after it was planned: this window is wider than the supervisor's.
         near = [hit for hit in self._hits[part] if hit.dies and abs(at_s - hit.from_s) < WINDOW_S + REST_S]
         return not deaths or len(near) + deaths <= DEATHS_MAX

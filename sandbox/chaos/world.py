@@ -1,4 +1,4 @@
-"""Everything that a run breaks: the stack, two processors behind networks of their own, and a line to nats."""
+"""Everything that a run breaks: the stack, two processors behind networks of their own, and access to nats."""
 
 import asyncio
 import contextlib
@@ -28,19 +28,19 @@ FEES = {"default": "0.05", "fallback": "0.15"}
 CALL_TIMEOUT_S = 1.5
 ACK_WAIT_S = 3
 SETTLE_WITHIN_S = 2
-# Longer than a dispatcher, the network and a processor can keep one POST between them, each frozen or held back once.
+# Longer than a dispatcher, the network and a processor can hold one POST together, each frozen or held back once.
 BOOKS_WITHIN_S = 30
 STARTED_WITHIN_S = 30.0
 POLL_S = 0.2
 WHOLE_WITHIN_S = 3.0
-# What is found down is waited for a little: a part that has just been started again.
+# A part that is down is waited for a little: it may just be restarting.
 RUNNING_WITHIN_S = 2.0
 # In the metadata of PAYMENTS and of ASSIGNMENTS: the store went back in time, and that was waited out.
 SINCE, WAITED_OUT = "doubtful_since", "doubt_waited_out"
 
 
 class World:
-    """What runs; made by `world`. ``processors`` are those that have the names now, ``retired`` those that had them."""
+    """What runs; created by `world`. ``processors`` have the names now, ``retired`` had them before."""
 
     def __init__(self, options: Options, folder: Path, http: httpx.AsyncClient, console: Console) -> None:
         self.folder = folder
@@ -80,18 +80,18 @@ class World:
         }
 
     @property
-    def everybody(self) -> tuple[SimulatedProcessor, ...]:
-        """All processors, also those whose names others have now."""
+    def all_processors(self) -> tuple[SimulatedProcessor, ...]:
+        """All processors, including those whose names others have now."""
         return (*self.processors.values(), *self.retired)
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment of a part that is to see who charges, as it is now."""
+        """The environment of a part with the processors as they are now."""
         return {"PROCESSORS": self._setting([each.fee for each in self.processors.values()])}
 
     @property
     def fees_reversed(self) -> dict[str, str]:
-        """The environment of a part that is to see the fees the other way round."""
+        """The environment of a part with the fees swapped."""
         return {"PROCESSORS": self._setting([each.fee for each in reversed(self.processors.values())])}
 
     def _setting(self, fees: Iterable[str]) -> str:
@@ -99,7 +99,7 @@ class World:
         return ",".join(f"{each.name}={each.seed_url}@{fee}" for each, fee in pairs)
 
     async def hit(self, part: str, number: signal.Signals, down_s: float = 0.0) -> None:
-        """Send a signal to a part, which may be about to come back; raises as `signal`."""
+        """Send a signal to a part, which may just be restarting; raises as `signal`."""
         deadline_s = time.monotonic() + RUNNING_WITHIN_S
         while True:
             try:
@@ -115,7 +115,7 @@ class World:
         """Send a signal to a part.
 
         Raises:
-            ProcessLookupError, FileNotFoundError: it is not running at this moment.
+            ProcessLookupError, FileNotFoundError: it is not running now.
         """
         if part in self.processors:
             self.processors[part].signal(number, down_s)
@@ -123,14 +123,14 @@ class World:
             self.stack.kill(part, number)
 
     async def begin(self, processor: SimulatedProcessor) -> None:
-        """Start a processor, and look after it from then on."""
+        """Start a processor, and keep it running from then on."""
         processor.start()
         await processor.proxy.start()
         self._tending.append(asyncio.create_task(processor.tend()))
 
     async def replace(self, name: str) -> None:
-        """Start another processor, and give it the name; who had it goes on calmly. It is not in any settings yet."""
-        before, number = self.processors[name], 1 + sum(each.name == name for each in self.everybody)
+        """Start another processor under the name; the old one continues without faults. Settings do not change yet."""
+        before, number = self.processors[name], 1 + sum(each.name == name for each in self.all_processors)
         new = self._processor(name, port=self._spare_ports.pop(), fee=before.fee, number=number)
         await self.begin(new)
         await until_they_serve(self, [new])
@@ -140,22 +140,22 @@ class World:
 
     async def totals(self, name: str, **period: str) -> tuple[int, int]:
         """Return count and cents of all that had a name; raises httpx.HTTPError while one of them is away."""
-        told = [await each.totals(**period) for each in self.everybody if each.name == name]
-        return sum(count for count, _ in told), sum(cents for _, cents in told)
+        parts = [await each.totals(**period) for each in self.all_processors if each.name == name]
+        return sum(count for count, _ in parts), sum(cents for _, cents in parts)
 
     async def close(self) -> None:
-        """End everything."""
+        """Stop everything."""
         for task in self._tending:
             task.cancel()
         await asyncio.gather(*self._tending, return_exceptions=True)
         await asyncio.shield(asyncio.to_thread(self.stack.stop))
-        for processor in self.everybody:
+        for processor in self.all_processors:
             await processor.close()
         await self.cluster.close()
 
     @asynccontextmanager
     async def wire(self) -> AsyncGenerator[Wire, None]:
-        """Give a connection to nats; raises WireError while it is away."""
+        """Yield a connection to nats; raises WireError while it is away."""
         wire = await self.cluster.connect()
         try:
             yield wire
@@ -164,8 +164,8 @@ class World:
 
     @property
     def held(self) -> int:
-        """Requests that processors hold back and will still handle."""
-        return sum(processor.held for processor in self.everybody)
+        """How many requests processors hold back and will still handle."""
+        return sum(processor.held for processor in self.all_processors)
 
     @property
     def serves(self) -> bool:
@@ -175,10 +175,10 @@ class World:
     @property
     def all_serve(self) -> bool:
         """Whether every processor that has or had a name takes payments."""
-        return all(processor.takes_payments for processor in self.everybody)
+        return all(processor.takes_payments for processor in self.all_processors)
 
     async def sight(self) -> Sight | None:
-        """Return what the streams hold, and whether they are doubtful; None while nats does not say."""
+        """Return the counts of the streams, and whether they are doubtful; None while nats does not answer."""
         try:
             async with self.wire() as wire:
                 payments = await api(wire, "STREAM.INFO.PAYMENTS")
@@ -196,18 +196,18 @@ class World:
         )
 
     async def backlog(self) -> int | None:
-        """Return how many payments wait in PAYMENTS; None while nats does not say."""
+        """Return how many payments wait in PAYMENTS; None while nats does not answer."""
         sight = await self.sight()
         return None if sight is None else sight.waiting
 
     async def is_well(self) -> bool:
-        """Whether every part runs and a payment would be accepted, counted and charged."""
+        """Return whether every part runs and a payment would be accepted, counted and charged."""
         with contextlib.suppress(FileNotFoundError, httpx.HTTPError):
             for part in self.services:
                 self.stack.pid(part)
             async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
                 answer = await http.get(f"{self.stack.http_url}/readyz")
-            is_ready = answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.everybody)
+            is_ready = answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.all_processors)
             return is_ready and await self.cluster.until_whole(WHOLE_WITHIN_S)
         return False
 
@@ -218,15 +218,15 @@ async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
     async with contextlib.AsyncExitStack() as ends:
         http = await ends.enter_async_context(httpx.AsyncClient(trust_env=False))
         log = ends.enter_context((folder / "processors.log").open("w", buffering=1))
-        said = ends.enter_context((folder / "bus.log").open("w", buffering=1))
+        bus_log = ends.enter_context((folder / "bus.log").open("w", buffering=1))
         made = World(options, folder, http, Console(log))
         try:
             for processor in made.processors.values():
                 await made.begin(processor)
-            await until_they_serve(made, made.everybody)
+            await until_they_serve(made, made.all_processors)
             await made.cluster.start()
             await asyncio.to_thread(made.stack.start)
-            tap = asyncio.create_task(Tap(made.cluster.connect, said, made.lines).run())
+            tap = asyncio.create_task(Tap(made.cluster.connect, bus_log, made.lines).run())
             try:
                 yield made
             finally:
@@ -237,7 +237,7 @@ async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
 
 
 async def until_they_serve(made: World, processors: Collection[SimulatedProcessor]) -> None:
-    """Wait until these processors run and know what is wanted; raises StackError if they do not in time."""
+    """Wait until these processors run as wanted; raises StackError if they do not in time."""
     deadline_s = time.monotonic() + STARTED_WITHIN_S
     while not all(processor.is_as_wanted for processor in processors):
         if time.monotonic() > deadline_s:

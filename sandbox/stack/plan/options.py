@@ -244,12 +244,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--route", type=_port, default=6222, help="first of the ports among three nats-servers")
     between = "proxies' ports between them, with commas: from 1 to 2, 1 to 3, 2 to 1 and so on; none"
     parser.add_argument("--route-proxies", type=_ports, default=(), metavar="PORTS", help=between)
-    parser.add_argument(
-        "--metrics",
-        type=_port,
-        default=metrics_ports.FIRST,
-        help="first of the services' ports for Prometheus; 0: none",
-    )
+    first = metrics_ports.FIRST
+    parser.add_argument("--metrics", type=_port, default=first, help="first of the ports for Prometheus; 0: none")
     parser.add_argument("--default", type=_port, default=8001, help="port of the processor named default")
     parser.add_argument("--fallback", type=_port, default=8002, help="port of the processor named fallback")
     parser.add_argument("--run-dir", type=Path, default=Path(".run"), help="folder for stores, process ids and sockets")

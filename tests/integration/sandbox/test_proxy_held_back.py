@@ -1,4 +1,4 @@
-"""What the fault proxy holds back is delivered on release, whatever the clients do meanwhile."""
+"""What the fault proxy holds back is delivered on release, whatever its clients do meanwhile."""
 
 import signal
 import socket
@@ -72,7 +72,7 @@ async def test_answers_can_be_thrown_away(proxy: FaultProxy, connect: Connect, t
 async def test_what_is_held_is_delivered_after_a_reset_of_its_client(
     proxy: FaultProxy, connect: Connect, target: Target
 ) -> None:
-    """The client's connection is reset at once, and its request arrives later all the same."""
+    """The client's connection is reset at once, and its request still arrives later."""
     await proxy.hold_back()
     client = await connect()
     client.send(b"1\n")
@@ -101,7 +101,7 @@ async def test_what_cannot_be_delivered_is_not_counted_as_delivered(
 
 
 def test_processor_books_what_arrives_after_the_client_hung_up() -> None:
-    """In front of a real processor and in uvloop: refused, reset and held back have their effect on payments."""
+    """In front of a real processor and with uvloop: refused, reset and held back affect payments as they should."""
     processor = Processor()
     try:
         uvloop.run(_payments_through_proxy(processor))

@@ -7,7 +7,7 @@ from tests.integration.sandbox.echo_target import Connect, Target, eventually
 
 
 async def test_everything_passes_at_first(proxy: FaultProxy, connect: Connect, target: Target) -> None:
-    """Each client has a connection of its own, and when it ends nothing is left."""
+    """Each client has its own connection, and when it ends nothing is left."""
     clients = [await connect() for _ in range(3)]
     for number, client in enumerate(clients):
         client.send(b"%d\n" % number)
@@ -28,8 +28,8 @@ async def test_more_than_any_buffer_holds_arrives_complete(proxy: FaultProxy, co
         assert await client.receives() == b"re: " + line
 
 
-async def test_refused_is_refused_by_the_kernel_and_open_connections_go_on(proxy: FaultProxy, connect: Connect) -> None:
-    """New clients are refused, old ones go on, and the port is the same afterwards."""
+async def test_refused_by_the_kernel_while_open_connections_continue(proxy: FaultProxy, connect: Connect) -> None:
+    """New clients are refused, old connections continue, and the port stays the same."""
     old = await connect()
     await proxy.refuse()
     for _ in range(2):
@@ -43,7 +43,7 @@ async def test_refused_is_refused_by_the_kernel_and_open_connections_go_on(proxy
     assert await new.receives() == b"re: new\n"
 
 
-async def test_stall_accepts_and_moves_nothing_until_it_is_over(
+async def test_a_stall_accepts_and_transfers_nothing_until_it_is_over(
     proxy: FaultProxy, connect: Connect, target: Target
 ) -> None:
     """Old and new connections are silent during a stall; then everything arrives."""
@@ -76,7 +76,7 @@ async def test_stalled_request_arrives_although_its_client_hung_up(
 
 @pytest.mark.parametrize("mode", Mode)
 async def test_reset_breaks_what_is_open_in_every_mode(proxy: FaultProxy, connect: Connect, mode: Mode) -> None:
-    """Open connections end in a reset, and the mode goes on."""
+    """Open connections end with a reset, and the mode stays."""
     client = await connect()
     client.send(b"1\n")
     assert await client.receives() == b"re: 1\n"
@@ -89,7 +89,7 @@ async def test_reset_breaks_what_is_open_in_every_mode(proxy: FaultProxy, connec
 
 
 async def test_target_that_cannot_be_reached_is_a_reset(proxy: FaultProxy, connect: Connect, target: Target) -> None:
-    """The connection is there and breaks, which proves nothing to the client."""
+    """It is accepted and breaks, which proves nothing to the client."""
     target.stop()
     client = await connect()
     client.send(b"1\n")
@@ -102,7 +102,7 @@ async def test_target_that_cannot_be_reached_is_a_reset(proxy: FaultProxy, conne
 async def test_target_that_closes_ends_the_clients_connection(
     proxy: FaultProxy, connect: Connect, target: Target
 ) -> None:
-    """An orderly end is passed on as one."""
+    """An orderly end stays one."""
     client = await connect()
     client.send(b"1\n")
     assert await client.receives() == b"re: 1\n"

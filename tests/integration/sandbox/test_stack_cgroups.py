@@ -207,9 +207,12 @@ def until_sleeping(folder: Path) -> int:
     deadline_s = time.monotonic() + PATIENCE_S
     while True:
         pid = int((folder / "nats.pid").read_text())
-        command = Path(f"/proc/{pid}/cmdline")
-        # Dead and not yet waited for, it has no command: our caller waits for it.
-        if not command.exists() or (said := command.read_bytes()) == b"" or b"sleep\0" in said[:6]:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+        except FileNotFoundError:
+            return pid
+        if b"sleep\0" in command[:6] or state == "Z":  # a zombie: our caller waits for it
             return pid
         assert time.monotonic() < deadline_s
         time.sleep(0.02)

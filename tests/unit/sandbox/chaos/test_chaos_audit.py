@@ -1,4 +1,4 @@
-"""The audit finds what it is there to find, and nothing where nothing is."""
+"""The audit reports what is wrong, and nothing else."""
 
 from datetime import UTC, datetime
 
@@ -34,13 +34,13 @@ def found(findings: list[Finding]) -> list[Verdict]:
     return [finding.verdict for finding in findings]
 
 
-def test_one_charge_for_an_accepted_payment_is_what_was_promised() -> None:
-    """Nothing is found."""
+def test_one_charge_for_an_accepted_payment_is_right() -> None:
+    """There are no findings."""
     assert audit.charges_against_offers(offers(), [CHARGE]) == []
 
 
 def test_an_offered_payment_may_be_charged_once_or_not_at_all() -> None:
-    """Whoever got no answer was promised nothing."""
+    """A client without an answer was promised nothing."""
     assert audit.charges_against_offers(offers(accepted_s=None), []) == []
     assert audit.charges_against_offers(offers(accepted_s=None), [CHARGE]) == []
 
@@ -58,8 +58,8 @@ def test_an_accepted_payment_without_a_charge_is_lost() -> None:
     assert found(audit.charges_against_offers(offers(), [])) == [Verdict.LOST]
 
 
-def test_a_charge_that_nobody_asked_for_is_doubled() -> None:
-    """Of an id that was never offered, or only in a request that had to be refused."""
+def test_a_charge_that_no_client_asked_for_is_doubled() -> None:
+    """Of an id that was never offered, or only in a request that had to be rejected."""
     assert found(audit.charges_against_offers({}, [CHARGE])) == [Verdict.DOUBLED]
     assert found(audit.charges_against_offers(offers(bad=True, accepted_s=None), [CHARGE])) == [Verdict.DOUBLED]
 
@@ -70,7 +70,7 @@ def test_another_amount_or_a_wrong_answer_is_differing() -> None:
     assert found(audit.charges_against_offers(offers(wrongs=["409"]), [CHARGE])) == [Verdict.DIFFERING]
 
 
-def test_a_settlement_may_be_told_twice_if_it_is_the_same() -> None:
+def test_the_same_settlement_may_be_there_twice() -> None:
     """The book counts it once."""
     assert audit.settlements_against_charges([settled(), settled()], [CHARGE]) == []
 
@@ -87,17 +87,17 @@ def test_a_settlement_may_be_told_twice_if_it_is_the_same() -> None:
     ],
 )
 def test_whatever_else_is_in_settlements_is_differing(message: bytes) -> None:
-    """Another processor, amount or stamp; a refusal; a purge; what cannot be read."""
+    """Another processor, amount or stamp; a refusal; a purge; an unreadable message."""
     assert found(audit.settlements_against_charges([settled(), message], [CHARGE])) == [Verdict.DIFFERING]
 
 
 def test_a_charge_that_was_never_settled_is_differing() -> None:
-    """Charged, and not counted."""
+    """It is charged, and not counted."""
     assert found(audit.settlements_against_charges([], [CHARGE])) == [Verdict.DIFFERING]
 
 
 def test_an_unknown_outcome_must_be_booked_where_it_was() -> None:
-    """Elsewhere, at both, or nowhere is a broken rule even where nobody was charged twice."""
+    """Elsewhere, at both, or nowhere breaks a rule even where no client was charged twice."""
     unknown = [UnknownOutcome(ID, "default", STAMP_US / 1e6)]
     elsewhere = Charge("fallback", ID, 1990, STAMP_US)
     assert audit.unknown_against_charges(unknown * 2, [CHARGE]) == []
@@ -112,7 +112,7 @@ def test_an_unknown_outcome_must_be_booked_where_it_was() -> None:
 def test_an_unknown_outcome_that_the_store_lost_may_be_booked_elsewhere_since(
     back_s: float, verdicts: list[Verdict]
 ) -> None:
-    """Outcome of what was sent before, store back, charge."""
+    """Times: outcome of an earlier send, store back, charge."""
     at_s = STAMP_US / 1e6
     unknown = [UnknownOutcome(ID, "default", at_s)]
     elsewhere = Charge("fallback", ID, 1990, STAMP_US + 2_000_000)
@@ -147,13 +147,13 @@ def test_a_summary_is_read_only_if_it_is_well_formed() -> None:
 
 
 def test_charges_are_read_from_a_line_each() -> None:
-    """As GET /admin/payments writes them."""
+    """In the format of GET /admin/payments."""
     line = b'{"correlationId":"%b","amount":19.90,"requestedAt":"2025-06-15T15:06:40.000001Z"}\n' % ID.encode()
     assert audit.read_charges("default", line * 2) == [Charge("default", ID, 1990, STAMP_US + 1)] * 2
 
 
 def test_verdicts_count_payments_and_not_words() -> None:
-    """Three things wrong with one payment are one bad payment; what is about none counts for itself."""
+    """Three findings about one payment are one bad payment; each about none counts by itself."""
     findings = [Finding(Verdict.DIFFERING, ID, why) for why in "abc"]
     findings += [
         Finding(Verdict.DIFFERING, "", "a"),

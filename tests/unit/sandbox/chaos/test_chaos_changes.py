@@ -1,4 +1,4 @@
-"""Moves, replacements and stores put back are planned so that what they ask can be answered."""
+"""Moves, replacements and restored stores are planned so that their questions can be answered."""
 
 import pytest
 
@@ -23,14 +23,14 @@ def acts(
 @pytest.mark.parametrize("groups", [frozenset(Group), NEW | {Group.KILL}], ids=["all", "new"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ten_minutes_have_sixty_kills(seed: int, groups: frozenset[Group]) -> None:
-    """With all groups, with the new ones, and with the store put back as well."""
+    """With all groups, with the new ones, and with restored stores too."""
     assert sum(act.kind is Kind.KILL for act in acts(seed, groups)) >= 66
     assert sum(act.kind is Kind.KILL for act in acts(seed, groups, store=Store.BACK)) >= 60
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_processors_are_moved_and_a_few_replaced(seed: int) -> None:
-    """Each one that was replaced goes on running, so that there are not many."""
+    """Each replaced one keeps running, so there are not many."""
     found = acts(seed)
     assert sum(act.kind is Kind.MOVE for act in found) >= 8
     assert sum(act.kind is Kind.REPLACE for act in found) <= REPLACED_MAX
@@ -38,7 +38,7 @@ def test_processors_are_moved_and_a_few_replaced(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_store_goes_back_under_dispatchers_that_live_to_notice(seed: int) -> None:
-    """Neither are they hit then, nor nats while it is copied."""
+    """They are not hit then, nor is nats while it is copied."""
     found = acts(seed, store=Store.BACK)
     copies = [act for act in found if act.kind is Kind.STORE_BACK]
     assert len(copies) >= 9
@@ -53,8 +53,8 @@ def test_a_store_goes_back_under_dispatchers_that_live_to_notice(seed: int) -> N
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_that_a_copy_cannot_tell_happens_before_it_is_back(seed: int) -> None:
-    """Neither another address, nor a release, nor a limit that would be there for ever after."""
+def test_what_a_copy_would_hide_does_not_happen_before_it_is_restored(seed: int) -> None:
+    """Neither another address, nor a release, nor a limit that would stay forever."""
     found = acts(seed, store=Store.BACK)
     for copy in (act for act in found if act.kind is Kind.STORE_BACK):
         for act in found:
@@ -68,7 +68,7 @@ def test_nothing_that_a_copy_cannot_tell_happens_before_it_is_back(seed: int) ->
 def test_power_cuts_come_often_and_their_copies_are_of_that_moment_where_it_is_synced(
     seed: int, *, is_synced: bool, has_nodes: bool
 ) -> None:
-    """Else they are somewhat older, as what is synced now and then is."""
+    """Otherwise they are somewhat older, as with a store that is synced periodically."""
     found = acts(seed, store=Store.CUT, is_synced=is_synced, has_nodes=has_nodes)
     cuts = [act for act in found if act.kind is Kind.POWER_CUT]
     assert len(cuts) >= 15
@@ -78,7 +78,7 @@ def test_power_cuts_come_often_and_their_copies_are_of_that_moment_where_it_is_s
 @pytest.mark.parametrize("store", [Store.BACK, Store.CUT])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_server_of_three_is_hit_while_all_stores_are_copied_and_put_back(seed: int, store: Store) -> None:
-    """They must be whole for that, and whole again before the next fault."""
+    """All must be whole for that, and whole again before the next fault."""
     found = acts(seed, store=store, has_nodes=True)
     for copy in (act for act in found if act.kind in {Kind.STORE_BACK, Kind.POWER_CUT}):
         for act in (each for each in found if each.kind in NODE_KINDS):
@@ -87,8 +87,8 @@ def test_no_server_of_three_is_hit_while_all_stores_are_copied_and_put_back(seed
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_three_servers_elect_before_anybody_can_notice_that_their_stores_went_back(seed: int) -> None:
-    """A reader is left alone for longer, and so is the processor whose replacement would restart one."""
+def test_three_servers_elect_before_it_is_noticed_that_their_stores_went_back(seed: int) -> None:
+    """A reader is not hit for longer, and neither is a processor whose replacement would restart one."""
     found = acts(seed, store=Store.BACK, has_nodes=True)
     copies = [act for act in found if act.kind is Kind.STORE_BACK]
     assert len(copies) >= 9

@@ -1,4 +1,4 @@
-"""A copy that was put back explains what was accepted since, and nothing else."""
+"""A restored copy explains what was accepted since, and nothing else."""
 
 import pytest
 
@@ -27,21 +27,19 @@ def offer(payment_id: str, sent_s: float, accepted_s: float | None) -> Offer:
         (205.0, 205.1),
     ],
 )
-def test_what_may_have_been_stored_between_a_copy_and_its_return_may_be_lacked(
-    sent_s: float, accepted_s: float | None
-) -> None:
-    """Also where its client knows nothing."""
+def test_what_may_have_been_stored_since_the_copy_may_be_lacked(sent_s: float, accepted_s: float | None) -> None:
+    """Also where its client had no answer."""
     assert perhaps_lacked(offer("a", sent_s, accepted_s), TIMES)
 
 
 @pytest.mark.parametrize(("sent_s", "accepted_s"), [(99.0, 99.5), (111.0, 111.1), (211.0, None)])
 def test_every_promise_holds_for_what_was_accepted_before_or_after(sent_s: float, accepted_s: float | None) -> None:
-    """If it is lost, then it is lost."""
+    """If it is lost, that is a finding."""
     assert not perhaps_lacked(offer("a", sent_s, accepted_s), TIMES)
 
 
 def test_what_is_lacked_is_named_as_lost_or_charged() -> None:
-    """Unless a stream holds it after all, or nobody was promised anything."""
+    """Unless a stream holds it anyway, or its client was promised nothing."""
     offers = {
         each.id: each
         for each in (
@@ -58,7 +56,7 @@ def test_what_is_lacked_is_named_as_lost_or_charged() -> None:
 
 
 def test_a_second_charge_is_a_finding_whatever_the_copy_lacks() -> None:
-    """And so is everything about any other payment, and about none."""
+    """And so is any finding about another payment, or about none."""
     findings = [
         Finding(Verdict.LOST, "named", ""),
         Finding(Verdict.DIFFERING, "named", ""),

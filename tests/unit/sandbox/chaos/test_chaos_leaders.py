@@ -1,4 +1,4 @@
-"""Who leads, and what is not whole, by what three nats-servers tell of themselves."""
+"""Who leads, and what is not whole, from the monitoring of three nats-servers."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from sandbox.chaos.leaders import CONSUMER, META, STREAMS, leaders
 NODES = ("nats-1", "nats-2", "nats-3")
 
 
-def told(leader: str, *, behind: str = "", gone: str = "") -> dict[str, dict[str, Any] | None]:
-    """One server leads everything; one replica may be behind, one server may not answer."""
+def answers(leader: str, *, behind: str = "", gone: str = "") -> dict[str, dict[str, Any] | None]:
+    """Return documents of a cluster in which one server leads everything, one replica or server may be missing."""
 
     def cluster(name: str) -> dict[str, Any]:
         others = [{"name": each, "current": each != behind, "offline": False} for each in NODES if each != name]
@@ -25,21 +25,21 @@ def told(leader: str, *, behind: str = "", gone: str = "") -> dict[str, dict[str
     return {name: None if name == gone else document(name) for name in NODES}
 
 
-def test_whole_is_a_leader_of_everything_and_replicas_that_lack_nothing() -> None:
+def test_a_whole_cluster_has_all_leaders_and_current_replicas() -> None:
     """Streams, consumer, and meta group."""
-    found = leaders(told("nats-2"))
+    found = leaders(answers("nats-2"))
     assert dict(found.of) == dict.fromkeys((*STREAMS, CONSUMER, META), "nats-2")
     assert found.lacks == ()
 
 
 def test_a_replica_that_is_behind_is_lacking() -> None:
-    """It could not lead without losing something."""
-    assert "PAYMENTS at nats-3" in leaders(told("nats-2", behind="nats-3")).lacks
+    """It could not lead without loss."""
+    assert "PAYMENTS at nats-3" in leaders(answers("nats-2", behind="nats-3")).lacks
 
 
 def test_a_server_that_does_not_answer_is_lacking_and_so_is_what_it_led() -> None:
-    """Others still name it as the leader; only its own word counts."""
-    found = leaders(told("nats-1", gone="nats-1"))
+    """Others still name it as the leader; only its own document counts."""
+    found = leaders(answers("nats-1", gone="nats-1"))
     assert not found.of
     assert {"nats-1 does not answer", "PAYMENTS has no leader", "consumer has no leader"} <= set(found.lacks)
 

@@ -20,7 +20,7 @@ def setting(*, has_nodes: bool = True) -> Setting:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ten_minutes_have_every_kind_twelve_faults_and_sixty_kills(seed: int) -> None:
-    """As often as the whole of a cluster between them allows."""
+    """As often as the time to become whole again allows."""
     acts = plan(seed, setting(), frozenset(Group))
     faults = [act for act in acts if act.kind in NODE_KINDS]
     assert len(faults) >= 16
@@ -38,7 +38,7 @@ def test_one_fault_comes_after_the_other_and_the_last_one_well_before_the_end(se
 
 
 def test_one_server_has_no_such_faults() -> None:
-    """It is hit as every other part is."""
+    """It is hit like every other part."""
     assert not plan(1, setting(has_nodes=False), frozenset({Group.NODE}))
 
 

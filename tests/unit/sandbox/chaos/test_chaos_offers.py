@@ -1,4 +1,4 @@
-"""What clients remember, and which answers they take for wrong."""
+"""What clients record, and which answers they count as wrong."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def offer(*, accepted: bool = False) -> Offer:
 
 
 @pytest.mark.parametrize("status", [0, 408, 502, 503, 504])
-def test_after_an_answer_that_says_nothing_the_payment_is_only_offered(status: int) -> None:
+def test_after_an_inconclusive_answer_the_payment_is_only_offered(status: int) -> None:
     """It is not accepted, nothing is wrong, and the same may be sent again."""
     payment = offer()
     assert not payment.is_answered(Asked.OFFER, Reply(2.0, status, ""))
@@ -43,7 +43,7 @@ def test_a_202_is_a_promise() -> None:
     ],
 )
 def test_these_answers_are_wrong(asked: Asked, status: int, *, replayed: bool) -> None:
-    """An answer that breaks section 4 is remembered as wrong."""
+    """They break section 4 of the design, and are recorded."""
     payment = offer(accepted=asked is not Asked.OFFER)
     payment.is_answered(asked, Reply(2.0, status, "", replayed=replayed))
     assert len(payment.wrongs) == 1
@@ -61,7 +61,7 @@ def test_these_answers_are_right(asked: Asked, status: int, *, replayed: bool) -
 
 
 def test_a_404_is_wrong_only_if_the_payment_was_accepted_before_it_was_asked_for() -> None:
-    """What is answered later than asked proves nothing."""
+    """An answer later than the request proves nothing."""
     payment = offer(accepted=True)
     payment.is_shown(2.0, 404, None, sent_s=0.5)
     assert payment.wrongs == []
@@ -69,7 +69,7 @@ def test_a_404_is_wrong_only_if_the_payment_was_accepted_before_it_was_asked_for
     assert len(payment.wrongs) == 1
 
 
-def test_every_different_settlement_that_is_shown_is_remembered_once() -> None:
+def test_every_distinct_settlement_that_is_shown_is_recorded_once() -> None:
     """Two of them are a contradiction, which the audit finds."""
     payment = offer(accepted=True)
     shown = {"correlationId": ID, "amount": 19.9, "status": "settled", "processor": "default", "requestedAt": "a"}
@@ -88,8 +88,8 @@ def test_every_different_settlement_that_is_shown_is_remembered_once() -> None:
         {"correlationId": ID, "amount": 19.9, "status": "refused"},
     ],
 )
-def test_a_wrong_document_is_remembered(document: dict[str, object] | None) -> None:
-    """Not JSON, another payment, another amount, refused by a processor that refuses nothing."""
+def test_a_wrong_document_is_recorded(document: dict[str, object] | None) -> None:
+    """Not JSON, another payment, another amount, refused though no processor refuses anything."""
     payment = offer(accepted=True)
     payment.is_shown(2.0, 200, document, sent_s=1.5)
     assert len(payment.wrongs) == 1
@@ -97,7 +97,7 @@ def test_a_wrong_document_is_remembered(document: dict[str, object] | None) -> N
 
 @pytest.mark.parametrize("asked", [Asked.REPLAY, Asked.OTHER_AMOUNT])
 def test_a_repeat_of_what_the_store_has_lost_may_be_accepted_anew(asked: Asked) -> None:
-    """It was under way while the copy was put back, of which the payment is not."""
+    """It was under way while a copy was restored that lacks the payment."""
     payment = offer(accepted=True)
     payment.given_up = True
     payment.is_answered(asked, Reply(2.0, 202, ""))

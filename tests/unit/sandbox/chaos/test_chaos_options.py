@@ -1,4 +1,4 @@
-"""What is asked of the harness: flags before the environment, and wrong words named."""
+"""What was asked of the harness: flags before the environment; wrong values are named."""
 
 import pytest
 
@@ -15,21 +15,21 @@ def test_defaults_are_two_minutes_of_everything_with_a_random_seed() -> None:
     assert len({read([], {}).seed for _ in range(5)}) > 1
 
 
-def test_flags_go_before_the_environment() -> None:
-    """Whoever types a flag means it."""
+def test_flags_take_precedence_over_the_environment() -> None:
+    """A flag takes precedence."""
     env = {"SEED": "1", "MINUTES": "3", "RATE": "20", "DISPATCHERS": "2", "FAULTS": "kill", "IN_FLIGHT_MAX": "8"}
     assert read(["--seed", "9", "--minutes", "0.5"], env).repeat == (
         "SEED=9 MINUTES=0.5 RATE=20 DISPATCHERS=2 IN_FLIGHT_MAX=8 FAULTS=kill"
     )
 
 
-def test_make_hands_empty_variables_through() -> None:
-    """An empty variable is one that was not given."""
+def test_empty_variables_count_as_unset() -> None:
+    """An empty variable counts as unset."""
     assert read([], {"SEED": "", "MINUTES": "", "FAULTS": "", "IN_FLIGHT_MAX": ""}).minutes == 2
 
 
 def test_what_is_printed_repeats_the_run() -> None:
-    """The words of one run, given back as environment, ask for the same."""
+    """Given back as environment, it asks for the same run."""
     options = read(["--seed", "5", "--faults", "kill,network"], {})
     again = read([], dict(word.split("=") for word in options.repeat.split()))
     assert again == options
@@ -52,7 +52,7 @@ def test_what_is_printed_repeats_the_run() -> None:
     ],
 )
 def test_a_wrong_value_is_named(name: str, text: str) -> None:
-    """The message has the variable."""
+    """The message names the variable."""
     with pytest.raises(SettingError, match=name):
         read([], {name: text})
 
@@ -63,7 +63,7 @@ def test_none_is_no_group() -> None:
 
 
 def test_the_new_faults_can_be_asked_for_alone_with_kills() -> None:
-    """And what is printed asks for the same."""
+    """And the printed settings ask for the same."""
     options = read(["--faults", "new", "--store", "back"], {})
     assert options.groups == NEW | {Group.KILL}
     assert options.store is Store.BACK
@@ -72,7 +72,7 @@ def test_the_new_faults_can_be_asked_for_alone_with_kills() -> None:
 
 
 def test_three_servers_with_power_cuts_can_be_asked_for_again() -> None:
-    """What is printed asks for the same."""
+    """The printed settings ask for the same."""
     options = read(["--seed", "1", "--nats-nodes", "3", "--store", "cut", "--sync", "2m", "--faults", "node"], {})
     assert (options.nats_nodes, options.store, options.is_synced) == (3, Store.CUT, False)
     assert read([], dict(word.split("=") for word in options.repeat.split())) == options

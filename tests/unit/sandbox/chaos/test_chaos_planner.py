@@ -1,4 +1,4 @@
-"""The schedule of faults: all of it follows from the seed, within the bounds that let the stack live."""
+"""The schedule of faults: all of it follows from the seed, within bounds in which the stack survives."""
 
 import itertools
 from random import Random
@@ -26,7 +26,7 @@ def setting(minutes: float = 10) -> Setting:
 
 
 def hits(acts: tuple[Act, ...], part: str) -> list[Act]:
-    """What befalls one part's process."""
+    """Return the hits of one part's process."""
     return [act for act in acts if act.target == part and act.kind in HITS]
 
 
@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_faults_and_another_one_others() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_part_dies_more_often_than_its_supervisor_bears(seed: int) -> None:
+def test_no_part_dies_more_often_than_the_supervisor_accepts(seed: int) -> None:
     """In no window of a minute are there more deaths of one part than allowed."""
     acts = plan(seed, setting(), ALL)
     for part in (*SERVICES, *PROCESSORS):
@@ -53,7 +53,7 @@ def test_no_part_dies_more_often_than_its_supervisor_bears(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_part_is_hit_while_it_still_suffers(seed: int) -> None:
+def test_no_part_is_hit_before_it_has_recovered(seed: int) -> None:
     """Between two hits of one part lies the first one's length and a rest."""
     acts = plan(seed, setting(), ALL)
     for part in (*SERVICES, *PROCESSORS):
@@ -64,7 +64,7 @@ def test_no_part_is_hit_while_it_still_suffers(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ten_minutes_have_sixty_kills_and_freezes_and_every_kind_of_fault(seed: int) -> None:
-    """A long run is worth its time, whatever its seed."""
+    """A long run is worthwhile with any seed."""
     acts = plan(seed, setting(), ALL)
     assert sum(act.kind in (Kind.KILL, Kind.FREEZE) for act in acts) >= 60
     assert {act.kind for act in acts} == set(Kind) - {Kind.STORE_BACK, Kind.POWER_CUT} - NODE_KINDS
@@ -72,7 +72,7 @@ def test_ten_minutes_have_sixty_kills_and_freezes_and_every_kind_of_fault(seed: 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_faults_come_in_order_and_are_over_when_the_load_ends(seed: int) -> None:
-    """Nothing reaches into the calm."""
+    """None is under way after that."""
     acts = plan(seed, setting(1), ALL)
     assert [act.at_s for act in acts] == sorted(act.at_s for act in acts)
     assert all(act.at_s >= 0 and act.at_s + act.lasts_s <= 60 for act in acts)
@@ -80,7 +80,7 @@ def test_faults_come_in_order_and_are_over_when_the_load_ends(seed: int) -> None
 
 @pytest.mark.parametrize("group", [Group.PROCESSOR, Group.PROFILE, Group.NETWORK, Group.FULL, Group.CLOCKS])
 def test_leaving_a_group_out_changes_nothing_for_the_others(group: Group) -> None:
-    """Each group has dice of its own."""
+    """Each group has its own dice."""
     alone = plan(7, setting(), frozenset({group}))
     rest = plan(7, setting(), ALL - {group})
     assert alone
@@ -88,19 +88,19 @@ def test_leaving_a_group_out_changes_nothing_for_the_others(group: Group) -> Non
 
 
 def test_no_group_is_a_run_without_faults() -> None:
-    """For comparison, and to see whether the harness itself is well."""
+    """For comparison, and to test the harness itself."""
     assert plan(7, setting(), frozenset()) == ()
 
 
 def test_some_freezes_are_longer_than_ack_wait_and_some_are_shorter() -> None:
-    """Both sides of the system's own patience are tried."""
+    """Both are tested."""
     lengths = [act.lasts_s for act in plan(7, setting(), ALL) if act.kind is Kind.FREEZE]
     assert min(lengths) < 2
     assert max(lengths) > 3
 
 
-def test_a_mood_is_what_a_processor_takes() -> None:
-    """Every mixture is understood, and does something to charges."""
+def test_every_mood_is_valid_for_a_processor() -> None:
+    """Every mixture is valid, and affects charges."""
     dice = Random(7)  # noqa: S311  # not cryptography
     for _ in range(500):
         read = read_plan(orjson.dumps(random_mood(dice)))
@@ -109,6 +109,6 @@ def test_a_mood_is_what_a_processor_takes() -> None:
 
 
 def test_every_fault_of_a_processor_is_in_some_mood() -> None:
-    """None is forgotten, but for the one by which a processor that books others may have a payment refused for good."""
+    """All but the one by which a processor that books others may have a payment refused for good."""
     dice = Random(7)  # noqa: S311  # not cryptography
     assert {name for _ in range(200) for name in random_mood(dice)["rates"]} == set(Fault) - {Fault.BAD_REQUEST}

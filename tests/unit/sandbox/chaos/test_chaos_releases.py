@@ -17,14 +17,14 @@ ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 OTHER = "5a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 NOW = datetime(2025, 7, 15, tzinfo=UTC)
 OLD, NEW = Charge("default", ID, 1990, 1_000_000), Charge("fallback", ID, 1990, 2_000_000)
-RELEASE = Release(ID, "default", "fallback", code=0, announced=True, said="WHAT THIS RISKS: a double charge.")
+RELEASE = Release(ID, "default", "fallback", code=0, announced=True, output="WHAT THIS RISKS: a double charge.")
 RELEASED = encode(PaymentReleased(ID, "default", "fallback", "chaos", NOW))
 SETTLED = encode(PaymentSettled(ID, Cents(1990), "fallback", stamp_from_micros(2_000_000), NOW, 1))
 ALLOWED = {ID: {"default", "fallback"}}
 
 
-def test_a_release_that_told_of_the_risk_and_is_written_down_allows_a_second_charge() -> None:
-    """Both are needed: what was said to the operator, and what stays in the stream."""
+def test_an_announced_and_stored_release_allows_a_second_charge() -> None:
+    """Both are needed: the command's output, and the event in the stream."""
     assert announced([RELEASED], [RELEASE]) == ALLOWED
     assert announced([RELEASED], [replace(RELEASE, announced=False)]) == {}
     assert announced([SETTLED], [RELEASE]) == {}
@@ -33,7 +33,7 @@ def test_a_release_that_told_of_the_risk_and_is_written_down_allows_a_second_cha
 
 
 def test_the_charge_that_is_not_settled_is_taken_out() -> None:
-    """What is left is one charge, as streams and summaries say it."""
+    """One charge is left, as in streams and summaries."""
     assert without_second([OLD, NEW], [SETTLED], ALLOWED) == ([NEW], [OLD])
     assert without_second([NEW], [SETTLED], ALLOWED) == ([NEW], [])
 
@@ -48,7 +48,7 @@ def test_the_charge_that_is_not_settled_is_taken_out() -> None:
     ],
 )
 def test_any_other_second_charge_stays_a_finding(charges: list[Charge]) -> None:
-    """Twice at one processor, thrice, at a third one, or of a payment that nobody released."""
+    """Twice at one processor, three times, at a third one, or of a payment that was not released."""
     left, second = without_second(charges, [SETTLED], ALLOWED)
     assert (left, second) == (charges, [])
     offers = {each: Offer(each, 1990, accepted_s=1.0) for each in (ID, OTHER)}
@@ -60,7 +60,7 @@ def test_a_second_charge_is_allowed_only_where_one_of_them_is_settled() -> None:
     assert without_second([OLD, NEW], [], ALLOWED) == ([OLD, NEW], [])
 
 
-def test_a_release_in_the_stream_is_right_only_if_somebody_released() -> None:
+def test_a_release_in_the_stream_needs_a_command() -> None:
     """An event that no operator caused is a finding."""
     assert audit.settlements_against_charges([RELEASED, SETTLED], [NEW], ALLOWED) == []
     found = audit.settlements_against_charges([RELEASED, SETTLED], [NEW])

@@ -1,4 +1,4 @@
-"""When a run has passed, and that every figure is shown."""
+"""When a run has passed; every figure is shown."""
 
 from dataclasses import fields, replace
 
@@ -42,7 +42,7 @@ GOOD = Figures(
 
 
 def test_zeros_and_an_empty_queue_have_passed() -> None:
-    """And nothing else has to be so."""
+    """Nothing else matters."""
     assert GOOD.has_passed
 
 
@@ -59,7 +59,7 @@ def test_a_queue_that_is_not_known_to_be_empty_is_a_failure(length: int | None) 
 
 
 def test_a_standstill_is_a_failure() -> None:
-    """Payments that wait while a processor serves are not settled in time, even if they are settled in the end."""
+    """Payments that wait while a processor serves are late, even if they are settled in the end."""
     assert not replace(GOOD, standstill_s=1).has_passed
 
 

@@ -8,7 +8,7 @@ STILL = Sight(waiting=5, settled=100)
 
 
 def standstill(looks: Iterable[tuple[Sight | None, bool]]) -> Standstill:
-    """Look once a second; each look is what the streams hold, and whether a processor serves."""
+    """Sample once a second; each sample has the streams' counts, and whether a processor serves."""
     found = Standstill()
     for second, (sight, serves) in enumerate(looks):
         found.look(float(second), sight, serves=serves)
@@ -16,25 +16,25 @@ def standstill(looks: Iterable[tuple[Sight | None, bool]]) -> Standstill:
 
 
 def test_no_growth_while_payments_wait_and_a_processor_serves_is_a_standstill() -> None:
-    """It is as long as the time between the first look and the last one without growth."""
+    """It is as long as the time from the first to the last sample without growth."""
     found = standstill([(STILL, True)] * 41)
     assert found.longest_s == 40
     assert found.beyond_s == 40 - LIMIT_S
 
 
 def test_a_short_one_is_not_too_long() -> None:
-    """A restart takes a few seconds, and nobody is told of it."""
+    """A restart takes a few seconds, and is not reported."""
     assert standstill([(STILL, True)] * 31).beyond_s == 0
 
 
 def test_growth_ends_it() -> None:
-    """One settlement is enough to know that the river flows."""
+    """One settlement is enough."""
     grown = Sight(waiting=5, settled=101)
     found = standstill([(STILL, True)] * 11 + [(grown, True)] * 6)
     assert found.longest_s == 10
 
 
-def test_an_empty_queue_is_no_standstill() -> None:
+def test_an_empty_queue_is_not_a_standstill() -> None:
     """Where nothing waits there is nothing to settle."""
     assert standstill([(Sight(waiting=0, settled=100), True)] * 60).longest_s == 0
 
@@ -51,15 +51,15 @@ def test_time_without_an_answer_from_nats_counts() -> None:
     assert standstill([(None, True)] * 5).longest_s == 0
 
 
-def test_the_wait_that_a_store_gone_back_demands_is_left_out() -> None:
-    """From the look that sees it, to the look after which a dispatcher has waited it out."""
+def test_the_wait_after_a_store_went_back_is_left_out() -> None:
+    """From the sample that shows it, to the one after which a dispatcher has waited long enough."""
     waits = STILL._replace(asks_all=True, must_wait=True)
     asks = STILL._replace(asks_all=True)
     assert standstill([(STILL, True)] * 6 + [(waits, True)] * 60 + [(asks, True)] * 11).longest_s == 16
 
 
 def test_a_store_that_went_back_is_known_while_nats_does_not_answer() -> None:
-    """It decides whether one processor that serves is enough."""
+    """It decides whether one serving processor is enough."""
     found = Standstill()
     found.look(0.0, STILL._replace(asks_all=True), serves=True)
     found.look(1.0, None, serves=True)

@@ -1,4 +1,4 @@
-"""What is written in ASSIGNMENTS: which line is a move, and which a take-over."""
+"""The lines in ASSIGNMENTS: which is a move, and which a take-over."""
 
 from sandbox.chaos.tap import Lines
 from sandbox.nats_wire import _message, _question
@@ -23,7 +23,7 @@ def test_another_processor_is_a_move_and_the_same_one_a_take_over() -> None:
 
 
 def test_payments_of_a_processor_are_found_by_their_last_line() -> None:
-    """The newest line first: a payment in doubt has been sent lately."""
+    """The newest line first: a payment in doubt was sent recently."""
     lines = Lines()
     for payment_id, generation in ((A, "default/1"), (B, "default/2"), (A, "default/1")):
         lines.written(said(payment_id, generation))

@@ -1,4 +1,4 @@
-"""The long faults: one processor at a time, something hit in the middle of an outage, and all of it in moderation."""
+"""The long faults: one processor at a time, a part hit during an outage, and not too many."""
 
 import itertools
 from random import Random
@@ -31,7 +31,7 @@ def of_kind(found: tuple[Act, ...], *kinds: Kind) -> list[Act]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_processor_is_tried_at_a_time(seed: int) -> None:
-    """The other one may be expected to carry on meanwhile."""
+    """The other one is expected to settle meanwhile."""
     for one, next_one in itertools.pairwise(of_kind(acts(seed), *TRIALS)):
         assert next_one.at_s > one.at_s + one.lasts_s
 
@@ -53,14 +53,14 @@ def test_something_is_hit_a_few_seconds_into_most_outages(seed: int) -> None:
 
 
 def test_a_slower_processor_is_slower_than_dispatchers_wait() -> None:
-    """By its health, or unseen behind one that books at once."""
+    """As its health shows, or not visible for one that books at once."""
     for act in of_kind(acts(7), Kind.SLOWER):
         late_ms = act.detail["mood"]["late_ms"] if "mood" in act.detail else act.detail["profile"]["delay_ms"]
         assert late_ms == 1_800
 
 
 def test_a_release_is_to_another_processor_from_one_that_books_nothing() -> None:
-    """Otherwise the second charge that a release risks would be no news."""
+    """Otherwise a second charge after the release would be no surprise."""
     for act in of_kind(acts(7), Kind.RELEASE):
         assert act.detail["to"] != act.target
         assert set(act.detail["mood"]["rates"]) <= {"unread", "close_before_booking"}
@@ -71,8 +71,8 @@ def test_clocks_are_apart_either_way() -> None:
     assert {act.detail["apart_s"] for act in of_kind(acts(7), Kind.CLOCKS)} == {60.0, -3600.0}
 
 
-def test_every_mood_of_a_trial_is_what_a_processor_takes() -> None:
-    """And it befalls every payment."""
+def test_every_mood_of_a_trial_is_valid_for_a_processor() -> None:
+    """And it affects every payment."""
     for act in of_kind(acts(7), *TRIALS):
         if "mood" in act.detail:
             read = read_plan(orjson.dumps(act.detail["mood"]))
@@ -81,7 +81,7 @@ def test_every_mood_of_a_trial_is_what_a_processor_takes() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_trials_come_on_top_and_leave_the_rest_about_as_it_was(seed: int) -> None:
+def test_trials_barely_change_the_other_faults(seed: int) -> None:
     """As many hits as without them, within a fifth; and each kind of trial within two minutes."""
     hits = (Kind.KILL, Kind.FREEZE, Kind.RESTART)
     alone, with_trials = (len(of_kind(acts(seed, groups), *hits)) for groups in (OLD, frozenset(Group)))
@@ -89,8 +89,8 @@ def test_trials_come_on_top_and_leave_the_rest_about_as_it_was(seed: int) -> Non
     assert len({act.kind for act in of_kind(acts(seed, NEW, minutes=2), *TRIALS)}) >= 3
 
 
-def test_a_hit_that_is_planned_is_not_crossed_by_another() -> None:
-    """Neither right before it, so that it would find the part down, nor right after it."""
+def test_no_other_hit_is_planned_close_to_one() -> None:
+    """Neither right before it, when the part would be down, nor right after it."""
     victims = Victims(["nats"], longest_s=7)
     victims.take("nats", 50.0, dies=True)
     dice = Random(1)  # noqa: S311  # not cryptography
@@ -99,7 +99,7 @@ def test_a_hit_that_is_planned_is_not_crossed_by_another() -> None:
 
 
 def test_deaths_that_are_planned_for_later_count_too() -> None:
-    """The supervisor counts them in whatever order they were planned."""
+    """The supervisor counts them all, in whatever order they were planned."""
     victims = Victims(["nats", "ledger"], longest_s=1)
     for death_s in range(DEATHS_MAX):
         victims.take("nats", 60.0 + death_s, dies=True)

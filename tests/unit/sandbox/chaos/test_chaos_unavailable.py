@@ -1,4 +1,4 @@
-"""How long no POST was accepted after a fault of a nats-server, and what nobody may accept."""
+"""How long no POST was accepted after a fault of a nats-server, and what must not be accepted."""
 
 from sandbox.chaos.acts import Kind
 from sandbox.chaos.offers import ACCEPTED, Asked, Offer, Reply
@@ -9,32 +9,32 @@ TWO_DOWN = NodeFault(Kind.TWO_DOWN, "PAYMENTS", ("nats-1", "nats-2"), began_s=10
 
 
 def test_it_is_the_longest_time_without_an_accepted_post_until_the_cluster_was_whole() -> None:
-    """What was accepted right after the fault, on its way then, does not end it; what comes later is not its fault."""
+    """What was accepted right after the fault was under way then and does not count; later POSTs are not its effect."""
     accepted_s = [99.0, 100.1, 106.1, 107, *range(108, 121), 150]
     assert unavailable_s(KILLED, accepted_s, 200, ()) == 6
 
 
 def test_it_begins_with_the_fault() -> None:
-    """Not with what was accepted last."""
+    """Not with the last accepted POST before it."""
     assert unavailable_s(KILLED, [90.0, 104.0, *range(105, 121)], 200, ()) == 4
 
 
-def test_a_time_that_reaches_beyond_lasts_until_the_next_one_that_was_accepted_or_offered() -> None:
-    """An end that nobody saw is not made up."""
+def test_an_open_period_ends_with_the_next_accepted_or_last_offered_post() -> None:
+    """An end that was not observed is not invented."""
     accepted_s = [101.0, 102.0, 103.0]
     assert unavailable_s(KILLED, [*accepted_s, 130.0], 200, ()) == 27
     assert unavailable_s(KILLED, accepted_s, 110, ()) == 7
     assert unavailable_s(KILLED, [], 90, ()) == 0
 
 
-def test_what_else_kept_posts_away_is_taken_off_once() -> None:
-    """A balancer that is frozen accepts nothing from anybody, however many more reasons there are."""
+def test_other_causes_are_subtracted_once() -> None:
+    """A frozen balancer accepts nothing, however many other reasons there are."""
     hindered = [Span(102, 105), Span(104, 106), Span(50, 60)]
     assert unavailable_s(KILLED, [100.5, 110.5, *range(111, 121)], 200, hindered) == 6
 
 
-def test_hindered_is_who_has_no_door_or_a_full_stream() -> None:
-    """One ingress of two is a door; a dispatcher is none."""
+def test_no_ingress_or_a_full_stream_is_another_cause() -> None:
+    """One ingress of two is enough; a dispatcher is not needed."""
     done = [
         (Kind.KILL, "balancer", Span(1, 1)),
         (Kind.PAYMENTS_FULL, "nats", Span(10, 20)),
@@ -47,7 +47,7 @@ def test_hindered_is_who_has_no_door_or_a_full_stream() -> None:
 
 
 def test_a_row_has_all_faults_of_a_kind() -> None:
-    """How many, the longest, and the one in the middle."""
+    """Their number, the longest, and the median."""
     later = [NodeFault(Kind.NODE_KILL, "PAYMENTS", ("nats-2",), began, began, began + 20) for began in (200, 300)]
     accepted_s = [104.0, *range(105, 201), 207.0, *range(208, 301), 301.5, *range(302, 330)]
     (row,) = rows([KILLED, *later], accepted_s, 400, [])

@@ -16,8 +16,8 @@ from sandbox.chaos.world import World
 TRIES_MAX = 5  # of the operator's command, while nats is away
 
 
-class Upheavals:
-    """Changes under way; ``gone_back`` are the times between a copy of the store and its being put back."""
+class ChangeFaults:
+    """Changes; ``gone_back`` are the times between a copy of the store and its being restored."""
 
     def __init__(self, world: World, load: Load, nodes: NodeFaults) -> None:
         self._world = world
@@ -26,7 +26,7 @@ class Upheavals:
         self.gone_back: list[GoneBack] = []
 
     async def reconfigure(self, act: Act) -> str:
-        """Have a dispatcher run for a while with the fees the other way round."""
+        """Run a dispatcher for a while with the fees swapped."""
         stack = self._world.stack
         stack.reconfigure(act.target, self._world.fees_reversed)
         try:
@@ -38,7 +38,7 @@ class Upheavals:
         return ""
 
     async def move(self, act: Act) -> str:
-        """Have a processor be found at another address, say so, and a while later be found there only."""
+        """Give a processor another address, run the operator's command, and a while later remove the old address."""
         processor = self._world.processors[act.target]
         proxy = await processor.another_address()
         for _ in range(TRIES_MAX):
@@ -46,10 +46,10 @@ class Upheavals:
                 await asyncio.sleep(act.lasts_s)
                 await processor.leave_for(proxy)
                 return f"from {processor.seed_url} to {proxy.url}"
-        return "not said: it is found at both"
+        return "the command failed: it has both addresses"
 
     async def replace(self, act: Act) -> str:
-        """Give the name to another processor: all settings say so, and one dispatcher reads them."""
+        """Give the name to another processor: all settings name that one, and one dispatcher reads them."""
         await self._world.replace(act.target)
         for part in self._world.dispatchers:
             self._world.stack.reconfigure(part, self._world.settings)
@@ -57,18 +57,18 @@ class Upheavals:
         return f"by {self._world.processors[act.target].seed_url}"
 
     async def put_store_back(self, act: Act) -> str:
-        """Copy the stores, and a while later have the nats-servers start again on the copies.
+        """Copy the stores, and a while later restart the nats-servers on the copies.
 
-        Clients that had no answer repeat their payments, also those that the copies lack.
+        Clients that had no answer repeat their payments, including those that the copies lack.
         """
         async with self._nodes.alone():
             await self._go_back(act)
         return ""
 
     async def cut_power(self, act: Act) -> str:
-        """End everything at once, and have it start again on what was on the disks.
+        """Kill everything at once, and restart it on what was on disk.
 
-        That is all that was answered before, where each message was synced first; else, what there was some time ago.
+        That is all that was answered before if each message was synced first, else what there was some time ago.
         """
         services = [part for part in self._world.services if part not in self._world.cluster.parts]
         async with self._nodes.alone():
@@ -83,10 +83,10 @@ class Upheavals:
         copied_s = time.time()
         await asyncio.to_thread(stack.copy_store, copy)
         await asyncio.sleep(act.lasts_s)
-        with stack.frozen(*stack.nats_parts):  # what is not stored by now never will be, before the copy is back
+        with stack.frozen(*stack.nats_parts):  # what is not stored by now will not be before the copy is restored
             self._load.give_up_since(copied_s)
             await asyncio.to_thread(stack.put_store_back, copy, *killed_too)
-            self._load.give_up_since(copied_s)  # and what was stored by then, and answered only meanwhile
+            self._load.give_up_since(copied_s)  # and what was stored by then, but answered only meanwhile
         self.gone_back.append(GoneBack(copied_s, time.time()))
 
     def _copies(self) -> Path:
