@@ -135,3 +135,11 @@ def test_there_is_one_version_number() -> None:
         if re.search(r'version\w* *[:=] *"\d+\.\d+\.\d+"', path.read_text(), re.IGNORECASE)
     ]
     assert written == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/unit").glob("*/test_*.py")), ids=lambda path: path.stem)
+def test_unit_tests_stand_in_the_room_that_they_test(path: Path) -> None:
+    """tests/unit/X has the tests of services/X, or of tarifa; a room's tests are found by its name."""
+    room = path.parent.name
+    rooms = (f"services.{room}", f"tests.unit.{room}") if (ROOT / "services" / room).is_dir() else (room,)
+    assert any(re.search(rf"^(from|import) {re.escape(name)}\b", path.read_text(), re.MULTILINE) for name in rooms)

@@ -17,7 +17,7 @@ from services.contracts.summary import Totals
 from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX
 from tests.integration.ingress.ingress_process import IngressProcess, new_id, payment
 from tests.nats_server import PATIENCE_S, NatsServer, until
-from tests.unit.ingress.pulses import dispatcher, ledger
+from tests.unit.overview.pulses import dispatcher, ledger
 
 
 def client_at(ingress: IngressProcess, address: str) -> httpx.AsyncClient:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from services.contracts.summary import Totals
 from services.overview.core.vitals import Backlog
 from tests.integration.ingress.ingress_process import IngressProcess
-from tests.unit.ingress.pulses import TOTALS, Watched, dispatcher, ingress, ledger
+from tests.unit.overview.pulses import TOTALS, Watched, dispatcher, ingress, ledger
 
 SCREENSHOTS = Path(__file__).parents[3] / ".run" / "screenshots"
 UNKNOWN = "\N{EN DASH}"

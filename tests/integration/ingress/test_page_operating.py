@@ -12,7 +12,7 @@ from services.contracts.pulse import ProcessorSeen
 from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from tests.integration.ingress.ingress_process import IngressProcess
-from tests.unit.ingress.pulses import TOTALS, Watched, dispatcher, ingress, ledger
+from tests.unit.overview.pulses import TOTALS, Watched, dispatcher, ingress, ledger
 
 PAUSE = Pause("operations", "their incident 4711", datetime(2025, 7, 15, 12, 20, tzinfo=UTC))
 MAY_NOT = "sign in with one that has the scope operate"

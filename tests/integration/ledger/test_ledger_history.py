@@ -17,7 +17,7 @@ from services.contracts.history import HistoryAnswered, VitalsSampled
 from services.contracts.money import Cents
 from tests.integration.ledger.ledger_process import LedgerProcess, payment_id, publish
 from tests.nats_server import PATIENCE_S, until
-from tests.unit.ingress.pulses import ingress
+from tests.unit.overview.pulses import ingress
 
 HOUR = timedelta(hours=1)
 MINUTES = b'{"stepS": 60, "steps": 120}'

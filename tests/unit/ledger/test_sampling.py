@@ -14,8 +14,8 @@ from services.contracts.stamp import micros_of
 from services.ledger.core.samples import Samples
 from services.ledger.flow.sampling import Sampler
 from services.overview.core.vitals import Backlog, Vitals
-from tests.unit.ingress.pulses import PROCESSORS, TOTALS, dispatcher, ingress, ledger
 from tests.unit.ledger.fakes import StillClock
+from tests.unit.overview.pulses import PROCESSORS, TOTALS, dispatcher, ingress, ledger
 
 START = datetime(2025, 8, 1, 12, tzinfo=UTC)
 SECOND_US = 1_000_000

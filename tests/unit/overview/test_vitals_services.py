@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from services.overview.core.vitals import FORGOTTEN_AFTER_S, INSTANCES_MAX, Backlog, Server
-from tests.unit.ingress.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
+from tests.unit.overview.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:

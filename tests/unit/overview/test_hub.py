@@ -16,7 +16,7 @@ from services.overview.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_
 from services.overview.core.places import Full
 from services.overview.core.vitals import Backlog, Vitals
 from tests.nats_server import until
-from tests.unit.ingress.pulses import PROCESSORS, ingress
+from tests.unit.overview.pulses import PROCESSORS, ingress
 
 
 class Signs:

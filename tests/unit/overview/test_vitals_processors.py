@@ -7,7 +7,7 @@ from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.overview.core.lately import LATELY_S
 from services.overview.core.vitals import Backlog
-from tests.unit.ingress.pulses import BEGAN, TOTALS, Watched, dispatcher, ingress, ledger
+from tests.unit.overview.pulses import BEGAN, TOTALS, Watched, dispatcher, ingress, ledger
 
 
 def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from services.contracts.pulse import IngressPulse
 from services.overview.core.life import READINGS_MAX, SILENT_AFTER_S, Life, per_s
-from tests.unit.ingress.pulses import ingress
+from tests.unit.overview.pulses import ingress
 
 
 def accepted(pulse: IngressPulse) -> int:

@@ -9,7 +9,7 @@ from services.contracts.processor import Processor
 from services.contracts.summary import Totals
 from services.overview.core.lately import LATELY_S
 from services.overview.core.vitals import Backlog
-from tests.unit.ingress.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
+from tests.unit.overview.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
 
 
 def test_all_that_was_ever_accepted_is_what_the_stream_has_stored() -> None:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from services import log_throttle as telling
+from services import log_throttle
 from services.log_throttle import Gathered, Trouble
 from tests.nats_server import until
 
@@ -35,7 +35,7 @@ async def test_the_first_is_told_at_once_and_the_rest_as_a_count(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five hundred payments are two lines; the second has the number and the newest id."""
-    monkeypatch.setattr(telling, "GATHERED_S", 0.05)
+    monkeypatch.setattr(log_throttle, "GATHERED_S", 0.05)
     gathered = Gathered(log)
     for number in range(500):
         gathered.tell(logging.WARNING, "payment.unknown", "default", id=str(number))
@@ -48,7 +48,7 @@ async def test_after_a_quiet_while_the_next_is_told_at_once_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A window in which nothing came ends without a line."""
-    monkeypatch.setattr(telling, "GATHERED_S", 0.01)
+    monkeypatch.setattr(log_throttle, "GATHERED_S", 0.01)
     gathered = Gathered(log)
     gathered.tell(logging.WARNING, "payment.unknown", "default", id="a")
     await until(lambda: not gathered._windows)
