@@ -15,6 +15,7 @@ from services.ingress.adapters.connections import Connections
 from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import HttpGuard
+from services.ingress.adapters.http_history import add_history
 from services.ingress.adapters.http_listing import add_listing
 from services.ingress.adapters.http_server import HttpServer
 from services.ingress.adapters.key_ring import KeyRing
@@ -123,6 +124,7 @@ def _app(
     names = [processor.name for processor in settings.bus.processors]
     app = http_app(story, before.meter, before, processor_names=names)
     add_listing(app, listing, lives)
+    add_history(app, story)
     add_operating(app, operating, allow_purge=settings.allow_purge)
     add_page(app, hub, before)
     add_sign_in(app, before)

@@ -29,6 +29,7 @@ NEEDS: dict[str, Scope | None] = {
     "payments/<payment_id:str>": "read",
     "payments/<payment_id:str>/life": "read",
     "payments-summary": "read",
+    "history": "read",
     "purge-payments": "operate",
     "processors": "read",
     "processors/<name:str>/pause": "operate",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from services.contracts.history import HistoryAnswered
 from services.contracts.payment import Payment
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Admitted, Rejected, admit, read_id
@@ -25,6 +26,7 @@ from services.ingress.core.answers import (
     Stored,
     TryLater,
 )
+from services.ingress.core.history import read_range
 from services.ingress.core.period import Period, read_period
 from services.ingress.flow.ports import Dispatchers, Ledger, PaymentStream
 
@@ -83,6 +85,11 @@ class Ingress:
         """Tell what was settled where within a period."""
         period = read_period(from_texts, to_texts)
         return period if isinstance(period, Rejected) else await self._ledger.summary(period)
+
+    async def history(self, range_texts: list[str]) -> Rejected | HistoryAnswered | TryLater:
+        """Return what was settled and how the system was, in the steps of a range of the past."""
+        asked = read_range(range_texts)
+        return asked if isinstance(asked, Rejected) else await self._ledger.history(asked)
 
     async def purge(self) -> Cleared | TryLater:
         """Have the book forget; answered when the book shows it, or after a while: it is stored, and will."""

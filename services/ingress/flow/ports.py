@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.contracts.events import Settlement
+from services.contracts.history import HistoryAnswered, HistoryAsked
 from services.contracts.holding import Holding, HoldingsAsked
 from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
@@ -42,6 +43,9 @@ class Ledger(Protocol):
 
     async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
         """Ask for the totals by processor name; answers, one way or the other, within about a second."""
+
+    async def history(self, asked: HistoryAsked) -> HistoryAnswered | TryLater:
+        """Ask for the past in steps; answers, one way or the other, within about a second."""
 
     async def trouble(self) -> str | None:
         """Return why a summary could not be had now, or None."""

@@ -13,6 +13,7 @@ from services.ingress.adapters.documents import DOCUMENTS, FOLDER
 from services.ingress.adapters.http_answers import _SLUGS
 from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import NEEDS, HttpGuard, need_of
+from services.ingress.adapters.http_history import add_history
 from services.ingress.adapters.http_listing import add_listing
 from services.ingress.adapters.operating_api import add_operating
 from services.ingress.adapters.page import DOCUMENTS as PAGE
@@ -45,6 +46,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     guard = HttpGuard(Guard(Access.OPEN), meter)
     app = http_app(NoStory(), meter, guard, processor_names=[])  # type: ignore[arg-type]
     add_listing(app, NoStory(), NoStory())  # type: ignore[arg-type]
+    add_history(app, NoStory())  # type: ignore[arg-type]
     add_operating(app, NoStory(), allow_purge=False)  # type: ignore[arg-type]
     add_page(app, NoStory(), guard)  # type: ignore[arg-type]
     add_sign_in(app, guard)

@@ -1,0 +1,56 @@
+"""``GET /history``: the past in equal steps of time, as the page's plots show it."""
+
+from datetime import timedelta
+from typing import Any, Protocol
+
+from sanic import Request, Sanic
+from sanic.response import HTTPResponse
+
+from services.contracts.history import HistoryAnswered
+from services.contracts.money import amount_of
+from services.contracts.stamp import text_of
+from services.ingress.adapters import http_answers as say
+from services.ingress.adapters.http_api import taking
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import TryLater
+
+
+class Story(Protocol):
+    """What this adapter has done for its callers."""
+
+    async def history(self, range_texts: list[str]) -> Rejected | HistoryAnswered | TryLater:
+        """Return the steps of a range."""
+
+
+def add_history(app: Sanic[Any, Any], story: Story) -> None:
+    """Serve the past, beside what the application serves already."""
+
+    async def get_history(request: Request) -> HTTPResponse:
+        query = request.get_args(keep_blank_values=True)
+        answer = await story.history(query.getlist("range", []))
+        return say.ok(_document(answer)) if isinstance(answer, HistoryAnswered) else say.negative(answer)
+
+    app.add_route(taking(get_history, "range"), "/history", methods=["GET", "HEAD"])
+
+
+def _document(answer: HistoryAnswered) -> dict[str, object]:
+    step = timedelta(seconds=answer.step_s)
+    begin = answer.until - step * len(answer.steps)
+    return {
+        "from": text_of(begin),
+        "to": text_of(answer.until),
+        "stepS": answer.step_s,
+        "steps": [
+            {
+                "to": text_of(begin + step * number),
+                "acceptedPerS": each.accepted_per_s,
+                "settledPerS": each.settled_per_s,
+                "p50Ms": each.p50_ms,
+                "p99Ms": each.p99_ms,
+                "backlog": each.backlog,
+                "saved": None if each.saved_cents is None else amount_of(each.saved_cents),
+                "troubles": each.troubles,
+            }
+            for number, each in enumerate(answer.steps, 1)
+        ],
+    }
