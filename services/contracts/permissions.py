@@ -95,7 +95,11 @@ USERS: dict[str, Permissions] = {
             *_api(f"STREAM.MSG.GET.{PAYMENTS}"),
             *_look_up(SETTLEMENTS),
         ),
-        subscribe=(*_answer(INGRESS), subjects.PULSES_ALL),
+        subscribe=(
+            *_answer(INGRESS),
+            subjects.PULSES_ALL,
+            subjects.any_settlement("*"),  # of the one payment that a client waits for; a hint to look
+        ),
     ),
     DISPATCHER: Permissions(
         publish=(

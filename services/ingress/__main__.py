@@ -9,6 +9,7 @@ from typing import Any
 from sanic import Sanic
 
 from services.bus.micro.pulse import send_pulses
+from services.bus.wire.connection import Bus
 from services.contracts.permissions import INGRESS
 from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.connections import Connections
@@ -28,9 +29,11 @@ from services.ingress.adapters.payment_history import PaymentHistory
 from services.ingress.adapters.payment_stream import JetStreamPayments
 from services.ingress.adapters.processors_client import ProcessorsClient
 from services.ingress.adapters.pulse import pulse_of
+from services.ingress.adapters.settlement_hints import SettlementHints
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.core.guard import Guard
 from services.ingress.core.meter import Meter
+from services.ingress.flow.awaiting import Awaiting
 from services.ingress.flow.ingress import Ingress
 from services.ingress.flow.listing import Listing
 from services.ingress.flow.operating import Operating
@@ -60,69 +63,72 @@ async def ingress(stop: asyncio.Event) -> None:
 
 async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, stop: asyncio.Event) -> None:
     """Serve until told to stop; NATS is closed only after the last answer."""
-    clock = SystemClock()
     bus = await connected(settings.bus, "ingress", stop)
     if bus is None:
         return
     try:
         payments = JetStreamPayments(bus, settings.bus.limits, settings.bus.instance)
-        if not await once_answered(payments.open, stop):
-            return
-        dispatchers = DispatcherClient(bus)
-        story = Ingress(
-            payments=payments,
-            dispatchers=dispatchers,
-            ledger=LedgerClient(bus),
-            clock=clock.stamp,
-            amount_max=settings.amount_max,
-        )
-        operating = Operating(
-            processors=ProcessorsClient(bus),
-            book=story,
-            recorded=OperationLog(bus, (INGRESS,)).recorded,
-            clock=clock.stamp,
-        )
-        listing = Listing(
-            payments=ListedPayments(bus),
-            settled=ListedSettlements(bus),
-            dispatchers=dispatchers,
-            clock=clock.stamp,
-        )
-        meter = Meter()
-        metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
-        hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
-        before = HttpGuard(keys.guard, meter)
-        lives = PaymentLife(standings=story, history=PaymentHistory(bus), dispatchers=dispatchers)
-        app = _app(story, hub, before, settings, listing=listing, lives=lives, operating=operating)
-        pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
-        connections = Connections(settings.connections_max, settings.connections_per_address_max)
-        server = await HttpServer.start(app, settings.listen, connections, reuse_port=settings.reuse_port)
-        log.info("ingress.ready", extra={"listen": str(settings.listen), "access": settings.access.value})
-        async with asyncio.TaskGroup() as tasks:
-            work = (bus.watch(), send_pulses(bus, pulse), hub.run(), payments.run(), keys.run())
-            beside = [tasks.create_task(each) for each in work]
-            await stop.wait()
-            hub.close()  # open pages never end by themselves
-            await server.stop()
-            for task in beside:
-                task.cancel()
+        if await once_answered(payments.open, stop):
+            await _answer(bus, payments, settings=settings, keys=keys, metrics=metrics, stop=stop)
     finally:
         await bus.close()
 
 
+async def _answer(
+    bus: Bus,
+    payments: JetStreamPayments,
+    *,
+    settings: IngressSettings,
+    keys: KeyRing,
+    metrics: Metrics,
+    stop: asyncio.Event,
+) -> None:
+    """Answer requests until told to stop, and then those that were read."""
+    clock, meter = SystemClock(), Meter()
+    metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
+    hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
+    awaiting = Awaiting(settlements=payments, hints=SettlementHints(bus), meter=meter)
+    app = _app(bus, payments, awaiting=awaiting, hub=hub, before=HttpGuard(keys.guard, meter), settings=settings)
+    pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
+    connections = Connections(settings.connections_max, settings.connections_per_address_max)
+    server = await HttpServer.start(app, settings.listen, connections, reuse_port=settings.reuse_port)
+    log.info("ingress.ready", extra={"listen": str(settings.listen), "access": settings.access.value})
+    async with asyncio.TaskGroup() as tasks:
+        work = (bus.watch(), send_pulses(bus, pulse), hub.run(), payments.run(), keys.run())
+        beside = [tasks.create_task(each) for each in work]
+        await stop.wait()
+        hub.close()  # open pages never end by themselves
+        awaiting.close()
+        await server.stop()
+        for task in beside:
+            task.cancel()
+
+
 def _app(
-    story: Ingress,
+    bus: Bus,
+    payments: JetStreamPayments,
+    *,
+    awaiting: Awaiting,
     hub: Hub,
     before: HttpGuard,
     settings: IngressSettings,
-    *,
-    listing: Listing,
-    lives: PaymentLife,
-    operating: Operating,
 ) -> Sanic[Any, Any]:
     """Return the application with all its routes, and the guard before each of them."""
+    now = SystemClock().stamp
+    dispatchers = DispatcherClient(bus)
+    story = Ingress(
+        payments=payments,
+        dispatchers=dispatchers,
+        ledger=LedgerClient(bus),
+        clock=now,
+        amount_max=settings.amount_max,
+    )
+    listing = Listing(payments=ListedPayments(bus), settled=ListedSettlements(bus), dispatchers=dispatchers, clock=now)
+    lives = PaymentLife(standings=story, history=PaymentHistory(bus), dispatchers=dispatchers)
+    recorded = OperationLog(bus, (INGRESS,)).recorded
+    operating = Operating(processors=ProcessorsClient(bus), book=story, recorded=recorded, clock=now)
     names = [processor.name for processor in settings.bus.processors]
-    app = http_app(story, before.meter, before, processor_names=names)
+    app = http_app(story, awaiting, before.meter, before, processor_names=names)
     add_listing(app, listing, lives)
     add_history(app, story)
     add_operating(app, operating, allow_purge=settings.allow_purge)

@@ -25,6 +25,40 @@ async def test_a_payment_is_settled_and_counted(river: River) -> None:
     assert after["fallback"] == before["fallback"]
 
 
+async def test_a_payment_is_settled_while_its_client_waits(river: River) -> None:
+    """One request through the balancer: 200 says where it was charged, which is true, and once."""
+    payment_id = new_id()
+    body = {"correlationId": payment_id, "amount": 12.34}
+    answer = await river.http.post("/payments", json=body, headers={"Prefer": "wait=30"})
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=30")
+    assert (answer.json()["status"], answer.json()["processor"]) == ("settled", "default")
+    assert answer.json() == await river.payment(payment_id)
+    await river.assert_charged_once([payment_id])
+
+
+async def test_a_client_that_waits_through_an_outage_is_answered_when_it_is_over(river: River) -> None:
+    """Longer than any other payment may take to be answered, by POST and by GET."""
+    await river.set_processor("default", failing=True)
+    await river.set_processor("fallback", failing=True)
+    ids = [new_id(), new_id()]
+    prefers = {"Prefer": "wait=30"}
+    pays = [
+        asyncio.create_task(river.http.post("/payments", json={"correlationId": each, "amount": 1}, headers=prefers))
+        for each in ids
+    ]
+    await until(lambda: _are_known(river, ids), "both are stored")
+    asks = [asyncio.create_task(river.http.get(f"/payments/{each}", headers=prefers)) for each in ids]
+    await asyncio.sleep(2.5)  # the balancer gives an ordinary payment 2 s
+    assert not any(task.done() for task in (*pays, *asks))
+    await river.set_processor("default", failing=False)
+    await river.set_processor("fallback", failing=False)
+    for answer in await asyncio.gather(*pays, *asks):
+        assert answer.headers["Preference-Applied"] == "wait=30"
+        assert answer.status_code == 200 or answer.json()["status"] == "accepted"  # a busy machine may take longer
+    await river.until_settled(ids)
+    await river.assert_charged_once(ids)
+
+
 async def test_a_summary_of_a_period_equals_what_the_processor_recorded(river: River) -> None:
     """Both ends are inclusive, to the millisecond of requestedAt."""
     ids = await river.pay_many(20)
@@ -144,6 +178,10 @@ async def test_a_purge_makes_the_book_forget(river: River) -> None:
 
 async def _is_ready(river: River) -> bool:
     return (await river.http.get("/readyz")).status_code == 200
+
+
+async def _are_known(river: River, ids: list[str]) -> bool:
+    return all([(await river.payment(each))["status"] == "accepted" for each in ids])
 
 
 async def _until_default_serves(river: River) -> None:

@@ -21,7 +21,6 @@ FUNCTIONS = {
     "services/dispatcher/__main__.py:_settle": 112,
     "services/dispatcher/flow/attempting.py:Attempting._attempt": 45,
     "services/dispatcher/flow/dispatching.py:Dispatching.__init__": 69,
-    "services/ingress/__main__.py:_serve": 50,
     "services/ingress/adapters/payment_stream.py:JetStreamPayments.store": 44,
     "sandbox/chaos/run.py:Run._figures": 41,
     "sandbox/stack/plan/options.py:read": 52,

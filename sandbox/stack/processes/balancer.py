@@ -11,7 +11,7 @@ from sandbox.stack.plan.ports import HOST
 from services.access.certificates import Certificates
 
 _TOP = Path(__file__).parents[3]
-_CONF = _TOP / "nginx.conf"
+CONF = _TOP / "nginx.conf"
 _TLS = _TOP / "deploy/listen.tls.conf"
 
 # Debian installs it where only root's PATH looks.
@@ -28,7 +28,7 @@ def write_conf(folder: Path, *, listen: str, upstreams: Sequence[str]) -> Path:
     """Write a folder in which nginx can run; return the configuration's path. ``listen``: what `listen` returns."""
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "nginx.conf"
-    shutil.copyfile(_CONF, conf)
+    shutil.copyfile(CONF, conf)
     (folder / "listen.conf").write_text(listen)
     (folder / "upstream.conf").write_text(
         "".join(f'server "{upstream}" max_fails=1 fail_timeout=2s;\n' for upstream in upstreams)

@@ -18,10 +18,20 @@ from services.contracts.operating import ListedProcessor
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import REPEAT_IS_SAFE, Standing, TryLater, WaitingFor
+from services.ingress.core.answers import (
+    REPEAT_IS_SAFE,
+    Accepted,
+    AmountDiffers,
+    Missing,
+    Replayed,
+    Standing,
+    TryLater,
+    WaitingFor,
+)
 from services.ingress.core.guard import Denied
 
 RETRY_AFTER_S = 1
+REPLAYED = {"Idempotent-Replayed": "true"}
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NO_METHOD = "NONE"  # what Sanic calls the method of a request whose head it could not read
@@ -88,20 +98,38 @@ def fault() -> HTTPResponse:
     return error(500, "fault", "this is a fault of the service, not of the request; see its log")
 
 
-def accepted(payment_id: str) -> HTTPResponse:
-    """Return the 202 of a payment that is stored."""
-    return Answer(_accepted(payment_id, "accepted"), 202)
-
-
-def replayed(original: Standing) -> HTTPResponse:
-    """Return the 202 of a payment that was stored before."""
-    return Answer(_accepted(original.payment_id, original.status), 202, {"Idempotent-Replayed": "true"})
+def paid(answer: Rejected | Accepted | Replayed | AmountDiffers | TryLater) -> HTTPResponse:
+    """Return the answer to a payment: 202 where it is stored, now or before."""
+    match answer:
+        case Accepted(payment_id):
+            return Answer(_accepted(payment_id, "accepted"), 202)
+        case Replayed(original):
+            return Answer(_accepted(original.payment_id, original.status), 202, REPLAYED)
+        case AmountDiffers(original):
+            return amount_differs(original)
+        case Rejected() | TryLater():
+            return negative(answer)
+        case never:
+            assert_never(never)
 
 
 def amount_differs(original: Standing) -> HTTPResponse:
     """Return the 409 of an id that is another payment's."""
     amount = amount_of(original.amount_cents)
     return error(409, "amount_differs", f"amount: is {amount} in the payment that has this correlationId")
+
+
+def found(payment_id: str, answer: Rejected | Standing | Missing | TryLater) -> HTTPResponse:
+    """Return the answer to who asks how a payment stands."""
+    match answer:
+        case Standing():
+            return standing(answer)
+        case Missing():
+            return no_such_payment(payment_id)
+        case Rejected() | TryLater():
+            return negative(answer)
+        case never:
+            assert_never(never)
 
 
 def standing(found: Standing) -> HTTPResponse:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from time import perf_counter
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol
 
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
@@ -13,6 +13,7 @@ from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
 from services.ingress.adapters.http_guard import HttpGuard
+from services.ingress.adapters.http_waiting import Awaiting, Waits
 from services.ingress.adapters.problem_details import answer_as_asked
 from services.ingress.adapters.strict_request import StrictRequest
 from services.ingress.core.admission import Rejected, media_type_refused, parameters_refused
@@ -47,7 +48,9 @@ class Story(Protocol):
         """Return what keeps a payment from being accepted and counted."""
 
 
-def http_app(story: Story, meter: Meter, guard: HttpGuard, *, processor_names: Sequence[str]) -> Sanic[Any, Any]:
+def http_app(
+    story: Story, awaiting: Awaiting, meter: Meter, guard: HttpGuard, *, processor_names: Sequence[str]
+) -> Sanic[Any, Any]:
     """Return the application, which counts its payments in ``meter``; it opens nothing by itself.
 
     ``guard`` is asked who may know more than others; it stands before no route yet.
@@ -64,7 +67,7 @@ def http_app(story: Story, meter: Meter, guard: HttpGuard, *, processor_names: S
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_TIMEOUT_S,
         }
     )
-    routes = _Routes(story, meter, guard, processor_names)
+    routes = _Routes(story, Waits(awaiting), meter, guard, processor_names)
     app.ctx.pay = routes.pay  # for the server, which has plain payments answered without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
     app.add_route(taking(routes.get_payment), "/payments/<payment_id:str>", methods=["GET", "HEAD"])
@@ -92,8 +95,11 @@ def taking(handler: Handler, *names: str) -> Handler:
 
 
 class _Routes:
-    def __init__(self, story: Story, meter: Meter, guard: HttpGuard, processor_names: Sequence[str]) -> None:
+    def __init__(
+        self, story: Story, waits: Waits, meter: Meter, guard: HttpGuard, processor_names: Sequence[str]
+    ) -> None:
         self._story = story
+        self._waits = waits
         self._meter = meter
         self._guard = guard
         self._processor_names = processor_names
@@ -103,35 +109,24 @@ class _Routes:
         refused = media_type_refused(headers.get("content-type"), headers.get("content-encoding"))
         if refused is not None:
             return say.negative(refused)
-        return await self.pay(request.body, traceparent.read_traceparent(headers.getall(traceparent.NAME, [])))
+        answer = await self._accept(request.body, traceparent.read_traceparent(headers.getall(traceparent.NAME, [])))
+        if isinstance(answer, Accepted | Replayed):
+            return await self._waits.paid(request, answer)
+        return say.paid(answer)
 
-    async def pay(self, body: bytes, parent: str | None = None) -> HTTPResponse:
+    async def pay(self, body: bytes) -> HTTPResponse:
+        return say.paid(await self._accept(body, None))
+
+    async def _accept(
+        self, body: bytes, parent: str | None
+    ) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
         begun_s = perf_counter()
         answer = await self._story.accept(body, parent)
         self._meter.answered(answer, (perf_counter() - begun_s) * 1000)
-        match answer:
-            case Accepted(payment_id):
-                return say.accepted(payment_id)
-            case Replayed(original):
-                return say.replayed(original)
-            case AmountDiffers(original):
-                return say.amount_differs(original)
-            case Rejected() | TryLater():
-                return say.negative(answer)
-            case never:
-                assert_never(never)
+        return answer
 
-    async def get_payment(self, _request: Request, payment_id: str) -> HTTPResponse:
-        answer = await self._story.standing(payment_id)
-        match answer:
-            case Standing():
-                return say.standing(answer)
-            case Missing():
-                return say.no_such_payment(payment_id)
-            case Rejected() | TryLater():
-                return say.negative(answer)
-            case never:
-                assert_never(never)
+    async def get_payment(self, request: Request, payment_id: str) -> HTTPResponse:
+        return await self._waits.found(request, payment_id, self._story.standing)
 
     async def get_summary(self, request: Request) -> HTTPResponse:
         query = request.get_args(keep_blank_values=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from services.contracts.durations import Durations
 from services.ingress.core.meter import Meter
-from services.metrics.metric import Metric, Source, counters_by, histogram
+from services.metrics.metric import Metric, Source, counters_by, gauge, histogram
 
 
 def of_ingress(meter: Meter, store_took: Durations) -> Source:
@@ -30,6 +30,13 @@ def of_ingress(meter: Meter, store_took: Durations) -> Source:
                 "Requests of any kind not carried out for who sent them: no key, a wrong one, too many.",
                 meter.denied,
             ),
+            counters_by(
+                "result",
+                "tarifa_waits_total",
+                "Requests that asked to wait for a settlement: settled or refused in time, not yet, or not let wait.",
+                meter.waits,
+            ),
+            gauge("tarifa_awaiting_requests", "Requests that wait for a settlement now.", meter.awaiting),
             histogram("tarifa_payment_answer_seconds", "POST /payments, from its body to the answer.", meter.took),
             histogram("tarifa_payment_store_seconds", "Publishing a payment, until the PubAck.", store_took),
         )

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from asyncio import BaseTransport, Transport
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import cast
 
@@ -144,6 +146,17 @@ class PlainPathProtocol(HttpProtocol):
         if self._address is not None:
             self.app.ctx.connections.leave(self._address)
             super().connection_lost(exc)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def answering_later(self, later_s: float) -> Iterator[None]:
+        """Have the answer to the request under way take so much longer than RESPONSE_TIMEOUT without being given up."""
+        usual_s = self.response_timeout
+        self.response_timeout = usual_s + later_s
+        try:
+            yield
+        finally:
+            self.response_timeout = usual_s
+            self._time = monotonic()
 
     def data_received(self, data: bytes) -> None:
         """Read on; what a refused client still sends is nobody's."""

@@ -103,5 +103,15 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class NotYet:
+    """The time that a client would wait is over, and its payment neither settled nor refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAwaited:
+    """As many wait as may, or the service stops: the client is answered at once."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cleared:
     """The book forgets all before now."""

@@ -4,7 +4,7 @@ from collections import Counter
 
 from services.contracts.durations import Durations
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, TryLater
+from services.ingress.core.answers import Accepted, AmountDiffers, NotAwaited, NotYet, Replayed, Standing, TryLater
 from services.ingress.core.guard import DENIALS
 
 RESULTS = {
@@ -16,10 +16,14 @@ RESULTS = {
 }
 
 
+WAITS = {Standing: "settled", NotYet: "not_yet", NotAwaited: "not_awaited"}
+
+
 class Meter:
     """Counts since the start; ``answers`` is by the names in RESULTS, ``turned_down`` by the slug of the answer.
 
     ``denied``: requests of any kind that were not carried out for who sent them, by the slug of the answer.
+    ``waits``: requests that would wait for a settlement, by the names in WAITS; ``awaiting``: how many do now.
     """
 
     def __init__(self) -> None:
@@ -28,6 +32,8 @@ class Meter:
         self.denied: Counter[str] = Counter(
             dict.fromkeys(DENIALS, 0)
         )  # there from the start, so that a rate sees the first
+        self.waits: Counter[str] = Counter(dict.fromkeys(WAITS.values(), 0))
+        self.awaiting = 0
         self.took = Durations()
 
     def answered(self, answer: Accepted | Replayed | AmountDiffers | Rejected | TryLater, took_ms: float) -> None:
@@ -36,3 +42,7 @@ class Meter:
         self.took.add(took_ms)
         if isinstance(answer, Rejected | TryLater):
             self.turned_down[answer.slug] += 1
+
+    def waited(self, answer: Standing | NotYet | NotAwaited) -> None:
+        """Count one request that would wait."""
+        self.waits[WAITS[type(answer)]] += 1

@@ -81,6 +81,13 @@ class SettledPayments(Protocol):
         """Return the settlements among at most ``count`` messages from a sequence on."""
 
 
+class SettlementHints(Protocol):
+    """What is said of settlements as they are published."""
+
+    def heard(self, payment_id: str, call: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Have ``call`` called whenever this payment may have been settled or refused. Some are lost; never raises."""
+
+
 class Standings(Protocol):
     """How payments stand."""
 

@@ -29,7 +29,7 @@ def test_all_operations_were_asked_rightly_and_wrongly(report: Report) -> None:
     statuses: dict[str, set[int]] = {}
     for operation, status in report.answers:
         statuses.setdefault(operation, set()).add(status)
-    assert statuses["POST /payments"] >= {202, 400}
+    assert statuses["POST /payments"] >= {200, 202, 400}
     assert statuses["GET /payments/{id}"] >= {404, 400}
     assert statuses["GET /payments-summary"] >= {200, 400}
     assert statuses["POST /purge-payments"] == {403}
@@ -41,7 +41,7 @@ def test_all_operations_were_asked_rightly_and_wrongly(report: Report) -> None:
     assert report.requests > 300
 
 
-def test_whatever_was_answered_202_is_found_again(report: Report) -> None:
+def test_whatever_was_answered_as_stored_is_found_again(report: Report) -> None:
     """Accepted means stored, also for the strangest payment."""
     assert report.accepted
     assert report.lost == []

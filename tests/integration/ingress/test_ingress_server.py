@@ -15,7 +15,7 @@ from services.ingress.adapters.http_api import http_app
 from services.ingress.adapters.http_guard import HttpGuard
 from services.ingress.adapters.http_server import HttpServer
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import Accepted, AmountDiffers, Replayed, Standing, TryLater
+from services.ingress.core.answers import Accepted, AmountDiffers, NotYet, Replayed, Standing, TryLater
 from services.ingress.core.guard import Access, Guard
 from services.ingress.core.meter import Meter
 from services.settings.tcp_address import TcpAddress
@@ -36,6 +36,7 @@ class Told:
     def __init__(self) -> None:
         self.end: Any = Accepted(ID)
         self.bodies: list[bytes] = []
+        self.is_waited_for, self.given_up = asyncio.Event(), asyncio.Event()
 
     async def accept(self, body: bytes, traceparent: str | None = None) -> Any:
         """Note the body; come to the end, or to none."""
@@ -45,6 +46,16 @@ class Told:
         if self.end is None:
             await asyncio.Event().wait()
         return self.end
+
+    async def final(self, payment_id: str, within_s: float) -> Any:
+        """Wait for all of that time, or until it is given up."""
+        self.is_waited_for.set()
+        try:
+            await asyncio.sleep(within_s)
+        except asyncio.CancelledError:
+            self.given_up.set()
+            raise
+        return NotYet()
 
 
 STORY = Told()
@@ -56,7 +67,7 @@ async def port() -> AsyncIterator[int]:
     address = TcpAddress("127.0.0.1", free_port())
     meter = Meter()
     guard = HttpGuard(Guard(Access.OPEN), meter)
-    app = http_app(STORY, meter, guard, processor_names=["default"])  # type: ignore[arg-type]
+    app = http_app(STORY, STORY, meter, guard, processor_names=["default"])  # type: ignore[arg-type]
     guard.stand_before(app)
     app.config.RESPONSE_TIMEOUT = 0.5
     server = await HttpServer.start(app, address, Connections(16, 16), reuse_port=False)
@@ -123,6 +134,36 @@ async def test_no_end_is_503_in_time_and_closes(told: Told, port: int) -> None:
     assert "http/1.1 503 service unavailable" in lines
     assert "connection: close" in lines
     assert json.loads(body)["error"] == "no_answer_in_time"
+
+
+async def test_a_wait_may_take_longer_than_any_other_answer(told: Told, port: int) -> None:
+    """Four times RESPONSE_TIMEOUT here; whatever comes after it on the connection has the usual time."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n"
+    async with asyncio.timeout(PATIENCE_S):
+        writer.write(f"{head}Prefer: wait=2\r\n\r\n".encode() + BODY)
+        waited = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        assert waited.startswith("http/1.1 202 accepted\r\n")
+        assert "preference-applied: wait=2\r\n" in waited
+        assert "connection: keep-alive\r\n" in waited
+        await reader.readexactly(len(json.dumps({"correlationId": ID, "status": "accepted"}, separators=(",", ":"))))
+        told.end = None
+        writer.write(f"{head}{OF_SANIC}\r\n".encode() + BODY)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 503 ")
+    writer.close()
+
+
+async def test_who_hangs_up_is_waited_for_no_more(told: Told, port: int) -> None:
+    """The payment is stored, whoever knows of it; the place is free again."""
+    told.is_waited_for.clear()
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\nPrefer: wait=30\r\n\r\n"
+    writer.write(head.encode() + BODY)
+    async with asyncio.timeout(PATIENCE_S):
+        await told.is_waited_for.wait()
+        writer.close()
+        await told.given_up.wait()
+    assert told.bodies == [BODY]
 
 
 async def test_a_bug_is_500_and_the_connection_serves_on(

@@ -24,6 +24,7 @@ class Instance:
         self.connections = 0
         self.drops = False
         self.is_frozen = False
+        self.late_s = 0.0
         self.answer = 202
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -56,6 +57,7 @@ class Instance:
                 if self.is_frozen:
                     await reader.read()  # until nginx closes
                     break
+                await asyncio.sleep(self.late_s)
                 body = self.path.stem.encode()
                 writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (self.answer, len(body), body))
         self._open.discard(writer)

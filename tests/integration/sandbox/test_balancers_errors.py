@@ -29,6 +29,7 @@ REFUSED = {
     "large header": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431, "headers_too_large"),
     "large body": (b"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n", 413, "body_too_large"),
     "nobody behind": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 502, "unavailable"),
+    "nobody to wait": (b"GET /payments/x HTTP/1.1\r\nHost: x\r\nPrefer: wait=5\r\n\r\n", 502, "unavailable"),
     "its own path": (b"GET /.balancer/bad_request.json HTTP/1.1\r\nHost: x\r\n\r\n", 404, "no_such_route"),
 }
 UNREAD = {"no request line", "no such version", "long path"}  # refused before a header is read

@@ -1,6 +1,7 @@
 """What the balancer promises, with a real nginx in front of two small instances on unix sockets."""
 
 import asyncio
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,12 @@ import pytest
 
 from sandbox.stack.plan import ports
 from sandbox.stack.processes import balancer
-from tests.integration.sandbox.instances import PATIENCE_S, Instance, balanced
+from services.bus.jetstream.lookup import LOOKUP_TIMEOUT_S
+from services.ingress.adapters.payment_stream import LOOK_WITHIN_S, STORE_WITHIN_S
+from services.ingress.core.preferences import WAIT_S_MAX
+from tests.integration.sandbox.instances import PATIENCE_S, Instance, balanced, until
+
+PAYMENT_READ_S = 2  # as nginx.conf says
 
 
 @pytest.fixture
@@ -162,3 +168,44 @@ async def test_without_any_instance_the_client_gets_a_502_at_once(
         answer = await client.post("/payments", json={})
         assert (answer.status_code, answer.json()["error"]) == (502, "unavailable")
         assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/payments"), ("GET", "/payments/x"), ("HEAD", "/payments/x")])
+async def test_who_waits_for_a_settlement_is_not_cut_off_and_asked_for_once(
+    client: httpx.AsyncClient, instances: list[Instance], method: str, path: str
+) -> None:
+    """Longer than a payment may take otherwise, at one instance; others are answered there meanwhile."""
+    for instance in instances:
+        instance.late_s = PAYMENT_READ_S + 1
+    waiting = asyncio.create_task(client.request(method, path, headers={"Prefer": "wait=5"}))
+    await until(lambda: any(instance.seen for instance in instances))
+    for instance in instances:
+        instance.late_s = 0
+    assert (await client.post("/payments", json={})).status_code == 202
+    assert (await waiting).status_code == 202
+    asked = [head for instance in instances for head in instance.seen if "prefer: wait=5\r\n" in head]
+    assert len(asked) == 1
+
+
+async def test_who_waits_is_given_to_the_other_where_an_instance_ends(
+    client: httpx.AsyncClient, instances: list[Instance]
+) -> None:
+    """As every payment; nothing else that changes anything is sent twice, whatever it prefers."""
+    prefers = {"Prefer": "wait=5"}
+    instances[0].drops = True
+    answers = [await client.post("/payments", json={}, headers=prefers) for _ in range(4)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
+    instances[1].drops = True
+    for instance in instances:
+        instance.seen.clear()
+    assert (await client.post("/purge-payments", headers=prefers)).status_code == 502
+    assert sum(len(instance.seen) for instance in instances) == 1
+
+
+def test_nginx_waits_longer_than_ingress_does() -> None:
+    """A wait, what it takes to store before it, and the looks after it; as long an ordinary answer may take too."""
+    conf = balancer.CONF.read_text()
+    for name in ("@asks_and_waits", "@pays_and_waits"):
+        body = conf.partition(f"location {name} {{")[2].partition("}")[0]
+        (read_s,) = re.findall(r"proxy_read_timeout (\d+)s;", body)
+        assert int(read_s) >= WAIT_S_MAX + STORE_WITHIN_S + LOOK_WITHIN_S + 3 * LOOKUP_TIMEOUT_S

@@ -3,8 +3,8 @@
 from services.contracts.durations import Durations
 from services.ingress.adapters.metrics import of_ingress
 from services.ingress.core.admission import Rejected
-from services.ingress.core.answers import Accepted, TryLater
-from services.ingress.core.meter import RESULTS, Meter
+from services.ingress.core.answers import Accepted, NotYet, TryLater
+from services.ingress.core.meter import RESULTS, WAITS, Meter
 from tests.scraped import told
 
 
@@ -22,3 +22,14 @@ async def test_answers_are_told_by_result_and_errors_by_reason() -> None:
     assert scraped.total("tarifa_payments_turned_down_total") == 2
     assert scraped.value("tarifa_payment_answer_seconds_count") == 3
     assert scraped.value("tarifa_payment_store_seconds_sum") == 0.0015
+
+
+async def test_waits_are_scraped_by_what_ended_them() -> None:
+    """Each result is there from the start, and how many wait now."""
+    meter = Meter()
+    meter.waited(NotYet())
+    meter.awaiting = 3
+    scraped = await told(of_ingress(meter, Durations()))
+    ended = {result: scraped.value("tarifa_waits_total", result=result) for result in WAITS.values()}
+    assert ended == {"settled": 0, "not_yet": 1, "not_awaited": 0}
+    assert scraped.value("tarifa_awaiting_requests") == 3

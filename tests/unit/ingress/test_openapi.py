@@ -44,7 +44,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     monkeypatch.setattr(Sanic, "_app_registry", {})  # another test of this process may have one of that name
     meter = Meter()
     guard = HttpGuard(Guard(Access.OPEN), meter)
-    app = http_app(NoStory(), meter, guard, processor_names=[])  # type: ignore[arg-type]
+    app = http_app(NoStory(), NoStory(), meter, guard, processor_names=[])  # type: ignore[arg-type]
     add_listing(app, NoStory(), NoStory())  # type: ignore[arg-type]
     add_history(app, NoStory())  # type: ignore[arg-type]
     add_operating(app, NoStory(), allow_purge=False)  # type: ignore[arg-type]
