@@ -172,14 +172,16 @@ async def test_a_screen_reader_has_landmarks_and_names(operator: Operator) -> No
     for role in ("banner", "main", "contentinfo", "search"):
         await expect(page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]
     await expect(page.get_by_role("heading", level=1)).to_have_text("Tarifa")
-    for name in ("Now", "The last minutes", "Processors", "Services", "One payment"):
+    for name in ("Now", "The last minutes", "Processors", "Stuck payments", "Services", "One payment"):
         await expect(page.get_by_role("region", name=name, exact=True)).to_have_count(1)
     plots = page.locator("#plots figure > svg[role=img]")
     assert await plots.count() == 4
     for label in [await plot.get_attribute("aria-label") for plot in await plots.all()]:
         assert label
         assert "over the last" in label
-    await expect(page.get_by_role("status")).to_have_text("All is well")
+    await expect(page.get_by_role("banner").get_by_role("status")).to_have_text("All is well")
+    stuck = page.get_by_role("region", name="Stuck payments").get_by_role("status")
+    await expect(stuck).to_have_text("None.", timeout=PATIENCE_MS)
 
 
 async def test_what_is_announced_is_not_announced_each_second(operator: Operator, river: River) -> None:

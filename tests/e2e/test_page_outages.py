@@ -38,7 +38,7 @@ async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles
         await operator.until_trouble("dispatcher-1 has not been heard of")
         payment_id = (await river.pay_many(3))[0]
         await operator.until_shown("payments.backlog", "3")
-        await expect(operator.processor("default").locator(".chip")).to_have_text("unknown")
+        await expect(operator.processor("default").locator(".chip:visible")).to_have_text("unknown")
         life = await operator.look_up(payment_id)
         await expect(life.locator(".verdict")).to_have_text("Accepted, waits to be settled")
         await operator.keep("outage-dispatcher")
@@ -68,7 +68,7 @@ async def test_a_failing_processor_is_shown(operator: Operator, river: River) ->
     await river.set_processor("default", failing=True)
     await river.pay_many(10)
     await operator.until_trouble("default is failing: others settle what is due")
-    await expect(operator.processor("default").locator(".chip")).to_have_text("failing")
+    await expect(operator.processor("default").locator(".chip:visible")).to_have_text("failing")
     await operator.keep("processor-failing")
     await river.set_processor("default", failing=False)
     await operator.until_state("well")

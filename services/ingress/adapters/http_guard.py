@@ -39,7 +39,19 @@ NEEDS: dict[str, Scope | None] = {
     **dict.fromkeys(("healthz", "readyz"), None),
     **dict.fromkeys(("openapi.json", "docs", "docs.css", "docs.js", "page.css", "page.svg", "favicon.ico"), None),
     **dict.fromkeys(
-        ("page.js", "elements.js", "session.js", "life.js", "plots.js", "dialogs.js", "operating.js"), None
+        (
+            "page.js",
+            "elements.js",
+            "session.js",
+            "life.js",
+            "plots.js",
+            "dialogs.js",
+            "operating.js",
+            "stuck.js",
+            "listing.js",
+            "row.js",
+        ),
+        None,
     ),
     **dict.fromkeys((SIGN_IN, "sign-out"), None),
 }

@@ -15,7 +15,18 @@ from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub
 from services.overview.core.places import Full
 
 FOLDER = Path(__file__).parents[1] / "page"
-SCRIPTS = ("page.js", "elements.js", "session.js", "life.js", "plots.js", "dialogs.js", "operating.js")
+SCRIPTS = (
+    "page.js",
+    "elements.js",
+    "session.js",
+    "life.js",
+    "plots.js",
+    "dialogs.js",
+    "operating.js",
+    "stuck.js",
+    "listing.js",
+    "row.js",
+)
 DOCUMENTS = (
     Document("/", "index.html", "text/html; charset=utf-8"),
     Document("/page.css", "page.css", "text/css; charset=utf-8"),

@@ -5,6 +5,7 @@ import { bringIntoView } from "./life.js";
 import { drawPlots, plotNews } from "./plots.js";
 import { showOperating } from "./operating.js";
 import { leaveIfSignedOut, showCaller } from "./session.js";
+import { offer } from "./stuck.js";
 
 const STALE_MS = 4_000;        // without a document for so long, the page says so
 const REOPEN_MS = 8_000;       // an instance that is frozen does not end its stream: take another
@@ -60,6 +61,7 @@ function take(news) {
   heard = Date.now();
   show(document.querySelector("main > .now"), news);
   showEach(at("processors"), "processor", news.processors, showProcessor);
+  offer(news.processors.map(({ name }) => name));
   showEach(at("services"), "service", news.services, (row, service) => showSince(row, service, news.at));
   showTroubles(news.troubles);
   at("at").textContent = new Date(news.at).toLocaleTimeString("en-GB", { timeStyle: "long" });

@@ -1,0 +1,89 @@
+// A payment that waits, as a row of a table: its cells, and what the rows are sorted by.
+
+import { FORMS, made, UNKNOWN, when } from "./elements.js";
+
+const OUTCOMES = { notBooked: "not booked" };
+const more = (text) => made("span", { class: "more" }, ` ${text}`);
+const since = ({ waitingFor, acceptedAt }) => waitingFor?.since ?? acceptedAt;
+
+// By column: what is shown of a payment, and its key in an order; null is not known.
+const COLUMNS = {
+  id: {
+    key: ({ correlationId }) => correlationId,
+    // In halves, between which it is broken in two.
+    cell: ({ correlationId: id }) => [made("a", { href: `#${id}` }, made("span", {}, id.slice(0, 19)), made("span", {}, id.slice(19)))],
+  },
+  amount: { key: ({ amount }) => amount, cell: ({ amount }) => [FORMS.money(amount)] },
+  waits: {
+    key: ({ waitingFor }) => waitingFor?.processor ?? null,
+    cell: ({ waitingFor }) => [
+      waitingFor ? waitingFor.processor ?? "any that serves" : "in no dispatcher's hands",
+      ...(waitingFor?.inDoubt ? [more("in doubt")] : []),
+    ],
+  },
+  since: {
+    key: (payment) => Date.parse(since(payment)),
+    cell: (payment) => {
+      const stamp = since(payment), time = when(stamp), s = Math.round((Date.now() - Date.parse(stamp)) / 1000);
+      time.title = time.textContent;
+      time.textContent = timeOf(stamp);
+      return [time, more(`for ${FORMS.span(Math.max(0, s))}`)];  // our clock may be behind
+    },
+  },
+  attempts: {
+    key: ({ waitingFor }) => waitingFor?.attempts ?? null,
+    cell: ({ waitingFor }) => [waitingFor ? FORMS.whole(waitingFor.attempts) : UNKNOWN],
+  },
+  last: {
+    key: ({ waitingFor }) => waitingFor?.lastAttempt?.outcome ?? null,
+    cell: ({ waitingFor }) => {
+      const { outcome, tookMs, detail } = waitingFor?.lastAttempt ?? {};
+      if (outcome === undefined) return [UNKNOWN];
+      if (outcome === null) return ["a call is under way"];
+      return [`${OUTCOMES[outcome] ?? outcome} after ${FORMS.took(tookMs)}`, ...(detail ? [more(detail)] : [])];
+    },
+  },
+};
+
+function timeOf(text) {
+  const stamp = new Date(text), time = stamp.toLocaleTimeString("sv");
+  return stamp.toDateString() === new Date().toDateString() ? time : `${stamp.toLocaleDateString("sv")} ${time}`;
+}
+
+// place: in the order of the service. labels: by column, for where there is no room for a head above each.
+export class Row {
+  constructor(payment, place, labels) {
+    Object.assign(this, { payment, place, isGone: false });
+    const cells = Object.keys(COLUMNS).map((name) =>
+      made("td", { role: "cell", class: name, "data-label": labels[name] }, made("div")));
+    this.tr = made("tr", { role: "row" }, ...cells);
+    this.show(payment);
+  }
+
+  // What is there already is left alone: it may be read, or marked to be copied.
+  show(payment) {
+    this.payment = payment;
+    this.tr.classList.toggle("gone", this.isGone);
+    Object.entries(COLUMNS).forEach(([name, { cell }], index) => {
+      if (this.isGone && name === "since") return;  // it does not go on
+      const place = this.tr.cells[index].firstChild, inner = this.isGone && name === "waits" ? ["waits no longer"] : cell(payment);
+      if (place.textContent !== inner.map((each) => each.textContent ?? each).join("")) place.replaceChildren(...inner);
+    });
+    this.mark();
+  }
+
+  // Whether it is the one whose life is shown.
+  mark() {
+    const link = this.tr.querySelector("a");
+    if (link.hash === location.hash) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+// What is not known is last, whichever way; what is equal is in the order of the service.
+export const by = (column, isDown) => (one, other) => {
+  const [a, b] = [one, other].map(({ payment }) => COLUMNS[column].key(payment));
+  if (a === null || b === null) return (a === null) - (b === null) || one.place - other.place;
+  const sign = a < b ? -1 : a > b ? 1 : 0;
+  return (isDown ? -sign : sign) || one.place - other.place;
+};
