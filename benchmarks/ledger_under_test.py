@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.settled_payments import SettledPayments
+from sandbox.stack.plan.nats import binary, write_conf
 from sandbox.stack.plan.options import Node
 from sandbox.stack.plan.ports import free
-from sandbox.stack.processes.nats import binary, write_conf
 from services.bus.micro.ask import NotAnsweredError, ask
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects

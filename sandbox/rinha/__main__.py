@@ -16,8 +16,8 @@ from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.run import Plan, Start, carry_out
 from sandbox.rinha.score import NothingToScoreError
+from sandbox.stack.plan import tls_door as door
 from sandbox.stack.plan.options import http_url
-from sandbox.stack.processes import tls_door as door
 from services.settings.environment import SettingError, flag
 
 PORT = 9999

@@ -15,9 +15,9 @@ from sandbox.stack.limits import limited_stack as limited
 from sandbox.stack.limits.cgroups import Usage
 from sandbox.stack.limits.compose_limits import Limit
 from sandbox.stack.limits.usage import cpu_s_by_service
+from sandbox.stack.plan import keys
 from sandbox.stack.plan.options import is_open
 from sandbox.stack.plan.ports import HOST
-from sandbox.stack.processes import keys
 from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import READER
 

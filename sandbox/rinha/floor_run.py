@@ -25,8 +25,7 @@ from sandbox.rinha.progress import display
 from sandbox.rinha.score import latency
 from sandbox.rinha.watching import Alive, watch
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan import ports
-from sandbox.stack.processes import balancer
+from sandbox.stack.plan import balancer, ports
 
 CONF = Path(__file__).with_name("floor.conf")
 LISTENS_WITHIN_S = 10.0

@@ -4,15 +4,15 @@ import os
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 
+from sandbox.stack import run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.limits import cgroups
 from sandbox.stack.limits import compose_limits as limits
 from sandbox.stack.limits import limited_stack as limited
-from sandbox.stack.plan import clients, options, ports
+from sandbox.stack.plan import balancer, clients, keys, nats, options, ports
 from sandbox.stack.plan import parts_to_run as plan
-from sandbox.stack.processes import balancer, keys, nats, run_dir
-from sandbox.stack.processes import tls_door as door
+from sandbox.stack.plan import tls_door as door
 from sandbox.stack.processes.readiness import Readiness
 from sandbox.stack.processes.supervisor import Supervisor, stop_with_stdin
 from services.access.processor_access import processor_access

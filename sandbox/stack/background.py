@@ -17,11 +17,10 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan import metrics_ports, ports
+from sandbox.stack.plan import keys, metrics_ports, ports
+from sandbox.stack.plan import tls_door as door
 from sandbox.stack.plan.options import http_url, is_open
 from sandbox.stack.plan.ports import HOST
-from sandbox.stack.processes import keys
-from sandbox.stack.processes import tls_door as door
 from sandbox.stack.processes.running_parts import LOOK_EVERY_S, Parts
 from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import ADMIN, OPERATOR

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from sandbox.stack import Stack
+from sandbox.stack.plan import balancer
 from sandbox.stack.plan.ports import HOST, free
-from sandbox.stack.processes import balancer
 from tests.e2e.river import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.stack.processes import balancer, nats
+from sandbox.stack.plan import balancer, nats
 from services.access.admittance import admittance
 from services.access.certificates import paths
 from services.contracts.permissions import PURGE, USERS

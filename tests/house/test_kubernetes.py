@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sandbox.stack.limits import compose_limits as limits
-from sandbox.stack.processes import nats
+from sandbox.stack.plan import nats
 from services.access.secret_file import write_secret
 from services.bus.wire.cluster import REPLICAS_POSSIBLE
 from services.bus.wire.servers import servers_from_text

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.stack.processes import balancer
+from sandbox.stack.plan import balancer
 from services.bus.jetstream.api import call
 from services.bus.wire.connection import Bus
 from services.contracts import subjects

@@ -1,1 +1,1 @@
-"""What was asked for, and what is to run. Pure but for the search for free ports."""
+"""What was asked for, and what is to run: options, ports, and what each part is told in files, keys and flags."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stack.plan import clients
+from sandbox.stack import run_dir
+from sandbox.stack.plan import balancer, clients, keys, nats
+from sandbox.stack.plan import tls_door as door
 from sandbox.stack.plan.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
 from sandbox.stack.plan.ports import HOST
-from sandbox.stack.processes import balancer, keys, nats, run_dir
-from sandbox.stack.processes import tls_door as door
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
+from sandbox.stack import run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.plan.parts_to_run import Part
-from sandbox.stack.processes import restart, run_dir
+from sandbox.stack.processes import restart
 
 _TOP = Path(__file__).parents[3]
 _END_WITH_PARENT = Path(__file__).with_name("end_with_parent.py")

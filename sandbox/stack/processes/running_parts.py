@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sandbox.stack.processes.run_dir import allow_start, keep_stopped, write_env
+from sandbox.stack.run_dir import allow_start, keep_stopped, write_env
 
 LOOK_EVERY_S = 0.02
 _ENDED_WITHIN_S = 10.0

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.stack.processes import balancer
+from sandbox.stack.plan import balancer
 from tests.integration.ingress.ingress_process import new_id
 from tests.readings.answers import difference, read, talk
 from tests.readings.doors import Door, doors

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.chaos.proxy import FaultProxy
-from sandbox.stack.processes.balancer import find_nginx
+from sandbox.stack.plan.balancer import find_nginx
 from tests.integration.sandbox.echo_target import Client, Connect, Target
 from tests.integration.sandbox.instances import NAMES, Instance
 from tests.integration.sandbox.processor_process import Processor, StartProcessor

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from sandbox.stack.plan import ports
-from sandbox.stack.processes import balancer
+from sandbox.stack.plan import balancer, ports
 from services.access.certificates import Certificates
 
 PATIENCE_S = 60.0

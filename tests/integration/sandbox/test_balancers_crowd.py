@@ -11,8 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sandbox.stack.plan import ports
-from sandbox.stack.processes import balancer
+from sandbox.stack.plan import balancer, ports
 from tests.integration.sandbox.test_balancers_errors import wait_for
 from tests.nats_server import PATIENCE_S
 

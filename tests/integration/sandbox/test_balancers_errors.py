@@ -9,8 +9,7 @@ from http.client import HTTPResponse
 
 import pytest
 
-from sandbox.stack.plan import ports
-from sandbox.stack.processes import balancer
+from sandbox.stack.plan import balancer, ports
 from services.ingress.core.problem import title_of
 from tests.nats_server import PATIENCE_S
 

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan import ports
+from sandbox.stack.plan import nats, ports
 from sandbox.stack.plan.options import Node
-from sandbox.stack.processes import nats
 from tests.nats_server import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[3]

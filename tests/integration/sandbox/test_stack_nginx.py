@@ -9,8 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.stack.plan import ports
-from sandbox.stack.processes import balancer
+from sandbox.stack.plan import balancer, ports
 from services.bus.jetstream.lookup import LOOKUP_TIMEOUT_S
 from services.ingress.adapters.payment_stream import LOOK_WITHIN_S, STORE_WITHIN_S
 from services.ingress.core.preferences import WAIT_S_MAX

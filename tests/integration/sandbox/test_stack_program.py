@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack import Stack
+from sandbox.stack import Stack, run_dir
 from sandbox.stack.errors import StackError
 from sandbox.stack.plan import ports
-from sandbox.stack.processes import run_dir
 
 TOP = Path(__file__).parents[3]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.stack import run_dir
 from sandbox.stack.errors import StackError
-from sandbox.stack.processes import run_dir
 
 
 @pytest.fixture

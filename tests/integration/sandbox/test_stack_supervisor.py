@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.processes.run_dir import write_env
+from sandbox.stack.run_dir import write_env
 
 TOP = Path(__file__).parents[3]
 PATIENCE_S = 60.0

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.stack.errors import StackError
+from sandbox.stack.plan.keys import BusSecrets
 from sandbox.stack.plan.options import Node
 from sandbox.stack.plan.ports import HOST
-from sandbox.stack.processes.keys import BusSecrets
 from services.access.secret_file import write_secret
 
 _CONF = Path(__file__).parents[3] / "nats.conf"
