@@ -116,5 +116,6 @@ ODD_HEADERS = (
         b"Trailer: X-A",
         b"X-Forwarded-For: 1.2.3.4",
     ),
+    *(b"Accept: */*", b"Accept: application/problem+json", b"accept:application/PROBLEM+json;q=0", b"Prefer: wait=0"),
     *(b"X-A: a\nContent-Length: 5", b"X-A: a\nTransfer-Encoding: chunked", b"X-A: a\r Content-Length: 5"),
 )
