@@ -17,6 +17,10 @@ LOOK_FIRST_S = 0.005
 LOOK_GROWTH = 1.5
 LOOK_LAST_S = 0.5
 
+# A look that may wait is answered when the payment is settled, so one is usually enough. A service of an older version,
+# or at which too many wait, answers at once. Below what a Service lets any answer take.
+LOOK_WAITS_S = 10
+
 WAITING_AFTER_S = 1.0  # after this long in silence the user is shown that all is well
 
 
@@ -78,7 +82,8 @@ async def _follow(
     pause_s = LOOK_FIRST_S
     is_shown = False
     while True:
-        answer = await service.payment(payment_id)
+        left_s = wait_s - (time.perf_counter() - begun_s)
+        answer = await service.payment(payment_id, wait_s=_look_s(left_s, is_first=not is_shown))
         since_s = time.perf_counter() - begun_s
         match answer:
             case Found(Payment(status="settled") as payment):
@@ -98,3 +103,8 @@ async def _follow(
             return Unsettled(since_s, trouble)
         await asyncio.sleep(min(pause_s, wait_s - since_s))
         pause_s = min(pause_s * LOOK_GROWTH, LOOK_LAST_S)
+
+
+def _look_s(left_s: float, *, is_first: bool) -> int:
+    """Return how long a look may wait: at first until it is shown that all is well, and never for the last second."""
+    return max(0, int(min(left_s - 1, WAITING_AFTER_S if is_first else LOOK_WAITS_S)))

@@ -86,9 +86,10 @@ class Service:
             return Accepted(took_ms, answer.headers.get("Idempotent-Replayed") == "true")
         return self._negative(answer)
 
-    async def payment(self, payment_id: str) -> Found | Missing | Negative:
-        """GET the state of a payment."""
-        answer = await self._ask("GET", f"/payments/{payment_id}")
+    async def payment(self, payment_id: str, wait_s: int = 0) -> Found | Missing | Negative:
+        """GET the state of a payment; the service may answer ``wait_s`` later, or when it is settled or refused."""
+        prefers = {"Prefer": f"wait={wait_s}"} if wait_s else {}
+        answer = await self._ask("GET", f"/payments/{payment_id}", headers=prefers)
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
                 return Found(payment_from(answer.content), answer.text)

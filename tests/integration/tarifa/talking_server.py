@@ -48,6 +48,7 @@ class TalkingServer:
     def __init__(self, replies: dict[str, Sequence[Reply]]) -> None:
         self.bodies: list[bytes] = []
         self.keys: set[str | None] = set()  # the values of Authorization
+        self.prefers: list[str | None] = []  # of each GET of a payment
         self.url = ""
         self.over = threading.Event()
         self._replies = {call: list(sequence) for call, sequence in replies.items()}
@@ -93,6 +94,8 @@ def _handler(server: TalkingServer) -> Callable[..., BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             server.keys.add(self.headers.get("Authorization"))
+            if self.command == "GET" and self.path.startswith("/payments/"):
+                server.prefers.append(self.headers.get("Prefer"))
             reply = server.reply(f"{self.command} {self.path.partition('?')[0]}", body)
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)

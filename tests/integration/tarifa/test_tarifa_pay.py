@@ -112,6 +112,18 @@ def test_every_other_ending_has_its_exit_code_and_one_sentence(
     assert json.loads(done.stdout)["correlationId"] == ID
 
 
+def test_the_service_is_asked_to_answer_when_it_is_settled() -> None:
+    """For a second at first, then for longer; not where the answer could come after all of the time."""
+    with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
+        assert run("pay", "19.90", "--id", ID, "--url", server.url).returncode == 0
+    assert server.prefers == ["wait=1"]
+    with talking({POST: [ACCEPTED], GET: [WAITS]}) as server:
+        assert run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "3.2s").returncode == 5
+    assert server.prefers[0] == "wait=1"
+    assert set(server.prefers) <= {"wait=1", "wait=2", None}
+    assert server.prefers[-1] is None
+
+
 def test_a_payment_that_has_to_wait_says_so() -> None:
     """So that the user knows that nothing hangs."""
     with talking({POST: [ACCEPTED], GET: [WAITS]}) as server:
