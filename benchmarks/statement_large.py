@@ -20,7 +20,7 @@ import orjson
 
 from benchmarks.ledger_under_test import nats_server
 from benchmarks.settled_payments import SettledPayments
-from services.bus.jetstream.read_pages import through
+from services.bus.jetstream.read_pages import pages
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import ensure_streams
 from services.bus.wire.connection import Bus
@@ -53,7 +53,7 @@ async def _measure(folder: Path, rows: int) -> None:
             with path.open("w") as file:
                 file.write("correlationId,amount,requestedAt\n")
                 last_seq = (await stream_state(bus, subjects.SETTLEMENTS)).last_seq
-                async for messages in through(bus, subjects.SETTLEMENTS, last_seq):
+                async for messages in pages(bus, subjects.SETTLEMENTS, last_seq):
                     for message in messages:
                         event = decode_settlement(message.data)
                         if isinstance(event, PaymentSettled):

@@ -1,34 +1,34 @@
-"""Log lines that an operator acts on: none per payment, and a trouble is told when it begins, not while it lasts."""
+"""Log lines that an operator acts on: none per payment; a failure that lasts is logged when it begins."""
 
 import asyncio
 import logging
 from dataclasses import dataclass
 
-GATHERED_S = 10.0
+COUNTED_S = 10.0
 
 
-class Trouble:
-    """One thing that is tried again and again: its failure is told when it begins, or is another than before."""
+class FailureLog:
+    """For one thing that is retried: logs its failure when it begins, or differs from the last one."""
 
     def __init__(self, log: logging.Logger, event: str) -> None:
         self._log = log
         self._event = event
-        self._told = ""
+        self._last = ""
 
-    def tell(self, error: str, **fields: object) -> None:
-        """It failed; this is told unless the same was told last."""
-        if error != self._told:
+    def failed(self, error: str, **fields: object) -> None:
+        """Log a failure, unless it is the same as the last one."""
+        if error != self._last:
             self._log.warning(self._event, extra={"error": error, **fields})
-        self._told = error
+        self._last = error
 
     @property
-    def lasts(self) -> bool:
+    def is_failing(self) -> bool:
         """Whether it failed the last time."""
-        return bool(self._told)
+        return bool(self._last)
 
-    def over(self) -> None:
-        """It went well: the next failure is a new one."""
-        self._told = ""
+    def succeeded(self) -> None:
+        """Record a success: the next failure is logged."""
+        self._last = ""
 
 
 @dataclass(slots=True)
@@ -38,18 +38,18 @@ class _Window:
     fields: dict[str, object]
 
 
-class Gathered:
-    """What may happen to one payment after the other: told at once, and then as a count, at most every GATHERED_S.
+class CountedLog:
+    """For events that may hit many payments: logs the first, then a count at most every COUNTED_S.
 
-    Each one is told too where the level is DEBUG, without ``count``. The fields of a count are those of the newest.
+    At DEBUG each one is logged too, without ``count``. A count has the fields of the newest event.
     """
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._windows: dict[tuple[str, str], _Window] = {}
 
-    def tell(self, level: int, event: str, processor: str = "", **fields: object) -> None:
-        """It happened, once more; each event and processor is counted for itself."""
+    def log(self, level: int, event: str, processor: str = "", **fields: object) -> None:
+        """Log an event, or count it; each event and processor is counted separately."""
         if processor:
             fields["processor"] = processor
         self._log.debug(event, extra=fields)
@@ -62,7 +62,7 @@ class Gathered:
 
     def _begin(self, what: tuple[str, str], level: int) -> None:
         self._windows[what] = _Window(level, 0, {})
-        asyncio.get_running_loop().call_later(GATHERED_S, self._end, what)
+        asyncio.get_running_loop().call_later(COUNTED_S, self._end, what)
 
     def _end(self, what: tuple[str, str]) -> None:
         window = self._windows.pop(what)

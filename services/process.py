@@ -1,4 +1,4 @@
-"""What every ``__main__`` shares: logs as JSON lines, stopping on a signal, clear words for a wrong setting."""
+"""What every ``__main__`` shares: logs as JSON lines, stopping on a signal, exit codes."""
 
 import asyncio
 import contextlib
@@ -17,23 +17,23 @@ from services.bus.jetstream.follow import StreamWentBackError
 from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.streams import StreamMismatchError
 from services.bus.wire.cluster import UnfitServerError
-from services.bus.wire.connection import Bus, BusAwayError, BusDeafError, NotAdmittedError
+from services.bus.wire.connection import Bus, BusAwayError, BusUnresponsiveError, NotAdmittedError
 from services.contracts.away import StoreWentBackError
 from services.contracts.permissions import may_make_streams
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError
 
 ASK_AGAIN_AFTER_S = 0.5
 EXIT_SETTING = 2
-EXIT_DEAF = 3
+EXIT_UNRESPONSIVE = 3
 EXIT_WENT_BACK = 4
 
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class JsonLines(logging.Formatter):
-    """One line per record: when, level, who, the dotted event name, and its fields."""
+    """One line per record: time, level, logger, the dotted event name, and its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -49,17 +49,17 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run a service until SIGTERM or SIGINT sets the event and the story has come to its end.
+def run(service: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run a service until SIGTERM or SIGINT sets the event and ``service`` returns.
 
-    Exits with 2 where a setting, a stream or the server is not as it must be, 3 where the connection to NATS is deaf,
-    4 where the store knows less than the process did: started again, it reads from the start.
+    Exits with 2 where a setting, a stream or the server is not as it must be, 3 where the connection to NATS does not
+    respond, 4 where the store knows less than the process did: restarted, it reads from the start.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
     try:
-        uvloop.run(_until_stopped(story))
+        uvloop.run(_until_stopped(service))
     except* (SettingError, StreamMismatchError, UnfitServerError, NotAdmittedError) as group:
         for error in _leaves(group):
             print(error, file=sys.stderr)  # noqa: T201  # for the person who starts it, not for a log
@@ -67,18 +67,18 @@ def run(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     except* (StoreWentBackError, StreamWentBackError) as group:
         logging.getLogger("tarifa").critical("store.went_back", extra={"error": str(next(_leaves(group)))})
         sys.exit(EXIT_WENT_BACK)
-    except* BusDeafError as group:
+    except* BusUnresponsiveError as group:
         logging.getLogger("tarifa").critical("bus.deaf", extra={"error": str(next(_leaves(group)))})
-        sys.exit(EXIT_DEAF)
+        sys.exit(EXIT_UNRESPONSIVE)
 
 
 async def connected(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus | None:
-    """Return a bus whose streams are there, or None if told to stop first: NATS may be long in coming.
+    """Return a bus whose streams are there, or None if stopped first: it may take long until NATS is there.
 
     Raises:
-        UnfitServerError: the server may not hold the streams.
-        StreamMismatchError: a stream is another one than the settings want.
-        ApiError: as of the API.
+        UnfitServerError: the server must not hold the streams.
+        StreamMismatchError: a stream differs from the settings and cannot be updated.
+        ApiError: from the API.
     """
     connecting = asyncio.create_task(_connect(settings, name))
     stopping = asyncio.create_task(stop.wait())
@@ -92,22 +92,22 @@ async def connected(settings: BusSettings, name: str, stop: asyncio.Event) -> Bu
     return None
 
 
-async def once_answered(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
-    """Do what can be begun again until NATS has answered all of it; return False if told to stop first.
+async def retry_until_answered(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
+    """Repeat idempotent work until NATS has answered all of it; return False if stopped first.
 
-    A cluster has no leader for some seconds, and whoever is started meanwhile need not fail for that.
+    A cluster has no leader for some seconds, and a service that starts meanwhile need not fail for that.
     """
-    not_answered = Trouble(logging.getLogger("tarifa"), "bus.not_answered")
+    not_answered = FailureLog(logging.getLogger("tarifa"), "bus.not_answered")
     while not stop.is_set():
         try:
             await work()
         except BusAwayError as error:
-            not_answered.tell(str(error))
+            not_answered.failed(str(error))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ASK_AGAIN_AFTER_S):
                     await stop.wait()
         else:
-            not_answered.over()
+            not_answered.succeeded()
             return True
     return False
 
@@ -133,17 +133,17 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield error
 
 
-def _have_the_collector_look_seldom() -> None:
-    """What was imported stays for good: looking it all through is a pause of 18 ms in ingress, and finds nothing."""
+def _tune_garbage_collector() -> None:
+    """Exempt what was imported, which stays for good: a full collection pauses ingress for 18 ms and finds nothing."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
 
 
-async def _until_stopped(story: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    _have_the_collector_look_seldom()
+async def _until_stopped(service: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    _tune_garbage_collector()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await story(stop)
+    await service(stop)

@@ -16,7 +16,7 @@ from services.audit.command import EXIT_INCOMPLETE, connected, run
 from services.audit.core.spans import NotTakenError
 from services.audit.flow.exporting_traces import Exported, ExportingTraces, Receiver
 from services.audit.trace_settings import TraceSettings, trace_settings
-from services.bus.jetstream.read_range import read_stretch
+from services.bus.jetstream.read_range import read_range
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
@@ -35,7 +35,7 @@ class _Settlements:
 
     async def read(self, first: int) -> list[tuple[int, bytes]]:
         """Return the next messages."""
-        found = await read_stretch(self._bus, subjects.SETTLEMENTS, first, READ_AT_ONCE)
+        found = await read_range(self._bus, subjects.SETTLEMENTS, first, READ_AT_ONCE)
         return [(message.seq, message.data) for message in found]
 
 

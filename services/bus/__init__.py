@@ -1,8 +1,6 @@
-"""How it is said: the only package that speaks NATS.
+"""The only package that uses NATS.
 
-connection  one connection that comes back by itself        publish  store with PubAck, compare-and-set
-streams     the streams as they must be                     lookup   the newest message of a subject
-work_queue  deliveries of a durable consumer, with acks     follow   every message of a stream, in order
-service     a NATS micro service                            lease    one holder at a time
-pulse       how an instance is, once a second
+wire        one connection that reconnects by itself, requests, and which servers are fit
+jetstream   streams as they must be, publishing with PubAck, look-ups, followers, the work queue, leases
+micro       NATS micro services that answer, and each instance's pulse once a second
 """

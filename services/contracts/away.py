@@ -28,5 +28,5 @@ def deed_for(stream: str, seq: int) -> str:
     """Return what an operator must do about a message that cannot be read."""
     look = f"look at it (nats stream get {stream} {seq})"
     if stream == subjects.PAYMENTS:
-        return f"{look} and, if it is no payment, remove it (nats stream rmm {stream} {seq})"
+        return f"{look} and, if it is not a payment, remove it (nats stream rmm {stream} {seq})"
     return look  # SETTLEMENTS never loses a message: a gap in it is an alarm

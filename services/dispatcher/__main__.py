@@ -40,7 +40,7 @@ from services.dispatcher.settings import Settings, settings
 from services.metrics.bus import of_bus
 from services.metrics.key_files import of_key_files
 from services.metrics.server import Metrics, served_metrics
-from services.process import connected, once_answered, run
+from services.process import connected, retry_until_answered, run
 from services.records.assignments import AssignmentStream, read_up
 from services.records.doubt import StoreWentBackError, mark_doubtful
 from services.records.settlements import SettlementRecords
@@ -115,7 +115,7 @@ async def _settle(
         await roster.seed(config.bus.processors)
         await migrate(bus, roster.places)
 
-    if not await once_answered(begin, stop):
+    if not await retry_until_answered(begin, stop):
         return
 
     settlements = SettlementRecords(bus)
@@ -154,7 +154,7 @@ async def _settle(
     told = of_dispatcher(
         tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
     )
-    metrics.add(of_bus(bus), told, of_key_files({"PROCESSOR_CREDENTIALS": lambda: not_read.lasts}))
+    metrics.add(of_bus(bus), told, of_key_files({"PROCESSOR_CREDENTIALS": lambda: not_read.is_failing}))
     following = assignments.follower(flow.assigning.read)
 
     async def prepare() -> None:

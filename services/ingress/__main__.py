@@ -45,7 +45,7 @@ from services.metrics.server import Metrics, served_metrics
 from services.overview.adapters.hub import Hub
 from services.overview.adapters.vital_signs import VitalSigns
 from services.overview.core.vitals import Vitals
-from services.process import connected, once_answered, run
+from services.process import connected, retry_until_answered, run
 from services.records.operations import OperationLog
 
 log = logging.getLogger("tarifa.ingress")
@@ -68,7 +68,7 @@ async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, sto
         return
     try:
         payments = JetStreamPayments(bus, settings.bus.limits, settings.bus.instance)
-        if await once_answered(payments.open, stop):
+        if await retry_until_answered(payments.open, stop):
             await _answer(bus, payments, settings=settings, keys=keys, metrics=metrics, stop=stop)
     finally:
         await bus.close()

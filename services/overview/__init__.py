@@ -1,1 +1,1 @@
-"""What operators see: pulses folded into one document, kept for every page that is open."""
+"""What operators see: the pulses of all instances folded into one document, sent to every open page."""

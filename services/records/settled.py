@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.read_range import Found, first_seq_since, read_stretch
+from services.bus.jetstream.read_range import Found, first_seq_since, read_range
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
@@ -75,7 +75,7 @@ class SettledReader:
             UnreadableRecordError: a message is no event of a version known here; only a person can find out.
         """
         first = max(first, self.first_seq)
-        found = await read_stretch(self._bus, subjects.SETTLEMENTS, first, count)
+        found = await read_range(self._bus, subjects.SETTLEMENTS, first, count)
         found = [each for each in found if each.seq <= self.last_seq]
         if not found and self._bus.replicas > 1:
             raise BusAwayError(f"SETTLEMENTS was read at a replica that lags: up to {first - 1} of {self.last_seq}")

@@ -1,1 +1,1 @@
-"""The environment, read and checked in one way: `environment` reads one variable, `bus` what all services share."""
+"""The environment, read and checked in one way: `environment` reads one variable, `bus` those of all services."""

@@ -1,6 +1,6 @@
-"""The settings that every service reads alike: where NATS is, how the streams must be, who charges, who may ask.
+"""The settings that every service reads in the same way: NATS, the streams, the processors, the metrics' address.
 
-One reading for all three, so that no two services can want the same stream differently.
+One function for all services, so that no two of them can want the same stream differently.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ LEASE_S = 15
 
 @dataclass(frozen=True, slots=True)
 class BusSettings:
-    """What all services share; ``processors`` are sorted by fee, the first is the home.
+    """The settings of all services; ``processors`` are sorted by fee, the cheapest first.
 
-    ``nats_url``: one server or several, with commas between them, each with its scheme.
-    ``metrics_listen``: where Prometheus may ask; None is nowhere.
-    ``admittance``: who this process is on the bus.
-    ``instance`` is this process's name among those of its service, for operators: nothing is decided by it.
+    ``nats_url``: one server or several, separated by commas, each with its scheme.
+    ``metrics_listen``: the address for Prometheus; None: no metrics.
+    ``admittance``: this process's user on the bus.
+    ``instance``: this process's name within its service, for operators: nothing depends on it.
     """
 
     nats_url: str
@@ -41,7 +41,7 @@ class BusSettings:
 
 
 def bus_settings(env: Mapping[str, str]) -> BusSettings:
-    """Read them from the environment.
+    """Read the settings from the environment.
 
     Raises:
         SettingError: names the variable that is wrong, and its unit.

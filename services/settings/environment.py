@@ -1,4 +1,4 @@
-"""How settings are read from the environment: checked at start, the wrong variable named with its unit."""
+"""Reading settings from the environment: checked at the start; an error names the variable and its unit."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -55,7 +55,7 @@ def flag(env: Mapping[str, str], name: str) -> bool:
 
 
 def text_as(env: Mapping[str, str], name: str, default: str, read: Callable[[str], T]) -> T:
-    """Return what ``read`` makes of a text.
+    """Return the result of ``read``.
 
     Raises:
         SettingError: ``read`` raised ValueError; its sentence follows the variable's name.

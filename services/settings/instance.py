@@ -1,10 +1,10 @@
-"""What tells this process from all others of the system."""
+"""A name that distinguishes this process from all others of the system."""
 
 import os
 import re
 import socket
 
-HOST_CHARACTERS_MAX = 48  # of the host's name in a process's; with the process id it is well below what is allowed
+HOST_CHARACTERS_MAX = 48  # of the host in a process's name; with the process id it is well below what is allowed
 
 
 def name_of_process() -> str:

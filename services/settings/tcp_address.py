@@ -1,4 +1,4 @@
-"""Where a service listens on the network: ``host:port``, an IPv6 number in brackets. Pure."""
+"""A network address to listen on: ``host:port``, an IPv6 number in brackets. Pure."""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,7 @@ async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, r
     await operator.until_shown("totals.settled", f"{before:,}")
     river.stack.kill("ledger", signal.SIGSTOP)
     try:
-        await operator.until_trouble("totals are those of then")
+        await operator.until_trouble("totals are from that time")
         await expect(operator.service("ledger").locator(".chip")).to_have_text("silent")
         ids = await river.pay_many(5)
         await river.until_settled(ids)

@@ -1,11 +1,11 @@
-"""Log lines: what comes payment after payment is gathered, and what goes on is not told again."""
+"""Log lines: what comes payment after payment is counted, and what goes on is not told again."""
 
 import logging
 
 import pytest
 
-from services import log_throttle
-from services.log_throttle import Gathered, Trouble
+from services import log_throttle as telling
+from services.log_throttle import CountedLog, FailureLog
 from tests.nats_server import until
 
 log = logging.getLogger("tarifa.test")
@@ -22,11 +22,11 @@ def lines(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[t
 
 def test_a_trouble_is_told_when_it_begins_changes_and_begins_again(caplog: pytest.LogCaptureFixture) -> None:
     """While it only goes on it is silent."""
-    trouble = Trouble(log, "thing.not_open")
+    failures = FailureLog(log, "thing.not_open")
     for error in ("away", "away", "refused", "refused"):
-        trouble.tell(error, stream="S")
-    trouble.over()
-    trouble.tell("refused")
+        failures.failed(error, stream="S")
+    failures.succeeded()
+    failures.failed("refused")
     assert [record.error for record in caplog.records] == ["away", "refused", "refused"]  # type: ignore[attr-defined]
     assert {record.message for record in caplog.records} == {"thing.not_open"}
 
@@ -35,10 +35,10 @@ async def test_the_first_is_told_at_once_and_the_rest_as_a_count(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five hundred payments are two lines; the second has the number and the newest id."""
-    monkeypatch.setattr(log_throttle, "GATHERED_S", 0.05)
-    gathered = Gathered(log)
+    monkeypatch.setattr(telling, "COUNTED_S", 0.05)
+    counted = CountedLog(log)
     for number in range(500):
-        gathered.tell(logging.WARNING, "payment.unknown", "default", id=str(number))
+        counted.log(logging.WARNING, "payment.unknown", "default", id=str(number))
     assert lines(caplog) == [("payment.unknown", 1, "0")]
     await until(lambda: len(lines(caplog)) > 1)
     assert lines(caplog) == [("payment.unknown", 1, "0"), ("payment.unknown", 499, "499")]
@@ -48,28 +48,28 @@ async def test_after_a_quiet_while_the_next_is_told_at_once_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A window in which nothing came ends without a line."""
-    monkeypatch.setattr(log_throttle, "GATHERED_S", 0.01)
-    gathered = Gathered(log)
-    gathered.tell(logging.WARNING, "payment.unknown", "default", id="a")
-    await until(lambda: not gathered._windows)
-    gathered.tell(logging.WARNING, "payment.unknown", "default", id="b")
+    monkeypatch.setattr(telling, "COUNTED_S", 0.01)
+    counted = CountedLog(log)
+    counted.log(logging.WARNING, "payment.unknown", "default", id="a")
+    await until(lambda: not counted._windows)
+    counted.log(logging.WARNING, "payment.unknown", "default", id="b")
     assert lines(caplog) == [("payment.unknown", 1, "a"), ("payment.unknown", 1, "b")]
 
 
 async def test_processors_and_events_are_counted_apart(caplog: pytest.LogCaptureFixture) -> None:
     """A line about one does not keep the other from being told."""
-    gathered = Gathered(log)
-    gathered.tell(logging.WARNING, "payment.unknown", "default", id="a")
-    gathered.tell(logging.WARNING, "payment.unknown", "fallback", id="b")
-    gathered.tell(logging.ERROR, "payment.refused", "default", id="c")
+    counted = CountedLog(log)
+    counted.log(logging.WARNING, "payment.unknown", "default", id="a")
+    counted.log(logging.WARNING, "payment.unknown", "fallback", id="b")
+    counted.log(logging.ERROR, "payment.refused", "default", id="c")
     assert [found for *_, found in lines(caplog)] == ["a", "b", "c"]
 
 
 async def test_each_one_is_told_to_whoever_debugs(caplog: pytest.LogCaptureFixture) -> None:
     """The story of a single payment needs its own line."""
     caplog.set_level(logging.DEBUG, logger=log.name)
-    gathered = Gathered(log)
+    counted = CountedLog(log)
     for number in range(3):
-        gathered.tell(logging.WARNING, "payment.unknown", "default", id=str(number))
+        counted.log(logging.WARNING, "payment.unknown", "default", id=str(number))
     each = [record.id for record in caplog.records if record.levelno == logging.DEBUG]  # type: ignore[attr-defined]
     assert each == ["0", "1", "2"]

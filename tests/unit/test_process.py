@@ -6,7 +6,7 @@ import pytest
 
 from services import process as running
 from services.bus.wire.connection import BusAwayError
-from services.process import once_answered
+from services.process import retry_until_answered
 
 
 async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +19,7 @@ async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.Monkey
         if answer is not None:
             raise answer
 
-    assert await once_answered(ask, asyncio.Event())
+    assert await retry_until_answered(ask, asyncio.Event())
     assert list(answers) == []
 
 
@@ -31,5 +31,5 @@ async def test_a_stop_ends_it() -> None:
         stop.set()
         raise BusAwayError("no leader")
 
-    assert not await once_answered(ask, stop)
-    assert not await once_answered(ask, stop)
+    assert not await retry_until_answered(ask, stop)
+    assert not await retry_until_answered(ask, stop)

@@ -22,7 +22,7 @@ from services.bus.jetstream import api
 from services.bus.jetstream.snapshot import restore_stream, save_stream
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus
-from services.bus.wire.questions import NotAllowedError
+from services.bus.wire.requests import NotAllowedError
 from services.contracts import subjects
 from services.contracts.stamp import text_of
 

@@ -4,7 +4,7 @@ import asyncio
 
 from services.audit.core.releasing import Bound, Waiting
 from services.bus.jetstream.publish import Stored, store
-from services.bus.wire.connection import Bus, BusAwayError, NobodyAnswersError
+from services.bus.wire.connection import Bus, BusAwayError, NoRespondersError
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
 from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled, encode
@@ -44,7 +44,7 @@ class ReleaseRecords:
         asked = holding.encode(HoldingAsked(payment_id))
         try:
             answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, asked, ASK_WITHIN_S)
-        except NobodyAnswersError:
+        except NoRespondersError:
             raise BusAwayError("no dispatcher runs to say what the payment is assigned to; start one") from None
         except BusAwayError:
             if not self._bus.is_connected:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.audit.adapters.progress import Bar, Lines
-from services.bus.jetstream.read_pages import through
+from services.bus.jetstream.read_pages import pages
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.stored_message import StoredMessage
 from services.bus.wire.connection import Bus
@@ -60,7 +60,7 @@ class JetStreamStreams:
         state = await stream_state(self.bus, stream)
         self.progress.begin(f"reading {stream}", state.messages)
         count, seen = 0, 0
-        async for messages in through(self.bus, stream, state.last_seq):
+        async for messages in pages(self.bus, stream, state.last_seq):
             for message in messages:
                 if message.seq > seen + 1 and not may_lack:
                     reader.take_missing(stream, seen + 1, message.seq - 1)

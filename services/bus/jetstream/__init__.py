@@ -1,1 +1,1 @@
-"""Streams: stored, read, followed, looked up."""
+"""Streams: created, written, read, followed, looked up."""

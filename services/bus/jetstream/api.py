@@ -1,4 +1,4 @@
-"""Requests to the JetStream API, with its errors told apart by number."""
+"""Requests to the JetStream API, with its errors by number."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,24 +9,24 @@ from services.bus.wire.connection import Bus, BusAwayError
 from services.bus.wire.message import Message
 
 API_TIMEOUT_S = 5.0
-# Of a question in a cluster: it has one who answers at once, or has no leader, and no later answer will come.
+# For an INFO request in a cluster: its leader answers at once; without a leader there is no answer at all.
 CLUSTER_ASK_TIMEOUT_S = 1.0
-CLUSTER_MAKE_TIMEOUT_S = 2.0
+CLUSTER_CREATE_TIMEOUT_S = 2.0
 
 NOT_FOUND = frozenset({10059, 10014})  # no such stream, no such consumer
 EXISTS_DIFFERENTLY = 10058  # a stream of that name has another configuration
-CONSUMER_NOT_MADE = 10012  # its store cannot be made or read, or it is there and cannot be changed to this
+CONSUMER_NOT_CREATED = 10012  # its store cannot be created or read, or it exists and cannot be changed to this
 NO_MESSAGE = 10037
-IN_PROCESS = 10158  # a message of this id is with the replicas, and not stored yet
-NO_PLACE = 10005  # fewer servers are up in the cluster than a stream has replicas
-# No leader now, of the cluster or of what was asked about: as if NATS were away, and over in a while.
+IN_PROCESS = 10158  # a message of this id is at the replicas, and not stored yet
+NO_PLACE = 10005  # fewer servers are up in the cluster than the stream has replicas
+# No leader now, of the cluster or of what was asked about: the same as NATS being away, and over soon.
 NOT_NOW = frozenset({10008, 10009, 10118, 10119})
-STREAM_FULL = frozenset({10077, 10023, 10047})  # a limit of the stream, of the account, of the disk
+STREAM_FULL = frozenset({10077, 10023, 10047})  # a limit of the stream, the account or the disk
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 
 class ApiError(Exception):
-    """JetStream turned a request down; ``code`` is its error number."""
+    """JetStream rejected a request; ``code`` is its error number."""
 
     def __init__(self, code: int, description: str) -> None:
         super().__init__(f"{description} ({code})")
@@ -36,11 +36,11 @@ class ApiError(Exception):
 async def call(
     bus: Bus, subject: str, request: Mapping[str, Any] | None = None, timeout_s: float | None = None
 ) -> dict[str, Any]:
-    """Return the answer of ``$JS.API.<subject>``; ``timeout_s`` of None is what suits the request.
+    """Return the answer of ``$JS.API.<subject>``; a ``timeout_s`` of None depends on the request.
 
     Raises:
-        ApiError: JetStream says no.
-        BusAwayError: no answer, none that can be read, or there is no leader now.
+        ApiError: JetStream rejected it.
+        BusAwayError: no answer, an unreadable one, or there is no leader now.
     """
     if timeout_s is None:
         timeout_s = CLUSTER_ASK_TIMEOUT_S if bus.replicas > 1 and ".INFO." in subject else API_TIMEOUT_S
@@ -50,11 +50,11 @@ async def call(
 
 
 def read_answer(message: Message, subject: str) -> dict[str, Any]:
-    """Read an answer of the API, wherever it was asked for.
+    """Read an answer of the API.
 
     Raises:
-        ApiError: JetStream says no.
-        BusAwayError: it cannot be read, or says that there is no leader now.
+        ApiError: JetStream rejected the request.
+        BusAwayError: it is unreadable, or says that there is no leader now.
     """
     try:
         answer: dict[str, Any] = orjson.loads(message.data)

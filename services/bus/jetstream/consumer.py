@@ -1,4 +1,4 @@
-"""The durable consumer that all dispatchers share. Its state decides nothing: it may be lost, and is made again."""
+"""The durable consumer that all dispatchers share. Its state decides nothing: it may be lost, and is created again."""
 
 import logging
 from typing import Any
@@ -8,22 +8,22 @@ from services.bus.wire.connection import Bus
 from services.contracts import subjects
 
 SECOND_NS = 1_000_000_000
-PULLS_WAITING_MAX = 4_096  # a pull may ask for one message only, so there may be as many as payments in flight
-ACK_PENDING_MAX = 50_000  # in all hands, and given back to come again later: a bound that is never to be met
+PULLS_WAITING_MAX = 4_096  # a pull may ask for a single message, so there may be as many as payments in flight
+ACK_PENDING_MAX = 50_000  # in all hands, or to be redelivered later: a bound that is never reached
 
 log = logging.getLogger("tarifa.bus")
 
 
 def plain(value: Any) -> Any:
-    """Return a field so that two can be compared: the server leaves out zero and false, and says -1 for no limit."""
+    """Return a field in comparable form: the server leaves out zero and false, and writes -1 for no limit."""
     return None if value in (0, -1, False, None) else value
 
 
 async def drop_dispatcher(bus: Bus) -> None:
-    """Delete the consumer of a stream that is to have more replicas; a dispatcher makes it again.
+    """Delete the consumer of a stream that gets more replicas; a dispatcher creates it again.
 
-    One that is there would stay on its one node (2.15.1: with no group of its own, whatever its configuration says),
-    and when that dies neither it nor the stream finds a leader.
+    An existing one would stay on its one node (2.15.1: with no group of its own, whatever its configuration says), and
+    when that node dies neither it nor the stream finds a leader.
     """
     try:
         await api.call(bus, f"CONSUMER.DELETE.{subjects.PAYMENTS}.{subjects.DISPATCHER}")
@@ -33,12 +33,12 @@ async def drop_dispatcher(bus: Bus) -> None:
 
 
 async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
-    """Make or update the durable consumer that all dispatchers share. Its state decides nothing: it may be lost.
+    """Create or update the durable consumer that all dispatchers share. Nothing depends on its state: it may be lost.
 
-    Where its file on the server is damaged it is made without one: no request has the server let go of such a file.
+    Where its file on the server is damaged it is created without a file: no request makes the server drop that one.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusAwayError: from the API.
     """
     path = f"{subjects.PAYMENTS}.{subjects.DISPATCHER}"
     try:
@@ -55,9 +55,9 @@ async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
         "replay_policy": "instant",
         "max_deliver": -1,
         "max_ack_pending": ACK_PENDING_MAX,
-        "num_replicas": bus.replicas if bus.replicas > 1 else 0,  # 0: as the stream has
+        "num_replicas": bus.replicas if bus.replicas > 1 else 0,  # 0: as many as the stream
         "ack_wait": ack_wait_s * SECOND_NS,
-        # Of a consumer that exists these cannot be changed.
+        # These cannot be changed once the consumer exists.
         "max_waiting": found.get("max_waiting", PULLS_WAITING_MAX),
         "mem_storage": found.get("mem_storage", False),
     }
@@ -66,11 +66,11 @@ async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
     try:
         await _create_consumer(bus, path, config)
     except api.ApiError as error:
-        # Not only where the file is damaged: another dispatcher may have found that and been quicker.
-        if found or error.code != api.CONSUMER_NOT_MADE:
+        # Not only where the file is damaged: another dispatcher may have been faster to create it.
+        if found or error.code != api.CONSUMER_NOT_CREATED:
             raise
         await _create_consumer(bus, path, {**config, "mem_storage": True})
-        log.error("dispatcher.consumer_without_file", extra={"error": str(error)})  # noqa: TRY400  # no bug of ours
+        log.error("dispatcher.consumer_without_file", extra={"error": str(error)})  # noqa: TRY400  # not a bug
 
 
 async def _create_consumer(bus: Bus, path: str, config: dict[str, Any]) -> None:

@@ -4,11 +4,11 @@ import orjson
 
 from services.bus.wire.connection import Bus
 
-WITHIN_S = 0.05  # nobody waits for it: it may leave in one write with others
+WITHIN_S = 0.05  # nothing waits for it, so it may be written together with other messages
 
 
 def delete_message(bus: Bus, stream: str, seq: int) -> None:
-    """Have it deleted, with its place left as it is. Whether it was is not heard: for what may stay, and be in the way.
+    """Delete a message without erasing its bytes. There is no answer: only for messages that may as well stay.
 
     Raises:
         BusAwayError: not connected; nothing was sent.
@@ -18,7 +18,7 @@ def delete_message(bus: Bus, stream: str, seq: int) -> None:
 
 
 def purge_before(bus: Bus, stream: str, subject: str, seq: int) -> None:
-    """Have all messages of a subject deleted that stand before a sequence; as ``delete_message`` otherwise.
+    """Delete all messages of a subject before a sequence; otherwise as ``delete_message``.
 
     Raises:
         BusAwayError: not connected; nothing was sent.

@@ -1,4 +1,4 @@
-"""Every message of a stream, once and in order, from a sequence on, for as long as the process lives."""
+"""Every message of a stream, once and in order, from a sequence on, as long as the process runs."""
 
 import asyncio
 import logging
@@ -14,12 +14,12 @@ from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.work_queue import Delivery, ack_numbers, delivery_of
 from services.bus.wire.connection import Bus, BusAwayError
 from services.bus.wire.message import Message
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 BATCH = 500
 OPEN_AGAIN_AFTER_S = 0.5
 CHECK_EVERY_S = 1.0
-HEARTBEAT_S = 1.0  # who answers from what was read must know soon that it hears no more
+HEARTBEAT_S = 1.0  # a service that answers from what it read must notice soon that no more comes
 CONSUMER_IDLE_MAX_S = 60
 
 log = logging.getLogger("tarifa.bus")
@@ -28,25 +28,25 @@ log = logging.getLogger("tarifa.bus")
 class StreamWentBackError(Exception):
     """The stream is gone, or ends before what was read of it, and will give those sequences to other messages.
 
-    What was made of them is wrong now; start again from nothing.
+    Whatever was derived from them is wrong now; start again from the beginning.
     """
 
 
 @dataclass(slots=True)
 class _Opening:
-    """One consumer made for this follower, and how far it has come."""
+    """One consumer created for this follower, and how far it has come."""
 
     consumer: str
     pulls: Pulls
-    behind: int  # how many it had to deliver when it was made, less those applied
+    behind: int  # how many messages it had to deliver when it was created, minus those applied
     consumer_seq: int = 0
 
 
 class Follower:
     """Reads ``subject`` of ``stream`` into ``apply``, in the order of the stream, without gaps.
 
-    A reconnect, a consumer that is deleted or silent, or a message out of order has it begin again after the last one
-    applied, and not be caught up until then. Where the stream has replicas the one that is read may lag, or be cut off
+    After a reconnect, a deleted or silent consumer, or a message out of order it begins again after the last message
+    applied, and is not caught up until then. Where the stream has replicas, the one that is read may lag or be cut off
     from the others: then it is caught up only as far as the leader says (``Reach``). ``apply`` must not block; an
     exception from it is a bug and ends ``run``.
     """
@@ -66,21 +66,21 @@ class Follower:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether all that was stored when the last opening began has been applied; never so by an old connection."""
+        """Whether all that was stored when the last opening began is applied; False after a reconnect."""
         return self._caught_up.is_set() and not self._again.is_set() and self._generation == self._bus.generation
 
     async def caught_up(self) -> None:
-        """Wait until all that was stored when the last opening began has been applied."""
+        """Wait until all that was stored when the last opening began is applied."""
         await self._caught_up.wait()
 
     async def run(self) -> None:
         """Follow until cancelled.
 
         Raises:
-            StreamWentBackError: what was applied is no longer what the stream holds.
+            StreamWentBackError: the stream no longer holds what was applied.
             Exception: what ``apply`` raised.
         """
-        not_open = Trouble(log, "follow.not_open")
+        not_open = FailureLog(log, "follow.not_open")
         while True:
             self._again.clear()
             self._caught_up.clear()
@@ -88,15 +88,15 @@ class Follower:
                 opening = await self._open()
                 subscription = await self._subscribe(opening)
             except (BusAwayError, api.ApiError) as error:
-                not_open.tell(str(error), stream=self._stream)
+                not_open.failed(str(error), stream=self._stream)
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
                 continue
-            not_open.over()
-            looking = asyncio.create_task(self._compare_with_leader())
+            not_open.succeeded()
+            comparing = asyncio.create_task(self._compare_with_leader())
             try:
                 await self._until_again(opening)
             finally:
-                looking.cancel()
+                comparing.cancel()
                 await self._bus.unsubscribe(subscription)
             if self._failed is not None:
                 raise self._failed
@@ -112,7 +112,7 @@ class Follower:
             last_seq = (await stream_state(self._bus, self._stream)).last_seq
         except api.ApiError as error:
             if self.applied_seq and error.code in api.NOT_FOUND:
-                raise StreamWentBackError(f"{self._stream} is gone, of which {self.applied_seq} was read") from error
+                raise StreamWentBackError(f"{self._stream} is gone, and was read up to {self.applied_seq}") from error
             raise
         if last_seq < self.applied_seq:
             raise StreamWentBackError(f"{self._stream} ends at {last_seq}, but {self.applied_seq} was read")
@@ -135,12 +135,12 @@ class Follower:
                     "inactive_threshold": CONSUMER_IDLE_MAX_S * 1_000_000_000,
                 },
             },
-            # In a cluster without a leader nothing comes of it; one that is made after all goes when nobody pulls.
-            api.API_TIMEOUT_S if self._reach is None else api.CLUSTER_MAKE_TIMEOUT_S,
+            # In a cluster without a leader this gets no answer; a consumer that is created late expires unused.
+            api.API_TIMEOUT_S if self._reach is None else api.CLUSTER_CREATE_TIMEOUT_S,
         )
         heartbeat_s = HEARTBEAT_S if self._reach is None else CLUSTER_HEARTBEAT_S
         pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=heartbeat_s)
-        # Not by the stream's last sequence: a message that is of another subject or was purged never comes.
+        # Not by the stream's last sequence: a message of another subject, or a purged one, never comes.
         opening = _Opening(name, pulls, behind=int(created["num_pending"]))
         self._check_caught_up(opening)
         return opening
@@ -148,7 +148,7 @@ class Follower:
     async def _subscribe(self, opening: _Opening) -> Subscription:
         def on_message(message: Message) -> None:
             if self._again.is_set():
-                return  # of an opening that has ended
+                return  # for an opening that has ended
             if not opening.pulls.is_status(message):
                 self._take(message, opening)
             self._top_up(opening.pulls)
@@ -165,15 +165,15 @@ class Follower:
         delivery = delivery_of(message)
         opening.consumer_seq += 1
         if delivery.seq <= self.applied_seq:
-            return  # on a replica that ends before what was applied, the consumer begins at that end
+            return  # on a replica that ends before what was applied, the consumer begins at its end
         try:
             self._apply(delivery)
-        except Exception as error:  # noqa: BLE001  # handed to run(), which raises it: here the client would eat it
+        except Exception as error:  # noqa: BLE001  # run() raises it: here the client would swallow it
             self._failed = error
             self._again.set()
             return
         self.applied_seq = delivery.seq
-        opening.behind = min(opening.behind - 1, delivery.pending)  # pending is less where some were purged meanwhile
+        opening.behind = min(opening.behind - 1, delivery.pending)  # pending is less if some were purged meanwhile
         self._check_caught_up(opening)
 
     def _check_caught_up(self, opening: _Opening) -> None:
@@ -187,7 +187,7 @@ class Follower:
             try:
                 pulls.ask(BATCH)
             except BusAwayError:
-                log.debug("follow.away", extra={"stream": self._stream})  # the reconnect opens anew
+                log.debug("follow.away", extra={"stream": self._stream})  # the reconnect opens it again
 
     async def _compare_with_leader(self) -> None:
         while self._reach is not None:
@@ -205,12 +205,12 @@ class Follower:
             except TimeoutError:
                 opening.pulls.forget_if_overdue()
                 self._top_up(opening.pulls)
-                await self._look_how_far(opening)
+                await self._check_pending(opening)
                 continue
             return
 
-    async def _look_how_far(self, opening: _Opening) -> None:
-        # A purge may have taken the very messages that were waited for; then no delivery will ever tell.
+    async def _check_pending(self, opening: _Opening) -> None:
+        # A purge may have removed the messages that were awaited; then no delivery will ever show that.
         if self._caught_up.is_set() or self._reach is not None:
             return
         try:

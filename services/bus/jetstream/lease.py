@@ -1,7 +1,7 @@
-"""A lease: at most one holder at a time, by compare-and-set on a key that vanishes when it is not renewed.
+"""A lease: at most one holder at a time, by compare-and-set on a key that expires when it is not renewed.
 
-Not a lock: a holder that was frozen learns at its next ``hold`` that it holds no more. Fit for politeness (one
-health poller), never for money.
+Not a lock: a holder that was frozen learns only at its next ``hold`` that it has lost it. Good enough to avoid double
+work (one health poller), never for money.
 """
 
 from services.bus.jetstream.lookup import last_for
@@ -10,7 +10,7 @@ from services.bus.wire.connection import Bus
 
 
 class Lease:
-    """One key of the leases bucket; ``me`` is written into it for operators to see."""
+    """One key of the leases bucket; ``me`` is its value, for operators."""
 
     def __init__(self, bus: Bus, bucket: str, key: str, me: str) -> None:
         self._bus = bus
@@ -20,10 +20,10 @@ class Lease:
         self._revision: int | None = None
 
     async def hold(self) -> bool:
-        """Take or renew it; return whether it is held now. Call it well within the bucket's time.
+        """Acquire or renew it; return whether it is held now. Call it well before the bucket's keys expire.
 
         Raises:
-            BusAwayError: cannot be told; act as if it is not held.
+            BusAwayError: not known; act as if it is not held.
         """
         if self._revision is None and await last_for(self._bus, self._stream, self._subject) is not None:
             return False

@@ -1,8 +1,7 @@
-"""Looking a message up by its subject: 0.2-0.3 ms, no index of ours.
+"""Looking a message up by its subject: 0.2-0.3 ms, with no index of ours.
 
-With one replica there is one that knows, and Direct Get is the cheapest way to ask it. With several any of them answers
-a Direct Get, also one that lags: then the leader is asked, or the answer must show that it reaches as far as the leader
-had got.
+With one replica, Direct Get is the cheapest way to ask it. With several, any of them answers a Direct Get, including
+one that lags: then the leader is asked, or the answer must prove that it reaches as far as the leader had.
 """
 
 import asyncio
@@ -18,18 +17,18 @@ from services.bus.wire.message import Message
 LOOKUP_TIMEOUT_S = 2.0
 _NOT_FOUND = "404"
 _END = "204"
-_NONE_OF_THEM = "No Results"  # the other 404 of a batch: a message was deleted while it was read
+_NONE_OF_THEM = "No Results"  # the other 404 of a batch means that a message was deleted while it was read
 _REACHES = "Nats-UpTo-Sequence"
-_SUBJECTS_MAX = 50  # of one request: from there on the server spends the same on a subject
-_MESSAGES_MAX = 1_024  # the most that the server gives at once; each subject may have wildcards
-_FEW = 2  # so many the leader is asked for at once: as many requests as it takes to have an answer that shows its reach
+_SUBJECTS_MAX = 50  # of one request: beyond this the server's cost for each subject stays the same
+_MESSAGES_MAX = 1_024  # the most that the server sends at once; each subject may have wildcards
+_FEW = 2  # up to this many the leader is asked directly: no more requests than to get an answer that proves its reach
 
 
 async def last_for(bus: Bus, stream: str, subject: str, timeout_s: float = LOOKUP_TIMEOUT_S) -> StoredMessage | None:
     """Return the newest message of a subject, which may have wildcards, or None if there is none.
 
     Raises:
-        BusAwayError: no answer; it may be there or not.
+        BusAwayError: no answer; the message may be there or not.
     """
     return await _get(bus, stream, {"last_by_subj": subject}, timeout_s)
 
@@ -37,13 +36,13 @@ async def last_for(bus: Bus, stream: str, subject: str, timeout_s: float = LOOKU
 async def last_of_leader(
     bus: Bus, stream: str, subject: str, timeout_s: float = LOOKUP_TIMEOUT_S
 ) -> StoredMessage | None:
-    """Return what ``last_for`` does, from the leader also where there is one replica: 0.1 ms more.
+    """Return the same as ``last_for``, but always from the leader, even with one replica: 0.1 ms more.
 
-    Its answer is a document around the message, where that of a Direct Get is the message itself: whoever may publish
-    to a stream and ask for a Direct Get can have the server send what he wrote to any subject, as his "answer".
+    The leader's answer is a document around the message, while a Direct Get returns the message itself: a client that
+    may publish to a stream and send a Direct Get can make the server send its own bytes as an "answer" to any subject.
 
     Raises:
-        BusAwayError: no answer; it may be there or not.
+        BusAwayError: no answer; the message may be there or not.
     """
     return await _leaders(bus, stream, {"last_by_subj": subject}, timeout_s)
 
@@ -51,7 +50,7 @@ async def last_of_leader(
 async def first_of_leader(
     bus: Bus, stream: str, seq: int, subject: str, timeout_s: float = LOOKUP_TIMEOUT_S
 ) -> StoredMessage | None:
-    """Return what ``first_from`` does, from the leader also where there is one replica, as ``last_of_leader``.
+    """Return the same as ``first_from``, but always from the leader, as ``last_of_leader``.
 
     Raises:
         BusAwayError: no answer.
@@ -69,9 +68,9 @@ async def first_from(bus: Bus, stream: str, seq: int, subject: str) -> StoredMes
 
 
 async def last_for_each(bus: Bus, stream: str, subjects: Sequence[str]) -> list[StoredMessage]:
-    """Return the newest message of every subject that is there, by sequence; those asked for may have wildcards.
+    """Return the newest message of each subject that has one, by sequence; the subjects may have wildcards.
 
-    Many subjects are asked for in several requests, one after another: each is answered as of its own moment.
+    Many subjects take several requests, one after another: each is answered as of its own moment.
 
     Raises:
         BusAwayError: no complete answer; any of them may be there or not.
@@ -86,9 +85,9 @@ async def last_for_each(bus: Bus, stream: str, subjects: Sequence[str]) -> list[
 
 
 async def last_as_of(bus: Bus, stream: str, subjects: Sequence[str], mark: StoredMessage) -> list[StoredMessage] | None:
-    """Return what ``last_for_each`` does, from any replica that has got as far as a message; None: this one has not.
+    """Return the same as ``last_for_each``, from any replica that has reached ``mark``; None: this one has not.
 
-    ``mark`` is a message that stays; it is asked for too, since an answer shows its reach only where it has something.
+    ``mark`` is a message that stays; it is asked for too, since an answer without messages does not prove its reach.
 
     Raises:
         BusAwayError: no complete answer.
@@ -109,7 +108,7 @@ async def _last_of_some(bus: Bus, stream: str, subjects: Sequence[str]) -> list[
 
 
 async def _asked(bus: Bus, stream: str, subjects: Sequence[str]) -> tuple[list[StoredMessage], int]:
-    """Return the messages, and the sequence up to which whoever answered has looked; 0 where it found nothing."""
+    """Return the messages, and the sequence up to which the answering replica has looked; 0 where it found nothing."""
     request = orjson.dumps({"multi_last": subjects, "batch": _MESSAGES_MAX})
     messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, LOOKUP_TIMEOUT_S)
     status, description = end.headers.get("Status"), end.headers.get("Description")
@@ -146,7 +145,7 @@ async def _from_leader(bus: Bus, stream: str, subjects: Iterable[str]) -> list[S
 
 
 async def _each_from_leader(bus: Bus, stream: str, subject: str) -> list[StoredMessage]:
-    """Return the newest message of each subject that a pattern stands for; STREAM.MSG.GET gives one message only."""
+    """Return the newest message of each subject that matches; STREAM.MSG.GET returns only one message."""
     newest = await last_for(bus, stream, subject)
     if newest is None or newest.subject == subject:
         return [] if newest is None else [newest]
@@ -169,7 +168,7 @@ def _parts(subjects: Sequence[str], size: int) -> list[Sequence[str]]:
 
 
 def _is_of(subject: str, pattern: str) -> bool:
-    """Return whether a pattern stands for a subject, too."""
+    """Return whether a pattern matches a subject, too."""
     words, wanted = subject.split("."), pattern.split(".")
     if wanted[-1] == ">":
         wanted = wanted[:-1]

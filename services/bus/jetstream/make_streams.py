@@ -1,4 +1,4 @@
-"""The streams at the start of a service: made as soon as that can be."""
+"""The streams at the start of a service: created as soon as that is possible."""
 
 import asyncio
 import logging
@@ -7,24 +7,24 @@ from services.bus.jetstream import api
 from services.bus.jetstream.streams import NotMadeYetError, StreamLimits, ensure_streams
 from services.bus.wire.cluster import UnfitServerError
 from services.bus.wire.connection import Bus, BusAwayError
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 MAKE_AGAIN_AFTER_S = 0.5
-PLACES_WITHIN_S = 60.0  # servers of a cluster are started one after another
+PLACES_WITHIN_S = 60.0  # the servers of a cluster start one after another
 
 log = logging.getLogger("tarifa.bus")
 
 
 async def make_streams(bus: Bus, limits: StreamLimits, *, may_change: bool = True) -> None:
-    """Make or update every stream as soon as that can be; a cluster that begins has no leader for some seconds.
+    """Create or update every stream as soon as that is possible; a new cluster has no leader for some seconds.
 
-    Without ``may_change`` (a user whose permissions forbid it), wait until another service has made them so.
+    Without ``may_change`` (a user whose permissions forbid it), wait until another service has done it.
 
     Raises:
-        UnfitServerError: the cluster has fewer servers than there are to be replicas, for PLACES_WITHIN_S.
-        StreamMismatchError, ApiError: as of ``ensure_streams``.
+        UnfitServerError: for PLACES_WITHIN_S the cluster has fewer servers than NATS_REPLICAS.
+        StreamMismatchError, ApiError: from ``ensure_streams``.
     """
-    not_made = Trouble(log, "streams.not_made")
+    not_made = FailureLog(log, "streams.not_made")
     ends_at_s = asyncio.get_running_loop().time() + PLACES_WITHIN_S
     while True:
         try:
@@ -35,12 +35,12 @@ async def make_streams(bus: Bus, limits: StreamLimits, *, may_change: bool = Tru
             if asyncio.get_running_loop().time() > ends_at_s:
                 raise UnfitServerError(
                     f"NATS_REPLICAS is {limits.replicas}, and for {PLACES_WITHIN_S:g} s the cluster that NATS_URL leads"
-                    f" to has had fewer servers: {error}; start more, or set NATS_REPLICAS=1 for one that stands alone"
+                    f" to has had fewer servers: {error}; start more, or set NATS_REPLICAS=1 for a single server"
                 ) from error
-            not_made.tell(str(error))
+            not_made.failed(str(error))
         except (BusAwayError, NotMadeYetError) as error:
-            not_made.tell(str(error))
+            not_made.failed(str(error))
         else:
-            not_made.over()
+            not_made.succeeded()
             return
         await asyncio.sleep(MAKE_AGAIN_AFTER_S)

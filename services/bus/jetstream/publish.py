@@ -1,4 +1,4 @@
-"""Storing a message: what came back says whether it is stored, and nothing else does."""
+"""Storing a message: only the PubAck says whether it is stored."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -9,7 +9,7 @@ import msgspec
 from services.bus.jetstream import api
 from services.bus.wire.connection import Bus, BusAwayError
 from services.bus.wire.message import Message
-from services.bus.wire.questions import NotAllowedError
+from services.bus.wire.requests import NotAllowedError
 
 STORE_TIMEOUT_S = 2.0
 IN_PROCESS_AGAIN_AFTER_S = 0.02  # a replicated message takes about 1 ms, where there is a leader
@@ -24,7 +24,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The stream remembers the message id; it stored nothing now, and may no longer hold what it stored then."""
+    """The stream remembers the message id; it stored nothing now, and may no longer hold what it stored before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Away:
 
 @dataclass(frozen=True, slots=True)
 class NotAllowed(Away):
-    """The server's own word: this user may not publish there. Nothing was stored."""
+    """The server says that this user may not publish there. Nothing was stored."""
 
 
 StoreResult = Stored | Duplicate | Conflict | Full | Away
@@ -56,7 +56,7 @@ StoreResult = Stored | Duplicate | Conflict | Full | Away
 
 @dataclass(frozen=True, slots=True)
 class _InProcess:
-    """A message of the same id came a moment before and is not stored yet: ask again shortly."""
+    """A message of the same id came just before and is not stored yet: ask again shortly."""
 
 
 class _Error(msgspec.Struct):
@@ -85,11 +85,11 @@ async def store(
     within_s: float = 0,
     more_headers: Mapping[str, str] | None = None,
 ) -> StoreResult:
-    """Publish, ``within_s`` with others in one write, and await the PubAck.
+    """Publish, within ``within_s`` together with other messages, and await the PubAck.
 
-    ``message_id`` has the stream store it once within its duplicate window. ``expected_last`` is a compare-and-set:
+    With ``message_id`` the stream stores it once within its duplicate window. ``expected_last`` is a compare-and-set:
     the subject's newest message must have that sequence (0: there must be none). ``more_headers`` are stored with it;
-    in their values is no line end.
+    their values must not contain line ends.
     """
     headers = {"Nats-Expected-Stream": stream}
     if message_id is not None:
@@ -102,8 +102,8 @@ async def store(
     ends_at_s = loop.time() + timeout_s
     while True:
         result = await _answer(bus.request(subject, data, timeout_s, headers, within_s))
-        # A leader that is cut off says at once of what it cannot store that it is "in process": no majority says so.
-        bus.led(answered=isinstance(result, NotAllowed) or not isinstance(result, Away | _InProcess))
+        # A leader that is cut off answers at once "in process" for what it cannot store: that needs no majority.
+        bus.note_leader(answered=isinstance(result, NotAllowed) or not isinstance(result, Away | _InProcess))
         if not isinstance(result, _InProcess):
             return result
         if loop.time() + IN_PROCESS_AGAIN_AFTER_S > ends_at_s:
@@ -122,11 +122,11 @@ async def _answer(asking: Awaitable[Message]) -> StoreResult | _InProcess:
     except msgspec.MsgspecError as error:
         return Away(f"unreadable PubAck: {error}")
     if ack.error is not None:
-        return _turned_down(ack.error)
+        return _rejected(ack.error)
     return Duplicate() if ack.duplicate else Stored(ack.seq)
 
 
-def _turned_down(error: _Error) -> Conflict | Full | Away | _InProcess:
+def _rejected(error: _Error) -> Conflict | Full | Away | _InProcess:
     if error.err_code in api.WRONG_LAST_SEQUENCE:
         return Conflict()
     if error.err_code in api.STREAM_FULL:

@@ -1,4 +1,4 @@
-"""Hand-written pulls: how many messages were asked for and have not come, whatever the server says meanwhile.
+"""Hand-written pulls, which count the messages that were asked for and have not come.
 
 nats-py's fetch() can stall for its whole timeout when called back to back, and costs two tasks a message.
 """
@@ -12,19 +12,19 @@ from services.bus.wire.connection import Bus, BusAwayError
 from services.bus.wire.message import Message
 
 PULL_EXPIRES_S = 20.0
-# In a cluster a consumer dies with its node while the connection stays. With the two looks that it takes to believe it,
-# that is noticed within 2 s.
+# In a cluster a consumer dies with its node while the connection stays. With the two checks before it is believed, that
+# is noticed within 2 s.
 CLUSTER_HEARTBEAT_S = 0.6
 CLUSTER_CHECK_EVERY_S = 0.25
 _EXPIRY_GRACE_S = 2.0
 _HEARTBEATS_MISSED_MAX = 2
-_BATCH_MAX = 1_000  # of one request; more is asked for as these arrive
-_REFUSED_PAUSE_S = 0.1  # who asks anew whenever something is missing must not ask a refusing server in a circle
+_BATCH_MAX = 1_000  # of one request; more are asked for as these arrive
+_REFUSED_PAUSE_S = 0.1  # a caller that asks again whenever something is missing must not flood a refusing server
 
 _CONSUMER_GONE = ("Consumer Deleted", "Consumer is push based", "Consumer Not Found", "Stream Deleted")
-_NOBODY_THERE = "503"
+_NO_RESPONDERS = "503"
 _NO_MORE = "404"
-_IN_HAND_ALREADY = "Exceeded MaxAckPending"  # acks of others are on their way
+_IN_HAND_ALREADY = "Exceeded MaxAckPending"  # others' acks are on their way
 
 log = logging.getLogger("tarifa.bus")
 
@@ -32,8 +32,8 @@ log = logging.getLogger("tarifa.bus")
 class Pulls:
     """The pull requests of one consumer; their answers come to ``<inbox>.>``.
 
-    While something is outstanding the server says every ``heartbeat_s`` that it is there. Nobody does so for a consumer
-    whose node died: it ``is_silent``.
+    While something is outstanding the server sends a heartbeat every ``heartbeat_s``. For a consumer whose node died
+    none come: it ``is_silent``.
     """
 
     def __init__(self, bus: Bus, stream: str, consumer: str, inbox: str, *, heartbeat_s: float) -> None:
@@ -43,50 +43,50 @@ class Pulls:
         self._token = 0
         self._latest_deadline_s = 0.0
         self._heartbeat_s = heartbeat_s
-        self._heard_s = 0.0
+        self._last_s = 0.0  # when something came last
         self._overdue = False
         self.outstanding = 0
         self.consumer_gone = False
         self.is_silent = False
 
     def ask(self, count: int, *, only_what_waits: bool = False) -> None:
-        """Ask for that many messages more; ``only_what_waits``: for those that are there, or else for the next one.
+        """Ask for that many more messages; ``only_what_waits``: those that are there, or else the next one.
 
-        Only one request of that kind may be under way, and none beside it: its end tells of no other.
+        Only one request of that kind may be under way, and none beside it: its end does not say whose it is.
 
         Raises:
-            BusAwayError: not connected; nothing was asked.
+            BusAwayError: not connected; nothing was sent.
         """
         count = min(count, _BATCH_MAX)
         if count <= 0:
             return
         self._token += 1
-        # With both, no_wait and expires, the server waits for a first message if there is none, and then ends it.
+        # With both no_wait and expires, the server waits for a first message if there is none, and then ends it.
         words = {"batch": count, "expires": int(PULL_EXPIRES_S * 1e9)} | ({"no_wait": True} if only_what_waits else {})
-        words["idle_heartbeat"] = int(self._heartbeat_s * 1e9)  # the server wants it below half of the other
+        words["idle_heartbeat"] = int(self._heartbeat_s * 1e9)  # the server requires it below half of expires
         request = orjson.dumps(words)
         now_s = asyncio.get_running_loop().time()
         if not self.outstanding:
-            self._heard_s = now_s  # until now there was nothing to say
+            self._last_s = now_s  # before this nothing was to come
         self.outstanding += count
         self._latest_deadline_s = now_s + PULL_EXPIRES_S + _EXPIRY_GRACE_S
         try:
-            # The count in the inbox tells, when the server refuses the request, how many will not come.
+            # If the server refuses the request, the count in the inbox shows how many will not come.
             self._bus.publish(self._subject, request, f"{self.inbox}.{self._token}.{count}")
         except BusAwayError:
             self.outstanding -= count
             raise
 
     def is_status(self, message: Message) -> bool:
-        """Take note of a message; return whether it was the server speaking of a request rather than a delivery."""
-        self._heard_s = asyncio.get_running_loop().time()
+        """Record that a message came; return whether it is a status of a request rather than a delivery."""
+        self._last_s = asyncio.get_running_loop().time()
         if message.reply or "Status" not in message.headers:
             self.outstanding = max(0, self.outstanding - 1)
             return False
         if message.headers["Status"].startswith("1"):
             return True  # a heartbeat ends nothing
         description = message.headers.get("Description", "")
-        if message.headers["Status"] == _NOBODY_THERE or any(reason in description for reason in _CONSUMER_GONE):
+        if message.headers["Status"] == _NO_RESPONDERS or any(reason in description for reason in _CONSUMER_GONE):
             self.consumer_gone = True
             self.outstanding = 0
             return True
@@ -103,13 +103,13 @@ class Pulls:
         return True
 
     def forget_if_overdue(self) -> None:
-        """Forget requests whose end the server never told, once the last must have ended or heartbeats were missed.
+        """Forget requests whose end never came, once the last must have ended or heartbeats were missed.
 
-        To be called now and then; only the second call in a row forgets. After this process was frozen, the first comes
-        before what the server said meanwhile has been read.
+        Call it periodically; only the second call in a row forgets. After this process was frozen, the first call comes
+        before what arrived meanwhile has been read.
         """
         now_s = asyncio.get_running_loop().time()
-        is_silent = now_s > self._heard_s + _HEARTBEATS_MISSED_MAX * self._heartbeat_s
+        is_silent = now_s > self._last_s + _HEARTBEATS_MISSED_MAX * self._heartbeat_s
         if not self.outstanding or (now_s <= self._latest_deadline_s and not is_silent):
             self._overdue = False
         elif self._overdue:

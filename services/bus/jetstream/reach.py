@@ -1,7 +1,7 @@
-"""How far a reader of a stream must have got, by the leader's word.
+"""How far a reader of a stream must have got, according to the leader.
 
-A consumer without replicas reads the replica of its own node, which may lag, or be cut off from the others and say
-nothing of it: heartbeats come, and messages do not.
+A consumer without replicas reads its own node's replica, which may lag, or be cut off from the others without notice:
+heartbeats come, and messages do not.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ log = logging.getLogger("tarifa.bus")
 
 
 class Reach:
-    """Of ``subject`` in ``stream``; asks twice a second."""
+    """For ``subject`` in ``stream``; asks twice a second."""
 
     def __init__(self, bus: Bus, stream: str, subject: str) -> None:
         self._bus = bus
         self._stream = stream
         self._subject = subject
         self._unanswered = 0
-        self._newest = 0  # when the leader last answered
+        self._newest = 0  # as of the leader's last answer
         self.must_have = 0
 
     async def begin(self) -> None:
@@ -38,9 +38,9 @@ class Reach:
         self._unanswered = 0
 
     async def ask(self) -> bool:
-        """Wait a little, ask the leader; ``must_have`` is then what it had the time before.
+        """Wait a little and ask the leader; ``must_have`` is then what it had the time before.
 
-        False: no leader was heard of for two times, and what it has stored meanwhile is not known.
+        Return False if no leader answered twice in a row: then it is not known what was stored meanwhile.
         """
         await asyncio.sleep(ASK_EVERY_S)
         try:
@@ -50,7 +50,7 @@ class Reach:
             self._unanswered += 1
             return self._unanswered <= _UNANSWERED_MAX
         self._unanswered = 0
-        # The newest of before may have been deleted since, and would be waited for in vain.
+        # The earlier newest message may have been deleted since, and would then be awaited in vain.
         self.must_have, self._newest = min(self._newest, newest), newest
         return True
 
@@ -58,7 +58,7 @@ class Reach:
         try:
             newest = await last_for(self._bus, self._stream, self._subject, ASK_TIMEOUT_S)
         except BusAwayError:
-            self._bus.led(answered=False)
+            self._bus.note_leader(answered=False)
             raise
-        self._bus.led(answered=True)
+        self._bus.note_leader(answered=True)
         return 0 if newest is None else newest.seq

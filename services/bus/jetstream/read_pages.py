@@ -1,4 +1,4 @@
-"""The messages of a stream, in one Direct Get after another: no consumer is made, so none is left behind."""
+"""The messages of a stream, by one Direct Get after another: no consumer is created, so none is left behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ BATCH_MAX = 512  # of one request
 SERVERS_MAX = 1_024  # the server sends no more
 TIMEOUT_S = 5.0
 TRY_AGAIN_AFTER_S = 0.5
-SILENCE_MAX_S = 30.0  # a server that is started again, or an election, takes less
+SILENCE_MAX_S = 30.0  # a server's restart, or an election, takes less
 
 
 async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
@@ -23,7 +23,7 @@ async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
 
     Raises:
         BusAwayError: no complete answer in time.
-        ApiError: JetStream says no.
+        ApiError: JetStream rejected a request.
     """
     state = await stream_state(bus, stream)
     seq = max(state.first_seq, state.last_seq - count + 1, 1)
@@ -41,11 +41,11 @@ async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
     return found
 
 
-async def through(bus: Bus, stream: str, last_seq: int) -> AsyncIterator[list[StoredMessage]]:
-    """Yield a stream's messages in their order, some hundreds at a time, from its first up to a sequence or a few more.
+async def pages(bus: Bus, stream: str, last_seq: int) -> AsyncIterator[list[StoredMessage]]:
+    """Yield a stream's messages in order, some hundreds at a time, from its first up to ``last_seq`` or a few more.
 
-    ``last_seq`` is the last one as the leader has said it. Less than that is yielded only where the messages are gone.
-    While some are worked on, the next are on their way.
+    ``last_seq`` must come from the leader. Less than that is yielded only where the messages are gone. The next page is
+    requested while the caller works on one.
 
     Raises:
         BusAwayError: for half a minute there was no answer, or only those of replicas that lag.
@@ -65,11 +65,11 @@ async def _next_of(bus: Bus, stream: str, seq: int, last_seq: int) -> list[Store
     while seq <= last_seq:
         away = f"{stream} was read at a replica that lags: up to {seq - 1} of {last_seq}"
         try:
-            # ">" and not the stream's own pattern: of that the server looks each subject up, 30 times as long.
+            # ">" and not the stream's own pattern: for that the server looks each subject up, 30 times as long.
             messages = await _batch(bus, stream, ">", seq, SERVERS_MAX)
             if messages:
                 return [of_direct_get(message, message.headers) for message in messages]
-            after = await first_from(bus, stream, seq, ">")  # by the leader, where there are replicas
+            after = await first_from(bus, stream, seq, ">")  # from the leader, where there are replicas
             if after is None or after.seq > last_seq:
                 break
         except BusAwayError as error:
@@ -81,12 +81,12 @@ async def _next_of(bus: Bus, stream: str, seq: int, last_seq: int) -> list[Store
 
 
 async def _batch(bus: Bus, stream: str, subject: str, seq: int, batch: int = BATCH_MAX) -> list[Message]:
-    """Return up to so many messages from a sequence on; none: there are no more."""
+    """Return up to ``batch`` messages from a sequence on; empty: there are no more."""
     messages: list[Message] = []
     ended = asyncio.Event()
 
     def on_message(message: Message) -> None:
-        # After the last one comes a message without data that has a status: 204 the end, 404 nothing there.
+        # After the last message comes one without data, with a status: 204 the end, 404 nothing there.
         if "Status" in message.headers:
             ended.set()
         else:

@@ -1,4 +1,4 @@
-"""Messages of a stream read again, some hundreds by one Direct Get: nothing is consumed, and no consumer made."""
+"""Messages of a stream read by sequence, some hundreds by one Direct Get: nothing is consumed, no consumer created."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ import orjson
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.stamp import text_of
 
-STRETCH_TIMEOUT_S = 5.0
+RANGE_TIMEOUT_S = 5.0
 _NOT_FOUND = "404"
 _END = "204"
 _SEQUENCE = b"Nats-Sequence: "
@@ -22,18 +22,18 @@ class Found:
     data: bytes
 
 
-async def read_stretch(bus: Bus, stream: str, first: int, count: int) -> list[Found]:
-    """Return the messages from a sequence on, ``count`` at most; none: there are no more.
+async def read_range(bus: Bus, stream: str, first: int, count: int) -> list[Found]:
+    """Return the messages from a sequence on, ``count`` at most; empty: there are no more.
 
-    A message that its server finds damaged is passed over like one that was deleted. With several replicas any of them
-    answers, and one that lags ends early.
+    A message that its server finds damaged is skipped like a deleted one. With several replicas any of them answers,
+    and one that lags ends early.
 
     Raises:
         BusAwayError: no complete answer.
     """
-    # Without a subject: with one the server counts, for each answer, what is left of it.
+    # Without a subject: with one the server counts, for each answer, how many are left.
     request = orjson.dumps({"seq": first, "batch": count})
-    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, STRETCH_TIMEOUT_S)
+    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, RANGE_TIMEOUT_S)
     status = end.headers.get("Status")
     if status == _NOT_FOUND and not messages:
         return []
@@ -46,13 +46,13 @@ async def read_stretch(bus: Bus, stream: str, first: int, count: int) -> list[Fo
 
 
 async def first_seq_since(bus: Bus, stream: str, moment: datetime) -> int | None:
-    """Return the sequence of the first message that was stored at or after a moment; None: there is none.
+    """Return the sequence of the first message that was stored at or after a moment, None if there is none.
 
     Raises:
         BusAwayError: no answer.
     """
     request = orjson.dumps({"start_time": text_of(moment), "batch": 1})
-    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, STRETCH_TIMEOUT_S)
+    messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, RANGE_TIMEOUT_S)
     if not messages and end.headers.get("Status") == _NOT_FOUND:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A stream saved to a file while it is used, and made again from that file: the server's own snapshots."""
+"""Saving a stream to a file while it is in use, and restoring it from that file: the server's own snapshots."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from services.bus.wire.message import Message
 
 CHUNK_BYTES = 32 * 1024  # below the server's max_payload, since the chunks go back the same way
 SILENCE_MAX_S = 30.0
-WAITING_CHUNKS_MAX = 64  # the server sends no more than it has had acknowledged, and some
+WAITING_CHUNKS_MAX = 64  # the server sends no more than this ahead of the acks, and a few
 
 Progress = Callable[[int], None]
 
 
 async def save_stream(bus: Bus, stream: str, path: Path, progress: Progress) -> dict[str, Any]:
-    """Write a stream as it is at one moment into a file; return its ``config`` and ``state`` then.
+    """Write a stream as of one moment into a file; return its ``config`` and ``state`` then.
 
-    Its consumers are left out. ``progress`` is told the bytes that each chunk added.
+    Its consumers are left out. ``progress`` is called with the bytes of each chunk.
 
     Raises:
-        BusAwayError: it did not come whole; the file is of no use.
-        ApiError: JetStream says no, as where there is no such stream.
+        BusAwayError: it did not arrive completely; the file is useless.
+        ApiError: JetStream rejected it, for example because there is no such stream.
     """
     inbox = bus.client.new_inbox()
     chunks: asyncio.Queue[Message] = asyncio.Queue(WAITING_CHUNKS_MAX * 4)
@@ -35,7 +35,7 @@ async def save_stream(bus: Bus, stream: str, path: Path, progress: Progress) -> 
             while (chunk := await _next(chunks, stream)).data:
                 file.write(chunk.data)
                 progress(len(chunk.data))
-                if chunk.reply:  # the last one asks for none
+                if chunk.reply:  # the last one needs no ack
                     bus.publish(chunk.reply, b"")
         status = chunk.headers.get("Status", "204")
         if status not in {"204", "200"}:
@@ -56,11 +56,11 @@ async def _next(chunks: "asyncio.Queue[Message]", stream: str) -> Message:
 async def restore_stream(
     bus: Bus, config: dict[str, Any], state: dict[str, Any], path: Path, progress: Progress
 ) -> None:
-    """Make a stream again from a file of `save_stream`; there must be none of that name.
+    """Restore a stream from a file of `save_stream`; there must be none of that name.
 
     Raises:
-        BusAwayError: not known whether it is there, whole or at all; delete it and repeat.
-        ApiError: JetStream says no.
+        BusAwayError: it is not known whether it is there, completely or at all; delete it and repeat.
+        ApiError: JetStream rejected it.
     """
     name = config["name"]
     begun = await api.call(bus, f"STREAM.RESTORE.{name}", {"config": config, "state": state})

@@ -1,4 +1,4 @@
-"""How a stream or a consumer stands, by its leader's word."""
+"""The state of a stream or a consumer, from its leader."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from services.bus.jetstream import api
 from services.bus.jetstream.stored_message import time_from_text
 from services.bus.wire.connection import Bus
 
-SILENT_AFTER_S = 3.5  # a leader hears of each replica once a second; on a busy machine one or two are late
+SILENT_AFTER_S = 3.5  # a leader gets an answer from each replica once a second; on a busy machine one or two are late
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server with a replica of a stream, heard of by its leader ``seen_s`` ago; None: not since it leads."""
+    """A server with a replica of a stream; its leader last heard from it ``seen_s`` ago, None: never as the leader."""
 
     name: str
     seen_s: float | None
     is_connected: bool = True
 
     def is_up(self) -> bool:
-        """Return whether the leader has heard of it lately."""
+        """Return whether the leader has heard from it recently."""
         return self.is_connected and self.seen_s is not None and self.seen_s <= SILENT_AFTER_S
 
 
@@ -40,7 +40,7 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
     """Return the state of a stream.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusAwayError: from the API.
     """
     info = await api.call(bus, f"STREAM.INFO.{stream}")
     state = info["state"]
@@ -55,9 +55,9 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many messages a stream holds, and when the oldest of them was stored; None where there is none.
+    """How many messages a stream holds, and when the oldest of them was stored, None where there is none.
 
-    ``stored``: how many it has ever stored. ``peers``: the servers that have it, by name; none where one stands alone.
+    ``stored``: how many it has ever stored. ``peers``: the servers that have it, by name; empty for a single server.
     """
 
     messages: int
@@ -67,10 +67,10 @@ class Waiting:
 
 
 async def waiting(bus: Bus, stream: str) -> Waiting:
-    """Return what a work queue still holds, whoever has it in hand.
+    """Return what a work queue still holds, in hand or not.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusAwayError: from the API.
     """
     info = await api.call(bus, f"STREAM.INFO.{stream}")
     messages = int(info["state"]["messages"])
@@ -81,13 +81,13 @@ async def waiting(bus: Bus, stream: str) -> Waiting:
 def peers_of(cluster: Mapping[str, Any]) -> tuple[Peer, ...]:
     """Read the ``cluster`` of a stream's state: every server that has the stream, by name."""
     if not cluster.get("leader") or not cluster.get("replicas"):
-        return ()  # one server that stands alone names itself as the leader
+        return ()  # a single server names itself as the leader
     others = [_peer(each) for each in cluster["replicas"]]
     return tuple(sorted([Peer(str(cluster["leader"]), 0.0), *others], key=lambda peer: peer.name))
 
 
 def _peer(replica: Mapping[str, Any]) -> Peer:
-    # A leader that has never heard of a replica tells 0 of it, the same as of one heard of just now.
+    # A leader that has never heard from a replica reports 0 for it, the same as for one heard from just now.
     active_ns = int(replica.get("active", 0))
     seen_s = active_ns / 1e9 if active_ns or replica.get("current") else None
     return Peer(str(replica["name"]), seen_s, is_connected=not replica.get("offline", False))
@@ -95,7 +95,7 @@ def _peer(replica: Mapping[str, Any]) -> Peer:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerState:
-    """The last sequence a durable delivered, and how many messages it has not delivered yet."""
+    """The last sequence that a durable delivered, and how many messages it has not delivered yet."""
 
     delivered_seq: int
     pending: int
@@ -105,7 +105,7 @@ async def consumer_state(bus: Bus, stream: str, durable: str) -> ConsumerState:
     """Return the state of a durable consumer.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusAwayError: from the API.
     """
     info = await api.call(bus, f"CONSUMER.INFO.{stream}.{durable}")
     return ConsumerState(int(info["delivered"]["stream_seq"]), int(info["num_pending"]))

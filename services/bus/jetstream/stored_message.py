@@ -1,4 +1,4 @@
-"""One message as a stream holds it, however the server was asked for it."""
+"""One message as a stream holds it, from whichever API it was read."""
 
 import base64
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.bus.wire.message import Message, headers_in
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One message as the stream holds it; among ``headers`` there may be the server's own."""
+    """One message as the stream holds it; ``headers`` may include the server's own."""
 
     seq: int
     subject: str
@@ -25,7 +25,7 @@ def of_direct_get(message: Message, headers: Mapping[str, str]) -> StoredMessage
     """Read an answer of Direct Get.
 
     Raises:
-        BusAwayError: it is none.
+        BusAwayError: it is not a stored message.
     """
     try:
         return StoredMessage(
@@ -43,7 +43,7 @@ def of_leader(answer: Mapping[str, Any]) -> StoredMessage:
     """Read the ``message`` of an answer of STREAM.MSG.GET.
 
     Raises:
-        BusAwayError: it is none.
+        BusAwayError: it is not a stored message.
     """
     try:
         return StoredMessage(
@@ -58,10 +58,10 @@ def of_leader(answer: Mapping[str, Any]) -> StoredMessage:
 
 
 def time_from_text(text: str) -> datetime:
-    """Read the server's own form: nanoseconds, 0 to 9 digits of them, of which Python reads six.
+    """Read the server's format: with 0 to 9 digits of a second's fraction, of which Python reads six.
 
     Raises:
-        ValueError: it is another.
+        ValueError: it has another format.
     """
     whole, _, fraction = text.removesuffix("Z").partition(".")
     return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")

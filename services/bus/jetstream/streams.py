@@ -1,6 +1,6 @@
-"""The streams as they must be: made where missing, updated where that is safe, otherwise the start stops.
+"""The streams as they must be: created where missing, updated where that is safe, otherwise the start fails.
 
-Reasons of the settings are in docs/nats.md ("Look into the streams") and beside each line here.
+The reasons for the settings are in docs/nats.md ("Look into the streams") and beside each line here.
 """
 
 from collections.abc import Collection
@@ -22,9 +22,9 @@ SNAPSHOT_BYTES_LEAST = 1024**2  # a snapshot of a small book has its chunks and 
 # Nothing stored depends on these, or only more is kept than before.
 SAFE_TO_UPDATE = frozenset({"description", "max_msgs", "max_bytes", "max_age", "duplicate_window", "allow_direct"})
 
-WHY_NOT_FEWER = " by NATS_REPLICAS: that would give up copies of what is stored; set it to what the stream has"
+WHY_NOT_FEWER = " by NATS_REPLICAS: that would drop copies of what is stored; set it to what the stream has"
 
-MADE_BY_OTHERS = "dispatcher and ledger make and update streams when they start: start one with the same settings"
+MADE_BY_OTHERS = "dispatcher and ledger create and update streams when they start: start one with the same settings"
 
 
 class StreamMismatchError(Exception):
@@ -37,9 +37,9 @@ class NotMadeYetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """What operators may set: messages in PAYMENTS, seconds of its deduplication, bytes of SETTLEMENTS, replicas.
+    """Settings of operators: messages in PAYMENTS, seconds of its deduplication, bytes of SETTLEMENTS, replicas.
 
-    ``operations_bytes_max``: of OPERATIONS, from which nothing is ever deleted.
+    ``operations_bytes_max``: bytes of OPERATIONS, from which nothing is ever deleted.
     """
 
     backlog_max: int
@@ -51,7 +51,7 @@ class StreamLimits:
 
 
 def wanted(limits: StreamLimits) -> list[dict[str, Any]]:
-    """Return the configuration of every stream, in the words of the JetStream API."""
+    """Return the configuration of every stream, in the format of the JetStream API."""
     return [*_of_payments(limits), *_of_records(limits), *_of_buckets(limits)]
 
 
@@ -60,7 +60,7 @@ def _common(limits: StreamLimits) -> dict[str, Any]:
 
 
 def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
-    """What waits, what was done with it, and the book of that."""
+    """Return the streams of payments: what waits, what was charged, and the ledger's snapshots."""
     common = _common(limits)
     return [
         {
@@ -85,11 +85,11 @@ def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.LEDGER_SNAPSHOTS,
-            "description": "the ledger's book as of a settlement: saves it reading them all",
+            "description": "the ledger's book as of a settlement: so it need not read them all",
             "subjects": [subjects.SNAPSHOTS_ALL],
             "retention": "limits",
-            "max_msgs_per_subject": 1,  # a manifest replaces the one before; half a snapshot is written over
-            # An entry takes about a tenth of its settlement's bytes here, for a moment twice: never the one that fills.
+            "max_msgs_per_subject": 1,  # a manifest replaces the one before; half a snapshot is overwritten
+            # An entry takes about a tenth of its settlement's bytes here, twice for a moment: it never fills up first.
             "max_bytes": max(limits.settlements_bytes_max // SNAPSHOT_SHARE, SNAPSHOT_BYTES_LEAST),
             "max_age": 0,
         },
@@ -97,7 +97,7 @@ def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
 
 
 def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
-    """Who does what, dispatchers with payments and operators with the system; and how the system was."""
+    """Return the streams of records: assignments of payments, operations of operators, and samples of the vitals."""
     common = _common(limits)
     return [
         {
@@ -107,7 +107,7 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
             "subjects": [subjects.ASSIGNMENTS_ALL],
             "retention": "limits",
             "max_bytes": ASSIGNMENTS_BYTES_MAX,  # full: nothing new is sent, and what is under way makes room
-            "max_age": 0,  # a line goes when its payments are settled, never because it is old
+            "max_age": 0,  # a line is deleted when its payments are settled, never because it is old
         },
         {
             **common,
@@ -115,7 +115,7 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
             "description": "who did what to the running system; nobody may delete from it",
             "subjects": [subjects.OPERATIONS_ALL],
             "retention": "limits",
-            "max_bytes": limits.operations_bytes_max,  # full: nothing is done that cannot be recorded
+            "max_bytes": limits.operations_bytes_max,  # full: what cannot be recorded is not done
             "max_age": 0,
             "deny_delete": True,
             "deny_purge": True,
@@ -123,10 +123,10 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.VITALS,
-            "description": "how the system was, every ten seconds of the last day: for the page",
+            "description": "the vitals, every ten seconds of the last day: for the page",
             "subjects": [subjects.VITALS_SAMPLED],
             "retention": "limits",
-            "discard": "old",  # nothing is decided by it: the only stream that forgets
+            "discard": "old",  # nothing depends on it: the only stream that forgets
             "max_bytes": VITALS_BYTES_MAX,
             "max_age": KEPT_S * SECOND_NS,
         },
@@ -151,7 +151,7 @@ def _of_buckets(limits: StreamLimits) -> list[dict[str, Any]]:
             "description": "by processor: which dispatcher asks for its health",
             "subjects": [f"$KV.{subjects.LEASES}.>"],
             "max_age": limits.lease_s * SECOND_NS,  # a holder that does not renew has lost it
-            "duplicate_window": limits.lease_s * SECOND_NS,  # the server wants it no longer than max_age
+            "duplicate_window": limits.lease_s * SECOND_NS,  # the server allows no more than max_age
         },
     ]
 
@@ -159,11 +159,11 @@ def _of_buckets(limits: StreamLimits) -> list[dict[str, Any]]:
 async def ensure_streams(
     bus: Bus, limits: StreamLimits, names: Collection[str] = (), *, may_change: bool = True
 ) -> None:
-    """Make or update every stream, or those of these names; any number of services may do it at once.
+    """Create or update every stream, or those of these names; any number of services may do it at once.
 
     Raises:
         StreamMismatchError: names the stream, the field, and both values.
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusAwayError: from the API.
     """
     for config in wanted(limits):
         if not names or config["name"] in names:
@@ -179,7 +179,7 @@ async def _ensure(bus: Bus, config: dict[str, Any], *, may_change: bool) -> None
             raise
         if not may_change:
             raise NotMadeYetError(f"stream {name} is missing; {MADE_BY_OTHERS}") from error
-        await _make(bus, config)
+        await _create(bus, config)
         return
     differing = _differing(config, found)
     if not differing:
@@ -192,14 +192,14 @@ async def _ensure(bus: Bus, config: dict[str, Any], *, may_change: bool) -> None
     await api.call(bus, f"STREAM.UPDATE.{name}", {**found, **differing})
 
 
-async def _make(bus: Bus, config: dict[str, Any]) -> None:
+async def _create(bus: Bus, config: dict[str, Any]) -> None:
     name = config["name"]
-    # Nothing can have been lost of a stream that this very process of the server has had from its beginning.
+    # This process of the server has had the stream from its beginning, so nothing of it can have been lost.
     begun = {"metadata": {"server": bus.server_id}} if name == subjects.PAYMENTS else {}
     try:
         await api.call(bus, f"STREAM.CREATE.{name}", config | begun)
     except api.ApiError as refused:
-        # Another service created it at the same moment, and then wrote the home into it, or has other limits.
+        # Another service created it at the same moment, and then wrote metadata into it, or has other limits.
         if refused.code != api.EXISTS_DIFFERENTLY:
             raise
         await _ensure(bus, config, may_change=True)

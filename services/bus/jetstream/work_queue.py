@@ -1,7 +1,7 @@
-"""Deliveries of a durable consumer: a bounded pull loop that survives the server, and the acks.
+"""Deliveries of a durable consumer: a bounded pull loop that survives restarts of the server, and the acks.
 
-Each connection gets an inbox of its own, so that nothing which an earlier connection asked for can arrive before
-``prepare`` has run: what ``prepare`` reads is read before the first delivery.
+Each connection gets its own inbox, so that nothing which an earlier connection asked for can arrive before ``prepare``
+has run: what ``prepare`` reads is read before the first delivery.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
 from services.bus.wire.connection import Bus, BusAwayError
 from services.bus.wire.message import Message
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 PREPARE_AGAIN_AFTER_S = 0.5
 EXPIRY_CHECK_EVERY_S = 1.0
 HEARTBEAT_S = 5.0
-# Acks wait for company. It saves the server more than their reading: a work queue whose last message is acked begins a
-# new file, and one that is acked a little later is seldom empty. What a crash leaves unacked is found settled.
+# Acks are written together with other messages, and later: a work queue whose last message is acked begins a new file,
+# and one that is acked a little later is seldom empty. What a crash leaves unacked is found settled.
 ACK_WITHIN_S = 0.05
 
 _ACK_TOKENS = 9  # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
@@ -33,9 +33,9 @@ log = logging.getLogger("tarifa.bus")
 
 
 class Delivery(NamedTuple):
-    """One message in hand. ``pending``: how many wait behind it. ``handle`` is what an ack is sent to.
+    """One message in hand. ``pending``: how many wait behind it. ``handle``: the subject for its ack.
 
-    ``stored_ns``: when the server stored it, in nanoseconds since 1970. ``traceparent``: the header, as it is stored.
+    ``stored_ns``: when the server stored it, in nanoseconds since 1970. ``traceparent``: the stored header.
     """
 
     seq: int
@@ -49,7 +49,7 @@ class Delivery(NamedTuple):
 
 
 def delivery_of(message: Message) -> Delivery:
-    """Read the server's word about a delivery from its ack subject.
+    """Read a delivery from a message and its ack subject.
 
     Raises:
         ValueError: it is not a JetStream delivery.
@@ -78,7 +78,7 @@ class AckNumbers(NamedTuple):
 
 
 def ack_numbers(message: Message) -> AckNumbers:
-    """Return what the ack subject of a delivery says.
+    """Return the numbers in a delivery's ack subject.
 
     Raises:
         ValueError: it is not a JetStream delivery.
@@ -91,17 +91,17 @@ def ack_numbers(message: Message) -> AckNumbers:
 
 
 class WorkQueue:
-    """The consumer ``durable`` of ``stream``, as one of any number of workers.
+    """The consumer ``durable`` of ``stream``, for one of any number of workers.
 
     Args:
         bus: the connection.
         stream: the stream's name.
         durable: the consumer's name.
-        ensure: makes the consumer where it is missing, for it may be deleted or lost in a crash at any time; awaited in
-            each opening before ``prepare``, and tried again as that is.
-        prepare: awaited after each (re)connect before the first pull; BusAwayError or ApiError has it tried again.
+        ensure: creates the consumer where it is missing, for it may be deleted or lost in a crash at any time; awaited
+            in each opening before ``prepare``, and retried like that.
+        prepare: awaited after each (re)connect before the first pull; retried after BusAwayError or ApiError.
         deliver: called for each message, in order; must not block.
-        acks_repeated: so many of the last acks are sent again after a reconnect, because a killed server may have
+        acks_repeated: how many of the last acks are sent again after a reconnect, because a killed server may have
             forgotten them; it ignores those above what it remembers.
     """
 
@@ -141,16 +141,16 @@ class WorkQueue:
 
     async def run(self) -> None:
         """Keep the queue open until cancelled."""
-        not_open = Trouble(log, "work_queue.not_open")
+        not_open = FailureLog(log, "work_queue.not_open")
         while True:
             self._reconnected.clear()
             try:
                 subscription = await self._open()
             except (BusAwayError, ApiError) as error:
-                not_open.tell(str(error))
+                not_open.failed(str(error))
                 await asyncio.sleep(PREPARE_AGAIN_AFTER_S)
                 continue
-            not_open.over()
+            not_open.succeeded()
             try:
                 await self._until_reconnect()
             finally:
@@ -160,33 +160,33 @@ class WorkQueue:
     def pull(self, count: int) -> None:
         """Ask for so many messages: those that wait now, or the next one to come.
 
-        Does nothing while NATS is away, or an earlier request is not over.
+        Does nothing while NATS is away, or while an earlier request is under way.
 
-        The request is over once these have come, and nothing is ``outstanding`` any more: whoever asks again a little
-        later gets what came meanwhile in one write, where a request for many would have each delivered for itself.
+        The request is over once they have come, and nothing is ``outstanding`` any more: asking again a little later
+        gets what came meanwhile in one write, while one request for many would have each delivered by itself.
         """
         if self._pulls is None or self._pulls.outstanding or not self.is_open:
             return
         try:
             self._pulls.ask(count, only_what_waits=True)
         except BusAwayError:
-            self._pulls = None  # the reconnect opens anew
+            self._pulls = None  # the reconnect opens it again
 
     async def ack(self, handle: str) -> None:
-        """Have the message leave the queue, soon. An ack that does not arrive is repeated at the next opening."""
+        """Remove the message from the queue, soon. An ack that does not arrive is repeated at the next opening."""
         self._acked.append(handle)
-        self._tell(handle, b"+ACK", ACK_WITHIN_S)
+        self._send(handle, b"+ACK", ACK_WITHIN_S)
 
     async def in_progress(self, handle: str) -> None:
-        """Start the delivery's ack_wait anew."""
-        self._tell(handle, b"+WPI")
+        """Restart the delivery's ack_wait."""
+        self._send(handle, b"+WPI")
 
     async def nak(self, handle: str, delay_s: float) -> None:
-        """Give the delivery back, to come again, here or elsewhere, after a while."""
-        self._tell(handle, b'-NAK {"delay": %d}' % int(delay_s * 1e9))
+        """Have the message redelivered, here or elsewhere, after ``delay_s``."""
+        self._send(handle, b'-NAK {"delay": %d}' % int(delay_s * 1e9))
 
-    def _tell(self, handle: str, word: bytes, within_s: float = 0) -> None:
-        if not self.is_open:  # nobody has looked yet: in an older copy its sequence is another message's
+    def _send(self, handle: str, word: bytes, within_s: float = 0) -> None:
+        if not self.is_open:  # not checked yet: in an older copy of the store its sequence is another message's
             log.debug("work_queue.not_told", extra={"word": word.decode(), "error": "the stream is not open"})
             return
         try:
@@ -212,7 +212,7 @@ class WorkQueue:
                 return
             delivery = delivery_of(message)
             if self._bus.generation != generation:
-                # What prepare read belongs to a connection that has ended: no first delivery can be told any more.
+                # What prepare read belongs to a connection that has ended: a first delivery cannot be recognized now.
                 delivery = delivery._replace(num_delivered=max(2, delivery.num_delivered))
             self._deliver(delivery)
 

@@ -1,1 +1,1 @@
-"""Services that are asked, and answer."""
+"""Micro services: answering requests, and asking others."""

@@ -1,4 +1,4 @@
-"""Asking a micro service: an answer, its error, or nothing in time."""
+"""Asking a micro service: an answer, its error, or a timeout."""
 
 from services.bus.wire.connection import Bus, BusAwayError
 
@@ -11,8 +11,8 @@ async def ask(bus: Bus, subject: str, data: bytes, timeout_s: float) -> bytes:
     """Return the answer.
 
     Raises:
-        NotAnsweredError: the service said no; the text is its reason.
-        BusAwayError: nobody answers, or not in time.
+        NotAnsweredError: the service answered with an error; the text is its reason.
+        BusAwayError: no instance runs, or none answers in time.
     """
     message = await bus.request(subject, data, timeout_s)
     headers = message.headers

@@ -1,29 +1,29 @@
-"""Asking all who listen to a subject, each of which answers for itself."""
+"""Asking all subscribers of a subject, each of which answers for itself."""
 
 import asyncio
 from collections.abc import Callable
 
 from services.bus.wire.connection import Bus
 from services.bus.wire.message import Message
-from services.bus.wire.questions import NobodyAnswersError
+from services.bus.wire.requests import NoRespondersError
 
-_NOBODY = "503"
+_NO_RESPONDERS = "503"
 
 
 async def gather(bus: Bus, subject: str, data: bytes, within_s: float, take: Callable[[bytes], bool]) -> None:
-    """Ask, and have ``take`` called with each answer until it returns True: these are all; or until the time is over.
+    """Ask, and call ``take`` with each answer until it returns True (these are all) or the time is over.
 
     Raises:
-        NobodyAnswersError: nobody listens to that subject.
-        BusAwayError: not connected; nothing was asked.
+        NoRespondersError: that subject has no subscribers.
+        BusAwayError: not connected; nothing was sent.
     """
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_message(message: Message) -> None:
         if ended.done():
             return
-        if not message.data and message.headers.get("Status") == _NOBODY:
-            ended.set_exception(NobodyAnswersError(f"nobody answers {subject}"))
+        if not message.data and message.headers.get("Status") == _NO_RESPONDERS:
+            ended.set_exception(NoRespondersError(f"nobody answers {subject}"))
         elif take(message.data):
             ended.set_result(None)
 

@@ -1,4 +1,4 @@
-"""Pulses: every instance says once a second how it is, whether anybody listens or not."""
+"""Pulses: every instance publishes its state once a second."""
 
 import asyncio
 import logging
@@ -10,13 +10,13 @@ from services.contracts import subjects
 from services.contracts.pulse import Pulse
 
 PULSE_EVERY_S = 1.0
-PULSE_WITHIN_S = 0.05  # it may leave in one write with others: nobody waits for it
+PULSE_WITHIN_S = 0.05  # nothing waits for it, so it may be written together with other messages
 
 log = logging.getLogger("tarifa.bus")
 
 
 async def send_pulses(bus: Bus, read: Callable[[], Pulse]) -> None:
-    """Send what ``read`` returns, until cancelled; one that cannot leave is not sent later, the next one says more."""
+    """Send what ``read`` returns, until cancelled. One that cannot be sent is dropped: the next one replaces it."""
     while True:
         pulse = read()
         subject = subjects.pulse(contract.service_of(pulse), pulse.instance)

@@ -1,7 +1,7 @@
-"""A NATS micro service: seen by ``nats micro ls``, asked by ``nats req``.
+"""A NATS micro service: listed by ``nats micro ls``, asked by ``nats req``.
 
-The server's own protocol (``$SRV.PING``, ``.INFO``, ``.STATS``) tells an operator who runs and where, what may be asked
-and how an answer is read, and beside each endpoint's counts the service's own figures.
+With the server's own protocol (``$SRV.PING``, ``.INFO``, ``.STATS``) an operator sees which instances run and where,
+what may be asked and how an answer is read, and beside each endpoint's counts the service's own figures.
 """
 
 import logging
@@ -27,7 +27,7 @@ Served = Service
 
 
 class CannotAnswerError(Exception):
-    """The request is wrong, or cannot be answered now; ``code`` is as in HTTP. The asker gets it as an error."""
+    """The request is wrong, or cannot be answered now; ``code`` is as in HTTP. The caller gets it as an error."""
 
     def __init__(self, code: int, description: str) -> None:
         super().__init__(description)
@@ -36,9 +36,9 @@ class CannotAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What INFO tells of an endpoint, and STATS adds to its counts.
+    """What INFO says about an endpoint, and what STATS adds to its counts.
 
-    ``asked`` and ``answered`` are JSON Schemas, empty where there is none; ``figures`` is what ``data`` of STATS is.
+    ``asked`` and ``answered`` are JSON Schemas, empty where there is none; ``figures`` returns STATS's ``data``.
     """
 
     description: str
@@ -47,12 +47,12 @@ class About:
     figures: Callable[[], Mapping[str, object]] | None = None
 
     def metadata(self) -> dict[str, str]:
-        """Return it as the protocol has it: names and texts."""
-        told = {"description": self.description, "request_schema": self.asked, "response_schema": self.answered}
-        return {name: text for name, text in told.items() if text}
+        """Return the endpoint's metadata, without empty ones."""
+        fields = {"description": self.description, "request_schema": self.asked, "response_schema": self.answered}
+        return {name: text for name, text in fields.items() if text}
 
 
-_UNTOLD = About("")
+_NOTHING = About("")
 
 
 def schema_of(kind: type) -> str:
@@ -71,14 +71,14 @@ async def serve(
 ) -> Service:
     """Answer requests: subject -> bytes in, bytes out; CannotAnswerError becomes the service's error reply.
 
-    ``about`` is by subject too; ``instance`` is this one's name, the process's if it has none. Several instances of one
-    name share its requests, and each answers PING, INFO, STATS.
+    ``about`` is by subject too; ``instance`` is this one's name, the process's by default. Several instances of one
+    service share its requests, and each answers PING, INFO, STATS.
     """
-    told = {subject.rpartition(".")[2]: (about or {}).get(subject, _UNTOLD) for subject in endpoints}
+    by_endpoint = {subject.rpartition(".")[2]: (about or {}).get(subject, _NOTHING) for subject in endpoints}
 
     def figures(stats: EndpointStats) -> Mapping[str, object] | None:
-        tell = told[stats.name].figures
-        return None if tell is None else tell()
+        read = by_endpoint[stats.name].figures
+        return None if read is None else read()
 
     config = ServiceConfig(
         name=name,
@@ -92,7 +92,7 @@ async def serve(
         endpoint = subject.rpartition(".")[2]
         handler = _handler(subject, answer)
         await service.add_endpoint(
-            EndpointConfig(name=endpoint, subject=subject, handler=handler, metadata=told[endpoint].metadata())
+            EndpointConfig(name=endpoint, subject=subject, handler=handler, metadata=by_endpoint[endpoint].metadata())
         )
     return service
 

@@ -1,1 +1,1 @@
-"""One connection to NATS: what goes over it, and what comes."""
+"""One connection to NATS: messages, requests, and which servers are fit."""

@@ -1,9 +1,9 @@
-"""The client's hot paths, done with fewer turns of the loop and fewer writes: those are what a message costs.
+"""nats-py's client with cheaper hot paths: fewer turns of the event loop and fewer writes, which a message costs most.
 
-nats-py connects, reconnects, subscribes and serves; what passes by hand here is what comes a thousand times a second. A
-message of a routed subscription goes to its receiver as it comes in (``inlet``), with no queue and no task in between
-and its headers read only by who asks for them. What is sent within one turn of the loop leaves in one write, and what
-has time waits for company: each write wakes the server, which costs both more than the message.
+nats-py connects, reconnects, subscribes and serves; only what comes a thousand times a second is handled here. A
+message of a routed subscription goes to its receiver as it comes in (``message_reader``), without a queue or a task in
+between, and its headers are parsed only when asked for. What is sent within one turn of the loop is written at once,
+and what may wait is written together with more: each write wakes the server, which costs both more than the message.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 
 from services.access.admittance import Admittance
-from services.bus.wire.message_reader import Inlet, Receiver
-from services.bus.wire.refusals import InTheClearError
+from services.bus.wire.message_reader import MessageReader, Receiver
+from services.bus.wire.refusals import NoTlsError
 from services.names import addresses
 
 DEFAULT_PORT = 4222
@@ -27,26 +27,25 @@ log = logging.getLogger("tarifa.bus")
 
 
 class RoutedClient(Client):
-    """nats-py's client with receivers that are called at once."""
+    """nats-py's client with receivers that are called directly."""
 
     def __init__(self, admittance: Admittance) -> None:
         super().__init__()
         self._admittance = admittance
         self._receivers: dict[int, Receiver] = {}
         self._unsent: list[bytes] = []
-        self._leaving_s = 0.0  # when what is unsent leaves at the latest
-        self._departure: asyncio.Handle | None = None
+        self._write_at_s = 0.0  # when what is unsent is written at the latest
+        self._writing: asyncio.Handle | None = None
 
-    def admitted_by(self) -> dict[str, Any]:
-        """Return what ``connect`` must be told of user and server. Answers come where no other user may listen."""
+    def connect_options(self) -> dict[str, Any]:
+        """Return the options of ``connect`` for user and server, with an inbox where no other user may subscribe."""
         key, tls = self._admittance.key, self._admittance.tls
-        told: dict[str, Any] = {} if tls is None else {"tls": tls}
+        options: dict[str, Any] = {} if tls is None else {"tls": tls}
         if key is not None:
-            self._public_nkey = (
-                key.public
-            )  # the client has no option for a key that it does not read from a file itself
-            told |= {"signature_cb": key.sign, "inbox_prefix": key.inbox}
-        return told
+            # The client has no option for a key that it does not read from a file itself.
+            self._public_nkey = key.public
+            options |= {"signature_cb": key.sign, "inbox_prefix": key.inbox}
+        return options
 
     async def route(self, subject: str, receive: Receiver) -> Subscription:
         """Subscribe; ``receive`` is called for each message in order, as it comes in, and must not block.
@@ -54,7 +53,7 @@ class RoutedClient(Client):
         Raises:
             nats.errors.Error: the connection is closed.
         """
-        number = self._sid + 1  # what subscribe() takes next; known here before anything can come
+        number = self._sid + 1  # what subscribe() will take; known here before anything can arrive
         self._receivers[number] = receive
         try:
             return await self.subscribe(subject, pending_msgs_limit=_SUBSCRIPTION_QUEUE_MAX)
@@ -65,9 +64,9 @@ class RoutedClient(Client):
     def send(
         self, subject: str, data: bytes, reply: str = "", headers: Mapping[str, str] | None = None, within_s: float = 0
     ) -> None:
-        """Have a message leave, after all that was sent before: at the end of this turn of the loop, or ``within_s``.
+        """Send a message after all that was sent before: at the end of this turn of the loop, or ``within_s``.
 
-        ``headers`` and subjects are ours: nothing here looks for line ends in them.
+        ``headers`` and subjects come from this code: they are not checked for line ends.
         """
         if headers is None:
             command = b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(data), data)
@@ -83,31 +82,31 @@ class RoutedClient(Client):
         self.stats["out_bytes"] += len(data)
         self._unsent.append(command)
         loop = asyncio.get_running_loop()
-        leaving_s = loop.time() + within_s if within_s else 0.0
-        if self._departure is not None:
-            if leaving_s >= self._leaving_s:
+        write_at_s = loop.time() + within_s if within_s else 0.0
+        if self._writing is not None:
+            if write_at_s >= self._write_at_s:
                 return
-            self._departure.cancel()
-        self._leaving_s = leaving_s
-        self._departure = loop.call_at(leaving_s, self.depart) if within_s else loop.call_soon(self.depart)
+            self._writing.cancel()
+        self._write_at_s = write_at_s
+        self._writing = loop.call_at(write_at_s, self.write_unsent) if within_s else loop.call_soon(self.write_unsent)
 
-    def depart(self) -> None:
-        """Write what is unsent; to a connection that has ended since, nothing."""
+    def write_unsent(self) -> None:
+        """Write what is unsent, or drop it if the connection has ended since."""
         commands, self._unsent = self._unsent, []
-        if self._departure is not None:
-            self._departure.cancel()
-            self._departure = None
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
         if not commands or not self.is_connected or self._transport is None:
             return
         written = b"".join(commands)
-        if self._pending:  # a SUB that this may rest on waits for the flusher
+        if self._pending:  # a SUB on which this may depend waits for the flusher
             self._pending.append(written)
             self._pending_data_size += len(written)
             return
         try:
             self._transport.write(written)
         except RuntimeError as error:
-            # uvloop's word for a connection that has ended, which the client notices in a moment.
+            # uvloop raises it for a connection that has ended, which the client notices in a moment.
             log.debug("bus.not_written", extra={"error": str(error)})
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
@@ -115,7 +114,7 @@ class RoutedClient(Client):
         super()._remove_sub(sid, max_msgs)
 
     async def _connect_to_server(self, s: Srv) -> None:
-        # The name is looked up here, so that the lookup can be given up; the client keeps the name, for TLS.
+        # The name is looked up here, so that the look-up can be cancelled; the client keeps the name, for TLS.
         port = s.uri.port or DEFAULT_PORT
         async with asyncio.timeout(self.options["connect_timeout"]):
             found = await addresses(s.uri.hostname or "", port)
@@ -131,14 +130,14 @@ class RoutedClient(Client):
         raise failed
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  # the client's
-        # Left to itself the client speaks in the clear with whoever says that this will do.
+        # By itself the client would continue without TLS with any server that does not require it.
         if initial_connection and self._admittance.tls is not None and not info.get("tls_required"):
-            raise InTheClearError
+            raise NoTlsError
         await super()._process_info(info, initial_connection)
 
     async def _attempt_reconnect(self) -> None:
-        # Left to itself the client waits until the old connection has taken all that was written to it, which one to a
-        # frozen server never has, and sends later what is still pending, behind its caller's back.
+        # By itself the client waits until the old connection has taken all that was written to it, which never happens
+        # with a frozen server, and later sends what is still pending, when its caller no longer expects that.
         if self._transport is not None:
             self._transport._io_writer.transport.abort()  # type: ignore[attr-defined]  # noqa: SLF001
         self._pending = []
@@ -149,9 +148,10 @@ class RoutedClient(Client):
         try:
             await super()._process_connect_init()
         except BaseException:
-            # Of a connection that comes to nothing, as where the server does not know the user, the client lets go.
+            # The client does not close a connection that fails here, as where the server does not know the user.
             self._transport._io_writer.transport.abort()  # type: ignore[union-attr]  # noqa: SLF001
             raise
-        # The client has no word for this; its own code puts TLS there in the same way.
+        # The client has no API for this; its own code puts TLS there in the same way.
         transport = self._transport._io_writer.transport  # type: ignore[union-attr]  # noqa: SLF001
-        transport.set_protocol(Inlet(self._receivers, transport.get_protocol(), over_tls="tls" in self.options))
+        reader = MessageReader(self._receivers, transport.get_protocol(), over_tls="tls" in self.options)
+        transport.set_protocol(reader)

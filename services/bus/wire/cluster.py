@@ -1,28 +1,28 @@
-"""Which server may hold the streams: one that stands alone for one replica, a cluster of three or more for three.
+"""Which server may hold the streams: a single one for one replica, a cluster of three or more for three.
 
-A stream with one replica in a cluster lives on one node. Where that node dies and comes back, it may have forgotten
-what it delivered a moment before, and clients that are connected to another node notice nothing: no reconnect tells
-them that what they hold may be in another's hands too. The death of a server that stands alone is known to all.
+A stream with one replica in a cluster lives on one node. When that node dies and restarts, it may have forgotten what
+it delivered a moment before, and clients connected to another node notice nothing: without a reconnect they do not
+know that others may have got what they hold. When a single server dies, all of its clients notice.
 """
 
 from collections.abc import Mapping
 
 REPLICAS_POSSIBLE = (1, 3)
-# Before it, a replicated consumer could deliver a message while no quorum knew of the delivery.
+# In older versions a replicated consumer could deliver a message that no quorum knew of.
 VERSION_LEAST = (2, 11, 3)
 
 
 class UnfitServerError(Exception):
-    """The server is not one that these streams may be on. A person must decide; do not go on."""
+    """These streams must not be on this server. A person must decide; do not continue."""
 
 
 def refuse_unfit(info: Mapping[str, object], replicas: int) -> None:
-    """Look at what a server says of itself when a client connects; ``replicas`` is how many each stream has.
+    """Check what a server reports when a client connects; ``replicas`` is how many each stream has.
 
-    That a cluster has three servers shows when streams are made there: how many are up at a moment says nothing.
+    Whether a cluster has three servers shows when streams are created: how many are up at a moment says nothing.
 
     Raises:
-        UnfitServerError: one sentence that says what is wrong, why, and what to do.
+        UnfitServerError: one sentence on what is wrong, why, and what to do.
     """
     cluster = info.get("cluster")
     leads = f"NATS_URL leads to {info.get('server_name')}"
@@ -37,7 +37,7 @@ def refuse_unfit(info: Mapping[str, object], replicas: int) -> None:
         return
     if not cluster:
         raise UnfitServerError(
-            f"{leads}, which is in no cluster, and NATS_REPLICAS is {replicas}: so many replicas need a cluster of at"
+            f"{leads}, which is in no cluster, and NATS_REPLICAS is {replicas}: that needs a cluster of at"
             " least three servers; name those, or set NATS_REPLICAS=1"
         )
     if _version(str(info.get("version", ""))) < VERSION_LEAST:
@@ -49,6 +49,6 @@ def refuse_unfit(info: Mapping[str, object], replicas: int) -> None:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    # A version of a day's build, as 2.12.0-dev, counts as what it is to become.
+    # A development build, as 2.12.0-dev, counts as its release.
     numbers = text.partition("-")[0].split(".")
     return tuple(int(number) for number in numbers if number.isdigit())

@@ -1,6 +1,6 @@
-"""One connection to NATS that comes back by itself and never pretends to be well.
+"""One connection to NATS that reconnects by itself and reports failures at once.
 
-While the connection is away every call fails at once: nothing is buffered to be sent later, behind its caller's back.
+While the connection is away every call fails immediately: nothing is buffered to be sent later.
 """
 
 import asyncio
@@ -18,56 +18,56 @@ from services.bus.wire.client import RoutedClient
 from services.bus.wire.cluster import UnfitServerError, refuse_unfit
 from services.bus.wire.message import Message
 from services.bus.wire.message_reader import Receiver
-from services.bus.wire.questions import BusAwayError, NobodyAnswersError, Questions
 from services.bus.wire.refusals import NotAdmittedError, forbidden_subject, refusal
+from services.bus.wire.requests import BusAwayError, NoRespondersError, Requests
 from services.bus.wire.stuck import Stuck
 
-__all__ = ["Bus", "BusAwayError", "BusDeafError", "NobodyAnswersError", "NotAdmittedError"]
+__all__ = ["Bus", "BusAwayError", "BusUnresponsiveError", "NoRespondersError", "NotAdmittedError"]
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.1
 PING_INTERVAL_S = 5
-CLUSTER_PING_INTERVAL_S = 1  # there is another server to go to, so that one that is frozen is left soon
+CLUSTER_PING_INTERVAL_S = 1  # there are other servers, so a frozen one is left soon
 PINGS_UNANSWERED_MAX = 2
 ROUND_TRIP_EVERY_S = 10
 ROUND_TRIP_MAX_S = 10
-ROUND_TRIP_SUBJECT = "_ROUND_TRIP"  # nobody listens there: "no responders" is the server's own answer
+ROUND_TRIP_SUBJECT = "_ROUND_TRIP"  # it has no subscribers: the server itself answers "no responders"
 DRAIN_TIMEOUT_S = 5
 log = logging.getLogger("tarifa.bus")
 
 
-class BusDeafError(Exception):
-    """The client says that it is connected, yet no round trip succeeds. The process must be started again."""
+class BusUnresponsiveError(Exception):
+    """The client reports a connection, but no round trip succeeds. The process must be restarted."""
 
 
 class Bus:
-    """A connection by name; reconnects for ever, and tells its listeners after each time."""
+    """A named connection; it reconnects forever, and calls its listeners each time."""
 
     def __init__(self, replicas: int = 1, admittance: Admittance = NOBODY) -> None:
         self._nc = RoutedClient(admittance)
-        self._questions = Questions(self.publish)
+        self._requests = Requests(self.publish)
         self._stuck = Stuck()
-        self.replicas = replicas  # of each stream; with several, one that lags may be what answers
+        self.replicas = replicas  # of each stream; with several, a lagging one may answer
         self._listeners: list[Callable[[], None]] = []
         self._closing = False
-        self._refused = asyncio.Event()  # what it came back to is no server for these streams; `watch` says why
+        self._refused = asyncio.Event()  # it reconnected to a server unfit for these streams; `watch` says why
         self._error_away = ""
         self._was_admitted = False
 
     @classmethod
     async def connect(cls, url: str, name: str, *, replicas: int = 1, admittance: Admittance = NOBODY) -> Self:
-        """Return a connected bus; waits, and says so in the log, for as long as NATS is not there.
+        """Return a connected bus; as long as NATS is not there it waits, and logs that.
 
-        ``url``: of one server, or of several of one cluster, with commas between them; each is tried in turn.
+        ``url``: of one server, or of several of one cluster, separated by commas; they are tried in turn.
 
         Raises:
-            NotAdmittedError: NATS is there, and does not let this user in.
+            NotAdmittedError: NATS is there, and does not admit this user.
         """
         bus = cls(replicas, admittance)
         try:
             await bus._connect(url, name)
         except NotAdmittedError as error:
-            bus._abort()  # it was never connected: closing it would wait in vain
+            bus._abort()  # it was never connected: close() would wait in vain
             raise NotAdmittedError(f"NATS at {url} {error}") from None
         return bus
 
@@ -86,12 +86,12 @@ class Bus:
             max_outstanding_pings=PINGS_UNANSWERED_MAX,
             drain_timeout=DRAIN_TIMEOUT_S,
             pending_size=0,  # fail while away rather than send later
-            skip_subject_validation=True,  # subjects are made by contracts.subjects
-            **self._nc.admitted_by(),
+            skip_subject_validation=True,  # contracts.subjects makes the subjects
+            **self._nc.connect_options(),
         )
         self._was_admitted = True
-        self._questions.inbox = self._nc.new_inbox()
-        await self._nc.route(f"{self._questions.inbox}.*", self._questions.answered)
+        self._requests.inbox = self._nc.new_inbox()
+        await self._nc.route(f"{self._requests.inbox}.*", self._requests.on_answer)
 
     @property
     def client(self) -> Client:
@@ -100,21 +100,21 @@ class Bus:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the client believes to be connected; only a round trip knows."""
+        """Whether the client believes to be connected; only a round trip proves it."""
         return self._nc.is_connected
 
     @property
     def generation(self) -> int:
-        """How often the connection has been made anew; what was read in another generation may be out of date."""
+        """How often it has reconnected; what was read in another generation may be out of date."""
         return self._nc.stats["reconnects"]
 
     @property
     def server_id(self) -> str:
-        """Which process of nats-server it is connected to, or was last: each has an id of its own."""
+        """The id of the nats-server process that it is or was last connected to; each process has its own."""
         return str(self._nc._server_info.get("server_id", ""))  # noqa: SLF001  # the client does not show it
 
     def check_server(self) -> None:
-        """Make sure that the server connected to may hold the streams.
+        """Check that the server connected to may hold the streams.
 
         Raises:
             UnfitServerError: it may not.
@@ -122,11 +122,11 @@ class Bus:
         refuse_unfit(self._nc._server_info, self.replicas)  # noqa: SLF001  # the client shows the version, and no more of it
 
     def on_reconnect(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called after every reconnect."""
+        """Call ``call`` after every reconnect."""
         self._listeners.append(call)
 
-    def led(self, *, answered: bool) -> None:
-        """Note whether what needs a leader was answered; where nothing is for long, go to another server, if one is."""
+    def note_leader(self, *, answered: bool) -> None:
+        """Record whether what needs a leader was answered; after long without an answer, go to another server."""
         if answered:
             self._stuck.answered()
         elif self.replicas > 1 and self._nc.is_connected and self._stuck.failed(asyncio.get_running_loop().time()):
@@ -136,7 +136,7 @@ class Bus:
     def publish(
         self, subject: str, data: bytes, reply: str = "", headers: Mapping[str, str] | None = None, within_s: float = 0
     ) -> None:
-        """Send without an answer; ``within_s`` it may wait for others, to leave in one write with them.
+        """Publish a message; for up to ``within_s`` it may wait to be written together with others.
 
         Raises:
             BusAwayError: not connected; nothing was sent.
@@ -144,12 +144,12 @@ class Bus:
         if not self._nc.is_connected:
             raise BusAwayError("not connected")
         if len(data) > self._nc.max_payload:
-            raise BusAwayError(f"{len(data)} bytes; the server takes {self._nc.max_payload}")
+            raise BusAwayError(f"{len(data)} bytes; the server accepts {self._nc.max_payload}")
         self._nc.send(subject, data, reply, headers, within_s)
 
-    def hurry(self) -> None:
-        """Send now what waits for company."""
-        self._nc.depart()
+    def flush(self) -> None:
+        """Write at once what may wait."""
+        self._nc.write_unsent()
 
     async def request(
         self,
@@ -159,23 +159,23 @@ class Bus:
         headers: Mapping[str, str] | None = None,
         within_s: float = 0,
     ) -> Message:
-        """Send and return the answer; ``within_s`` as of publish.
+        """Send and return the answer; ``within_s`` as for publish.
 
         Raises:
-            BusAwayError: not connected, nobody answers that subject, no answer in time, or the connection ended before.
+            BusAwayError: not connected, no responders, no answer in time, or the connection ended before it.
         """
-        return await self._questions.ask(subject, data, timeout_s, headers=headers, within_s=within_s)
+        return await self._requests.ask(subject, data, timeout_s, headers=headers, within_s=within_s)
 
     async def request_many(self, subject: str, data: bytes, timeout_s: float) -> tuple[list[Message], Message]:
         """Send; return the messages of the answer, and the one that ends them: the first with a status.
 
         Raises:
-            BusAwayError: as of request; what came before is forgotten, for without its end it may be a part.
+            BusAwayError: as for request; what came before is dropped, since without its end it may be incomplete.
         """
-        return await self._questions.ask_many(subject, data, timeout_s)
+        return await self._requests.ask_many(subject, data, timeout_s)
 
     async def subscribe(self, subject: str, receive: Receiver) -> Subscription:
-        """Have ``receive`` called for each message, one after another; it must not block.
+        """Call ``receive`` for each message, one after another; it must not block.
 
         Raises:
             BusAwayError: the connection is closed for good.
@@ -186,33 +186,33 @@ class Bus:
             raise BusAwayError(repr(error)) from error
 
     async def unsubscribe(self, subscription: Subscription) -> None:
-        """End it; that the server is not there to be told is no matter, it has forgotten by itself."""
+        """End a subscription; while away there is nothing to send, since the server has dropped it by itself."""
         try:
             await subscription.unsubscribe()
         except NatsError as error:
             log.info("bus.not_unsubscribed", extra={"error": repr(error)})
 
     async def listen(self, subject: str, call: Callable[[bytes], None]) -> None:
-        """Have ``call`` called with the data of each message of a core subject; it must not block."""
+        """Call ``call`` with the data of each message of a core subject; it must not block."""
         await self.subscribe(subject, lambda message: call(message.data))
 
     async def round_trip(self, timeout_s: float) -> None:
-        """Make sure that the server answers.
+        """Check that the server answers.
 
         Raises:
             BusAwayError: it does not.
         """
-        # Not the client's rtt(): where that times out or is cancelled, a pong that still comes ends the read loop.
-        with contextlib.suppress(NobodyAnswersError):
+        # Not the client's rtt(): when that times out or is cancelled, a late pong ends the client's read loop.
+        with contextlib.suppress(NoRespondersError):
             await self.request(ROUND_TRIP_SUBJECT, b"", timeout_s)
 
     async def watch(self) -> None:
-        """Run for ever beside the service.
+        """Run forever beside the service.
 
         Raises:
-            BusDeafError: connected without a working round trip, twice in a row; or the client has given up, as it
-                does when the server sends a protocol error.
-            UnfitServerError: at once after a reconnect to a server that may not hold the streams.
+            BusUnresponsiveError: connected without a working round trip, twice in a row; or the client has given up,
+                as it does after a protocol error.
+            UnfitServerError: at once after a reconnect to a server that must not hold the streams.
         """
         failures = 0
         while True:
@@ -223,7 +223,7 @@ class Bus:
             if not self._nc.is_connected:
                 failures = 0
                 if self._nc.is_closed and not self._closing:
-                    raise BusDeafError("the client has closed the connection and will not reconnect")
+                    raise BusUnresponsiveError("the client has closed the connection and will not reconnect")
                 continue
             try:
                 await self.round_trip(ROUND_TRIP_MAX_S)
@@ -231,54 +231,52 @@ class Bus:
             except BusAwayError:
                 failures = failures + 1 if self._nc.is_connected else 0
             if failures > 1:
-                raise BusDeafError("connected, but NATS does not answer a ping")
+                raise BusUnresponsiveError("connected, but NATS does not answer a ping")
 
     async def close(self) -> None:
-        """Send what is waiting, then close. Never raises: at the end there is nobody left to tell."""
+        """Send what is waiting, then close. Never raises: at the end there is nobody to handle it."""
         self._closing = True
         try:
-            self._nc.depart()
+            self._nc.write_unsent()
             if self._nc.is_connected:
                 await self._nc.flush(DRAIN_TIMEOUT_S)
-        except Exception as error:  # noqa: BLE001 (the client lets through whatever its loop says of a dead connection)
+        except Exception as error:  # noqa: BLE001 (the client passes on whatever its loop raises for a dead connection)
             log.warning("bus.flush_failed", extra={"error": repr(error)})
         try:
-            # While away, with a subscription still to be told of, it writes to the connection that has ended.
+            # While away, with a subscription still to be sent, it writes to the connection that has ended.
             await asyncio.wait_for(self._nc.close(), DRAIN_TIMEOUT_S)
         except Exception as error:  # noqa: BLE001 (as above: a RuntimeError under uvloop)
             log.warning("bus.close_failed", extra={"error": repr(error)})
             self._abort()
 
     def _abort(self) -> None:
-        # A frozen server takes nothing more, and a socket with something left to send never closes by itself. Then the
-        # client goes to the next server that it knows, as after any end of a connection.
-        writer = getattr(self._nc._transport, "_io_writer", None)  # noqa: SLF001  # the client has no way to say this
+        # A frozen server reads nothing more, and a socket with something left to send never closes by itself. After
+        # this the client goes to the next server that it knows, as after any end of a connection.
+        writer = getattr(self._nc._transport, "_io_writer", None)  # noqa: SLF001  # the client has no API for this
         if writer is not None:
             with contextlib.suppress(Exception):
                 writer.transport.abort()
 
     async def _on_error(self, error: Exception) -> None:
-        # An exception from here would end the client's read loop; logging is all that is safe, once it reads.
+        # An exception from here would end the client's read loop; once that runs, only logging is safe.
         why = refusal(error)
         if why is not None and not self._was_admitted:
             raise NotAdmittedError(why)
         if (subject := forbidden_subject(error)) is not None:
             log.error("bus.not_allowed", extra={"error": str(error)})
-            self._questions.refused(subject)
+            self._requests.fail_forbidden(subject)
             return
-        # While away the client tries ten times a second; the same failure is said once.
+        # While away the client tries ten times a second; the same failure is logged once.
         text = repr(error)
         if self._nc.is_connected or text != self._error_away:
             log.log(logging.WARNING if why is None else logging.ERROR, "bus.error", extra={"error": why or text})
         self._error_away = "" if self._nc.is_connected else text
 
     async def _on_disconnected(self) -> None:
-        # Closing is no event that an operator acts on.
+        # An intended close is nothing for an operator.
         log.log(logging.DEBUG if self._closing else logging.WARNING, "bus.disconnected")
-        self._nc.depart()  # nowhere: nothing is sent later, behind its caller's back
-        self._questions.give_up(
-            "the connection ended before the answer"
-        )  # whoever was asked answers another, if at all
+        self._nc.write_unsent()  # drops it: nothing is sent later
+        self._requests.fail_all("the connection ended before the answer")  # an answer would go to the old connection
 
     async def _on_reconnected(self) -> None:
         log.warning("bus.reconnected")
@@ -286,7 +284,7 @@ class Bus:
             self.check_server()
         except UnfitServerError:
             self._refused.set()
-            return  # nobody is to begin anew here
+            return  # listeners must not start over on this server
         self._refused.clear()
         for call in self._listeners:
             try:

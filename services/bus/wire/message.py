@@ -5,7 +5,7 @@ from functools import cached_property
 
 
 class Message:
-    """What came: ``subject`` it was sent to, ``reply`` where an answer goes ("" for nowhere), ``data``."""
+    """A message: ``subject`` it was sent to, ``reply`` subject for an answer ("" for none), ``data``."""
 
     def __init__(self, subject: str, reply: str, data: bytes, head: bytes = b"") -> None:
         self.subject = subject
@@ -15,11 +15,11 @@ class Message:
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
-        """The headers; the server's own word, where it has one, as ``Status`` and ``Description``."""
+        """The headers; the server's own status, if any, as ``Status`` and ``Description``."""
         return headers_in(self._head)
 
     def header(self, line_begin: bytes) -> str | None:
-        """Return one header, None where it is not there; for a few of many messages, without reading the others.
+        """Return one header, None where it is not there, without parsing the others: for frequent messages.
 
         ``line_begin``: the line end before its line, its name and the colon.
         """
@@ -31,7 +31,7 @@ class Message:
 
 
 def headers_in(head: bytes) -> dict[str, str]:
-    """Return the headers of a message; the server's own word, where it has one, as ``Status`` and ``Description``."""
+    """Return the headers of a message; the server's own status, if any, as ``Status`` and ``Description``."""
     if not head:
         return {}
     first, *lines = head.decode(errors="replace").split("\r\n")

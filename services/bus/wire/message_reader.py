@@ -1,6 +1,6 @@
-"""What the server sends, sorted as it comes in: messages of routed subscriptions go straight to their receivers.
+"""Parses what the server sends as it comes in: messages of routed subscriptions go directly to their receivers.
 
-Everything else, and what is not understood, goes on to the client's own reader, byte for byte and in order.
+Everything else, and what is not understood, goes to the client's own reader, byte for byte and in order.
 """
 
 import asyncio
@@ -17,22 +17,22 @@ _END = b"\r\n"
 log = logging.getLogger("tarifa.bus")
 
 
-class Inlet(asyncio.Protocol):
-    """Takes the place of a connection's protocol.
+class MessageReader(asyncio.Protocol):
+    """Replaces a connection's protocol.
 
     Args:
         receivers: by the number of the subscription.
-        reader: the protocol whose place it takes; it gets the rest.
+        reader: the protocol that it replaces, which gets the rest.
     """
 
     def __init__(self, receivers: dict[int, Receiver], reader: asyncio.Protocol, *, over_tls: bool = False) -> None:
         self._receivers = receivers
         self._reader = reader
         self._over_tls = over_tls
-        self._begun = b""  # a message or a line that has not come whole
+        self._begun = b""  # an incomplete message or line
 
     def data_received(self, data: bytes) -> None:
-        """Sort it."""
+        """Pass each complete message or line to a receiver or to the reader."""
         received = self._begun + data if self._begun else data
         at = 0
         while (line_end := received.find(_END, at)) >= 0:
@@ -49,12 +49,12 @@ class Inlet(asyncio.Protocol):
             if receive is None:
                 self._reader.data_received(received[at : end + len(_END)])
             else:
-                self._hand_over(receive, words, received[begin:end])
+                self._receive(receive, words, received[begin:end])
             at = end + len(_END)
         self._begun = received[at:]
 
     def eof_received(self) -> bool | None:
-        """Pass it on; TLS cannot be half closed, whatever the reader would like."""
+        """Pass it on; TLS cannot be half closed, whatever the reader returns."""
         return self._reader.eof_received() and not self._over_tls
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -69,7 +69,7 @@ class Inlet(asyncio.Protocol):
         """Pass it on."""
         self._reader.resume_writing()
 
-    def _hand_over(self, receive: Receiver, words: list[bytes], payload: bytes) -> None:
+    def _receive(self, receive: Receiver, words: list[bytes], payload: bytes) -> None:
         # MSG <subject> <sid> [reply] <size>, HMSG <subject> <sid> [reply] <size of the head> <size of both>
         has_head = words[0] == b"HMSG"
         head_size = int(words[-2]) if has_head else 0
@@ -77,5 +77,5 @@ class Inlet(asyncio.Protocol):
         try:
             receive(Message(words[1].decode(), reply, payload[head_size:], payload[:head_size]))
         except Exception:
-            # A bug there must not end the connection here.
+            # A bug in a receiver must not end the connection.
             log.exception("bus.receiver_failed", extra={"subject": words[1].decode()})

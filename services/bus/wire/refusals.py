@@ -1,6 +1,6 @@
-"""What the server says when it does not let a client in, or not do something: told apart from its being away. Pure.
+"""The server's errors when it does not admit a client, or forbids something; distinguished from its being away. Pure.
 
-The client hands on the server's line as a text and has no type for it; these are the server's own words since 2.0.
+The client passes the server's line on as text and has no type for it; these texts are unchanged since NATS 2.0.
 """
 
 import re
@@ -13,28 +13,28 @@ _FORBIDDEN = re.compile(r"Permissions Violation for (?:Publish|Subscription) to 
 
 
 class NotAdmittedError(Exception):
-    """NATS does not let this user in, or is not ours: a file is wrong, or the server must be told. Do not start."""
+    """NATS does not admit this user, or is not ours: a file is wrong, or the server lacks the user. Do not start."""
 
 
-class InTheClearError(NatsError):
-    """The server does not speak TLS, and NATS_CA says that it must."""
+class NoTlsError(NatsError):
+    """The server offers no TLS, and NATS_CA requires it."""
 
 
 def refusal(error: Exception) -> str | None:
-    """Return why this client and the server have no dealings, as what follows its name; None: it is another error."""
-    if isinstance(error, InTheClearError):
-        return "speaks in the clear, and NATS_CA says that it must show a certificate"
+    """Return why client and server cannot work together, to follow the server's name; None: it is another error."""
+    if isinstance(error, NoTlsError):
+        return "offers no TLS, and NATS_CA says that it must show a certificate"
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"shows a certificate that NATS_CA does not vouch for: {error.verify_message}"
-            " (where NATS_CA is unset, only this machine's own authorities are believed)"
+            " (where NATS_CA is unset, only this machine's own authorities are trusted)"
         )
     if _NOT_ADMITTED.search(str(error)):
-        return "does not know this user: see NATS_CREDENTIALS, and the users that the server was told of"
+        return "does not know this user: see NATS_CREDENTIALS, and the users in the server's configuration"
     return None
 
 
 def forbidden_subject(error: Exception) -> str | None:
-    """Return where this user may not publish, or subscribe; None: the error is another."""
+    """Return the subject to which this user may not publish or subscribe; None: it is another error."""
     found = _FORBIDDEN.search(str(error))
     return None if found is None else found[1]

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 _SCHEMES = ("nats", "tls")
-_FORM = "must be nats://host:port, or several with commas between them"
+_FORM = "must be nats://host:port, or several separated by commas"
 
 
 def servers_from_text(text: str) -> tuple[str, ...]:
@@ -12,7 +12,7 @@ def servers_from_text(text: str) -> tuple[str, ...]:
     A server without a scheme has that of the first.
 
     Raises:
-        ValueError: with a sentence that says what is wrong.
+        ValueError: with a sentence.
     """
     scheme = text.strip().partition("://")[0]
     servers = tuple(_server(each.strip(), scheme, text) for each in text.split(","))

@@ -1,26 +1,26 @@
-"""Whether the server connected to is of use: one that is cut off from the others answers, and can store nothing.
+"""Whether the connected server is useful: one that is cut off from the others answers, and can store nothing.
 
-Such a server believes for ten seconds that it leads what it led, and its clients notice nothing by themselves. Pure.
+Such a server believes for ten seconds that it is still the leader, and its clients notice nothing by themselves. Pure.
 """
 
-STUCK_AFTER_S = 5.0  # longer than most elections take: those are no reason to go elsewhere
+STUCK_AFTER_S = 5.0  # longer than most elections, which are no reason to leave
 
 
 class Stuck:
-    """What became of all that needed a majority of the servers; times are of one clock, in seconds."""
+    """The results of all that needed a majority of the servers; times are of one clock, in seconds."""
 
     def __init__(self) -> None:
         self._failed_first_s: float | None = None  # since the last answer
         self._failed_last_s = 0.0
 
     def answered(self) -> None:
-        """Note that a leader answered, whatever it said."""
+        """Record that a leader answered, whatever the answer."""
         self._failed_first_s = None
 
     def failed(self, now_s: float) -> bool:
-        """Note that no leader answered; return whether none has for so long that another server may know better.
+        """Record that no leader answered; return whether that has lasted so long that another server should be tried.
 
-        Then counting begins anew: the next server has as long.
+        Then counting starts over: the next server gets as long.
         """
         if self._failed_first_s is None or now_s - self._failed_last_s > STUCK_AFTER_S:
             self._failed_first_s = now_s

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from services.access.file_version import version_of
 from services.access.processor_access import ProcessorAccess, processor_access
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 from services.settings.environment import SettingError
 
 LOOK_EVERY_S = 1.0
@@ -14,16 +14,16 @@ LOOK_EVERY_S = 1.0
 log = logging.getLogger("tarifa.dispatcher")
 
 
-def access_trouble() -> Trouble:
+def access_trouble() -> FailureLog:
     """Return what says whether the files can be used now."""
-    return Trouble(log, "credentials.not_read")
+    return FailureLog(log, "credentials.not_read")
 
 
 async def follow_access(
     env: Mapping[str, str],
     access: ProcessorAccess,
     changed: Callable[[ProcessorAccess], None],
-    not_read: Trouble,
+    not_read: FailureLog,
 ) -> None:
     """Have ``changed`` called with what the files hold whenever they hold something else, until cancelled.
 
@@ -40,9 +40,9 @@ async def follow_access(
         try:
             access = processor_access(env)
         except SettingError as error:
-            not_read.tell(str(error))
+            not_read.failed(str(error))
             continue
-        not_read.over()
+        not_read.succeeded()
         seen = found
         log.info("credentials.read")
         changed(access)

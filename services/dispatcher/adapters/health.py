@@ -19,7 +19,7 @@ from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.processor_api import Health as HealthReply
 from services.dispatcher.adapters.processor_api import HealthUnread
 from services.dispatcher.core.condition import Health
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 POLL_EVERY_S = 5.1  # the endpoint's window is 5 s
 
@@ -68,7 +68,7 @@ class HealthPoller:
         self._clock = clock
         self._me = me
         self._lease = Lease(bus, subjects.LEASES, f"health.{processor}", me)
-        self._unread = Trouble(log, "health.unread")
+        self._unread = FailureLog(log, "health.unread")
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -84,9 +84,9 @@ class HealthPoller:
         asked_at = self._clock.stamp()
         match await self._api.health():
             case HealthUnread(detail):
-                self._unread.tell(detail, processor=self._processor)
+                self._unread.failed(detail, processor=self._processor)
             case HealthReply(failing, min_response_ms):
-                self._unread.over()
+                self._unread.succeeded()
                 said = ConditionSaid(self._processor, failing, min_response_ms, asked_at, self._me)
                 self._bus.publish(subjects.CONDITION, _encoder.encode(said))
 

@@ -26,7 +26,7 @@ from services.contracts.roster import (
     seeded,
 )
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 from services.records.assignments import AssignmentStream
 from services.records.processors import ProcessorBucket, entries_of
 
@@ -64,7 +64,7 @@ class Roster:
         self._is_asked = is_asked
         self._entries: dict[str, ProcessorEntry] = {}
         self._following = self._bucket.follower(self._heard)
-        self._not_tended = Trouble(log, "processors.not_tended")
+        self._not_tended = FailureLog(log, "processors.not_tended")
         self.places: tuple[Place, ...] = ()
 
     async def seed(self, processors: Sequence[Processor]) -> None:
@@ -90,9 +90,9 @@ class Roster:
                 await self._renew_closed()
                 await self._forget_drained()
             except (ApiError, BusAwayError) as error:
-                self._not_tended.tell(str(error))
+                self._not_tended.failed(str(error))
             else:
-                self._not_tended.over()
+                self._not_tended.succeeded()
 
     async def _change(self, name: str, wanted: Change) -> None:
         known = entries_of(await self._bucket.read()).get(name)

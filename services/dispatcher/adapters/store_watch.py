@@ -16,7 +16,7 @@ from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 from services.records.doubt import (
     LINES_TO,
     PAYMENTS_TO,
@@ -88,7 +88,7 @@ class StoreWatch:
         self._counts_from_ms = 0.0
         self._repeated_until_ms = 0.0
         self._passed = Passed()
-        self._not_read = Trouble(log, "store.not_read")
+        self._not_read = FailureLog(log, "store.not_read")
         self.doubt = NO_DOUBT
 
     async def meet(self) -> None:
@@ -127,9 +127,9 @@ class StoreWatch:
                 self._take(await self._marks())
                 await self._read_passed()
             except (ApiError, BusAwayError) as error:
-                self._not_read.tell(str(error))
+                self._not_read.failed(str(error))
             else:
-                self._not_read.over()
+                self._not_read.succeeded()
 
     async def _marks(self) -> Marks:
         """Read the marks; mark anew where others, who change the stream's limits, have written over what is known."""

@@ -61,7 +61,7 @@ class StoredEndpoint:
     async def _answer(self, until: datetime, reply: str) -> None:
         for _ in range(TURNS):
             await asyncio.sleep(0)
-        self._bus.hurry()
+        self._bus.flush()
         try:
             async with asyncio.timeout(WAIT_MAX_S):
                 await self._are_stored()

@@ -21,7 +21,7 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
 from services.dispatcher.flow.answers import Answer, Mine, NotMine, Settled
 from services.dispatcher.flow.ports import Assignments, Clock, Settlements
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 LINES_MAX = 200  # of one message: about 30 KB of the 64 that the server takes
 SENT_READ_WITHIN_S = 0.2
@@ -86,8 +86,8 @@ class Assigning:
         self._turn = 0
         self._reading: dict[int, asyncio.Future[_Read]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._not_stored = Trouble(log, "assignments.not_stored")
-        self._not_found = Trouble(log, "settlements.not_asked")
+        self._not_stored = FailureLog(log, "assignments.not_stored")
+        self._not_found = FailureLog(log, "settlements.not_asked")
 
     async def may_send(self, payment: InHand, generation: str) -> Answer:
         """Return whether a payment may be sent to a generation now, writing its line there if it has none."""
@@ -201,10 +201,10 @@ class Assigning:
         wait_ms = AGAIN_FIRST_MS
         while not reading.done():
             if await self._assignments.publish(message):
-                self._not_stored.over()
+                self._not_stored.succeeded()
                 await asyncio.wait((reading,), timeout=READ_WITHIN_S)
                 continue
-            self._not_stored.tell("the message is published again until it is read", turn=message.turn)
+            self._not_stored.failed("the message is published again until it is read", turn=message.turn)
             await self._clock.sleep_ms(wait_ms)
             wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
         read = reading.result()
@@ -219,11 +219,11 @@ class Assigning:
             try:
                 found = dict(await self._settlements.find(ids))
             except AwayError as error:
-                self._not_found.tell(str(error))
+                self._not_found.failed(str(error))
                 await self._clock.sleep_ms(wait_ms)
                 wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
             else:
-                self._not_found.over()
+                self._not_found.succeeded()
                 return found
         return {}
 

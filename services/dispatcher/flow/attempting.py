@@ -27,7 +27,7 @@ from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Processor
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.stories import Stories
-from services.log_throttle import Gathered
+from services.log_throttle import CountedLog
 
 AGAIN_AFTER_S = 1.0
 GIVE_BACK_WITHIN_S = 3.0  # where the log cannot be written now, what is in hand will be inherited instead
@@ -59,7 +59,7 @@ class Attempting:
         self._stories = stories
         self._clock = clock
         self._refusals: defaultdict[str, Refusals] = defaultdict(Refusals)
-        self._gathered = Gathered(log)
+        self._counted = CountedLog(log)
 
     def start(self, start: Start) -> None:
         """Start a call that the traffic allows now."""
@@ -120,7 +120,7 @@ class Attempting:
             case NotBooked(detail):
                 log.debug("payment.not_booked", extra={**payment.log_fields, "processor": processor, "detail": detail})
                 if outcome.misconfigured:
-                    self._gathered.tell(logging.ERROR, "processor.misconfigured", processor, detail=detail)
+                    self._counted.log(logging.ERROR, "processor.misconfigured", processor, detail=detail)
                 await self._not_booked(payment, generation)
             case Refused(detail):
                 await self._refused(payment, generation, detail)
@@ -204,7 +204,7 @@ class Attempting:
         if not self._may_move(payment):
             # Another attempt may have charged all the same: only a booking ends this, or an operator.
             name = processor_of(generation)
-            self._gathered.tell(logging.ERROR, "payment.refused_in_doubt", name, **payment.log_fields, detail=detail)
+            self._counted.log(logging.ERROR, "payment.refused_in_doubt", name, **payment.log_fields, detail=detail)
             self._tally.happened("refused_in_doubt")
             self._resend(payment)
             return
@@ -215,7 +215,7 @@ class Attempting:
                 self._resend(payment)
             case "misconfigured":
                 self._traffic.evidence(generation).broken(self._clock.now_ms())
-                self._gathered.tell(
+                self._counted.log(
                     logging.ERROR, "processor.refuses_everything", processor_of(generation), detail=detail
                 )
                 await self._not_booked(payment, generation)
@@ -229,7 +229,7 @@ class Attempting:
     def _unknown(self, payment: InHand, generation: str, detail: str) -> None:
         self._tally.happened("unknown")
         name = processor_of(generation)
-        self._gathered.tell(logging.WARNING, "payment.unknown", name, **payment.log_fields, detail=detail)
+        self._counted.log(logging.WARNING, "payment.unknown", name, **payment.log_fields, detail=detail)
         payment.in_doubt = True
         self._resend(payment)
 

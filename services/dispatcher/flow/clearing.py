@@ -15,7 +15,7 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.flow.ports import Processor
 from services.dispatcher.flow.settling import Settling
-from services.log_throttle import Gathered
+from services.log_throttle import CountedLog
 
 AT_ONCE = 16
 AGAIN_AFTER_S = 5.0  # a processor did not answer
@@ -44,7 +44,7 @@ class Clearing:
         self._settling = settling
         self._tally = tally
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._gathered = Gathered(log)
+        self._counted = CountedLog(log)
 
     async def is_ordinary(self, payment: InHand) -> bool:
         """Ask about a payment in hand; return whether it may be sent like any other. If not, it is not in hand."""
@@ -55,7 +55,7 @@ class Clearing:
         match concluded(zip(asked, answers, strict=True)):
             case (generation, found):
                 name = processor_of(generation)
-                self._gathered.tell(logging.WARNING, "payment.found_booked", name, **payment.log_fields)
+                self._counted.log(logging.WARNING, "payment.found_booked", name, **payment.log_fields)
                 self._tally.happened("found_booked")
                 await self._settling.booked(payment, processor_of(generation), found)
                 return False
@@ -65,7 +65,7 @@ class Clearing:
             case "absent":
                 await self._settling.let_go(payment, counts_in_s + AGAIN_MARGIN_S)
             case "unanswered":
-                self._gathered.tell(logging.WARNING, "payment.doubtful", **payment.log_fields)
+                self._counted.log(logging.WARNING, "payment.doubtful", **payment.log_fields)
                 self._tally.happened("doubtful")
                 await self._settling.let_go(payment, max(AGAIN_AFTER_S, counts_in_s))
         return False

@@ -15,7 +15,7 @@ from services.dispatcher.core.traced import trace_of
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Queue, Settlements
-from services.log_throttle import Gathered
+from services.log_throttle import CountedLog
 
 STORE_AGAIN_FIRST_MS = 50.0
 # The stamp that a processor recorded is what summaries go by, whatever it is. One that no attempt of ours can have had
@@ -44,7 +44,7 @@ class Settling:
         self._settlements = settlements
         self._assigning = assigning
         self._clock = clock
-        self._gathered = Gathered(log)
+        self._counted = CountedLog(log)
         self._storing: set[asyncio.Future[None]] = set()  # bookings of which the settlement is not stored yet
 
     async def stored(self) -> None:
@@ -58,7 +58,7 @@ class Settling:
         booked_at = recorded.answered_at or self._clock.stamp()
         if not payment.accepted_at - STAMP_WITHIN <= recorded.requested_at <= booked_at + STAMP_WITHIN:
             stamp = text_of(recorded.requested_at)
-            self._gathered.tell(
+            self._counted.log(
                 logging.WARNING, "payment.stamp_is_far", processor, **payment.log_fields, requested_at=stamp
             )
         event = PaymentSettled(
@@ -83,7 +83,7 @@ class Settling:
 
     async def record_refusal(self, payment: InHand, processor: str, detail: str) -> None:
         """Record a refusal whose line counts in the log."""
-        self._gathered.tell(logging.WARNING, "payment.refused", processor, **payment.log_fields, detail=detail)
+        self._counted.log(logging.WARNING, "payment.refused", processor, **payment.log_fields, detail=detail)
         event = PaymentRefused(
             id=payment.id,
             amount_cents=payment.amount_cents,
@@ -127,5 +127,5 @@ class Settling:
         if recorded_cents == payment.amount_cents:
             return
         fields = {"accepted_cents": payment.amount_cents, "recorded_cents": recorded_cents}
-        self._gathered.tell(logging.ERROR, "payment.amount_differs", processor, **payment.log_fields, **fields)
+        self._counted.log(logging.ERROR, "payment.amount_differs", processor, **payment.log_fields, **fields)
         self._tally.happened("amount_differs")

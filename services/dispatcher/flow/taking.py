@@ -24,7 +24,7 @@ from services.dispatcher.flow.clearing import Clearing, Store
 from services.dispatcher.flow.ports import Clock, Delivery, Queue
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.stories import Stories
-from services.log_throttle import Gathered
+from services.log_throttle import CountedLog
 
 AGAIN_AFTER_S = 1.0
 PAUSED_AGAIN_AFTER_S = 2.0  # long enough to look through others meanwhile, short enough for whoever resumes
@@ -71,7 +71,7 @@ class Taking:
         self._clock = clock
         self._is_alive = is_alive
         self._turn = turn
-        self._gathered = Gathered(log)
+        self._counted = CountedLog(log)
         self._is_stopping = False
         self.seq_seen = 0  # the largest sequence of PAYMENTS that was delivered here
 
@@ -88,7 +88,7 @@ class Taking:
             event = decode_accepted(delivery.data)
         except NotAnEventError as error:
             deed = deed_for(subjects.PAYMENTS, delivery.seq)
-            self._gathered.tell(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error), deed=deed)
+            self._counted.log(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error), deed=deed)
             self._tally.happened("unreadable")
             self._give_back(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
             return
@@ -150,7 +150,7 @@ class Taking:
             return
         if view.generation not in self._traffic.generations:
             name = processor_of(view.generation)
-            self._gathered.tell(
+            self._counted.log(
                 logging.ERROR, "payment.assigned_elsewhere", name, **payment.log_fields, to=view.generation
             )
             self._tally.happened("assigned_elsewhere")

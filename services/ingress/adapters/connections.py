@@ -7,7 +7,7 @@ from asyncio import Transport
 from sanic.response import HTTPResponse
 
 from services.ingress.adapters import http_answers as say
-from services.log_throttle import Gathered
+from services.log_throttle import CountedLog
 from services.overview.core.places import Full, Places
 
 FILES_BESIDE = 256  # other open files: NATS, listeners, metrics, logs
@@ -25,7 +25,7 @@ class Connections:
 
     def __init__(self, connections_max: int, per_address_max: int) -> None:
         self._places = Places(connections_within(connections_max, _files_max()), per_address_max)
-        self._gathered = Gathered(log)
+        self._counted = CountedLog(log)
 
     def admit(self, transport: Transport) -> str | None:
         """Return the address to pass to `leave`; None: refused, answered so, and the connection closes."""
@@ -34,7 +34,7 @@ class Connections:
         full = self._places.take(address)
         if full is None:
             return address
-        self._gathered.tell(logging.WARNING, "ingress.connection_refused", address=address, why=full.value)
+        self._counted.log(logging.WARNING, "ingress.connection_refused", address=address, why=full.value)
         transport.write(say.as_bytes(self._too_many(full), keeps_alive=False))
         transport.close()
         return None

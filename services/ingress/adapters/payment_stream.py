@@ -19,7 +19,7 @@ from services.contracts.durations import Durations
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
-from services.log_throttle import Gathered
+from services.log_throttle import CountedLog
 from services.records.earlier import EarlierSettlements
 from services.records.payments import PaymentRecords
 from services.records.settlements import SettlementRecords
@@ -68,7 +68,7 @@ class JetStreamPayments:
         self._accepted = PaymentRecords(bus)
         self._settlements = SettlementRecords(bus)
         self._earlier = EarlierSettlements(bus, self._settlements)
-        self._gathered = Gathered(log)
+        self._counted = CountedLog(log)
         self.store_took = Durations()  # from the publish to the PubAck, whatever that says
 
     async def open(self) -> None:
@@ -119,7 +119,7 @@ class JetStreamPayments:
                 return _KNOWN
             case Full(detail):
                 self._not_stored = self._now_s(), self._bus.generation, detail
-                self._gathered.tell(logging.WARNING, "payment.backlog_full", detail=detail)
+                self._counted.log(logging.WARNING, "payment.backlog_full", detail=detail)
                 return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
             case Away(detail):
                 self._not_stored = self._now_s(), self._bus.generation, detail
@@ -164,9 +164,7 @@ class JetStreamPayments:
 
     def _not_known(self, error: AwayError) -> TryLater:
         if isinstance(error, UnreadableRecordError):
-            self._gathered.tell(
-                logging.ERROR, "payment.unreadable", stream=error.stream, seq=error.seq, error=str(error)
-            )
+            self._counted.log(logging.ERROR, "payment.unreadable", stream=error.stream, seq=error.seq, error=str(error))
             return TryLater("unreadable", f"what is stored under this id: {error}")
         return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")
 

@@ -11,7 +11,7 @@ from services.contracts.events import NotAnEventError
 from services.contracts.pulse import DispatcherPulse, NotAPulseError
 from services.contracts.stamp import micros_of
 from services.contracts.stored import StoredAnswered, StoredAsked
-from services.ledger.core.lately import Cut
+from services.ledger.core.recent import Cut
 
 HEARD_FOR_S = 5.0  # pulses come once a second
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.publish import Stored, store
-from services.bus.jetstream.read_pages import through
+from services.bus.jetstream.read_pages import pages
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import history, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.history import VitalsSampled
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 AGAIN_AFTER_S = 2.0
 
@@ -24,20 +24,20 @@ class SampleStream:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._not_stored = Trouble(log, "ledger.sample_not_stored")
+        self._not_stored = FailureLog(log, "ledger.sample_not_stored")
 
     async def stored(self) -> AsyncIterator[VitalsSampled]:
         """Yield all that are stored, some of them again where reading has to begin anew."""
-        not_read = Trouble(log, "ledger.samples_not_read")
+        not_read = FailureLog(log, "ledger.samples_not_read")
         while True:
             try:
                 last_seq = (await stream_state(self._bus, subjects.VITALS)).last_seq
-                async for messages in through(self._bus, subjects.VITALS, last_seq):
+                async for messages in pages(self._bus, subjects.VITALS, last_seq):
                     for message in messages:
                         if (sample := _sample(message.seq, message.data)) is not None:
                             yield sample
             except (BusAwayError, ApiError) as error:
-                not_read.tell(str(error))
+                not_read.failed(str(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 return
@@ -46,9 +46,9 @@ class SampleStream:
         """Store one; where that fails it is logged, and the sample is lost with the process."""
         result = await store(self._bus, subjects.VITALS, subjects.VITALS_SAMPLED, history.encode(sample))
         if isinstance(result, Stored):
-            self._not_stored.over()
+            self._not_stored.succeeded()
         else:
-            self._not_stored.tell(str(result))
+            self._not_stored.failed(str(result))
 
 
 def _sample(seq: int, data: bytes) -> VitalsSampled | None:

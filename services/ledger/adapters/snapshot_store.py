@@ -20,7 +20,7 @@ from services.ledger.core.columns import Picture
 from services.ledger.core.restoring import Restoring
 from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Reached, Source, UnusableError
 from services.ledger.core.snapshot_outcomes import Absent, Damaged, Loaded, NotSaved, Restored, Saved, Unusable
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
 TOGETHER_STORED = 4  # fewer: encoding these is the longest time for which a snapshot keeps the loop
@@ -55,7 +55,7 @@ class SnapshotStore:
         self._bus = bus
         self._source: Source | None = None
         self._newest: _NewestSnapshot | None = None
-        self._not_recorded = Trouble(log, "ledger.reached_not_stored")
+        self._not_recorded = FailureLog(log, "ledger.reached_not_stored")
 
     async def load(self, book: Book) -> Loaded:
         """Take the newest snapshot into an empty book; the book is empty again where that fails."""
@@ -93,9 +93,9 @@ class SnapshotStore:
         try:
             await self._store(subjects.SNAPSHOT_REACHED, data)
         except (BusAwayError, api.ApiError, _NotStoredError) as error:
-            self._not_recorded.tell(str(error))
+            self._not_recorded.failed(str(error))
         else:
-            self._not_recorded.over()
+            self._not_recorded.succeeded()
 
     async def _load(self, book: Book, source: Source, last_seq: int) -> Loaded:
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
@@ -190,12 +190,12 @@ class SnapshotStore:
             log.warning("ledger.snapshot_not_purged", extra={"before": seq, "error": str(error)})
 
     async def _source_when_there(self) -> tuple[Source, int]:
-        not_read = Trouble(log, "ledger.source_not_read")
+        not_read = FailureLog(log, "ledger.source_not_read")
         while True:
             try:
                 return await self._source_now()
             except (BusAwayError, api.ApiError) as error:
-                not_read.tell(str(error))
+                not_read.failed(str(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _source_now(self) -> tuple[Source, int]:

@@ -2,7 +2,7 @@
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import first_from
-from services.bus.jetstream.read_range import read_stretch
+from services.bus.jetstream.read_range import read_range
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.away import AwayError
 from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
@@ -38,7 +38,7 @@ class StoredSettlements:
     async def read(self, first: int, count: int) -> list[tuple[int, bytes]]:
         """Return sequence and data of the messages from a sequence on, at most so many; none: there are no more."""
         try:
-            found = await read_stretch(self._bus, SETTLEMENTS, first, count)
+            found = await read_range(self._bus, SETTLEMENTS, first, count)
         except BusAwayError as error:
             raise AwayError(str(error)) from error
         return [(message.seq, message.data) for message in found]

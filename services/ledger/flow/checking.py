@@ -13,7 +13,7 @@ from services.contracts.away import AwayError, StoreWentBackError
 from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.sums import Stretch, added, newest_first, number_of
 from services.ledger.flow.ports import Settlements, Stored
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 
 LOOK_EVERY_S = 1.0
 NOTICED_WITHIN_S = 0.1
@@ -45,8 +45,8 @@ class Checker:
         self._older_below = 1  # 1: begin anew
         self._extent: Extent | None = None
         self._damage = ""
-        self._not_looked = Trouble(log, "ledger.settlements_not_looked_at")
-        self._not_read = Trouble(log, "ledger.settlements_not_read_again")
+        self._not_looked = FailureLog(log, "ledger.settlements_not_looked_at")
+        self._not_read = FailureLog(log, "ledger.settlements_not_read_again")
 
     async def run(self) -> None:
         """Check until cancelled.
@@ -101,9 +101,9 @@ class Checker:
                 try:
                     await self.look()
                 except AwayError as error:
-                    self._not_looked.tell(str(error))
+                    self._not_looked.failed(str(error))
                 else:
-                    self._not_looked.over()
+                    self._not_looked.succeeded()
             await asyncio.sleep(NOTICED_WITHIN_S)
 
     async def _read_again_and_again(self) -> None:
@@ -114,9 +114,9 @@ class Checker:
             try:
                 await self.read_again(self._chosen())
             except AwayError as error:
-                self._not_read.tell(str(error))
+                self._not_read.failed(str(error))
             else:
-                self._not_read.over()
+                self._not_read.succeeded()
             await asyncio.sleep(max(0.0, next_s - loop.time()))
 
     def _chosen(self) -> list[Stretch]:

@@ -18,7 +18,7 @@ from services.contracts.summary import Totals
 from services.ledger.core.book import Book, Conflicting, Recorded, Repeated
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Integrity
-from services.ledger.core.lately import Lately
+from services.ledger.core.recent import RecentSettlements
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.flow.ports import Clock, Dispatchers, Record, Settlements, Skip
 
@@ -63,7 +63,7 @@ class Ledger:
         self.counted_after = Durations()
         self._dispatchers = dispatchers
         self._clock = clock
-        self._lately = Lately()
+        self._recent = RecentSettlements()
         self._awaited: list[tuple[int, asyncio.Future[None]]] = []
         self.snapshots = SnapshotFigures()
         self._conflicts = 0
@@ -108,7 +108,7 @@ class Ledger:
             case SettlementsCleared():
                 log.info("ledger.cleared", extra={"seq": seq, "entries": self.book.entries})
                 self.book.clear()
-                self._lately.clear()
+                self._recent.clear()
             case _:
                 assert_never(event)
         self._read_to(seq)
@@ -139,7 +139,7 @@ class Ledger:
         totals = self.totals(from_us, to_us)
         if totals is None or cut.until_us is None:
             return totals
-        return self._lately.without(totals, (from_us, to_us), cut.until_us, self._clock.now_s())
+        return self._recent.without(totals, (from_us, to_us), cut.until_us, self._clock.now_s())
 
     async def _has_read(self, seq: int) -> bool:
         if self.applied_seq >= seq:
@@ -199,7 +199,7 @@ class Ledger:
                 assert_never(recording)
 
     def _measure_counted(self, event: PaymentSettled) -> None:
-        self._lately.add(event, self._clock.now_s())
+        self._recent.add(event, self._clock.now_s())
         if event.booked_at is not None:
             self.counted_after.add(max(0.0, (self._clock.now_us() - micros_of(event.booked_at)) / 1000))
 

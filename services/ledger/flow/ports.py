@@ -11,7 +11,7 @@ from services.contracts.pulse import Pulse
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Extent
-from services.ledger.core.lately import Cut
+from services.ledger.core.recent import Cut
 from services.ledger.core.snapshot import Counts, Position
 from services.ledger.core.snapshot_outcomes import Loaded, NotSaved, Saved
 from services.overview.core.vitals import Backlog
@@ -82,13 +82,13 @@ class Checks(Protocol):
 
 
 class Signs(Protocol):
-    """Where vitals come from."""
+    """The source of the vitals."""
 
-    def heard_by(self, heard: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
-        """Have ``heard`` called for every pulse meanwhile."""
+    def pulses(self, receive: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
+        """Call ``receive`` with every pulse inside the block."""
 
     async def backlog(self) -> Backlog | None:
-        """Return what waits to be settled, within a second; None where NATS does not say."""
+        """Return what waits to be settled, within a second; None where NATS does not answer."""
 
 
 class SampleStream(Protocol):

@@ -51,12 +51,12 @@ class Sampler:
 
     async def _sample_again_and_again(self) -> None:
         vitals = self._new_vitals(self._clock.now_s())
-        async with self._signs.heard_by(lambda pulse: vitals.heard(pulse, self._clock.now_s())):
+        async with self._signs.pulses(lambda pulse: vitals.add_pulse(pulse, self._clock.now_s())):
             while True:
                 end_us = (self._clock.now_us() // EVERY_US + 1) * EVERY_US
                 await asyncio.sleep((end_us - self._clock.now_us()) / SECOND_US)
                 if (backlog := await self._signs.backlog()) is not None:
-                    vitals.answered(backlog, self._clock.now_s())
+                    vitals.set_backlog(backlog, self._clock.now_s())
                 if abs(self._clock.now_us() - end_us) > LATE_S * SECOND_US:
                     log.warning("ledger.sample_missed", extra={"at": text_of(stamp_from_micros(end_us))})
                     continue

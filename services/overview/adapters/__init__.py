@@ -1,1 +1,1 @@
-"""Where the vitals come from, and who is sent them."""
+"""Where the vitals come from, and the pages they are sent to."""

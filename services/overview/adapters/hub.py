@@ -1,6 +1,6 @@
-"""The open pages of this instance, and the one document a second that they are all told.
+"""The open pages of this instance, and the one document a second that is sent to all of them.
 
-While no page is open nothing is listened to, asked or counted.
+While no page is open nothing is subscribed to, asked or counted.
 """
 
 import asyncio
@@ -18,34 +18,34 @@ from services.overview.core.vitals import Backlog, Vitals
 
 PAGES_MAX = 64
 PAGES_PER_ADDRESS_MAX = 32  # half, so that others can always open one
-TELL_EVERY_S = 1.0
-EVENTS_WAITING_MAX = 8  # as many seconds a page may take for reading one event, beyond what the kernel holds for it
+SEND_EVERY_S = 1.0
+EVENTS_WAITING_MAX = 8  # events, and so seconds, that a page may lag behind, beyond what the kernel buffers for it
 
 log = logging.getLogger("tarifa.ingress")
 
 
 class Signs(Protocol):
-    """Where vitals come from."""
+    """The source of the vitals."""
 
-    def heard_by(self, heard: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
-        """Have ``heard`` called for every pulse meanwhile."""
+    def pulses(self, receive: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
+        """Call ``receive`` with every pulse inside the block."""
 
     async def backlog(self) -> Backlog | None:
-        """Return what waits to be settled, within a second; None where that cannot be told."""
+        """Return what waits to be settled, within a second; None where that is not known."""
 
 
 class Clock(Protocol):
-    """Time, as it passes and as it is written."""
+    """Elapsed time, and the time of day."""
 
     def now_s(self) -> float:
-        """Return seconds of a clock that never goes back."""
+        """Return seconds of a monotonic clock."""
 
     def stamp(self) -> datetime:
         """Return the UTC time."""
 
 
 class Page:
-    """One open page; ``abort`` ends its connection at once, for one that does not read what it is sent."""
+    """One open page; ``abort`` ends its connection at once, if it does not read what it is sent."""
 
     def __init__(self, abort: Callable[[], None], address: str) -> None:
         self.abort = abort
@@ -53,7 +53,7 @@ class Page:
         self._events: asyncio.Queue[bytes | None] = asyncio.Queue(EVENTS_WAITING_MAX)
 
     def offer(self, event: bytes | None) -> bool:
-        """Have it sent; None is the end. Return whether there was room."""
+        """Queue an event; None is the end. Return whether there was room."""
         try:
             self._events.put_nowait(event)
         except asyncio.QueueFull:
@@ -61,13 +61,13 @@ class Page:
         return True
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Return the events as they come, until the end."""
+        """Yield the events as they come, until the end."""
         while (event := await self._events.get()) is not None:
             yield event
 
 
 class Hub:
-    """Tells every open page once a second how the whole system is."""
+    """Sends every open page the vitals once a second."""
 
     def __init__(self, signs: Signs, new_vitals: Callable[[float], Vitals], clock: Clock) -> None:
         self._signs = signs
@@ -80,7 +80,7 @@ class Hub:
         self._closed = False
 
     def join(self, abort: Callable[[], None], address: str = "") -> Page | Full:
-        """Return an opened page, which is told the newest at once; or why there is none, FOR_ALL at the end too.
+        """Return an opened page, which gets the newest document at once; or why there is none (FOR_ALL after close).
 
         Args:
             abort: ends its connection.
@@ -98,45 +98,45 @@ class Hub:
         return page
 
     def leave(self, page: Page) -> None:
-        """Note that a page is closed; once for each that was opened."""
+        """Release a page's place; once for each page that was opened."""
         self._pages.discard(page)
         self._places.give_back(page.address)
 
     def close(self) -> None:
-        """Have every page's events end, and open no more."""
+        """End every page's events, and open no more pages."""
         self._closed = True
         for page in tuple(self._pages):
             self._offer(page, None)
 
     async def run(self) -> None:
-        """Tell until cancelled."""
+        """Send until cancelled."""
         while True:
             await self._has_pages.wait()
             log.info("vitals.watched")
-            await self._tell_until_nobody_listens()
+            await self._send_while_pages_are_open()
             log.info("vitals.unwatched")
 
-    async def _tell_until_nobody_listens(self) -> None:
+    async def _send_while_pages_are_open(self) -> None:
         vitals = self._new_vitals(self._clock.now_s())
-        async with self._signs.heard_by(lambda pulse: vitals.heard(pulse, self._clock.now_s())):
+        async with self._signs.pulses(lambda pulse: vitals.add_pulse(pulse, self._clock.now_s())):
             asked_s = 0.0
             while self._pages:
-                await asyncio.sleep(TELL_EVERY_S - asked_s)
-                # Last: never fewer are said to be accepted than to be settled.
+                await asyncio.sleep(SEND_EVERY_S - asked_s)
+                # The backlog last, so that never fewer payments are shown as accepted than as settled.
                 begun_s = self._clock.now_s()
                 await self._ask(vitals)
-                asked_s = min(TELL_EVERY_S, self._clock.now_s() - begun_s)
+                asked_s = min(SEND_EVERY_S, self._clock.now_s() - begun_s)
                 document = vitals.document(self._clock.now_s(), self._clock.stamp())
                 self._newest = b"event: vitals\ndata: %b\n\n" % orjson.dumps(document)
                 for page in tuple(self._pages):
                     self._offer(page, self._newest)
-            # Here and not later: who joins from now on has to be told anew.
+            # Before anything is awaited: a page that opens from now on needs a new document.
             self._newest = None
             self._has_pages.clear()
 
     async def _ask(self, vitals: Vitals) -> None:
         if (backlog := await self._signs.backlog()) is not None:
-            vitals.answered(backlog, self._clock.now_s())
+            vitals.set_backlog(backlog, self._clock.now_s())
 
     def _offer(self, page: Page, event: bytes | None) -> None:
         if not page.offer(event):

@@ -1,4 +1,4 @@
-"""Where vitals come from: the pulses of all instances, and the stream that payments wait in."""
+"""The source of the vitals: the pulses of all instances, and the state of PAYMENTS."""
 
 import asyncio
 import logging
@@ -14,31 +14,31 @@ from services.contracts import subjects
 from services.contracts.pulse import NotAPulseError, Pulse, decode
 from services.overview.core.vitals import Backlog, Server
 
-ASK_TIMEOUT_S = 0.9  # less than the time from one question to the next
+ASK_TIMEOUT_S = 0.9  # less than the time from one request to the next
 
 log = logging.getLogger("tarifa.overview")
 
 
 class VitalSigns:
-    """Heard and asked over the bus; ``now`` returns the UTC time."""
+    """Reads them over the bus; ``now`` returns the UTC time."""
 
     def __init__(self, bus: Bus, now: Callable[[], datetime]) -> None:
         self._bus = bus
         self._now = now
 
     @asynccontextmanager
-    async def heard_by(self, heard: Callable[[Pulse], None]) -> AsyncIterator[None]:
-        """Have ``heard`` called for every pulse meanwhile; while NATS is away there is none."""
+    async def pulses(self, receive: Callable[[Pulse], None]) -> AsyncIterator[None]:
+        """Call ``receive`` with every pulse inside the block; while NATS is away there are none."""
 
-        def receive(message: Message) -> None:
+        def on_message(message: Message) -> None:
             try:
                 pulse = decode(message.data)
             except NotAPulseError as error:
                 log.warning("pulse.unreadable", extra={"subject": message.subject, "error": str(error)})
                 return
-            heard(pulse)
+            receive(pulse)
 
-        subscription = await self._bus.subscribe(subjects.PULSES_ALL, receive)
+        subscription = await self._bus.subscribe(subjects.PULSES_ALL, on_message)
         try:
             yield
         finally:

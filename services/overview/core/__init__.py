@@ -1,1 +1,1 @@
-"""What the vitals are. Pure: no I/O, no clock, no log."""
+"""The vitals. Pure: no I/O, no clock, no log."""

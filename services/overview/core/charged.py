@@ -1,8 +1,8 @@
-"""What was charged where, at which fee, and what that saved. Money is whole cents until it is said.
+"""What was charged where, at which fee, and how much that saved. Money is whole cents until the document is made.
 
-Processors are those of the settings, and behind them whatever else the book or the log of assignments knows: what was
-charged, or may have been, does not vanish with a setting. The fee of such a one is not known, and so neither is what
-was paid or saved in all.
+The processors are those of the settings, followed by any others in the book or the log of assignments: what was
+charged, or may have been, does not disappear with a setting. Such a processor's fee is not known, and so neither is
+what was paid or saved in total.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class Charging(NamedTuple):
 
 
 class Fees(NamedTuple):
-    """Of settlements in all: what was paid, and how much more the dearest processor would have taken for all of them.
+    """For settlements in total: what was paid, and how much more the dearest processor would have cost for all of them.
 
     None where one of the processors has no known fee.
     """
@@ -42,7 +42,7 @@ class Fees(NamedTuple):
 
 
 def left_behind(dispatchers: Dispatchers) -> dict[str, int]:
-    """Return what is assigned to generations that charge no more. Each dispatcher says all that it has read."""
+    """Return how many payments are assigned to generations that no longer charge, as far as any dispatcher has read."""
     found: dict[str, int] = {}
     for life in dispatchers:
         for generation, count in life.newest.left_behind.items():
@@ -80,7 +80,7 @@ def fees_of(processors: Sequence[Processor], totals: Mapping[str, Totals]) -> Fe
 
 
 def rounded(value: float | None) -> float | None:
-    """Return a figure to one decimal; what is unknown stays so."""
+    """Return a figure to one decimal; None stays None."""
     return None if value is None else round(value, 1)
 
 
@@ -93,7 +93,7 @@ def _seen(processor: Charging, dispatchers: Dispatchers) -> dict[str, Any]:
     return {
         "name": name,
         "fee": None if processor.fee is None else float(processor.fee),
-        # Of several dispatchers the one that believes the worst may know the most.
+        # If several dispatchers differ, the one with the worst condition may know the most.
         "condition": "failing" if "failing" in conditions else "serving" if conditions else "unknown",
         "paused": _paused([view.paused for view in views if view.paused is not None]),
         "latencyMs": rounded(max(latencies, default=None)),
@@ -103,9 +103,9 @@ def _seen(processor: Charging, dispatchers: Dispatchers) -> dict[str, Any]:
     }
 
 
-def _paused(told: Sequence[Pause]) -> dict[str, Any] | None:
-    """Return who paused it; while dispatchers follow one after the other, the first to know is believed."""
-    return to_builtins(told[0]) if told else None
+def _paused(pauses: Sequence[Pause]) -> dict[str, Any] | None:
+    """Return who paused it; while dispatchers follow one after the other, one that knows is enough."""
+    return to_builtins(pauses[0]) if pauses else None
 
 
 def _booked(processor: Charging, totals: Totals | None, settled: int) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _booked(processor: Charging, totals: Totals | None, settled: int) -> dict[st
 
 
 def _fee_cents(cents: int, fee: Decimal | None) -> int | None:
-    """Return the fee; of nothing it is nothing, whatever the fee."""
+    """Return the fee in cents; 0 for nothing, even if the fee is not known."""
     return 0 if not cents else None if fee is None else round(cents * fee)
 
 

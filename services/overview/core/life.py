@@ -1,7 +1,7 @@
-"""One life of one instance, from its start to its end, by the pulses that were heard of it.
+"""One life of one instance, from its start to its end, from its pulses.
 
-A rate is the difference of two pulses by the time between them. An instance that was started again has another life,
-which begins with its own first pulse: nothing is ever subtracted from what an earlier life had counted.
+A rate is the difference of two pulses divided by the time between them. After a restart an instance has another life,
+which begins with its own first pulse: nothing is ever subtracted from an earlier life's count.
 """
 
 from collections import deque
@@ -14,17 +14,17 @@ from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse
 WINDOW_S = 10.0
 SILENT_AFTER_S = 3.5  # pulses come once a second; on a busy machine one or two are late
 READINGS_MAX = 32  # three times what comes within the window
-_APART_LEAST_S = 0.5  # two pulses closer than this say nothing about a second
+_APART_LEAST_S = 0.5  # two pulses closer than this give no rate
 
 P = TypeVar("P", IngressPulse, DispatcherPulse, LedgerPulse)
 
 
 class Life(Generic[P]):
-    """``newest`` is the last pulse, heard at ``heard_s``."""
+    """``newest`` is the last pulse, received at ``received_s``."""
 
     def __init__(self, first: P, now_s: float) -> None:
         self.newest: P = first
-        self.heard_s = now_s
+        self.received_s = now_s
         self._readings: deque[tuple[float, P]] = deque([(now_s, first)], maxlen=READINGS_MAX)
 
     @property
@@ -33,37 +33,37 @@ class Life(Generic[P]):
         started_at: datetime = self.newest.started_at
         return started_at
 
-    def heard(self, pulse: P, now_s: float) -> None:
+    def add(self, pulse: P, now_s: float) -> None:
         """Add a pulse of the same life."""
         self.newest = pulse
-        self.heard_s = now_s
+        self.received_s = now_s
         self._readings.append((now_s, pulse))
         while now_s - self._readings[0][0] > WINDOW_S:
             self._readings.popleft()
 
     def is_up(self, now_s: float) -> bool:
-        """Whether it was heard of lately."""
-        return now_s - self.heard_s <= SILENT_AFTER_S
+        """Whether a pulse came recently."""
+        return now_s - self.received_s <= SILENT_AFTER_S
 
     def per_s(self, count: Callable[[P], int]) -> float | None:
-        """Return by how much a count grows in a second, over the window; None while one pulse is all there is."""
+        """Return how much a count grows per second, over the window; None with a single pulse."""
         (begin_s, begin), (end_s, end) = self._readings[0], self._readings[-1]
         if end_s - begin_s < _APART_LEAST_S:
             return None
         return (count(end) - count(begin)) / (end_s - begin_s)
 
     def grown(self, counts: Callable[[P], Sequence[int]]) -> list[int]:
-        """Return by how much each of several counts has grown within the window."""
+        """Return how much each of several counts has grown within the window."""
         begin, end = counts(self._readings[0][1]), counts(self._readings[-1][1])
         return [late - early for early, late in zip(begin, end, strict=True)]
 
 
 def up(lives: Iterable[Life[P]], now_s: float) -> list[Life[P]]:
-    """Return those that were heard of lately."""
+    """Return those whose pulse came recently."""
     return [life for life in lives if life.is_up(now_s)]
 
 
 def per_s(lives: Iterable[Life[P]], count: Callable[[P], int]) -> float | None:
-    """Return the sum of the rates that are known, None where none is."""
+    """Return the sum of the known rates, None where none is known."""
     known = [rate for life in lives if (rate := life.per_s(count)) is not None]
     return round(sum(known), 2) if known else None

@@ -31,7 +31,7 @@ class Places:
         return self._taken
 
     def take(self, address: str) -> Full | None:
-        """Take a place, to be given back; or return why there is none. ``address`` "": counts in total only."""
+        """Take a place, or return why there is none. ``address`` "": counts in total only."""
         full = self._full(address)
         if full is None:
             self._taken += 1
@@ -39,7 +39,7 @@ class Places:
         return full
 
     def give_back(self, address: str) -> None:
-        """Give back the place that this address has taken."""
+        """Release a place that this address has taken."""
         self._taken -= 1
         self._by_address[address] -= 1
         if not self._by_address[address]:

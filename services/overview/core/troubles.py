@@ -5,20 +5,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from services.overview.core.lately import Happening
 from services.overview.core.life import Life
+from services.overview.core.recent import Happening
 
 _MEANS = {
-    "ingress": "it takes no payments that are known of",
+    "ingress": "it accepts no payments that are known of",
     "dispatcher": "payments are accepted and wait",
-    "ledger": "totals are those of then",
-    "nats": "nothing is accepted, and what is shown is of then",
+    "ledger": "totals are from that time",
+    "nats": "nothing is accepted, and what is shown is from that time",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One instance, heard of ``seen_s`` ago; None: never."""
+    """One instance, whose last pulse came ``seen_s`` ago; None: there was none."""
 
     service: str
     instance: str
@@ -29,7 +29,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Charging:
-    """A processor: what is believed of it, and who paused it, which is another thing; None: nobody."""
+    """A processor: its condition, and who paused it, which is separate; None: it is not paused."""
 
     name: str
     condition: str
@@ -44,20 +44,20 @@ def troubles(
     conflicts: int,
     unreadable: int,
     damage: str,
-    lately: AbstractSet[Happening],
+    recent: AbstractSet[Happening],
     left_behind: Mapping[str, int],
     of_instances: Mapping[str, str],
 ) -> list[str]:
-    """Return the sentences, the gravest first. Without NATS nobody can be heard of: that is then the only one.
+    """Return the sentences, the gravest first. Without NATS no pulses come: that is then the only sentence.
 
-    ``of_instances``: what each says of itself, by its name.
+    ``of_instances``: each instance's own sentence, by its name.
     """
     away = [one for one in seen if not one.is_up]
     up = {one.service for one in seen if one.is_up}
     nats = [one for one in away if one.service == "nats"]
     if nats and "nats" not in up:
-        return [_silent(nats[0], others_go_on=False)]
-    said = [_silent(one, others_go_on=one.service in up) for one in away]
+        return [_silent(nats[0], others_continue=False)]
+    said = [_silent(one, others_continue=one.service in up) for one in away]
     if damage:
         whole = "totals are right, from what was counted before" if book_is_whole else "there are no totals"
         said.append(f"SETTLEMENTS is damaged: {damage}; {whole}. See docs/guarantees.md")
@@ -69,11 +69,11 @@ def troubles(
     if unreadable:
         said.append(f"messages in SETTLEMENTS that cannot be read: {unreadable}; see the ledger's log")
     said += [f"{instance}: {trouble}" for instance, trouble in sorted(of_instances.items())]
-    return said + _for_a_person(lately, left_behind)
+    return said + _for_a_person(recent, left_behind)
 
 
 def _of_processors(processors: Sequence[Charging]) -> list[str]:
-    """Return who fails and who is paused; one that is paused settles nothing that is due, though it may serve."""
+    """Return who fails and who is paused; a paused processor settles nothing that is due, even if it serves."""
     serving = any(one.condition == "serving" and one.paused is None for one in processors)
     failing = [one.name for one in processors if one.condition == "failing"]
     paused = [one for one in processors if one.paused is not None]
@@ -97,25 +97,25 @@ def _names(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _for_a_person(lately: AbstractSet[Happening], left_behind: Mapping[str, int]) -> list[str]:
-    """Return what goes on until somebody does something about it; most ends by itself if a processor comes back."""
+def _for_a_person(recent: AbstractSet[Happening], left_behind: Mapping[str, int]) -> list[str]:
+    """Return what lasts until a person acts; most of it ends by itself if a processor comes back."""
     said = [
-        f"payments assigned to {generation}, which charges no more (another URL, or not configured): {count}; they are "
+        f"payments assigned to {generation}, which no longer charges (another URL, or removed): {count}; they are "
         "settled if it answers; if it never will, audit and release them"
         for generation, count in sorted(left_behind.items())
     ]
-    if "unreadable" in lately:
+    if "unreadable" in recent:
         said.append(
             "PAYMENTS has messages that cannot be read, which are not charged, and whose ids are answered 503: the "
             "dispatcher's log has their sequences (payment.unreadable); look at each (nats stream get PAYMENTS SEQ), "
-            "and remove what is no payment (nats stream rmm PAYMENTS SEQ)"
+            "and remove what is not a payment (nats stream rmm PAYMENTS SEQ)"
         )
-    if "assigned_elsewhere" in lately:
+    if "assigned_elsewhere" in recent:
         said.append(
-            "payments are assigned to a processor whose URL is not known any more, and wait: the dispatcher's log "
+            "payments are assigned to a processor whose URL is no longer known, and wait: the dispatcher's log "
             "names them (payment.assigned_elsewhere); audit and release them"
         )
-    if "refused_in_doubt" in lately:
+    if "refused_in_doubt" in recent:
         said.append(
             "payments are refused by the processor that may have charged them before, and wait there in doubt: the "
             "dispatcher's log names them (payment.refused_in_doubt); audit them, and release those that it has not"
@@ -123,7 +123,7 @@ def _for_a_person(lately: AbstractSet[Happening], left_behind: Mapping[str, int]
     return said
 
 
-def _silent(one: Seen, *, others_go_on: bool) -> str:
+def _silent(one: Seen, *, others_continue: bool) -> str:
     who = "NATS" if one.instance == "nats" else f"the {one.service}" if one.instance == one.service else one.instance
     since = "has not been heard of" if one.seen_s is None else f"has not been heard of for {one.seen_s:.0f} s"
-    return f"{who} {since}: {'the others go on' if others_go_on else _MEANS[one.service]}"
+    return f"{who} {since}: {'the others go on' if others_continue else _MEANS[one.service]}"

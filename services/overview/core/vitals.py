@@ -1,7 +1,7 @@
-"""How the whole system is: pulses folded into one document. Values in, values out; the clock is passed in.
+"""The state of the whole system: pulses folded into one document. Values in, values out; the clock is passed in.
 
-Unknown is None and never a zero: what has not been heard of, or not for a while, is not claimed to stand still. Only
-the ledger's totals stay as they were last heard, since they are true of then; ``troubles`` says so.
+Unknown is None and never zero: what has not been received, or not recently, is not shown as standing still. Only the
+ledger's totals stay as they were received last, since they are still true of that time; ``troubles`` says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse,
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals  # noqa: TC001  # no second block of imports for one annotation
 from services.overview.core.charged import charged, left_behind, rounded
-from services.overview.core.lately import Lately
 from services.overview.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
+from services.overview.core.recent import RecentEvents
 from services.overview.core.troubles import Charging, Seen, troubles
 
-FORGOTTEN_AFTER_S = 600.0  # an instance that is not heard of so long was not meant to come back
+FORGOTTEN_AFTER_S = 600.0  # after this long without a pulse an instance was probably removed on purpose
 INSTANCES_MAX = 64
 SERVICES = ("ingress", "dispatcher", "ledger")
 NATS = "nats"
@@ -27,9 +27,9 @@ NATS = "nats"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One of several servers of NATS, by the word of the one that leads PAYMENTS: whether, and when, it was heard of.
+    """One of several NATS servers, as seen by the leader of PAYMENTS: whether, and when, it last heard from it.
 
-    ``seen_s`` is None where that one has not heard of it since it leads.
+    ``seen_s`` is None where it has not heard from it since it leads.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Payments that are accepted and not settled, by the stream itself, and how long the oldest has been there.
+    """Payments that are accepted and not settled, from the stream itself, and how long the oldest has been there.
 
-    ``accepted``: how many it has ever stored. ``servers``: those that have it; none where one server stands alone.
+    ``accepted``: how many it has ever stored. ``servers``: those that have it; empty for a single server.
     """
 
     payments: int
@@ -51,7 +51,7 @@ class Backlog:
 
 
 class Vitals:
-    """What was heard since ``begun_s``; ``processors`` are those of the settings, with their fees."""
+    """What was received since ``begun_s``; ``processors`` are those of the settings, with their fees."""
 
     def __init__(self, processors: Sequence[Processor], begun_s: float) -> None:
         self._processors = processors
@@ -60,17 +60,17 @@ class Vitals:
         self._dispatchers: dict[str, Life[DispatcherPulse]] = {}
         self._ledgers: dict[str, Life[LedgerPulse]] = {}
         self._totals: Mapping[str, Totals] | None = None
-        self._lately = Lately()
+        self._recent = RecentEvents()
         self._backlog: Backlog | None = None
         self._nats_s: float | None = None  # when NATS last answered
 
-    def heard(self, pulse: Pulse, now_s: float) -> None:
-        """Take a pulse in."""
+    def add_pulse(self, pulse: Pulse, now_s: float) -> None:
+        """Add a pulse."""
         match pulse:
             case IngressPulse():
                 _add(self._ingresses, pulse, now_s)
             case DispatcherPulse():
-                self._lately.heard(_before(self._dispatchers, pulse), pulse, now_s)
+                self._recent.add_pulse(_before(self._dispatchers, pulse), pulse, now_s)
                 _add(self._dispatchers, pulse, now_s)
             case LedgerPulse():
                 _add(self._ledgers, pulse, now_s)
@@ -78,13 +78,13 @@ class Vitals:
             case never:
                 assert_never(never)
 
-    def answered(self, backlog: Backlog, now_s: float) -> None:
-        """Note that NATS answered, and what it said of the backlog."""
+    def set_backlog(self, backlog: Backlog, now_s: float) -> None:
+        """Set the backlog that NATS answered with."""
         self._backlog = backlog
         self._nats_s = now_s
 
     def document(self, now_s: float, at: datetime) -> dict[str, Any]:
-        """Return all that is known now, as the page and the command line read it; ``at`` is the time in UTC."""
+        """Return all that is known now, for the page and the command line; ``at`` is the time in UTC."""
         for lives in self._all():
             _forget(lives, now_s)
         dispatchers = up(self._dispatchers.values(), now_s)
@@ -106,7 +106,7 @@ class Vitals:
                 conflicts=max((life.newest.conflicts for life in ledgers), default=0),
                 unreadable=max((life.newest.unreadable for life in ledgers), default=0),
                 damage=max((life.newest.damage for life in ledgers), default=""),
-                lately=self._lately.happened(now_s),
+                recent=self._recent.recent(now_s),
                 left_behind=left_behind(dispatchers),
                 of_instances={
                     life.newest.instance: life.newest.trouble
@@ -117,7 +117,7 @@ class Vitals:
         }
 
     def _payments(self, now_s: float) -> dict[str, float | None]:
-        # Only as long as NATS answers: how long something has waited grows, and must not seem to stand still.
+        # Only while NATS answers: the oldest wait grows, and must not seem to stand still.
         backlog = self._backlog if self._nats_answers(now_s) else None
         return {
             "acceptedPerS": per_s(up(self._ingresses.values(), now_s), lambda pulse: pulse.answers.get("accepted", 0)),
@@ -137,7 +137,7 @@ class Vitals:
         }
 
     def _settled(self, pulse: DispatcherPulse) -> int:
-        # Wherever: a dispatcher may have other settings than this ingress.
+        # At any processor: a dispatcher may have other settings than this ingress.
         return sum(count for what, count in pulse.counts.items() if what.startswith(settled_at("")))
 
     def _all(self) -> tuple[dict[str, Life[Any]], ...]:
@@ -147,10 +147,10 @@ class Vitals:
         return self._nats_s is not None and now_s - self._nats_s <= SILENT_AFTER_S
 
     def _seen(self, now_s: float) -> list[Seen]:
-        """Return every instance; a service that should have been heard of by now and was not, by its own name."""
+        """Return every instance; a service without a pulse that should have sent one by now, under its own name."""
         waited_s = now_s - self._begun_s
         found = [
-            Seen(service_of(life.newest), name, is_up=life.is_up(now_s), seen_s=now_s - life.heard_s, life=life)
+            Seen(service_of(life.newest), name, is_up=life.is_up(now_s), seen_s=now_s - life.received_s, life=life)
             for lives in self._all()
             for name, life in sorted(lives.items())
         ]
@@ -176,15 +176,15 @@ def _before(lives: Mapping[str, Life[P]], pulse: P) -> P | None:
 def _add(lives: dict[str, Life[P]], pulse: P, now_s: float) -> None:
     known = lives.get(pulse.instance)
     if known is not None and known.started_at == pulse.started_at:
-        known.heard(pulse, now_s)
+        known.add(pulse, now_s)
         return
     lives[pulse.instance] = Life(pulse, now_s)
     if len(lives) > INSTANCES_MAX:
-        del lives[min(lives, key=lambda name: lives[name].heard_s)]
+        del lives[min(lives, key=lambda name: lives[name].received_s)]
 
 
 def _forget(lives: dict[str, Life[P]], now_s: float) -> None:
-    for name in [name for name, life in lives.items() if now_s - life.heard_s > FORGOTTEN_AFTER_S]:
+    for name in [name for name, life in lives.items() if now_s - life.received_s > FORGOTTEN_AFTER_S]:
         del lives[name]
 
 

@@ -15,7 +15,7 @@ from services.contracts.permissions import USERS
 from tests.integration.access.closed_server import ClosedServer
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
-SENTENCE = "does not know this user: see NATS_CREDENTIALS, and the users that the server was told of"
+SENTENCE = "does not know this user: see NATS_CREDENTIALS, and the users in the server's configuration"
 
 
 @pytest.mark.parametrize("key", [None, NKey.new()], ids=["nobody", "a stranger"])

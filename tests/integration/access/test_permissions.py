@@ -6,7 +6,7 @@ from services.access.admittance import Admittance
 from services.audit.adapters.recording import operation_log
 from services.bus.jetstream.publish import store
 from services.bus.jetstream.state import stream_state
-from services.bus.wire.questions import NotAllowedError
+from services.bus.wire.requests import NotAllowedError
 from services.contracts.operations import Operation
 from services.contracts.permissions import STREAMS, USERS
 from services.records.operations import NotRecordedError

@@ -107,7 +107,7 @@ async def test_nothing_is_said_in_the_clear_where_a_certificate_is_wanted(
 ) -> None:
     """Who stands between cannot talk a client out of TLS."""
     ClosedServer(tmp_path)
-    with pytest.raises(NotAdmittedError, match=r"speaks in the clear, and NATS_CA says that it must show a certific"):
+    with pytest.raises(NotAdmittedError, match=r"offers no TLS, and NATS_CA says that it must show a certific"):
         await Bus.connect(nats_server.url, "test", admittance=known(tmp_path, files.ca))
 
 

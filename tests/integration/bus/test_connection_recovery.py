@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from services.bus.wire.connection import Bus, BusAwayError, BusDeafError
+from services.bus.wire.connection import Bus, BusAwayError, BusUnresponsiveError
 from tests.integration.bus.conftest import Connect, StartTask
 from tests.integration.bus.echo import echo_on
 from tests.nats_server import PATIENCE_S, NatsServer, until
@@ -160,7 +160,7 @@ async def test_watch_detects_a_client_that_receives_nothing(monkeypatch: pytest.
     done, _ = await asyncio.wait([watching], timeout=0.5)
     assert not done
     bus.client._transport._io_writer.transport.pause_reading()
-    with pytest.raises(BusDeafError):
+    with pytest.raises(BusUnresponsiveError):
         await asyncio.wait_for(watching, PATIENCE_S)
     assert bus.is_connected
 
@@ -170,7 +170,7 @@ async def test_watch_notices_that_the_client_has_given_up(bus: Bus) -> None:
     """On a protocol error the client closes for good, whatever its reconnect settings are."""
     watching = asyncio.create_task(bus.watch())
     bus.client._transport.write(b"NONSENSE\r\n")
-    with pytest.raises(BusDeafError):
+    with pytest.raises(BusUnresponsiveError):
         await asyncio.wait_for(watching, PATIENCE_S)
 
 

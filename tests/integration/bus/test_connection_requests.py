@@ -45,7 +45,7 @@ async def test_requests_that_fail_while_away_leave_nothing_behind(nats_server: N
     for _ in range(100):
         with pytest.raises(BusAwayError):
             await bus.request("nobody", b"", PATIENCE_S)
-    assert len(bus._questions._asked) == 0
+    assert len(bus._requests._waiting) == 0
 
 
 async def test_a_request_in_flight_when_the_server_dies_is_away_at_once(nats_server: NatsServer, bus: Bus) -> None:
@@ -56,7 +56,7 @@ async def test_a_request_in_flight_when_the_server_dies_is_away_at_once(nats_ser
     nats_server.kill()
     with pytest.raises(BusAwayError, match="connection ended"):
         await asyncio.wait_for(asking, PATIENCE_S)
-    assert not bus._questions._asked
+    assert not bus._requests._waiting
 
 
 async def test_a_request_that_is_not_answered_is_away_in_time(nats_server: NatsServer, bus: Bus) -> None:
@@ -65,7 +65,7 @@ async def test_a_request_that_is_not_answered_is_away_in_time(nats_server: NatsS
     with pytest.raises(BusAwayError, match=r"no answer within 0\.2 s"):
         await bus.request("anything", b"", 0.2)
     nats_server.thaw()
-    assert not bus._questions._asked
+    assert not bus._requests._waiting
 
 
 async def test_a_request_that_is_cancelled_leaves_nothing_behind(nats_server: NatsServer, bus: Bus) -> None:
@@ -79,7 +79,7 @@ async def test_a_request_that_is_cancelled_leaves_nothing_behind(nats_server: Na
         await asking
     nats_server.thaw()
     assert (await bus.request("subject", b"2", PATIENCE_S)).data == b"2"
-    assert not bus._questions._asked
+    assert not bus._requests._waiting
 
 
 async def test_each_request_gets_its_own_answer(bus: Bus) -> None:

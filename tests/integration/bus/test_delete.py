@@ -20,7 +20,7 @@ async def stored(bus: Bus, count: int) -> None:
 
 async def until_there_are(bus: Bus, count: int) -> None:
     """Wait until the server has done what it was sent before: it answers other requests meanwhile."""
-    bus.hurry()
+    bus.flush()
     await bus.round_trip(60.0)
     async with asyncio.timeout(60.0):
         while (await stream_state(bus, "SETTLEMENTS")).messages != count:  # noqa: ASYNC110 (the server has no event for it)

@@ -99,7 +99,7 @@ async def test_last_for_each_takes_any_number_at_once(bus: Bus, streams: StreamL
         list(range(number + 1, number + 8)) for number in range(0, 70, 7)
     ]
     assert len(bus.client._subs) == before
-    assert not bus._questions._came
+    assert not bus._requests._parts
 
 
 async def test_last_for_each_fails_where_too_many_are_there(bus: Bus, streams: StreamLimits) -> None:
@@ -131,8 +131,8 @@ async def test_last_for_each_fails_where_the_answer_may_be_a_part(bus: Bus, end:
 
     def answer(asked: Message) -> None:
         for _ in range(messages):
-            bus._questions.answered(Message(asked.reply, "", b"x", found))
-        bus._questions.answered(Message(asked.reply, "", b"", head))
+            bus._requests.on_answer(Message(asked.reply, "", b"x", found))
+        bus._requests.on_answer(Message(asked.reply, "", b"", head))
 
     await bus.subscribe("$JS.API.DIRECT.GET.NONE", answer)
     with pytest.raises(BusAwayError, match="incomplete"):
@@ -160,7 +160,7 @@ async def test_last_for_each_fails_where_no_answer_comes(
     nats_server.kill()
     with pytest.raises(BusAwayError):
         await asyncio.wait_for(asking, PATIENCE_S)
-    assert not bus._questions._came
+    assert not bus._requests._parts
 
 
 async def test_first_from_walks_a_subject(bus: Bus, streams: StreamLimits) -> None:

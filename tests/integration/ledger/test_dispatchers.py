@@ -15,7 +15,7 @@ from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.ledger.adapters.dispatchers import Dispatchers
-from services.ledger.core.lately import Cut
+from services.ledger.core.recent import Cut
 from services.records.settlements import SettlementRecords
 
 BEGAN = datetime(2025, 7, 15, 12, tzinfo=UTC)
@@ -57,7 +57,7 @@ async def hear(bus: Bus, owner: str) -> None:
     """Have one pulse heard."""
     task = asyncio.create_task(send_pulses(bus, lambda: pulse(owner)))
     await asyncio.sleep(0)
-    bus.hurry()
+    bus.flush()
     await bus.round_trip(WITHIN_S)
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.bus.wire.message import Message
-from services.bus.wire.message_reader import Inlet
+from services.bus.wire.message_reader import MessageReader
 
 ROUTED, OTHER = 1, 2
 HEAD = b"NATS/1.0 404 No Messages\r\nName: a\r\n\r\n"
@@ -47,7 +47,7 @@ def sorted_by(cuts: list[int]) -> tuple[list[Message], bytes]:
     """Send all in pieces; return what was routed, and what the client got."""
     routed: list[Message] = []
     reader = Reader()
-    inlet = Inlet({ROUTED: routed.append}, reader)
+    inlet = MessageReader({ROUTED: routed.append}, reader)
     stream = b"".join(SENT)
     ends = [0, *sorted(cut % len(stream) for cut in cuts), len(stream)]
     for begin, end in pairwise(ends):
@@ -84,7 +84,7 @@ def test_a_bug_in_a_receiver_is_logged_and_costs_no_other_message(caplog: pytest
         heard.append(message.data)
         raise ZeroDivisionError
 
-    Inlet({ROUTED: broken}, Reader()).data_received(b"MSG a 1 1\r\nx\r\nMSG a 1 1\r\ny\r\n")
+    MessageReader({ROUTED: broken}, Reader()).data_received(b"MSG a 1 1\r\nx\r\nMSG a 1 1\r\ny\r\n")
     assert heard == [b"x", b"y"]
     assert caplog.messages == ["bus.receiver_failed"] * 2
 
@@ -92,7 +92,7 @@ def test_a_bug_in_a_receiver_is_logged_and_costs_no_other_message(caplog: pytest
 def test_the_end_of_the_connection_is_the_readers() -> None:
     """As if there were nothing in between."""
     reader = Reader()
-    inlet = Inlet({}, reader)
+    inlet = MessageReader({}, reader)
     error = ConnectionResetError()
     inlet.eof_received()
     inlet.connection_lost(error)

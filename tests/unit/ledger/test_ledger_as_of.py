@@ -12,7 +12,7 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import Book
 from services.ledger.core.integrity import Integrity
-from services.ledger.core.lately import LATELY_S, Cut
+from services.ledger.core.recent import RECENT_S, Cut
 from services.ledger.flow.counting import RECENT_US, Ledger
 from services.ledger.flow.ports import Record, Skip
 from tests.unit.ledger.fakes import NoDispatchers, StillClock
@@ -106,7 +106,7 @@ async def test_what_is_in_the_book_for_longer_is_counted_whatever_its_clock_said
     case.stream.deliver(booked(1, 60_000))
     case.dispatchers.cut = Cut(1, NOON_US)
     assert await case.count() == NOTHING
-    case.clock.s += LATELY_S * 2
+    case.clock.s += RECENT_S * 2
     assert await case.count() == ONE
 
 

@@ -27,28 +27,28 @@ class SignsInHand:
 
     def __init__(self, clock: StillClock) -> None:
         self.clock = clock
-        self.pulses: list[list[Pulse]] = []
+        self.to_come: list[list[Pulse]] = []
         self.waiting: Backlog | None = Backlog(3, 0.5, 100)
         self.late_us = 100
-        self.heard: Callable[[Pulse], None] | None = None
+        self.receive: Callable[[Pulse], None] | None = None
         self.ended = asyncio.Event()
 
     @asynccontextmanager
-    async def heard_by(self, heard: Callable[[Pulse], None]) -> AsyncIterator[None]:
-        """Have the sampler hear what the test says."""
-        self.heard = heard
+    async def pulses(self, receive: Callable[[Pulse], None]) -> AsyncIterator[None]:
+        """Give the sampler the pulses of the test."""
+        self.receive = receive
         yield
-        self.heard = None
+        self.receive = None
 
     async def backlog(self) -> Backlog | None:
         """Let ten seconds be over, in which these pulses came."""
-        if not self.pulses:
+        if not self.to_come:
             self.ended.set()
             await asyncio.Event().wait()
-        assert self.heard is not None
-        for pulse in self.pulses.pop(0):
+        assert self.receive is not None
+        for pulse in self.to_come.pop(0):
             self.clock.s += 1
-            self.heard(pulse)
+            self.receive(pulse)
         self.clock.us += self.late_us
         return self.waiting
 
@@ -86,7 +86,7 @@ class Stage:
 
     async def run(self, *pulses: list[Pulse]) -> list[VitalsSampled]:
         """Have so many samples taken; return what was stored."""
-        self.signs.pulses = list(pulses)
+        self.signs.to_come = list(pulses)
         sampler = Sampler(self.signs, partial(Vitals, PROCESSORS), self.samples, self.kept, self.clock)
         task = asyncio.create_task(sampler.run())
         await self.signs.ended.wait()

@@ -2,7 +2,7 @@
 
 import logging
 
-from services.log_throttle import Trouble
+from services.log_throttle import FailureLog
 from services.metrics.key_files import of_key_files
 from tests.scraped import told
 
@@ -11,10 +11,10 @@ NAME = "tarifa_key_file_unusable"
 
 async def test_a_file_is_unusable_until_it_was_read_again() -> None:
     """One value for each setting."""
-    trouble = Trouble(logging.getLogger("test"), "credentials.not_read")
-    source = of_key_files({"PROCESSOR_CREDENTIALS": lambda: trouble.lasts, "API_KEYS": lambda: False})
+    failures = FailureLog(logging.getLogger("test"), "credentials.not_read")
+    source = of_key_files({"PROCESSOR_CREDENTIALS": lambda: failures.is_failing, "API_KEYS": lambda: False})
     found = []
-    for change in (lambda: None, lambda: trouble.tell("it is gone"), trouble.over):
+    for change in (lambda: None, lambda: failures.failed("it is gone"), failures.succeeded):
         change()
         found.append((await told(source)).value(NAME, setting="PROCESSOR_CREDENTIALS"))
     assert found == [0, 1, 0]

@@ -64,9 +64,9 @@ class Watched:
         """Let a second pass in which these were heard; return the document at its end."""
         self.now_s += 1
         for pulse in pulses:
-            self.vitals.heard(pulse, self.now_s)
+            self.vitals.add_pulse(pulse, self.now_s)
         if backlog is not None:
-            self.vitals.answered(backlog, self.now_s)
+            self.vitals.set_backlog(backlog, self.now_s)
         return self.vitals.document(self.now_s, AT)
 
     def seconds(self, count: int, *pulses: Pulse, backlog: Backlog | None = EMPTY) -> dict[str, Any]:

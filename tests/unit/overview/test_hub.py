@@ -20,21 +20,21 @@ from tests.unit.overview.pulses import PROCESSORS, ingress
 
 
 class Signs:
-    """Signs that a test makes; ``heard`` is who listens now."""
+    """Signs that a test makes; ``receive`` is the subscriber now."""
 
     def __init__(self) -> None:
-        self.heard: Callable[[Pulse], None] | None = None
+        self.receive: Callable[[Pulse], None] | None = None
         self.asked = 0
         self.asked_at_s = 0.0
         self.listened = 0
 
     @asynccontextmanager
-    async def heard_by(self, heard: Callable[[Pulse], None]) -> AsyncIterator[None]:
-        """Note who listens."""
-        self.heard = heard
+    async def pulses(self, receive: Callable[[Pulse], None]) -> AsyncIterator[None]:
+        """Keep the receiver."""
+        self.receive = receive
         self.listened += 1
         yield
-        self.heard = None
+        self.receive = None
         await asyncio.sleep(0)  # as ending a subscription is no single step
 
     async def backlog(self) -> Backlog | None:
@@ -62,7 +62,7 @@ class Running:
 @pytest.fixture
 async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """A running hub."""
-    monkeypatch.setattr(hub_module, "TELL_EVERY_S", 0.005)
+    monkeypatch.setattr(hub_module, "SEND_EVERY_S", 0.005)
     one = Running()
     task = asyncio.create_task(one.hub.run())
     yield one
@@ -90,7 +90,7 @@ async def test_while_no_page_is_open_nothing_is_listened_to_or_asked(running: Ru
     page = running.open()
     await next_event(page)
     running.hub.leave(page)
-    await until(lambda: running.signs.heard is None)
+    await until(lambda: running.signs.receive is None)
     asked = running.signs.asked
     await asyncio.sleep(0.02)
     assert (running.signs.listened, running.signs.asked) == (1, asked)
@@ -99,9 +99,9 @@ async def test_while_no_page_is_open_nothing_is_listened_to_or_asked(running: Ru
 async def test_every_page_is_told_what_was_heard(running: Running) -> None:
     """The same bytes, made once."""
     pages = [running.open(), running.open()]
-    await until(lambda: running.signs.heard is not None)
-    assert running.signs.heard is not None
-    running.signs.heard(ingress(7))
+    await until(lambda: running.signs.receive is not None)
+    assert running.signs.receive is not None
+    running.signs.receive(ingress(7))
     told = [await next_event(page) for page in pages]
     while not any(one["service"] == "ingress" for one in document(told[0])["services"]):  # made before it was heard
         told = [await next_event(page) for page in pages]
@@ -114,7 +114,7 @@ async def test_the_stream_is_asked_when_pulses_have_been_heard(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked before them it would say that fewer payments were accepted than the ledger has counted since."""
-    monkeypatch.setattr(hub_module, "TELL_EVERY_S", 0.1)
+    monkeypatch.setattr(hub_module, "SEND_EVERY_S", 0.1)
     opened_s = asyncio.get_running_loop().time()
     page = running.open()
     await next_event(page)

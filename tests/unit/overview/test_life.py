@@ -16,7 +16,7 @@ def lived(*counts: int) -> Life[IngressPulse]:
     """Return a life heard of once a second."""
     life = Life(ingress(counts[0]), 0.0)
     for second, count in enumerate(counts[1:], start=1):
-        life.heard(ingress(count), float(second))
+        life.add(ingress(count), float(second))
     return life
 
 
@@ -28,7 +28,7 @@ def test_one_pulse_is_no_rate() -> None:
 def test_two_pulses_at_nearly_the_same_time_are_no_rate() -> None:
     """A burst after a pause of the connection says nothing about a second."""
     life = lived(0)
-    life.heard(ingress(100), 0.001)
+    life.add(ingress(100), 0.001)
     assert life.per_s(accepted) is None
 
 
@@ -47,7 +47,7 @@ def test_what_is_older_than_the_window_no_longer_counts() -> None:
 def test_a_lost_pulse_changes_no_rate() -> None:
     """The next one says what it would have said."""
     life = Life(ingress(0), 0.0)
-    life.heard(ingress(30), 3.0)
+    life.add(ingress(30), 3.0)
     assert life.per_s(accepted) == pytest.approx(10.0)
 
 
@@ -55,7 +55,7 @@ def test_what_is_remembered_has_a_bound() -> None:
     """However often somebody says that name."""
     life = lived(0)
     for number in range(1_000):
-        life.heard(ingress(number), number / 1_000)
+        life.add(ingress(number), number / 1_000)
     assert len(life._readings) == READINGS_MAX
 
 

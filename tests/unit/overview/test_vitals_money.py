@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from services.contracts.processor import Processor
 from services.contracts.summary import Totals
-from services.overview.core.lately import LATELY_S
+from services.overview.core.recent import RECENT_S
 from services.overview.core.vitals import Backlog
 from tests.unit.overview.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
 
@@ -26,7 +26,7 @@ def test_totals_stay_while_the_ledger_is_away_and_that_is_shown() -> None:
     before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     document = watched.seconds(5, ingress(0), dispatcher())
     assert document["totals"] == before["totals"]
-    assert document["troubles"] == ["the ledger has not been heard of for 5 s: totals are those of then"]
+    assert document["troubles"] == ["the ledger has not been heard of for 5 s: totals are from that time"]
 
 
 def test_a_book_that_is_not_whole_changes_no_total() -> None:
@@ -95,5 +95,5 @@ def test_a_page_that_has_just_opened_shows_what_was_counted_before() -> None:
     watched = Watched()
     others = (ingress(0), ledger({}))
     assert len(watched.second(*others, dispatcher(unreadable=7))["troubles"]) == 1
-    assert watched.seconds(int(LATELY_S) + 1, *others, dispatcher(unreadable=7))["troubles"] == []
+    assert watched.seconds(int(RECENT_S) + 1, *others, dispatcher(unreadable=7))["troubles"] == []
     assert len(watched.second(*others, dispatcher(unreadable=1, started_at=AGAIN))["troubles"]) == 1

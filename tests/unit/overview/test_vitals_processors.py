@@ -5,7 +5,7 @@ import pytest
 from services.contracts.pulse import ProcessorSeen
 from services.contracts.roster import Pause
 from services.contracts.summary import Totals
-from services.overview.core.lately import LATELY_S
+from services.overview.core.recent import RECENT_S
 from services.overview.core.vitals import Backlog
 from tests.unit.overview.pulses import BEGAN, TOTALS, Watched, dispatcher, ingress, ledger
 
@@ -99,8 +99,8 @@ def test_what_is_settled_counts_wherever_it_is() -> None:
 
 
 WORDS = {
-    "unreadable": "look at each (nats stream get PAYMENTS SEQ), and remove what is no payment (nats stream rmm",
-    "assigned_elsewhere": "a processor whose URL is not known any more, and wait",
+    "unreadable": "look at each (nats stream get PAYMENTS SEQ), and remove what is not a payment (nats stream rmm",
+    "assigned_elsewhere": "a processor whose URL is no longer known, and wait",
     "refused_in_doubt": "refused by the processor that may have charged them before, and wait there in doubt",
 }
 
@@ -114,7 +114,7 @@ def test_what_only_an_operator_can_end_is_shown_with_what_to_do(what: str) -> No
     assert WORDS[what] in trouble
     assert f"payment.{what}" in trouble
     others = (ingress(0), ledger({}))
-    assert watched.seconds(int(LATELY_S), *others, dispatcher(**{what: 1}))["troubles"] == [trouble]
+    assert watched.seconds(int(RECENT_S), *others, dispatcher(**{what: 1}))["troubles"] == [trouble]
     assert watched.second(*others, dispatcher(**{what: 1}))["troubles"] == []
     assert watched.second(*others, dispatcher(**{what: 2}))["troubles"] == [trouble]
 
@@ -128,8 +128,8 @@ def test_what_is_assigned_to_a_removed_processor_is_listed_and_a_trouble() -> No
     two = dispatcher(left_behind=left), dispatcher(instance="dispatcher-2", left_behind=left | {"other/1": 19})
     document = watched.second(*others, *two)
     of_default, of_other = document["troubles"]
-    assert "assigned to default/1, which charges no more (another URL, or not configured): 2;" in of_default
-    assert "assigned to other/1, which charges no more (another URL, or not configured): 20;" in of_other
+    assert "assigned to default/1, which no longer charges (another URL, or removed): 2;" in of_default
+    assert "assigned to other/1, which no longer charges (another URL, or removed): 20;" in of_other
     assert "audit and release them" in of_other
     listed = {one["name"]: (one["fee"], one["leftBehind"], one["settled"]) for one in document["processors"]}
     assert listed == {"default": (0.05, 2, 1), "fallback": (0.15, 0, 0), "gone": (None, 0, 100), "other": (None, 20, 0)}

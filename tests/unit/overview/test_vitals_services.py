@@ -131,7 +131,7 @@ def test_without_nats_that_is_the_only_trouble_and_the_backlog_is_unknown() -> N
     assert set(states(document).values()) == {"silent"}
     assert document["payments"]["backlog"] is None
     assert document["troubles"] == [
-        "NATS has not been heard of for 4 s: nothing is accepted, and what is shown is of then"
+        "NATS has not been heard of for 4 s: nothing is accepted, and what is shown is from that time"
     ]
     back = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     assert (set(states(back).values()), back["troubles"]) == ({"up"}, [])
@@ -143,7 +143,7 @@ def test_a_service_without_any_pulse_is_missing_after_a_while() -> None:
     assert {"service": "ledger", "instance": "ledger", "state": "silent", "seenS": None, "startedAt": None} in document[
         "services"
     ]
-    assert document["troubles"] == ["the ledger has not been heard of: totals are those of then"]
+    assert document["troubles"] == ["the ledger has not been heard of: totals are from that time"]
 
 
 def test_an_instance_that_is_silent_for_long_is_forgotten() -> None:

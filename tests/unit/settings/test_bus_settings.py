@@ -66,7 +66,7 @@ def test_nats_may_be_several_servers(text: str, url: str) -> None:
 )
 def test_what_is_no_server_names_the_variable(text: str) -> None:
     """With the form that it must have, and all that was given."""
-    with pytest.raises(SettingError, match=r"^NATS_URL must be nats://host:port, or several with commas .*, not '.*'$"):
+    with pytest.raises(SettingError, match=r"^NATS_URL must be nats://host:port, or several .*, not '.*'$"):
         bus_settings({"NATS_URL": text})
 
 

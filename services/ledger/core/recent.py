@@ -1,6 +1,6 @@
-"""What the book took in lately: a summary can leave out of it what came after it was asked.
+"""What the book counted recently: a summary leaves out what was answered after it was asked.
 
-Only what came lately can be left out: what has been in the book for longer was booked before, whatever a clock says.
+Only recent settlements can be left out: what has been in the book for longer was booked before, whatever a clock says.
 """
 
 from collections import deque
@@ -10,23 +10,23 @@ from services.contracts.events import PaymentSettled
 from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 
-LATELY_S = 0.5
+RECENT_S = 0.5
 
 
 class Cut(NamedTuple):
-    """What the dispatchers said when they were asked what they have stored.
+    """The dispatchers' answer to what they have stored.
 
     Args:
         seq: in SETTLEMENTS; a reader that has come so far has every booking that they knew at the moment asked about.
-        until_us: that moment, in microseconds since 1970; None: one of them did not say, or there is none.
+        until_us: that moment, in microseconds since 1970; None: one of them did not answer, or there is none.
     """
 
     seq: int
     until_us: int | None
 
 
-class Lately:
-    """What was taken into the book within LATELY_S."""
+class RecentSettlements:
+    """What the book counted within RECENT_S."""
 
     def __init__(self) -> None:
         self._taken: deque[tuple[float, PaymentSettled]] = deque()  # when, and what
@@ -34,7 +34,7 @@ class Lately:
     def add(self, event: PaymentSettled, now_s: float) -> None:
         """Add one that the book counts now. Runs for every payment, so it computes nothing; ``without`` does."""
         taken = self._taken
-        while taken and now_s - taken[0][0] > LATELY_S:
+        while taken and now_s - taken[0][0] > RECENT_S:
             taken.popleft()
         taken.append((now_s, event))
 
@@ -48,7 +48,7 @@ class Lately:
         """Return totals of a period without what was booked after a moment; all in microseconds since 1970."""
         left = dict(totals)
         for taken_s, event in self._taken:
-            if now_s - taken_s <= LATELY_S and _is_later(event, until_us) and _is_within(event, *period_us):
+            if now_s - taken_s <= RECENT_S and _is_later(event, until_us) and _is_within(event, *period_us):
                 before = left[event.processor]
                 left[event.processor] = Totals(before.count - 1, before.cents - event.amount_cents)
         return left
