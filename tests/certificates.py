@@ -1,4 +1,4 @@
-"""Certificates of every kind that a test needs: of another authority, ended, for another host, or a client's."""
+"""Certificates of every kind that tests need: of another authority, expired, for another host, or a client's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Authority:
         self.ca.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(written.Encoding.PEM))
 
     def issue(self, name: str, hosts: Sequence[str] = LOOPBACK, *, valid: timedelta = 7 * DAY) -> Pair:
-        """Sign a certificate; ``valid`` below zero: it ended so long ago."""
+        """Sign a certificate; a negative ``valid``: it expired so long ago."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._builder(subject, key, valid).add_extension(

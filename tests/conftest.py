@@ -1,4 +1,4 @@
-"""What tests of every kind may ask for: a real nats-server, a bus connected to it, and the streams on it."""
+"""Fixtures for tests of every kind: a real nats-server, a bus connected to it, and the streams on it."""
 
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +11,7 @@ from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.wire.connection import Bus
 from tests.nats_server import NatsServer
 
-# Roomy, so that only a test that wants a limit meets one.
+# Large enough that only a test of a limit reaches one.
 LIMITS = StreamLimits(backlog_max=100_000, idempotency_window_s=600, settlements_bytes_max=1 << 28, lease_s=10)
 
 
@@ -31,7 +31,7 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 
 @pytest_asyncio.fixture
 async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
-    """A connected bus; closed at the end, whatever has become of the server."""
+    """A connected bus; closed at the end, whatever state the server is in."""
     connected = await Bus.connect(nats_server.url, "test")
     yield connected
     await connected.close()

@@ -1,4 +1,4 @@
-"""Answers that do not come to an end in any time or memory that a caller has, piece by piece."""
+"""Answers that do not end in any time or memory that a caller has, piece by piece."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ Endless = Callable[[], AsyncIterator[bytes]]
 
 
 async def hundred_mb() -> AsyncIterator[bytes]:
-    """A body of 100 MB, as long as it says."""
+    """A body of 100 MB, with its true length."""
     yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % HUNDRED_MB
     for _ in range(HUNDRED_MB // len(PIECE)):
         yield PIECE
@@ -39,13 +39,13 @@ async def one_header_without_end() -> AsyncIterator[bytes]:
 
 
 async def interim_answers_without_end() -> AsyncIterator[bytes]:
-    """Always something else first."""
+    """Interim answers before any final one."""
     while True:
         yield b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 100
 
 
 async def now_and_then_a_byte() -> AsyncIterator[bytes]:
-    """Never silent for long, and never done."""
+    """A byte now and then: never silent for long, and never done."""
     yield b"HTTP/1.1 200 OK\r\nContent-Length: 3600\r\n\r\n"
     while True:
         await asyncio.sleep(0.05)
@@ -53,7 +53,7 @@ async def now_and_then_a_byte() -> AsyncIterator[bytes]:
 
 
 async def most_of_it() -> AsyncIterator[bytes]:
-    """As much as may be, and then nothing: what was taken of it is held until the time is over."""
+    """As much as is allowed, and then nothing: what was read is held until the timeout."""
     yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PIECE)
     yield PIECE[:60_000]
     await asyncio.sleep(HOUR_S)

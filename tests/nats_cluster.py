@@ -1,4 +1,4 @@
-"""Three real nats-servers that form a cluster, each of which can be killed, frozen and started again."""
+"""Three real nats-servers that form a cluster, each of which can be killed, frozen and restarted."""
 
 import uuid
 from dataclasses import replace
@@ -50,12 +50,12 @@ class NatsCluster:
             server.stop()
 
     def other_than(self, *names: str) -> NatsServer:
-        """Return one that is none of these."""
+        """Return a server that is none of these."""
         return next(server for name, server in self.servers.items() if name not in names)
 
 
 async def leader_of(bus: Bus, stream: str) -> str:
-    """Return which server leads a stream; waits until one does."""
+    """Return the server that leads a stream; waits until one does."""
     found: list[str] = []
 
     async def has_leader() -> bool:
@@ -71,7 +71,7 @@ async def leader_of(bus: Bus, stream: str) -> str:
 
 
 async def all_current(bus: Bus) -> None:
-    """Wait until every stream has a leader and replicas that lack nothing: a server may die without harm from then."""
+    """Wait until every stream has a leader and current replicas: then a server may die without harm."""
     for stream in [config["name"] for config in wanted(THREE)]:
 
         async def is_current(stream: str = stream) -> bool:
@@ -91,7 +91,7 @@ def new_id() -> str:
 
 
 async def made(bus: Bus) -> None:
-    """Have the consumer made, which waits until its stream has its replicas."""
+    """Have the consumer created, which waits until its stream has its replicas."""
 
     async def ensured() -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A real nats-server of a test's own, which can be killed, restarted on the same port and store, and frozen.
+"""A real nats-server for one test, which can be killed, restarted on the same port and store, and frozen.
 
 All methods block until what they promise is so, for some tens of milliseconds; async tests may call them too.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 PROGRAM = Path(sys.executable).with_name("nats-server")
-PATIENCE_S = 30.0  # how long a thing that must happen may take on a busy machine; nothing is measured by it
+PATIENCE_S = 30.0  # how long a thing that must happen may take on a busy machine; nothing is measured with it
 _LOOK_EVERY_S = 0.01
 
 _LISTENING = re.compile(rb"Listening for client connections on 127\.0\.0\.1:(\d+)")
@@ -24,7 +24,7 @@ _READY = b"Server is ready"
 
 
 class NatsServer:
-    """One server; ``start`` chooses a free port the first time and keeps it, as it keeps the store, ever after.
+    """One server; ``start`` chooses a free port the first time, and keeps it and the store from then on.
 
     Args:
         folder: where its store and its log are kept.
@@ -52,7 +52,7 @@ class NatsServer:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a process, be it frozen."""
+        """Whether there is a process, frozen or not."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> Self:
@@ -71,7 +71,7 @@ class NatsServer:
         return self
 
     def kill(self) -> None:
-        """End it as a power cut of the process would: SIGKILL, nothing flushed."""
+        """Kill it: SIGKILL, nothing flushed."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
@@ -81,23 +81,23 @@ class NatsServer:
             self._end(signal.SIGTERM)
 
     def restart(self) -> Self:
-        """Have it run anew with the same store and port; one that still runs is killed."""
+        """Start it again with the same store and port; one that still runs is killed."""
         if self.is_running:
             self.kill()
         return self.start()
 
     def freeze(self) -> None:
-        """Stop its every thread: connections stay open, nothing answers."""
+        """Stop all of its threads: connections stay open, nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
         deadline = time.monotonic() + PATIENCE_S
-        # The signal is answered when all threads have stopped.
+        # The signal has taken effect when all threads have stopped.
         while (waited := os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG))[0] == 0:
             assert time.monotonic() < deadline, "nats-server does not stop"
             time.sleep(_LOOK_EVERY_S)
         assert os.WIFSTOPPED(waited[1]), self.log.read_text()
 
     def thaw(self) -> None:
-        """Let it go on where it was frozen."""
+        """Let it continue where it was frozen."""
         os.kill(self.pid, signal.SIGCONT)
 
     def _end(self, number: signal.Signals) -> None:
@@ -128,5 +128,5 @@ async def until(condition: Callable[[], object], what: str = "the condition") ->
         found = condition()
         if await found if inspect.isawaitable(found) else found:
             return
-        assert time.monotonic() < deadline, f"in vain waited for {what}"
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
         await asyncio.sleep(_LOOK_EVERY_S)

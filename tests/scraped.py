@@ -1,4 +1,4 @@
-"""What a scrape says, as tests read it: one number by the metric's name and its labels."""
+"""A scrape, as tests read it: one number by the metric's name and its labels."""
 
 from collections.abc import Iterable, Mapping
 
@@ -52,6 +52,6 @@ def exposed(metrics: Iterable[Metric]) -> Scraped:
     return Scraped(text.decode())
 
 
-async def told(source: Source) -> Scraped:
-    """Return what Prometheus would read of a source now."""
+async def scraped_from(source: Source) -> Scraped:
+    """Return what Prometheus would read from a source now."""
     return exposed(await source())

@@ -1,10 +1,10 @@
-"""Log lines: what comes payment after payment is counted, and what goes on is not told again."""
+"""Log lines: what comes payment after payment is counted, and a lasting failure is logged once."""
 
 import logging
 
 import pytest
 
-from services import log_throttle as telling
+from services import log_throttle
 from services.log_throttle import CountedLog, FailureLog
 from tests.nats_server import until
 
@@ -20,8 +20,8 @@ def lines(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[t
     ]
 
 
-def test_a_trouble_is_told_when_it_begins_changes_and_begins_again(caplog: pytest.LogCaptureFixture) -> None:
-    """While it only goes on it is silent."""
+def test_a_failure_is_logged_when_it_begins_changes_and_begins_again(caplog: pytest.LogCaptureFixture) -> None:
+    """While it lasts nothing more is logged."""
     failures = FailureLog(log, "thing.not_open")
     for error in ("away", "away", "refused", "refused"):
         failures.failed(error, stream="S")
@@ -31,11 +31,11 @@ def test_a_trouble_is_told_when_it_begins_changes_and_begins_again(caplog: pytes
     assert {record.message for record in caplog.records} == {"thing.not_open"}
 
 
-async def test_the_first_is_told_at_once_and_the_rest_as_a_count(
+async def test_the_first_event_is_logged_at_once_and_the_rest_as_a_count(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five hundred payments are two lines; the second has the number and the newest id."""
-    monkeypatch.setattr(telling, "COUNTED_S", 0.05)
+    monkeypatch.setattr(log_throttle, "COUNTED_S", 0.05)
     counted = CountedLog(log)
     for number in range(500):
         counted.log(logging.WARNING, "payment.unknown", "default", id=str(number))
@@ -44,11 +44,11 @@ async def test_the_first_is_told_at_once_and_the_rest_as_a_count(
     assert lines(caplog) == [("payment.unknown", 1, "0"), ("payment.unknown", 499, "499")]
 
 
-async def test_after_a_quiet_while_the_next_is_told_at_once_again(
+async def test_after_a_quiet_window_the_next_event_is_logged_at_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A window in which nothing came ends without a line."""
-    monkeypatch.setattr(telling, "COUNTED_S", 0.01)
+    """A window without events ends without a line."""
+    monkeypatch.setattr(log_throttle, "COUNTED_S", 0.01)
     counted = CountedLog(log)
     counted.log(logging.WARNING, "payment.unknown", "default", id="a")
     await until(lambda: not counted._windows)
@@ -57,7 +57,7 @@ async def test_after_a_quiet_while_the_next_is_told_at_once_again(
 
 
 async def test_processors_and_events_are_counted_apart(caplog: pytest.LogCaptureFixture) -> None:
-    """A line about one does not keep the other from being told."""
+    """A line about one does not suppress another's."""
     counted = CountedLog(log)
     counted.log(logging.WARNING, "payment.unknown", "default", id="a")
     counted.log(logging.WARNING, "payment.unknown", "fallback", id="b")
@@ -65,8 +65,8 @@ async def test_processors_and_events_are_counted_apart(caplog: pytest.LogCapture
     assert [found for *_, found in lines(caplog)] == ["a", "b", "c"]
 
 
-async def test_each_one_is_told_to_whoever_debugs(caplog: pytest.LogCaptureFixture) -> None:
-    """The story of a single payment needs its own line."""
+async def test_at_debug_each_event_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Following a single payment needs its own line."""
     caplog.set_level(logging.DEBUG, logger=log.name)
     counted = CountedLog(log)
     for number in range(3):

@@ -1,4 +1,4 @@
-"""What a service asks of NATS before it begins is asked until it is answered, or until the service is to stop."""
+"""What a service asks NATS at its start is asked until it is answered, or until the service stops."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from services.process import retry_until_answered
 
 
 async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As often as that takes."""
+    """As often as needed."""
     monkeypatch.setattr(running, "ASK_AGAIN_AFTER_S", 0.0)
     answers = iter([BusAwayError("no leader"), BusAwayError("no leader"), None])
 
@@ -24,7 +24,7 @@ async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.Monkey
 
 
 async def test_a_stop_ends_it() -> None:
-    """At once, and before the first question where it came first."""
+    """At once, and before the first request if it came first."""
     stop = asyncio.Event()
 
     async def ask() -> None:

@@ -1,4 +1,4 @@
-"""A nats-server with the users of the one table, and a client that says each command by hand."""
+"""A nats-server with the users of the permissions' table, and a client that sends each command by hand."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.nats_server import PATIENCE_S, NatsServer
 
 
 class ClosedServer:
-    """Who has no key of ``keys`` is not let in."""
+    """Only users with a key of ``keys`` may connect."""
 
     def __init__(self, folder: Path, certificates: Certificates | None = None) -> None:
         self.keys = make_keys(folder / "secrets")
@@ -30,7 +30,7 @@ class ClosedServer:
         return await Bus.connect(self.server.url, user, admittance=Admittance(self.keys[user]))
 
     async def refusals(self, user: str, *commands: bytes) -> list[str]:
-        """Say these commands as that user, and return the errors that the server answered with."""
+        """Send these commands as that user, and return the server's errors."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
         try:
             async with asyncio.timeout(PATIENCE_S):

@@ -1,4 +1,4 @@
-"""One closed server for the tests of this folder, with the streams and the consumer as the services make them."""
+"""One closed server for the tests of this folder, with the streams and the consumer as services create them."""
 
 from collections.abc import Iterator
 

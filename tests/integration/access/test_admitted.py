@@ -1,4 +1,4 @@
-"""Who may connect: a refusal is one sentence at the start, and is logged as long as it lasts after a connection."""
+"""Which users may connect: a refusal is one sentence at the start, and later an error in the log."""
 
 import asyncio
 import os
@@ -19,14 +19,16 @@ SENTENCE = "does not know this user: see NATS_CREDENTIALS, and the users in the 
 
 
 @pytest.mark.parametrize("key", [None, NKey.new()], ids=["nobody", "a stranger"])
-async def test_a_stranger_is_not_let_in(closed: ClosedServer, key: NKey | None) -> None:
-    """And does not try without end."""
+async def test_an_unknown_user_is_not_admitted(closed: ClosedServer, key: NKey | None) -> None:
+    """And does not retry forever."""
     with pytest.raises(NotAdmittedError, match=f"^NATS at {closed.server.url} {SENTENCE}$"):
         await asyncio.wait_for(Bus.connect(closed.server.url, "test", admittance=Admittance(key)), PATIENCE_S)
 
 
 @pytest.mark.parametrize("program", ["services.ingress", "services.dispatcher", "services.ledger", "services.audit"])
-async def test_a_program_that_is_not_let_in_does_not_start(closed: ClosedServer, program: str, tmp_path: Path) -> None:
+async def test_a_program_that_is_not_admitted_does_not_start(
+    closed: ClosedServer, program: str, tmp_path: Path
+) -> None:
     """One line for the person who starts it, and the exit status of a wrong setting."""
     write_secret(tmp_path / "stranger.nk", NKey.new().seed)
     env = {"NATS_URL": closed.server.url, "NATS_CREDENTIALS": str(tmp_path / "stranger.nk")}
@@ -39,10 +41,8 @@ async def test_a_program_that_is_not_let_in_does_not_start(closed: ClosedServer,
     assert last == f"NATS at {closed.server.url} {SENTENCE}"
 
 
-async def test_a_server_that_does_not_know_a_user_any_more_is_logged_and_tried_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It may be on its way to its new users; while it is not, that is an error in the log, once."""
+async def test_a_later_refusal_is_logged_and_retried(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It may just not have its new users yet; while it refuses, that is an error in the log, once."""
     closed = ClosedServer(tmp_path)
     closed.server.start()
     conf = tmp_path / "users.conf"
@@ -64,15 +64,15 @@ async def test_a_server_that_does_not_know_a_user_any_more_is_logged_and_tried_a
     assert [record.levelname for record in said] == ["ERROR"]
 
 
-async def test_an_open_server_lets_everybody_in(nats_server: NatsServer, closed: ClosedServer) -> None:
-    """Also who has a key: then nobody asks for it."""
+async def test_an_open_server_admits_everybody(nats_server: NatsServer, closed: ClosedServer) -> None:
+    """Also with a key, which it does not ask for."""
     known = await Bus.connect(nats_server.url, "test", admittance=Admittance(closed.keys["ledger"]))
     await known.round_trip(PATIENCE_S)
     await known.close()
 
 
 def test_keys_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
-    """A later start finds them; one that was damaged is not replaced, for others know its public half."""
+    """A later start finds them; a damaged one is not replaced, since servers know its public half."""
     first = ClosedServer(tmp_path).keys
     assert ClosedServer(tmp_path).keys == first
     assert set(first) == set(USERS)

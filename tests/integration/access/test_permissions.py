@@ -1,4 +1,4 @@
-"""Who may do what: each of these operations by each user, before a real nats-server configured from the one table."""
+"""Who may do what: each operation by each user, on a real nats-server configured from the permissions' table."""
 
 import pytest
 
@@ -17,14 +17,14 @@ ANY = "00000000-0000-0000-0000-000000000001"
 NOBODY: set[str] = set()
 READS = {"operator", "reader"}
 
-# By what is published: who may, beside the admin, who may do everything.
+# By published subject: the users that may, besides the admin, who may do everything.
 PUBLISHED: dict[str, set[str]] = {
     f"payments.accepted.{ANY}": {"ingress"},
     "payments.accepted.two.tokens": NOBODY,
     f"settlements.settled.default.{ANY}": {"dispatcher"},
     f"settlements.refused.default.{ANY}": {"dispatcher"},
     f"settlements.released.{ANY}": {"operator"},
-    "settlements.cleared": NOBODY,  # an ingress, where ALLOW_PURGE is
+    "settlements.cleared": NOBODY,  # an ingress, where ALLOW_PURGE is set
     "assignments.dispatcher-1": {"dispatcher"},
     "assignments.closed": {"dispatcher"},
     "assignments.released": {"operator"},
@@ -110,7 +110,7 @@ PUBLISHED |= {
     for verb in ("STREAM.PURGE", "STREAM.MSG.DELETE")
 }
 
-# By what is subscribed to.
+# By subscribed subject.
 HEARD: dict[str, set[str]] = {
     ">": NOBODY,
     "_INBOX.>": NOBODY,
@@ -143,12 +143,12 @@ HEARD: dict[str, set[str]] = {
 
 @pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
 async def test_a_user_may_do_this_and_nothing_else(closed: ClosedServer, user: str) -> None:
-    """Each is tried; what is refused says so, and what is allowed does not."""
+    """Each is tried; what is forbidden is refused, and what is allowed is not."""
     assert len(PUBLISHED) + len(HEARD) >= 40
     mistaken = []
     for command, operations in ((pub, PUBLISHED), (sub, HEARD)):
         for subject, who in operations.items():
-            # To a stream that is made or deleted for real nothing usable is said; the server refuses before it reads.
+            # Where a stream could really be created or deleted the request is unusable; permissions are checked first.
             refused = await closed.refusals(user, command(subject))
             if bool(refused) == (user in who) or (refused and "Permissions Violation" not in refused[0]):
                 mistaken.append((command.__name__, subject, refused))
@@ -156,13 +156,13 @@ async def test_a_user_may_do_this_and_nothing_else(closed: ClosedServer, user: s
 
 
 async def test_an_admin_may_do_everything(closed: ClosedServer) -> None:
-    """Not tried on what cannot be taken back: the server is asked by subjects that nobody serves."""
+    """Not tried on what cannot be undone: those subjects have no responders here."""
     tried = [pub("settlements.x"), pub("$KV.bindings.x"), pub("$JS.API.STREAM.DELETE.NO_SUCH"), sub(">")]
     assert await closed.refusals("admin", *tried) == []
 
 
 async def test_nobody_deletes_from_the_operators_log_or_writes_there_as_another(closed: ClosedServer) -> None:
-    """Not even an admin, who may do everything else: it says what happened, by whom."""
+    """Not even an admin, who may do everything else: the log says what happened, and by whom."""
     kinds = ("STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.MSG.DELETE")
     tried = [
         pub("operations.ingress"),
@@ -174,8 +174,8 @@ async def test_nobody_deletes_from_the_operators_log_or_writes_there_as_another(
     assert await closed.refusals("admin", pub("operations.admin")) == []
 
 
-async def test_an_operator_is_told_apart_by_the_key(closed: ClosedServer) -> None:
-    """The holder of the operator's key, or an admin's, is that user in the log; nobody else does anything."""
+async def test_an_operator_is_identified_by_the_key(closed: ClosedServer) -> None:
+    """In the log, the holder of the operator's key, or an admin's, is that user; others cannot record anything."""
     by = []
     for user in ("operator", "admin"):
         bus = await closed.bus(user)
@@ -197,7 +197,7 @@ async def test_an_operator_is_told_apart_by_the_key(closed: ClosedServer) -> Non
 
 @pytest.mark.parametrize("user", [user for user in USERS if user not in {"admin", "dispatcher"}])
 async def test_a_settlement_cannot_be_forged(closed: ClosedServer, user: str) -> None:
-    """Refused at once and in words, and nothing is stored."""
+    """It is refused at once, and nothing is stored."""
     bus, dispatcher = await closed.bus(user), await closed.bus("dispatcher")
     try:
         before = (await stream_state(dispatcher, "SETTLEMENTS")).last_seq
@@ -211,8 +211,8 @@ async def test_a_settlement_cannot_be_forged(closed: ClosedServer, user: str) ->
         await dispatcher.close()
 
 
-async def test_a_settlement_cannot_be_forged_by_having_the_server_answer_with_one(closed: ClosedServer) -> None:
-    """A Direct Get sends what is stored to whatever subject is named for the answer, also what ingress stored."""
+async def test_a_settlement_cannot_be_forged_by_a_direct_get(closed: ClosedServer) -> None:
+    """A Direct Get sends what is stored to any reply subject, including what ingress stored."""
     forged = b'{"type": "PaymentSettled", "forged": true}'
     answered_to = "settlements.settled.default.forged"
     last = b'{"last_by_subj": "payments.accepted.forged"}'
@@ -232,8 +232,8 @@ async def test_a_settlement_cannot_be_forged_by_having_the_server_answer_with_on
 
 
 @pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
-async def test_answers_are_heard_by_who_asked_and_nobody_else(closed: ClosedServer, user: str) -> None:
-    """Each user has an inbox of its own, and may listen to no other's."""
+async def test_only_the_requester_gets_the_answer(closed: ClosedServer, user: str) -> None:
+    """Each user has its own inbox, and may subscribe to no other."""
     own = closed.keys[user].inbox
     for other in closed.keys.values():
         refused = await closed.refusals(user, sub(f"{other.inbox}.x.*"))

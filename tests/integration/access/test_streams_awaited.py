@@ -1,4 +1,4 @@
-"""A service that may not make streams waits for one that may, and does not ask the server for what it may not do."""
+"""A service that may not create streams waits for one that may, and does not send forbidden requests."""
 
 import asyncio
 from dataclasses import replace
@@ -17,7 +17,7 @@ MORE = replace(LIMITS, backlog_max=LIMITS.backlog_max + 1)
 
 
 def test_dispatcher_and_ledger_may_make_streams() -> None:
-    """As the table of permissions says."""
+    """According to the permissions' table."""
     assert {user for user in USERS if may_make_streams(user)} == {"dispatcher", "ledger"}
 
 
@@ -29,7 +29,7 @@ def test_dispatcher_and_ledger_may_make_streams() -> None:
     ],
     ids=["missing", "with other limits"],
 )
-async def test_ingress_waits_until_the_ledger_has_made_the_streams(
+async def test_ingress_waits_until_the_ledger_has_created_the_streams(
     before: StreamLimits | None, limits: StreamLimits, why: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It logs why it waits, and the server denies nothing."""
@@ -43,7 +43,7 @@ async def test_ingress_waits_until_the_ledger_has_made_the_streams(
         await until(lambda: why in " ".join(str(vars(record)) for record in caplog.records), "why it waits")
         await make_streams(ledger, limits)
         await asyncio.wait_for(waiting, PATIENCE_S)
-        await ingress.round_trip(PATIENCE_S)  # an error of the server would have come by now
+        await ingress.round_trip(PATIENCE_S)  # an error of the server would have arrived by now
     finally:
         await ingress.close()
         await ledger.close()

@@ -1,4 +1,4 @@
-"""TLS between services and NATS: a server that does not show a certificate of ours is sent nothing."""
+"""TLS between services and NATS: nothing is sent to a server without a trusted certificate."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def files(tmp_path: Path) -> Certificates:
 
 @pytest.fixture
 def server(tmp_path: Path, files: Certificates) -> Iterator[ClosedServer]:
-    """A server that shows it."""
+    """A server with that certificate."""
     closed = ClosedServer(tmp_path, files)
     closed.server.start()
     yield closed
@@ -35,16 +35,16 @@ def server(tmp_path: Path, files: Certificates) -> Iterator[ClosedServer]:
 
 
 def known(tmp_path: Path, ca: Path | None) -> Admittance:
-    """What the settings make of the files."""
+    """Return the settings' result for the files."""
     env = {"NATS_CREDENTIALS": str(key_path(tmp_path / "secrets", "ingress")), "NATS_CA": str(ca or "")}
     return admittance(env)
 
 
 @pytest.mark.parametrize("host", HOSTS)
-async def test_questions_go_over_tls_and_so_they_do_after_a_reconnect(
+async def test_requests_use_tls_also_after_a_reconnect(
     server: ClosedServer, files: Certificates, tmp_path: Path, host: str
 ) -> None:
-    """By name and by address; large answers too, which come in many records."""
+    """By name and by address; large answers too, which take many TLS records."""
     url = f"nats://{host}:{server.server.port}"
     bus = await asyncio.wait_for(Bus.connect(url, "test", admittance=known(tmp_path, files.ca)), PATIENCE_S)
     admin = await Bus.connect(url, "admin", admittance=Admittance(server.keys["admin"], known(tmp_path, files.ca).tls))
@@ -66,7 +66,7 @@ async def test_questions_go_over_tls_and_so_they_do_after_a_reconnect(
 async def test_a_frozen_server_is_left_over_tls_too(
     server: ClosedServer, files: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was written to it is not waited for, neither by a reconnect nor by the end."""
+    """What was written to it is not waited for, neither at a reconnect nor at the end."""
     monkeypatch.setattr("services.bus.wire.connection.PING_INTERVAL_S", 0.3)
     monkeypatch.setattr("services.bus.wire.connection.DRAIN_TIMEOUT_S", 0.5)
     bus = await Bus.connect(server.server.url, "test", admittance=known(tmp_path, files.ca))
@@ -91,7 +91,7 @@ async def test_a_server_of_another_authority_is_refused(server: ClosedServer, tm
 
 
 async def test_a_server_by_another_name_is_refused(tmp_path: Path) -> None:
-    """A certificate speaks for the hosts that it names."""
+    """A certificate is valid for the hosts that it names."""
     files = make_certificates(tmp_path / "secrets", ["nats"])
     closed = ClosedServer(tmp_path, files)
     closed.server.start()
@@ -102,16 +102,16 @@ async def test_a_server_by_another_name_is_refused(tmp_path: Path) -> None:
         closed.server.stop()
 
 
-async def test_nothing_is_said_in_the_clear_where_a_certificate_is_wanted(
+async def test_nothing_is_sent_without_tls_where_a_certificate_is_required(
     nats_server: NatsServer, files: Certificates, tmp_path: Path
 ) -> None:
-    """Who stands between cannot talk a client out of TLS."""
+    """Nobody in between can make a client do without TLS."""
     ClosedServer(tmp_path)
     with pytest.raises(NotAdmittedError, match=r"offers no TLS, and NATS_CA says that it must show a certific"):
         await Bus.connect(nats_server.url, "test", admittance=known(tmp_path, files.ca))
 
 
-def test_a_file_that_is_no_certificate_stops_the_start(tmp_path: Path) -> None:
+def test_a_file_without_a_certificate_stops_the_start(tmp_path: Path) -> None:
     """With the variable's name."""
     with pytest.raises(SettingError, match=r"^NATS_CA names .*, which cannot be read: No such file"):
         admittance({"NATS_CA": str(tmp_path / "none")})
@@ -120,10 +120,10 @@ def test_a_file_that_is_no_certificate_stops_the_start(tmp_path: Path) -> None:
         admittance({"NATS_CA": str(tmp_path / "ca.pem")})
 
 
-def test_certificates_are_kept_until_they_end_soon_or_another_host_is_wanted(
+def test_certificates_are_kept_until_they_expire_soon_or_another_host_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then all three files are made anew; only their owner may read them."""
+    """Then all three files are made again; only their owner may read them."""
     files = make_certificates(tmp_path, HOSTS)
     first = files.server.read_bytes()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}

@@ -1,4 +1,4 @@
-"""What the tests of the bus share: further connections, tasks that end with the test, short waits of the bus."""
+"""Fixtures of the bus's tests: further connections, tasks that end with the test, short timeouts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -20,7 +20,7 @@ StartTask = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 @pytest_asyncio.fixture
 async def connect(nats_server: NatsServer) -> AsyncIterator[Connect]:
-    """Makes another connection, as another service would."""
+    """Makes another connection, as of another service."""
     made = []
 
     async def another() -> Bus:

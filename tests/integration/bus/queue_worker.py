@@ -1,4 +1,4 @@
-"""A worker on the payments' queue, and what fills and measures that queue."""
+"""A worker on the payments' queue, and helpers that fill and measure it."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from services.bus.wire.connection import Bus, BusAwayError
 from services.bus.wire.message import Message
 from tests.nats_server import until
 
-ACK_WAIT_S = 600  # in most tests nothing shall come again only because the machine is slow
+ACK_WAIT_S = 600  # in most tests nothing must be redelivered only because the machine is slow
 
 
 class Worker:
@@ -35,7 +35,7 @@ class Worker:
         )
 
     async def ensure(self) -> None:
-        """Make the consumer where it is missing; one that a test has changed stays."""
+        """Create the consumer where it is missing; one that a test has changed stays."""
         try:
             await consumer_state(self.bus, "PAYMENTS", "dispatcher")
         except api.ApiError:
@@ -52,7 +52,7 @@ class Worker:
         return [event for event in self.events if isinstance(event, Delivery)]
 
     async def came(self, number: int) -> list[Delivery]:
-        """Wait for so many deliveries in all."""
+        """Wait for so many deliveries in total."""
         await until(lambda: len(self.deliveries) >= number, f"{number} deliveries")
         return self.deliveries
 
@@ -102,5 +102,5 @@ async def until_backlog(bus: Bus, number: int) -> None:
 
 
 def message(status: str = "", reply: str = "", subject: str = "inbox.1.4") -> Message:
-    """A message as the client gives it; ``status`` as the server writes it, with the headers that follow."""
+    """Return a message as from the client; ``status`` in the server's format, with the headers that follow."""
     return Message(subject, reply, b"", f"NATS/1.0 {status}\r\n\r\n".encode() if status else b"")

@@ -1,4 +1,4 @@
-"""A follower that notes what it applied, and what fills its stream."""
+"""A follower that records what it applied, and a helper that fills its stream."""
 
 import asyncio
 
@@ -46,5 +46,5 @@ class Reader:
 
 
 async def more_than(bus: Bus, number: int) -> bool:
-    """Whether the stream has more consumers than that."""
+    """Return whether the stream has more consumers than that."""
     return len(await consumers(bus)) > number

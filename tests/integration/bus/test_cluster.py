@@ -1,4 +1,4 @@
-"""No service works on a server that is part of a cluster, for its streams have one replica: real clusters of two."""
+"""With one replica no service works on a server of a cluster: real clusters of two."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ from tests.nats_server import PATIENCE_S, NatsServer, until
 
 SERVICES = ("ingress", "dispatcher", "ledger")
 WHY = "NATS_URL leads to first of the cluster together, and NATS_REPLICAS is 1: "
-AT_ONCE_S = 3.0  # below the ten seconds after which a service would look by itself
+AT_ONCE_S = 3.0  # below the ten seconds after which a service would check by itself
 PROCESSORS = "default=http://127.0.0.1:1@0.05,fallback=http://127.0.0.1:2@0.15"
 
 
 class Cluster:
-    """Two servers that know each other; a client goes to the first."""
+    """Two servers of one cluster; a client connects to the first."""
 
     def __init__(self, folder: Path) -> None:
         routes = free(2)
@@ -54,7 +54,7 @@ class Cluster:
 
 
 class Service:
-    """A service as a process, with all that it says."""
+    """A service as a process, with its output."""
 
     def __init__(self, name: str, folder: Path, nats_url: str) -> None:
         self._log = folder / f"{name}.log"
@@ -66,17 +66,17 @@ class Service:
             )
 
     def text(self) -> str:
-        """Return all that it has said."""
+        """Return all of its output."""
         return self._log.read_text()
 
     def sentences(self) -> list[str]:
-        """Return what it has said to the person who started it."""
+        """Return its messages for the person who started it."""
         return [line for line in self.text().splitlines() if not line.startswith("{")]
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster that is not started yet; gone at the end."""
+    """A cluster that is not started yet; stopped at the end."""
     pair = Cluster(tmp_path / "cluster")
     yield pair
     pair.stop()
@@ -88,13 +88,13 @@ async def ended(service: Service) -> int:
     return service.process.wait()
 
 
-async def test_a_server_that_stands_alone_is_accepted(bus: Bus) -> None:
-    """It says of no cluster that it belongs to it."""
+async def test_a_single_server_is_accepted(bus: Bus) -> None:
+    """It reports no cluster."""
     bus.check_server()
 
 
-async def test_a_server_of_a_cluster_is_told_from_one_that_stands_alone(cluster: Cluster) -> None:
-    """By what it says to whoever connects, at either node."""
+async def test_a_server_of_a_cluster_is_recognized(cluster: Cluster) -> None:
+    """By what it reports to a client, at either node."""
     cluster.start()
     for server in (cluster.first, cluster.second):
         bus = await Bus.connect(server.url, "test")
@@ -123,7 +123,7 @@ async def test_a_reconnect_into_a_cluster_raises_at_once_and_calls_no_listener(
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_no_service_starts_on_a_cluster(name: str, cluster: Cluster, tmp_path: Path) -> None:
-    """Status 2, one sentence that says why, and nothing was made there."""
+    """Status 2, one sentence that says why, and nothing was created there."""
     cluster.start()
     service = Service(name, tmp_path, cluster.first.url)
     assert await ended(service) == 2
@@ -133,10 +133,10 @@ async def test_no_service_starts_on_a_cluster(name: str, cluster: Cluster, tmp_p
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_no_service_goes_on_in_a_cluster(
+async def test_no_service_continues_in_a_cluster(
     name: str, nats_server: NatsServer, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """A server that comes back as part of one ends the service: the same status, the same sentence."""
+    """A server that restarts as part of one ends the service, with the same status and sentence."""
     service = Service(name, tmp_path, nats_server.url)
     await until(lambda: f'"{name}.ready"' in service.text(), "the service")
     nats_server.kill()

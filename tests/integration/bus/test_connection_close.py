@@ -41,7 +41,7 @@ async def test_close_ends_while_the_server_is_away(nats_server: NatsServer, bus:
     await asyncio.wait_for(bus.close(), PATIENCE_S)
 
 
-def test_close_ends_quietly_though_the_server_died_under_a_new_subscription(nats_server: NatsServer) -> None:
+def test_close_ends_quietly_after_the_server_died_under_a_new_subscription(nats_server: NatsServer) -> None:
     """In the services' own loop: the client flushes to a connection that has ended."""
 
     async def story() -> None:

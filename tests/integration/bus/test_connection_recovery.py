@@ -1,4 +1,4 @@
-"""The connection waits for its server, comes back by itself, and notices when it no longer receives anything."""
+"""The connection waits for its server, reconnects by itself, and notices when it no longer receives anything."""
 
 import asyncio
 from pathlib import Path
@@ -27,7 +27,7 @@ async def test_connect_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) 
 
 
 async def test_connect_waits_for_a_frozen_server(nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that accepts connections and sends nothing is waited for like one that is not there."""
+    """A server that accepts connections and sends nothing counts as absent."""
     monkeypatch.setattr("services.bus.wire.connection.CONNECT_TIMEOUT_S", 0.2)
     nats_server.freeze()
     connecting = asyncio.create_task(Bus.connect(nats_server.url, "early"))
@@ -65,7 +65,7 @@ async def test_an_outage_is_logged_once_and_not_at_every_attempt(
 def test_a_frozen_server_that_has_taken_nothing_for_long_is_left_for_the_next_connection(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client does not wait until what it wrote has left, which would be for as long as the server stands still."""
+    """The client does not wait until all that it wrote was read, which a frozen server never does."""
     monkeypatch.setattr("services.bus.wire.connection.PING_INTERVAL_S", 0.2)
 
     async def story() -> None:
@@ -101,7 +101,7 @@ async def test_each_reconnect_is_a_generation_and_calls_every_listener(nats_serv
     await bus.round_trip(PATIENCE_S)
 
 
-async def test_subscriptions_go_on_after_a_reconnect(nats_server: NatsServer, bus: Bus, connect: Connect) -> None:
+async def test_subscriptions_continue_after_a_reconnect(nats_server: NatsServer, bus: Bus, connect: Connect) -> None:
     """A subscriber need not subscribe again."""
     heard = await echo_on(bus, "subject")
     nats_server.restart()

@@ -12,7 +12,7 @@ from tests.integration.bus.conftest import Connect
 from tests.integration.bus.echo import echo_on
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
-AT_ONCE_S = 0.5  # far below every timeout asked for here
+AT_ONCE_S = 0.5  # far below every timeout used here
 
 
 async def test_calls_fail_at_once_while_away_and_nothing_of_them_is_sent_later(
@@ -69,7 +69,7 @@ async def test_a_request_that_is_not_answered_is_away_in_time(nats_server: NatsS
 
 
 async def test_a_request_that_is_cancelled_leaves_nothing_behind(nats_server: NatsServer, bus: Bus) -> None:
-    """Its answer, which comes all the same, is dropped."""
+    """Its answer, which still comes, is dropped."""
     await echo_on(bus, "subject")
     nats_server.freeze()
     asking = asyncio.create_task(bus.request("subject", b"1", PATIENCE_S))
@@ -94,7 +94,7 @@ async def test_each_request_gets_its_own_answer(bus: Bus) -> None:
 async def test_a_receiver_that_raises_does_not_stop_the_client_from_receiving(
     bus: Bus, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is a bug, and logged; the messages of others still come."""
+    """That is a bug, and logged; others' messages still arrive."""
 
     def broken(message: Message) -> None:
         raise ZeroDivisionError(message.subject)

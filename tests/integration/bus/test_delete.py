@@ -19,7 +19,7 @@ async def stored(bus: Bus, count: int) -> None:
 
 
 async def until_there_are(bus: Bus, count: int) -> None:
-    """Wait until the server has done what it was sent before: it answers other requests meanwhile."""
+    """Wait until the server has done what it was sent before; it answers other requests meanwhile."""
     bus.flush()
     await bus.round_trip(60.0)
     async with asyncio.timeout(60.0):
@@ -40,8 +40,8 @@ async def test_a_message_is_deleted_and_its_place_stays(bus: Bus, streams: Strea
 
 
 @pytest.mark.parametrize("seq", [1, 2, 3, 99], ids=["first", "inside", "last", "beyond"])
-async def test_what_is_gone_already_does_no_harm(bus: Bus, streams: StreamLimits, seq: int) -> None:
-    """Several may delete the same one, wherever in the stream it was."""
+async def test_deleting_twice_is_harmless(bus: Bus, streams: StreamLimits, seq: int) -> None:
+    """Several may delete the same message, wherever in the stream it was."""
     await stored(bus, 3)
     delete_message(bus, "SETTLEMENTS", seq)
     delete_message(bus, "SETTLEMENTS", seq)

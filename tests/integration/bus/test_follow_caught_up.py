@@ -1,4 +1,4 @@
-"""A follower is caught up exactly when all that the stream held has been applied."""
+"""A follower is caught up exactly when all that the stream held is applied."""
 
 import asyncio
 
@@ -89,7 +89,7 @@ async def test_not_caught_up_while_something_is_still_to_come(
     assert reader.seqs == [1]
 
 
-async def test_a_reconnect_is_caught_up_with_anew(
+async def test_after_a_reconnect_it_catches_up_again(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, start_task: StartTask, connect: Connect
 ) -> None:
     """What was stored while this connection was away counts."""

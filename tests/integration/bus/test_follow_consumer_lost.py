@@ -17,7 +17,7 @@ from tests.nats_server import until
 async def test_a_deleted_consumer_is_replaced(
     bus: Bus, streams: StreamLimits, start_task: StartTask, monkeypatch: pytest.MonkeyPatch, *, idle: bool
 ) -> None:
-    """Whether the server can still send the follower a status or, as after a long freeze, only finds no responder."""
+    """Whether the server still sends a status or, as after a long freeze, there are no responders."""
     await settle(bus, 1)
     reader = Reader(bus)
     start_task(reader.follower.run())
@@ -29,7 +29,7 @@ async def test_a_deleted_consumer_is_replaced(
     with monkeypatch.context() as patch:
         if idle:
             patch.setattr(Pulls, "ask", pull_nothing)
-            bus.client._transport._io_writer.transport.abort()  # the one made after this asks for nothing
+            bus.client._transport._io_writer.transport.abort()  # the one after this pulls nothing
             await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
             await until(lambda: more_than(bus, 1), "the new consumer")
         for name in await consumers(bus):

@@ -21,7 +21,7 @@ from tests.nats_server import PATIENCE_S, NatsServer, until
 async def test_what_was_stored_is_applied_in_order_and_then_what_is_new(
     bus: Bus, streams: StreamLimits, start_task: StartTask
 ) -> None:
-    """Once each; caught up when all that was there at the opening has been applied."""
+    """Once each; caught up when all that was there at the opening is applied."""
     for number in range(1200):
         bus.publish(f"settlements.settled.a.{number}", b"x")
 
@@ -42,7 +42,7 @@ async def test_what_was_stored_is_applied_in_order_and_then_what_is_new(
 
 
 async def test_only_the_subject_is_read(bus: Bus, streams: StreamLimits, start_task: StartTask) -> None:
-    """What is of another subject is passed over and is no gap."""
+    """Messages of other subjects are skipped, and are not a gap."""
     for number in range(6):
         await settle(bus, number, "settled" if number % 2 else "refused")
     reader = Reader(bus, SETTLED)
@@ -54,7 +54,7 @@ async def test_only_the_subject_is_read(bus: Bus, streams: StreamLimits, start_t
 async def test_no_gap_and_nothing_twice_across_kills_of_the_server(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, start_task: StartTask, connect: Connect
 ) -> None:
-    """The follower begins again after the last one applied, on a server that was killed in the middle."""
+    """The follower begins again after the last one applied, on a server that was killed meanwhile."""
     reader = Reader(bus)
     start_task(reader.follower.run())
     other = await connect()
@@ -104,7 +104,7 @@ async def test_a_gap_is_read_again(
 
 
 async def test_an_exception_of_apply_ends_run(bus: Bus, streams: StreamLimits) -> None:
-    """What could not be applied is not passed over."""
+    """What could not be applied is not skipped."""
     seen: list[int] = []
 
     def apply(delivery: Delivery) -> None:

@@ -26,7 +26,7 @@ async def short_streams(bus: Bus) -> StreamLimits:
 
 
 def lease(bus: Bus, me: str, key: str = "default") -> Lease:
-    """The same key, as one process asks for it."""
+    """The same key, for one process."""
     return Lease(bus, "leases", key, me)
 
 
@@ -36,7 +36,7 @@ async def taken_over(by: Lease) -> None:
 
 
 async def test_one_of_many_holds(bus: Bus, connect: Connect) -> None:
-    """Asked for at the same moment, and each time again."""
+    """Of concurrent attempts one succeeds, and the same one again each time."""
     await ensure_streams(bus, LIMITS)  # long enough that nothing expires here
     leases = [lease(bus, f"p{number}") for number in range(5)] + [lease(await connect(), "p5")]
     for _ in range(3):
@@ -58,8 +58,8 @@ async def test_each_key_is_a_lease_of_its_own(bus: Bus) -> None:
     assert await lease(bus, "b", "fallback").hold()
 
 
-async def test_who_renews_keeps_it(bus: Bus) -> None:
-    """Beyond its time."""
+async def test_renewing_keeps_it(bus: Bus) -> None:
+    """Beyond its expiry."""
     await ensure_streams(bus, replace(LIMITS, lease_s=2))
     mine, other = lease(bus, "a"), lease(bus, "b")
     assert await mine.hold()
@@ -71,7 +71,7 @@ async def test_who_renews_keeps_it(bus: Bus) -> None:
 
 
 async def test_it_is_taken_over_after_it_expires_and_the_old_holder_learns(bus: Bus) -> None:
-    """A holder that was frozen believes to hold until it asks, and then knows better."""
+    """A frozen holder believes to hold it until it asks, and then learns."""
     frozen, other = lease(bus, "a"), lease(bus, "b")
     assert await frozen.hold()
     assert not await other.hold()
@@ -80,7 +80,7 @@ async def test_it_is_taken_over_after_it_expires_and_the_old_holder_learns(bus: 
 
 
 async def test_an_expired_lease_is_held_again_by_its_holder(bus: Bus) -> None:
-    """Who overslept without anybody taking it gets it back, at the second asking at the latest."""
+    """A holder that was late gets it back if nobody took it, at the second attempt at the latest."""
     mine = lease(bus, "a")
     assert await mine.hold()
 
@@ -92,7 +92,7 @@ async def test_an_expired_lease_is_held_again_by_its_holder(bus: Bus) -> None:
 
 
 async def test_it_is_not_held_while_nats_is_away(nats_server: NatsServer, bus: Bus) -> None:
-    """It cannot be told, and so it is not."""
+    """It is not known, and so it counts as not held."""
     mine, other = lease(bus, "a"), lease(bus, "b")
     assert await mine.hold()
     nats_server.kill()

@@ -35,7 +35,7 @@ async def test_last_for_gives_the_newest_of_a_subject(bus: Bus, streams: StreamL
 
 
 async def test_last_for_takes_wildcards(bus: Bus, streams: StreamLimits) -> None:
-    """One look-up tells whether a payment was settled or refused, wherever."""
+    """One look-up shows whether a payment was settled or refused, at any processor."""
     await settle(bus, "settled", "default", "p1")
     await settle(bus, "refused", "fallback", "p2")
     await settle(bus, "cleared")
@@ -47,7 +47,7 @@ async def test_last_for_takes_wildcards(bus: Bus, streams: StreamLimits) -> None
 
 @pytest.mark.parametrize("subject", ["settlements.settled.default.p2", "settlements.*.*.p2", "payments.accepted.p1"])
 async def test_last_for_is_none_where_there_is_none(bus: Bus, streams: StreamLimits, subject: str) -> None:
-    """Not there is an answer, be the stream empty or full of others."""
+    """Not there is an answer, whether the stream is empty or full of others."""
     assert await last_for(bus, "SETTLEMENTS", subject) is None
     await settle(bus, "settled", "default", "p1")
     assert await last_for(bus, "SETTLEMENTS", subject) is None
@@ -79,7 +79,7 @@ async def test_last_for_each_gives_the_newest_of_every_subject_that_is_there(bus
 
 
 async def test_last_for_each_is_empty_where_none_is_there(bus: Bus, streams: StreamLimits) -> None:
-    """Not there is an answer, be the stream empty or full of others; nothing asked for is nothing found."""
+    """Not there is an answer, whether the stream is empty or full of others; asking for nothing finds nothing."""
     assert await last_for_each(bus, "SETTLEMENTS", ["settlements.*.*.p1", "settlements.*.*.p2"]) == []
     await settle(bus, "settled", "default", "p3")
     assert await last_for_each(bus, "SETTLEMENTS", ["settlements.*.*.p1", "settlements.*.*.p2"]) == []
@@ -87,7 +87,7 @@ async def test_last_for_each_is_empty_where_none_is_there(bus: Bus, streams: Str
 
 
 async def test_last_for_each_takes_any_number_at_once(bus: Bus, streams: StreamLimits) -> None:
-    """More than one request may ask for, and from many callers side by side: nobody gets another's answer."""
+    """More than fit into one request, and from many concurrent callers: none gets another's answer."""
     for number in range(230):
         await settle(bus, "settled", "default", f"p{number}")
     everything = [f"settlements.*.*.p{number}" for number in range(230)]
@@ -103,7 +103,7 @@ async def test_last_for_each_takes_any_number_at_once(bus: Bus, streams: StreamL
 
 
 async def test_last_for_each_fails_where_too_many_are_there(bus: Bus, streams: StreamLimits) -> None:
-    """A part of the answer is none: the server refuses, or says how many are still to come."""
+    """A partial answer is an error: the server refuses, or says how many are still to come."""
     for number in range(4):
         await settle(bus, "settled", "default", f"p{number}")
     with pytest.MonkeyPatch.context() as patch:
@@ -125,7 +125,7 @@ async def test_last_for_each_fails_where_too_many_are_there(bus: Bus, streams: S
     ],
 )
 async def test_last_for_each_fails_where_the_answer_may_be_a_part(bus: Bus, end: str, messages: int) -> None:
-    """Only a 204 that says that nothing is left, or a 404 of the whole request, ends an answer."""
+    """Only a 204 with nothing left, or a 404 of the whole request, ends an answer."""
     head = f"NATS/1.0 {end}\r\n\r\n".encode()
     found = b"NATS/1.0\r\nNats-Sequence: 1\r\nNats-Subject: s\r\nNats-Time-Stamp: 2026-11-22T11:17:46Z\r\n\r\n"
 
@@ -142,7 +142,7 @@ async def test_last_for_each_fails_where_the_answer_may_be_a_part(bus: Bus, end:
 async def test_last_for_each_fails_where_no_answer_comes(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No stream, no end, no server: they may be there or not; what comes late belongs to nobody."""
+    """No stream, no end, no server: they may be there or not; late answers are dropped."""
     with pytest.raises(BusAwayError, match="nobody answers"):
         await last_for_each(bus, "NONE", ["s"])
     await settle(bus, "settled", "default", "p1")
@@ -176,8 +176,8 @@ async def test_first_from_walks_a_subject(bus: Bus, streams: StreamLimits) -> No
     assert seen == [1, 3, 5]
 
 
-async def test_first_from_passes_over_what_was_deleted(bus: Bus, streams: StreamLimits) -> None:
-    """A sequence that no longer exists is no end."""
+async def test_first_from_skips_deleted_messages(bus: Bus, streams: StreamLimits) -> None:
+    """A deleted sequence is not the end."""
     for payment_id in ("p1", "p2", "p3"):
         await settle(bus, "settled", "default", payment_id)
     await api.call(bus, "STREAM.MSG.DELETE.SETTLEMENTS", {"seq": 2})
@@ -187,7 +187,7 @@ async def test_first_from_passes_over_what_was_deleted(bus: Bus, streams: Stream
 
 
 async def test_a_lookup_fails_where_there_is_no_stream(bus: Bus) -> None:
-    """Nobody answers: it may be there or not."""
+    """There is no responder: the message may be there or not."""
     with pytest.raises(BusAwayError):
         await last_for(bus, "PAYMENTS", "payments.accepted.p1")
     with pytest.raises(api.ApiError) as raised:

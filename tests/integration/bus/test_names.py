@@ -1,4 +1,4 @@
-"""A name that is looked up slowly holds nothing up: no timeout, no other lookup, no stop."""
+"""A slow look-up of a name holds nothing up: no timeout, no other look-up, no stop."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from services import names
 ROOT = Path(__file__).parents[3]
 STUCK_S = 120.0
 
-# A process whose resolver takes longer than any test waits; it tries to reach NATS and is told to stop.
+# A process whose resolver takes longer than any test waits; it tries to reach NATS and gets a stop signal.
 STUCK = f"""
 import os, socket, sys, time
 def stuck(*_, **__):
@@ -30,24 +30,24 @@ runpy.run_module("services.ledger", run_name="__main__")
 
 
 async def test_an_address_is_its_own_and_a_name_is_looked_up() -> None:
-    """With no thread for the first."""
+    """Without a thread for the first."""
     assert await names.addresses("127.0.0.1", 1) == ("127.0.0.1",)
     assert await names.addresses("::1", 1) == ("::1",)
     assert "127.0.0.1" in await names.addresses("localhost", 1)
 
 
-async def test_a_name_that_is_none_is_an_error() -> None:
-    """As the resolver says it; and one that no resolver can be asked about."""
+async def test_an_unknown_name_is_an_error() -> None:
+    """The resolver's, or our own where the resolver cannot be asked."""
     with pytest.raises(OSError, match=r"\S"):
         await names.addresses("no-such-host.invalid", 1)
     with pytest.raises(UnicodeError):
         await names.addresses("a" * 70, 1)
 
 
-async def test_a_lookup_can_be_given_up_and_is_made_once(
+async def test_a_look_up_can_be_cancelled_and_is_made_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever asks meanwhile waits for the same one; its late failure is nobody's, and is not logged."""
+    """Concurrent callers share it; a late failure has no caller, and is not logged."""
     asked: list[str] = []
     goes_on = threading.Event()
 
@@ -72,7 +72,7 @@ async def test_a_lookup_can_be_given_up_and_is_made_once(
 
 
 def test_a_service_stops_though_a_name_is_being_looked_up() -> None:
-    """The lookup is left behind, however long it takes; and no traceback is logged."""
+    """The look-up is abandoned, however long it takes; no traceback is logged."""
     with Popen(
         [sys.executable, "-c", STUCK],
         cwd=ROOT,

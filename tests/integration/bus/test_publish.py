@@ -1,4 +1,4 @@
-"""Storing: the answer says whether it is stored, and nothing else does."""
+"""Storing: only the PubAck says whether a message is stored."""
 
 import asyncio
 from dataclasses import replace
@@ -40,7 +40,7 @@ async def test_a_duplicate_of_what_is_stored_is_known_after_kill(
 
 
 async def test_many_at_once_from_one_id_store_one(bus: Bus, streams: StreamLimits) -> None:
-    """However many repeat it at the same moment."""
+    """However many repeat it concurrently."""
     results = await asyncio.gather(*(store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") for _ in range(50)))
     assert sorted(map(repr, results)) == ["Duplicate()"] * 49 + ["Stored(seq=1)"]
 
@@ -55,7 +55,7 @@ async def test_expected_last_zero_conflicts_while_the_subject_waits_in_the_queue
 
 
 async def test_expected_last_compares_and_sets(bus: Bus, streams: StreamLimits) -> None:
-    """Who knows the newest revision writes; whoever does not conflicts, and nothing is stored."""
+    """A writer that knows the newest revision succeeds; another conflicts, and nothing is stored."""
     subject = "$KV.processors.p1"
     assert await store(bus, "KV_processors", subject, b"a", expected_last=0) == Stored(1)
     assert await store(bus, "KV_processors", subject, b"b", expected_last=1) == Stored(2)
@@ -94,12 +94,12 @@ async def test_away_when_killed(nats_server: NatsServer, bus: Bus, streams: Stre
 
 
 async def test_away_when_there_is_no_such_stream(bus: Bus) -> None:
-    """Nobody took it, and the caller may repeat."""
+    """Nothing stored it, and the caller may repeat."""
     assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1"), Away)
 
 
 async def test_away_when_the_subject_is_of_another_stream(bus: Bus, streams: StreamLimits) -> None:
-    """A stream that takes the subject by mistake says so, and it is not taken for stored."""
+    """A stream that gets the subject by mistake rejects it, and it does not count as stored."""
     assert isinstance(await store(bus, "SETTLEMENTS", SUBJECT, b"1"), Away)
     assert (await stream_state(bus, "PAYMENTS")).messages == 0
 
@@ -108,7 +108,7 @@ async def test_away_when_the_subject_is_of_another_stream(bus: Bus, streams: Str
 async def test_a_repeat_after_away_is_stored_once(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, *, restart: bool
 ) -> None:
-    """The frozen server has it in its socket: thawed it stores it late, killed it does not; repeated it is once."""
+    """The frozen server has it in its socket: thawed it stores it late, killed never; repeated it is there once."""
     nats_server.freeze()
     assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.2), Away)
     if restart:
@@ -124,7 +124,7 @@ async def test_a_repeat_after_away_is_stored_once(
 async def test_what_was_acknowledged_survives_kills_in_the_middle_of_a_flood(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits
 ) -> None:
-    """2xx means stored: each Stored is there afterwards, and each Away repeated is there once."""
+    """2xx means stored: each Stored is there afterwards, and each repeated Away is there once."""
     ids = [f"p{number}" for number in range(2000)]
     stored: set[str] = set()
 
@@ -153,7 +153,7 @@ async def test_what_was_acknowledged_survives_kills_in_the_middle_of_a_flood(
 async def test_a_leader_that_only_says_in_process_is_left_for_another_server(
     bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that is cut off says so of each payment that is repeated, and stores none."""
+    """A server that is cut off answers so to each repeated payment, and stores none."""
     monkeypatch.setattr(stuck, "STUCK_AFTER_S", 0.3)
     leader = await Bus.connect(nats_server.url, "leader")
     said = b'{"error": {"err_code": %d, "description": "duplicate message id is in process"}}' % api.IN_PROCESS

@@ -34,7 +34,7 @@ class Counted:
 async def test_pulses_are_received_and_those_of_an_outage_are_not_sent_later(
     bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counters only grow: the first pulse after an outage has all that the lost ones would have had."""
+    """Counters only grow: the first pulse after an outage has the counts of the lost ones."""
     monkeypatch.setattr(pulse, "PULSE_EVERY_S", 0.1)
     heard: list[int] = []
     await bus.listen(subjects.pulse("ledger", "one"), lambda data: heard.append(_number(data)))

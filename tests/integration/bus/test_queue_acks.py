@@ -14,7 +14,7 @@ from tests.nats_server import NatsServer, until
 
 
 async def test_acks_leave_together_before_the_next_pull(bus: Bus, worker: Worker) -> None:
-    """Acks are sent in batches, but always before a pull: the server would otherwise count them as pending."""
+    """They are written together, but always before a pull: the server would otherwise count them as pending."""
     await ensure_dispatcher(bus, ack_wait_s=ACK_WAIT_S)
     await accept(bus, 1, 2, 3, 4)
     for came in (2, 4):
@@ -72,7 +72,7 @@ async def test_a_nak_has_it_delivered_again_after_the_delay(bus: Bus, worker: Wo
     assert (again.seq, again.num_delivered) == (first.seq, 2)
 
 
-async def test_in_progress_starts_the_wait_anew(bus: Bus, worker: Worker, start_task: StartTask) -> None:
+async def test_in_progress_restarts_the_wait(bus: Bus, worker: Worker, start_task: StartTask) -> None:
     """A payment that is reported in progress is kept; the other one comes again."""
     await ensure_dispatcher(bus, ack_wait_s=2)
     await accept(bus, 1, 2)
@@ -106,7 +106,7 @@ def test_delivery_of_reads_every_form_of_ack_subject(reply: str) -> None:
     assert ack_numbers(came).consumer_seq == 333
 
 
-def test_delivery_of_refuses_what_is_none() -> None:
+def test_delivery_of_rejects_other_messages() -> None:
     """A message without an ack subject is not taken for a payment."""
     with pytest.raises(ValueError, match="not an ack subject"):
         delivery_of(message(reply="_INBOX.abc"))

@@ -81,7 +81,7 @@ async def test_a_delivery_from_an_ended_connection_counts_as_redelivered(bus: Bu
     assert worker.events.count("prepared") == 2
 
 
-async def test_a_lost_connection_to_a_living_server_is_prepared_for_anew(bus: Bus, worker: Worker) -> None:
+async def test_a_lost_connection_to_a_running_server_is_prepared_for_again(bus: Bus, worker: Worker) -> None:
     """The pulls of the old connection are forgotten on both sides."""
     worker.queue.pull(100)
     bus.client._transport._io_writer.transport.abort()

@@ -32,7 +32,7 @@ async def test_never_more_is_delivered_than_was_pulled(bus: Bus, worker: Worker)
 
 
 async def test_a_pull_is_over_once_what_waited_has_come(bus: Bus, worker: Worker) -> None:
-    """It is not left open for those to come: they come together with the next one."""
+    """It does not stay open for later messages: they come together with the next pull."""
     await accept(bus, 1, 2, 3)
     worker.queue.pull(10)
     await worker.came(3)
@@ -112,7 +112,7 @@ async def test_a_refused_pull_is_forgotten_after_a_pause(bus: Bus, monkeypatch: 
 
 
 async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a status of the server they are forgotten at the second check after their expiry, not at the first."""
+    """Without a status they are forgotten at the second check after their expiry, not at the first."""
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.05)
     monkeypatch.setattr(pulls, "_EXPIRY_GRACE_S", 0.05)
     asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
@@ -164,7 +164,7 @@ async def test_one_request_pulls_no_more_than_its_bound(bus: Bus) -> None:
     ],
 )
 async def test_a_status_changes_what_is_outstanding(bus: Bus, status: str, outstanding: int, *, gone: bool) -> None:
-    """Ten asked for; a status is no delivery, and changes what is still to come."""
+    """Of ten; a status is not a delivery, and changes what is still to come."""
     asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
     asked.ask(10)
     assert asked.is_status(message(status))

@@ -1,4 +1,4 @@
-"""A queue goes on by itself after its server, its consumer or its stream was killed, frozen, deleted or silent."""
+"""A queue resumes by itself after its server, its consumer or its stream was killed, frozen, deleted or silent."""
 
 import asyncio
 import shutil
@@ -50,7 +50,7 @@ async def test_a_frozen_server_is_waited_for(
 async def test_a_deleted_consumer_is_created_again(
     bus: Bus, worker: Worker, start_task: StartTask, caplog: pytest.LogCaptureFixture, asked: int
 ) -> None:
-    """Payments go on within seconds, after another preparation, and it is logged once."""
+    """Payments continue within seconds, after another preparation, and it is logged once."""
     worker.queue.pull(asked)
     await bus.round_trip(PATIENCE_S)
     await api.call(bus, "CONSUMER.DELETE.PAYMENTS.dispatcher")
@@ -89,7 +89,7 @@ async def test_a_deleted_stream_is_noticed(bus: Bus, worker: Worker, caplog: pyt
     await until(lambda: "work_queue.consumer_gone" in caplog.messages, "the log")
 
 
-async def test_a_silent_queue_is_opened_anew(
+async def test_a_silent_queue_is_opened_again(
     bus: Bus,
     start_worker: StartWorker,
     start_task: StartTask,

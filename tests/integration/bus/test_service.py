@@ -1,4 +1,4 @@
-"""A micro service and who asks it."""
+"""A micro service, and a client that asks it."""
 
 import asyncio
 from typing import Any
@@ -31,7 +31,7 @@ async def serve_ledger(bus: Bus) -> None:
 
 
 async def of_server(bus: Bus, verb: str) -> dict[str, Any]:
-    """What ``nats micro`` would be told."""
+    """Return the server's answers, as ``nats micro`` gets them."""
     answer: dict[str, Any] = orjson.loads((await bus.request(f"$SRV.{verb}.ledger", b"", PATIENCE_S)).data)
     return answer
 
@@ -62,8 +62,8 @@ async def test_it_is_seen_by_ping_info_and_stats(bus: Bus, connect: Connect) -> 
     assert (stats["num_requests"], stats["num_errors"]) == (3, 2)
 
 
-async def test_a_no_with_its_reason(bus: Bus, connect: Connect) -> None:
-    """The asker gets the reason; a bug gives away nothing of itself."""
+async def test_an_error_has_its_reason(bus: Bus, connect: Connect) -> None:
+    """The caller gets the reason; a bug reveals nothing."""
     await serve_ledger(await connect())
     with pytest.raises(NotAnsweredError, match="that is no period"):
         await ask(bus, "ledger.summary", b"wrong", PATIENCE_S)
@@ -74,7 +74,7 @@ async def test_a_no_with_its_reason(bus: Bus, connect: Connect) -> None:
     assert (answer.headers or {})["Nats-Service-Error-Code"] == "400"
 
 
-async def test_nobody_answers_at_once(bus: Bus) -> None:
+async def test_without_an_instance_it_fails_at_once(bus: Bus) -> None:
     """A ledger that does not run is not waited for."""
     async with asyncio.timeout(PATIENCE_S / 2):
         with pytest.raises(BusAwayError, match="nobody answers"):
@@ -82,7 +82,7 @@ async def test_nobody_answers_at_once(bus: Bus) -> None:
 
 
 async def test_an_answer_that_takes_too_long_is_away(bus: Bus, connect: Connect) -> None:
-    """And the service goes on answering others."""
+    """And the service continues to answer others."""
     hanging = asyncio.Event()
 
     async def hang(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The streams are made as they must be, by any number of services at once, and never changed where that is not safe."""
+"""The streams are created as they must be, by any number of services at once, and never changed unsafely."""
 
 import asyncio
 from dataclasses import replace
@@ -21,7 +21,7 @@ NAMES = [config["name"] for config in wanted(LIMITS)]
 
 
 async def config_of(bus: Bus, stream: str) -> dict[str, Any]:
-    """The configuration as the server has it."""
+    """Return the server's configuration of a stream."""
     config: dict[str, Any] = (await api.call(bus, f"STREAM.INFO.{stream}"))["config"]
     return config
 
@@ -32,8 +32,8 @@ async def accept(bus: Bus, payment_id: str) -> None:
     assert isinstance(result, Stored)
 
 
-async def test_ensure_streams_makes_them_all_as_wanted(bus: Bus, streams: StreamLimits) -> None:
-    """Each field asked for is a field that the server then has."""
+async def test_ensure_streams_creates_all_of_them(bus: Bus, streams: StreamLimits) -> None:
+    """Each wanted field is then the server's."""
     for config in wanted(streams):
         found = await config_of(bus, config["name"])
         for field, value in config.items():
@@ -41,7 +41,7 @@ async def test_ensure_streams_makes_them_all_as_wanted(bus: Bus, streams: Stream
 
 
 async def test_ensure_streams_twice_changes_nothing(bus: Bus, streams: StreamLimits) -> None:
-    """A service that starts again finds what it needs."""
+    """A service that restarts finds what it needs."""
     before = [await config_of(bus, name) for name in NAMES]
     await ensure_streams(bus, streams)
     assert [await config_of(bus, name) for name in NAMES] == before
@@ -55,14 +55,14 @@ async def test_ensure_streams_at_once_from_several_connections(bus: Bus, connect
 
 
 async def test_ensure_streams_at_once_with_different_limits(bus: Bus, connect: Connect) -> None:
-    """Who loses the race to create a stream updates it; one of the two limits holds."""
+    """The loser of the race to create a stream updates it; one of the two limits holds."""
     buses = [bus] + [await connect() for _ in range(4)]
     limits = [replace(LIMITS, backlog_max=1000 + number) for number, _ in enumerate(buses)]
     await asyncio.gather(*(ensure_streams(each, mine) for each, mine in zip(buses, limits, strict=True)))
     assert (await config_of(bus, "PAYMENTS"))["max_msgs"] in {each.backlog_max for each in limits}
 
 
-async def test_a_stream_created_meanwhile_is_no_error(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_created_meanwhile_is_not_an_error(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between looking and creating another service may have created the stream, with other limits."""
     call = api.call
     blind = ["STREAM.INFO.PAYMENTS"]
@@ -91,7 +91,7 @@ async def test_limits_are_updated_where_safe(bus: Bus, streams: StreamLimits) ->
 
 
 async def test_a_lowered_limit_drops_nothing_that_is_stored(bus: Bus, streams: StreamLimits) -> None:
-    """A limit below what is there only refuses what is new."""
+    """A limit below what is stored only rejects new messages."""
     for number in range(10):
         await accept(bus, f"p{number}")
     for number in range(2000):
@@ -117,7 +117,7 @@ async def test_a_lowered_limit_drops_nothing_that_is_stored(bus: Bus, streams: S
 async def test_a_mismatch_that_is_not_safe_to_change_names_stream_and_field(
     bus: Bus, stream: str, field: str, value: object
 ) -> None:
-    """A person must decide, and reads what about."""
+    """A person must decide, and reads what differs."""
     config = next(config for config in wanted(LIMITS) if config["name"] == stream)
     await api.call(bus, f"STREAM.CREATE.{stream}", {**config, field: value})
     with pytest.raises(StreamMismatchError, match=rf"{stream} has {field} = .*needed"):
@@ -125,7 +125,7 @@ async def test_a_mismatch_that_is_not_safe_to_change_names_stream_and_field(
     assert (await config_of(bus, stream))[field] == value
 
 
-async def test_an_expiry_set_by_hand_is_taken_off_payments(bus: Bus, streams: StreamLimits) -> None:
+async def test_an_expiry_set_by_hand_is_removed_from_payments(bus: Bus, streams: StreamLimits) -> None:
     """An unsettled payment must never expire."""
     config = await config_of(bus, "PAYMENTS")
     await api.call(bus, "STREAM.UPDATE.PAYMENTS", {**config, "max_age": 3600 * 10**9})
@@ -143,7 +143,7 @@ async def test_streams_survive_a_killed_server(nats_server: NatsServer, bus: Bus
 
 
 async def consumer_config(bus: Bus) -> dict[str, Any]:
-    """The dispatchers' consumer as the server has it."""
+    """Return the server's configuration of the dispatchers' consumer."""
     config: dict[str, Any] = (await api.call(bus, "CONSUMER.INFO.PAYMENTS.dispatcher"))["config"]
     return config
 
@@ -165,7 +165,7 @@ async def test_ensure_dispatcher_at_once_from_several_connections(
 
 
 async def test_a_consumer_with_fewer_pulls_waiting_is_kept(bus: Bus, streams: StreamLimits) -> None:
-    """That number cannot be changed, and is no reason to refuse the start."""
+    """That number cannot be changed, and must not stop the start."""
     config = {"durable_name": "dispatcher", "name": "dispatcher", "ack_policy": "explicit", "max_waiting": 512}
     request = {"stream_name": "PAYMENTS", "config": config}
     await api.call(bus, "CONSUMER.CREATE.PAYMENTS.dispatcher", request)
@@ -178,10 +178,10 @@ async def test_a_consumer_with_fewer_pulls_waiting_is_kept(bus: Bus, streams: St
     [("o.dat", bytes(19)), ("o.dat", b"\x16\x02" + b"\xff" * 40), ("o.dat", b""), ("meta.inf", bytes(300))],
     ids=["state_zeroed", "state_unreadable", "state_empty", "settings_zeroed"],
 )
-async def test_a_damaged_consumer_is_made_anew(
+async def test_a_damaged_consumer_is_created_again(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, connect: Connect, damage: tuple[str, bytes]
 ) -> None:
-    """Whatever is in its files after a crash, dispatchers start, all at once, and after the next crash again."""
+    """Whatever is in its files after a crash, dispatchers start, concurrently, and after the next crash again."""
     await ensure_dispatcher(bus, ack_wait_s=30)
     await accept(bus, "p1")
     for crashes in (1, 2):
@@ -198,10 +198,10 @@ async def test_a_damaged_consumer_is_made_anew(
     assert (await stream_state(bus, "PAYMENTS")).messages == 1
 
 
-async def test_a_damaged_consumer_is_told(
+async def test_a_damaged_consumer_is_logged(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once a crash, by who makes it without its file; one that is whole keeps it, and says nothing."""
+    """Once per crash, by the dispatcher that creates it without its file; an undamaged one is not logged."""
     await ensure_dispatcher(bus, ack_wait_s=30)
     nats_server.restart()
     await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")

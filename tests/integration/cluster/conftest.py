@@ -33,7 +33,7 @@ def cluster(running: NatsCluster) -> Iterator[NatsCluster]:
 
 @pytest_asyncio.fixture
 async def bus(cluster: NatsCluster) -> AsyncIterator[Bus]:
-    """A connection to any of them; a server that nobody has started is among those it was told of."""
+    """A connection to any of them; one of the addresses has no server."""
     connected = await Bus.connect(f"nats://127.0.0.1:{free(1)[0]},{cluster.url}", "test", replicas=3)
     await make_streams(connected, THREE)
     await all_current(connected)

@@ -1,4 +1,4 @@
-"""A server of three dies: who reads goes on from where it was, and knows when it does not know all."""
+"""A server of three dies: readers resume where they were, and know when they may lack something."""
 
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ async def connected_elsewhere(cluster: NatsCluster, *names: str) -> Bus:
 
 
 async def consumer_elsewhere(bus: Bus, stream: str, own: str) -> str:
-    """Return the server of the only consumer of a stream; where that is one's own, have another consumer made."""
+    """Return the server of a stream's only consumer; if it is ``own``, have another consumer made first."""
     found: list[str] = []
 
     async def is_elsewhere() -> bool:
@@ -43,10 +43,10 @@ async def consumer_elsewhere(bus: Bus, stream: str, own: str) -> str:
     return found[-1]
 
 
-async def test_a_follower_goes_on_when_the_server_of_its_consumer_dies(
+async def test_a_follower_continues_when_the_server_of_its_consumer_dies(
     bus: Bus, cluster: NatsCluster, start_task: StartTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its connection is to another server and does not end: only the heartbeats that do not come tell of it."""
+    """Its connection is to another server and does not end: only the missing heartbeats show it."""
     monkeypatch.setattr(stuck, "STUCK_AFTER_S", 600.0)  # an election takes longer than usual on a busy machine
     own = next(iter(cluster.servers))
     elsewhere = await Bus.connect(cluster.servers[own].url, "elsewhere", replicas=3)
@@ -66,7 +66,7 @@ async def test_a_follower_goes_on_when_the_server_of_its_consumer_dies(
 async def test_an_earlier_settlement_is_found_without_a_leader(
     bus: Bus, cluster: NatsCluster, start_task: StartTask
 ) -> None:
-    """A POST needs one election, and not two: any replica that has got as far says what it knows."""
+    """A POST needs one election, not two: any replica that has got far enough may answer."""
     settlements = SettlementRecords(bus)
     at = datetime(2026, 1, 1, tzinfo=UTC)
     event = PaymentSettled(new_id(), 1990, "default", requested_at=at, accepted_at=at, payment_seq=1)
@@ -89,7 +89,7 @@ async def test_an_earlier_settlement_is_found_without_a_leader(
 async def test_a_follower_without_a_leader_is_not_caught_up(
     bus: Bus, cluster: NatsCluster, start_task: StartTask
 ) -> None:
-    """What the others store meanwhile it cannot know; with them it reads all of it."""
+    """It cannot know what the others store meanwhile; with them it reads all of it."""
     names = list(cluster.servers)
     alone = await Bus.connect(cluster.servers[names[0]].url, "alone", replicas=3)
     read: list[int] = []
@@ -110,7 +110,7 @@ async def test_a_follower_without_a_leader_is_not_caught_up(
 async def test_a_server_that_can_store_nothing_is_left_for_another(
     bus: Bus, cluster: NatsCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is there and answers, as one does that is cut off from the others and does not know it for ten seconds."""
+    """It answers, like one that is cut off from the others and does not know it for ten seconds."""
     names = list(cluster.servers)
     alone = await Bus.connect(cluster.servers[names[0]].url, "alone", replicas=3)
     for name in names[1:]:
@@ -129,10 +129,10 @@ async def test_a_server_that_can_store_nothing_is_left_for_another(
     await alone.close()
 
 
-async def test_a_queue_goes_on_when_the_leader_of_its_consumer_dies(
+async def test_a_queue_continues_when_the_leader_of_its_consumer_dies(
     bus: Bus, cluster: NatsCluster, start_task: StartTask
 ) -> None:
-    """What is stored afterwards is delivered, and acked it has left."""
+    """What is stored afterwards is delivered, and leaves when acked."""
     await made(bus)
     node = str((await api.call(bus, "CONSUMER.INFO.PAYMENTS.dispatcher"))["cluster"]["leader"])
     elsewhere = await connected_elsewhere(cluster, node)

@@ -20,7 +20,7 @@ from tests.nats_server import PATIENCE_S, NatsServer, until
 
 
 class Pods(NatsCluster):
-    """Three servers with the configuration of the overlay, at ports of this machine."""
+    """Three servers with the configuration of the overlay, on ports of this machine."""
 
     def __init__(self, folder: Path) -> None:
         ports = {f"nats-{n}": port for n, port in enumerate(free(3))}
@@ -33,7 +33,7 @@ class Pods(NatsCluster):
             "$POD_NAME": f'"{name}"',
             '"0.0.0.0:6222"': f'"127.0.0.1:{routes[name]}"',
             '"0.0.0.0:8222"': f'"127.0.0.1:{monitoring}"',
-            'STORE: "/data"': "",  # both are said on the command line
+            'STORE: "/data"': "",  # both are given on the command line
             "store_dir: $STORE": "",
             "/etc/tarifa/": f"{folder}/",
             **{f"{other}.nats:6222": f"127.0.0.1:{port}" for other, port in routes.items()},
@@ -57,14 +57,14 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
 
 
 def admitted(service: str, folder: Path) -> Admittance:
-    """Return what a service brings, read from its secret as it reads it itself."""
+    """Return a service's access, read from its secret as the service does."""
     for file, text in secrets("three", service).items():
         write_secret(folder / file, text)
     return admittance({"NATS_CREDENTIALS": str(folder / "key.nk"), "NATS_CA": str(folder / "ca.pem")})
 
 
-async def test_they_are_one_cluster_that_lets_the_services_in(pods: Pods, tmp_path: Path) -> None:
-    """The ledger makes the streams, each with its three replicas."""
+async def test_they_are_one_cluster_that_admits_the_services(pods: Pods, tmp_path: Path) -> None:
+    """The ledger creates the streams, each with three replicas."""
     bus = await Bus.connect(pods.url, "ledger", admittance=admitted("ledger", tmp_path))
 
     async def made() -> bool:
@@ -79,21 +79,21 @@ async def test_they_are_one_cluster_that_lets_the_services_in(pods: Pods, tmp_pa
     await bus.close()
 
 
-async def test_a_stranger_is_not_let_in(pods: Pods) -> None:
-    """With no key, and in the clear."""
+async def test_an_unknown_user_is_not_admitted(pods: Pods) -> None:
+    """Without a key, and without TLS."""
     with pytest.raises(NotAdmittedError):
         await Bus.connect(pods.url, "ledger", admittance=NOBODY)
 
 
-async def test_nobody_without_their_certificate_is_a_server_of_theirs(pods: Pods) -> None:
-    """At the port of routes, whoever shows none is left."""
+async def test_a_server_without_their_certificate_cannot_join(pods: Pods) -> None:
+    """At the port of routes a connection without one is closed."""
     with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
         await join(pods.routes["nats-0"])
     assert "TLS route handshake error" in pods.servers["nats-0"].log.read_text()
 
 
 async def join(port: int) -> None:
-    """Come as a server that has no certificate; return when it is answered."""
+    """Connect like a server without a certificate; return when it is answered."""
     anybody = ssl.create_default_context()
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""Streams with three replicas on a real cluster: made as they must be, and looked up at the leader."""
+"""Streams with three replicas on a real cluster: created as they must be, and looked up at the leader."""
 
 import asyncio
 from dataclasses import replace
@@ -23,7 +23,7 @@ from tests.nats_server import until
 
 
 async def test_every_stream_and_the_consumer_have_three_replicas(bus: Bus) -> None:
-    """And a second service finds them as they must be."""
+    """And a second service finds them unchanged."""
     await ensure_dispatcher(bus, ack_wait_s=30)
     await make_streams(bus, THREE)
     await ensure_dispatcher(bus, ack_wait_s=30)
@@ -42,7 +42,7 @@ async def test_fewer_replicas_are_refused(bus: Bus) -> None:
 
 
 async def test_one_replica_becomes_three_and_keeps_what_is_stored(bus: Bus) -> None:
-    """The consumer too; as after a restore of what a server that stood alone had."""
+    """The consumer too; as after a restore of a single server's backup."""
     for config in wanted(THREE):
         await api.call(bus, f"STREAM.DELETE.{config['name']}")
     await ensure_streams(bus, LIMITS)
@@ -61,7 +61,7 @@ async def test_one_replica_becomes_three_and_keeps_what_is_stored(bus: Bus) -> N
 
 
 async def test_a_cluster_of_two_is_refused_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A third may only be late; at the end there is a sentence that names the setting."""
+    """A third may only be late; in the end there is a sentence that names the setting."""
     monkeypatch.setattr(making, "PLACES_WITHIN_S", 0.5)
     pair = NatsCluster(tmp_path, size=2).start()
     bus = await Bus.connect(pair.url, "test", replicas=3)
@@ -74,7 +74,7 @@ async def test_a_cluster_of_two_is_refused_after_a_while(tmp_path: Path, monkeyp
 
 
 async def test_what_was_stored_is_found_at_once(bus: Bus) -> None:
-    """By whichever way it is looked up, however many are; another replica may not have it yet."""
+    """By every kind of look-up, of any number; another replica may not have it yet."""
     ids = [new_id() for _ in range(60)]
     for payment_id in ids:
         seq = await settle(bus, payment_id)
@@ -95,8 +95,8 @@ async def test_the_leader_gives_each_subject_of_a_pattern(bus: Bus) -> None:
     assert await last_for_each(bus, "SETTLEMENTS", [f"settlements.*.*.{new_id()}"]) == []
 
 
-async def test_an_answer_shows_how_far_it_reaches(bus: Bus) -> None:
-    """One that does not reach a message is none; that message itself is in it only if it was asked for."""
+async def test_an_answer_proves_how_far_it_reaches(bus: Bus) -> None:
+    """One that does not reach the mark does not count; the mark itself is returned only if it was asked for."""
     payment_id = new_id()
     seq = await settle(bus, payment_id)
     subject = f"settlements.settled.default.{payment_id}"
@@ -107,7 +107,7 @@ async def test_an_answer_shows_how_far_it_reaches(bus: Bus) -> None:
         return None if found is None else [message.seq for message in found]
 
     async def reached(*patterns: str) -> list[int]:
-        """Any replica may answer each request: ask until one does that has got as far as the mark."""
+        """Any replica may answer each request: ask until one does that has reached the mark."""
         found: list[int] | None = None
 
         async def asked() -> bool:
@@ -125,11 +125,11 @@ async def test_an_answer_shows_how_far_it_reaches(bus: Bus) -> None:
     mark = replace(mark, seq=seq + 1)
     assert await of(subject) is None
     mark = StoredMessage(seq, f"settlements.settled.default.{new_id()}", b"", datetime.now(UTC))
-    assert await of(f"settlements.*.*.{new_id()}") is None, "an answer with nothing in it shows nothing"
+    assert await of(f"settlements.*.*.{new_id()}") is None, "an empty answer proves no reach"
 
 
 async def test_the_same_payment_sent_at_once_is_stored_once(bus: Bus) -> None:
-    """A server that is still storing the first says so; that is no reason to call it away."""
+    """A server that is still storing the first answers so; that does not count as away."""
     payment_id = new_id()
     subject = f"payments.accepted.{payment_id}"
     results = await asyncio.gather(

@@ -25,12 +25,12 @@ def keys(path: Path, *words: str, by: str = "--file") -> subprocess.CompletedPro
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file that is not there, in a folder that is not."""
+    """A file that does not exist, in a folder that does not exist."""
     return tmp_path / "secrets" / "api_keys.json"
 
 
 def test_a_key_is_printed_once_and_stored_as_its_hash(path: Path) -> None:
-    """The file is its owner's alone, and no listing has the secret."""
+    """Only the file's owner may read it, and no listing has the secret."""
     added = keys(path, "add", "shop", "--scope", "read,pay", "--rate", "50")
     assert added.returncode == 0, added.stderr
     secret = added.stdout.strip()
@@ -46,7 +46,7 @@ def test_a_key_is_printed_once_and_stored_as_its_hash(path: Path) -> None:
 
 
 def test_a_revoked_key_is_gone_and_the_others_stay(path: Path) -> None:
-    """A name that is not there is a mistake that is said, and so is one that is."""
+    """Revoking an unknown name is an error."""
     for name in ("shop", "till"):
         assert keys(path, "add", name, "--scope", "pay", "--burst", "7").returncode == 0
     assert keys(path, "add", "shop", "--scope", "pay").returncode == 1
@@ -56,7 +56,7 @@ def test_a_revoked_key_is_gone_and_the_others_stay(path: Path) -> None:
     assert (again.returncode, again.stderr) == (1, f"{path} has no key named shop\n")
 
 
-def test_whoever_adds_at_the_same_time_loses_nothing(path: Path) -> None:
+def test_concurrent_additions_lose_nothing(path: Path) -> None:
     """Each reads what the one before wrote."""
     names = [f"till-{number}" for number in range(6)]
     with ThreadPoolExecutor(len(names)) as threads:
@@ -67,7 +67,7 @@ def test_whoever_adds_at_the_same_time_loses_nothing(path: Path) -> None:
 
 
 def test_a_file_that_another_reads_stays_readable_for_it(path: Path) -> None:
-    """As a service that reads it by its group; what others might read is taken from them."""
+    """For a service that reads it by its group; permissions for others are removed."""
     assert keys(path, "init").returncode == 0
     path.chmod(0o640)
     before = path.stat()
@@ -78,7 +78,7 @@ def test_a_file_that_another_reads_stays_readable_for_it(path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_a_file_stays_its_owners_when_root_changes_it(path: Path) -> None:
-    """Or the service could read it no more."""
+    """Otherwise the service could not read it any more."""
     assert keys(path, "init").returncode == 0
     os.chown(path, 10001, 10001)
     assert keys(path, "add", "shop", "--scope", "pay").returncode == 0
@@ -99,7 +99,7 @@ def test_a_file_stays_its_owners_when_root_changes_it(path: Path) -> None:
         ([], "COMMAND"),
     ],
 )
-def test_what_cannot_be_used_is_said_and_nothing_is_written(path: Path, words: list[str], said: str) -> None:
+def test_invalid_arguments_are_an_error_and_nothing_is_written(path: Path, words: list[str], said: str) -> None:
     """Status 2, as with every tool here."""
     done = keys(path, *words)
     assert done.returncode == 2
@@ -107,8 +107,8 @@ def test_what_cannot_be_used_is_said_and_nothing_is_written(path: Path, words: l
     assert not path.exists()
 
 
-def test_a_file_that_is_none_is_not_written_over(path: Path) -> None:
-    """It may be some other program's, or a key file of tomorrow."""
+def test_a_file_that_is_not_a_file_of_keys_is_not_overwritten(path: Path) -> None:
+    """It may be another program's, or a later version's."""
     path.parent.mkdir()
     path.write_text("{}")
     path.chmod(0o600)
@@ -118,7 +118,7 @@ def test_a_file_that_is_none_is_not_written_over(path: Path) -> None:
     assert path.read_text() == "{}"
 
 
-def test_where_the_keys_are_must_be_said() -> None:
+def test_the_file_of_keys_must_be_named() -> None:
     """By a flag or the setting."""
     done = subprocess.run(
         [sys.executable, "-m", "services.keys", "list"], capture_output=True, text=True, check=False, cwd=ROOT, env={}

@@ -1,4 +1,4 @@
-"""GET /metrics over a real socket: what is answered, what is turned away, and who is cut off."""
+"""GET /metrics over a real socket: what is answered, what is rejected, and which connections are closed."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ HEAD_MAX = server.REQUEST_BYTES_MAX
 
 
 def free_address() -> TcpAddress:
-    """Return an address that nobody listens on just now."""
+    """Return an address on which nothing listens now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return TcpAddress("127.0.0.1", probe.getsockname()[1])
 
@@ -53,7 +53,7 @@ async def asked(address: TcpAddress, method: str, path: str, body: bytes = b"") 
 
 
 async def said(address: TcpAddress, request: bytes) -> bytes:
-    """Return all that comes back for these bytes, until the connection ends."""
+    """Return everything that is sent back for these bytes, until the connection ends."""
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
         writer.write(request)
@@ -65,8 +65,8 @@ async def said(address: TcpAddress, request: bytes) -> bytes:
         writer.close()
 
 
-async def test_a_scrape_gets_what_the_sources_tell(address: TcpAddress, metrics: Metrics) -> None:
-    """With a query or without; the process's own metrics are there too."""
+async def test_a_scrape_gets_the_metrics_of_the_sources(address: TcpAddress, metrics: Metrics) -> None:
+    """With a query or without; the process's own metrics are included."""
     for path in ("/metrics", "/metrics?debug=1"):
         answer = await asked(address, "GET", path)
         assert answer.status_code == 200
@@ -77,7 +77,7 @@ async def test_a_scrape_gets_what_the_sources_tell(address: TcpAddress, metrics:
 
 
 async def test_a_head_gets_the_length_and_no_body(address: TcpAddress, metrics: Metrics) -> None:
-    """As HTTP has it."""
+    """As HTTP defines it."""
     answer = await asked(address, "HEAD", "/metrics")
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["content-length"]) > 100
@@ -105,27 +105,27 @@ async def test_nothing_else_is_here(address: TcpAddress, metrics: Metrics, metho
     ("request_", "status"),
     [(b"nonsense\r\n\r\n", b"400"), (b"GET /metrics HTTP/1.1\r\nx: " + b"y" * HEAD_MAX + b"\r\n\r\n", b"431")],
 )
-async def test_what_is_no_request_or_too_long_is_told_so(
+async def test_an_invalid_or_too_long_request_is_rejected(
     address: TcpAddress, metrics: Metrics, request_: bytes, status: bytes
 ) -> None:
     """And the connection ends."""
     assert (await said(address, request_)).startswith(b"HTTP/1.1 " + status)
 
 
-async def test_who_does_not_finish_asking_is_cut_off(
+async def test_a_client_that_does_not_finish_its_request_is_cut_off(
     address: TcpAddress, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a request holds a connection for so long and no longer, and others are answered meanwhile."""
+    """Half a request holds a connection only for so long, and others are answered meanwhile."""
     monkeypatch.setattr(server, "EXCHANGE_TIMEOUT_S", 0.2)
     slow = asyncio.create_task(said(address, b"GET /metrics HTTP/1.1\r\n"))
     assert (await asked(address, "GET", "/")).status_code == 404
     assert await slow == b""
 
 
-async def test_who_does_not_read_is_cut_off(
+async def test_a_client_that_does_not_read_is_cut_off(
     address: TcpAddress, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that nobody takes is thrown away."""
+    """An answer that is not read is dropped."""
     monkeypatch.setattr(server, "EXCHANGE_TIMEOUT_S", 0.2)
 
     async def much() -> Iterable[Metric]:
@@ -136,7 +136,7 @@ async def test_who_does_not_read_is_cut_off(
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         lazy.connect((address.host, address.port))
         lazy.send(b"GET /metrics HTTP/1.1\r\n\r\n")
-        await asyncio.sleep(0.5)  # longer than it may take; the loop goes on
+        await asyncio.sleep(0.5)  # longer than it may take; the loop continues
         lazy.settimeout(PATIENCE_S)
         taken = await asyncio.to_thread(_all, lazy)
     assert 0 < taken < 20_000_000
@@ -152,8 +152,10 @@ def _all(connection: socket.socket) -> int:
     return taken
 
 
-async def test_a_crowd_is_turned_away_and_a_scrape_succeeds_after_it(address: TcpAddress, metrics: Metrics) -> None:
-    """So many connections at once and no more; when they are gone there is room again."""
+async def test_excess_connections_are_refused_and_a_later_scrape_succeeds(
+    address: TcpAddress, metrics: Metrics
+) -> None:
+    """Only so many connections are open at once; when they are closed there is room again."""
     crowd = [await asyncio.open_connection(address.host, address.port) for _ in range(server.CONNECTIONS_MAX)]
     await asyncio.sleep(0)
     assert await said(address, b"GET /metrics HTTP/1.1\r\n\r\n") == b""
@@ -169,7 +171,7 @@ async def test_a_crowd_is_turned_away_and_a_scrape_succeeds_after_it(address: Tc
 async def test_a_source_with_a_bug_is_a_500_and_a_log_line(
     address: TcpAddress, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The service goes on, and the next scrape is tried anew."""
+    """The service continues, and the next scrape is tried again."""
 
     async def broken() -> Iterable[Metric]:
         raise ZeroDivisionError
@@ -179,7 +181,7 @@ async def test_a_source_with_a_bug_is_a_500_and_a_log_line(
     assert "metrics.fault" in caplog.messages
 
 
-async def test_a_taken_port_is_told_as_the_setting_that_is_wrong() -> None:
+async def test_a_taken_port_names_the_setting() -> None:
     """The sentence names the variable and the address."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         address = TcpAddress("127.0.0.1", holder.getsockname()[1])
@@ -188,8 +190,8 @@ async def test_a_taken_port_is_told_as_the_setting_that_is_wrong() -> None:
                 raise AssertionError("it was served")
 
 
-async def test_after_the_end_nobody_listens(address: TcpAddress) -> None:
-    """The port is free again, and who was connected is not any more."""
+async def test_after_the_end_nothing_listens(address: TcpAddress) -> None:
+    """The port is free again, and connections are closed."""
     async with served_metrics(address, "test"):
         reader, writer = await asyncio.open_connection(address.host, address.port)
         await asked(address, "GET", "/metrics")
@@ -202,6 +204,6 @@ async def test_after_the_end_nobody_listens(address: TcpAddress) -> None:
 
 
 async def test_without_an_address_nothing_is_asked() -> None:
-    """Metrics are off by default; a service need not know."""
+    """Metrics are off by default, without a special case in services."""
     async with served_metrics(None, "test") as metrics:
         metrics.add(seven)

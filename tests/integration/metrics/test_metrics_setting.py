@@ -1,4 +1,4 @@
-"""METRICS_LISTEN in every service: what stops the start, before NATS is even looked for."""
+"""METRICS_LISTEN in every service: what stops the start, before NATS is connected to."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ NOWHERE = "nats://127.0.0.1:1"
 
 
 def refused(service: str, listen: str) -> str:
-    """Start a service that must not start; return what it says."""
+    """Start a service that must not start; return its output."""
     done = subprocess.run(
         [sys.executable, "-m", f"services.{service}"],
         cwd=ROOT,
@@ -39,6 +39,6 @@ def test_a_taken_port_stops_the_start(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_is_no_address_stops_the_start(service: str) -> None:
+def test_an_invalid_address_stops_the_start(service: str) -> None:
     """The variable is named."""
     assert refused(service, "9100").startswith("METRICS_LISTEN must be host:port")

@@ -1,4 +1,4 @@
-"""Ledger and dispatchers as NATS shows them: the protocol of micro services, spoken over a plain socket.
+"""Ledger and dispatchers as NATS shows them: the protocol of micro services, over a plain socket.
 
 Everything that ``nats micro ls / info / stats`` and ``nats req`` print is in these answers.
 """
@@ -46,7 +46,7 @@ async def river(stack: Stack) -> AsyncIterator[River]:
 
 
 async def all_answers(wire: Wire, subject: str, count: int) -> list[dict[str, Any]]:
-    """Return so many answers to one question."""
+    """Return so many answers to one request."""
     found: list[dict[str, Any]] = []
     async with contextlib.aclosing(wire.answers(subject, b"")) as answers:
         async for message in answers:
@@ -57,7 +57,7 @@ async def all_answers(wire: Wire, subject: str, count: int) -> list[dict[str, An
 
 
 async def one(wire: Wire, subject: str) -> dict[str, Any]:
-    """Return the answer of the only one."""
+    """Return the answer of the only instance."""
     return (await all_answers(wire, subject, 1))[0]
 
 
@@ -79,15 +79,15 @@ async def test_a_ping_finds_the_ledger_and_each_dispatcher(stack: Stack, wire: W
 
 
 async def test_one_instance_can_be_asked_by_its_id(wire: Wire) -> None:
-    """Also where several share a name."""
+    """Also where several have one name."""
     for service in await all_answers(wire, "$SRV.PING.dispatcher", DISPATCHERS):
         again = await one(wire, f"$SRV.INFO.dispatcher.{service['id']}")
         assert (again["id"], again["metadata"]) == (service["id"], service["metadata"])
 
 
 @pytest.mark.parametrize("name", ["ledger", "dispatcher"])
-async def test_info_says_what_may_be_asked_and_what_comes_back(wire: Wire, name: str) -> None:
-    """Descriptions in words, and JSON Schemas where there is one."""
+async def test_info_describes_requests_and_answers(wire: Wire, name: str) -> None:
+    """Descriptions, and JSON Schemas where there are any."""
     info = await one(wire, f"$SRV.INFO.{name}")
     assert info["type"] == "io.nats.micro.v1.info_response"
     assert len(info["description"].split()) > 5
@@ -97,13 +97,13 @@ async def test_info_says_what_may_be_asked_and_what_comes_back(wire: Wire, name:
         for key in {"request_schema", "response_schema"} & set(endpoint["metadata"]):
             schema = endpoint["metadata"][key]
             assert "$defs" in json.loads(schema)
-            assert not re.search(r'"\w+_\w+":', schema)  # camelCase, as all that is said on the bus
+            assert not re.search(r'"\w+_\w+":', schema)  # camelCase, as everywhere on the bus
     described = {endpoint["name"]: set(endpoint["metadata"]) for endpoint in info["endpoints"]}
     assert described.get("summary", {"request_schema", "response_schema"}) >= {"request_schema", "response_schema"}
 
 
 async def test_stats_count_requests_and_errors_and_time(wire: Wire) -> None:
-    """Per endpoint, with the last error in words."""
+    """By endpoint, with the last error as text."""
     before = await one(wire, "$SRV.STATS.ledger")
     await wire.ask("ledger.summary", b"{}")
     await wire.ask("ledger.summary", b'{"from": 7}')
@@ -117,8 +117,8 @@ async def test_stats_count_requests_and_errors_and_time(wire: Wire) -> None:
     assert now["average_processing_time"] == now["processing_time"] // now["num_requests"]
 
 
-async def test_stats_tell_the_services_own_figures(wire: Wire, river: River) -> None:
-    """What an operator asks first, of every instance at once: a question to dispatcher.state reaches only one."""
+async def test_stats_have_the_services_own_figures(wire: Wire, river: River) -> None:
+    """Of every instance at once: a request to dispatcher.state reaches only one."""
     await river.pay_many(20)
 
     async def at_rest() -> bool:
@@ -131,9 +131,9 @@ async def test_stats_tell_the_services_own_figures(wire: Wire, river: River) -> 
     await until(at_rest, "all is settled and counted")
     state = json.loads((await wire.ask("ledger.state")).data)
     assert (state["appliedSeq"], state["conflicts"], state["caughtUp"]) == (20, 0, True)
-    told = {each["name"]: each.get("data") for each in (await one(wire, "$SRV.STATS.ledger"))["endpoints"]}
-    assert told["state"] == state
-    assert told["summary"] == {"appliedSeq": 20, "caughtUp": True}
+    data = {each["name"]: each.get("data") for each in (await one(wire, "$SRV.STATS.ledger"))["endpoints"]}
+    assert data["state"] == state
+    assert data["summary"] == {"appliedSeq": 20, "caughtUp": True}
     dispatchers = await all_answers(wire, "$SRV.STATS.dispatcher", DISPATCHERS)
     for service in dispatchers:
         figures = service["endpoints"][0]["data"]
@@ -161,15 +161,15 @@ async def test_stats_tell_the_services_own_figures(wire: Wire, river: River) -> 
         b'{"from": "2025-07-16T00:00:00Z", "to": "2025-07-15T00:00:00Z"}',
     ],
 )
-async def test_a_wrong_question_is_400_with_its_reason_in_the_headers(wire: Wire, asked: bytes) -> None:
-    """As of every NATS micro service; what was asked cannot write headers of its own."""
+async def test_a_wrong_request_is_400_with_its_reason_in_the_headers(wire: Wire, asked: bytes) -> None:
+    """As for every NATS micro service; the request cannot inject headers."""
     code, text = error_of(await wire.ask("ledger.summary", asked))
     assert code == "400"
     assert text
 
 
 async def test_a_dispatcher_that_ends_is_no_longer_found(stack: Stack, wire: Wire) -> None:
-    """The other one answers for itself; the one that is started again has an id of its own."""
+    """The other one still answers; the restarted one has another id."""
     before = {service["id"] for service in await all_answers(wire, "$SRV.PING.dispatcher", DISPATCHERS)}
     died = stack.kill("dispatcher-2")
     stack.wait_restarted("dispatcher-2", died)
@@ -183,7 +183,7 @@ async def test_a_dispatcher_that_ends_is_no_longer_found(stack: Stack, wire: Wir
 
 
 async def pings_within(wire: Wire, subject: str, within_s: float) -> dict[str, int]:
-    """Return the process ids by id of whoever answers within a while."""
+    """Return the process ids of all that answer within a while, by instance id."""
     found: dict[str, int] = {}
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s), contextlib.aclosing(wire.answers(subject, b"")) as answers:

@@ -1,4 +1,4 @@
-"""NATS_CREDENTIALS: which files are taken, and what is said of the others."""
+"""NATS_CREDENTIALS: which files are accepted, and the errors for the others."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from services.access.nkey import NKey
 from services.settings.bus import bus_settings
 from services.settings.environment import SettingError
 
-# Made for this test, known to nobody's server.
+# Made for this test; no server knows it.
 SEED = NKey.new().seed
 
 
@@ -21,8 +21,8 @@ def written(tmp_path: Path, text: str, mode: int = 0o600) -> str:
     return str(path)
 
 
-def test_without_a_file_nobody_comes() -> None:
-    """Unset and empty are one."""
+def test_without_a_file_there_is_no_user() -> None:
+    """Unset and empty are the same."""
     assert bus_settings({}).admittance.key is None
     assert bus_settings({"NATS_CREDENTIALS": " "}).admittance.key is None
 
@@ -34,14 +34,14 @@ def test_without_a_file_nobody_comes() -> None:
 )
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o440])
 def test_a_seed_is_found_on_a_line_of_its_own(tmp_path: Path, text: str, mode: int) -> None:
-    """As the tools of NATS write it; a group may read it, as orchestrators hand it over."""
+    """As the tools of NATS write it; a group may read it, as with orchestrators."""
     key = bus_settings({"NATS_CREDENTIALS": written(tmp_path, text, mode)}).admittance.key
     assert key == NKey.from_text(SEED)
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o666, 0o660, 0o644])
 def test_a_file_that_others_can_read_stops_the_start(tmp_path: Path, mode: int) -> None:
-    """With the command that mends it."""
+    """With the command that fixes it."""
     path = written(tmp_path, SEED, mode)
     why = re.escape(f"NATS_CREDENTIALS names {path}, which others may read or change (mode {mode:o}): chmod 600 {path}")
     with pytest.raises(SettingError, match=f"^{why}$"):
@@ -60,16 +60,16 @@ def test_a_file_that_others_can_read_stops_the_start(tmp_path: Path, mode: int) 
     ],
     ids=["empty", "two letters", "short", "the public half", "noughts", "mistyped"],
 )
-def test_a_file_without_a_usable_seed_stops_the_start_and_is_not_told(tmp_path: Path, text: str, why: str) -> None:
-    """What is in it is a secret, or somebody's mistake with one."""
+def test_a_file_without_a_usable_seed_stops_the_start_and_is_not_shown(tmp_path: Path, text: str, why: str) -> None:
+    """Its content is a secret, or was meant to be one."""
     path = written(tmp_path, text)
     with pytest.raises(SettingError, match=f"^NATS_CREDENTIALS names {re.escape(path)}, which {why}") as raised:
         bus_settings({"NATS_CREDENTIALS": path})
     assert len(text) < len("SU") + 1 or text not in str(raised.value)
 
 
-def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
-    """A folder is no file either, nor are bytes a text."""
+def test_a_missing_file_stops_the_start(tmp_path: Path) -> None:
+    """Nor can a folder be read, nor bytes that are not text."""
     with pytest.raises(SettingError, match=r"^NATS_CREDENTIALS names .*, which cannot be read: No such file"):
         bus_settings({"NATS_CREDENTIALS": str(tmp_path / "none")})
     with pytest.raises(SettingError, match=r"^NATS_CREDENTIALS names .*, which cannot be read: Is a directory"):
@@ -80,7 +80,7 @@ def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
         bus_settings({"NATS_CREDENTIALS": str(tmp_path / "bytes")})
 
 
-def test_a_key_shows_its_secret_to_nobody() -> None:
+def test_a_key_hides_its_secret() -> None:
     """Neither in a log nor in a traceback."""
     key = NKey.from_text(SEED)
     assert SEED not in repr(key)

@@ -1,4 +1,4 @@
-"""PROCESSOR_CREDENTIALS and PROCESSOR_CA: what stops a start, and what is shown to whom."""
+"""PROCESSOR_CREDENTIALS and PROCESSOR_CA: what stops a start, and which credentials are sent where."""
 
 import json
 import ssl
@@ -39,8 +39,8 @@ def access(folder: Path, content: Any) -> ProcessorAccess:
     return processor_access(written(folder, content))
 
 
-def test_without_settings_nothing_is_shown() -> None:
-    """Https is verified by the authorities that this machine knows."""
+def test_without_settings_no_credentials_are_sent() -> None:
+    """Https is verified by this machine's authorities."""
     known = processor_access({})
     assert known.shown_to("http://pay.example") == NOTHING
     tls = known.shown_to("https://pay.example").tls
@@ -66,8 +66,8 @@ def test_headers_belong_to_a_url_however_it_is_spelt(tmp_path: Path, spelling: s
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "http://127.9.9.9", "http://[::1]:8001", "http://localhost"])
-def test_within_this_machine_headers_go_in_the_clear(tmp_path: Path, url: str) -> None:
-    """Nobody reads along there."""
+def test_within_this_machine_headers_need_no_tls(tmp_path: Path, url: str) -> None:
+    """Nobody can read along there."""
     assert access(tmp_path, {url: {"headers": BEARER}}).shown_to(url).headers
 
 
@@ -104,7 +104,7 @@ def test_within_this_machine_headers_go_in_the_clear(tmp_path: Path, url: str) -
     ],
 )
 def test_what_cannot_be_used_stops_the_start(tmp_path: Path, client: Pair, content: Any, sentence: str) -> None:
-    """The variable and the place are named, and nothing of what is secret."""
+    """The variable and the place are named, and nothing secret."""
     with pytest.raises(SettingError) as caught:
         access(tmp_path, content)
     assert str(caught.value).startswith(f"PROCESSOR_CREDENTIALS names {tmp_path / 'processors.json'}, ")
@@ -113,14 +113,14 @@ def test_what_cannot_be_used_stops_the_start(tmp_path: Path, client: Pair, conte
 
 
 def test_a_certificate_of_ours_is_read_beside_the_file(tmp_path: Path, client: Pair) -> None:
-    """Whichever folder the program runs in; all files are known, so that a change of one is seen."""
+    """Relative to the file, in whichever folder the program runs; all files are known, so that changes are noticed."""
     known = access(tmp_path, {"https://a": {"certificate": "client.pem", "key": "client.key"}})
     assert set(known.files) == {tmp_path / "processors.json", client.certificate, client.key}
     assert known.shown_to("https://a").tls is not known.shown_to("https://b").tls
 
 
 def test_others_may_read_neither_the_file_nor_a_key(tmp_path: Path, client: Pair) -> None:
-    """The sentence says what to do."""
+    """The sentence says how to fix it."""
     with pytest.raises(
         SettingError, match=r"which others may read or change \(mode 644\): chmod 600 .*processors.json"
     ):
@@ -131,7 +131,7 @@ def test_others_may_read_neither_the_file_nor_a_key(tmp_path: Path, client: Pair
 
 
 def test_authorities_are_those_of_the_file_alone(tmp_path: Path) -> None:
-    """Not those of this machine as well."""
+    """This machine's own are not added."""
     ca = Authority(tmp_path).ca
     known = processor_access({"PROCESSOR_CA": str(ca)})
     tls = known.shown_to("https://a").tls
@@ -141,8 +141,8 @@ def test_authorities_are_those_of_the_file_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "sentence"), [(None, "cannot be read"), ("no", "which has no certificate in PEM")])
-def test_a_file_of_no_authority_stops_the_start(tmp_path: Path, text: str | None, sentence: str) -> None:
-    """Also where no processor is https yet: one may become it."""
+def test_a_file_without_an_authority_stops_the_start(tmp_path: Path, text: str | None, sentence: str) -> None:
+    """Even if no processor is https yet: one may become so."""
     path = tmp_path / "ca.pem"
     if text is not None:
         path.write_text(text)
@@ -150,8 +150,8 @@ def test_a_file_of_no_authority_stops_the_start(tmp_path: Path, text: str | None
         processor_access({"PROCESSOR_CA": str(path)})
 
 
-def test_https_wants_something_to_verify_it_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without certificates of authorities the error says what to install; in the clear none are needed."""
+def test_https_needs_an_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without authorities' certificates the error says what to install; without TLS none are needed."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
     with pytest.raises(SettingError, match="install ca-certificates, or name a file in PROCESSOR_CA"):
@@ -160,8 +160,8 @@ def test_https_wants_something_to_verify_it_by(tmp_path: Path, monkeypatch: pyte
     processor_access({}, [Processor("default", "http://pay.example", Decimal("0.05"))])
 
 
-def test_what_a_processor_says_back_is_hidden(tmp_path: Path) -> None:
-    """With its scheme or without; and it is in no representation."""
+def test_credentials_in_a_processors_answer_are_hidden(tmp_path: Path) -> None:
+    """With its scheme or without; and no representation contains it."""
     shown = access(tmp_path, {"https://a": {"headers": BEARER | {"X-Key": "ab"}}}).shown_to("https://a")
     hide = hider(shown)
     assert hide(f"no: Bearer {WORD}, {WORD} ab".encode()) == b"no: ***, *** ***"

@@ -1,4 +1,4 @@
-"""Closing the bus is the last thing a service does: whatever the client makes of it, nobody hears of it."""
+"""Closing the bus is the last thing a service does: it never raises, whatever the client does."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from services.bus.wire.connection import Bus
 
 
 class FailingClient:
-    """A client of which one step fails; it notes the steps that were taken."""
+    """A client of which one step fails; it records the steps that were taken."""
 
     is_connected = True
 
@@ -23,14 +23,14 @@ class FailingClient:
 
     @property
     def transport(self) -> "FailingClient":
-        """Stand in for the loop's transport, too."""
+        """Return itself as the loop's transport, too."""
         return self
 
     def abort(self) -> None:
         """Drop the connection."""
         self._take("abort")
 
-    def depart(self) -> None:
+    def write_unsent(self) -> None:
         """Write what is unsent."""
         self._take("depart")
 
@@ -39,7 +39,7 @@ class FailingClient:
         self._take("flush")
 
     async def close(self) -> None:
-        """Close; a failing abort is only met where this fails too."""
+        """Close; abort is only reached where this fails too."""
         self._take("close")
         if self._step == "abort":
             raise self._error
@@ -59,7 +59,7 @@ class FailingClient:
 async def test_close_raises_nothing_whatever_the_client_raises(
     step: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And what comes after the failure is done all the same."""
+    """And the steps after the failure are done."""
     bus = Bus()
     client = FailingClient(step, error)
     monkeypatch.setattr(bus, "_nc", client)

@@ -1,4 +1,4 @@
-"""What a server says of itself when a client connects, and whether the streams may be there."""
+"""What a server reports when a client connects, and whether the streams may be on it."""
 
 import pytest
 
@@ -9,7 +9,7 @@ LEADS = "NATS_URL leads to first"
 OF_A_CLUSTER = {**ALONE, "cluster": "together"}
 
 
-def test_one_replica_wants_a_server_that_stands_alone() -> None:
+def test_one_replica_needs_a_single_server() -> None:
     """Of any version."""
     refuse_unfit({**ALONE, "version": "2.10.0"}, 1)
     with pytest.raises(
@@ -18,8 +18,8 @@ def test_one_replica_wants_a_server_that_stands_alone() -> None:
         refuse_unfit(OF_A_CLUSTER, 1)
 
 
-def test_three_replicas_want_a_cluster() -> None:
-    """One that stands alone could not hold them."""
+def test_three_replicas_need_a_cluster() -> None:
+    """A single server could not hold them."""
     refuse_unfit(OF_A_CLUSTER, 3)
     with pytest.raises(
         UnfitServerError, match=r"^NATS_URL leads to first, which is in no cluster, and NATS_REPLICAS is 3"
@@ -35,7 +35,7 @@ def test_replicas_are_delivered_safely_from_a_version_on(version: str) -> None:
 
 @pytest.mark.parametrize("version", ["2.11.2", "2.9.25", "2.11", "", "unknown"])
 def test_an_older_server_is_refused_for_replicas(version: str) -> None:
-    """Before, a delivery could be forgotten; what has no version that can be read counts as older."""
+    """Older ones could forget a delivery; an unreadable version counts as older."""
     with pytest.raises(
         UnfitServerError, match=r"^NATS_URL leads to first of version .*, and NATS_REPLICAS is 3: before 2\.11\.3"
     ):

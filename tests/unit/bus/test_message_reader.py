@@ -1,4 +1,4 @@
-"""What a server sends, cut anywhere: routed messages come whole and once, and the rest reaches the client unchanged."""
+"""What a server sends, cut anywhere: routed messages arrive whole and once, the rest reaches the client unchanged."""
 
 import asyncio
 from itertools import pairwise
@@ -39,12 +39,12 @@ class Reader(asyncio.Protocol):
         self.received += data
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Note it."""
+        """Record it."""
         self.lost.append(error)
 
 
 def sorted_by(cuts: list[int]) -> tuple[list[Message], bytes]:
-    """Send all in pieces; return what was routed, and what the client got."""
+    """Feed all in pieces; return the routed messages, and what the client got."""
     routed: list[Message] = []
     reader = Reader()
     inlet = MessageReader({ROUTED: routed.append}, reader)
@@ -56,7 +56,7 @@ def sorted_by(cuts: list[int]) -> tuple[list[Message], bytes]:
 
 
 @given(st.lists(st.integers(0, 10_000), max_size=20))
-def test_wherever_it_is_cut_it_is_sorted_alike(cuts: list[int]) -> None:
+def test_the_result_is_the_same_wherever_it_is_cut(cuts: list[int]) -> None:
     """Messages by their subscription; the rest in order and unchanged."""
     routed, received = sorted_by(cuts)
     assert [(message.subject, message.reply, message.data) for message in routed] == [
@@ -72,12 +72,12 @@ def test_wherever_it_is_cut_it_is_sorted_alike(cuts: list[int]) -> None:
 
 
 def test_byte_by_byte() -> None:
-    """The slowest of servers."""
+    """The smallest pieces."""
     assert sorted_by(list(range(10_000)))[1] == sorted_by([])[1]
 
 
 def test_a_bug_in_a_receiver_is_logged_and_costs_no_other_message(caplog: pytest.LogCaptureFixture) -> None:
-    """The connection goes on."""
+    """The connection continues."""
     heard: list[bytes] = []
 
     def broken(message: Message) -> None:
@@ -89,8 +89,8 @@ def test_a_bug_in_a_receiver_is_logged_and_costs_no_other_message(caplog: pytest
     assert caplog.messages == ["bus.receiver_failed"] * 2
 
 
-def test_the_end_of_the_connection_is_the_readers() -> None:
-    """As if there were nothing in between."""
+def test_the_end_of_the_connection_is_passed_to_the_reader() -> None:
+    """As without a reader in between."""
     reader = Reader()
     inlet = MessageReader({}, reader)
     error = ConnectionResetError()

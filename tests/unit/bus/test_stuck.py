@@ -1,4 +1,4 @@
-"""When a server of a cluster that stores nothing is left for another one."""
+"""When a client leaves a server of a cluster that stores nothing."""
 
 from services.bus.wire.stuck import STUCK_AFTER_S, Stuck
 
@@ -14,15 +14,15 @@ def test_a_server_is_left_when_no_leader_has_answered_for_long() -> None:
 
 
 def test_any_answer_of_a_leader_counts() -> None:
-    """An election of one stream is no reason to leave, where another stream's leader answers."""
+    """An election of one stream is no reason to leave while another stream's leader answers."""
     stuck = Stuck()
     for step in range(int(2 * STUCK_AFTER_S)):
         assert not stuck.failed(NOW_S + step)
         stuck.answered()
 
 
-def test_two_failures_far_apart_are_no_long_silence() -> None:
-    """Nobody asked in between."""
+def test_two_failures_far_apart_are_not_a_long_silence() -> None:
+    """There were no requests in between."""
     stuck = Stuck()
     assert not stuck.failed(NOW_S)
     assert not stuck.failed(NOW_S + 2 * STUCK_AFTER_S)

@@ -1,4 +1,4 @@
-"""Durations in buckets: what is added up is exact, and a quantile is off by no more than its bucket."""
+"""Durations in buckets: sums are exact, and a quantile is off by no more than its bucket."""
 
 import math
 from bisect import bisect_left
@@ -22,8 +22,8 @@ def test_nothing_counted_has_no_quantile() -> None:
     assert quantile_ms(Durations().counts, 0.99) is None
 
 
-def test_what_takes_longer_than_the_last_bound_counts_as_that() -> None:
-    """Nothing is lost at the end."""
+def test_a_duration_beyond_the_last_bound_counts_as_that() -> None:
+    """None is left out."""
     assert quantile_ms(_counted([1e9]).counts, 0.5) == BOUNDS_MS[-1]
 
 

@@ -1,4 +1,4 @@
-"""Events as JSON: versioned, typed, and refused where they are not what they say."""
+"""Events as JSON: versioned, typed, and rejected where they have another form."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -31,7 +31,7 @@ CLEARED = SettlementsCleared(cleared_at=AT)
 
 
 def changed(event: PaymentAccepted | PaymentSettled | PaymentRefused | SettlementsCleared, **fields: Any) -> bytes:
-    """The event's JSON with other fields; None leaves one out."""
+    """Return the event's JSON with other fields; None leaves one out."""
     document = json.loads(encode(event)) | fields
     return json.dumps({key: value for key, value in document.items() if value is not None}).encode()
 
@@ -52,23 +52,23 @@ def test_the_wire_form_of_an_event() -> None:
 
 
 def test_accepted_round_trips() -> None:
-    """What ingress stored is what the dispatcher reads."""
+    """The dispatcher reads what ingress stored."""
     assert decode_accepted(encode(ACCEPTED)) == ACCEPTED
 
 
 @pytest.mark.parametrize("event", [SETTLED, REFUSED, CLEARED])
 def test_settlements_round_trip(event: PaymentSettled | PaymentRefused | SettlementsCleared) -> None:
-    """What the dispatcher stored is what the ledger reads."""
+    """The ledger reads what the dispatcher stored."""
     assert decode_settlement(encode(event)) == event
 
 
 def test_an_instant_in_another_zone_is_the_same_instant() -> None:
-    """Writers may be anywhere."""
+    """Writers may use any zone."""
     zone = timezone(timedelta(hours=2))
     assert decode_accepted(changed(ACCEPTED, acceptedAt=AT.astimezone(zone).isoformat())) == ACCEPTED
 
 
-def test_a_field_that_is_not_known_yet_is_passed_over() -> None:
+def test_an_unknown_field_is_ignored() -> None:
     """Fields may be added within a version."""
     assert decode_accepted(changed(ACCEPTED, currency="BRL")) == ACCEPTED
 
@@ -96,8 +96,8 @@ def test_a_field_that_is_not_known_yet_is_passed_over() -> None:
         {"acceptedAt": 1795346266},
     ],
 )
-def test_what_is_no_payment_accepted_is_refused(fields: dict[str, Any]) -> None:
-    """Another version or type, a field missing or mistyped: a person must look at it."""
+def test_what_is_not_a_payment_accepted_is_rejected(fields: dict[str, Any]) -> None:
+    """Another version or type, a missing or mistyped field: a person must look at it."""
     with pytest.raises(NotAnEventError):
         decode_accepted(changed(ACCEPTED, **fields))
 
@@ -118,7 +118,7 @@ def test_what_is_no_payment_accepted_is_refused(fields: dict[str, Any]) -> None:
         (CLEARED, {"clearedAt": "yesterday"}),
     ],
 )
-def test_what_is_no_settlement_is_refused(
+def test_what_is_not_a_settlement_is_rejected(
     event: PaymentSettled | PaymentRefused | SettlementsCleared, fields: dict[str, Any]
 ) -> None:
     """The ledger counts nothing that it does not understand."""
@@ -128,7 +128,7 @@ def test_what_is_no_settlement_is_refused(
 
 @pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"true", b'{"type":"PaymentAccepted"}'])
 def test_garbage_is_refused(data: bytes) -> None:
-    """Whatever is in the stream gets this one error."""
+    """Anything else in the stream raises this one error."""
     with pytest.raises(NotAnEventError):
         decode_accepted(data)
     with pytest.raises(NotAnEventError):

@@ -1,4 +1,4 @@
-"""What is asked about the past, its answer, and the samples that it is made of."""
+"""Requests about the past, their answers, and the samples that these are made of."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ ANSWER_BYTES_MAX = 32 * 1024  # half of what NATS takes
 
 
 def test_messages_round_trip() -> None:
-    """What is not known stays so."""
+    """Unknown stays unknown."""
     asked = HistoryAsked(60, 30)
     answered = HistoryAnswered(AT, 60, (HistoryStep(1.5, 2.25, 1.5, 9.0, 3, 12_345, 0), NOTHING))
     sampled = VitalsSampled(AT, 1.5, None, None, 3, 1)
@@ -46,27 +46,27 @@ def test_messages_round_trip() -> None:
         b'{"stepS": 10, "steps": 3, "since": 0}',
     ],
 )
-def test_what_is_no_question_is_refused(data: bytes) -> None:
+def test_what_is_not_a_request_is_rejected(data: bytes) -> None:
     """Each answer is bounded, and its steps are made of whole samples."""
     with pytest.raises(NotAnEventError):
         decode_asked(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"until": "2026-11-22T11:17:40Z", "stepS": 10, "steps": [[1, 2]]}'])
-def test_what_is_no_answer_is_refused(data: bytes) -> None:
-    """Half an answer is none."""
+def test_what_is_not_an_answer_is_rejected(data: bytes) -> None:
+    """An incomplete answer is rejected."""
     with pytest.raises(NotAnEventError):
         decode_answered(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"type": "PaymentSettled"}', b'{"type": "VitalsSampled", "at": 5}'])
-def test_what_is_no_sample_is_refused(data: bytes) -> None:
-    """Whatever else is stored there."""
+def test_what_is_not_a_sample_is_rejected(data: bytes) -> None:
+    """Anything else in the stream is rejected."""
     with pytest.raises(NotAnEventError):
         decode_sampled(data)
 
 
-def test_the_longest_answer_is_far_below_what_nats_takes() -> None:
-    """Figures with more digits than any will have."""
+def test_the_longest_answer_is_far_below_the_limit_of_nats() -> None:
+    """With more digits than any figure will have."""
     step = HistoryStep(99_999.99, 99_999.99, 60_000.0, 60_000.0, 100_000_000, 10**17, 999)
     assert len(encode(HistoryAnswered(AT, 300, (step,) * STEPS_MAX))) < ANSWER_BYTES_MAX

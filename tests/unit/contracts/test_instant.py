@@ -1,4 +1,4 @@
-"""A point in time is read in one way: by HTTP, by the command line, by the audit."""
+"""A point in time is read in the same way by HTTP, the command line and the audit."""
 
 from datetime import UTC, datetime
 
@@ -29,7 +29,7 @@ NONE = [
 
 
 def read_by_all(text: str) -> list[datetime | None]:
-    """Return the beginning of a period as each of the three reads it; None: refused."""
+    """Return the start of a period as each of the three reads it; None: rejected."""
     said = read_period([text], [])
     read = [said.start if isinstance(said, Period) else None]
     for reads in (
@@ -44,14 +44,14 @@ def read_by_all(text: str) -> list[datetime | None]:
 
 
 @pytest.mark.parametrize("text", SAME)
-def test_what_is_iso_8601_is_the_same_everywhere(text: str) -> None:
-    """Small letters, no separators, a comma, a zone."""
+def test_iso_8601_is_read_the_same_everywhere(text: str) -> None:
+    """Lower case, no separators, a comma, a zone."""
     assert read_by_all(text) == [SAME[text]] * 3
 
 
 @pytest.mark.parametrize("text", NONE)
-def test_what_is_not_is_refused_everywhere(text: str) -> None:
-    """Weeks, another separator, no such month, outside the years that there are."""
+def test_anything_else_is_rejected_everywhere(text: str) -> None:
+    """Weeks, another separator, no such month, a year out of range."""
     assert read_by_all(text) == [None] * 3
 
 

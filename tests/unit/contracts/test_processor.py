@@ -8,7 +8,7 @@ from services.contracts.processor import Processor, by_fee, processors_from_text
 
 
 def test_the_default_of_the_environment() -> None:
-    """Two processors, the cheapest first: it is the home."""
+    """Two processors, the cheapest first."""
     text = "default=http://127.0.0.1:8001@0.05,fallback=http://127.0.0.1:8002@0.15"
     assert processors_from_text(text) == (
         Processor("default", "http://127.0.0.1:8001", Decimal("0.05")),
@@ -27,7 +27,7 @@ def test_any_number_in_any_order_with_spaces() -> None:
 
 
 def test_of_equal_fees_the_one_named_first_is_first() -> None:
-    """So that the operator decides which is the home."""
+    """So the operator decides which is first."""
     text = "z=http://h:1@0.10,a=http://h:2@0.1"
     assert [processor.name for processor in by_fee(processors_from_text(text))] == ["z", "a"]
 
@@ -88,12 +88,12 @@ def test_each_mistake_has_its_sentence(text: str, sentence: str) -> None:
     ],
 )
 def test_one_url_under_two_names_is_refused(one: str, other: str) -> None:
-    """One server counted as two would be asked twice for one payment."""
+    """One server counted as two would be sent one payment twice."""
     with pytest.raises(ValueError, match=r"(?i)^has one url for a and b: http"):
         processors_from_text(f"a={one}@0.1,b={other}@0.2")
 
 
-def test_what_differs_is_another_processor() -> None:
+def test_a_different_url_is_another_processor() -> None:
     """By scheme, host, port or path; a path's case counts, too."""
     urls = ["http://h", "https://h", "http://h:81", "http://i", "http://h/a", "http://h/A", "http://[::1]:65535"]
     text = ",".join(f"p{at}={url}@0.1" for at, url in enumerate(urls))
@@ -101,6 +101,6 @@ def test_what_differs_is_another_processor() -> None:
 
 
 def test_a_fee_that_is_not_a_number_is_refused() -> None:
-    """Decimal knows NaN; nothing can be cheaper than it."""
+    """Decimal allows NaN, with which no order is possible."""
     with pytest.raises(ValueError, match="has the fee"):
         processors_from_text("a=http://h:1@NaN")

@@ -1,4 +1,4 @@
-"""Pulses: what was said is what is read, and nothing else is."""
+"""Pulses are read as they were sent, and nothing else is read."""
 
 from datetime import UTC, datetime
 
@@ -36,8 +36,8 @@ LEDGER = LedgerPulse("ledger", BEGAN, 0, 0, {"default": Totals(7, 1393)})
         (LEDGER, "pulse.ledger.ledger"),
     ],
 )
-def test_a_pulse_is_read_as_it_was_said(pulse: Pulse, subject: str) -> None:
-    """On a subject that says whose it is."""
+def test_a_pulse_is_read_as_it_was_sent(pulse: Pulse, subject: str) -> None:
+    """On a subject that names its instance."""
     assert decode(encode(pulse)) == pulse
     assert subjects.pulse(service_of(pulse), pulse.instance) == subject
 
@@ -53,21 +53,21 @@ def test_a_pulse_is_read_as_it_was_said(pulse: Pulse, subject: str) -> None:
         (b"}", b""),
     ],
 )
-def test_what_is_no_pulse_is_refused(was: bytes, becomes: bytes) -> None:
-    """Another service or version, a name that is no token, other buckets, half a message."""
+def test_what_is_not_a_pulse_is_rejected(was: bytes, becomes: bytes) -> None:
+    """Another service or version, a name that is not a token, other buckets, half a message."""
     said = encode(INGRESS)
     assert was in said
     with pytest.raises(NotAPulseError):
         decode(said.replace(was, becomes))
 
 
-def test_a_pulse_of_a_newer_instance_is_read_for_what_is_known_of_it() -> None:
-    """While one instance after another is upgraded, the old ones still see the new ones."""
+def test_unknown_fields_of_a_newer_instances_pulse_are_ignored() -> None:
+    """While one instance after another is upgraded, the old ones still read the new ones' pulses."""
     assert decode(encode(INGRESS).replace(b'"v":1', b'"v":1,"mood":"good"')) == INGRESS
 
 
 @pytest.mark.parametrize("text", ["", "a.b", "a b", "*", ">", "x" * 65, "ingress-1\n"])
-def test_a_name_that_is_no_token_of_a_subject_is_refused(text: str) -> None:
+def test_a_name_that_is_not_a_token_of_a_subject_is_rejected(text: str) -> None:
     """A dot or a wildcard would make it another subject."""
     with pytest.raises(ValueError, match="must be 1 to 64 of"):
         instance_from_text(text)

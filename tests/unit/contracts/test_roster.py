@@ -1,4 +1,4 @@
-"""Who charges: what a change of the settings, or an operator's word, makes of an entry."""
+"""The processors' entries: what a change of the settings, or an operator, makes of them."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,7 +35,7 @@ FIRST = seeded(None, processor(), 0)
 
 
 def test_a_new_name_is_the_first_generation() -> None:
-    """Nothing has to be closed for it."""
+    """There is nothing to close."""
     assert (FIRST.generation, FIRST.url, FIRST.state, FIRST.former) == (1, OLD, "open", {})
     assert closes(None, FIRST) is None
 
@@ -55,13 +55,13 @@ def test_another_url_is_another_generation_and_the_old_one_is_closed_and_kept() 
 
 
 @pytest.mark.parametrize("spelling", ["http://OLD:8001/", "http://old:8001"])
-def test_another_spelling_of_the_same_url_is_no_change(spelling: str) -> None:
-    """Case of the host and a last slash say nothing."""
+def test_another_spelling_of_the_same_url_is_not_a_change(spelling: str) -> None:
+    """The case of the host and a trailing slash do not matter."""
     assert seeded(FIRST, processor(spelling), 0).generation == 1
 
 
-def test_a_moved_processor_stays_where_the_operator_said_when_its_settings_are_the_same_again() -> None:
-    """A restart undoes nothing; other settings than before do."""
+def test_a_moved_processor_keeps_its_address_while_its_settings_stay_the_same() -> None:
+    """A restart undoes nothing; changed settings do."""
     at_new = moved(FIRST, NEW)
     assert (at_new.generation, at_new.url) == (1, NEW)
     assert closes(FIRST, at_new) is None
@@ -69,8 +69,8 @@ def test_a_moved_processor_stays_where_the_operator_said_when_its_settings_are_t
     assert seeded(at_new, processor("http://third:1"), 0).former == {"1": NEW}
 
 
-def test_what_is_taken_out_is_closed_and_comes_back_as_another_generation() -> None:
-    """Its URL stays for its heirs."""
+def test_a_removed_processor_is_closed_and_returns_as_another_generation() -> None:
+    """Its URL stays for the payments assigned to it."""
     out = removed(FIRST)
     assert (out.state, out.former) == ("removed", {"1": OLD})
     assert closes(FIRST, out) == 1
@@ -86,7 +86,7 @@ PAUSE = Pause("me", "tests", AT)
 
 
 def test_a_paused_processor_stays_paused_whatever_the_settings_say() -> None:
-    """No restart undoes it; nor does taking it out of the settings and putting it in again."""
+    """No restart resumes it; nor does removing it from the settings and adding it again."""
     held = paused(FIRST, PAUSE)
     for after in (
         seeded(held, processor(), 0),
@@ -98,8 +98,8 @@ def test_a_paused_processor_stays_paused_whatever_the_settings_say() -> None:
         assert (after.state, after.by, after.reason, after.paused_at) == ("paused", "me", "tests", AT)
 
 
-def test_paused_again_it_has_the_newest_word_and_is_paused_since_the_first() -> None:
-    """Another operator may know more of why."""
+def test_a_second_pause_replaces_the_reason_and_keeps_the_time() -> None:
+    """Another operator may know the reason better."""
     again = paused(paused(FIRST, PAUSE), Pause("you", "more tests", LATER))
     assert (again.by, again.reason, again.paused_at) == ("you", "more tests", AT)
 
@@ -109,15 +109,15 @@ def test_a_resumed_processor_is_as_it_was_before_it_was_paused() -> None:
     assert resumed(paused(FIRST, PAUSE)) == FIRST
 
 
-def test_a_place_says_who_paused_it() -> None:
-    """And one that is open that nobody did."""
+def test_a_place_has_its_pause() -> None:
+    """An open one has no pause."""
     (held,) = places({"default": paused(FIRST, PAUSE)})
     assert (held.state, held.pause) == ("paused", PAUSE)
     assert places({"default": FIRST})[0].pause is None
 
 
 def test_a_generation_closed_halfway_is_followed_by_the_next() -> None:
-    """The move ended there: nothing could be sent there any more."""
+    """The move ended there: nothing more could be sent there."""
     after = renewed(FIRST)
     assert (after.generation, after.url, after.former) == (2, OLD, {"1": OLD})
 
@@ -144,8 +144,8 @@ def test_what_is_drained_is_forgotten() -> None:
     assert drained(removed(FIRST), ["1"]).former == {}
 
 
-def test_an_entry_is_json_and_what_is_none_is_refused() -> None:
-    """Public names, as every message."""
+def test_an_entry_is_json_and_anything_else_is_rejected() -> None:
+    """Public names, as in every message."""
     after = seeded(FIRST, processor(NEW), 0)
     assert decode_entry(encode_entry(after)) == after
     assert b'"seedUrl":"http://new:8001"' in encode_entry(after)

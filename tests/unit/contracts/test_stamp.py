@@ -16,7 +16,7 @@ STAMPS = st.datetimes(min_value=datetime(1900, 1, 2), max_value=datetime(2199, 1
 
 @given(STAMPS)
 def test_micros_round_trip(stamp: datetime) -> None:
-    """Exactly, in whatever zone, also before 1970."""
+    """Exactly, in any zone, and before 1970."""
     assert stamp_from_micros(micros_of(stamp)) == stamp
 
 
@@ -30,7 +30,7 @@ def test_text_round_trips(stamp: datetime) -> None:
 
 @given(STAMPS, STAMPS)
 def test_micros_sort_as_stamps_do(one: datetime, other: datetime) -> None:
-    """The book compares micros where the summary asks for stamps."""
+    """The book compares microseconds where a summary has stamps."""
     assert (micros_of(one) < micros_of(other)) == (one < other)
 
 
@@ -43,12 +43,12 @@ def test_micros_sort_as_stamps_do(one: datetime, other: datetime) -> None:
     ],
 )
 def test_text_has_milliseconds_and_z(ms: int, text: str) -> None:
-    """As the processors want it, also where the milliseconds are zero."""
+    """As processors expect it, also with zero milliseconds."""
     assert text_of(stamp_from_ms(ms)) == text
 
 
 def test_finer_digits_are_kept_where_they_are_set() -> None:
-    """A processor may have recorded more digits than we send."""
+    """A processor may have recorded more digits than were sent."""
     assert text_of(EPOCH + timedelta(microseconds=1)) == "1970-01-01T00:00:00.000001Z"
 
 
@@ -69,12 +69,12 @@ def test_every_spelling_of_an_instant_is_that_instant(text: str) -> None:
 
 
 def test_a_date_is_its_first_instant() -> None:
-    """ISO 8601 knows dates without a time."""
+    """ISO 8601 allows dates without a time."""
     assert text_of(stamp_from_text("2025-07-15")) == "2025-07-15T00:00:00.000Z"
 
 
 @pytest.mark.parametrize("text", ["", "now", "2025-13-01T00:00:00Z", "2025-07-15T25:00:00Z", "1752582896123", "12:34"])
-def test_what_is_no_stamp_is_refused(text: str) -> None:
+def test_what_is_not_a_stamp_is_rejected(text: str) -> None:
     """An error, never a guess."""
     with pytest.raises(ValueError):  # noqa: PT011  # the sentence is Python's own
         stamp_from_text(text)

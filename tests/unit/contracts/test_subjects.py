@@ -1,4 +1,4 @@
-"""Subjects: where a message is published is where others look for it."""
+"""Subjects: a message is published where others subscribe to it."""
 
 import pytest
 
@@ -8,7 +8,7 @@ ID = "0b0f8a5c-1111-4222-8333-0123456789ab"
 
 
 def matches(pattern: str, subject: str) -> bool:
-    """As NATS matches: ``*`` is one token, a last ``>`` is one or more."""
+    """Return whether a pattern matches as in NATS: ``*`` is one token, a last ``>`` is one or more."""
     wanted, given = pattern.split("."), subject.split(".")
     if wanted[-1] == ">":
         wanted, given = wanted[:-1], given[: len(wanted) - 1] if len(given) >= len(wanted) else [""]
@@ -31,12 +31,12 @@ def test_every_payment_is_of_payments() -> None:
 
 @pytest.mark.parametrize("subject", [subjects.settled("a-1", ID), subjects.refused("b_2", ID), subjects.CLEARED])
 def test_every_settlement_is_of_settlements(subject: str) -> None:
-    """Also the clearing, so that it has its place in the order."""
+    """The clearing too, so that it has its place in the order."""
     assert matches(subjects.SETTLEMENTS_ALL, subject)
     assert not matches(subjects.PAYMENTS_ALL, subject)
 
 
-def test_any_settlement_finds_one_payment_wherever_it_was_settled_or_refused() -> None:
+def test_one_pattern_matches_all_settlements_of_a_payment() -> None:
     """And no other payment's, and no clearing."""
     pattern = subjects.any_settlement(ID)
     assert matches(pattern, subjects.settled("default", ID))

@@ -1,4 +1,4 @@
-"""What is asked of the ledger, and its answer."""
+"""Requests to the ledger, and their answers."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ AT = datetime(2026, 11, 22, 11, 17, 46, 123000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("asked", [SummaryAsked(), SummaryAsked(from_=AT), SummaryAsked(to=AT), SummaryAsked(AT, AT)])
-def test_a_question_round_trips(asked: SummaryAsked) -> None:
+def test_a_request_round_trips(asked: SummaryAsked) -> None:
     """With open ends too."""
     assert decode_asked(encode(asked)) == asked
 
@@ -28,14 +28,14 @@ def test_an_answer_round_trips() -> None:
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b'{"from": "yesterday"}', b'{"since": null}', b'{"to": 5}'])
-def test_what_is_no_question_is_refused(data: bytes) -> None:
-    """A misspelt end is not an open end."""
+def test_what_is_not_a_request_is_rejected(data: bytes) -> None:
+    """A misspelt end must not count as an open one."""
     with pytest.raises(NotAnEventError):
         decode_asked(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"totals": []}', b'{"totals": {"default": {"count": 1}}}'])
-def test_what_is_no_answer_is_refused(data: bytes) -> None:
-    """Half an answer is none."""
+def test_what_is_not_an_answer_is_rejected(data: bytes) -> None:
+    """An incomplete answer is rejected."""
     with pytest.raises(NotAnEventError):
         decode_answered(data)

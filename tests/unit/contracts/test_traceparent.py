@@ -1,4 +1,4 @@
-"""The header traceparent, as W3C Trace Context has it: what is not valid counts as not there."""
+"""The header traceparent, as W3C Trace Context defines it: an invalid one counts as absent."""
 
 import pytest
 
@@ -57,19 +57,19 @@ def test_a_valid_header_is_read_in_one_form(header: str, read: str) -> None:
         f"\u0660\u0660-{TRACE}-{SPAN}-01",
     ],
 )
-def test_what_is_not_valid_counts_as_not_there(header: str) -> None:
-    """The payment is taken all the same."""
+def test_an_invalid_header_counts_as_absent(header: str) -> None:
+    """The payment is accepted anyway."""
     assert read_traceparent([header]) is None
 
 
 @pytest.mark.parametrize("values", [[], [SAMPLED, SAMPLED]], ids=["none", "twice"])
 def test_it_must_be_there_once(values: list[str]) -> None:
-    """Of two nobody knows which is meant."""
+    """With two, it is not known which is meant."""
     assert read_traceparent(values) is None
 
 
 def test_a_child_is_of_the_same_trace() -> None:
-    """Trace and flags stay; only the span is another."""
+    """Trace and flags stay; only the span differs."""
     child = child_of(SAMPLED, "1" * 16)
     assert child == f"00-{TRACE}-{'1' * 16}-01"
     assert (trace_id_of(child), span_id_of(child), is_sampled(child)) == (TRACE, "1" * 16, True)
@@ -77,7 +77,7 @@ def test_a_child_is_of_the_same_trace() -> None:
 
 
 def test_a_payments_span_has_the_same_id_each_time() -> None:
-    """And another one for another payment of the same request."""
+    """And another payment of the same request has another one."""
     one, other = (payment_span_id(SAMPLED, payment_id) for payment_id in ("a", "b"))
     assert one == payment_span_id(SAMPLED, "a") != other
     assert len(one) == 16

@@ -10,7 +10,7 @@ from services.contracts.roster import Pause, Place
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.core.condition import FAILURES_TO_CLOSE
 from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
-from tests.scraped import Scraped, told
+from tests.scraped import Scraped, scraped_from
 from tests.unit.dispatcher.dispatcher_flow import Dispatcher
 from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, settle_down
 
@@ -30,7 +30,7 @@ def dispatcher() -> Dispatcher:
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
     left = {"gone/1": 3, "gone/2": 2, "home/1": 1}
-    return await told(
+    return await scraped_from(
         of_dispatcher(
             dispatcher.tally,
             dispatcher.traffic,

@@ -1,4 +1,4 @@
-"""What a file of keys may hold, and what is stored of a secret."""
+"""The contents of a file of keys, and what is stored of a secret."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ def written(**changed: object) -> str:
 
 
 def test_a_file_is_read_as_it_was_written() -> None:
-    """All fields, in order; none at all is a file too."""
+    """All fields, in order; an empty list is valid too."""
     other = Key("till.2", hash_of(b"two"), ("operate",), 1_000_000, 1_000_000, KEY.created_at)
     assert decode(encode((KEY, other))) == (KEY, other)
     assert decode(encode(())) == ()
@@ -45,14 +45,14 @@ def test_a_file_is_read_as_it_was_written() -> None:
         written(createdAt="2026-11-26T12:00:00"),
     ],
 )
-def test_what_is_no_file_of_keys_is_refused(text: str) -> None:
-    """A field too much may be a limit that somebody relies on."""
+def test_what_is_not_a_file_of_keys_is_rejected(text: str) -> None:
+    """An unknown field may be a limit that somebody relies on."""
     with pytest.raises(ValueError, match="is no file of keys"):
         decode(text)
 
 
 @pytest.mark.parametrize(("name", "secret", "what"), [("shop", b"two", "name"), ("till", b"one", "hash")])
-def test_two_keys_are_never_one(name: str, secret: bytes, what: str) -> None:
+def test_two_keys_with_the_same_name_or_secret_are_rejected(name: str, secret: bytes, what: str) -> None:
     """Revoking one of them would leave the other."""
     twin = Key(name, hash_of(secret), ("pay",), 1, 1, KEY.created_at)
     with pytest.raises(ValueError, match=f"two keys with the {what}"):

@@ -12,7 +12,7 @@ from services.ledger.adapters.metrics import of_ledger
 from services.ledger.core.book import Book
 from services.ledger.core.integrity import Integrity
 from services.ledger.flow.counting import Ledger
-from tests.scraped import Scraped, told
+from tests.scraped import Scraped, scraped_from
 from tests.unit.ledger.fakes import NoDispatchers, StillClock
 
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
@@ -57,7 +57,7 @@ def ledger(settlements: Settlements) -> Ledger:
 
 async def read(ledger: Ledger) -> Scraped:
     """Scrape it."""
-    return await told(of_ledger(ledger))
+    return await scraped_from(of_ledger(ledger))
 
 
 async def test_totals_are_the_books_to_the_cent(ledger: Ledger, settlements: Settlements) -> None:

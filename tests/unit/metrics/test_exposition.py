@@ -1,4 +1,4 @@
-"""Metrics as text: read back by Prometheus's own parser, every number is where it was put."""
+"""Metrics as text: read back by Prometheus's own parser, with every number in its place."""
 
 import time
 
@@ -58,8 +58,8 @@ def test_histograms_of_two_labels_are_kept_apart() -> None:
     assert scraped.value("tarifa_call_seconds_count", processor="fallback") == 2
 
 
-def test_every_service_says_who_it_is_and_what_its_process_uses() -> None:
-    """The shape that all services share."""
+def test_every_service_exposes_its_name_and_its_process() -> None:
+    """The form that all services share."""
     text, _ = Exposition("ledger", "1.2.3").text([], "")
     scraped = exposed([])
     assert 'tarifa_service_info{service="ledger",version="1.2.3"} 1.0' in text.decode()
@@ -67,8 +67,8 @@ def test_every_service_says_who_it_is_and_what_its_process_uses() -> None:
     assert "python_info" in scraped.names
 
 
-def test_openmetrics_is_spoken_to_whoever_asks_for_it() -> None:
-    """The stricter parser reads the same, and the content type says which of the two it is."""
+def test_openmetrics_is_returned_on_request() -> None:
+    """The stricter parser reads the same, and the content type says which format it is."""
     metrics = [counter("tarifa_things_total", "Things.", 7), histogram("tarifa_wait_seconds", "Wait.", took(3))]
     text, content_type = Exposition("test", "1").text(metrics, OPENMETRICS)
     families = {family.name: family for family in openmetrics.text_string_to_metric_families(text.decode())}
@@ -78,14 +78,14 @@ def test_openmetrics_is_spoken_to_whoever_asks_for_it() -> None:
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "text/plain;version=x", "application/openmetrics-text;version=new"])
-def test_whoever_asks_for_something_odd_gets_plain_text(accept: str) -> None:
-    """No Accept header is a fault of ours."""
+def test_an_odd_accept_header_gets_plain_text(accept: str) -> None:
+    """A strange Accept header is not our error."""
     text, content_type = Exposition("test", "1").text([], accept)
     assert content_type.startswith("text/plain")
     assert list(text_string_to_metric_families(text.decode()))
 
 
-def test_every_service_tells_its_clock() -> None:
+def test_every_service_exposes_its_clock() -> None:
     """In seconds since 1970, as of the scrape: two services' clocks can be compared."""
     before_s = time.time()
     assert before_s <= exposed([]).value("tarifa_clock_seconds") <= time.time()

@@ -1,4 +1,4 @@
-"""Pulses as tests of the fold hear them, and the fold with a clock of its own."""
+"""Pulses for tests of the overview, and the overview with a clock of its own."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -54,14 +54,14 @@ def ledger(totals: Mapping[str, Totals] | None, conflicts: int = 0, unreadable: 
 
 
 class Watched:
-    """Vitals with a clock of their own, which goes on by a second with each document."""
+    """Vitals with their own clock, which advances a second with each document."""
 
     def __init__(self, processors: tuple[Processor, ...] = PROCESSORS) -> None:
         self.now_s = 1_000.0
         self.vitals = Vitals(processors, self.now_s)
 
     def second(self, *pulses: Pulse, backlog: Backlog | None = EMPTY) -> dict[str, Any]:
-        """Let a second pass in which these were heard; return the document at its end."""
+        """Let a second pass in which these pulses came; return the document at its end."""
         self.now_s += 1
         for pulse in pulses:
             self.vitals.add_pulse(pulse, self.now_s)

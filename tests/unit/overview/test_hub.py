@@ -1,4 +1,4 @@
-"""The hub: all pages are told the same, nobody is asked while no page is open, and a page that does not read goes."""
+"""The hub: all pages get the same, nothing is asked while no page is open, and a page that does not read is dropped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -35,7 +35,7 @@ class Signs:
         self.listened += 1
         yield
         self.receive = None
-        await asyncio.sleep(0)  # as ending a subscription is no single step
+        await asyncio.sleep(0)  # as ending a subscription takes a turn of the loop
 
     async def backlog(self) -> Backlog | None:
         """Answer at once."""
@@ -72,7 +72,7 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
 
 
 def document(event: bytes) -> dict[str, Any]:
-    """Return what an event says."""
+    """Return an event's document."""
     first, second, *rest = event.split(b"\n")
     assert (first, rest) == (b"event: vitals", [b"", b""])
     return dict(orjson.loads(second.removeprefix(b"data: ")))
@@ -83,8 +83,8 @@ async def next_event(page: Page) -> bytes:
     return await anext(page.events())
 
 
-async def test_while_no_page_is_open_nothing_is_listened_to_or_asked(running: Running) -> None:
-    """What nobody looks at costs nothing; and after the last page it is so again."""
+async def test_while_no_page_is_open_nothing_is_subscribed_to_or_asked(running: Running) -> None:
+    """And again after the last page has closed."""
     await asyncio.sleep(0.02)
     assert (running.signs.listened, running.signs.asked) == (0, 0)
     page = running.open()
@@ -96,24 +96,22 @@ async def test_while_no_page_is_open_nothing_is_listened_to_or_asked(running: Ru
     assert (running.signs.listened, running.signs.asked) == (1, asked)
 
 
-async def test_every_page_is_told_what_was_heard(running: Running) -> None:
+async def test_every_page_gets_the_same_vitals(running: Running) -> None:
     """The same bytes, made once."""
     pages = [running.open(), running.open()]
     await until(lambda: running.signs.receive is not None)
     assert running.signs.receive is not None
     running.signs.receive(ingress(7))
-    told = [await next_event(page) for page in pages]
-    while not any(one["service"] == "ingress" for one in document(told[0])["services"]):  # made before it was heard
-        told = [await next_event(page) for page in pages]
-    assert told[0] is told[1]
-    assert document(told[0])["payments"]["accepted"] == 7
-    assert document(told[0])["payments"]["backlog"] == 3
+    events = [await next_event(page) for page in pages]
+    while not any(one["service"] == "ingress" for one in document(events[0])["services"]):  # made before the pulse
+        events = [await next_event(page) for page in pages]
+    assert events[0] is events[1]
+    assert document(events[0])["payments"]["accepted"] == 7
+    assert document(events[0])["payments"]["backlog"] == 3
 
 
-async def test_the_stream_is_asked_when_pulses_have_been_heard(
-    running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Asked before them it would say that fewer payments were accepted than the ledger has counted since."""
+async def test_the_stream_is_asked_after_the_pulses(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked before them, it would show fewer payments accepted than the ledger has counted since."""
     monkeypatch.setattr(hub_module, "SEND_EVERY_S", 0.1)
     opened_s = asyncio.get_running_loop().time()
     page = running.open()
@@ -121,14 +119,14 @@ async def test_the_stream_is_asked_when_pulses_have_been_heard(
     assert running.signs.asked_at_s - opened_s >= 0.1
 
 
-async def test_a_page_that_opens_later_is_told_the_newest_at_once(running: Running) -> None:
+async def test_a_page_that_opens_later_gets_the_newest_vitals_at_once(running: Running) -> None:
     """It need not wait for the next second."""
     first = await next_event(running.open())
     assert running.open()._events.get_nowait() is first
 
 
-async def test_a_page_opened_just_as_the_last_one_closes_is_told(running: Running) -> None:
-    """Whatever the moment, there is never a page that nobody tells."""
+async def test_a_page_opened_just_as_the_last_one_closes_gets_vitals(running: Running) -> None:
+    """At no moment is a page left without events."""
     for _ in range(50):
         page = running.open()
         await next_event(page)
@@ -138,8 +136,8 @@ async def test_a_page_opened_just_as_the_last_one_closes_is_told(running: Runnin
         await next_event(running.open())
 
 
-async def test_a_page_that_does_not_read_is_dropped_and_the_others_are_told_on(running: Running) -> None:
-    """Its buffer has a bound; what it has not read is not kept for it."""
+async def test_a_page_that_does_not_read_is_dropped_and_the_others_continue(running: Running) -> None:
+    """Its buffer is bounded; what it has not read is dropped."""
     slow, quick = running.open("slow"), running.open("quick")
     for _ in range(EVENTS_WAITING_MAX + 1):
         await next_event(quick)
@@ -150,7 +148,7 @@ async def test_a_page_that_does_not_read_is_dropped_and_the_others_are_told_on(r
 
 
 async def test_pages_have_a_bound(running: Running) -> None:
-    """One more is refused, and welcome when another has left."""
+    """One more is refused, until another has left."""
     pages = [running.open() for _ in range(PAGES_MAX)]
     assert running.hub.join(lambda: None) is Full.FOR_ALL
     running.hub.leave(pages[0])
@@ -158,7 +156,7 @@ async def test_pages_have_a_bound(running: Running) -> None:
 
 
 async def test_one_address_takes_half_of_the_pages_at_most(running: Running) -> None:
-    """So that whoever is elsewhere still gets in; and again when one of its own has left."""
+    """So that others can still open one; more are possible when one of its own has left."""
     pages = [running.open(address="10.0.0.1") for _ in range(PAGES_PER_ADDRESS_MAX)]
     assert running.hub.join(lambda: None, "10.0.0.1") is Full.FOR_THIS_ADDRESS
     assert isinstance(running.hub.join(lambda: None, "10.0.0.2"), Page)

@@ -13,20 +13,20 @@ def accepted(pulse: IngressPulse) -> int:
 
 
 def lived(*counts: int) -> Life[IngressPulse]:
-    """Return a life heard of once a second."""
+    """Return a life with a pulse a second."""
     life = Life(ingress(counts[0]), 0.0)
     for second, count in enumerate(counts[1:], start=1):
         life.add(ingress(count), float(second))
     return life
 
 
-def test_one_pulse_is_no_rate() -> None:
+def test_one_pulse_gives_no_rate() -> None:
     """What was counted before the first pulse may have taken any time."""
     assert lived(1_000_000).per_s(accepted) is None
 
 
-def test_two_pulses_at_nearly_the_same_time_are_no_rate() -> None:
-    """A burst after a pause of the connection says nothing about a second."""
+def test_two_pulses_at_nearly_the_same_time_give_no_rate() -> None:
+    """A burst after a pause of the connection gives no rate."""
     life = lived(0)
     life.add(ingress(100), 0.001)
     assert life.per_s(accepted) is None
@@ -45,14 +45,14 @@ def test_what_is_older_than_the_window_no_longer_counts() -> None:
 
 
 def test_a_lost_pulse_changes_no_rate() -> None:
-    """The next one says what it would have said."""
+    """The next one has the same counts."""
     life = Life(ingress(0), 0.0)
     life.add(ingress(30), 3.0)
     assert life.per_s(accepted) == pytest.approx(10.0)
 
 
-def test_what_is_remembered_has_a_bound() -> None:
-    """However often somebody says that name."""
+def test_the_number_of_kept_pulses_has_a_bound() -> None:
+    """However many pulses come under that name."""
     life = lived(0)
     for number in range(1_000):
         life.add(ingress(number), number / 1_000)
@@ -67,7 +67,7 @@ def test_silence_has_a_limit() -> None:
 
 
 def test_instances_add_up_and_unknown_ones_add_nothing() -> None:
-    """One that has just begun has no rate yet; none at all is unknown, not zero."""
+    """One that has just begun has no rate yet; without any, the sum is unknown, not zero."""
     assert per_s([lived(0, 5), lived(0, 7), lived(9)], accepted) == 12.0
     assert per_s([lived(9)], accepted) is None
     assert per_s([], accepted) is None

@@ -1,4 +1,4 @@
-"""Places are bounded in all and by address, and what is given back is free."""
+"""Places are bounded in total and by address, and are free again when released."""
 
 from services.overview.core.places import Full, Places
 
@@ -12,14 +12,14 @@ def test_one_address_has_so_many_at_most() -> None:
     assert [places.take("a"), places.taken] == [None, 3]
 
 
-def test_nobodys_address_is_bounded_in_all_alone() -> None:
-    """As that of a unix socket, where everybody is our balancer."""
+def test_an_unknown_address_counts_in_total_only() -> None:
+    """As of a unix socket, where every client is our balancer."""
     places = Places(3, 1)
     assert [places.take("") for _ in range(4)] == [None, None, None, Full.FOR_ALL]
 
 
-def test_addresses_that_have_left_are_forgotten() -> None:
-    """However many have come, there is no list of them."""
+def test_addresses_without_places_are_forgotten() -> None:
+    """However many have come, no list of them is kept."""
     places = Places(10, 1)
     for at in range(100):
         assert places.take(str(at)) is None

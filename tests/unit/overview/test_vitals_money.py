@@ -1,4 +1,4 @@
-"""Counts and money of the overview: exact to the cent, and what is not known is None."""
+"""Counts and money of the overview: exact to the cent; unknown is None."""
 
 from decimal import Decimal
 
@@ -12,8 +12,8 @@ from services.overview.core.vitals import Backlog
 from tests.unit.overview.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
 
 
-def test_all_that_was_ever_accepted_is_what_the_stream_has_stored() -> None:
-    """However often instances were started again since; unknown while NATS does not say."""
+def test_accepted_is_what_the_stream_has_ever_stored() -> None:
+    """However often instances have restarted; unknown while NATS does not answer."""
     watched = Watched()
     document = watched.second(ingress(2), ledger(TOTALS), backlog=Backlog(3, 0.1, 4_711))
     assert document["payments"]["accepted"] == 4_711
@@ -21,7 +21,7 @@ def test_all_that_was_ever_accepted_is_what_the_stream_has_stored() -> None:
 
 
 def test_totals_stay_while_the_ledger_is_away_and_that_is_shown() -> None:
-    """They were true then; a zero never was."""
+    """They were true then; zero would be wrong."""
     watched = Watched()
     before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     document = watched.seconds(5, ingress(0), dispatcher())
@@ -29,8 +29,8 @@ def test_totals_stay_while_the_ledger_is_away_and_that_is_shown() -> None:
     assert document["troubles"] == ["the ledger has not been heard of for 5 s: totals are from that time"]
 
 
-def test_a_book_that_is_not_whole_changes_no_total() -> None:
-    """A ledger that was started again reads for a while."""
+def test_an_incomplete_book_changes_no_total() -> None:
+    """A ledger that has restarted reads for a while."""
     watched = Watched()
     before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     document = watched.second(ingress(0), dispatcher(), ledger(None))
@@ -64,7 +64,7 @@ def test_nothing_settled_is_zero_money_and_no_share() -> None:
 
 
 def test_contradictions_in_the_ledger_are_shown_to_the_operator() -> None:
-    """Perhaps somebody was charged twice."""
+    """A client may have been charged twice."""
     document = Watched().seconds(2, ingress(0), dispatcher(), ledger({}, conflicts=2, unreadable=1))
     assert document["troubles"] == [
         "settlements that contradict others: 2; run the audit",
@@ -76,22 +76,22 @@ def test_contradictions_in_the_ledger_are_shown_to_the_operator() -> None:
     ("totals", "meaning"), [({}, "totals are right, from what was counted before"), (None, "there are no totals")]
 )
 def test_damage_in_settlements_is_shown_to_the_operator(totals: dict[str, Totals] | None, meaning: str) -> None:
-    """What it is, and whether totals can be trusted; that the ledger reads is then no news."""
+    """What it is, and whether totals can be trusted; that the ledger reads is then not mentioned."""
     hurt = replace(ledger(totals), damage="3 of its messages are missing")
     document = Watched().seconds(2, ingress(0), dispatcher(), hurt)
     said = f"SETTLEMENTS is damaged: 3 of its messages are missing; {meaning}. See docs/guarantees.md"
     assert document["troubles"] == [said]
 
 
-def test_of_nothing_charged_any_fee_is_nothing() -> None:
-    """A book that was cleared may still know the name."""
+def test_without_charges_any_fee_is_zero() -> None:
+    """A book that was cleared may still have the name."""
     document = Watched().second(ledger(TOTALS | {"gone": Totals(0, 0)}))
     assert document["processors"][2]["feesPaid"] == 0.0
     assert document["totals"] == {"settled": 110, "amount": 2189.0, "feesPaid": 129.35, "saved": 199.0}
 
 
 def test_a_page_that_has_just_opened_shows_what_was_counted_before() -> None:
-    """Of a first pulse nobody knows how old its counts are; of the next life's first one neither."""
+    """How old the counts of a first pulse are is not known; the same holds for the next life's first one."""
     watched = Watched()
     others = (ingress(0), ledger({}))
     assert len(watched.second(*others, dispatcher(unreadable=7))["troubles"]) == 1

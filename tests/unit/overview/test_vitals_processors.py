@@ -1,4 +1,4 @@
-"""Processors in the overview: their conditions, pauses and rates, and what waits for them."""
+"""Processors in the overview: conditions, pauses, rates, and what waits for them."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.unit.overview.pulses import BEGAN, TOTALS, Watched, dispatcher, ingre
 
 
 def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
-    """The backlog is the stream's own and goes on growing."""
+    """The backlog comes from the stream and continues to grow."""
     watched = Watched()
     watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     document = watched.seconds(4, ingress(0), ledger(TOTALS), backlog=Backlog(7, 4.04, 9))
@@ -22,7 +22,7 @@ def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
 
 
 def test_of_several_dispatchers_the_worst_view_is_shown() -> None:
-    """In flight adds up; one that believes in a failure may know it first."""
+    """In flight adds up; the one that reports a failure may know it first."""
     watched = Watched()
     one = {"default": ProcessorSeen("serving", 5.0, 3, 0), "fallback": ProcessorSeen("serving", 7.04, 1, 0)}
     other = {"default": ProcessorSeen("failing", 900.0, 4, 2), "fallback": ProcessorSeen("serving", None, 1, 0)}
@@ -46,12 +46,12 @@ PAUSE = Pause("the-desk", "their maintenance", BEGAN)
 
 
 def test_paused_is_shown_as_paused_and_not_as_failing() -> None:
-    """Shown beside what is believed of it, with who did it and why."""
+    """Beside its condition, with who did it and why."""
     seen = {"default": ProcessorSeen("serving", 5.0, 3, 0, PAUSE), "fallback": ProcessorSeen("failing", None, 0, 0)}
     document = Watched().seconds(2, ingress(0), dispatcher(seen=seen), ledger({}))
     default, fallback = document["processors"]
-    told = {"by": "the-desk", "reason": "their maintenance", "since": "2025-07-15T12:00:00Z"}
-    assert (default["condition"], default["paused"]) == ("serving", told)
+    pause = {"by": "the-desk", "reason": "their maintenance", "since": "2025-07-15T12:00:00Z"}
+    assert (default["condition"], default["paused"]) == ("serving", pause)
     assert (fallback["condition"], fallback["paused"]) == ("failing", None)
     assert document["troubles"] == [
         "fallback is failing: payments wait",
@@ -60,7 +60,7 @@ def test_paused_is_shown_as_paused_and_not_as_failing() -> None:
 
 
 def test_while_all_are_paused_the_page_shows_that_payments_wait() -> None:
-    """They are accepted all the same."""
+    """They are still accepted."""
     seen = dict.fromkeys(("default", "fallback"), ProcessorSeen("serving", None, 0, 0, PAUSE))
     troubles = Watched().seconds(2, ingress(0), dispatcher(seen=seen), ledger({}))["troubles"]
     assert troubles[0] == "default and fallback are paused, and no other is left: payments are accepted and wait"
@@ -68,7 +68,7 @@ def test_while_all_are_paused_the_page_shows_that_payments_wait() -> None:
 
 
 def test_a_processor_that_is_no_longer_configured_stays_listed() -> None:
-    """What was charged there counts; what it took of it is not known, and so neither is what that makes in all."""
+    """What was charged there counts; its fees are not known, and so neither is their total."""
     totals = TOTALS | {"gone": Totals(90, 100_000)}
     document = Watched().seconds(2, ingress(0), dispatcher({"gone": 3}), ledger(totals))
     unknown = dict.fromkeys(("fee", "latencyMs", "inFlight", "feesPaid", "paused"))
@@ -87,8 +87,8 @@ def test_a_processor_that_is_no_longer_configured_stays_listed() -> None:
     assert document["troubles"] == []
 
 
-def test_what_is_settled_counts_wherever_it_is() -> None:
-    """A dispatcher may have a processor that this ingress was not told of."""
+def test_a_settlement_counts_at_any_processor() -> None:
+    """A dispatcher may have a processor that is not in this ingress's settings."""
     watched = Watched()
     watched.second(dispatcher({"new": 5}))
     seen = {"new": ProcessorSeen("serving", 5.0, 1, 0)}
@@ -106,8 +106,8 @@ WORDS = {
 
 
 @pytest.mark.parametrize("what", WORDS)
-def test_what_only_an_operator_can_end_is_shown_with_what_to_do(what: str) -> None:
-    """A trouble as long as it goes on: such a payment comes again within a minute, and its log names it."""
+def test_what_only_an_operator_can_end_is_shown_with_instructions(what: str) -> None:
+    """As long as it lasts: such a payment is redelivered within a minute, and its log names it."""
     watched = Watched()
     watched.second(ingress(0), dispatcher(**{what: 0}), ledger({}))
     (trouble,) = watched.second(ingress(0), dispatcher(**{what: 1}), ledger({}))["troubles"]
@@ -120,7 +120,7 @@ def test_what_only_an_operator_can_end_is_shown_with_what_to_do(what: str) -> No
 
 
 def test_what_is_assigned_to_a_removed_processor_is_listed_and_a_trouble() -> None:
-    """Settlements at a processor that was taken out are history; payments that wait for it are not."""
+    """Settlements at a removed processor are history; payments that wait for it are not."""
     watched = Watched()
     others = (ingress(0), ledger({"gone": Totals(100, 199_000), "default": Totals(1, 1)}))
     assert watched.second(*others, dispatcher())["troubles"] == []

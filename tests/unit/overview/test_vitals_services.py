@@ -9,12 +9,12 @@ from tests.unit.overview.pulses import AGAIN, TOTALS, Watched, dispatcher, ingre
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:
-    """Return how each instance is."""
+    """Return the state of each instance."""
     return {one["instance"]: one["state"] for one in document["services"]}
 
 
 def test_before_the_first_pulse_all_is_unknown_and_nothing_is_wrong() -> None:
-    """A page that has just opened has not missed anybody yet."""
+    """For a page that has just opened no pulse is overdue."""
     document = Watched().second(backlog=None)
     assert document["at"] == "2025-07-15T12:30:00.123Z"
     assert set(document["payments"].values()) == {None}
@@ -32,8 +32,8 @@ def test_before_the_first_pulse_all_is_unknown_and_nothing_is_wrong() -> None:
     assert (document["services"], document["troubles"]) == ([], [])
 
 
-def test_the_document_is_the_one_that_was_agreed_on() -> None:
-    """The command line reads it too: exactly these names."""
+def test_the_document_has_the_agreed_fields() -> None:
+    """The command line reads it too: it has exactly these names."""
     document = Watched().seconds(2, ingress(1), dispatcher(), ledger(TOTALS))
     assert list(document) == [
         *("at", "window_s", "payments", "post", "processors", "totals", "services", "troubles"),
@@ -63,7 +63,7 @@ def test_rates_are_those_of_all_instances_together() -> None:
 
 
 def test_after_a_restart_no_rate_is_negative() -> None:
-    """The counts of the life before are not subtracted from those of the next."""
+    """An earlier life's counts are not subtracted from the next one's."""
     watched = Watched()
     watched.second(ingress(1_000, *[5.0] * 1_000))
     watched.second(ingress(1_100, *[5.0] * 1_100))
@@ -78,7 +78,7 @@ def test_after_a_restart_no_rate_is_negative() -> None:
 
 
 def test_quantiles_are_of_the_window_and_of_all_instances() -> None:
-    """What took long before the window, or was answered otherwise than 202, is counted as it was."""
+    """What took long before the window is not in it; answers other than 202 count too."""
     watched = Watched()
     watched.second(ingress(1, 900.0), ingress(0, instance="ingress-2"))
     document = watched.second(
@@ -91,7 +91,7 @@ def test_quantiles_are_of_the_window_and_of_all_instances() -> None:
 
 
 def test_a_silent_instance_has_no_rate() -> None:
-    """An instance that was killed under load does not go on accepting in the figures."""
+    """An instance that was killed under load does not seem to continue."""
     watched = Watched()
     watched.second(ingress(0), ingress(0, instance="ingress-2"), dispatcher(), ledger(TOTALS))
     watched.second(ingress(100), ingress(40, instance="ingress-2"), dispatcher(), ledger(TOTALS))
@@ -103,8 +103,8 @@ def test_a_silent_instance_has_no_rate() -> None:
     assert (states(back)["ingress-2"], back["troubles"]) == ("up", [])
 
 
-def test_each_of_several_servers_is_there_and_one_that_is_not_is_a_trouble() -> None:
-    """The others go on: what is heard by them is heard, and shown."""
+def test_each_of_several_servers_is_listed_and_a_missing_one_is_a_trouble() -> None:
+    """The others continue: their pulses still come, and are shown."""
     watched = Watched()
     servers = (
         Server("nats-1", 0.0, is_up=True),
@@ -123,8 +123,8 @@ def test_each_of_several_servers_is_there_and_one_that_is_not_is_a_trouble() -> 
     assert document["payments"]["backlog"] == 7
 
 
-def test_without_nats_that_is_the_only_trouble_and_the_backlog_is_unknown() -> None:
-    """Nobody can be heard of then: naming each would be noise."""
+def test_without_nats_there_is_one_trouble_and_the_backlog_is_unknown() -> None:
+    """Without NATS no pulses come: naming each service would be noise."""
     watched = Watched()
     watched.second(ingress(0), dispatcher(), ledger(TOTALS), backlog=Backlog(3, 0.1, 9))
     document = watched.seconds(4, backlog=None)
@@ -138,7 +138,7 @@ def test_without_nats_that_is_the_only_trouble_and_the_backlog_is_unknown() -> N
 
 
 def test_a_service_without_any_pulse_is_missing_after_a_while() -> None:
-    """A ledger that was never started is a trouble too."""
+    """A ledger that was never started is a problem too."""
     document = Watched().seconds(4, ingress(0), dispatcher())
     assert {"service": "ledger", "instance": "ledger", "state": "silent", "seenS": None, "startedAt": None} in document[
         "services"
@@ -146,8 +146,8 @@ def test_a_service_without_any_pulse_is_missing_after_a_while() -> None:
     assert document["troubles"] == ["the ledger has not been heard of: totals are from that time"]
 
 
-def test_an_instance_that_is_silent_for_long_is_forgotten() -> None:
-    """An instance under a name that does not come back is not missed for ever."""
+def test_an_instance_that_is_silent_for_long_is_dropped() -> None:
+    """An instance whose name does not come back is not reported forever."""
     watched = Watched()
     watched.second(ingress(0, instance="gone"))
     watched.now_s += FORGOTTEN_AFTER_S
@@ -157,7 +157,7 @@ def test_an_instance_that_is_silent_for_long_is_forgotten() -> None:
 
 
 def test_the_number_of_instances_has_a_bound() -> None:
-    """Whoever may publish pulses cannot have them all remembered; the one heard longest ago goes."""
+    """A client that may publish pulses cannot fill the memory; the oldest instance is dropped."""
     watched = Watched()
     for number in range(INSTANCES_MAX + 10):
         watched.second(ingress(0, instance=f"i{number}"))

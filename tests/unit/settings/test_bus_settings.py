@@ -25,7 +25,7 @@ def test_metrics_are_off_unless_an_address_is_given(text: str, address: TcpAddre
 @pytest.mark.parametrize(
     "text", ["9100", ":9100", "localhost:", "localhost:0", "localhost:70000", "unix:/x.sock", "off"]
 )
-def test_what_is_no_address_names_the_variable(text: str) -> None:
+def test_an_invalid_address_names_the_variable(text: str) -> None:
     """With the form that it must have."""
     with pytest.raises(SettingError, match=r"^METRICS_LISTEN must be host:port with a port of 1 to 65535, or empty"):
         bus_settings({"METRICS_LISTEN": text})
@@ -40,7 +40,7 @@ def test_streams_have_one_replica_or_three(text: str, replicas: int) -> None:
 
 @pytest.mark.parametrize("text", ["0", "2", "5", "three", "1.0"])
 def test_other_numbers_of_replicas_are_refused_by_name(text: str) -> None:
-    """Two have no majority without each other; five would only cost."""
+    """Two have no majority when one fails; five would only cost more."""
     with pytest.raises(SettingError, match=r"^NATS_REPLICAS must be 1 or 3, not '.*'$"):
         bus_settings({"NATS_REPLICAS": text})
 
@@ -64,7 +64,7 @@ def test_nats_may_be_several_servers(text: str, url: str) -> None:
     "text",
     ["a:4222", "http://a:4222", "nats://", "nats://a:0", "nats://a:x", "nats://a:4222,", "nats://a,,b", "nats://a/b"],
 )
-def test_what_is_no_server_names_the_variable(text: str) -> None:
+def test_an_invalid_server_names_the_variable(text: str) -> None:
     """With the form that it must have, and all that was given."""
     with pytest.raises(SettingError, match=r"^NATS_URL must be nats://host:port, or several .*, not '.*'$"):
         bus_settings({"NATS_URL": text})
@@ -74,6 +74,6 @@ def test_what_is_no_server_names_the_variable(text: str) -> None:
     ("text", "why"), [("nats://a:1,tls://b:1", "must have one scheme"), ("nats://a:1,a:1", "names a server twice")]
 )
 def test_servers_of_two_kinds_or_one_twice_are_refused(text: str, why: str) -> None:
-    """A cluster speaks one protocol; one that is named twice hides one that was meant."""
+    """A cluster has one scheme; a name given twice hides the one that was meant."""
     with pytest.raises(SettingError, match=f"^NATS_URL {why}"):
         bus_settings({"NATS_URL": text})

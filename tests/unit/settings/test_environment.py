@@ -19,13 +19,13 @@ def settle(env: dict[str, str]) -> float:
 
 @pytest.mark.parametrize("env", [{}, {"BACKLOG_MAX": ""}, {"BACKLOG_MAX": "  "}])
 def test_unset_and_empty_are_the_default(env: dict[str, str]) -> None:
-    """As compose files hand on variables that nobody set."""
+    """Compose files pass on unset variables as empty."""
     assert backlog(env) == 1000
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1), (" 5000 ", 5000), ("1_000", 1000)])
 def test_whole_numbers_within_bounds(text: str, value: int) -> None:
-    """The bounds belong to it."""
+    """The bounds are inclusive."""
     assert backlog({"BACKLOG_MAX": text}) == value
 
 
