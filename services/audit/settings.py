@@ -21,13 +21,9 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """``access``: credentials for the processors.
-
-    ``accepted_id``: the payment whose risk an option accepts; None: ask the operator.
-    """
+    """``accepted_id``: the payment whose risk an option accepts; None: ask the operator."""
 
     bus: BusSettings
-    access: ProcessorAccess
     payment_id: str
     to: str
     reason: str
@@ -85,9 +81,7 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     given = parser.parse_args(arguments)
     if given.accepted_id not in {None, given.payment_id}:
         parser.error(f"{option} names another payment")
-    bus = bus_settings(env)
-    access = processor_access(env, bus.processors)
-    return ReleaseSettings(bus, access, given.payment_id, given.to, given.reason, given.accepted_id)
+    return ReleaseSettings(bus_settings(env), given.payment_id, given.to, given.reason, given.accepted_id)
 
 
 def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ProcessorsSettings:

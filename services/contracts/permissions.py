@@ -88,8 +88,9 @@ USERS: dict[str, Permissions] = {
             *(subjects.accepted("*"), subjects.pulse(INGRESS, "*"), subjects.readiness("*"), PURGE),
             *(subjects.LEDGER_SUMMARY, subjects.LEDGER_HISTORY),
             *(subjects.DISPATCHER_PAYMENT, subjects.DISPATCHER_PAYMENTS),
-            # Not the bucket of processors itself: who writes there says where payments are charged.
-            *(subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE, subjects.operated(INGRESS)),
+            # Neither the bucket of processors nor ASSIGNMENTS: who writes there says where payments are charged.
+            *(subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE, subjects.DISPATCHER_RELEASE),
+            subjects.operated(INGRESS),
             *_state_of(*STREAMS),
             # No Direct Get of what it writes itself: "answered" to settlements.settled.> that would be a settlement.
             *_api(f"STREAM.MSG.GET.{PAYMENTS}"),
@@ -104,10 +105,11 @@ USERS: dict[str, Permissions] = {
     DISPATCHER: Permissions(
         publish=(
             *ROUND_TRIP,
-            *(subjects.assigned("*"), subjects.settled("*", "*"), subjects.refused("*", "*")),
+            *(subjects.assigned("*"), subjects.settled("*", "*"), subjects.refused("*", "*"), subjects.released("*")),
             *(f"$KV.{PROCESSORS}.*", f"$KV.{LEASES}.health.*"),
             *(subjects.CONDITION, subjects.pulse(DISPATCHER, "*")),
-            *_answer(INGRESS, LEDGER, *PEOPLE),
+            *_answer(INGRESS, DISPATCHER, LEDGER, *PEOPLE),
+            subjects.DISPATCHER_PAYMENT,  # each other, before a payment is released
             f"$JS.ACK.{PAYMENTS}.{DISPATCHER}.>",
             *_api(*(f"CONSUMER.{verb}.{PAYMENTS}.{DISPATCHER}" for verb in ("INFO", "CREATE", "MSG.NEXT"))),
             *_state_of(*STREAMS),
@@ -122,9 +124,9 @@ USERS: dict[str, Permissions] = {
             *(subjects.pulse(DISPATCHER, "*"), subjects.CONDITION),
             *(subjects.DISPATCHER_STATE, subjects.DISPATCHER_PAYMENT, subjects.DISPATCHER_PAYMENTS),
             *(subjects.dispatcher_stored("*"), subjects.DISPATCHER_PROCESSORS, subjects.DISPATCHER_PAUSE),
+            subjects.DISPATCHER_RELEASE,
             *_service(DISPATCHER),
         ),
-        publish_never=(subjects.RELEASED,),
     ),
     LEDGER: Permissions(
         publish=(
@@ -155,8 +157,7 @@ USERS: dict[str, Permissions] = {
     OPERATOR: Permissions(
         publish=(
             *ROUND_TRIP,
-            *(subjects.released("*"), subjects.RELEASED, f"$KV.{PROCESSORS}.*", subjects.DISPATCHER_PAYMENT),
-            subjects.operated(OPERATOR),
+            *(f"$KV.{PROCESSORS}.*", subjects.DISPATCHER_RELEASE, subjects.operated(OPERATOR)),
             *_state_of(*STREAMS),
             *_look_up(PAYMENTS, SETTLEMENTS, KV_PROCESSORS),
             *_follow(SETTLEMENTS, OPERATIONS),

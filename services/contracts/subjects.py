@@ -32,6 +32,7 @@ DISPATCHER_PAYMENT = "dispatcher.payment"
 DISPATCHER_PAYMENTS = "dispatcher.payments"
 DISPATCHER_PROCESSORS = "dispatcher.processors"
 DISPATCHER_PAUSE = "dispatcher.pause"
+DISPATCHER_RELEASE = "dispatcher.release"
 PULSES_ALL = "pulse.>"
 
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.consumer import ensure_dispatcher
-from services.bus.jetstream.follow import StreamWentBackError
+from services.bus.jetstream.follow import Follower, StreamWentBackError
 from services.bus.jetstream.streams import ensure_streams
 from services.bus.micro.pulse import send_pulses
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
-from services.contracts.roster import Pause
 from services.dispatcher.adapters.access import access_trouble, follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
@@ -27,15 +26,19 @@ from services.dispatcher.adapters.migration import migrate
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.payment_stream import PaymentStream
 from services.dispatcher.adapters.pulse import pulse_of
+from services.dispatcher.adapters.release_endpoint import ReleaseEndpoint
+from services.dispatcher.adapters.release_records import ReleaseRecords
 from services.dispatcher.adapters.roster import Roster
 from services.dispatcher.adapters.state_endpoint import StateEndpoint
 from services.dispatcher.adapters.store_watch import StoreWatch
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.holdings import Holdings
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dispatching
+from services.dispatcher.flow.releasing import Releasing
 from services.dispatcher.settings import Settings, settings
 from services.metrics.bus import of_bus
 from services.metrics.key_files import of_key_files
@@ -148,9 +151,6 @@ async def _settle(
     def left_behind() -> dict[str, int]:
         return log_read.left_behind(charging.charging)
 
-    def paused() -> dict[str, Pause]:
-        return charging.paused
-
     told = of_dispatcher(
         tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
     )
@@ -167,7 +167,8 @@ async def _settle(
     await alive.listen(bus)
     await PaymentEndpoint(bus, log_read, traffic, owner, alive.owners).listen()
     await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
-    service = await StateEndpoint(traffic, tally.counts, paused, clock, instance).serve(bus)
+    state = StateEndpoint(traffic, tally.counts, lambda: charging.paused, clock, instance)
+    service = await state.serve(bus, _releases(bus, following, log_read, traffic, charging))
     pulse = pulse_of(
         instance,
         owner,
@@ -175,7 +176,7 @@ async def _settle(
         traffic=traffic,
         counts=tally.counts,
         left_behind=left_behind,
-        paused=paused,
+        paused=lambda: charging.paused,
         clock=clock,
     )
     mark = partial(_mark, bus, clock, stop)
@@ -194,6 +195,21 @@ async def _settle(
         await service.stop()
         for task in tasks:
             task.cancel()
+
+
+def _releases(
+    bus: Bus, following: Follower, log_read: AssignmentLog, traffic: Traffic, charging: Charging
+) -> ReleaseEndpoint:
+    clock = SystemClock()
+    return ReleaseEndpoint(
+        Releasing(
+            log_read=log_read,
+            records=ReleaseRecords(bus, Holdings(log_read, traffic, clock.stamp_of)),
+            processors=charging.processors,
+            clock=clock,
+            is_read=lambda: following.is_caught_up,
+        )
+    )
 
 
 async def _mark_and_raise(

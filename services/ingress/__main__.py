@@ -27,8 +27,9 @@ from services.ingress.adapters.operating_api import add_operating
 from services.ingress.adapters.page import add_page
 from services.ingress.adapters.payment_history import PaymentHistory
 from services.ingress.adapters.payment_stream import JetStreamPayments
-from services.ingress.adapters.processors_client import ProcessorsClient
+from services.ingress.adapters.processors_client import ProcessorsClient, ReleaseClient
 from services.ingress.adapters.pulse import pulse_of
+from services.ingress.adapters.releasing_api import add_releasing
 from services.ingress.adapters.settlement_hints import SettlementHints
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.core.guard import Guard
@@ -38,6 +39,7 @@ from services.ingress.flow.ingress import Ingress
 from services.ingress.flow.listing import Listing
 from services.ingress.flow.operating import Operating
 from services.ingress.flow.payment_life import PaymentLife
+from services.ingress.flow.releasing import Releasing
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.key_files import of_key_files
@@ -132,6 +134,7 @@ def _app(
     add_listing(app, listing, lives)
     add_history(app, story)
     add_operating(app, operating, allow_purge=settings.allow_purge)
+    add_releasing(app, Releasing(dispatchers=ReleaseClient(bus), recorded=recorded))
     add_page(app, hub, before)
     add_sign_in(app, before)
     before.stand_before(app)

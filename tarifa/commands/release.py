@@ -13,9 +13,9 @@ EXAMPLES = """Examples:
 IT MAY THEN BE CHARGED TWICE: what was past its look-up is still sent, and
 may be booked. It asks two questions, and does nothing unless both are answered.
 
-NATS_URL, NATS_CREDENTIALS, NATS_CA and PROCESSORS are read from the
-environment. Exit codes: 0 released, 1 not released, 2 wrong usage or
-settings, 3 not known."""
+It needs a running dispatcher, which asks every processor. NATS_URL,
+NATS_CREDENTIALS and NATS_CA are read from the environment. Exit codes:
+0 released, 1 not released, 2 wrong usage or settings, 3 not known."""
 
 
 def release_command(

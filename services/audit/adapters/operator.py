@@ -6,7 +6,8 @@ Where no person can be asked (stdin is not a terminal), only the option with the
 import asyncio
 import sys
 
-TAIL_CHARS = 12
+from services.contracts.releasing import CONFIRMED_CHARS
+
 OPTION = "--i-accept-the-risk-of-a-double-charge"
 
 
@@ -21,8 +22,8 @@ class AtTerminal:
         """Ask for yes, then for the end of the id, which cannot be typed by habit or into a wrong window."""
         if await self._answer("Release it anyway? (yes/no) ") != "yes":
             return False
-        tail = payment_id[-TAIL_CHARS:]
-        return await self._answer(f"Type the last {TAIL_CHARS} characters of the id to release it: ") == tail
+        tail = payment_id[-CONFIRMED_CHARS:]
+        return await self._answer(f"Type the last {CONFIRMED_CHARS} characters of the id to release it: ") == tail
 
     async def _answer(self, question: str) -> str:
         # Not input(): it would block the loop, and a connection whose pings get no answer is closed.

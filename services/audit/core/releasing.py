@@ -1,94 +1,45 @@
-"""Whether a payment may be released from its processor, and what that risks.
+"""What is known of a payment, as lines for an operator to judge."""
 
-A release is the one step that the settlement protocol never takes by itself: it sends a payment to a second processor
-while an attempt at the first may still be booked. So it is refused wherever something else would help.
-"""
+from collections import Counter
+from collections.abc import Iterator
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
-
-from services.audit.core.answer import Answer, Charged, Unreadable
+from services.audit.core.answer import Answer, Charged, NotCharged, Unanswered, Unreadable
 from services.audit.core.words import accepted_words, answer_words, settlement_words
-from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The processor that a payment is assigned to, or empty; ``line``: of ASSIGNMENTS, which a release must follow."""
-
-    processor: str
-    line: int
-    in_doubt: bool = True
-
-
-class Waiting(NamedTuple):
-    """A payment in PAYMENTS, with its sequence."""
-
-    event: PaymentAccepted
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """All that is known of one payment; ``seq`` in PAYMENTS, 0 if it is not there."""
-
-    payment_id: str
-    accepted: PaymentAccepted | None
-    settlement: PaymentSettled | PaymentRefused | None
-    bound: Bound
-    answers: Mapping[str, Answer]
-    seq: int = 0
+from services.contracts.assignments import processor_of
+from services.contracts.releasing import ProcessorAnswer, Sight
 
 
 def known_lines(sight: Sight) -> Iterator[str]:
-    """Yield what is known, for the operator's decision."""
-    yield f"payment    {sight.payment_id}"
+    """Yield what is known."""
+    yield f"payment    {sight.id}"
     yield f"PAYMENTS   {'does not have it' if sight.accepted is None else accepted_words(sight.accepted)}"
     yield f"settlement {'none' if sight.settlement is None else settlement_words(sight.settlement)}"
-    bound = sight.bound
-    doubt = ", in doubt" if bound.in_doubt else ", its dispatcher knows what became of each attempt"
-    yield f"assigned   {f'to {bound.processor} (line {bound.line}{doubt})' if bound.processor else 'to no processor'}"
-    for words in answer_words(sight.answers):
+    yield f"assigned   {_assigned(sight)}"
+    names = Counter(processor_of(each.generation) for each in sight.records)
+    answers = {_label(each, names): _answer(each) for each in sight.records}
+    for words in answer_words(answers):
         yield f"processor  {words}"
 
 
-def refusal(sight: Sight, to: str, processors: Collection[str]) -> str | None:
-    """Return why the payment must not be released to ``to``, or None if it may."""
-    if to not in processors:
-        return f"{to} is not in PROCESSORS, which has {', '.join(processors)}."
-    if sight.settlement is not None:
-        return "It is settled or refused already: there is nothing to release."
-    if sight.accepted is None:
-        return "There is no such payment: it was never accepted, or has left PAYMENTS."
-    if not sight.bound.processor:
-        return "It is assigned to no processor: a dispatcher will send it where it is settled."
-    if to == sight.bound.processor:
-        return f"It is assigned to {to} already."
-    for name, answer in sight.answers.items():
-        if isinstance(answer, Charged):
-            return _charged(sight, name)
-        if isinstance(answer, Unreadable):
-            return f"{name} has something under this id that cannot be read; it may have charged the payment."
-    return None
+def _assigned(sight: Sight) -> str:
+    if sight.is_free:
+        return f"to no processor; released to {sight.processor}" if sight.processor else "to no processor"
+    doubt = "in doubt" if sight.in_doubt else "its dispatcher knows what became of each attempt"
+    return f"to {sight.processor} (line {sight.line}, {doubt})"
 
 
-def risk(sight: Sight, to: str) -> str:
-    """Return in words what a release risks."""
-    bound = sight.bound.processor
-    return (
-        f"WHAT THIS RISKS: a double charge.\n"
-        f"Whatever was sent to {bound} so far, or is being sent at this moment, may still be booked there, now or\n"
-        f"much later. After the release the payment is charged at {to} as well: then the customer has paid twice.\n"
-        f"Nothing here can prevent that or take it back; only {bound} can say that it never booked it and never will.\n"
-        f"If {bound} may come back, wait: the payment is not lost, it is sent there until it is settled."
-    )
+def _label(record: ProcessorAnswer, names: Counter[str]) -> str:
+    name = processor_of(record.generation)
+    return name if names[name] == 1 else record.generation
 
 
-def _charged(sight: Sight, name: str) -> str:
-    if name == sight.bound.processor:
-        return f"{name} has charged it, and it is assigned there: a dispatcher will settle it there by itself."
-    return (
-        f"{name} has charged it, but it is assigned to {sight.bound.processor}: sent anywhere else it would be charged "
-        f"twice, and if {sight.bound.processor} has booked it too it is already. Have it investigated."
-    )
+def _answer(record: ProcessorAnswer) -> Answer:
+    match record.answer:
+        case "charged" if record.amount_cents is not None and record.requested_at is not None:
+            return Charged(record.amount_cents, record.requested_at)
+        case "notCharged":
+            return NotCharged()
+        case "unanswered":
+            return Unanswered(record.detail)
+        case "charged" | "unreadable":
+            return Unreadable(record.detail)

@@ -1,52 +1,26 @@
-"""The flow of a release: look, explain the risk, ask the operator twice, look again, record it, do it.
+"""The flow of a release: a dispatcher looks, the operator is asked twice, it is recorded, a dispatcher does it."""
 
-The event is stored before the line in ASSIGNMENTS: what is recorded may not have happened, but what happened is
-recorded.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from typing import Protocol
 
-from services.audit.core.answer import Answer
-from services.audit.core.releasing import Bound, Sight, Waiting, known_lines, refusal, risk
-from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled
+from services.audit.core.releasing import known_lines
 from services.contracts.operations import Operation
+from services.contracts.releasing import Confirmed, ReleaseAnswered, risk, warnings
 
-CONFLICT = (
-    "Not released: a dispatcher or another operator was first, and the payment's line in ASSIGNMENTS is no longer the "
-    "last one. Look at it again."
-)
 RELEASED = (
     "Released: a dispatcher that has it in hand lets go of it before sending it again; from then on it is sent to {to}."
 )
 
 
-class Records(Protocol):
-    """One payment in the streams. Each may raise BusAwayError or AwayError: not known."""
+class Dispatchers(Protocol):
+    """The dispatchers, one of which does it. Either may raise BusAwayError: not known, ask again."""
 
-    async def accepted(self, payment_id: str) -> Waiting | None:
-        """Return it if it waits in PAYMENTS."""
+    async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
+        """Return what is known, and whether it may be released to ``to``."""
 
-    async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
-        """Return its newest settlement."""
-
-    async def bound(self, payment_id: str) -> Bound:
-        """Return the processor that it is assigned to."""
-
-    async def record(self, event: PaymentReleased) -> None:
-        """Store the event; a second one is harmless."""
-
-    async def release(self, event: PaymentReleased, seq: int, line: int) -> bool:
-        """Store the line that releases it, after ``line``; return whether it is valid."""
-
-
-class Asking(Protocol):
-    """The processors."""
-
-    async def ask(self, payment_id: str) -> Mapping[str, Answer]:
-        """Return each processor's answer about the payment."""
+    async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered:
+        """Have it released, if what the operator has judged still holds."""
 
 
 class Operator(Protocol):
@@ -71,65 +45,39 @@ Recorded = Callable[[Operation], AbstractAsyncContextManager[Outcome]]
 
 
 class Releasing:
-    """Releases one payment to ``to``, which must be in ``processors``."""
+    """Releases one payment."""
 
-    def __init__(
-        self,
-        *,
-        records: Records,
-        asking: Asking,
-        operator: Operator,
-        recorded: Recorded,
-        processors: tuple[str, ...],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._records = records
-        self._asking = asking
+    def __init__(self, *, dispatchers: Dispatchers, operator: Operator, recorded: Recorded) -> None:
+        self._dispatchers = dispatchers
         self._operator = operator
         self._recorded = recorded
-        self._processors = processors
-        self._now = now
 
     async def release(self, payment_id: str, to: str, reason: str) -> bool:
         """Return whether it was released; the operator is shown why not."""
-        sight = await self._look(payment_id)
+        known = await self._dispatchers.look(payment_id, to)
+        sight = known.sight
         for line in known_lines(sight):
             self._operator.show(line)
-        if self._is_refused(sight, to):
+        if known.refusal is not None:
+            self._operator.show(f"Not released. {known.refusal.detail}")
             return False
-        self._operator.show(f"\n{risk(sight, to)}\n")
+        self._operator.show(f"\n{risk(sight.processor, to)}\n")
+        for warning in warnings(sight, to):
+            self._operator.show(f"{warning}\n")
         if not await self._operator.accepts(payment_id):
             self._operator.show("Nothing was changed.")
             return False
-        # Minutes may have passed at the keyboard.
-        if self._is_refused(await self._look(payment_id), to):
-            return False
-        return await self._do(sight, to, reason)
+        # Minutes may have passed at the keyboard: the dispatcher looks again, and refuses what is no longer as it was.
+        return await self._do(payment_id, to, Confirmed(sight.processor, sight.line, reason))
 
-    async def _do(self, sight: Sight, to: str, reason: str) -> bool:
-        event = PaymentReleased(sight.payment_id, sight.bound.processor, to, reason, self._now())
-        operation = Operation("release", sight.payment_id, reason, f"from {sight.bound.processor} to {to}")
+    async def _do(self, payment_id: str, to: str, confirmed: Confirmed) -> bool:
+        operation = Operation("release", payment_id, confirmed.reason, f"from {confirmed.from_processor} to {to}")
         async with self._recorded(operation) as outcome:
-            await self._records.record(event)
-            # After the line that the operator saw: what a dispatcher has written since was not considered.
-            done = await self._records.release(event, sight.seq, sight.bound.line)
-            if not done:
-                outcome.refused("its line in ASSIGNMENTS was no longer the last one")
-        self._operator.show(RELEASED.format(to=to) if done else CONFLICT)
-        return done
-
-    async def _look(self, payment_id: str) -> Sight:
-        # The line first: what is read after it can only be newer. PAYMENTS before SETTLEMENTS, because a settlement is
-        # stored before the payment leaves.
-        bound = await self._records.bound(payment_id)
-        accepted = await self._records.accepted(payment_id)
-        settlement = await self._records.settlement(payment_id)
-        answers = await self._asking.ask(payment_id)
-        event, seq = (None, 0) if accepted is None else accepted
-        return Sight(payment_id, event, settlement, bound, answers, seq)
-
-    def _is_refused(self, sight: Sight, to: str) -> bool:
-        why = refusal(sight, to, self._processors)
-        if why is not None:
-            self._operator.show(f"Not released. {why}")
-        return why is not None
+            answer = await self._dispatchers.release(payment_id, to, confirmed)
+            if answer.refusal is not None:
+                outcome.refused(answer.refusal.detail)
+        if answer.refusal is not None:
+            self._operator.show(f"Not released. {answer.refusal.detail}")
+            return False
+        self._operator.show(RELEASED.format(to=to))
+        return True

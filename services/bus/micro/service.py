@@ -4,6 +4,7 @@ With the server's own protocol (``$SRV.PING``, ``.INFO``, ``.STATS``) an operato
 what may be asked and how an answer is read, and beside each endpoint's counts the service's own figures.
 """
 
+import asyncio
 import logging
 import os
 import socket
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 import orjson
 from nats.micro import add_service
-from nats.micro.request import Request, ServiceError
+from nats.micro.request import Handler, Request, ServiceError
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
 from services.bus.wire.connection import Bus
@@ -21,6 +22,8 @@ from services.settings.instance import name_of_process
 from services.version import VERSION
 
 log = logging.getLogger("tarifa.bus")
+
+SIDE_BY_SIDE_MAX = 16  # of one endpoint that takes long
 
 Answer = Callable[[bytes], Awaitable[bytes]]
 Served = Service
@@ -39,12 +42,14 @@ class About:
     """What INFO says about an endpoint, and what STATS adds to its counts.
 
     ``asked`` and ``answered`` are JSON Schemas, empty where there is none; ``figures`` returns STATS's ``data``.
+    ``takes_long``: answers wait for others, so that requests are answered side by side; STATS then counts them only.
     """
 
     description: str
     asked: str = ""
     answered: str = ""
     figures: Callable[[], Mapping[str, object]] | None = None
+    takes_long: bool = False
 
     def metadata(self) -> dict[str, str]:
         """Return the endpoint's metadata, without empty ones."""
@@ -91,13 +96,15 @@ async def serve(
     for subject, answer in endpoints.items():
         endpoint = subject.rpartition(".")[2]
         handler = _handler(subject, answer)
+        if by_endpoint[endpoint].takes_long:
+            handler = _side_by_side(handler)
         await service.add_endpoint(
             EndpointConfig(name=endpoint, subject=subject, handler=handler, metadata=by_endpoint[endpoint].metadata())
         )
     return service
 
 
-def _handler(subject: str, answer: Answer) -> Callable[[Request], Awaitable[None]]:
+def _handler(subject: str, answer: Answer) -> Handler:
     async def handle(request: Request) -> None:
         try:
             await request.respond(await answer(request.data))
@@ -108,3 +115,30 @@ def _handler(subject: str, answer: Answer) -> Callable[[Request], Awaitable[None
             raise ServiceError("500", "this is a bug; see the service's log") from error
 
     return handle
+
+
+def _side_by_side(handle: Handler) -> Handler:
+    """Return a handler that does not keep the next request waiting, up to SIDE_BY_SIDE_MAX of them."""
+    slots = asyncio.Semaphore(SIDE_BY_SIDE_MAX)
+    answering: set[asyncio.Task[None]] = set()
+
+    async def answered(request: Request) -> None:
+        try:
+            await handle(request)
+        except ServiceError as error:
+            await request.respond_error(error.code, error.description)
+        finally:
+            slots.release()
+
+    def ended(task: asyncio.Task[None]) -> None:
+        answering.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("service.not_answered", extra={"error": repr(error)})  # the connection has ended
+
+    async def begin(request: Request) -> None:
+        await slots.acquire()
+        task = asyncio.get_running_loop().create_task(answered(request))
+        answering.add(task)
+        task.add_done_callback(ended)
+
+    return begin

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.contracts.stamp import stamp_from_ms
 
@@ -18,6 +18,10 @@ class SystemClock:
     def stamp(self) -> datetime:
         """Return the UTC time in whole milliseconds, as processors get it."""
         return stamp_from_ms(time.time_ns() // 1_000_000)
+
+    def stamp_of(self, ms: float) -> datetime:
+        """Return the UTC time of a moment on the clock that never goes back."""
+        return self.stamp() - timedelta(milliseconds=round(self.now_ms() - ms))
 
     def jitter(self) -> float:
         """Return a random number from 0 to 1."""

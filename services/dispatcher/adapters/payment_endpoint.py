@@ -7,7 +7,6 @@ know of it only what the log says, a little later, so that the first answer is t
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -43,8 +42,7 @@ class PaymentEndpoint:
         self._traffic = traffic
         self._owner = owner
         self._others = others
-        self._clock = SystemClock()
-        self._holdings = Holdings(log_read, traffic, self._stamp)
+        self._holdings = Holdings(log_read, traffic, SystemClock().stamp_of)
         self._answering: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:
@@ -109,10 +107,6 @@ class PaymentEndpoint:
         except (BusAwayError, TimeoutError) as error:
             log.debug("payment_endpoint.lines_not_found", extra={"error": repr(error)})
         return tuple(found)
-
-    def _stamp(self, ms: float) -> datetime:
-        """Return the UTC time of a moment on the clock of the calls."""
-        return self._clock.stamp() - timedelta(milliseconds=round(self._clock.now_ms() - ms))
 
 
 def _lines_of(payment_id: str, message: StoredMessage) -> list[AssignmentMade]:

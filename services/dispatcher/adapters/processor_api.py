@@ -147,12 +147,14 @@ class ProcessorApi:
             Absent: it had not booked it when it answered; a charge still under way may yet be.
             LookupFailed: it did not say; ask again later.
         """
+        is_there = False
         try:
             answer = await self._get(payment_id, self._call_timeout_s)
-            if answer.status == _OK:
+            is_there = answer.status == _OK
+            if is_there:
                 return _found(payment_id, _whole(answer), stamp_from_ms(answer.read_at_ms))
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
-            return LookupFailed(self._told(error))
+            return LookupFailed(self._told(error), is_there)
         return Absent() if answer.status == _NOT_FOUND else LookupFailed(self._detail(answer))
 
     async def health(self) -> Health | HealthUnread:

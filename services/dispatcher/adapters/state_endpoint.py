@@ -15,6 +15,8 @@ from services.contracts import subjects
 from services.contracts.roster import Pause
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.processors_endpoint import ABOUT, ProcessorsEndpoint
+from services.dispatcher.adapters.release_endpoint import ABOUT as ABOUT_RELEASES
+from services.dispatcher.adapters.release_endpoint import ReleaseEndpoint
 from services.dispatcher.core.condition import Condition
 from services.dispatcher.core.traffic import Traffic
 
@@ -65,11 +67,11 @@ class StateEndpoint:
         self._clock = clock
         self._instance = instance
 
-    async def serve(self, bus: Bus) -> Served:
-        """Answer on the bus from now on, also about the processors."""
+    async def serve(self, bus: Bus, releases: ReleaseEndpoint) -> Served:
+        """Answer on the bus from now on, also about the processors, and release payments."""
         about = About(STATE_IS, answered=schema_of(DispatcherState), figures=self.figures)
-        asked = {subjects.DISPATCHER_STATE: self.state, **ProcessorsEndpoint(bus).answers}
-        described = {subjects.DISPATCHER_STATE: about, **ABOUT}
+        asked = {subjects.DISPATCHER_STATE: self.state, **ProcessorsEndpoint(bus).answers, **releases.answers}
+        described = {subjects.DISPATCHER_STATE: about, **ABOUT, **ABOUT_RELEASES}
         return await serve(bus, subjects.DISPATCHER, DESCRIPTION, asked, described, instance=self._instance)
 
     async def state(self, _data: bytes) -> bytes:

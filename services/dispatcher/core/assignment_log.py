@@ -12,6 +12,8 @@ from collections.abc import Set as AbstractSet
 from services.contracts.assignments import Assignment, AssignmentReleased, GenerationClosed, Line, TurnAssigned
 from services.dispatcher.core.ownership import View, after_release, next_view
 
+RELEASES_KEPT_MAX = 256  # of which it is known whether they count: who wrote one asks within seconds
+
 
 class AssignmentLog:
     """The log as far as it was read: ``read_to`` is the sequence of the last message."""
@@ -25,6 +27,7 @@ class AssignmentLog:
         self.closed: set[str] = set()
         self.marks: dict[int, str] = {}  # by sequence: owners of messages without lines, which others still wait for
         self.read_to = 0
+        self._releases: dict[int, bool] = {}  # by sequence, the newest: whether they count
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -70,6 +73,10 @@ class AssignmentLog:
         """Return every payment that a line names, valid or not, oldest line first."""
         return list(self._by_id)
 
+    def counts(self, at: int) -> bool | None:
+        """Return whether the release at a sequence counts; None: it was not read, or is none of the newest."""
+        return self._releases.get(at)
+
     def read(self, message: Assignment, at: int, stored_ns: int = 0) -> tuple[bool, ...]:
         """Take in the message at a sequence; return for each of its lines whether it is valid.
 
@@ -86,6 +93,9 @@ class AssignmentLog:
             case AssignmentReleased():
                 self._stored_ns[at] = stored_ns
                 view = after_release(self._views.get(message.id), message, at)
+                self._releases[at] = view is not None
+                if len(self._releases) > RELEASES_KEPT_MAX:
+                    del self._releases[min(self._releases)]
                 return (self._next(message.id, view, at, message.seq),)
             case GenerationClosed(generation):
                 self.closed.add(generation)

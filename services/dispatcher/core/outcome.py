@@ -70,9 +70,13 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class LookupFailed:
-    """GET did not answer, or not in a way that can be read."""
+    """GET did not answer, or not in a way that can be read; ``is_there``: it has something under that id all the same.
+
+    What follows for a payment is the same: it is not known whether it is booked.
+    """
 
     detail: str
+    is_there: bool = False
 
 
 Lookup = Found | Absent | LookupFailed

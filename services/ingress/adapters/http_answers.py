@@ -194,9 +194,9 @@ def denied(answer: Denied) -> HTTPResponse:
     return error(answer.status, answer.slug, answer.detail, answer.headers)
 
 
-def ok(document: object) -> HTTPResponse:
+def ok(document: object, headers: Mapping[str, str] | None = None) -> HTTPResponse:
     """Return a 200."""
-    return Answer(orjson.dumps(document), 200)
+    return Answer(orjson.dumps(document), 200, dict(headers or {}))
 
 
 def error(status: int, slug: str, detail: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:

@@ -28,6 +28,7 @@ NEEDS: dict[str, Scope | None] = {
     "GET payments": "read",
     "payments/<payment_id:str>": "read",
     "payments/<payment_id:str>/life": "read",
+    "payments/<payment_id:str>/release": "operate",
     "payments-summary": "read",
     "history": "read",
     "purge-payments": "operate",

@@ -1,5 +1,7 @@
 """What an operator asks for by HTTP: to which processor, and why."""
 
+from typing import Any
+
 from services.contracts.operations import reason_from_text
 from services.contracts.processor import NAME
 from services.ingress.core.admission import BAD_REQUEST, Rejected, kind, read_object, shown
@@ -26,8 +28,13 @@ def read_reason(body: bytes, *, is_needed: bool) -> str | Rejected:
     document = read_object(body)
     if isinstance(document, Rejected):
         return document
+    return reason_of(document) if is_needed or "reason" in document else ""
+
+
+def reason_of(document: dict[str, Any]) -> str | Rejected:
+    """Return the reason that a body must have."""
     if "reason" not in document:
-        return Rejected(BAD_REQUEST, "field_missing", "reason: is missing") if is_needed else ""
+        return Rejected(BAD_REQUEST, "field_missing", "reason: is missing")
     text = document["reason"]
     if type(text) is not str:
         return Rejected(BAD_REQUEST, "field_mistyped", f"reason: must be a string, not {kind(text)}")

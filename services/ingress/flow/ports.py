@@ -11,6 +11,7 @@ from services.contracts.holding import Holding, HoldingsAsked
 from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
 from services.contracts.payment import Payment
+from services.contracts.releasing import Confirmed, ReleaseAnswered
 from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
@@ -110,6 +111,16 @@ class Processors(Protocol):
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
         """Have one paused, or by None resumed; TryLater: it may be done or not."""
+
+
+class Releases(Protocol):
+    """The dispatchers, one of which releases a payment."""
+
+    async def look(self, payment_id: str) -> ReleaseAnswered | TryLater:
+        """Return what is known of a payment, and whether it may be released."""
+
+    async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered | TryLater:
+        """Have it released; TryLater: it may be done or not."""
 
 
 class Book(Protocol):

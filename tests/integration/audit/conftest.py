@@ -3,17 +3,43 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import pytest_asyncio
 
 from services.bus.jetstream.streams import StreamLimits
+from services.bus.micro.service import serve
 from services.bus.wire.connection import Bus
+from services.contracts import subjects
+from services.contracts.processor import Processor
+from services.contracts.roster import seeded
+from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
+from services.dispatcher.adapters.processor_api import ProcessorApi
+from services.dispatcher.adapters.release_endpoint import ABOUT, ReleaseEndpoint
+from services.dispatcher.adapters.release_records import ReleaseRecords
+from services.dispatcher.adapters.transport import ProcessorTransport
+from services.dispatcher.core.holdings import Holdings
 from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.flow.releasing import Releasing
 from services.records.assignments import AssignmentStream, read_up
+from services.records.processors import ProcessorBucket
 from tests.integration.audit.audit_programs import House, RunningProcessor
-from tests.nats_server import NatsServer
+from tests.nats_server import PATIENCE_S, NatsServer
 from tests.unit.dispatcher.fakes import RULES
+
+
+async def release_for(house: House, traffic: Traffic, transport: ProcessorTransport) -> None:
+    """Have payments looked at and released, as a dispatcher does; both processors charge."""
+    bucket, apis = ProcessorBucket(house.bus), {}
+    for order, (name, running) in enumerate(house.processors.items()):
+        entry = seeded(None, Processor(name, running.url, Decimal("0.05")), order)
+        await bucket.change(name, lambda _, entry=entry: entry)  # type: ignore[misc]  # each its own
+        apis[f"{name}/1"] = ProcessorApi(running.url, transport, call_timeout_s=PATIENCE_S, health_timeout_s=1)
+    clock = SystemClock()
+    records = ReleaseRecords(house.bus, Holdings(house.log, traffic, clock.stamp_of))
+    story = Releasing(log_read=house.log, records=records, processors=apis, clock=clock, is_read=lambda: True)
+    await serve(house.bus, subjects.DISPATCHER, "a dispatcher's releases", ReleaseEndpoint(story).answers, ABOUT)
 
 
 @pytest_asyncio.fixture
@@ -26,7 +52,10 @@ async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Asy
     await read_up(following)
     traffic = Traffic(tuple(processors), RULES)
     await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", lambda: ()).listen()
+    transport = ProcessorTransport(idle_max=1)
+    await release_for(there, traffic, transport)
     yield there
+    await transport.aclose()
     reading.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await reading

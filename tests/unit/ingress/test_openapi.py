@@ -4,11 +4,12 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sanic import Sanic
 
+from services.contracts.releasing import Why
 from services.ingress.adapters.documents import DOCUMENTS, FOLDER
 from services.ingress.adapters.http_answers import _SLUGS
 from services.ingress.adapters.http_api import http_app
@@ -18,6 +19,7 @@ from services.ingress.adapters.http_listing import add_listing
 from services.ingress.adapters.operating_api import add_operating
 from services.ingress.adapters.page import DOCUMENTS as PAGE
 from services.ingress.adapters.page import add_page
+from services.ingress.adapters.releasing_api import add_releasing
 from services.ingress.adapters.sign_in import add_sign_in
 from services.ingress.core.guard import Access, Guard
 from services.ingress.core.meter import Meter
@@ -48,6 +50,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     add_listing(app, NoStory(), NoStory())  # type: ignore[arg-type]
     add_history(app, NoStory())  # type: ignore[arg-type]
     add_operating(app, NoStory(), allow_purge=False)  # type: ignore[arg-type]
+    add_releasing(app, NoStory())  # type: ignore[arg-type]
     add_page(app, NoStory(), guard)  # type: ignore[arg-type]
     add_sign_in(app, guard)
     guard.stand_before(app)
@@ -61,7 +64,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
 
 def slugs_of_the_code() -> set[str]:
     """Return every slug that a call in ingress names, Sanic's own errors' among them."""
-    found = {*_SLUGS.values(), "bad_request"}
+    found = {*_SLUGS.values(), "bad_request", *get_args(Why)}
     for path in INGRESS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):

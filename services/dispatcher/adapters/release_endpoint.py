@@ -1,0 +1,74 @@
+"""``dispatcher.release``: one payment looked at, or released; any dispatcher does it.
+
+Who asks for a release has recorded it in OPERATIONS before. Whether it may be, is judged here and nowhere else.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from services.bus.micro.service import About, Answer, CannotAnswerError, schema_of
+from services.bus.wire.connection import BusAwayError
+from services.contracts import releasing, subjects
+from services.contracts.away import AwayError
+from services.contracts.events import NotAnEventError
+from services.contracts.operations import reason_from_text
+from services.contracts.releasing import Confirmed, ReleaseAnswered, ReleaseAsked
+
+RELEASE_IS = "Looks at a payment in doubt or, confirmed by a person and recorded, releases it to another processor"
+BAD_REQUEST, UNAVAILABLE = 400, 503
+
+ABOUT: Mapping[str, About] = {
+    subjects.DISPATCHER_RELEASE: About(
+        RELEASE_IS, asked=schema_of(ReleaseAsked), answered=schema_of(ReleaseAnswered), takes_long=True
+    ),
+}
+
+
+class Story(Protocol):
+    """What this adapter has done for its callers; either may raise AwayError or BusAwayError: not known."""
+
+    async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
+        """Return what is known, and whether it may be released."""
+
+    async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered:
+        """Release a payment, if what a person has judged of it still holds."""
+
+
+class ReleaseEndpoint:
+    """Answers by the story."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+
+    @property
+    def answers(self) -> Mapping[str, Answer]:
+        """What is answered, by subject."""
+        return {subjects.DISPATCHER_RELEASE: self.release}
+
+    async def release(self, data: bytes) -> bytes:
+        """Look, or release.
+
+        Raises:
+            CannotAnswerError: it is no such request; or the streams do not answer, and it may be done or not.
+        """
+        asked = _asked(data)
+        try:
+            if asked.confirmed is None:
+                answer = await self._story.look(asked.id, asked.to_processor)
+            else:
+                answer = await self._story.release(asked.id, asked.to_processor, asked.confirmed)
+        except (AwayError, BusAwayError) as error:
+            raise CannotAnswerError(UNAVAILABLE, str(error)) from error
+        return releasing.encode(answer)
+
+
+def _asked(data: bytes) -> ReleaseAsked:
+    try:
+        asked = releasing.decode(data, ReleaseAsked)
+        if asked.confirmed is not None:
+            reason_from_text(asked.confirmed.reason)
+    except (NotAnEventError, ValueError) as error:
+        raise CannotAnswerError(BAD_REQUEST, f"not a ReleaseAsked: {error}") from error
+    if asked.confirmed is not None and not (asked.to_processor and asked.confirmed.from_processor):
+        raise CannotAnswerError(BAD_REQUEST, "not a ReleaseAsked: confirmed from where and to where it is")
+    return asked

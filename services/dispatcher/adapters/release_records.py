@@ -1,0 +1,94 @@
+"""One payment in PAYMENTS and SETTLEMENTS, and at whoever has it in hand; the two writes of a release."""
+
+from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import Stored, store
+from services.bus.wire.connection import Bus, BusAwayError
+from services.contracts import holding, subjects
+from services.contracts.assignments import AssignmentReleased, encode_assignment
+from services.contracts.away import UnreadableRecordError
+from services.contracts.events import (
+    NotAnEventError,
+    PaymentAccepted,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentSettled,
+    decode_settlement,
+    encode,
+)
+from services.contracts.holding import Holding, HoldingAsked
+from services.contracts.operating import ListedProcessor, listed
+from services.contracts.roster import places
+from services.dispatcher.core.holdings import Holdings
+from services.records.payments import PaymentRecords
+from services.records.processors import ProcessorBucket, entries_of
+from services.records.settlements import SettlementRecords
+
+ASK_WITHIN_S = 1.0  # whoever has it in hand answers at once, this process by the log a tenth of a second later
+
+
+class ReleaseRecords:
+    """Keeps the port ``Records`` of Releasing; each method may raise AwayError or BusAwayError."""
+
+    def __init__(self, bus: Bus, holdings: Holdings) -> None:
+        self._bus = bus
+        self._holdings = holdings
+        self._payments = PaymentRecords(bus)
+        self._settlements = SettlementRecords(bus)
+        self._bucket = ProcessorBucket(bus)
+
+    async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
+        """Return it as it waits in PAYMENTS, with its sequence."""
+        found = await self._payments.find(payment_id)
+        return None if found is None else (found.event, found.seq)
+
+    async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return its settlement; of two a booking."""
+        return (await self._settlements.find([payment_id])).get(payment_id)
+
+    async def newest_release(self, payment_id: str) -> PaymentReleased | None:
+        """Return its newest release that was recorded."""
+        message = await last_for(self._bus, subjects.SETTLEMENTS, subjects.released(payment_id))
+        if message is None:
+            return None
+        try:
+            event = decode_settlement(message.data)
+        except NotAnEventError as error:
+            raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, str(error)) from error
+        if not isinstance(event, PaymentReleased):
+            what = f"a {type(event).__name__}, which its subject denies"
+            raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, what)
+        return event
+
+    async def is_in_doubt(self, payment_id: str, line: int) -> bool:
+        """Return False only if a dispatcher has it in hand by that line and knows what became of each attempt."""
+        known = self._holdings.one(payment_id)
+        if known is None or not known.in_hand:
+            known = await self._asked(payment_id)
+        return known is None or not known.in_hand or known.line != line or known.in_doubt
+
+    async def processors(self) -> tuple[ListedProcessor, ...]:
+        """Return who charges, as the bucket has it now."""
+        return tuple(map(listed, places(entries_of(await self._bucket.read()))))
+
+    async def record_event(self, event: PaymentReleased) -> None:
+        """Store the event."""
+        result = await store(self._bus, subjects.SETTLEMENTS, subjects.released(event.id), encode(event))
+        if not isinstance(result, Stored):
+            raise BusAwayError(f"the release could not be recorded, and nothing was released: {result}")
+
+    async def write_line(self, line: AssignmentReleased) -> int:
+        """Store the line, and return its sequence."""
+        result = await store(self._bus, subjects.ASSIGNMENTS, subjects.RELEASED, encode_assignment(line))
+        if not isinstance(result, Stored):
+            raise BusAwayError(f"not known whether its line is stored: {result}")
+        return result.seq
+
+    async def _asked(self, payment_id: str) -> Holding | None:
+        try:
+            request = holding.encode(HoldingAsked(payment_id))
+            answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, request, ASK_WITHIN_S)
+            return holding.decode_holding(answer.data)
+        except BusAwayError:
+            if not self._bus.is_connected:
+                raise
+            return None  # they hear every question, and answer what they know of

@@ -1,0 +1,115 @@
+"""Whether a payment may be released from the processor that it is assigned to, and whether it is already.
+
+A release is the one step that the settlement protocol never takes by itself: it sends a payment to a second processor
+while an attempt at the first may still be booked. So it is refused wherever something else would help.
+"""
+
+from services.contracts.assignments import processor_of
+from services.contracts.events import PaymentReleased, PaymentSettled
+from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, Sight, targets
+from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
+
+
+def refusal(sight: Sight, to: str = "", confirmed: Confirmed | None = None) -> Refusal | None:
+    """Return why the payment must not be released, or None if it may.
+
+    Args:
+        sight: what is known of it.
+        to: the processor where it is to be charged instead; empty: any.
+        confirmed: what a person has judged; None: nobody has yet.
+    """
+    return _needless(sight) or _misdirected(sight, to, confirmed) or _charged(sight) or _not_in_doubt(sight)
+
+
+def release_done(sight: Sight, to: str, confirmed: Confirmed) -> PaymentReleased | None:
+    """Return the very same release, where it is done already and the payment has not been released elsewhere since.
+
+    It was written down before its line, so that alone it shows nothing; but a payment in doubt comes from one processor
+    to another by a release only.
+    """
+    event = sight.released
+    if event is None or (event.from_processor, event.to_processor) != (confirmed.from_processor, to):
+        return None
+    at = sight.processor if sight.settlement is None else sight.settlement.processor
+    return event if at == to else None
+
+
+def answer_of(generation: str, answer: Lookup) -> ProcessorAnswer:
+    """Return a processor's answer about a payment as operators get it."""
+    match answer:
+        case Found(amount_cents, requested_at, _):
+            return ProcessorAnswer(generation, "charged", amount_cents, requested_at)
+        case Absent():
+            return ProcessorAnswer(generation, "notCharged")
+        case LookupFailed(detail, is_there):
+            return ProcessorAnswer(generation, "unreadable" if is_there else "unanswered", detail=detail)
+
+
+def _needless(sight: Sight) -> Refusal | None:
+    settlement = sight.settlement
+    if isinstance(settlement, PaymentSettled):
+        why = f"It is settled already, at {settlement.processor}: there is nothing to release."
+        return Refusal("payment_settled", why)
+    if settlement is not None:
+        why = f"It is refused already, by {settlement.processor}: there is nothing to release."
+        return Refusal("payment_refused", why)
+    if sight.is_refused:
+        return Refusal("payment_refused", f"{sight.processor} has refused it for good, and a dispatcher records that.")
+    if sight.accepted is None:
+        return Refusal("no_such_payment", "There is no such payment: it was never accepted, or has left PAYMENTS.")
+    if sight.is_free and sight.processor:
+        why = f"It is released to {sight.processor} already: a dispatcher will send it there."
+        return Refusal("not_assigned", why)
+    if sight.is_free:
+        why = "It is assigned to no processor: a dispatcher will send it where it is settled."
+        return Refusal("not_assigned", why)
+    return None
+
+
+def _misdirected(sight: Sight, to: str, confirmed: Confirmed | None) -> Refusal | None:
+    names = [each.name for each in sight.processors if each.state != "closing"]
+    if to and to not in names:
+        return Refusal("not_a_processor", f"There is no processor {to}; there are {', '.join(names) or 'none'}.")
+    if to and to not in targets(sight):
+        return Refusal("assigned_there", f"It is assigned to {to} already.")
+    if confirmed is not None and confirmed.from_processor != sight.processor:
+        why = f"It is assigned to {sight.processor} and not to {confirmed.from_processor}. Look at it again."
+        return Refusal("assigned_elsewhere", why)
+    if confirmed is not None and confirmed.line != sight.line:
+        why = (
+            f"Line {confirmed.line} in ASSIGNMENTS is no longer its last one, which is {sight.line}. Look at it again."
+        )
+        return Refusal("overtaken", why)
+    return None
+
+
+def _charged(sight: Sight) -> Refusal | None:
+    for record in sight.records:
+        name = processor_of(record.generation)
+        match record.answer:
+            case "charged" if record.generation == sight.generation:
+                why = f"{name} has charged it, and it is assigned there: a dispatcher will settle it there by itself."
+                return Refusal("charged", why)
+            case "charged":
+                bound = sight.processor
+                why = (
+                    f"{name} has charged it, but it is assigned to {bound}: sent anywhere else it would be charged "
+                    f"twice, and if {bound} has booked it too it is already. Have it looked into."
+                )
+                return Refusal("charged", why)
+            case "unreadable":
+                why = f"{name} has something under this id that cannot be read; it may have charged the payment."
+                return Refusal("charged", why)
+            case "notCharged" | "unanswered":
+                pass
+    return None
+
+
+def _not_in_doubt(sight: Sight) -> Refusal | None:
+    if sight.in_doubt:
+        return None
+    why = (
+        f"It is not in doubt: its dispatcher knows what became of each attempt at {sight.processor}, or one is under "
+        f"way, and sends it where it is settled. If that dispatcher is gone, another one takes it over."
+    )
+    return Refusal("not_in_doubt", why)

@@ -1,0 +1,177 @@
+"""The flow of a release: look, judge, record it, do it, and return whether it counts.
+
+A person has accepted the risk before, and OPERATIONS has who that is. The event comes before the line: what is
+recorded may not have happened, but what happened is recorded. The line follows the one that the person saw; whatever
+was written since makes it void, for every dispatcher alike.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from services.contracts.assignments import AssignmentReleased, processor_of
+from services.contracts.away import AwayError
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
+from services.contracts.operating import ListedProcessor
+from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, ReleaseAnswered, Sight
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.outcome import Lookup, LookupFailed
+from services.dispatcher.core.releasing import answer_of, refusal, release_done
+from services.dispatcher.flow.ports import Clock, Processor
+
+ASK_WITHIN_S = 3.0  # a person waits; one that does not answer until then is taken for one that does not
+ASK_TRIES_MAX = 3
+ASK_AGAIN_AFTER_MS = 300.0
+READ_WITHIN_MS = 4_000.0
+READ_AGAIN_AFTER_MS = 20.0
+
+
+class NotKnownError(AwayError):
+    """What the log says is not known yet. The same may be asked for again."""
+
+
+class Records(Protocol):
+    """The streams and the other dispatchers. Each may raise AwayError or BusAwayError: not known."""
+
+    async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
+        """Return it as it waits in PAYMENTS, with its sequence."""
+
+    async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return its settlement."""
+
+    async def newest_release(self, payment_id: str) -> PaymentReleased | None:
+        """Return its newest release that was recorded."""
+
+    async def is_in_doubt(self, payment_id: str, line: int) -> bool:
+        """Return False only if a dispatcher has it in hand by that line and knows what became of each attempt."""
+
+    async def processors(self) -> tuple[ListedProcessor, ...]:
+        """Return who charges."""
+
+    async def record_event(self, event: PaymentReleased) -> None:
+        """Store the event; a second one is harmless."""
+
+    async def write_line(self, line: AssignmentReleased) -> int:
+        """Store the line, and return its sequence."""
+
+
+class Releasing:
+    """Releases payments.
+
+    Args:
+        log_read: the log as far as it was read.
+        records: the streams and the other dispatchers.
+        processors: all that are asked, by generation; may change meanwhile.
+        clock: for waits.
+        is_read: whether the log was read to its end since this connection began; before, a payment looks unassigned.
+    """
+
+    def __init__(
+        self,
+        *,
+        log_read: AssignmentLog,
+        records: Records,
+        processors: Mapping[str, Processor],
+        clock: Clock,
+        is_read: Callable[[], bool],
+    ) -> None:
+        self._log = log_read
+        self._records = records
+        self._processors = processors
+        self._clock = clock
+        self._is_read = is_read
+
+    async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
+        """Return what is known, and whether it may be released to ``to``; empty: to any.
+
+        Raises:
+            AwayError, BusAwayError: not known.
+        """
+        sight = await self._sight(payment_id)
+        return ReleaseAnswered(sight, refusal(sight, to))
+
+    async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered:
+        """Release a payment, if what a person has judged of it still holds.
+
+        Raises:
+            AwayError, BusAwayError: not known whether it is done; the same again is safe, and says so.
+        """
+        sight = await self._sight(payment_id)
+        done = release_done(sight, to, confirmed)
+        if done is not None:
+            return ReleaseAnswered(sight, released=done, is_repeated=True)
+        why = refusal(sight, to, confirmed)
+        if why is not None:
+            return ReleaseAnswered(sight, why)
+        event = PaymentReleased(payment_id, confirmed.from_processor, to, confirmed.reason, self._clock.stamp())
+        await self._records.record_event(event)
+        line = AssignmentReleased(payment_id, sight.seq, confirmed.line, to, event.reason, event.released_at)
+        if await self._counts(await self._records.write_line(line)):
+            return ReleaseAnswered(sight, released=event)
+        return await self._overtaken(sight, to, confirmed)
+
+    async def _overtaken(self, sight: Sight, to: str, confirmed: Confirmed) -> ReleaseAnswered:
+        """Somebody's line was first: perhaps that of the very same release, asked for at two dispatchers."""
+        now = await self._sight(sight.id, asks=False)
+        done = release_done(now, to, confirmed)
+        if done is not None:
+            return ReleaseAnswered(now, released=done, is_repeated=True)
+        why = "A dispatcher or another operator was first, and wrote another line about it. Look at it again."
+        return ReleaseAnswered(now, Refusal("overtaken", why))
+
+    async def _counts(self, at: int) -> bool:
+        await self._until(lambda: self._log.counts(at) is not None, "its line is stored, and not read yet")
+        return self._log.counts(at) is True
+
+    async def _until(self, condition: Callable[[], bool], why_not: str) -> None:
+        until_ms = self._clock.now_ms() + READ_WITHIN_MS
+        while not condition():
+            if self._clock.now_ms() > until_ms:
+                raise NotKnownError(why_not)
+            await self._clock.sleep_ms(READ_AGAIN_AFTER_MS)
+
+    async def _sight(self, payment_id: str, *, asks: bool = True) -> Sight:
+        await self._until(self._is_read, "ASSIGNMENTS is not read to its end yet")
+        # The line first: what is read after it can only be newer. The settlement last: processors take their time, and
+        # PAYMENTS comes before SETTLEMENTS, because a settlement is stored before the payment leaves.
+        view = self._log.view(payment_id)
+        is_free = view is None or view.state == "free"
+        records = await self._ask_all(payment_id) if asks and not is_free else ()
+        in_doubt = view is not None and await self._records.is_in_doubt(payment_id, view.last)
+        event, seq = await self._records.accepted(payment_id) or (None, 0)
+        generation = "" if view is None else view.generation
+        return Sight(
+            id=payment_id,
+            accepted=event,
+            seq=seq,
+            settlement=await self._records.settlement(payment_id),
+            released=await self._records.newest_release(payment_id),
+            generation=generation,
+            processor=view.released_to if view is not None and is_free else processor_of(generation),
+            line=0 if view is None else view.last,
+            is_free=is_free,
+            is_refused=view is not None and view.state == "refused",
+            in_doubt=in_doubt,
+            records=records,
+            processors=await self._records.processors(),
+        )
+
+    async def _ask_all(self, payment_id: str) -> tuple[ProcessorAnswer, ...]:
+        asked = dict(self._processors)
+        answers = await asyncio.gather(*[self._ask(processor, payment_id) for processor in asked.values()])
+        return tuple(map(answer_of, asked, answers))
+
+    async def _ask(self, processor: Processor, payment_id: str) -> Lookup:
+        """Ask a few times, until there is an answer: one that fails now and then may have charged it."""
+        answer: Lookup = LookupFailed(f"no answer within {ASK_WITHIN_S:g} s")
+        try:
+            async with asyncio.timeout(ASK_WITHIN_S):
+                for tries in range(ASK_TRIES_MAX):
+                    if tries:
+                        await self._clock.sleep_ms(ASK_AGAIN_AFTER_MS)
+                    answer = await processor.look_up(payment_id)
+                    if not isinstance(answer, LookupFailed) or answer.is_there:
+                        break
+        except TimeoutError:
+            return answer
+        return answer

@@ -1,0 +1,202 @@
+"""An operator releases a payment in doubt by HTTP: while it is settled, twice at once, and over restarts."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.doubtful import Doubtful
+from tests.e2e.released import WHY, look, release, until_releasable
+from tests.e2e.replay import flowing, until_drained
+from tests.e2e.river import River, new_id, until
+from tests.e2e.scripted import Scripted, charged_at
+from tests.e2e.spoken import serving, two
+
+MANY = 24
+FEW = 6
+# A call without an answer ends soon, and in doubt; no slowness sends a payment elsewhere.
+BRISK = {"CALL_TIMEOUT_S": "1", "ACK_WAIT_S": "2", "SETTLE_WITHIN_S": "1", "SLOW_CALL_MS": "600000"}
+
+
+async def accepted(river: River, count: int) -> list[dict[str, Any]]:
+    """Return payments that are in doubt, as an operator sees them."""
+    ids = await river.pay_many(count)
+    return list(await asyncio.gather(*[until_releasable(river, each) for each in ids]))
+
+
+async def counted(river: River) -> int:
+    """Return how many payments the book has."""
+    return sum(int(one["totalRequests"]) for one in (await river.summary()).values())
+
+
+async def insist(river: River, seen: dict[str, Any]) -> int:
+    """Release it, over whatever dies meanwhile; return how often that was asked for."""
+    tries = 0
+
+    async def is_released() -> bool:
+        nonlocal tries, seen
+        tries += 1
+        try:
+            answer = await release(river, seen)
+            if answer.status_code == 409:  # a dispatcher took it over from one that died
+                assert answer.json()["error"] in {"overtaken", "not_in_doubt"}, answer.text
+                again = await river.http.get(f"/payments/{seen['correlationId']}/release")
+                if again.status_code == 200 and again.json()["refusal"] is None:
+                    seen = again.json()
+                return False
+        except httpx.TransportError:
+            return False
+        assert answer.status_code in {200, 502, 503, 504}, answer.text
+        return answer.status_code == 200
+
+    await until(is_released, "it is released")
+    return tries
+
+
+async def test_seen_released_and_released_once_more(tmp_path: Path) -> None:
+    """Charged where the operator said, once; the log has who did it, and the same release again is that release."""
+    default, fallback = Doubtful(books=False), Doubtful()
+    fallback.answers = True
+    async with two(default, fallback) as processors, flowing(tmp_path, PROCESSORS=processors, **BRISK) as river:
+        (seen,) = await accepted(river, 1)
+        payment_id = seen["correlationId"]
+        assert (seen["from"], seen["to"], seen["inDoubt"], seen["released"]) == ("default", ["fallback"], True, None)
+        assert seen["risk"].startswith("WHAT THIS RISKS: a double charge.")
+        assert [(each["processor"], each["answer"]) for each in seen["answers"]] == [
+            ("default", "not_charged"),
+            ("fallback", "not_charged"),
+        ]
+        unconfirmed = await release(river, seen, acceptsDoubleCharge=False)
+        assert (unconfirmed.status_code, unconfirmed.json()["error"]) == (400, "not_confirmed")
+        assert (await look(river, payment_id))["from"] == "default"
+        done = await release(river, seen)
+        assert done.status_code == 200, done.text
+        assert "Idempotent-Replayed" not in done.headers
+        said = done.json()
+        assert (said["status"], said["from"], said["to"], said["reason"]) == ("released", "default", "fallback", WHY)
+        await river.until_settled([payment_id])
+        for _ in range(2):
+            again = await release(river, seen)
+            assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (200, said, "true")
+        assert list(fallback.booked) == [payment_id]
+        assert (await river.summary())["fallback"]["totalRequests"] == 1
+        settled = await look(river, payment_id)
+        assert (settled["status"], settled["refusal"]["error"]) == ("settled", "payment_settled")
+        assert settled["released"] == {name: said[name] for name in ("from", "to", "reason", "releasedAt")}
+
+
+async def test_what_may_not_be_released_is_refused_with_a_slug(tmp_path: Path) -> None:
+    """Unknown, settled, under way and not in doubt, or charged already; nothing is sent anywhere for it."""
+    default, fallback = Scripted(), Scripted()
+    patient = BRISK | {"CALL_TIMEOUT_S": "60"}
+    async with two(default, fallback) as processors, flowing(tmp_path, PROCESSORS=processors, **patient) as river:
+        await river.pay_until_accepted(settled := new_id())
+        await river.until_settled([settled])
+        default.way = "silent"
+        await river.pay_until_accepted(under_way := new_id())
+        await until(lambda: asyncio.sleep(0, under_way in default.posts), "it is sent")
+        unknown = new_id()
+        assert (await river.http.get(f"/payments/{unknown}/release")).json()["error"] == "no_such_payment"
+        refused = {}
+        for payment_id in (unknown, settled, under_way):
+            asked = {"correlationId": payment_id, "from": "default", "line": 1}
+            if payment_id == under_way:
+                asked = await look(river, payment_id)
+            answer = await release(river, asked)
+            refused[payment_id] = answer.status_code, answer.json()["error"]
+        assert refused == {
+            unknown: (404, "no_such_payment"),
+            settled: (409, "payment_settled"),
+            under_way: (409, "not_in_doubt"),
+        }
+        seen = await look(river, under_way)
+        assert (await release(river, seen, "third")).json()["error"] == "not_a_processor"
+        assert (await release(river, seen, "default")).json()["error"] == "assigned_there"
+        assert (await release(river, seen, line=seen["line"] + 1)).json()["error"] == "overtaken"
+        default.come_back()
+        await river.until_settled([under_way])
+        assert fallback.posts == []
+
+
+async def test_released_while_the_processor_comes_back_and_its_dispatcher_settles_them(tmp_path: Path) -> None:
+    """One that was refused is charged where it was, and once; each is counted once wherever it was charged once."""
+    default, fallback = Scripted("silent"), Scripted()
+    async with two(default, fallback) as processors:
+        env = BRISK | {"PROCESSORS": processors, "DISPATCHERS": "2"}
+        async with flowing(tmp_path, **env) as river:
+            seen = await accepted(river, MANY)
+            releasing = [asyncio.create_task(release(river, each)) for each in seen[: MANY // 2]]
+            default.come_back()
+            releasing += [asyncio.create_task(release(river, each)) for each in seen[MANY // 2 :]]
+            answers = await asyncio.gather(*releasing)
+            ids = [each["correlationId"] for each in seen]
+            await river.until_settled(ids)
+            await until_drained(river)
+            charged = [charged_at(each, default=default, fallback=fallback) for each in ids]
+            for answer, places in zip(answers, charged, strict=True):
+                assert answer.status_code in {200, 409}, answer.text
+                if answer.status_code == 409:
+                    assert places == ["default"], answer.text
+                else:
+                    assert "fallback" in places or places == ["default"], "it was settled there before it was sent"
+            assert sorted(default.booked) == sorted(
+                each for each, places in zip(ids, charged, strict=True) if "default" in places
+            )
+
+
+async def test_two_at_once_to_two_processors_of_which_one_counts(tmp_path: Path) -> None:
+    """By the order of the log, for all dispatchers; the other operator reads that somebody was first."""
+    default, fallback, third = Scripted("silent"), Scripted(), Scripted()
+    async with serving(default) as one, serving(fallback) as two_, serving(third) as three:
+        processors = f"default={one}@0.05,fallback={two_}@0.15,third={three}@0.25"
+        async with flowing(tmp_path, PROCESSORS=processors, DISPATCHERS="2", **BRISK) as river:
+            seen = await accepted(river, MANY)
+
+            async def both(each: dict[str, Any]) -> tuple[httpx.Response, httpx.Response]:
+                return await asyncio.gather(release(river, each, "fallback"), release(river, each, "third"))
+
+            answers = await asyncio.gather(*map(both, seen))
+            ids = [each["correlationId"] for each in seen]
+            await river.until_settled(ids)
+            for payment_id, (to_fallback, to_third) in zip(ids, answers, strict=True):
+                places = charged_at(payment_id, default=default, fallback=fallback, third=third)
+                assert len(places) == 1
+                won, lost = (to_fallback, to_third) if places == ["fallback"] else (to_third, to_fallback)
+                assert (won.status_code, lost.status_code) == (200, 409), (won.text, lost.text)
+                assert lost.json()["error"] in {
+                    "overtaken",
+                    "assigned_elsewhere",
+                    "assigned_there",
+                    "not_assigned",
+                    "payment_settled",
+                }
+            assert default.booked == {}
+            assert await counted(river) == MANY
+
+
+async def test_released_over_the_death_of_every_dispatcher_and_of_nats(tmp_path: Path) -> None:
+    """A 503 says that it may be done; the same request again does it once, or says that it is done."""
+    default, fallback = Scripted("silent"), Scripted()
+    async with two(default, fallback) as processors:
+        env = BRISK | {"PROCESSORS": processors, "DISPATCHERS": "2"}
+        async with flowing(tmp_path, **env) as river:
+            seen = await accepted(river, FEW)
+            default.looks_up = False  # each release asks it for some seconds, and is under way when they die
+
+            insisting = [asyncio.create_task(insist(river, each)) for each in seen]
+            for part in ("dispatcher-1", "dispatcher-2", "nats", "dispatcher-1"):
+                died = river.stack.kill(part, signal.SIGKILL)
+                await asyncio.to_thread(river.stack.wait_restarted, part, died)
+            tries = await asyncio.gather(*insisting)
+            assert max(tries) > 1, "nothing was interrupted"
+            ids = [each["correlationId"] for each in seen]
+            await river.until_settled(ids)
+            await until_drained(river)
+            assert sorted(fallback.booked) == sorted(ids)
+            assert default.booked == {}
+            assert await counted(river) == FEW
+            for each in seen:
+                again = await release(river, each)
+                assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true"), again.text

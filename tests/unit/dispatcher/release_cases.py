@@ -1,0 +1,111 @@
+"""A payment in doubt, the streams and processors around it, and a dispatcher that releases it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.contracts.assignments import AssignmentReleased, Line, TurnAssigned
+from services.contracts.away import AwayError
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
+from services.contracts.money import Cents
+from services.contracts.operating import ListedProcessor
+from services.contracts.releasing import Confirmed
+from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.outcome import Absent, Lookup, LookupFailed
+from services.dispatcher.flow.releasing import Releasing
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, OTHER, FakeClock, FakeProcessor
+
+CONFIRMED = Confirmed(HOME, 2, "home is gone")
+AT = NOON + timedelta(milliseconds=600)  # home was asked three times
+EVENT = PaymentReleased(ID, HOME, DEAR, "home is gone", AT)
+
+
+def place(name: str, generation: str = "") -> ListedProcessor:
+    """Return a processor as it charges."""
+    return ListedProcessor(name, generation or f"{name}/1", "open", 0.05, f"http://{name}:1", None)
+
+
+@dataclass
+class Streams:
+    """PAYMENTS, SETTLEMENTS and ASSIGNMENTS, which this dispatcher reads at once; ``noted`` is what was written."""
+
+    log: AssignmentLog
+    waits: PaymentAccepted | None = field(default_factory=lambda: PaymentAccepted(ID, Cents(1990), NOON))
+    settled: PaymentSettled | PaymentRefused | None = None
+    event: PaymentReleased | None = None
+    in_doubt: bool = True
+    is_writable: bool = True
+    is_read: bool = True
+    is_caught_up: bool = True
+    before_line: AssignmentReleased | Line | None = None  # somebody else's, written right before ours
+    noted: list[object] = field(default_factory=list)
+
+    async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
+        """PAYMENTS."""
+        return None if self.waits is None else (self.waits, 5)
+
+    async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """SETTLEMENTS."""
+        return self.settled
+
+    async def newest_release(self, payment_id: str) -> PaymentReleased | None:
+        """SETTLEMENTS."""
+        return self.event
+
+    async def is_in_doubt(self, payment_id: str, line: int) -> bool:
+        """Who has it in hand."""
+        return self.in_doubt
+
+    async def processors(self) -> tuple[ListedProcessor, ...]:
+        """The bucket."""
+        return place(HOME), place(DEAR)
+
+    async def record_event(self, event: PaymentReleased) -> None:
+        """SETTLEMENTS."""
+        if not self.is_writable:
+            raise AwayError("full")
+        self.noted.append(event)
+        self.event = event
+
+    async def write_line(self, line: AssignmentReleased) -> int:
+        """ASSIGNMENTS."""
+        if self.before_line is not None:
+            self.write(self.before_line)
+        self.noted.append((line.after, line.to_processor, line.seq))
+        at = self.log.read_to + 1
+        if self.is_read:
+            self.log.read(line, at)
+        return at
+
+    def write(self, line: AssignmentReleased | Line) -> None:
+        """Have a line of others read."""
+        message = line if isinstance(line, AssignmentReleased) else TurnAssigned(OTHER, 9, (line,))
+        self.log.read(message, self.log.read_to + 1)
+
+    def assign(self, generation: str = AT_HOME) -> None:
+        """Have it assigned to a processor; once more, and it is taken over."""
+        self.write(Line(ID, 5, generation, after=self.log.after(ID)))
+
+
+class Ground:
+    """A payment that was taken over at home, which does not answer; the dear one does not have it."""
+
+    def __init__(self) -> None:
+        clock = FakeClock()
+        self.streams = Streams(AssignmentLog())
+        self.streams.assign()
+        self.streams.assign()
+        self.home, self.dear = FakeProcessor(HOME, [], clock), FakeProcessor(DEAR, [], clock)
+        self.answer(LookupFailed("silence"), Absent())
+        self.story = Releasing(
+            log_read=self.streams.log,
+            records=self.streams,
+            processors={AT_HOME: self.home, AT_DEAR: self.dear},
+            clock=clock,
+            is_read=lambda: self.streams.is_caught_up,
+        )
+
+    def answer(self, home: Lookup, dear: Lookup) -> None:
+        """Have the processors answer so, however often they are asked."""
+        for processor, lookup in ((self.home, home), (self.dear, dear)):
+            processor.lookups.clear()
+            processor.lookups.extend([lookup] * 9)

@@ -1,0 +1,227 @@
+"""A release by HTTP: what an operator must say, that it is recorded before it is done, and what comes of it."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from services.contracts.away import AwayError
+from services.contracts.operations import Operation
+from services.contracts.releasing import Confirmed, Refusal, ReleaseAnswered
+from services.ingress.adapters.releasing_api import sight_document
+from services.ingress.core.admission import Rejected
+from services.ingress.core.answers import TryLater
+from services.ingress.core.releasing import Released
+from services.ingress.flow.releasing import Releasing
+from services.records.operations import Outcome
+from tests.unit.audit.paid import ID, released
+from tests.unit.audit.test_releasing import PAUSE, place, sight
+
+SAID: dict[str, Any] = {
+    "from": "default",
+    "to": "fallback",
+    "line": 7,
+    "reason": "default is gone",
+    "acceptsDoubleCharge": True,
+    "idEndsWith": ID[-12:],
+}
+OPERATION = Operation("release", ID, "default is gone", "from default to fallback")
+DEED = (ID, "fallback", Confirmed("default", 7, "default is gone"))
+
+
+class World:
+    """A log and a dispatcher; ``happened`` has what they were asked, in that order."""
+
+    def __init__(self, answer: ReleaseAnswered | TryLater, *, records: bool = True) -> None:
+        self.answer = answer
+        self.records = records
+        self.happened: list[object] = []
+        self.outcome: Outcome | None = None
+        self.story = Releasing(dispatchers=self, recorded=self.recorded)
+
+    async def look(self, payment_id: str) -> ReleaseAnswered | TryLater:
+        """Answer."""
+        return self.answer
+
+    async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered | TryLater:
+        """Note what is to be done."""
+        self.happened.append((payment_id, to, confirmed))
+        return self.answer
+
+    @asynccontextmanager
+    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
+        """Note who wants it done, and what became of it."""
+        if not self.records:
+            raise AwayError("it could not be recorded, so nothing was done: the log is full")
+        self.happened.append((operation, who))
+        self.outcome = Outcome(who)
+        yield self.outcome
+        self.happened.append(self.outcome.step)
+
+
+DONE = ReleaseAnswered(sight(), released=released())
+
+
+async def test_it_is_recorded_by_the_name_of_the_key_and_then_done() -> None:
+    """A dispatcher gets what the operator has confirmed."""
+    world = World(DONE)
+    done = Released(released(), (), is_repeated=False)
+    assert await world.story.release(ID.upper(), json.dumps(SAID).encode(), "desk") == done
+    assert world.happened == [(OPERATION, "desk"), DEED, "done"]
+
+
+async def test_a_paused_processor_is_told() -> None:
+    """The payment waits there."""
+    world = World(ReleaseAnswered(sight(place("default"), place("fallback", PAUSE)), released=released()))
+    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    assert isinstance(answer, Released)
+    assert "waits there until it is resumed" in answer.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "slug", "field"),
+    [
+        ({"from": None}, "field_missing", "from"),
+        ({"to": None}, "field_missing", "to"),
+        ({"line": None}, "field_missing", "line"),
+        ({"reason": None}, "field_missing", "reason"),
+        ({"acceptsDoubleCharge": None}, "not_confirmed", "acceptsDoubleCharge"),
+        ({"idEndsWith": None}, "not_confirmed", "idEndsWith"),
+        ({"from": 7}, "field_mistyped", "from"),
+        ({"to": "a.b"}, "not_a_processor", "to"),
+        ({"line": True}, "field_mistyped", "line"),
+        ({"line": 0}, "field_mistyped", "line"),
+        ({"line": 7.0}, "field_mistyped", "line"),
+        ({"reason": " "}, "not_a_reason", "reason"),
+        ({"acceptsDoubleCharge": "true"}, "not_confirmed", "acceptsDoubleCharge"),
+        ({"acceptsDoubleCharge": False}, "not_confirmed", "acceptsDoubleCharge"),
+        ({"acceptsDoubleCharge": 1}, "not_confirmed", "acceptsDoubleCharge"),
+        ({"idEndsWith": "4dc1c7cf60b4"}, "not_confirmed", "idEndsWith"),
+        ({"idEndsWith": ""}, "not_confirmed", "idEndsWith"),
+        ({"idEndsWith": ID}, "not_confirmed", "idEndsWith"),
+    ],
+)
+async def test_without_both_confirmations_and_a_reason_nothing_is_recorded_or_done(
+    change: dict[str, object], slug: str, field: str
+) -> None:
+    """It is said what is wrong and where; None takes the field away."""
+    said = {name: value for name, value in (SAID | change).items() if value is not None}
+    world = World(DONE)
+    answer = await world.story.release(ID, json.dumps(said).encode(), "desk")
+    assert isinstance(answer, Rejected)
+    assert (answer.status, answer.slug, answer.detail.partition(":")[0]) == (400, slug, field)
+    assert world.happened == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "slug"),
+    [
+        ("x", json.dumps(SAID).encode(), "not_an_id"),
+        (ID, b"", "not_json"),
+        (ID, b"[]", "not_an_object"),
+        (ID, b'{"line": 7, "line": 8}', "key_repeated"),
+        (ID, b" " * 5000, "body_too_large"),
+    ],
+)
+async def test_what_is_no_release_is_not_recorded(path: str, body: bytes, slug: str) -> None:
+    """An id or a body that cannot be read."""
+    world = World(DONE)
+    answer = await world.story.release(path, body, "desk")
+    assert isinstance(answer, Rejected)
+    assert (answer.slug, world.happened) == (slug, [])
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (Refusal("no_such_payment", "There is no such payment."), 404),
+        (Refusal("not_a_processor", "There is no processor third."), 400),
+        (Refusal("payment_settled", "It is settled already."), 409),
+        (Refusal("overtaken", "Look at it again."), 409),
+    ],
+)
+async def test_what_may_not_be_is_refused_and_recorded_so(refusal: Refusal, status: int) -> None:
+    """By the dispatcher's sentence."""
+    world = World(ReleaseAnswered(sight(), refusal))
+    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    assert isinstance(answer, Rejected)
+    assert (answer.status, answer.slug) == (status, refusal.why)
+    assert answer.detail.endswith(refusal.detail)
+    assert world.outcome is not None
+    assert (world.outcome.step, world.outcome.detail) == ("refused", refusal.detail)
+
+
+async def test_what_cannot_be_recorded_is_not_done() -> None:
+    """And may be asked for again."""
+    world = World(DONE, records=False)
+    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    assert answer == TryLater("not_recorded", "it could not be recorded, so nothing was done: the log is full")
+    assert world.happened == []
+
+
+async def test_where_no_dispatcher_answers_it_is_not_known_and_recorded_so() -> None:
+    """Neither done nor refused; the same again is safe."""
+    world = World(TryLater("dispatcher_away", "no dispatcher answered"))
+    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    assert isinstance(answer, TryLater)
+    assert "it may be done or not: repeating it is safe" in answer.detail
+    assert world.outcome is not None
+    assert world.outcome.step == "failed"
+
+
+async def test_a_look_is_not_recorded() -> None:
+    """It changes nothing; a payment that may not be released is shown with why, and an unknown one is none."""
+    refused = ReleaseAnswered(sight(), Refusal("not_in_doubt", "It is not in doubt."))
+    world = World(refused)
+    assert await world.story.look(ID) == refused
+    unknown = World(ReleaseAnswered(sight(), Refusal("no_such_payment", "There is no such payment.")))
+    answer = await unknown.story.look(ID)
+    assert isinstance(answer, Rejected)
+    assert answer.status == 404
+    assert world.happened == unknown.happened == []
+
+
+def test_a_look_as_a_document() -> None:
+    """All that an operator must judge by, and the risk in words where it may be released."""
+    document = sight_document(ReleaseAnswered(sight(place("default"), place("fallback", PAUSE))))
+    assert str(document.pop("risk")).startswith("WHAT THIS RISKS: a double charge.")
+    assert document == {
+        "correlationId": ID,
+        "status": "accepted",
+        "amount": 19.9,
+        "from": "default",
+        "line": 7,
+        "inDoubt": True,
+        "answers": [
+            {
+                "processor": "default",
+                "generation": "default/1",
+                "answer": "unanswered",
+                "amount": None,
+                "requestedAt": None,
+                "detail": "ConnectError",
+            },
+            {
+                "processor": "fallback",
+                "generation": "fallback/1",
+                "answer": "not_charged",
+                "amount": None,
+                "requestedAt": None,
+                "detail": "",
+            },
+        ],
+        "to": ["fallback"],
+        "refusal": None,
+        "warnings": [
+            (
+                "fallback is paused since 2026-11-22T12:00:00Z by desk (their maintenance): a payment released to it "
+                "waits there until it is resumed."
+            )
+        ],
+        "released": None,
+    }
+    refused = sight_document(ReleaseAnswered(sight(), Refusal("not_in_doubt", "It is not in doubt.")))
+    assert refused["refusal"] == {"error": "not_in_doubt", "detail": "It is not in doubt."}
+    assert refused["risk"] is None
