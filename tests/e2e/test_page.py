@@ -100,6 +100,30 @@ async def test_under_load_rates_times_and_plots_move(operator: Operator, browser
             assert one.complaints == []
 
 
+@pytest.mark.usefixtures("busy")
+async def test_a_reload_keeps_the_last_minutes(operator: Operator, river: River) -> None:
+    """Nothing is live yet, and the plots are filled from the past, over a longer range too."""
+
+    async def is_sampled() -> bool:
+        steps = (await river.http.get("/history")).json()["steps"]
+        return any(step["acceptedPerS"] and step["settledPerS"] and step["p99Ms"] for step in steps)
+
+    await until(is_sampled, "the ledger has a sample of the load")
+    page = operator.page
+    nothing = "retry: 600000\n\n"
+    await page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=nothing))
+    await page.reload()
+    for words, choice in (("5 minutes", "5 min"), ("hour", "1 h")):
+        await page.locator("#range").get_by_text(choice, exact=True).click()
+        rates = page.get_by_role("img", name=f"Payments a second over the last {words}")
+        known = re.compile(r"accepted now .*, at most [\d.]*[1-9].*settled now .*, at most [\d.]*[1-9]")
+        await expect(rates).to_have_attribute("aria-label", known, timeout=PATIENCE_MS)
+        for title, value in (("Time of a POST", "p99"), ("Saved", "in all")):
+            plot = page.get_by_role("img", name=re.compile(f"{title}.* over the last {words}"))
+            await expect(plot).to_have_attribute("aria-label", re.compile(rf"{value} now .*, at most [\d.,]*[1-9]"))
+    assert page.url.endswith("?range=1h")
+
+
 async def _overflow_px(page: Page) -> int:
     return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
@@ -172,7 +196,7 @@ async def test_a_screen_reader_has_landmarks_and_names(operator: Operator) -> No
     for role in ("banner", "main", "contentinfo", "search"):
         await expect(page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]
     await expect(page.get_by_role("heading", level=1)).to_have_text("Tarifa")
-    for name in ("Now", "The last minutes", "Processors", "Stuck payments", "Services", "One payment"):
+    for name in ("Now", "History", "Processors", "Stuck payments", "Services", "One payment"):
         await expect(page.get_by_role("region", name=name, exact=True)).to_have_count(1)
     plots = page.locator("#plots figure > svg[role=img]")
     assert await plots.count() == 4

@@ -46,6 +46,7 @@ NEEDS: dict[str, Scope | None] = {
             "session.js",
             "life.js",
             "plots.js",
+            "history.js",
             "dialogs.js",
             "operating.js",
             "stuck.js",

@@ -28,12 +28,13 @@ def add_history(app: Sanic[Any, Any], story: Story) -> None:
     async def get_history(request: Request) -> HTTPResponse:
         query = request.get_args(keep_blank_values=True)
         answer = await story.history(query.getlist("range", []))
-        return say.ok(_document(answer)) if isinstance(answer, HistoryAnswered) else say.negative(answer)
+        return say.ok(history_document(answer)) if isinstance(answer, HistoryAnswered) else say.negative(answer)
 
     app.add_route(taking(get_history, "range"), "/history", methods=["GET", "HEAD"])
 
 
-def _document(answer: HistoryAnswered) -> dict[str, object]:
+def history_document(answer: HistoryAnswered) -> dict[str, object]:
+    """Return the document of an answer."""
     step = timedelta(seconds=answer.step_s)
     begin = answer.until - step * len(answer.steps)
     return {

@@ -21,6 +21,7 @@ SCRIPTS = (
     "session.js",
     "life.js",
     "plots.js",
+    "history.js",
     "dialogs.js",
     "operating.js",
     "stuck.js",

@@ -1,8 +1,8 @@
 // The operator's page: one document a second by EventSource, shown as it is; what is unknown is shown as unknown.
 
 import { at, FORMS, made, show } from "./elements.js";
+import { drawPlots, plotNews } from "./history.js";
 import { bringIntoView } from "./life.js";
-import { drawPlots, plotNews } from "./plots.js";
 import { showOperating } from "./operating.js";
 import { leaveIfSignedOut, showCaller } from "./session.js";
 import { offer } from "./stuck.js";
@@ -69,7 +69,7 @@ function take(news) {
   const count = news.troubles.length;
   if (count) say("troubled", count === 1 ? "1 trouble" : `${count} troubles`, news.troubles);
   else say("well", "All is well");
-  plotNews(news, heard);
+  plotNews(news);
   if (isFirst) bringIntoView();  // cards have come in above it
 }
 
@@ -93,7 +93,7 @@ function watch() {
   const ms = Date.now(), last = heard ?? begun;
   if (ms - last > STALE_MS) {
     say("lost", `No news for ${Math.round((ms - last) / 1000)} s, trying again`);
-    drawPlots(ms);
+    drawPlots();
   }
   if (ms - Math.max(last, opened) > REOPEN_MS && stream.readyState !== EventSource.CLOSED) {
     stream.close();

@@ -1,15 +1,12 @@
-// The plots: the figures of the last minutes as curves, and behind them when something was wrong.
+// The plots: curves over a range of time that ends now, and behind them when something was wrong.
+// A point speaks of the time `ofMs` before `ms`; what is null in it, or between two points, is unknown: a gap.
 
-import { at, drawn, FORMS, made, short, written } from "./elements.js";
+import { at, drawn, FORMS, made, short } from "./elements.js";
 
-const KEEP_MS = 300_000;
-const PLOT_LEAST_MS = 60_000;
-const GAP_MS = 3_500;  // two documents further apart are not joined by a line
-
-const kept = [];  // of {ms, document}
+const GAP_MS = 3_500;  // less than this between two points is no gap
 
 class Plot {
-  // curves: [{name, look, of(document) -> number or null}]; unit follows a number in the text for who cannot see it.
+  // curves: [{name, look, of}], `of` the value of a point; unit follows the title in the text for who cannot see it.
   constructor(title, unit, curves) {
     Object.assign(this, { title, unit, curves });
     this.svg = drawn("svg", { role: "img" });
@@ -22,26 +19,24 @@ class Plot {
     at("plots").append(made("figure", {}, caption, this.svg));
   }
 
-  draw(now) {
+  draw(points, range, now) {
     const [width, height] = [this.svg.clientWidth || 400, 150];
-    const [left, bottom, top] = [38, height - 18, 8];
-    const span = Math.min(KEEP_MS, Math.max(PLOT_LEAST_MS, now - kept[0].ms));
-    const values = this.curves.map(({ of }) => kept.map(({ document }) => of(document)));
-    const most = this.ceiling(Math.max(0, ...values.flat()));
-    const x = (ms) => width - 6 - (now - ms) / span * (width - 6 - left);
+    const [left, right, bottom, top] = [38, width - 6, height - 18, 8];
+    const most = this.ceiling(Math.max(0, ...this.curves.flatMap(({ of }) => points.map((point) => point[of]))));
+    const x = (ms) => Math.max(left, right - (now - ms) / range.ms * (right - left));
     const y = (value) => bottom - value / most * (bottom - top);
+    const paths = this.curves.map(({ of }) => this.path(points, of, x, y));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.setAttribute("aria-label", this.told(values, span));
+    this.svg.setAttribute("aria-label", this.inWords(points, range, now, paths));
     this.svg.replaceChildren(
-      ...this.bands(x, top, bottom),
+      ...this.bands(points, x, top, bottom),
       ...[0, most / 2, most].flatMap((value) => [
-        drawn("path", { class: "grid", d: `M${left} ${y(value)}H${width - 6}` }),
+        drawn("path", { class: "grid", d: `M${left} ${y(value)}H${right}` }),
         drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, short(value)),
       ]),
-      drawn("text", { x: left, y: height - 3 }, span < 120_000 ? `${Math.round(span / 1000)} s ago`
-        : `${written(span % 60_000 ? 1 : 0)(span / 60_000)} min ago`),
-      drawn("text", { x: width - 6, y: height - 3, "text-anchor": "end" }, "now"),
-      ...this.curves.map(({ look }, index) => drawn("path", { class: `curve ${look}`, d: this.path(values[index], x, y) })),
+      drawn("text", { x: left, y: height - 3 }, `${range.text} ago`),
+      drawn("text", { x: right, y: height - 3, "text-anchor": "end" }, "now"),
+      ...this.curves.map(({ look }, index) => drawn("path", { class: `curve ${look}`, d: paths[index] })),
     );
   }
 
@@ -50,61 +45,56 @@ class Plot {
     return [1, 2, 4, 6, 8, 10].map((factor) => factor * power).find((bound) => bound >= most && bound >= 2) ?? 10 * power;
   }
 
-  path(values, x, y) {
+  path(points, of, x, y) {
     let path = "", before = -Infinity;
-    kept.forEach(({ ms }, index) => {
-      if (values[index] === null) { before = -Infinity; return; }
-      path += `${ms - before > GAP_MS ? "M" : "L"}${x(ms).toFixed(1)} ${y(values[index]).toFixed(1)}`;
+    for (const { ms, ofMs, [of]: value } of points) {
+      if (value === null) { before = -Infinity; continue; }
+      const place = `${x(ms).toFixed(1)} ${y(value).toFixed(1)}`;
+      path += ms - ofMs - before > GAP_MS ? `M${place}h0` : `L${place}`;  // h0: one that stands alone is a dot
       before = ms;
-    });
+    }
     return path;
   }
 
   // Behind the curves: when something was wrong.
-  bands(x, top, bottom) {
+  bands(points, x, top, bottom) {
     const bands = [];
-    kept.forEach(({ ms, document }, index) => {
-      if (!document.troubles.length) return;
-      const end = kept[index + 1]?.ms ?? ms;
-      if (bands.at(-1)?.end === ms) bands.at(-1).end = end; else bands.push({ begin: ms, end });
-    });
+    for (const { ms, troubledMs } of points.filter(({ troubledMs }) => troubledMs)) {
+      if (ms - troubledMs - bands.at(-1)?.end <= GAP_MS) bands.at(-1).end = ms;
+      else bands.push({ begin: ms - troubledMs, end: ms });
+    }
     return bands.map(({ begin, end }) =>
       drawn("rect", { class: "band", x: x(begin), y: top, width: Math.max(2, x(end) - x(begin)), height: bottom - top }));
   }
 
-  told(values, span) {
-    const told = this.curves.map(({ name }, index) => {
-      const known = values[index].filter((value) => value !== null);
+  inWords(points, range, now, paths) {
+    const isNew = points.length && now - points.at(-1).ms <= points.at(-1).ofMs + GAP_MS;
+    const curves = this.curves.map(({ name, of }, index) => {
+      const known = points.map((point) => point[of]).filter((value) => value !== null);
       if (!known.length) return `${name} unknown`;
-      const now = values[index].at(-1);
-      return `${name} now ${now === null ? "unknown" : FORMS.rate(now)}, at most ${FORMS.rate(Math.max(...known))}`;
+      const last = isNew ? points.at(-1)[of] : null;
+      const gaps = paths[index].lastIndexOf("M") ? ", with gaps" : "";
+      return `${name} now ${last === null ? "unknown" : FORMS.rate(last)}, at most ${FORMS.rate(Math.max(...known))}${gaps}`;
     });
-    return `${this.title} over the last ${Math.round(span / 1000)} seconds, ${this.unit}: ${told.join("; ")}.`;
+    return `${this.title} over the last ${range.words}, ${this.unit}: ${curves.join("; ")}.`;
   }
 }
 
 const PLOTS = [
   new Plot("Payments a second", "payments a second", [
-    { name: "accepted", look: "blue", of: (now) => now.payments.acceptedPerS },
-    { name: "settled", look: "green second", of: (now) => now.payments.settledPerS },
+    { name: "accepted", look: "blue", of: "accepted" },
+    { name: "settled", look: "green second", of: "settled" },
   ]),
   new Plot("Time of a POST, ms", "milliseconds", [
-    { name: "p99", look: "violet", of: (now) => now.post.p99Ms },
-    { name: "p50", look: "violet second", of: (now) => now.post.p50Ms },
+    { name: "p99", look: "violet", of: "p99" },
+    { name: "p50", look: "violet second", of: "p50" },
   ]),
-  new Plot("Waiting", "payments", [{ name: "not settled yet", look: "amber", of: (now) => now.payments.backlog }]),
-  new Plot("Saved", "in units of money", [{ name: "in all", look: "green", of: (now) => now.totals.saved }]),
+  new Plot("Waiting", "payments", [{ name: "not settled yet", look: "amber", of: "waiting" }]),
+  new Plot("Saved", "in units of money", [{ name: "in all", look: "green", of: "saved" }]),
 ];
 
-export function drawPlots(ms) {
-  if (kept.length) PLOTS.forEach((plot) => plot.draw(ms));
+// range: {ms, text, words}; points in the order of their times, which are those of the service's clock, as `now` is.
+export function draw(points, range, now) {
+  const within = points.filter(({ ms }) => ms > now - range.ms);
+  for (const plot of PLOTS) plot.draw(within, range, now);
 }
-
-// Takes in the newest document.
-export function plotNews(news, ms) {
-  kept.push({ ms, document: news });
-  while (ms - kept[0].ms > KEEP_MS) kept.shift();
-  drawPlots(ms);
-}
-
-addEventListener("resize", () => drawPlots(Date.now()));

@@ -1,0 +1,90 @@
+// What the plots show: the past as the ledger knows it, and behind its end what has come since, once a second.
+
+import { at, made } from "./elements.js";
+import { draw } from "./plots.js";
+import { call } from "./session.js";
+
+const MINUTE_MS = 60_000, HOUR_MS = 3_600_000;
+const RANGES = {
+  "5m": { ms: 5 * MINUTE_MS, text: "5 min", words: "5 minutes" },
+  "15m": { ms: 15 * MINUTE_MS, text: "15 min", words: "15 minutes" },
+  "1h": { ms: HOUR_MS, text: "1 h", words: "hour" },
+  "6h": { ms: 6 * HOUR_MS, text: "6 h", words: "6 hours" },
+  "24h": { ms: 24 * HOUR_MS, text: "24 h", words: "24 hours" },
+};
+const ASK_EVERY_MS = MINUTE_MS;
+const ASK_AGAIN_MS = 5_000;
+const LIVE_MS = 10 * MINUTE_MS;  // longer than the newest step of any range and the time until it is asked for again
+const TOLD_EVERY_MS = 1_000;
+
+let past = [];   // points of the ledger's steps
+let live = [];   // points of the documents since
+let ahead = 0;   // of this machine's clock, which need not be right, the service's is
+let asked = 0;   // the newest question; an answer to an earlier one is not shown
+let asking;
+
+const chosen = () => at("range").querySelector(":checked").value;
+const now = () => Date.now() + ahead;
+export const drawPlots = () => draw([...past, ...live], RANGES[chosen()], now());
+
+function ofStep(step, stepMs) {
+  return {
+    ms: Date.parse(step.to), ofMs: stepMs, troubledMs: step.troubles ? stepMs : 0, accepted: step.acceptedPerS,
+    settled: step.settledPerS, p99: step.p99Ms, p50: step.p50Ms, waiting: step.backlog, saved: step.saved,
+  };
+}
+
+function ofDocument({ at: time, window_s, payments, post, totals, troubles }) {
+  return {
+    ms: Date.parse(time), ofMs: window_s * 1_000, troubledMs: troubles.length ? TOLD_EVERY_MS : 0,
+    accepted: payments.acceptedPerS, settled: payments.settledPerS, p99: post.p99Ms, p50: post.p50Ms,
+    waiting: payments.backlog, saved: totals.saved,
+  };
+}
+
+// Again and again: the newest steps of the past may still have grown, by what was sent in them and settled later.
+async function ask() {
+  const question = asked += 1;
+  clearTimeout(asking);
+  asking = setTimeout(ask, ASK_EVERY_MS);
+  const { ok, told } = await call(`history?range=${chosen()}`);
+  if (question !== asked) return;
+  at("past").textContent = ok ? "" : `The past cannot be shown now (${told.detail}); asked again every few seconds.`;
+  if (ok) {
+    past = told.steps.map((step) => ofStep(step, told.stepS * 1_000));
+    live = live.filter(({ ms }) => ms > Date.parse(told.to));
+    drawPlots();
+  } else {
+    clearTimeout(asking);
+    asking = setTimeout(ask, ASK_AGAIN_MS);
+  }
+}
+
+// Takes in the newest document of the stream.
+export function plotNews(news) {
+  const point = ofDocument(news);
+  ahead = point.ms - Date.now();
+  live = live.filter(({ ms }) => point.ms - LIVE_MS < ms && ms < point.ms);
+  live.push(point);
+  drawPlots();
+}
+
+// The address says the range, so that it stays, and can be passed on.
+function choose() {
+  const address = new URL(location);
+  address.searchParams.set("range", chosen());
+  history.replaceState(null, "", address);
+  drawPlots();
+  ask();
+}
+
+const wanted = new URLSearchParams(location.search).get("range");
+for (const [name, { text }] of Object.entries(RANGES)) {
+  const button = made("input", { type: "radio", name: "range", value: name, autocomplete: "off" });
+  button.checked = name === (Object.hasOwn(RANGES, wanted) ? wanted : "5m");
+  at("range").append(made("label", {}, button, text));
+}
+at("range").addEventListener("change", choose);
+addEventListener("resize", drawPlots);
+drawPlots();
+ask();
