@@ -113,7 +113,7 @@ async def test_credentials_do_not_follow_a_processor_to_another_address(
     """Whoever may move it gets payments and no keys; the command and the dispatchers' log say that there are none."""
     said, url = len(river.stack.log_lines), processors["fallback"].url.replace("127.0.0.1", "localhost")
     told = await operator(river.stack, environment, "processors", "move", "fallback", "--to", url)
-    assert f"has none for {url}: dispatchers show it none." in told
+    assert f"has none for {url}: dispatchers send it none." in told
     line = river.stack.wait_line("dispatcher-1", "processor.without_credentials", said)
     assert url in line
 
