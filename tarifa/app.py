@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from services.version import VERSION
-from tarifa.commands import audit, export, keys, log, pay, payment, payments, programs, release, summary, traces, watch
+from tarifa.commands import pay, payment, payments, programs, summary, watch
 from tarifa.commands.options import FLAG, RUN, USE
 from tarifa.exits import Exit, say_error
 
@@ -66,18 +66,10 @@ app.command("payment", epilog=payment.EXAMPLES, rich_help_panel=USE)(payment.pay
 app.command("payments", epilog=payments.EXAMPLES, rich_help_panel=USE)(payments.payments_command)
 app.command("summary", epilog=summary.EXAMPLES, rich_help_panel=USE)(summary.summary_command)
 app.command("watch", epilog=watch.EXAMPLES, rich_help_panel=USE)(watch.watch_command)
-app.command("up", epilog=programs.UP_EXAMPLES, rich_help_panel=RUN)(programs.up)
-app.command("rinha", epilog=programs.RINHA_EXAMPLES, rich_help_panel=RUN)(programs.rinha)
-app.command("chaos", epilog=programs.CHAOS_EXAMPLES, rich_help_panel=RUN)(programs.chaos)
-app.command("audit", epilog=audit.EXAMPLES, rich_help_panel=RUN)(audit.audit_command)
-app.command("release", epilog=release.EXAMPLES, rich_help_panel=RUN)(release.release_command)
-app.command("export", epilog=export.EXAMPLES, rich_help_panel=RUN)(export.export_command)
-app.command("processors", epilog=programs.PROCESSORS_EXAMPLES, rich_help_panel=RUN)(programs.processors)
-app.command("keys", epilog=keys.EXAMPLES, rich_help_panel=RUN)(keys.keys)
-app.command("log", epilog=log.EXAMPLES, rich_help_panel=RUN)(log.log_command)
-app.command("traces", epilog=traces.EXAMPLES, rich_help_panel=RUN)(traces.traces_command)
-app.command("backup", epilog=programs.BACKUP_EXAMPLES, rich_help_panel=RUN)(programs.backup)
-app.command("restore", epilog=programs.RESTORE_EXAMPLES, rich_help_panel=RUN)(programs.restore)
+for name, program in programs.PROGRAMS.items():
+    app.command(
+        name, help=program.help, context_settings=programs.PASSED_ON, add_help_option=False, rich_help_panel=RUN
+    )(program.command)
 
 
 def main() -> None:

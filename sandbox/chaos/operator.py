@@ -5,10 +5,10 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 from sandbox.chaos.releases import Release
 from sandbox.chaos.world import World
+from sandbox.checkout import TOP
 from services.contracts import holding, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import HoldingAsked
@@ -16,7 +16,6 @@ from services.contracts.holding import HoldingAsked
 ASKED_MAX = 40
 ANSWERED_WITHIN_S = 0.5  # there is no answer for a payment that no dispatcher knows
 COMMAND_WITHIN_S = 20.0
-_TOP = Path(__file__).parents[2]
 _RISK = "WHAT THIS RISKS: a double charge."
 
 
@@ -49,7 +48,7 @@ async def move(world: World, name: str, url: str) -> bool:
 async def _command(world: World, module: str, *arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"services.audit.{module}", *arguments),
-        cwd=_TOP,
+        cwd=TOP,
         env={**os.environ, **world.environment, **world.stack.nats_env()},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.chaos.acts import NEW, Group, Store
-from sandbox.stack.plan.options import SYNC_ALWAYS, nats_nodes_from_text, sync_from_text
+from sandbox.stack.plan.command_line import nats_nodes_from_text, sync_from_text
+from sandbox.stack.plan.options import SYNC_ALWAYS
 from services.settings.environment import SettingError, text_as, whole
 
 # So what it bounds (offers in memory, books read at the end) stays small, and a forgotten run ends within hours.
@@ -15,8 +16,15 @@ MINUTES_MAX = 240
 RATE_MAX = 500
 DISPATCHERS_MAX = 4
 _SEED_MAX = 2**63 - 1
-_FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers", "store", "nats_nodes", "sync")
+_FLAGS = ("seed", "minutes", "rate", "faults", "dispatchers", "in_flight_max", "store", "nats_nodes", "sync")
 _NEW = "new"
+_EXAMPLES = """Examples:
+  tarifa chaos
+  tarifa chaos --seed 21 --minutes 10 --dispatchers 2   (repeats a run)
+  tarifa chaos --faults none --rate 200
+
+Exit codes: 0 nothing lost, doubled or differing, 1 something was,
+2 it could not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +124,29 @@ def _minutes(text: str) -> float:
     return minutes
 
 
+def _folder(text: str) -> Path:
+    return Path(text).resolve()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox.chaos",
-        description="Break everything for a while, then audit it. Flags go before the variables in brackets.",
+        prog="tarifa chaos",
+        description="Breaks everything under load for a while, then audits every payment. A flag\n"
+        "wins over the variable that is named with it.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seed", help="repeats the faults of an earlier run (SEED; random)")
-    parser.add_argument("--minutes", help="how long payments are offered and faults done (MINUTES; 2)")
-    parser.add_argument("--rate", help="payments offered a second (RATE; 50)")
-    parser.add_argument("--faults", help=f"which groups, with commas: {', '.join(Group)}, new, none (FAULTS; all)")
-    parser.add_argument("--store", help="back: restored from copies; cut: power cuts (STORE; kept)")
-    parser.add_argument("--nats-nodes", help="1, or 3 of which one or more are hit (NATS_NODES; 1)")
-    parser.add_argument("--sync", help="how often nats-server syncs (SYNC; always)")
-    parser.add_argument("--dispatchers", help="how many the stack runs (DISPATCHERS; 1)")
+    parser.add_argument("--seed", metavar="N", help="repeats the faults of an earlier run (SEED; random)")
+    parser.add_argument("--minutes", metavar="N", help="how long payments are offered and faults done (MINUTES; 2)")
+    parser.add_argument("--rate", metavar="N", help="payments offered a second (RATE; 50)")
+    faults = f"which, with commas: {', '.join(Group)}, new, or none (FAULTS; all)"
+    parser.add_argument("--faults", metavar="GROUPS", help=faults)
+    parser.add_argument("--store", metavar="HOW", help="back: restored from copies; cut: power cuts (STORE; kept)")
+    parser.add_argument("--nats-nodes", metavar="N", help="1, or 3 of which one or more are hit (NATS_NODES; 1)")
+    parser.add_argument("--sync", metavar="HOW", help="how often nats-server syncs (SYNC; always)")
+    parser.add_argument("--dispatchers", metavar="N", help="how many the stack runs (DISPATCHERS; 1)")
+    parser.add_argument("--in-flight-max", metavar="N", help="calls at once to one processor (IN_FLIGHT_MAX)")
     parser.add_argument("--keep", action="store_true", help="keep the run's folder; it is kept anyway if it fails")
-    parser.add_argument("--folder", type=Path, help="where logs, journals and result.json are written and kept")
+    folder = "where logs, journals and result.json are written and kept"
+    parser.add_argument("--folder", type=_folder, metavar="FOLDER", help=folder)
     return parser

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sandbox.checkout import RUN_DIR
 from sandbox.rinha import docker, figures, floor, profile
-from sandbox.rinha.backend import STACK_FOLDER, as_found, processes
+from sandbox.rinha.backend import as_found, processes
 from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.run import Plan, Start, carry_out
@@ -21,9 +22,16 @@ from sandbox.stack.plan.options import http_url
 from services.settings.environment import SettingError, flag
 
 PORT = 9999
-RESULTS = Path(".run") / "rinha"
+RESULTS = RUN_DIR / "rinha"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 ENGINES: dict[str, Start] = {"processes": processes, "docker": docker.compose}
+EXAMPLES = """Examples:
+  tarifa rinha smoke
+  tarifa rinha preview
+  tarifa rinha final --limits compose
+
+Exit codes: 0 nothing lost, late, contradicted, refused or charged twice,
+1 something was, 2 it could not run."""
 PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -47,6 +55,8 @@ def main() -> int:
 def plan_from(arguments: list[str]) -> Plan:
     """Read the command line; raises `UnknownProfileError` or `CannotRunError`."""
     options = _parser().parse_args(arguments)
+    # The stack and the engine read them where `make rinha` has them.
+    os.environ.update({name: given for name in ("LIMITS", "ENGINE") if (given := vars(options)[name.lower()])})
     chosen = profile.load(options.profile)
     urls = [_local(url) for url in options.processors.split(",")]
     if len(urls) != len(profile.PROCESSORS):
@@ -69,7 +79,7 @@ def _targets(options: argparse.Namespace, processors: dict[str, str]) -> Targets
         raise CannotRunError(str(error)) from None
     if is_tls and _engine() == "docker":
         raise CannotRunError("TLS must be 0 with ENGINE=docker: it loads docker-compose.yml, the challenge's form.")
-    known = door.authority(STACK_FOLDER.resolve()) if is_tls else None
+    known = door.authority(RUN_DIR) if is_tls else None
     return Targets(_local(options.base_url or http_url(PORT, tls=is_tls)), processors, known)
 
 
@@ -81,17 +91,33 @@ def _engine() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.rinha", description="Run a load test of the challenge.")
-    parser.add_argument("profile", help=f"one of: {', '.join(profile.names())}")
+    parser = argparse.ArgumentParser(
+        prog="tarifa rinha",
+        description="Runs a load test of the challenge, and prints its score.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = f"one of: {', '.join(profile.names())} (%(default)s)"
+    parser.add_argument("profile", nargs="?", default="preview", metavar="PROFILE", help=names)
+    parser.add_argument("--limits", metavar="compose", help="CPUs and memory as in docker-compose.yml (LIMITS)")
+    parser.add_argument("--engine", metavar="docker", help="run it against docker compose (ENGINE; processes)")
     parser.add_argument("--no-stack", action="store_true", help="test what is already up (make up, or another backend)")
-    parser.add_argument("--base-url", help=f"the backend ({http_url(PORT, tls=False)}; https with TLS=1)")
+    parser.add_argument(
+        "--base-url", metavar="URL", help=f"the backend ({http_url(PORT, tls=False)}; https with TLS=1)"
+    )
     parser.add_argument(
         "--processors",
+        metavar="URL,URL",
         default="http://127.0.0.1:8001,http://127.0.0.1:8002",
         help="default and fallback, with their admin calls (%(default)s)",
     )
-    parser.add_argument("--out", type=Path, help=f"folder for report, result and logs ({RESULTS}/PROFILE)")
+    out = "for report, result and logs (.run/rinha/PROFILE)"
+    parser.add_argument("--out", type=_folder, metavar="FOLDER", help=out)
     return parser
+
+
+def _folder(text: str) -> Path:
+    return Path(text).resolve()
 
 
 def _local(url: str) -> str:

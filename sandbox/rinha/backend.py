@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.checkout import RUN_DIR
 from sandbox.nats_wire import Nats
 from sandbox.rinha.insight import Spent
 from sandbox.rinha.processes import ensure_alive, started, wait_for_line
@@ -23,7 +24,6 @@ from services.contracts.permissions import READER
 
 READY_WITHIN_S = 60.0
 STACK_STOPS_WITHIN_S = 60.0
-STACK_FOLDER = Path(".run")  # where make up has it too
 STACK_NATS_PORT = 4222
 
 
@@ -57,7 +57,7 @@ class Backend:
 
 
 def _reader() -> Admittance:
-    return admittance(keys.env_within(STACK_FOLDER.resolve(), READER, is_open=is_open(os.environ)))
+    return admittance(keys.env_within(RUN_DIR, READER, is_open=is_open(os.environ)))
 
 
 @contextmanager
@@ -73,13 +73,13 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
     with started(command, log=log, environment=environment, stop_within_s=STACK_STOPS_WITHIN_S) as process:
         print("Starting the stack ...", flush=True)
         wait_for_line(process, "ready", log=log, within_s=READY_WITHIN_S)
-        groups = limited.find(STACK_FOLDER)
+        groups = limited.find(RUN_DIR)
         yield Backend(
             alive=lambda: ensure_alive(process, log=log),
             nats=Nats(HOST, STACK_NATS_PORT, _reader()),
             limits=groups.by_service if groups else {},
             usage=groups.usage if groups else _nothing,
-            cpu_s=lambda: cpu_s_by_service(STACK_FOLDER),
+            cpu_s=lambda: cpu_s_by_service(RUN_DIR),
         )
 
 

@@ -17,6 +17,7 @@ from string import Template
 import httpx
 import yaml
 
+from sandbox.checkout import TOP
 from sandbox.nats_wire import Nats
 from sandbox.rinha.backend import Backend
 from sandbox.rinha.processes import CannotRunError
@@ -25,7 +26,6 @@ from sandbox.stack.limits import compose_limits as limits
 from sandbox.stack.limits.cgroups import MOUNTED_AT, Usage
 from sandbox.stack.limits.engine_groups import Container, usage_of
 
-ROOT = Path(__file__).parents[2]
 # Projects of their own: what is taken down at the end, volumes too, is nobody's running system.
 PROJECT = "tarifa-load"
 BACKEND = ("docker", "compose", "-p", PROJECT, "-f", "docker-compose.yml")
@@ -56,7 +56,7 @@ class Docker:
             CannotRunError: it failed; with the end of what it said.
         """
         done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **self.env}, capture_output=True, text=True, check=False
+            command, cwd=TOP, env={**os.environ, **self.env}, capture_output=True, text=True, check=False
         )
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}\n")
@@ -127,7 +127,7 @@ def floor(port: int, folder: Path) -> Iterator[Callable[[], None]]:
     check_engine()
     conf = folder.resolve() / "nginx.conf"
     conf.write_text(Template(FLOOR_CONF.read_text(encoding="utf-8")).substitute(listen=INSIDE), encoding="utf-8")
-    image = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["nginx"]["image"]
+    image = yaml.safe_load((TOP / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["nginx"]["image"]
     publish, mount = f"{port}:{INSIDE}", f"{conf}:/etc/floor.conf:ro"
     nginx = ("nginx", "-p", "/tmp/", "-c", "/etc/floor.conf", "-e", "stderr", "-g", "daemon off;")  # noqa: S108  # its own
     command = ("--detach", "--rm", "--publish", publish, "--volume", mount, image, *nginx)

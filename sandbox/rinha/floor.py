@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-FILE = Path(".run") / "rinha" / "floor.json"
+from sandbox.checkout import RUN_DIR
+
+FILE = RUN_DIR / "rinha" / "floor.json"
 ENGINE_FILE = FILE.with_name("floor-docker.json")  # through the engine's network, as the backend is then
 FRESH_S = 3600.0
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sandbox.checkout import TOP
+
 TAIL_LINES = 15
 POLL_S = 0.1
 
@@ -28,6 +30,7 @@ def started(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
+            cwd=TOP,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -4,13 +4,14 @@ import os
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 
+from sandbox.checkout import TOP
 from sandbox.stack import run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.limits import cgroups
 from sandbox.stack.limits import compose_limits as limits
 from sandbox.stack.limits import limited_stack as limited
-from sandbox.stack.plan import balancer, clients, keys, nats, options, ports
+from sandbox.stack.plan import balancer, clients, command_line, keys, nats, options, ports
 from sandbox.stack.plan import parts_to_run as plan
 from sandbox.stack.plan import tls_door as door
 from sandbox.stack.processes.readiness import Readiness
@@ -24,7 +25,8 @@ def main() -> int:
     """Run the stack; return 0 if it was asked to stop, 1 if it cannot start or continue, 2 for a wrong setting."""
     console = Console(sys.stdout)
     try:
-        wanted = options.read(sys.argv[1:], os.environ)
+        wanted = command_line.read(sys.argv[1:], os.environ)
+        os.chdir(TOP)  # files that variables name relatively are the checkout's, as for each service
         # Wrong credentials fail here, and not in five deaths of a dispatcher.
         processor_access(os.environ, processors_from_text(wanted.processors))
         # Before anything is changed: whatever runs on these ports must not be disturbed.

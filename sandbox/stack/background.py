@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sandbox.checkout import TOP
 from sandbox.stack.errors import StackError
 from sandbox.stack.plan import keys, metrics_ports, ports
 from sandbox.stack.plan import tls_door as door
@@ -26,7 +27,6 @@ from services.access.admittance import Admittance, admittance
 from services.contracts.permissions import ADMIN, OPERATOR
 from services.settings import environment as setting
 
-_TOP = Path(__file__).parents[2]
 _DISPATCHERS_MAX = 4  # of a test
 _METRICS_PORTS = len(metrics_ports.ports(metrics_ports.FIRST, _DISPATCHERS_MAX))
 _LINES_MAX = 200_000
@@ -144,7 +144,7 @@ class Stack(Parts):
                 *([f"--route-proxies={','.join(map(str, self.route_proxies))}"] if self.route_proxies else []),
                 *self._flags,
             ],
-            cwd=_TOP,
+            cwd=TOP,
             env=self._env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

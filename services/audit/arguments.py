@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import orjson
 
@@ -29,7 +29,13 @@ def say_error(slug: str, detail: str) -> None:
 
 
 class CommandLine(argparse.ArgumentParser):
-    """Ends the program with status 2 on wrong usage; where JSON was asked for, the error is printed as JSON too."""
+    """Ends the program with status 2 on wrong usage; where JSON was asked for, the error is printed as JSON too.
+
+    Description and epilog are printed as they are written, at most 80 characters a line.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong, and exit."""

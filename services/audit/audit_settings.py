@@ -19,6 +19,14 @@ RATE_DEFAULT = 1_000.0
 RATE_MOST = 10_000.0
 TOLERANCE_MS_MAX = 86_400_000
 _STATEMENT_OPTIONS = ("processor", "id_column", "amount_column", "at_column", "amount_in", "delimiter", "tolerance_ms")
+_EXAMPLES = """Examples:
+  tarifa audit --last 1h
+  tarifa audit --from 2026-11-22T12:00Z --to 2026-11-22T13:00Z --json
+  tarifa audit --against day.csv --from 2026-11-22 --to 2026-11-23
+  tarifa audit --against theirs.csv --processor fallback --delimiter ';'
+
+NATS_URL, NATS_CREDENTIALS, NATS_CA and PROCESSORS are read from the environment.
+Exit codes: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +85,9 @@ def audit_settings(arguments: Sequence[str], env: Mapping[str, str], now: dateti
 def _parser() -> argparse.ArgumentParser:
     parser = CommandLine(
         prog="tarifa audit",
-        description="Asks every processor for every payment of a period, or reads a processor's own statement,"
-        " and names each difference. Changes nothing.",
-        epilog="Exit status: 0 clean, 1 differences, 2 wrong usage or settings, 3 incomplete.",
+        description="Asks every processor for every payment of a period, or reads a processor's own\n"
+        "statement, and names each difference. Changes nothing.",
+        epilog=_EXAMPLES,
     )
     first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
     how = "must be ISO 8601, as 2026-11-22T12:00:00Z"

@@ -31,6 +31,18 @@ TRIES_MAX = 20  # of one read; a replica that lags is asked again
 AGAIN_AFTER_S = 0.25
 # A settlement is stored after its stamp was made, on the clock of another machine.
 CLOCKS_APART_MAX = timedelta(minutes=5)
+_EXAMPLES = """Examples:
+  tarifa export --out settled.csv
+  tarifa export --from 2026-11-22 --to 2026-11-23 --format jsonl > day.jsonl
+
+correlationId, processor, amountCents (whole cents), requestedAtUtc (the
+processor's stamp; --from and --to are by it), acceptedAtUtc, bookedAtUtc
+(when its answer came; empty or null if not known), counted (no: the book was
+cleared since). In the order in which they were stored; a payment that was
+settled twice has two rows, of which the book counts one.
+
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
+Exit codes: 0 done, 2 wrong usage or settings, 3 not finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +63,18 @@ def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportS
         SettingError: names the variable that is wrong.
     """
     parser = CommandLine(
-        prog="python -m services.audit.export",
+        prog="tarifa export",
         description="Writes every settlement of a period, in the order in which they were stored.",
-        epilog="Exit status: 0 done, 2 wrong usage or settings, 3 not finished.",
+        epilog=_EXAMPLES,
     )
     how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
     first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
     parser.add_argument("--from", dest="start", type=argument(first, how), metavar="STAMP", help="first requestedAt")
     parser.add_argument("--to", dest="end", type=argument(last, how), metavar="STAMP", help="last requestedAt")
-    parser.add_argument("--format", dest="form", choices=("csv", "jsonl"), default="csv", help="(csv)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="instead of stdout")
+    parser.add_argument(
+        "--format", dest="form", choices=("csv", "jsonl"), default="csv", help="rows, or JSON documents (csv)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="appears when complete (stdout)")
     given = parser.parse_args(arguments)
     if given.start and given.end and given.start > given.end:
         parser.error("--from must not be after --to")

@@ -17,6 +17,50 @@ from services.contracts.processor import check_url
 from services.settings.bus import BusSettings, bus_settings
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_RELEASE_EXAMPLES = """Examples:
+  tarifa release ID --to fallback --reason 'default was shut down'
+  tarifa release 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --to other --reason gone
+
+IT MAY THEN BE CHARGED TWICE: what was past its look-up is still sent, and
+may be booked. It asks two questions, and does nothing unless both are answered.
+
+It needs a running dispatcher, which asks every processor. NATS_URL,
+NATS_CREDENTIALS and NATS_CA are read from the environment. Exit codes:
+0 released, 1 not released, 2 wrong usage or settings, 3 not known."""
+_PROCESSORS_EXAMPLES = """Examples:
+  tarifa processors
+  tarifa processors --json
+  tarifa processors pause default --reason 'their maintenance until 14:00'
+  tarifa processors resume default
+  tarifa processors move default --to http://10.0.0.7:8080
+
+Paused, a processor gets nothing new; what is assigned there is still
+settled there. No restart and no setting resumes it.
+
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not known."""
+_LOG_EXAMPLES = """Examples:
+  tarifa log operators
+  tarifa log operators --since 7d --json
+  tarifa log operators --follow
+
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
+Exit codes: 0 done, 2 wrong usage or settings, 3 not finished."""
+_BACKUP_EXAMPLES = """Examples:
+  tarifa backup /var/backups/tarifa-2026-11-26
+  tarifa backup before-the-upgrade
+
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
+_RESTORE_EXAMPLES = """Examples:
+  tarifa restore /var/backups/tarifa-2026-11-26
+  tarifa restore before-the-upgrade
+
+The server alone, with nothing in its store:
+  .venv/bin/nats-server -c .run/nats/nats.conf
+
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +110,9 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
         SettingError: names the variable that is wrong.
     """
     parser = CommandLine(
-        prog="python -m services.audit.release",
+        prog="tarifa release",
         description="Releases a payment from the processor it is bound to. IT MAY THEN BE CHARGED TWICE.",
-        epilog="Exit status: 0 released, 1 not released, 2 wrong usage or settings, 3 not known.",
+        epilog=_RELEASE_EXAMPLES,
     )
     parser.add_argument("payment_id", type=argument(_payment_id), metavar="ID")
     parser.add_argument("--to", required=True, metavar="PROCESSOR", help="where it is to be charged instead")
@@ -91,9 +135,9 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
         SettingError: names the variable that is wrong.
     """
     parser = CommandLine(
-        prog="python -m services.audit.processors",
-        description="Lists the processors, each generation with its fee, state and URL; or changes one.",
-        epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 not known.",
+        prog="tarifa processors",
+        description="Lists the processors, each generation with fee, state and URL; or changes one.",
+        epilog=_PROCESSORS_EXAMPLES,
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -107,6 +151,8 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     )
     resume = commands.add_parser("resume", help="send it payments again")
     resume.add_argument("name", metavar="NAME")
+    for command in (move, pause, resume):  # --json is read wherever it stands
+        command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     return ProcessorsSettings(bus_settings(env), processor_access(env), _operation(given), given.json)
 
@@ -130,9 +176,9 @@ def log_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime
         SettingError: names the variable that is wrong.
     """
     parser = CommandLine(
-        prog="python -m services.audit.log",
+        prog="tarifa log",
         description="Prints who did what to the running system: pauses, moves, releases, purges, keys.",
-        epilog="Exit status: 0 done, 2 wrong usage or settings, 3 not finished.",
+        epilog=_LOG_EXAMPLES,
     )
     parser.add_argument("log", choices=("operators",), metavar="operators", help="the log of operations")
     parser.add_argument("--since", type=_since(now), metavar="TIME", help="90s, 15m, 1h or 7d ago, or a stamp")
@@ -148,13 +194,22 @@ def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupS
     Raises:
         SettingError: names the variable that is wrong.
     """
-    parser = CommandLine(
-        prog="python -m services.audit.backup",
-        description="Saves the streams of a running system into a folder, or restores them into an empty server.",
-        epilog="Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 not finished.",
+    parser = CommandLine(prog="tarifa", usage="tarifa backup|restore FOLDER")
+    commands = parser.add_subparsers(dest="command", required=True)
+    save = commands.add_parser(
+        "save",
+        prog="tarifa backup",
+        description="Saves the streams of the running system, without stopping anything.",
+        epilog=_BACKUP_EXAMPLES,
     )
-    parser.add_argument("command", choices=("save", "restore"))
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder, or that of a backup")
+    save.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder")
+    restore = commands.add_parser(
+        "restore",
+        prog="tarifa restore",
+        description="Restores a backup into an empty nats-server, to which no service is connected.",
+        epilog=_RESTORE_EXAMPLES,
+    )
+    restore.add_argument("folder", type=Path, metavar="FOLDER", help="what backup has saved")
     given = parser.parse_args(arguments)
     return BackupSettings(bus_settings(env), given.command, given.folder)
 

@@ -6,11 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from services.audit.arguments import CommandLine
 from services.contracts.processor import check_url
 from services.settings.bus import BusSettings, bus_settings
 from services.settings.environment import SettingError
 
 HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
+_EXAMPLES = """Examples:
+  tarifa traces export --otlp http://127.0.0.1:4318
+  tarifa traces export --otlp http://127.0.0.1:4318 --follow
+  tarifa traces export --file spans.jsonl --after 120000
+
+Exports payments that came with a traceparent whose sampled flag is set. It
+prints where to resume; what is exported twice has the same ids.
+
+NATS_URL, NATS_CREDENTIALS, NATS_CA and OTEL_EXPORTER_OTLP_HEADERS are read
+from the environment.
+Exit codes: 0 done, 1 spans refused, 2 wrong usage or settings,
+3 not finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +47,10 @@ def trace_settings(arguments: Sequence[str], env: Mapping[str, str]) -> TraceSet
     Raises:
         SettingError: names the variable that is wrong.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m services.audit.traces",
-        description="Exports finished payments that came with a traceparent as OpenTelemetry spans. Changes nothing.",
-        epilog="Exit status: 0 done, 1 spans refused, 2 wrong usage or settings, 3 not finished.",
+    parser = CommandLine(
+        prog="tarifa traces",
+        description="Exports finished payments as OpenTelemetry spans. Changes nothing.",
+        epilog=_EXAMPLES,
     )
     parser.add_argument("command", choices=("export",), metavar="export", help="send the spans to a receiver")
     to = parser.add_mutually_exclusive_group(required=True)

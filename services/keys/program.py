@@ -18,6 +18,19 @@ from services.keys.key_file import changing, read_keys, write_keys
 EXIT_DONE, EXIT_REFUSED, EXIT_WRONG = 0, 1, 2
 _RATE = 100.0  # a second
 _BURST_S = 2.0  # so many seconds of its rate a key may use up at once, if --burst says nothing
+_EXAMPLES = """Examples:
+  tarifa keys add shop --scope pay,read --rate 200
+  tarifa keys list
+  tarifa keys revoke shop
+
+API_KEYS=.run/api_keys.json tarifa up asks clients for one of them.
+The key is printed once, and only its hash is kept. Clients send it as
+Authorization: Bearer KEY; tarifa itself as TARIFA_KEY.
+add and revoke are recorded (tarifa log operators). Where NATS cannot be
+reached they are still done, with a warning that they are not recorded.
+NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not added, as
+NATS is there and could not record it."""
 
 
 class _RefusedError(Exception):
@@ -138,7 +151,12 @@ def _scopes(text: str) -> tuple[Scope, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tarifa keys", description="Who may call the HTTP API, and for what.")
+    parser = argparse.ArgumentParser(
+        prog="tarifa keys",
+        description="Adds, lists and revokes the keys with which clients pay, read and operate.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--file", metavar="FILE", help="the file of keys (API_KEYS)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add = commands.add_parser("add", help="make a key, and print its secret once")
@@ -147,8 +165,10 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--scope", type=_scopes, required=True, metavar="pay,read,operate", help=scopes)
     add.add_argument("--rate", type=_rate, default=_RATE, metavar="N", help="requests a second and instance (100)")
     add.add_argument("--burst", type=_burst, metavar="N", help="at once, after a pause (twice the rate)")
-    commands.add_parser("list", help="names, scopes and limits; no secrets")
+    known = commands.add_parser("list", help="names, scopes and limits; no secrets")
     revoke = commands.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("name", metavar="NAME")
-    commands.add_parser("init", help="make an empty file, where there is none")
+    made = commands.add_parser("init", help="make an empty file, where there is none")
+    for command in (add, known, revoke, made):  # --file is read wherever it stands
+        command.add_argument("--file", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser

@@ -11,7 +11,7 @@ import yaml
 
 from sandbox.rinha import docker
 from sandbox.stack.limits import compose_limits as limits
-from sandbox.stack.plan import options
+from sandbox.stack.plan import command_line
 from sandbox.stack.plan import parts_to_run as plan
 from services.contracts.processor import Processor, processors_from_text
 from services.dispatcher.settings import settings as dispatcher_settings
@@ -154,7 +154,7 @@ def test_no_health_check_is_a_line_for_a_shell(service: dict[str, Any]) -> None:
 
 def test_every_service_is_watched_started_again_and_given_time_to_stop() -> None:
     """No grace is below what the stack gives the same part."""
-    wanted = options.read([], {})
+    wanted = command_line.read([], {})
     stages = plan.stages(wanted, Path("/usr/sbin/nginx"))
     graces = {limits.service_of(part.name): part.grace_s for stage in stages for part in stage}
     for name, service in SERVICES.items():
@@ -213,7 +213,7 @@ def test_the_streams_outlive_their_container() -> None:
 
 def test_the_limits_sync_as_the_compose_file_does() -> None:
     """LIMITS=compose imitates the file: also in how often NATS syncs to the disk."""
-    sync = options.read([], {"LIMITS": "compose"}).sync
+    sync = command_line.read([], {"LIMITS": "compose"}).sync
     assert f'SYNC: "{sync}"' in (ROOT / mounted("nats")["/etc/tarifa/where.conf"]).read_text().splitlines()
 
 

@@ -15,7 +15,6 @@ FUNCTION_LINES_MAX = 40
 FILES = {
     "services/bus/wire/connection.py": 296,
     "services/dispatcher/core/traffic.py": 252,
-    "sandbox/stack/plan/options.py": 254,
 }
 FUNCTIONS = {
     "services/dispatcher/__main__.py:_settle": 110,
@@ -23,8 +22,6 @@ FUNCTIONS = {
     "services/dispatcher/flow/dispatching.py:Dispatching.__init__": 69,
     "services/ingress/adapters/payment_stream.py:JetStreamPayments.store": 44,
     "sandbox/chaos/run.py:Run._figures": 41,
-    "sandbox/stack/plan/options.py:read": 52,
-    "tarifa/commands/programs.py:up": 41,
 }
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
+from sandbox.checkout import TOP
 from sandbox.stack.errors import StackError
 
-COMPOSE = Path(__file__).parents[3] / "docker-compose.yml"
+COMPOSE = TOP / "docker-compose.yml"
 
 # Docker uses powers of 1024, with or without a B at the end.
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}

@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.checkout import TOP
 from sandbox.stack.plan.ports import HOST
 from services.access.certificates import Certificates
 
-_TOP = Path(__file__).parents[3]
-CONF = _TOP / "nginx.conf"
-_TLS = _TOP / "deploy/listen.tls.conf"
+CONF = TOP / "nginx.conf"
+_TLS = TOP / "deploy/listen.tls.conf"
 
 # Debian installs it where only root's PATH looks.
 _ALSO_IN = "/usr/sbin:/usr/local/sbin"

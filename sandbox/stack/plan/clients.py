@@ -2,18 +2,19 @@
 
 from pathlib import Path
 
+from sandbox.checkout import TOP
 from sandbox.stack.plan.ports import HOST
 
 
 def api_keys_from_text(text: str) -> Path | None:
-    """Return the path of the file of API keys; empty is None.
+    """Return the path of the file of API keys, in the checkout where it is relative; empty is None.
 
     Raises:
         ValueError: there is no such file; the services would start and fail again and again.
     """
     if not text:
         return None
-    path = Path(text).resolve()
+    path = (TOP / text).resolve()
     if not path.is_file():
         raise ValueError(f"names {path}, which is not there: tarifa keys --file {text} add NAME --scope pay,read")
     return path

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sandbox.checkout import TOP
 from sandbox.stack.errors import StackError
 from sandbox.stack.plan.keys import BusSecrets
 from sandbox.stack.plan.options import Node
 from sandbox.stack.plan.ports import HOST
 from services.access.secret_file import write_secret
 
-_CONF = Path(__file__).parents[3] / "nats.conf"
+_CONF = TOP / "nats.conf"
 CLUSTER = "tarifa"
 NOWHERE = f"{HOST}:1"
 TLS_LEAST = "1.3"

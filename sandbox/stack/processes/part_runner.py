@@ -14,13 +14,13 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
+from sandbox.checkout import TOP
 from sandbox.stack import run_dir
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.plan.parts_to_run import Part
 from sandbox.stack.processes import restart
 
-_TOP = Path(__file__).parents[3]
 _END_WITH_PARENT = Path(__file__).with_name("end_with_parent.py")
 
 # Longer lines are printed in pieces: a part that logs without line ends must not fill this process's memory.
@@ -60,7 +60,7 @@ class PartRunner:
         wrapper = (sys.executable, "-I", "-S", str(_END_WITH_PARENT), *enter, str(os.getpid()))
         self._process = subprocess.Popen(
             (*wrapper, str(int(part.orphan_signal)), *part.command),
-            cwd=_TOP,
+            cwd=TOP,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **part.env, **run_dir.read_env(self._folder, part.name)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ from tests.integration.tarifa.command_line import run
 
 COMMANDS = (
     *("pay", "payment", "payments", "summary", "watch"),
-    *("up", "rinha", "chaos", "audit", "release", "export", "processors", "keys", "log", "backup", "restore"),
+    *("up", "rinha", "chaos", "audit", "release", "export", "processors", "keys", "log", "traces", "backup", "restore"),
 )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.checkout import RUN_DIR
 from sandbox.rinha import docker, figures, profile, report
 from sandbox.rinha.__main__ import plan_from
 from sandbox.rinha.audit import Charge, audit
@@ -106,7 +107,7 @@ def test_command_line_names_targets_and_folder() -> None:
     plan = plan_from(["smoke", "--no-stack", "--base-url", "http://localhost:1234/"])
     assert plan.targets.backend == "http://localhost:1234"
     assert plan.targets.processors == {"default": "http://127.0.0.1:8001", "fallback": "http://127.0.0.1:8002"}
-    assert (plan.folder.as_posix(), plan.start) == (".run/rinha/smoke", as_found)
+    assert (plan.folder, plan.start) == (RUN_DIR / "rinha/smoke", as_found)
 
 
 @pytest.mark.parametrize(

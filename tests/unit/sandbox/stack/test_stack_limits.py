@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.stack.errors import StackError
 from sandbox.stack.limits import compose_limits as limits
-from sandbox.stack.plan import options
+from sandbox.stack.plan import command_line
 from sandbox.stack.plan import parts_to_run as plan
 from services.settings.environment import SettingError
 
@@ -49,7 +49,7 @@ def test_a_service_without_limits_is_named(given: dict[str, str]) -> None:
 
 def test_every_part_but_the_processors_has_a_services_limits() -> None:
     """Two dispatchers share the limits of the one."""
-    stages = plan.stages(options.read([], {"DISPATCHERS": "2"}), plan.Path("/usr/sbin/nginx"))
+    stages = plan.stages(command_line.read([], {"DISPATCHERS": "2"}), plan.Path("/usr/sbin/nginx"))
     assert {part.name: limits.service_of(part.name) for stage in stages for part in stage} == {
         "nats": "nats",
         "processor-default": None,
@@ -65,7 +65,7 @@ def test_every_part_but_the_processors_has_a_services_limits() -> None:
 
 def test_limits_must_be_asked_for() -> None:
     """LIMITS is compose or unset; anything else is refused by name."""
-    assert options.read([], {"LIMITS": "compose"}).limits_wanted
-    assert not options.read([], {}).limits_wanted
+    assert command_line.read([], {"LIMITS": "compose"}).limits_wanted
+    assert not command_line.read([], {}).limits_wanted
     with pytest.raises(SettingError, match=r"^LIMITS "):
-        options.read([], {"LIMITS": "docker"})
+        command_line.read([], {"LIMITS": "docker"})

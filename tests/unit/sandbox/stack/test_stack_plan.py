@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.plan import options
+from sandbox.stack.plan import command_line
 from sandbox.stack.plan import parts_to_run as plan
 from sandbox.stack.plan.parts_to_run import Part, Stages
 
@@ -15,7 +15,7 @@ NGINX = Path("/usr/sbin/nginx")
 
 def planned(flags: Sequence[str] = (), env: Mapping[str, str] | None = None, nginx: Path | None = NGINX) -> Stages:
     """Return the stages for flags and an environment."""
-    return plan.stages(options.read(flags, env or {}), nginx)
+    return plan.stages(command_line.read(flags, env or {}), nginx)
 
 
 def names(stages: Stages) -> list[list[str]]:
@@ -44,7 +44,7 @@ def test_three_nats_servers_start_together_and_services_use_all() -> None:
     """NATS_NODES=3 is three parts of the first stage, with three replicas; all nine ports must be free."""
     env = {"NATS_NODES": "3"}
     assert names(planned(env=env))[0] == ["nats-1", "nats-2", "nats-3"]
-    assert len([name for name in plan.ports(options.read([], env)) if "nats-" in name]) == 9
+    assert len([name for name in plan.ports(command_line.read([], env)) if "nats-" in name]) == 9
     for name in ("ledger", "dispatcher-1", "ingress-1", "ingress-2"):
         given = part(planned(env=env), name).env
         assert given["NATS_REPLICAS"] == "3"
@@ -61,14 +61,14 @@ def test_three_ingress_instances_run_where_three_are_asked_for() -> None:
     """INGRESSES=3 is three parts of one stage, each with a socket of its own before the balancer."""
     wanted = {"INGRESSES": "3"}
     assert ["ingress-1", "ingress-2", "ingress-3"] in names(planned(env=wanted))
-    assert len(set(plan.socket_paths(options.read([], wanted)).values())) == 3
+    assert len(set(plan.socket_paths(command_line.read([], wanted)).values())) == 3
 
 
 def test_given_processors_replace_the_stacks_own() -> None:
     """With PROCESSORS given there are none of its own, and their ports need not be free."""
     env = {"PROCESSORS": "bank=http://10.0.0.1:80@0.01"}
     assert not [name for stage in names(planned(env=env)) for name in stage if name.startswith("processor")]
-    assert sorted(plan.ports(options.read(["--metrics", "0"], env))) == ["http", "monitoring of nats", "nats"]
+    assert sorted(plan.ports(command_line.read(["--metrics", "0"], env))) == ["http", "monitoring of nats", "nats"]
 
 
 def test_own_processors_get_their_port_fee_and_journal() -> None:
@@ -112,7 +112,7 @@ def test_services_are_ready_when_they_log_it() -> None:
 def test_every_service_has_a_metrics_port() -> None:
     """From the first port on, in the documented order; they must be free, and the printed lines say where they are."""
     env = {"DISPATCHERS": "3"}
-    wanted = options.read([], env)
+    wanted = command_line.read([], env)
     stages = planned(env=env)
     expected = {
         "ingress-1": 9101,
@@ -133,7 +133,9 @@ def test_without_metrics_no_service_inherits_an_address() -> None:
     stages = planned(["--metrics", "0"], {"METRICS_LISTEN": "127.0.0.1:1"})
     assert {part(stages, name).env["METRICS_LISTEN"] for name in ("ledger", "dispatcher-1", "ingress-1")} == {""}
     assert not [
-        line for line in plan.announcement(options.read(["--metrics", "0"], {}), NGINX) if line.startswith("metrics")
+        line
+        for line in plan.announcement(command_line.read(["--metrics", "0"], {}), NGINX)
+        if line.startswith("metrics")
     ]
 
 
@@ -143,7 +145,7 @@ def test_without_metrics_no_service_inherits_an_address() -> None:
 )
 def test_the_printed_lines_say_what_a_power_cut_may_lose(sync: str, line: str) -> None:
     """Who starts it need not know the server's words."""
-    assert line in "\n".join(plan.announcement(options.read([], {"SYNC": sync}), NGINX))
+    assert line in "\n".join(plan.announcement(command_line.read([], {"SYNC": sync}), NGINX))
 
 
 def test_behind_nginx_every_instance_has_a_socket_of_its_own() -> None:
@@ -156,7 +158,8 @@ def test_behind_nginx_every_instance_has_a_socket_of_its_own() -> None:
 def test_a_folder_too_deep_for_sockets_gets_them_elsewhere() -> None:
     """A unix socket's path has a limit: beyond it the sockets move to a short folder, two folders never to the same."""
     first, second = (
-        plan.socket_paths(options.read(["--run-dir", f"/{'deep/' * 20}{name}"], {}))["ingress-1"] for name in ("a", "b")
+        plan.socket_paths(command_line.read(["--run-dir", f"/{'deep/' * 20}{name}"], {}))["ingress-1"]
+        for name in ("a", "b")
     )
     assert max(len(str(first)), len(str(second))) < 63
     assert first != second
@@ -169,7 +172,7 @@ def test_without_nginx_the_instances_share_the_port() -> None:
         env = part(stages, name).env
         assert (env["INGRESS_LISTEN"], env["INGRESS_REUSE_PORT"]) == ("127.0.0.1:7999", "1")
     assert ["balancer"] not in names(stages)
-    assert "no nginx here" in plan.announcement(options.read([], {}), None)[0]
+    assert "no nginx here" in plan.announcement(command_line.read([], {}), None)[0]
 
 
 def test_the_balancer_ends_its_worker_however_it_is_stopped() -> None:
