@@ -1,25 +1,27 @@
 """``python -m services.audit.export``: every settlement of a period, as CSV or a JSON document a line.
 
-It reads SETTLEMENTS a thousand messages at a time, without a consumer, and holds no more than that: its memory does not
-grow. A file gets its name only when it is complete.
+It reads SETTLEMENTS a thousand messages at a time, without a consumer. Of a payment that was settled twice the first
+settlement is counted; which ids may have come before is known by a filter of fixed size, so that memory does not grow.
+A file gets its name only when it is complete.
 """
 
 import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, TypeVar
 
 from services.audit.adapters.progress import Bar, Lines, progress
 from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
 from services.audit.core.export_rows import CSV_HEADER, csv_row, json_row
+from services.audit.core.seen import Seen
 from services.bus.wire.connection import BusAwayError
 from services.contracts.instant import instant_from_text
 from services.records.settled import SettledReader, SettledRow, Stretch
@@ -27,6 +29,7 @@ from services.settings.bus import BusSettings, bus_settings
 
 EXIT_DONE = 0
 TOGETHER = 1_000  # the server gives at most 1,024 at once
+LOOKED_UP_TOGETHER = 50
 TRIES_MAX = 20  # of one read; a replica that lags is asked again
 AGAIN_AFTER_S = 0.25
 # A settlement is stored after its stamp was made, on the clock of another machine.
@@ -43,6 +46,8 @@ settled twice has two rows, of which the book counts one.
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 2 wrong usage or settings, 3 not finished."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class _Counts:
 
 
 async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, shown: Bar | Lines) -> _Counts:
-    row_of, counts = (csv_row if settings.form == "csv" else json_row), _Counts()
+    row_of, counts, seen = (csv_row if settings.form == "csv" else json_row), _Counts(), Seen()
     if settings.form == "csv":
         out.write(CSV_HEADER)
     first = reader.first_seq
@@ -121,10 +126,13 @@ async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, s
         stretch = await reading
         reading = _read_from(reader, stretch.next_seq)  # while the rows of this one are written
         counts.missing += stretch.missing
-        wanted = [row for row in stretch.rows if _is_wanted(row, settings)]
-        out.write("".join([row_of(row.event, is_counted=row.is_counted) for row in wanted]))
-        counts.rows += len(wanted)
-        counts.counted += sum(row.is_counted for row in wanted)
+        again = await _settled_before(reader, [row for row in stretch.rows if _may_be_again(row, seen, settings.start)])
+        for row in stretch.rows:
+            if _is_wanted(row, settings):
+                is_counted = row.is_counted and row.seq not in again
+                out.write(row_of(row.event, is_counted=is_counted))
+                counts.rows += 1
+                counts.counted += is_counted
         shown.at(stretch.next_seq - begun)
     if counts.missing:
         raise IncompleteError(
@@ -139,12 +147,35 @@ def _read_from(reader: SettledReader, first: int) -> "asyncio.Task[Stretch] | No
 
 
 async def _read(reader: SettledReader, first: int) -> Stretch:
+    return await _insisting(lambda: reader.read(first, TOGETHER))
+
+
+async def _insisting(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
     for _ in range(TRIES_MAX - 1):
         try:
-            return await reader.read(first, TOGETHER)
+            return await ask()
         except BusAwayError:
             await asyncio.sleep(AGAIN_AFTER_S)
-    return await reader.read(first, TOGETHER)
+    return await ask()
+
+
+def _may_be_again(row: SettledRow, seen: Seen, start: datetime | None) -> bool:
+    """Return whether a settlement since the last purge may be the second one of its payment."""
+    if not row.is_counted:
+        return False
+    # The first one may have been stored before what is read here only if the payment was accepted before that.
+    is_older = start is not None and row.event.accepted_at < start
+    return not seen.is_new(row.event.id) or is_older
+
+
+async def _settled_before(reader: SettledReader, rows: Sequence[SettledRow]) -> set[int]:
+    """Return the sequences of those rows whose payments have an earlier settlement, which is the one that counts."""
+    again: set[int] = set()
+    for begin in range(0, len(rows), LOOKED_UP_TOGETHER):
+        some = rows[begin : begin + LOOKED_UP_TOGETHER]
+        are_first = await asyncio.gather(*[_insisting(partial(reader.is_first, row)) for row in some])
+        again.update(row.seq for row, is_first in zip(some, are_first, strict=True) if not is_first)
+    return again
 
 
 def _is_wanted(row: SettledRow, settings: ExportSettings) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.lookup import first_from, last_for
 from services.bus.jetstream.read_range import Found, first_seq_since, read_range
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
@@ -20,8 +20,8 @@ from services.contracts.events import NotAnEventError, PaymentSettled, decode_se
 class SettledRow:
     """One settlement at its sequence in SETTLEMENTS.
 
-    ``is_counted``: the book counts it. It does not where it was cleared since. Of two settlements of one payment it
-    counts one.
+    ``is_counted``: the book was not cleared since. Of two settlements of one payment it counts the first, which is what
+    ``SettledReader.is_first`` finds out.
     """
 
     seq: int
@@ -81,6 +81,16 @@ class SettledReader:
             raise BusAwayError(f"SETTLEMENTS was read at a replica that lags: up to {first - 1} of {self.last_seq}")
         next_seq = found[-1].seq + 1 if found else self.last_seq + 1
         return Stretch(tuple(self._settled(found)), next_seq, next_seq - first - len(found))
+
+    async def is_first(self, row: SettledRow) -> bool:
+        """Return whether a row is the first settlement of its payment since the book was cleared: the book counts that.
+
+        Raises:
+            BusAwayError: no answer.
+        """
+        subject = subjects.settled("*", row.event.id)
+        found = await first_from(self._bus, subjects.SETTLEMENTS, self._cleared_seq + 1, subject)
+        return found is not None and found.seq == row.seq
 
     def _settled(self, found: Iterable[Found]) -> Iterator[SettledRow]:
         for each in found:

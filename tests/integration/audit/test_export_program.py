@@ -1,5 +1,6 @@
 """``python -m services.audit.export``: settlements as rows, exact to the cent."""
 
+import asyncio
 import csv
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,11 +9,13 @@ from uuid import uuid4
 
 import pytest
 
+from services.audit.export import CLOCKS_APART_MAX
 from services.bus.jetstream import api
 from services.bus.jetstream.publish import Stored, store
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.money import Cents
+from services.contracts.stamp import text_of
 from tests.integration.audit.audit_programs import House
 
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
@@ -51,6 +54,47 @@ async def test_every_settlement_is_a_row_and_says_whether_the_book_counts_it(hou
     ]
     assert rows[1]["requestedAtUtc"] == rows[1]["bookedAtUtc"] == "2025-07-15T12:00:02.000Z"
     assert exported(tmp_path) == [out.name]
+
+
+async def counted(house: House, *arguments: str) -> list[tuple[str, str, bool]]:
+    """Return id, processor and whether it is counted of each row."""
+    done = await house.run(EXPORT, "--format", "jsonl", *arguments)
+    assert done.status == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    return [(row["correlationId"], row["processor"], row["counted"]) for row in rows]
+
+
+async def test_of_a_payment_that_was_settled_twice_one_row_is_counted(house: House) -> None:
+    """The first since the book was cleared: stored once more, as a PubAck was lost; or charged at another processor."""
+    once, more = await house.settle("default"), await house.settle("fallback")
+    await store(house.bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(NOON)))
+    again = await house.settle("default")
+    for processor, payment_id in (("default", again), ("fallback", again), ("default", once), ("fallback", once)):
+        await house.settle(processor, payment_id)
+    last = await house.settle("default")
+    assert await counted(house) == [
+        (once, "default", False),
+        (more, "fallback", False),
+        (again, "default", True),
+        (again, "default", False),
+        (again, "fallback", False),
+        (once, "default", True),
+        (once, "fallback", False),
+        (last, "default", True),
+    ]
+
+
+async def test_the_first_of_two_settlements_may_be_before_the_period(house: House) -> None:
+    """Then the second one is not counted, though it is the only row; one accepted before and settled within is."""
+    accepted_at = datetime.now(UTC)
+    twice = await house.settle("default", at=accepted_at, stamp=accepted_at)
+    between = datetime.now(UTC) + timedelta(milliseconds=20)
+    await asyncio.sleep(0.05)
+    start = between + CLOCKS_APART_MAX  # so that what was stored before is not read
+    for payment_id, processor in ((twice, "fallback"), ("", "default")):
+        await house.settle(processor, payment_id, at=accepted_at, stamp=start)
+    rows = await counted(house, "--from", text_of(start))
+    assert [(processor, is_counted) for _, processor, is_counted in rows] == [("fallback", False), ("default", True)]
 
 
 async def test_a_period_is_by_the_processors_stamp(house: House) -> None:
