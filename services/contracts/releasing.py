@@ -1,7 +1,7 @@
 """``dispatcher.release``: what is known of one payment, and its release from the processor that it is assigned to.
 
-Asked with a ReleaseAsked, answered with a ReleaseAnswered. Who asks for a release has recorded it in OPERATIONS before,
-and has had the risk accepted by a person.
+Requested with a ReleaseAsked, answered with a ReleaseAnswered. The caller of a release has recorded it in OPERATIONS
+before, and a person has accepted the risk.
 """
 
 from typing import Literal, TypeVar
@@ -22,7 +22,7 @@ from services.contracts.events import (
 from services.contracts.operating import ListedProcessor
 
 ANSWERED_WITHIN_S = 12.0  # processors are asked for 3 s, and the streams read and written; a client has 15 s by HTTP
-CONFIRMED_CHARS = 12  # of the end of an id, which a wrong window or a habit of saying yes cannot give
+CONFIRMED_CHARS = 12  # of the end of an id, which nobody enters in the wrong window or out of habit
 
 Why = Literal[
     "no_such_payment",
@@ -42,9 +42,9 @@ class Confirmed(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     """What a person has judged and wants.
 
     Args:
-        from_processor: to which the payment was assigned.
+        from_processor: the one that the payment was assigned to.
         line: the sequence in ASSIGNMENTS of its last line then; the release must follow it.
-        reason: why, as ``operations.reason_from_text`` takes it.
+        reason: why, valid for ``operations.reason_from_text``.
     """
 
     from_processor: str
@@ -64,10 +64,10 @@ class ProcessorAnswer(Struct, frozen=True, rename="camel"):
     """The answer of one generation of a processor about a payment, now.
 
     Args:
-        generation: as lines name it.
-        answer: ``charged``, with amount and stamp; ``notCharged`` when it answered, though a call under way may yet be
-            booked; ``unreadable``: it has something under that id; ``unanswered``: nothing follows from that.
-        detail: of the last two, why.
+        generation: as in lines.
+        answer: ``charged``, with amount and stamp; ``notCharged`` when it answered, though a call under way may still
+            be booked; ``unreadable``: it has something under that id; ``unanswered``: nothing follows from that.
+        detail: of the last two, the reason.
     """
 
     generation: str
@@ -82,18 +82,18 @@ class Sight(Struct, frozen=True, rename="camel"):
 
     Args:
         id: of the payment.
-        accepted: as it waits in PAYMENTS; null: that does not have it.
+        accepted: as it waits in PAYMENTS; null: it is not there.
         seq: its sequence there, or 0.
         settlement: where it is settled or refused.
-        released: its newest release that was recorded, be it done or not.
+        released: its newest recorded release, done or not.
         generation: of the processor that it is assigned to, or was before a release; empty: none.
         processor: the only one that it may be sent to; empty: any.
         line: the sequence in ASSIGNMENTS of its last valid line; 0: there is none.
-        is_free: nobody has it: it was never assigned, given back, or released.
-        is_refused: that processor has refused it for good, which is only to be recorded.
-        in_doubt: an attempt at that processor may have booked it, or may yet.
+        is_free: it belongs to nobody: never assigned, given back, or released.
+        is_refused: that processor has refused it for good, which must only be recorded.
+        in_doubt: an attempt at that processor may have booked it, or may still do so.
         records: each processor's answer about it.
-        processors: who charges, and who of them is paused.
+        processors: those that charge, paused ones too.
     """
 
     id: Id
@@ -119,12 +119,12 @@ class Refusal(Struct, frozen=True, rename="camel"):
 
 
 class ReleaseAnswered(Struct, frozen=True, rename="camel"):
-    """What is known, and what came of it.
+    """What is known, and the result.
 
     Args:
         sight: what was known when it was judged.
         refusal: why it may not be released, and was not; null: it may, or is.
-        released: the release, where one was asked for and is done.
+        released: the release, if one was requested and is done.
         is_repeated: it was done before; ``released`` is what was recorded then.
     """
 
@@ -149,7 +149,7 @@ def decode(data: bytes, kind: type[M]) -> M:
     """Read a message of that kind.
 
     Raises:
-        NotAnEventError: it is none.
+        NotAnEventError: it is not such a message.
     """
     try:
         return json.decode(data, type=kind)
@@ -175,7 +175,7 @@ def risk(bound: str, to: str) -> str:
 
 
 def warnings(sight: Sight, to: str) -> tuple[str, ...]:
-    """Return what an operator should know of pauses before releasing to ``to``; empty: to wherever is paused."""
+    """Return what an operator should know of pauses before releasing to ``to``; empty: to any that is paused."""
     said = []
     for each in sight.processors:
         if each.pause is None:

@@ -93,6 +93,6 @@ def settlement_of(message: StoredMessage) -> PaymentSettled | PaymentRefused:
     except NotAnEventError as error:
         raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, str(error)) from error
     if not isinstance(event, PaymentSettled | PaymentRefused):
-        what = f"a {type(event).__name__}, which its subject denies"
+        what = f"a {type(event).__name__}, which its subject does not allow"
         raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, what)
     return event

@@ -1,4 +1,4 @@
-"""The dispatchers, asked over the bus to look at a payment and to release it; any one of them answers."""
+"""Asks the dispatchers over the bus to look at a payment and to release it; any one of them answers."""
 
 from services.bus.micro.ask import NotAnsweredError, ask
 from services.bus.wire.connection import Bus, BusAwayError
@@ -8,7 +8,7 @@ from services.contracts.releasing import ANSWERED_WITHIN_S, Confirmed, ReleaseAn
 
 
 class ReleaseClient:
-    """Keeps the port ``Dispatchers`` of Releasing."""
+    """Implements the port ``Dispatchers`` of Releasing."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -28,7 +28,7 @@ class ReleaseClient:
         try:
             answer = await ask(self._bus, subjects.DISPATCHER_RELEASE, releasing.encode(asked), ANSWERED_WITHIN_S)
         except NoRespondersError:
-            raise BusAwayError("no dispatcher runs, and it is they who release a payment; start one") from None
+            raise BusAwayError("no dispatcher runs, and only a dispatcher releases payments; start one") from None
         except NotAnsweredError as error:
             raise BusAwayError(f"the dispatcher cannot do that now: {error}") from error
         return releasing.decode(answer, ReleaseAnswered)

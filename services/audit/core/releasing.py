@@ -24,7 +24,7 @@ def known_lines(sight: Sight) -> Iterator[str]:
 def _assigned(sight: Sight) -> str:
     if sight.is_free:
         return f"to no processor; released to {sight.processor}" if sight.processor else "to no processor"
-    doubt = "in doubt" if sight.in_doubt else "its dispatcher knows what became of each attempt"
+    doubt = "in doubt" if sight.in_doubt else "its dispatcher knows the outcome of each attempt"
     return f"to {sight.processor} (line {sight.line}, {doubt})"
 
 

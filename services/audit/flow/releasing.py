@@ -9,7 +9,7 @@ from services.contracts.operations import Operation
 from services.contracts.releasing import Confirmed, ReleaseAnswered, risk, warnings
 
 RELEASED = (
-    "Released: a dispatcher that has it in hand lets go of it before sending it again; from then on it is sent to {to}."
+    "Released: a dispatcher that has it in hand gives it back before sending it again; from then on it is sent to {to}."
 )
 
 
@@ -67,7 +67,7 @@ class Releasing:
         if not await self._operator.accepts(payment_id):
             self._operator.show("Nothing was changed.")
             return False
-        # Minutes may have passed at the keyboard: the dispatcher looks again, and refuses what is no longer as it was.
+        # Minutes may have passed at the keyboard: the dispatcher looks again, and refuses what has changed meanwhile.
         return await self._do(payment_id, to, Confirmed(sight.processor, sight.line, reason))
 
     async def _do(self, payment_id: str, to: str, confirmed: Confirmed) -> bool:

@@ -1,6 +1,6 @@
-"""``dispatcher.release``: one payment looked at, or released; any dispatcher does it.
+"""``dispatcher.release``: looks at a payment, or releases it; any dispatcher can do it.
 
-Who asks for a release has recorded it in OPERATIONS before. Whether it may be, is judged here and nowhere else.
+The caller has recorded a release in OPERATIONS before. Whether it is allowed is decided here and nowhere else.
 """
 
 from collections.abc import Mapping
@@ -24,39 +24,39 @@ ABOUT: Mapping[str, About] = {
 }
 
 
-class Story(Protocol):
-    """What this adapter has done for its callers; either may raise AwayError or BusAwayError: not known."""
+class Flow(Protocol):
+    """What this adapter calls; both methods may raise AwayError or BusAwayError: not known."""
 
     async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
         """Return what is known, and whether it may be released."""
 
     async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered:
-        """Release a payment, if what a person has judged of it still holds."""
+        """Release a payment, if what a person has judged still holds."""
 
 
 class ReleaseEndpoint:
-    """Answers by the story."""
+    """Passes requests to the flow."""
 
-    def __init__(self, story: Story) -> None:
-        self._story = story
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
 
     @property
     def answers(self) -> Mapping[str, Answer]:
-        """What is answered, by subject."""
+        """The handlers, by subject."""
         return {subjects.DISPATCHER_RELEASE: self.release}
 
     async def release(self, data: bytes) -> bytes:
         """Look, or release.
 
         Raises:
-            CannotAnswerError: it is no such request; or the streams do not answer, and it may be done or not.
+            CannotAnswerError: it is not such a request; or the streams do not answer, and it may be done or not.
         """
         asked = _asked(data)
         try:
             if asked.confirmed is None:
-                answer = await self._story.look(asked.id, asked.to_processor)
+                answer = await self._flow.look(asked.id, asked.to_processor)
             else:
-                answer = await self._story.release(asked.id, asked.to_processor, asked.confirmed)
+                answer = await self._flow.release(asked.id, asked.to_processor, asked.confirmed)
         except (AwayError, BusAwayError) as error:
             raise CannotAnswerError(UNAVAILABLE, str(error)) from error
         return releasing.encode(answer)
@@ -70,5 +70,5 @@ def _asked(data: bytes) -> ReleaseAsked:
     except (NotAnEventError, ValueError) as error:
         raise CannotAnswerError(BAD_REQUEST, f"not a ReleaseAsked: {error}") from error
     if asked.confirmed is not None and not (asked.to_processor and asked.confirmed.from_processor):
-        raise CannotAnswerError(BAD_REQUEST, "not a ReleaseAsked: confirmed from where and to where it is")
+        raise CannotAnswerError(BAD_REQUEST, "not a ReleaseAsked: a confirmed one names both processors")
     return asked

@@ -1,4 +1,4 @@
-"""One payment in PAYMENTS and SETTLEMENTS, and at whoever has it in hand; the two writes of a release."""
+"""One payment in PAYMENTS and SETTLEMENTS, and at the dispatcher that has it in hand; the two writes of a release."""
 
 from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.publish import Stored, store
@@ -23,11 +23,11 @@ from services.records.payments import PaymentRecords
 from services.records.processors import ProcessorBucket, entries_of
 from services.records.settlements import SettlementRecords
 
-ASK_WITHIN_S = 1.0  # whoever has it in hand answers at once, this process by the log a tenth of a second later
+ASK_WITHIN_S = 1.0  # the one that has it in hand answers at once, this process by the log a tenth of a second later
 
 
 class ReleaseRecords:
-    """Keeps the port ``Records`` of Releasing; each method may raise AwayError or BusAwayError."""
+    """Implements the port ``Records`` of Releasing; each method may raise AwayError or BusAwayError."""
 
     def __init__(self, bus: Bus, holdings: Holdings) -> None:
         self._bus = bus
@@ -37,7 +37,7 @@ class ReleaseRecords:
         self._bucket = ProcessorBucket(bus)
 
     async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
-        """Return it as it waits in PAYMENTS, with its sequence."""
+        """Return the payment as it waits in PAYMENTS, and its sequence."""
         found = await self._payments.find(payment_id)
         return None if found is None else (found.event, found.seq)
 
@@ -46,7 +46,7 @@ class ReleaseRecords:
         return (await self._settlements.find([payment_id])).get(payment_id)
 
     async def newest_release(self, payment_id: str) -> PaymentReleased | None:
-        """Return its newest release that was recorded."""
+        """Return its newest recorded release."""
         message = await last_for(self._bus, subjects.SETTLEMENTS, subjects.released(payment_id))
         if message is None:
             return None
@@ -55,19 +55,19 @@ class ReleaseRecords:
         except NotAnEventError as error:
             raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, str(error)) from error
         if not isinstance(event, PaymentReleased):
-            what = f"a {type(event).__name__}, which its subject denies"
+            what = f"a {type(event).__name__}, which its subject does not allow"
             raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, what)
         return event
 
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
-        """Return False only if a dispatcher has it in hand by that line and knows what became of each attempt."""
+        """Return False only if a dispatcher has it in hand by that line and knows the outcome of each attempt."""
         known = self._holdings.one(payment_id)
         if known is None or not known.in_hand:
             known = await self._asked(payment_id)
         return known is None or not known.in_hand or known.line != line or known.in_doubt
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
-        """Return who charges, as the bucket has it now."""
+        """Return the processors that charge, as in the bucket now."""
         return tuple(map(listed, places(entries_of(await self._bucket.read()))))
 
     async def record_event(self, event: PaymentReleased) -> None:
@@ -91,4 +91,4 @@ class ReleaseRecords:
         except BusAwayError:
             if not self._bus.is_connected:
                 raise
-            return None  # they hear every question, and answer what they know of
+            return None  # all dispatchers get the request and answer if they know of it

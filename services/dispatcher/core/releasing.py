@@ -1,4 +1,4 @@
-"""Whether a payment may be released from the processor that it is assigned to, and whether it is already.
+"""Whether a payment may be released from the processor that it is assigned to, and whether it already was.
 
 A release is the one step that the settlement protocol never takes by itself: it sends a payment to a second processor
 while an attempt at the first may still be booked. So it is refused wherever something else would help.
@@ -15,17 +15,17 @@ def refusal(sight: Sight, to: str = "", confirmed: Confirmed | None = None) -> R
 
     Args:
         sight: what is known of it.
-        to: the processor where it is to be charged instead; empty: any.
-        confirmed: what a person has judged; None: nobody has yet.
+        to: the processor that will charge it instead; empty: any.
+        confirmed: what a person has judged; None: not judged yet.
     """
     return _needless(sight) or _misdirected(sight, to, confirmed) or _charged(sight) or _not_in_doubt(sight)
 
 
 def release_done(sight: Sight, to: str, confirmed: Confirmed) -> PaymentReleased | None:
-    """Return the very same release, where it is done already and the payment has not been released elsewhere since.
+    """Return the same release if it is done already and the payment has not been released elsewhere since.
 
-    It was written down before its line, so that alone it shows nothing; but a payment in doubt comes from one processor
-    to another by a release only.
+    It was recorded before its line, so the record alone proves nothing; but a payment in doubt gets from one processor
+    to another only by a release.
     """
     event = sight.released
     if event is None or (event.from_processor, event.to_processor) != (confirmed.from_processor, to):
@@ -35,7 +35,7 @@ def release_done(sight: Sight, to: str, confirmed: Confirmed) -> PaymentReleased
 
 
 def answer_of(generation: str, answer: Lookup) -> ProcessorAnswer:
-    """Return a processor's answer about a payment as operators get it."""
+    """Return a processor's answer about a payment in the form for operators."""
     match answer:
         case Found(amount_cents, requested_at, _):
             return ProcessorAnswer(generation, "charged", amount_cents, requested_at)
@@ -109,7 +109,7 @@ def _not_in_doubt(sight: Sight) -> Refusal | None:
     if sight.in_doubt:
         return None
     why = (
-        f"It is not in doubt: its dispatcher knows what became of each attempt at {sight.processor}, or one is under "
+        f"It is not in doubt: its dispatcher knows the outcome of each attempt at {sight.processor}, or one is under "
         f"way, and sends it where it is settled. If that dispatcher is gone, another one takes it over."
     )
     return Refusal("not_in_doubt", why)

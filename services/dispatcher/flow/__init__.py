@@ -1,1 +1,1 @@
-"""Settling is the story of a payment, Pump says when the next one begins, ports is what they need of the world."""
+"""The flow of a payment: ``dispatching`` puts it together, ``pump`` starts calls, ``ports`` is what it needs."""

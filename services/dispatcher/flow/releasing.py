@@ -1,8 +1,8 @@
-"""The flow of a release: look, judge, record it, do it, and return whether it counts.
+"""The flow of a release: look, decide, record it, do it, and return whether it counts.
 
-A person has accepted the risk before, and OPERATIONS has who that is. The event comes before the line: what is
-recorded may not have happened, but what happened is recorded. The line follows the one that the person saw; whatever
-was written since makes it void, for every dispatcher alike.
+A person has accepted the risk before, and OPERATIONS names that person. The event is stored before the line: what is
+recorded may not have happened, but what happened is recorded. The line follows the one that the person saw; any line
+written since makes it void, for every dispatcher alike.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from services.dispatcher.core.outcome import Lookup, LookupFailed
 from services.dispatcher.core.releasing import answer_of, refusal, release_done
 from services.dispatcher.flow.ports import Clock, Processor
 
-ASK_WITHIN_S = 3.0  # a person waits; one that does not answer until then is taken for one that does not
+ASK_WITHIN_S = 3.0  # a person waits; after that a processor counts as not answering
 ASK_TRIES_MAX = 3
 ASK_AGAIN_AFTER_MS = 300.0
 READ_WITHIN_MS = 4_000.0
@@ -27,29 +27,29 @@ READ_AGAIN_AFTER_MS = 20.0
 
 
 class NotKnownError(AwayError):
-    """What the log says is not known yet. The same may be asked for again."""
+    """What the log says is not known yet. The request may be repeated."""
 
 
 class Records(Protocol):
     """The streams and the other dispatchers. Each may raise AwayError or BusAwayError: not known."""
 
     async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
-        """Return it as it waits in PAYMENTS, with its sequence."""
+        """Return the payment as it waits in PAYMENTS, and its sequence."""
 
     async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Return its settlement."""
 
     async def newest_release(self, payment_id: str) -> PaymentReleased | None:
-        """Return its newest release that was recorded."""
+        """Return its newest recorded release."""
 
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
-        """Return False only if a dispatcher has it in hand by that line and knows what became of each attempt."""
+        """Return False only if a dispatcher has it in hand by that line and knows the outcome of each attempt."""
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
-        """Return who charges."""
+        """Return the processors that charge."""
 
     async def record_event(self, event: PaymentReleased) -> None:
-        """Store the event; a second one is harmless."""
+        """Store the event; a second one does no harm."""
 
     async def write_line(self, line: AssignmentReleased) -> int:
         """Store the line, and return its sequence."""
@@ -91,10 +91,10 @@ class Releasing:
         return ReleaseAnswered(sight, refusal(sight, to))
 
     async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered:
-        """Release a payment, if what a person has judged of it still holds.
+        """Release a payment, if what a person has judged still holds.
 
         Raises:
-            AwayError, BusAwayError: not known whether it is done; the same again is safe, and says so.
+            AwayError, BusAwayError: not known whether it is done; it is safe to repeat, and the repeat shows it.
         """
         sight = await self._sight(payment_id)
         done = release_done(sight, to, confirmed)
@@ -111,7 +111,7 @@ class Releasing:
         return await self._overtaken(sight, to, confirmed)
 
     async def _overtaken(self, sight: Sight, to: str, confirmed: Confirmed) -> ReleaseAnswered:
-        """Somebody's line was first: perhaps that of the very same release, asked for at two dispatchers."""
+        """Another line was first: perhaps that of the same release, requested from two dispatchers."""
         now = await self._sight(sight.id, asks=False)
         done = release_done(now, to, confirmed)
         if done is not None:
@@ -162,7 +162,7 @@ class Releasing:
         return tuple(map(answer_of, asked, answers))
 
     async def _ask(self, processor: Processor, payment_id: str) -> Lookup:
-        """Ask a few times, until there is an answer: one that fails now and then may have charged it."""
+        """Ask a few times, until there is an answer: one that fails occasionally may have charged it."""
         answer: Lookup = LookupFailed(f"no answer within {ASK_WITHIN_S:g} s")
         try:
             async with asyncio.timeout(ASK_WITHIN_S):

@@ -1,4 +1,4 @@
-"""A service whose answers take long: one does not keep the next one waiting."""
+"""A service whose answers take long: one request does not delay the next."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ ABOUT = {"slow.answer": About("answers when all are there", takes_long=True)}
 
 
 async def test_requests_are_answered_side_by_side(bus: Bus) -> None:
-    """As many as there may be, each answered only when all of them have come."""
+    """As many as allowed, each answered only when all of them have arrived."""
     all_there = asyncio.Barrier(SIDE_BY_SIDE_MAX)
 
     async def answer(data: bytes) -> bytes:

@@ -20,7 +20,7 @@ EVENT = PaymentReleased(ID, HOME, DEAR, "home is gone", AT)
 
 
 def place(name: str, generation: str = "") -> ListedProcessor:
-    """Return a processor as it charges."""
+    """Return a processor that charges."""
     return ListedProcessor(name, generation or f"{name}/1", "open", 0.05, f"http://{name}:1", None)
 
 
@@ -36,7 +36,7 @@ class Streams:
     is_writable: bool = True
     is_read: bool = True
     is_caught_up: bool = True
-    before_line: AssignmentReleased | Line | None = None  # somebody else's, written right before ours
+    before_line: AssignmentReleased | Line | None = None  # another author's, written right before ours
     noted: list[object] = field(default_factory=list)
 
     async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
@@ -52,7 +52,7 @@ class Streams:
         return self.event
 
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
-        """Who has it in hand."""
+        """Return whether it is."""
         return self.in_doubt
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
@@ -82,7 +82,7 @@ class Streams:
         self.log.read(message, self.log.read_to + 1)
 
     def assign(self, generation: str = AT_HOME) -> None:
-        """Have it assigned to a processor; once more, and it is taken over."""
+        """Have it assigned to a processor; a second time, it is taken over."""
         self.write(Line(ID, 5, generation, after=self.log.after(ID)))
 
 
@@ -96,7 +96,7 @@ class Ground:
         self.streams.assign()
         self.home, self.dear = FakeProcessor(HOME, [], clock), FakeProcessor(DEAR, [], clock)
         self.answer(LookupFailed("silence"), Absent())
-        self.story = Releasing(
+        self.releasing = Releasing(
             log_read=self.streams.log,
             records=self.streams,
             processors={AT_HOME: self.home, AT_DEAR: self.dear},
@@ -105,7 +105,7 @@ class Ground:
         )
 
     def answer(self, home: Lookup, dear: Lookup) -> None:
-        """Have the processors answer so, however often they are asked."""
+        """Have the processors answer like this, however often they are asked."""
         for processor, lookup in ((self.home, home), (self.dear, dear)):
             processor.lookups.clear()
             processor.lookups.extend([lookup] * 9)

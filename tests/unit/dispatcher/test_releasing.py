@@ -28,9 +28,9 @@ def why(answer: ReleaseAnswered) -> Why | None:
     return None if answer.refusal is None else answer.refusal.why
 
 
-async def test_written_down_first_and_then_done(ground: Ground) -> None:
-    """What happened is written down, whatever fails in between; the line follows the one that was judged."""
-    answer = await ground.story.release(ID, DEAR, CONFIRMED)
+async def test_a_release_is_recorded_and_then_done(ground: Ground) -> None:
+    """What happened is recorded, whatever fails in between; the line follows the one that was judged."""
+    answer = await ground.releasing.release(ID, DEAR, CONFIRMED)
     assert (answer.released, answer.is_repeated) == (EVENT, False)
     assert ground.streams.noted == [EVENT, (2, DEAR, 5)]
     view = ground.streams.log.view(ID)
@@ -38,9 +38,9 @@ async def test_written_down_first_and_then_done(ground: Ground) -> None:
     assert (view.state, view.released_to) == ("free", DEAR)
 
 
-async def test_a_look_tells_everything_and_changes_nothing(ground: Ground) -> None:
-    """What waits, where it is assigned, whether it is in doubt, and what each processor says."""
-    answer = await ground.story.look(ID, DEAR)
+async def test_a_look_returns_everything_and_changes_nothing(ground: Ground) -> None:
+    """What waits, where it is assigned, whether it is in doubt, and each processor's answer."""
+    answer = await ground.releasing.look(ID, DEAR)
     sight = answer.sight
     assert (answer.refusal, answer.released, ground.streams.noted) == (None, None, [])
     assert (sight.processor, sight.generation, sight.line, sight.in_doubt, sight.seq) == (HOME, AT_HOME, 2, True, 5)
@@ -50,84 +50,84 @@ async def test_a_look_tells_everything_and_changes_nothing(ground: Ground) -> No
     ]
 
 
-async def test_the_same_release_once_more_is_the_same_release(ground: Ground) -> None:
+async def test_the_same_release_again_is_the_same_release(ground: Ground) -> None:
     """Right after it, when the payment is assigned there, and when it is settled there: nothing more is written."""
-    first = await ground.story.release(ID, DEAR, CONFIRMED)
+    first = await ground.releasing.release(ID, DEAR, CONFIRMED)
     streams = ground.streams
     written = list(streams.noted)
     for step in (lambda: None, lambda: streams.assign(AT_DEAR), lambda: setattr(streams, "settled", SETTLED)):
         step()
-        again = await ground.story.release(ID, DEAR, replace(CONFIRMED, reason="in other words"))
+        again = await ground.releasing.release(ID, DEAR, replace(CONFIRMED, reason="in other words"))
         assert (again.released, again.is_repeated) == (first.released, True)
     assert streams.noted == written
 
 
-async def test_one_that_was_written_down_and_not_done_is_done_when_asked_for_again(ground: Ground) -> None:
+async def test_a_release_that_was_recorded_and_not_done_is_done_when_repeated(ground: Ground) -> None:
     """Its process ended between the event and the line."""
     ground.streams.event = EVENT
-    answer = await ground.story.release(ID, DEAR, CONFIRMED)
+    answer = await ground.releasing.release(ID, DEAR, CONFIRMED)
     assert (answer.released, answer.is_repeated) == (EVENT, False)
     assert ground.streams.noted == [EVENT, (2, DEAR, 5)]
 
 
-async def test_a_release_of_before_another_one_is_not_done_again(ground: Ground) -> None:
-    """An old request that comes late finds the payment where others have released it to since."""
-    await ground.story.release(ID, DEAR, CONFIRMED)
+async def test_a_release_from_before_another_one_is_not_done_again(ground: Ground) -> None:
+    """An old request that arrives late finds the payment where others have released it to since."""
+    await ground.releasing.release(ID, DEAR, CONFIRMED)
     streams = ground.streams
     streams.assign(AT_DEAR)
     streams.assign(AT_DEAR)
-    back = await ground.story.release(ID, HOME, replace(CONFIRMED, from_processor=DEAR, line=5))
+    back = await ground.releasing.release(ID, HOME, replace(CONFIRMED, from_processor=DEAR, line=5))
     assert back.released is not None
     streams.assign(AT_HOME)
     streams.assign(AT_HOME)
-    assert why(await ground.story.release(ID, DEAR, CONFIRMED)) == "overtaken"
+    assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) == "overtaken"
 
 
 @pytest.mark.parametrize(
     "line", [Line(ID, 5, AT_HOME, after=2), AssignmentReleased(ID, 5, 2, "third", "", NOON)], ids=["taken", "released"]
 )
-async def test_whatever_was_written_first_makes_it_void(ground: Ground, line: Line | AssignmentReleased) -> None:
-    """A dispatcher's line or another operator's; also where a dispatcher has assigned it on by then."""
+async def test_any_line_that_was_written_first_makes_it_void(ground: Ground, line: Line | AssignmentReleased) -> None:
+    """A dispatcher's line or another operator's; also if a dispatcher has assigned it again by then."""
     ground.streams.before_line = line
-    assert why(await ground.story.release(ID, DEAR, CONFIRMED)) == "overtaken"
+    assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) == "overtaken"
     view = ground.streams.log.view(ID)
     assert view is not None
     assert (view.last, view.released_to) == (3, line.to_processor if isinstance(line, AssignmentReleased) else "")
 
 
 async def test_the_same_release_at_two_dispatchers_at_once_is_done_once_for_both(ground: Ground) -> None:
-    """The second line is void, and its operator hears that it is released."""
+    """The second line is void, and its operator gets that it is released."""
     ground.streams.before_line = AssignmentReleased(ID, 5, 2, DEAR, "home is gone", NOON)
-    answer = await ground.story.release(ID, DEAR, CONFIRMED)
+    answer = await ground.releasing.release(ID, DEAR, CONFIRMED)
     assert (answer.released, answer.is_repeated) == (EVENT, True)
 
 
 async def test_before_the_log_is_read_nothing_is_known(ground: Ground) -> None:
     """A dispatcher that has just started has read no line of it: "assigned to nobody" would be wrong."""
     ground.streams.is_caught_up = False
-    for asking in (ground.story.look(ID, DEAR), ground.story.release(ID, DEAR, CONFIRMED)):
+    for asking in (ground.releasing.look(ID, DEAR), ground.releasing.release(ID, DEAR, CONFIRMED)):
         with pytest.raises(NotKnownError, match="not read to its end"):
             await asking
     assert ground.streams.noted == []
 
 
-async def test_what_is_not_read_is_not_known(ground: Ground) -> None:
-    """The line is stored: "not released" would be wrong, and a second charge a surprise."""
+async def test_before_its_line_is_read_a_releases_result_is_not_known(ground: Ground) -> None:
+    """The line is stored: "not released" would be wrong, and could lead to a second charge."""
     ground.streams.is_read = False
     with pytest.raises(NotKnownError):
-        await ground.story.release(ID, DEAR, CONFIRMED)
+        await ground.releasing.release(ID, DEAR, CONFIRMED)
 
 
-async def test_what_cannot_be_written_down_is_not_done(ground: Ground) -> None:
+async def test_a_release_that_cannot_be_recorded_is_not_done(ground: Ground) -> None:
     """A full SETTLEMENTS leaves the payment where it is."""
     ground.streams.is_writable = False
     with pytest.raises(AwayError):
-        await ground.story.release(ID, DEAR, CONFIRMED)
+        await ground.releasing.release(ID, DEAR, CONFIRMED)
     assert ground.streams.noted == []
 
 
-async def test_refused_where_releasing_would_be_needless_or_certainly_harmful(ground: Ground) -> None:
-    """Each by its own word; nothing is written."""
+async def test_a_release_that_is_needless_or_certainly_harmful_is_refused(ground: Ground) -> None:
+    """Each with its own word; nothing is written."""
     found, refused = Found(Cents(1990), NOON), PaymentRefused(ID, Cents(1990), HOME, "no", NOON, 5)
     silent, streams = LookupFailed("silence"), ground.streams
     for expected, change, to, confirmed in [
@@ -146,34 +146,34 @@ async def test_refused_where_releasing_would_be_needless_or_certainly_harmful(gr
         kept = dict(vars(streams))
         vars(streams).update({name: value for name, value in change.items() if name != "answers"})
         ground.answer(*change.get("answers", (silent, Absent())))  # type: ignore[misc]
-        assert why(await ground.story.release(ID, to, confirmed)) == expected
+        assert why(await ground.releasing.release(ID, to, confirmed)) == expected
         vars(streams).update(kept)
     assert streams.noted == []
 
 
-async def test_what_belongs_to_nobody_needs_no_release() -> None:
+async def test_a_payment_that_belongs_to_nobody_needs_no_release() -> None:
     """Never assigned, given back, or released before: a dispatcher will send it."""
     ground = Ground()
     ground.streams.log.settled(ID)  # no line of it any more
-    assert why(await ground.story.release(ID, DEAR, CONFIRMED)) == "not_assigned"
+    assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) == "not_assigned"
     released = Ground()
     released.streams.write(AssignmentReleased(ID, 5, 2, DEAR, "", NOON))
-    answer = await released.story.release(ID, DEAR, CONFIRMED)
+    answer = await released.releasing.release(ID, DEAR, CONFIRMED)
     assert answer.refusal is not None
     assert "released to dear already" in answer.refusal.detail
 
 
 async def test_an_earlier_url_of_the_same_name_is_another_processor(ground: Ground) -> None:
-    """What the one that charges now has under the id is not what the payment waits for."""
-    sight = (await ground.story.look(ID, "")).sight
+    """If the one that charges now has something under the id, the payment still waits for the earlier one."""
+    sight = (await ground.releasing.look(ID, "")).sight
     elsewhere = replace(sight.records[1], generation="home/2", answer="charged")
     refused = refusal(replace(sight, records=(elsewhere,), processors=(place(HOME, "home/2"), place(DEAR))))
     assert refused is not None
     assert "sent anywhere else it would be charged twice" in refused.detail
 
 
-def test_only_the_newest_releases_are_remembered() -> None:
-    """Whoever wrote one asks within seconds."""
+def test_only_the_newest_releases_are_kept() -> None:
+    """The author of one asks within seconds."""
     log = AssignmentLog()
     for at in range(1, RELEASES_KEPT_MAX + 2):
         log.read(AssignmentReleased(ID, 5, 0, DEAR, "", NOON), at)
