@@ -1,4 +1,15 @@
-"""NATS over a plain socket, for test harnesses: listen, call the JetStream API, and read a stream."""
+"""NATS over a plain socket, for test harnesses: listen, call the JetStream API, and read a stream.
+
+Not nats-py, on which services/bus is built. What judges the services should not share their client, or a message that
+the client loses is lost to both. And nats-py 2.16 lacks two things that are needed here:
+
+- It has no batched Direct Get. Read one by one with it, a message of a stream costs 70 to 80 us of CPU, by an ordered
+  consumer 23, here 10 (20,000 messages of 300 bytes, one core); the harness shares its cores with what it measures.
+- It takes a user's key only from a file, or as a seed through the package nkeys, which is not in the lock. Keys are
+  signed with pynacl here; for that, services/bus sets a private name of the client.
+
+For live messages the two cost the same: 3 to 4 us each.
+"""
 
 import asyncio
 import contextlib
