@@ -27,7 +27,7 @@ RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /app -
 COPY --from=packages /packages /packages
 ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /app
-COPY deploy/answers deploy/tells /usr/local/bin/
+COPY deploy/answers deploy/has_metric /usr/local/bin/
 COPY pyproject.toml ./
 COPY services services
 # The user may not write here: what is not compiled now would be compiled again at every start.

@@ -1,4 +1,4 @@
-"""A real Chromium that looks at the page as a person would, and keeps what it saw."""
+"""A real Chromium that uses the operator's page as a person would, and takes screenshots."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def chromium() -> Path:
 
 @asynccontextmanager
 async def running(*flags: str) -> AsyncIterator[Browser]:
-    """A browser, started with these flags too."""
+    """Run a browser with these additional flags."""
     program = chromium()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=[*_QUIET, *flags])
@@ -42,7 +42,7 @@ async def running(*flags: str) -> AsyncIterator[Browser]:
 
 
 class Operator:
-    """Somebody who looks at the page; ``complaints`` are what the browser said of it."""
+    """An operator with the page open; ``complaints`` are the errors and warnings that the browser logged."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -53,7 +53,7 @@ class Operator:
     @classmethod
     @asynccontextmanager
     async def looking(cls, browser: Browser, url: str, **how: Any) -> "AsyncIterator[Operator]":
-        """Open the page in a window of its own; ``how`` as Playwright's new_context, in light at a desk if unsaid."""
+        """Open the page in a new window; ``how``: Playwright's new_context options, by default light on a desktop."""
         how = {"color_scheme": "light", "viewport": DESKTOP, "locale": "en-GB", **how}
         context = await browser.new_context(**how)
         operator = cls(await context.new_page())
@@ -63,19 +63,19 @@ class Operator:
         await context.close()
 
     async def until_state(self, state: str) -> None:
-        """Wait until the page says that all is well, that there are troubles, or that it hears nothing."""
+        """Wait until the page shows this state: well, troubled, or lost (it receives nothing)."""
         await expect(self.page.locator(f'html[data-state="{state}"]')).to_have_count(1, timeout=PATIENCE_MS)
 
     async def until_trouble(self, text: str) -> None:
-        """Wait until the page names a trouble."""
+        """Wait until the page lists a trouble with this text."""
         await expect(self.page.locator("#troubles li").filter(has_text=text)).to_be_visible(timeout=PATIENCE_MS)
 
     async def until_shown(self, path: str, text: str) -> None:
-        """Wait until a figure of the document is shown so."""
+        """Wait until the figure at this path of the document is shown as this text."""
         await expect(self.shown(path)).to_have_text(text, timeout=PATIENCE_MS)
 
     def shown(self, path: str) -> Locator:
-        """Return where a figure of the document is shown."""
+        """Return the element that shows the figure at this path of the document."""
         return self.page.locator(f'main > section [data-show$=" {path}"]')
 
     def processor(self, name: str) -> Locator:
@@ -87,22 +87,22 @@ class Operator:
         return self.page.locator("#services li").filter(has=self.page.get_by_text(name, exact=True))
 
     async def look_up(self, payment_id: str) -> Locator:
-        """Search for a payment; return where its life is told."""
+        """Search for a payment; return the element that shows its history."""
         await self.page.get_by_label("Its correlation id").fill(payment_id)
         await self.page.get_by_role("button", name="Look up").click()
         return self.page.locator("#life")
 
-    async def keep(self, name: str) -> Path:
-        """Keep what the whole page looks like now."""
+    async def screenshot(self, name: str) -> Path:
+        """Save a screenshot of the whole page; return its path."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"
         await self.page.screenshot(path=path, full_page=True)
         return path
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        # A search for an unknown payment is meant to be answered 404; while the ledger is away, the past is asked for.
+        # A search for an unknown payment is answered 404; while the ledger is away, so is a request for history 50x.
         url = message.location["url"]
-        wanted = re.search(r"status of 40[04]", message.text) and "/payments/" in url
-        wanted = wanted or (re.search(r"status of 50[234]", message.text) and "/history?" in url)
-        if message.type in {"error", "warning"} and not wanted:
+        expected = re.search(r"status of 40[04]", message.text) and "/payments/" in url
+        expected = expected or (re.search(r"status of 50[234]", message.text) and "/history?" in url)
+        if message.type in {"error", "warning"} and not expected:
             self.complaints.append(f"{message.text} ({message.location})")

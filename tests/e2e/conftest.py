@@ -11,7 +11,7 @@ from sandbox.stack import Stack
 from tests.e2e.browser import Operator, running
 from tests.e2e.river import PATIENCE_S, River
 
-# Short waits, so that a test of "beyond the deadline" takes seconds; the same code as with the defaults.
+# Short waits, so that a test of "beyond the deadline" takes seconds; the code is the same as with the defaults.
 ENVIRONMENT = {
     "SETTLE_WITHIN_S": "2",
     "CALL_TIMEOUT_S": "5",
@@ -23,7 +23,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """The environment of this module's stack; a module may say otherwise."""
+    """The environment of this module's stack; a module may override it."""
     return ENVIRONMENT
 
 
@@ -38,25 +38,25 @@ def stack(environment: dict[str, str]) -> Iterator[Stack]:
 
 @pytest_asyncio.fixture
 async def river(stack: Stack) -> AsyncIterator[River]:
-    """A client of the stack, with both processors well at the beginning and at the end."""
+    """A client of the stack; both processors are healthy again when a test ends."""
     async with httpx.AsyncClient(base_url=stack.http_url, verify=stack.verify, timeout=PATIENCE_S) as http:
-        flowing = River(stack, http)
-        yield flowing
+        running = River(stack, http)
+        yield running
         if "PROCESSORS" not in stack._env:
             for name in ("default", "fallback"):
-                await flowing.set_processor(name, failing=False, delay_ms=0)
+                await running.set_processor(name, failing=False, delay_ms=0)
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """A browser of the test's own."""
+    """A browser for one test."""
     async with running() as one:
         yield one
 
 
 @pytest.fixture
 async def operator(browser: Browser, river: River) -> AsyncIterator[Operator]:
-    """The page, open and showing that all is well; the browser must have logged no error."""
+    """The page, open and showing that all is well; fails the test when the browser logged an error."""
     async with Operator.looking(browser, river.stack.http_url) as one:
         await one.until_state("well")
         yield one

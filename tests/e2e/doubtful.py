@@ -1,16 +1,16 @@
-"""A processor of which nobody knows what it did."""
+"""A processor whose callers cannot know what it did."""
 
 import asyncio
 
 import orjson
 
-from tests.e2e.spoken import Spoken, http
+from tests.e2e.fake_processor import FakeProcessor, http
 
 
-class Doubtful(Spoken):
-    """A processor that books (or not), then hangs up without an answer, until it is told to answer.
+class Doubtful(FakeProcessor):
+    """A processor that books (or not) and closes the connection without an answer until ``answers`` is set.
 
-    One that books does not say so before that either, when it is asked by GET.
+    Until then one that books does not answer a GET either.
     """
 
     def __init__(self, *, books: bool = True) -> None:
@@ -20,15 +20,15 @@ class Doubtful(Spoken):
         self.answers = False
 
     async def silence(self, reader: asyncio.StreamReader) -> None:
-        """Hang up at once."""
+        """Close the connection at once."""
 
     def answer(self, method: bytes, path: str, body: bytes) -> bytes | None:
-        """As told."""
+        """Answer as ``books`` and ``answers`` say."""
         if path.endswith("service-health"):
             return http(b"200 OK", b'{"failing": false, "minResponseTime": 0}')
         if method == b"GET":
             if not self.answers and self.books:
-                return None  # it would tell, and the payment were in doubt no longer
+                return None  # its answer would end the doubt
             known = self.booked.get(path.rpartition("/")[2])
             return http(b"404 Not Found") if known is None else http(b"200 OK", known)
         self.posts += 1

@@ -1,4 +1,4 @@
-"""Docker compose on a real engine, for tests; without an engine or base images they skip, and say why."""
+"""Docker compose on a real engine, for tests; without an engine or base images they skip with the reason."""
 
 import json
 import os
@@ -19,14 +19,14 @@ from sandbox.rinha.processes import CannotRunError
 
 ROOT = Path(__file__).parents[2]
 DOCKER = shutil.which("docker") or "docker"
-HTTP2_BY_ITSELF = (1, 25, 1)  # from this nginx on HTTP/2 has a directive of its own
+HTTP2_BY_ITSELF = (1, 25, 1)  # the first nginx with a directive for HTTP/2
 FEES = {"FEE_DEFAULT": "0.05", "FEE_FALLBACK": "0.15"}
 OPEN = ("docker-compose.yml",)
 CLOSED = ("docker-compose.yml", "docker-compose.closed.yml")
 
 
 class Engine:
-    """A project on the engine, made of these compose files."""
+    """A compose project on the engine, from these compose files."""
 
     def __init__(self, files: Sequence[str], folder: Path) -> None:
         self.folder = folder
@@ -34,26 +34,26 @@ class Engine:
         self.environment = {"COMPOSE_PROJECT_NAME": docker.PROJECT, "COMPOSE_FILE": ":".join(files)}
 
     def run(self, *what: str) -> str:
-        """Run a command of compose to its end and return what it printed."""
-        done = self.tried(*what)
+        """Run a compose command; return its output. Fails the test when the command fails."""
+        done = self.try_run(*what)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def tried(self, *what: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of compose to its end, however it ends."""
+    def try_run(self, *what: str) -> subprocess.CompletedProcess[str]:
+        """Run a compose command; return the result, also when it failed."""
         return subprocess.run([*self.command, *what], cwd=ROOT, capture_output=True, text=True, check=False)
 
     def services(self) -> list[str]:
-        """Return the services that run."""
+        """Return the running services."""
         return self.run("ps", "--services", "--status", "running").split()
 
-    def inspected(self, service: str) -> dict[str, Any]:
-        """Return what the engine tells of a service's container."""
+    def inspect(self, service: str) -> dict[str, Any]:
+        """Return ``docker inspect`` of a service's container."""
         command = [DOCKER, "inspect", self.run("ps", "--quiet", service).strip()]
         return dict(json.loads(subprocess.check_output(command))[0])
 
     def stop(self, *services: str) -> None:
-        """Stop these in their order; each must end by itself, in time and without an error."""
+        """Stop these services in order; each must exit by itself, in time and with status 0."""
         self.run("stop", *services)
         for service in services:
             ended_with = self.run("ps", "--all", "--format", "{{.ExitCode}}", service)
@@ -62,7 +62,7 @@ class Engine:
 
 @contextmanager
 def up(files: Sequence[str], folder: Path, ask: Callable[[Engine], httpx.Response]) -> Iterator[Engine]:
-    """Have everything up, with images of the code as it is. ``ask``: of the door, whether it is ready."""
+    """Run everything, with images of the current code. ``ask``: request readiness from the balancer."""
     try:
         docker.check_engine()
     except CannotRunError as error:
@@ -73,7 +73,7 @@ def up(files: Sequence[str], folder: Path, ask: Callable[[Engine], httpx.Respons
         running.__enter__()
     except CannotRunError as error:
         if "pull" in str(error) or "manifest" in str(error):
-            pytest.skip(f"no base image can be had: {error}")
+            pytest.skip(f"a base image is not available: {error}")
         raise
     try:
         yield engine
@@ -82,16 +82,16 @@ def up(files: Sequence[str], folder: Path, ask: Callable[[Engine], httpx.Respons
 
 
 def environment(engine: Engine) -> dict[str, str]:
-    """Return the environment of a program that finds the project by it."""
+    """Return the environment by which a program finds the project."""
     return {**os.environ, **engine.environment}
 
 
 def _for_an_old_nginx(files: Sequence[str], folder: Path) -> list[str]:
-    """Return a compose file for an image that is made of Debian's nginx, which is told of HTTP/2 in another way."""
+    """Return a compose file for an image of Debian's older nginx, whose HTTP/2 is an option of ``listen``."""
     image = yaml.safe_load((ROOT / files[0]).read_text())["services"]["nginx"]["image"]
     command = [DOCKER, "run", "--rm", "--entrypoint", "nginx", image, "-v"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
-    version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", output)
     if files == OPEN or version is None or tuple(map(int, version.groups())) >= HTTP2_BY_ITSELF:
         return []
     listen = folder / "listen.conf"

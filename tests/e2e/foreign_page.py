@@ -1,17 +1,17 @@
-"""A page of another origin: its server, and the scripts that try all that a page can do."""
+"""A page of another origin: its server, and scripts that try every kind of request that a page can send."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# What a page can try. Each is a promise of what it got to know; `id` is of the payment that it would pay.
+# What a page can try. Each is a promise of what the page can read; `id` is that of the payment it tries to make.
 TRY = """
 async ([url, id, known]) => {
   const body = JSON.stringify({ correlationId: id, amount: 666 });
   const [bytes, reason] = [body, '{"reason": "x"}'].map((text) => new TextEncoder().encode(text));
-  const tell = async (answer) => `${answer.type} ${answer.status} ${(await answer.text()).slice(0, 200)}`;
-  const post = (path, how) => fetch(url + path, { method: "POST", credentials: "include", ...how }).then(tell);
+  const describe = async (answer) => `${answer.type} ${answer.status} ${(await answer.text()).slice(0, 200)}`;
+  const post = (path, how) => fetch(url + path, { method: "POST", credentials: "include", ...how }).then(describe);
   const tried = {
     json: () => post("/payments", { headers: { "content-type": "application/json" }, body }),
     text: () => post("/payments", { mode: "no-cors", body }),
@@ -22,13 +22,13 @@ async ([url, id, known]) => {
     purge: () => post("/purge-payments", { mode: "no-cors" }),
     pause: () => post("/processors/default/pause", { mode: "no-cors", body: reason }),
     resume: () => post("/processors/default/resume", { mode: "no-cors" }),
-    processors: () => fetch(url + "/processors", { credentials: "include" }).then(tell),
+    processors: () => fetch(url + "/processors", { credentials: "include" }).then(describe),
     signIn: () => post("/sign-in", { mode: "no-cors", body: new URLSearchParams({ key: "x" }) }),
     signOut: () => post("/sign-out", { mode: "no-cors" }),
-    summary: () => fetch(url + "/payments-summary", { credentials: "include" }).then(tell),
-    opaque: () => fetch(url + "/payments-summary", { credentials: "include", mode: "no-cors" }).then(tell),
-    payment: () => fetch(`${url}/payments/${known}`, { credentials: "include" }).then(tell),
-    page: () => fetch(url + "/", { credentials: "include" }).then(tell),
+    summary: () => fetch(url + "/payments-summary", { credentials: "include" }).then(describe),
+    opaque: () => fetch(url + "/payments-summary", { credentials: "include", mode: "no-cors" }).then(describe),
+    payment: () => fetch(`${url}/payments/${known}`, { credentials: "include" }).then(describe),
+    page: () => fetch(url + "/", { credentials: "include" }).then(describe),
   };
   const said = {};
   for (const [name, attempt] of Object.entries(tried))
@@ -78,12 +78,12 @@ class _Elsewhere(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Log nothing."""
+        """Keep requests out of the test's output."""
 
 
 @contextmanager
 def elsewhere() -> Iterator[int]:
-    """Serve that page on a port of its own, under whatever name."""
+    """Serve that page, for any host name; yields its port."""
     http = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -1,22 +1,22 @@
-"""A processor that attacks whoever calls it: answers without an end, and records that are not what was charged.
+"""A processor that attacks its callers: endless answers, and records that are not what was charged.
 
-It books what it is sent, so that a payment is charged there all the same.
+It books what it is sent, so a payment is charged there all the same.
 """
 
 from collections.abc import AsyncIterator, Callable
 
 import orjson
 
-from tests.e2e.spoken import Spoken, http
+from tests.e2e.fake_processor import FakeProcessor, http
 from tests.endless import Endless
 
 Record = Callable[[dict[str, object]], bytes]
 
 
-class Malicious(Spoken):
-    """Answers payments in ``endless``, or with 500 where there is none; look-ups with ``record`` of what it booked.
+class Malicious(FakeProcessor):
+    """Answers payments with ``endless``, or 500 without one; look-ups with ``record`` of what it booked.
 
-    Without ``record`` look-ups are answered in ``endless`` too. While ``is_good`` it does nothing of all this.
+    Without ``record``, look-ups are answered with ``endless`` too. While ``is_good``, it answers correctly.
     """
 
     def __init__(self, endless: Endless | None = None, record: Record | None = None) -> None:
@@ -27,7 +27,7 @@ class Malicious(Spoken):
         self.is_good = False
 
     def answer(self, method: bytes, path: str, body: bytes) -> bytes | AsyncIterator[bytes]:
-        """Book, and answer well only if told to."""
+        """Book the payment; answer correctly only while ``is_good``."""
         if path.endswith("service-health"):
             return http(b"200 OK", b'{"failing": false, "minResponseTime": 0}')
         if method == b"GET":
@@ -49,4 +49,4 @@ class Malicious(Spoken):
         return self.endless() if self.endless and not self.is_good else http(b"200 OK", known)
 
     async def silence(self, reader: object) -> None:
-        """Never: it says too much, and not too little."""
+        """Is not called: this processor always answers."""

@@ -1,4 +1,4 @@
-"""What an operator does by HTTP about a payment in doubt: look, and release it with both confirmations."""
+"""How an operator releases a payment in doubt by HTTP: look it up, then release it with both confirmations."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ WHY = "default was shut down for good"
 
 
 async def look(river: River, payment_id: str) -> dict[str, Any]:
-    """Return what is known of a payment."""
+    """Return what ``GET /payments/{id}/release`` says of a payment."""
     answer = await river.http.get(f"/payments/{payment_id}/release")
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 async def until_releasable(river: River, payment_id: str) -> dict[str, Any]:
-    """Wait until it is in doubt somewhere; return what is known then."""
+    """Wait until a release is possible; return what the look-up said then."""
     seen: dict[str, Any] = {}
 
     async def is_in_doubt() -> bool:
@@ -29,7 +29,7 @@ async def until_releasable(river: River, payment_id: str) -> dict[str, Any]:
 
 
 def confirmed(seen: dict[str, Any], to: str = "fallback") -> dict[str, object]:
-    """Return the body of a release of what was seen."""
+    """Return the request body that releases what the look-up returned."""
     return {
         "from": seen["from"],
         "line": seen["line"],
@@ -41,5 +41,5 @@ def confirmed(seen: dict[str, Any], to: str = "fallback") -> dict[str, object]:
 
 
 async def release(river: River, seen: dict[str, Any], to: str = "fallback", **change: object) -> httpx.Response:
-    """Release it as it was seen."""
+    """Release what the look-up returned; ``change`` overrides fields of the request."""
     return await river.http.post(f"/payments/{seen['correlationId']}/release", json=confirmed(seen, to) | change)

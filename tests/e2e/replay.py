@@ -1,4 +1,4 @@
-"""What it takes to replay a schedule: load that goes on meanwhile, parts that die, and a stack that is set up anew."""
+"""Helpers to replay a schedule: background load, parts that die, and a stack restarted with other settings."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ from services.contracts.subjects import DISPATCHER
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import PATIENCE_S, River, new_id, until
 
-PER_S = 60  # payments, while a load goes on: some in every state there is, and a machine that has time for the rest
+PER_S = 60  # payments under load: enough to have some in every state, and few enough to leave CPU for the rest
 
 
 @asynccontextmanager
-async def flowing(run_dir: Path, *, metrics: bool = False, **env: str) -> AsyncIterator[River]:
-    """A stack of the test's own on stores that outlive it, and a client of it."""
+async def running_stack(run_dir: Path, *, metrics: bool = False, **env: str) -> AsyncIterator[River]:
+    """Run a stack for one test, on stores that outlive it; yields a client of it."""
     stack = Stack(run_dir, ENVIRONMENT | env, metrics=metrics)
     await asyncio.to_thread(stack.start)
     try:
@@ -33,15 +33,15 @@ async def flowing(run_dir: Path, *, metrics: bool = False, **env: str) -> AsyncI
         await asyncio.to_thread(stack.stop)
 
 
-async def set_up_anew(river: River, **env: str) -> None:
-    """Stop everything in order, and start it on the same stores and ports with other settings."""
+async def restart_stack(river: River, **env: str) -> None:
+    """Stop everything in order, and start it on the same stores and ports with these settings changed."""
     await asyncio.to_thread(river.stack.stop)
     river.stack._env.update(env, KEEP="1")
     await asyncio.to_thread(river.stack.start)
 
 
 async def restart(river: River, part: str, number: signal.Signals = signal.SIGKILL) -> None:
-    """Have a part end by this signal, and wait until it has been started again and serves."""
+    """Send a part this signal, and wait until it has been restarted and is ready."""
     since = len(river.stack.log_lines)
     died = river.stack.kill(part, number)
     await asyncio.to_thread(river.stack.wait_restarted, part, died)
@@ -51,7 +51,7 @@ async def restart(river: River, part: str, number: signal.Signals = signal.SIGKI
 
 @asynccontextmanager
 async def paying(river: River) -> AsyncIterator[list[str]]:
-    """Pay at a steady pace meanwhile; gives the ids that were accepted, as they become more."""
+    """Send payments at a steady rate; yields the list of accepted ids, which grows."""
     accepted: list[str] = []
     clients: set[asyncio.Task[None]] = set()
 
@@ -73,22 +73,22 @@ async def paying(river: River) -> AsyncIterator[list[str]]:
 
 
 async def until_more(accepted: list[str], count: int) -> None:
-    """Wait until so many more payments were accepted."""
+    """Wait until this many more payments are accepted."""
     wanted = len(accepted) + count
 
-    async def there_are() -> bool:
+    async def are_accepted() -> bool:
         return len(accepted) >= wanted
 
-    await until(there_are, f"{count} more payments are accepted")
+    await until(are_accepted, f"{count} more payments are accepted")
 
 
 async def unsettled(river: River, ids: list[str]) -> list[str]:
-    """Return those that are not settled."""
+    """Return the ids that are not settled."""
     return [each for each in ids if (await river.payment(each))["status"] != "settled"]
 
 
 async def until_drained(river: River) -> None:
-    """Wait until no accepted payment waits any more, in the stream or in hand."""
+    """Wait until no accepted payment is left, in the stream or in hand."""
 
     async def is_empty() -> bool:
         found = await jetstream(river, "STREAM.INFO.PAYMENTS")
@@ -98,7 +98,7 @@ async def until_drained(river: River) -> None:
 
 
 async def jetstream(river: River, path: str, document: object = None) -> Mapping[str, Any]:
-    """Ask the JetStream API of the stack's server, as an operator's tool does."""
+    """Send the stack's server a JetStream API request, as an operator's tool does; return the answer."""
     wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.admittance)
     try:
         return await nats_wire.api(wire, path, document)
@@ -108,7 +108,7 @@ async def jetstream(river: River, path: str, document: object = None) -> Mapping
 
 @asynccontextmanager
 async def dispatcher(river: River, instance: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """One more dispatcher beside the stack's own, with settings of its own; killed at the end if it still runs."""
+    """Run another dispatcher beside the stack's own, with these settings; killed at the end if it still runs."""
     own = {**river.stack.nats_env(DISPATCHER), "INSTANCE": instance, "METRICS_LISTEN": ""}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.dispatcher"),
@@ -117,12 +117,12 @@ async def dispatcher(river: River, instance: str, **env: str) -> AsyncIterator[a
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said = process.stdout
-    assert said is not None
-    reading = asyncio.create_task(_until_ready(said))
+    output = process.stdout
+    assert output is not None
+    reading = asyncio.create_task(_until_ready(output))
     try:
         await asyncio.wait_for(asyncio.shield(reading), PATIENCE_S)
-        draining = asyncio.create_task(said.read())  # or it would stand still with a full pipe
+        draining = asyncio.create_task(output.read())  # a full pipe would block it
         yield process
     finally:
         if process.returncode is None:
@@ -131,9 +131,9 @@ async def dispatcher(river: River, instance: str, **env: str) -> AsyncIterator[a
     await draining
 
 
-async def _until_ready(said: asyncio.StreamReader) -> None:
+async def _until_ready(output: asyncio.StreamReader) -> None:
     lines = []
-    while line := await said.readline():
+    while line := await output.readline():
         lines.append(line.decode())
         if "dispatcher.ready" in lines[-1]:
             return
@@ -141,7 +141,7 @@ async def _until_ready(said: asyncio.StreamReader) -> None:
 
 
 async def release(river: River, payment_id: str, to: str) -> None:
-    """Have an operator release a payment to another processor."""
+    """Release a payment to another processor by the operator's command."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.release", payment_id, "--to", to, "--reason", "its processor hangs"),
         *("--i-accept-the-risk-of-a-double-charge", payment_id),
@@ -149,5 +149,5 @@ async def release(river: River, payment_id: str, to: str) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    assert process.returncode == 0, said.decode()
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0, output.decode()

@@ -1,4 +1,4 @@
-"""What end-to-end tests do as a client, an operator and an auditor of a running stack: only public faces."""
+"""What end-to-end tests do as a client, operator and auditor of a running stack, by public interfaces only."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
     """Wait until ``condition()`` is true."""
     deadline = time.monotonic() + PATIENCE_S
     while not await condition():
-        assert time.monotonic() < deadline, f"in vain waited until {what}"
+        assert time.monotonic() < deadline, f"timed out waiting until {what}"
         await asyncio.sleep(0.1)
 
 
@@ -41,7 +41,7 @@ class River:
         return await self.http.post("/payments", json={"correlationId": payment_id, "amount": amount})
 
     async def pay_many(self, count: int, at_once: int = 16) -> list[str]:
-        """POST payments until ``count`` were accepted; a 503 is repeated with the same id, as its body says."""
+        """POST payments until ``count`` are accepted, repeating each 503 with the same id, as its body asks."""
         ids = [new_id() for _ in range(count)]
         rest = iter(ids)
 
@@ -97,7 +97,7 @@ class River:
         raise AssertionError("the stream ended without a document")
 
     async def set_processor(self, name: str, *, failing: bool | None = None, delay_ms: int | None = None) -> None:
-        """Have one of the stack's processors fail or be slow."""
+        """Make one of the stack's processors fail, or answer after a delay."""
         url = f"{self.stack.processor_url(name)}/admin/configurations"
         if failing is not None:
             (await self.http.put(f"{url}/failure", json={"failure": failing}, headers=TOKEN)).raise_for_status()
@@ -105,7 +105,7 @@ class River:
             (await self.http.put(f"{url}/delay", json={"delay": delay_ms}, headers=TOKEN)).raise_for_status()
 
     async def book(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return all that one of the stack's processors booked, by id."""
+        """Return what one of the stack's processors booked, by id."""
         answer = await self.http.get(f"{self.stack.processor_url(name)}/admin/payments", headers=TOKEN)
         rows = [json.loads(line) for line in answer.text.splitlines() if line.strip()]
         return {row["correlationId"]: row for row in rows}
@@ -116,7 +116,7 @@ class River:
         return {payment_id: [name for name, book in books.items() if payment_id in book] for payment_id in ids}
 
     async def assert_charged_once(self, ids: list[str]) -> None:
-        """Every id is at exactly one processor, and the summary is the sum of both books."""
+        """Assert that each id is booked at exactly one processor, and that the summary equals both books."""
         where = await self.where(ids)
         assert [found for found in where.values() if len(found) != 1] == []
         summary = await self.summary()

@@ -1,7 +1,7 @@
 """A rolling update as Kubernetes does it, with processes: new instances beside old ones, behind one address.
 
-The kernel is the service: it gives a new connection to any process that listens at the shared port. The balancer's
-files are those of deploy/kubernetes, and so are the probes that say when a new instance is ready.
+The kernel plays the Service: it gives a new connection to any process that listens on the shared port. The balancer's
+files and the readiness probes are those of deploy/kubernetes.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from tests.e2e.river import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "deploy/kubernetes/base"
-LOOK_EVERY_S = 0.05
+POLL_EVERY_S = 0.05
 
 
 @contextmanager
-def door(stack: Stack, folder: Path) -> Iterator[str]:
-    """Run nginx with the files of deploy/kubernetes before the shared port of a stack; yield where clients come in."""
+def running_balancer(stack: Stack, folder: Path) -> Iterator[str]:
+    """Run nginx with the files of deploy/kubernetes in front of a stack's shared port; yields its URL."""
     nginx = balancer.find_nginx()
     if nginx is None:
         reason = "nginx is not installed (Debian: nginx-light)"
@@ -53,7 +53,7 @@ def door(stack: Stack, folder: Path) -> Iterator[str]:
 
 
 class Instance:
-    """One more process of a service, beside those of a stack."""
+    """Another process of a service, beside those of a stack."""
 
     def __init__(self, stack: Stack, service: str, name: str, env: Mapping[str, str]) -> None:
         self.service = service
@@ -80,15 +80,15 @@ class Instance:
         )
 
     async def until_ready(self) -> None:
-        """Wait until its readiness probe says so: the manifest's own command, or for ingress that it listens."""
+        """Wait until it is ready: by the manifest's readiness command, or for ingress by its log."""
         deadline_s = time.monotonic() + PATIENCE_S
         while not self._is_ready():
             assert self._process.poll() is None, f"{self.service} ended:\n{self.log}"
             assert time.monotonic() < deadline_s, f"{self.service} is not ready:\n{self.log}"
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
 
     async def stop(self) -> None:
-        """Send SIGTERM, and expect an orderly end within the grace of its pod."""
+        """Send SIGTERM; it must exit with 0 within its pod's termination grace period."""
         if self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -97,21 +97,21 @@ class Instance:
         assert code == 0, self.log
 
     def kill(self) -> None:
-        """End it in any case."""
+        """Kill it if it still runs."""
         self._process.kill()
         self._process.wait()
         self._log.close()
 
     @property
     def log(self) -> str:
-        """What it has logged."""
+        """Its whole log so far."""
         return Path(self._log.name).read_text()
 
     def _is_ready(self) -> bool:
         probe = _pod(self.service)["containers"][0]["readinessProbe"]
         if "exec" not in probe:
             return "ingress.ready" in self.log
-        here = {"tells": str(ROOT / "deploy/tells"), "9100": str(self._metrics_port)}
+        here = {"has_metric": str(ROOT / "deploy/has_metric"), "9100": str(self._metrics_port)}
         command = [here.get(word, word) for word in probe["exec"]["command"]]
         done = subprocess.run(command, capture_output=True, timeout=probe["timeoutSeconds"], check=False)
         return done.returncode == 0

@@ -1,4 +1,4 @@
-"""An id that comes again after the idempotency window is still the payment that it was, and charged once."""
+"""An id repeated after the idempotency window is still the same payment, charged once."""
 
 import asyncio
 
@@ -18,14 +18,14 @@ def environment() -> dict[str, str]:
 
 @pytest.mark.parametrize("processor", ["default", "fallback"])
 async def test_after_the_window_the_first_acceptance_stays(river: River, processor: str) -> None:
-    """Wherever it was settled, at the home or moved: a replay is told so, and another amount is refused."""
+    """Wherever it was settled: a replay is answered as one, and another amount is refused with 409."""
     await river.set_processor("default", failing=processor == "fallback")
     payment_id = new_id()
     await river.pay_until_accepted(payment_id)
     await river.until_settled([payment_id])
     await river.set_processor("default", failing=False)
     first = await river.payment(payment_id)
-    await asyncio.sleep(WINDOW_S * 3)  # there is nothing to wait for: that the server has forgotten is not seen
+    await asyncio.sleep(WINDOW_S * 3)  # no event to wait for: a server does not show that it has forgotten an id
 
     again = await river.pay(payment_id)
     assert (again.status_code, again.headers.get("Idempotent-Replayed")) == (202, "true")

@@ -1,4 +1,4 @@
-"""With no processor at work the backlog waits in the stream, bounded; and nothing accepted is lost."""
+"""With no processor at work the backlog waits in the stream, bounded, and nothing accepted is lost."""
 
 from datetime import datetime
 from pathlib import Path
@@ -10,17 +10,17 @@ from tests.e2e.river import River, new_id, until
 
 BACKLOG_MAX = 400
 PARTS = ("ingress-1", "ingress-2", "dispatcher-1", "ledger")
-GROWTH_BYTES_MAX = 16 * 1024 * 1024  # what an allocator may keep; the backlog itself must not be in any of them
+GROWTH_BYTES_MAX = 16 * 1024 * 1024  # what an allocator may retain; none of these processes may hold the backlog itself
 
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """A small backlog, and few calls at once."""
+    """A small backlog, and few concurrent calls."""
     return ENVIRONMENT | {"BACKLOG_MAX": str(BACKLOG_MAX), "IN_FLIGHT_MAX": "8"}
 
 
 async def test_a_full_backlog_is_503_and_drains_oldest_first(river: River) -> None:
-    """At BACKLOG_MAX new payments get 503 and Retry-After; after the recovery all that was accepted is charged once."""
+    """At BACKLOG_MAX new payments get 503 and Retry-After; after the recovery all accepted ones are charged once."""
     before = {part: _resident_bytes(river, part) for part in PARTS}
     await river.set_processor("default", failing=True)
     await river.set_processor("fallback", failing=True)

@@ -1,4 +1,4 @@
-"""A backup of the running system, restored: nobody is charged twice, and what waited is settled once."""
+"""A backup of the running system, restored: nothing is charged twice, and waiting payments are settled once."""
 
 import asyncio
 import os
@@ -28,16 +28,16 @@ ENV = ENVIRONMENT | {
 
 
 async def command(stack: Stack, *words: str) -> tuple[int, str]:
-    """Run ``python -m services.audit.backup``; return its exit status and what it said."""
+    """Run ``python -m services.audit.backup``; return its exit status and its output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.backup", *words),
         env={**os.environ, **stack.nats_env(ADMIN if words[0] == "restore" else OPERATOR)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode is not None
-    return process.returncode, said.decode()
+    return process.returncode, output.decode()
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def server_alone(stack: Stack) -> Iterator[None]:
 
 
 async def test_what_was_settled_since_the_backup_is_not_charged_again(tmp_path: Path) -> None:
-    """Saved under load, without stopping anything; restored into an empty server; then the stack goes on."""
+    """Saved under load, without stopping anything; restored into an empty server; then the stack is started again."""
     stack = Stack(tmp_path / "stack", env=ENV)
     await asyncio.to_thread(stack.start)
     try:
@@ -63,8 +63,8 @@ async def test_what_was_settled_since_the_backup_is_not_charged_again(tmp_path: 
             await river.set_processor("default", failing=True)
             waiting = await river.pay_many(20)
             load = asyncio.create_task(river.pay_many(50, at_once=4))
-            status, said = await command(stack, "save", str(tmp_path / "backup"))
-            assert status == 0, said
+            status, output = await command(stack, "save", str(tmp_path / "backup"))
+            assert status == 0, output
             since = await load
             await river.until_settled([*waiting, *since])
             await river.set_processor("default", failing=False)
@@ -75,9 +75,9 @@ async def test_what_was_settled_since_the_backup_is_not_charged_again(tmp_path: 
             await asyncio.to_thread(stack.stop)
             shutil.rmtree(stack.run_dir / "nats" / "jetstream")
             with server_alone(stack):
-                status, said = await command(stack, "restore", str(tmp_path / "backup"))
-                assert status == 0, said
-                assert "What waits is doubtful" in said
+                status, output = await command(stack, "restore", str(tmp_path / "backup"))
+                assert status == 0, output
+                assert "What waits is doubtful" in output
                 again, why = await command(stack, "restore", str(tmp_path / "backup"))
                 assert (again, "restore into an empty server" in why) == (1, True)
             await asyncio.to_thread(stack.start)
@@ -100,8 +100,8 @@ async def test_a_damaged_backup_is_refused_before_anything_is_changed(tmp_path: 
     stack = Stack(tmp_path / "stack", env=ENV)
     await asyncio.to_thread(stack.start)
     try:
-        status, said = await command(stack, "save", str(tmp_path / "backup"))
-        assert status == 0, said
+        status, output = await command(stack, "save", str(tmp_path / "backup"))
+        assert status == 0, output
         twice, why = await command(stack, "save", str(tmp_path / "backup"))
         assert (twice, "exists already" in why) == (1, True)
     finally:

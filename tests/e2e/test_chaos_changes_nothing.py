@@ -1,4 +1,4 @@
-"""Whatever is killed, frozen, cut off or lied about: accepted payments are charged once, counted once, and shown so."""
+"""Whatever is killed, frozen, cut off or misreported: accepted payments are charged, counted and shown once."""
 
 import json
 import os
@@ -15,7 +15,7 @@ VARIABLES = ("SEED", "MINUTES", "RATE", "FAULTS", "DISPATCHERS", "IN_FLIGHT_MAX"
 
 
 def figures_of(folder: Path, *flags: str) -> dict[str, Any]:
-    """Run chaos at 30 payments a second, and return its figures; the figures of the promise are zeros."""
+    """Run chaos at 30 payments a second and return its figures, after asserting that nothing was lost or doubled."""
     env = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     command = [sys.executable, "-m", "sandbox.chaos", *flags, "--rate", "30", "--folder", str(folder)]
     run = subprocess.run(command, cwd=TOP, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
@@ -31,21 +31,21 @@ def figures_of(folder: Path, *flags: str) -> dict[str, Any]:
 
 
 def test_a_minute_of_chaos_loses_doubles_and_changes_nothing(tmp_path: Path) -> None:
-    """All groups of faults, two dispatchers; the figures of the promise are zeros, however much was done meanwhile."""
+    """All groups of faults, two dispatchers: nothing is lost, doubled or different."""
     figures = figures_of(tmp_path, "--seed", "2025", "--minutes", "1", "--dispatchers", "2")
     assert figures["acts"]["kill"] + figures["acts"]["freeze"] > 0
     assert sum(figures["processor_faults"].values()) > 0
 
 
 def test_faults_of_three_servers_change_nothing_either(tmp_path: Path) -> None:
-    """One of them, or more, beside all the rest."""
+    """Faults of one or more servers, in addition to all other faults."""
     figures = figures_of(tmp_path, "--seed", "2025", "--minutes", "0.75", "--nats-nodes", "3")
     assert sum(figures["acts"].get(kind, 0) for kind in NODE_KINDS) > 0
     assert figures["unavailable"]
 
 
 def test_power_cuts_lose_nothing_that_was_answered(tmp_path: Path) -> None:
-    """Everything but the processors is killed, and starts on copies of that moment of the stores of three servers."""
+    """All but the processors is killed, and restarted on copies of the three servers' stores taken at that moment."""
     flags = ("--faults", "none", "--nats-nodes", "3", "--store", "cut")
     figures = figures_of(tmp_path, "--seed", "2025", "--minutes", "0.5", *flags)
     assert figures["acts"]["power_cut"] > 0

@@ -1,4 +1,4 @@
-"""The command line and a running system: what it says is what the system did."""
+"""The command line against a running system: what it prints is what the system did."""
 
 import json
 from decimal import Decimal
@@ -15,21 +15,21 @@ def test_a_payment_is_paid_looked_up_and_counted(stack: Stack) -> None:
     payment_id = new_id()
     paid = run("pay", "19.90", "--id", payment_id, "--json", env={"TARIFA_URL": stack.http_url})
     assert (paid.returncode, paid.stderr) == (0, "")
-    told = json.loads(paid.stdout, parse_float=Decimal)
-    assert (told["outcome"], told["processor"], told["replayed"]) == ("settled", "default", False)
+    receipt = json.loads(paid.stdout, parse_float=Decimal)
+    assert (receipt["outcome"], receipt["processor"], receipt["replayed"]) == ("settled", "default", False)
 
     looked_up = json.loads(run("payment", payment_id, "--url", stack.http_url, "--json").stdout, parse_float=Decimal)
     assert looked_up["status"] == "settled"
-    assert looked_up["amount"] == told["amount"] == Decimal("19.90")
-    assert looked_up["requestedAt"] == told["requestedAt"]
+    assert looked_up["amount"] == receipt["amount"] == Decimal("19.90")
+    assert looked_up["requestedAt"] == receipt["requestedAt"]
 
-    stamp = told["requestedAt"]
+    stamp = receipt["requestedAt"]
     counted = run("summary", "--from", stamp, "--to", stamp, "--json", "--url", stack.http_url)
     assert json.loads(counted.stdout, parse_float=Decimal)["total"]["amount"] == Decimal("19.90")
 
 
 def test_the_same_payment_again_is_charged_once(stack: Stack) -> None:
-    """It says so; with another amount the id is rejected."""
+    """The output says that it is a repeat; with another amount the id is rejected."""
     payment_id = new_id()
     first = run("pay", "5", "--id", payment_id, "--url", stack.http_url)
     again = run("pay", "5.00", "--id", payment_id.upper(), "--url", stack.http_url)
@@ -40,7 +40,7 @@ def test_the_same_payment_again_is_charged_once(stack: Stack) -> None:
 
 
 def test_a_person_reads_lines_and_tables(stack: Stack) -> None:
-    """The same facts without --json; fees by the variable that the stack's services have too."""
+    """The same facts without --json; fees come from PROCESSORS, the variable that the services read too."""
     fees = {"TARIFA_URL": stack.http_url, "PROCESSORS": "default=http://x:1@0.05,fallback=http://x:2@0.15"}
     paid = run("pay", "19.90", env=fees).stdout.splitlines()
     assert paid[2].startswith("  settled     at default after ")
@@ -51,8 +51,8 @@ def test_a_person_reads_lines_and_tables(stack: Stack) -> None:
     assert [row[0] for row in table if "%" in row] == ["default", "fallback"]
 
 
-def test_what_the_service_does_not_have_is_a_sentence(stack: Stack) -> None:
-    """An id that nobody paid, and an amount beyond what the service takes."""
+def test_an_error_of_the_service_is_one_sentence(stack: Stack) -> None:
+    """For an unknown id, and for an amount above the limit."""
     missing = run("payment", new_id(), "--url", stack.http_url)
     assert missing.returncode == 7
     assert "knows no payment" in one_sentence(missing.stderr)
@@ -61,8 +61,8 @@ def test_what_the_service_does_not_have_is_a_sentence(stack: Stack) -> None:
     assert "(amount_too_large)" in one_sentence(dear.stderr)
 
 
-async def test_a_payment_that_no_processor_settles_is_said_to_be_accepted(river: River) -> None:
-    """Exit code 5, and it is settled later all the same."""
+async def test_a_payment_not_settled_in_time_is_reported_as_accepted(river: River) -> None:
+    """With exit code 5; it is settled later all the same."""
     for name in ("default", "fallback"):
         await river.set_processor(name, failing=True)
     payment_id = new_id()
@@ -77,6 +77,6 @@ async def test_a_payment_that_no_processor_settles_is_said_to_be_accepted(river:
 
 @pytest.mark.parametrize("since", ["1s", "7d"])
 def test_an_empty_period_is_zeros(stack: Stack, since: str) -> None:
-    """Not an error; whatever the period, the processors are the system's own."""
-    told = json.loads(run("summary", "--since", since, "--json", "--url", stack.http_url).stdout)
-    assert [part["name"] for part in told["processors"]] == ["default", "fallback"]
+    """It is not an error, and every processor is listed."""
+    summary = json.loads(run("summary", "--since", since, "--json", "--url", stack.http_url).stdout)
+    assert [part["name"] for part in summary["processors"]] == ["default", "fallback"]

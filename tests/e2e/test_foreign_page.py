@@ -1,7 +1,7 @@
 """A page of another origin, in a browser in which an operator is signed in: it can neither pay, purge nor read.
 
-Elsewhere is another port of this host, which for cookies is the same site, and another name of it, to which a name
-server could lead as well. Every way is tried that a page has: forms, fetch, images, scripts, frames, event streams.
+The other origin is another port of this host, which for cookies is the same site, and another name that resolves to
+this host. Every means of a page is tried: forms, fetch, images, scripts, frames, event streams.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.nats_server import PATIENCE_S
 
 
 class Case:
-    """A stack, a key that may do everything there where one is needed, and a payment that is known there."""
+    """A stack, a key with all scopes where one is needed, and a payment that the stack has settled."""
 
     def __init__(self, stack: Stack, secret: str | None) -> None:
         self.stack, self.secret = stack, secret
@@ -37,7 +37,7 @@ class Case:
         )
 
     async def pay(self) -> None:
-        """Have one payment counted."""
+        """Send the payment, and wait until it is counted."""
         answer = await self.http.post("/payments", json={"correlationId": self.known, "amount": 1})
         assert answer.status_code == 202, answer.text
         async with asyncio.timeout(PATIENCE_S):
@@ -45,7 +45,7 @@ class Case:
                 await asyncio.sleep(0.05)
 
     async def counted(self) -> int:
-        """Return how many payments are in the book."""
+        """Return how many payments the summary counts."""
         summary = (await self.http.get("/payments-summary")).raise_for_status().json()
         return sum(one["totalRequests"] for one in summary.values())
 
@@ -61,7 +61,7 @@ class Case:
 
 @pytest.fixture(params=["closed", "open on loopback"])
 async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
-    """The stack, as `make up` has it by itself, and with keys; purging is allowed, or nothing would be shown."""
+    """The stack as `make up` starts it, and with keys; purging is allowed, or its refusal would prove nothing."""
     env, secret = {"ALLOW_PURGE": "1", "INGRESSES": "1"}, None
     if request.param == "closed":
         secret = new_secret()
@@ -81,13 +81,13 @@ def key_of(secret: str) -> Key:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """A browser in which a name of elsewhere leads to this machine."""
+    """A browser in which a foreign name resolves to this machine."""
     async with running("--host-resolver-rules=MAP evil.test 127.0.0.1") as one:
         yield one
 
 
 async def signed_in(context: BrowserContext, case: Case) -> Page:
-    """Open the operator's page, signing in where that is asked for, until all is well."""
+    """Open the operator's page, sign in where needed, and wait until it shows that all is well."""
     page = await context.new_page()
     await page.goto(case.stack.http_url)
     if case.secret is not None:
@@ -97,18 +97,19 @@ async def signed_in(context: BrowserContext, case: Case) -> Page:
     return page
 
 
-def assert_nothing_was_read(said: dict[str, str], case: Case) -> None:
-    """Assert that no attempt got an answer that it could read, or anything shown."""
-    read = json.dumps(said)
+def assert_nothing_was_read(results: dict[str, str], case: Case) -> None:
+    """Assert that no attempt could read an answer or display one."""
+    read = json.dumps(results)
     for secret in ("totalRequests", case.known, "vitals", "Payments a second", case.secret or "tarifa_"):
-        assert secret not in read, said
+        assert secret not in read, results
     assert all(
-        said[name].startswith("failed: ") for name in ("json", "bearer", "summary", "payment", "page", "processors")
-    ), said
+        results[name].startswith("failed: ") for name in ("json", "bearer", "summary", "payment", "page", "processors")
+    ), results
     unseen = ("text", "untyped", "blob", "purge", "pause", "resume", "signOut", "opaque")
-    assert all(said[name] == "opaque 0 " for name in unseen), said
-    assert (said["image"], said["frame"]) == ("error 0", "not readable") or said["frame"] in {"load ", "silent"}, said
-    assert said["events"].startswith("closed"), said
+    assert all(results[name] == "opaque 0 " for name in unseen), results
+    frames = {"load ", "silent"}
+    assert (results["image"], results["frame"]) == ("error 0", "not readable") or results["frame"] in frames, results
+    assert results["events"].startswith("closed"), results
 
 
 async def test_no_request_of_a_foreign_page_has_an_effect_or_a_readable_answer(case: Case, browser: Browser) -> None:
@@ -121,8 +122,8 @@ async def test_no_request_of_a_foreign_page_has_an_effect_or_a_readable_answer(c
             page.on("console", lambda message, into=complaints: into.append(message.text))
             await page.goto(f"http://{host}:{port}/")
             payment_id = new_id()
-            said = await page.evaluate(TRY, [case.stack.http_url, payment_id, case.known])
-            assert_nothing_was_read(said, case)
+            results = await page.evaluate(TRY, [case.stack.http_url, payment_id, case.known])
+            assert_nothing_was_read(results, case)
             assert await case.is_unknown(payment_id)
             assert any("blocked by CORS policy" in text for text in complaints), complaints
             assert any("403" in text for text in complaints), complaints
@@ -136,7 +137,7 @@ async def test_no_request_of_a_foreign_page_has_an_effect_or_a_readable_answer(c
                 async with page.expect_navigation(timeout=PATIENCE_MS) as navigation:
                     await page.evaluate(FORM, [case.stack.http_url, *form])
                 answer = await navigation.value
-                # From another site the browser does not even send the cookie.
+                # From another site the browser does not send the cookie at all.
                 denied = {(403, "cross_site"), *([(401, "key_missing")] if case.secret else [])}
                 assert (answer.status, (await answer.json())["error"]) in denied
             assert await case.is_unknown(payment_id)
@@ -149,13 +150,13 @@ async def test_no_request_of_a_foreign_page_has_an_effect_or_a_readable_answer(c
 
 
 async def test_a_foreign_name_that_resolves_to_this_host_is_rejected(case: Case, browser: Browser) -> None:
-    """For the browser such a page is of our own origin: it may set headers and read answers."""
+    """To the browser such a page has our own origin: it may set headers and read answers."""
     context = await browser.new_context()
     page = await context.new_page()
     url = f"http://evil.test:{case.stack.ports['http']}"
     await page.goto(f"{url}/docs")
     payment_id = new_id()
-    said = await page.evaluate(
+    results = await page.evaluate(
         """async (id) => {
           const body = JSON.stringify({ correlationId: id, amount: 666 });
           const calls = [["/payments", { method: "POST", headers: { "content-type": "application/json" }, body }],
@@ -165,7 +166,7 @@ async def test_a_foreign_name_that_resolves_to_this_host_is_rejected(case: Case,
         }""",
         payment_id,
     )
-    assert said == ["key_missing" if case.secret else "wrong_host"] * 5
+    assert results == ["key_missing" if case.secret else "wrong_host"] * 5
     assert await case.is_unknown(payment_id)
     assert await case.counted() == 1
     await context.close()
@@ -173,7 +174,7 @@ async def test_a_foreign_name_that_resolves_to_this_host_is_rejected(case: Case,
 
 @pytest.mark.parametrize("case", ["closed"], indirect=True)
 async def test_an_operator_signs_in_looks_and_signs_out(case: Case, browser: Browser) -> None:
-    """With a wrong key first; the browser logs no error, and no script sees the key."""
+    """With a wrong key first; the browser logs no error, and no script can read the key."""
     assert case.secret is not None
     async with Operator.looking(browser, case.stack.http_url) as operator:
         page = operator.page
@@ -197,6 +198,6 @@ async def test_an_operator_signs_in_looks_and_signs_out(case: Case, browser: Bro
         await expect(other).to_have_title("Sign in - Tarifa")
         assert await page.context.cookies() == []
         assert operator.complaints == []
-        # The page that was open gets no more than it had, as soon as it asks for anything.
+        # The page that was still open must sign in again with its next request.
         await operator.look_up(case.known)
         await expect(page).to_have_title("Sign in - Tarifa", timeout=PATIENCE_MS)

@@ -16,13 +16,13 @@ PATIENCE_S = 120.0
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    """A stack of this test's own that may be purged, as the load test begins with that."""
+    """A stack that may be purged, because the load test begins with a purge."""
     with Stack(env={"ALLOW_PURGE": "1"}) as running:
         yield running
 
 
 def test_ten_seconds_of_load_pass_without_lag_difference_failure_or_double_charge(stack: Stack, tmp_path: Path) -> None:
-    """The smoke profile ends with exit code 0 and with zeros; how fast it was does not matter."""
+    """The smoke profile exits with 0 and reports zeros; its speed does not matter."""
     processors = ",".join(stack.processor_url(name) for name in ("default", "fallback"))
     command = [sys.executable, "-m", "sandbox.rinha", "smoke", "--no-stack", "--out", str(tmp_path)]
     command += ["--base-url", stack.http_url, "--processors", processors]

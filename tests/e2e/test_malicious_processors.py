@@ -1,4 +1,4 @@
-"""A processor that attacks the dispatcher harms neither it nor the payments of others, and the book is right."""
+"""A processor that attacks the dispatcher harms neither it nor other payments, and the book stays right."""
 
 import asyncio
 import re
@@ -14,10 +14,10 @@ import orjson
 
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.fake_processor import two
 from tests.e2e.malicious import Malicious
 from tests.e2e.river import PATIENCE_S, River, new_id, until
 from tests.e2e.scripted import Scripted
-from tests.e2e.spoken import two
 from tests.endless import ENDLESS, Endless
 
 AMOUNT = 19.9
@@ -26,16 +26,16 @@ WARMED_BY = 300
 PAYMENTS = 600
 GATHERS_S = 1.0
 IN_FLIGHT_MAX = 256  # the default
-# As issue 12 asks; the calls under way, which any slow processor costs too, are most of what is seen.
+# Most of what is seen is the calls under way, which any slow processor costs too.
 GROWS_BY_MAX_KIB = 10 * 1024
-UNKNOWN_LINES_MAX = 10  # at most one in ten seconds, and one more for each processor
+UNKNOWN_LINES_MAX = 10  # at most one in ten seconds, and one for each processor
 
 HEALTHY = {"SETTLE_WITHIN_S": "1", "CALL_TIMEOUT_S": "3", "IN_FLIGHT_MAX": str(IN_FLIGHT_MAX)}
 
 
 @asynccontextmanager
 async def river_to(processors: str) -> AsyncIterator[River]:
-    """A stack that charges there."""
+    """Run a stack with these processors; yields a client of it."""
     stack = Stack(env=ENVIRONMENT | HEALTHY | {"PROCESSORS": processors})
     await asyncio.to_thread(stack.start)
     try:
@@ -45,8 +45,8 @@ async def river_to(processors: str) -> AsyncIterator[River]:
         await asyncio.to_thread(stack.stop)
 
 
-def one_after_the_other() -> Endless:
-    """Attack in each way in turn; a little later, so that many calls are under way at once."""
+def each_in_turn() -> Endless:
+    """Use each attack in turn, after a pause, so that many calls are under way at once."""
     ways = cycle(ENDLESS)
 
     async def attack() -> AsyncIterator[bytes]:
@@ -57,17 +57,17 @@ def one_after_the_other() -> Endless:
     return attack
 
 
-async def test_answers_without_an_end_cost_little_memory_and_no_other_payment() -> None:
-    """What was not sent there is settled elsewhere, and what was as soon as it can be told."""
-    default, fallback = Malicious(one_after_the_other()), Malicious()
+async def test_endless_answers_cost_little_memory_and_no_other_payment() -> None:
+    """What was not sent there is settled elsewhere; what was, as soon as that processor answers properly."""
+    default, fallback = Malicious(each_in_turn()), Malicious()
     default.is_good = fallback.is_good = True
     async with two(default, fallback) as processors, river_to(processors) as river:
         await river.until_settled(await river.pay_many(WARMED_BY))
         before_kib = memory_kib(river.stack, "VmHWM")
         default.is_good = False
         ids = await river.pay_many(PAYMENTS)
-        # One that waits may still be sent to the cheap one, to find out whether it serves again.
-        await until(lambda: _are_at_one(ids, default, fallback), "the others are charged")
+        # A waiting one may still be sent to the cheap processor as a canary.
+        await until(lambda: _are_at_one(ids, default, fallback), "every payment is charged at one of them")
         grown_kib = memory_kib(river.stack, "VmHWM") - before_kib
         default.is_good = True
         await river.until_settled(ids)
@@ -83,21 +83,21 @@ async def _are_at_one(ids: list[str], *processors: Malicious) -> bool:
     return all(any(each in processor.booked for processor in processors) for each in ids)
 
 
-def not_what_was_charged(true: dict[str, object]) -> bytes:
-    """Give a record that depends on the amount, which is what the test knows a payment by."""
+def false_record(true: dict[str, object]) -> bytes:
+    """Return a false record, of a kind that depends on the payment's amount."""
     other = {
         1.01: {"amount": 77.01},
         1.02: {"requestedAt": "9999-12-31T23:59:59.999Z"},
         1.03: {"requestedAt": datetime.fromisoformat(str(true["requestedAt"])).astimezone(TOKYO).isoformat()},
         1.04: {"amount": "NaN"},
     }
-    said = orjson.dumps(true | other[float(str(true["amount"]))])
-    return said.replace(b'"NaN"', b"NaN")
+    document = orjson.dumps(true | other[float(str(true["amount"]))])
+    return document.replace(b'"NaN"', b"NaN")
 
 
-async def test_records_that_are_not_what_was_charged_are_booked_as_said_or_not_at_all() -> None:
-    """Another amount and another time are the processor's word, and logged; what is no amount leaves it in doubt."""
-    default = Malicious(record=not_what_was_charged)
+async def test_false_records_are_booked_as_given_or_not_at_all() -> None:
+    """Another amount or time is booked as the processor gives it, and logged; an invalid amount leaves a doubt."""
+    default = Malicious(record=false_record)
     async with two(default, Scripted("silent")) as processors, river_to(processors) as river:
         *others, far, zone, none = [new_id() for _ in range(8)]
         for payment_id, amount in zip([*others, far, zone, none], [1.01] * 5 + [1.02, 1.03, 1.04], strict=True):
@@ -120,19 +120,19 @@ async def test_records_that_are_not_what_was_charged_are_booked_as_said_or_not_a
 
 
 def memory_kib(stack: Stack, of: str) -> int:
-    """Return how much memory the dispatcher has, or had at most."""
+    """Return a figure of the dispatcher's memory: VmRSS, or VmHWM for its peak."""
     pid = int((stack.run_dir / "dispatcher-1.pid").read_text())
     return int(re.findall(rf"{of}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[0])
 
 
 def logged(stack: Stack, event: str) -> list[dict[str, Any]]:
-    """Return the dispatcher's lines about an event."""
+    """Return the dispatcher's log lines of an event."""
     lines = [line.partition("{") for line in stack.log_lines if line.startswith("dispatcher")]
-    said = [orjson.loads("{" + rest) for _, brace, rest in lines if brace]
-    return [each for each in said if each["event"] == event]
+    documents = [orjson.loads("{" + rest) for _, brace, rest in lines if brace]
+    return [each for each in documents if each["event"] == event]
 
 
 def totals(processor: Malicious) -> dict[str, float]:
-    """Return what a processor charged, as the summary says it."""
+    """Return what a processor charged, in the shape of the summary."""
     count = len(processor.booked)
     return {"totalRequests": count, "totalAmount": round(count * AMOUNT, 2)}

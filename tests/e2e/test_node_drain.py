@@ -1,4 +1,4 @@
-"""Three NATS servers replaced one after another under load, as by an update or drains: nothing lost or doubled."""
+"""Three NATS servers replaced one by one under load, as by an update or drains: nothing is lost or doubled."""
 
 import asyncio
 import json
@@ -18,12 +18,12 @@ SERVERS = ("nats-1", "nats-2", "nats-3")
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """A cluster, and replicas in it."""
+    """Three servers with three replicas, and two dispatchers."""
     return {**ENVIRONMENT, "NATS_NODES": "3", "DISPATCHERS": "2"}
 
 
 async def is_started(river: River, name: str) -> bool:
-    """Return what the startup probe of deploy/kubernetes asks: whether all that a server holds is current."""
+    """Return the result of the startup probe of deploy/kubernetes: whether all that a server holds is current."""
     port = river.stack.ports["monitor"] + SERVERS.index(name)
     try:
         async with httpx.AsyncClient(timeout=2.0) as http:
@@ -34,7 +34,7 @@ async def is_started(river: River, name: str) -> bool:
 
 
 async def test_servers_replaced_one_after_another_lose_no_payment(river: River) -> None:
-    """Each gets SIGTERM, the leader of PAYMENTS last; the next one only when the one before has caught up."""
+    """Each gets SIGTERM, the leader of PAYMENTS last; the next only when the previous one has caught up."""
     leads = await leader(river, "PAYMENTS")
     async with load(river) as (ids, posts, summaries):
         for name in sorted(SERVERS, key=leads.__eq__):
@@ -45,7 +45,7 @@ async def test_servers_replaced_one_after_another_lose_no_payment(river: River) 
             await until(lambda name=name: is_started(river, name), f"{name} has caught up")
     assert set(posts) <= {202, 503}, posts
     assert set(summaries) <= {200, 503}, summaries
-    for payment_id in ids:  # those that were answered 503 may be stored or not: repeating one is safe
+    for payment_id in ids:  # one answered 503 may be stored or not: repeating it is safe
         await river.pay_until_accepted(payment_id)
     await river.until_settled(ids)
     await river.assert_charged_once(ids)

@@ -1,4 +1,4 @@
-"""Every way over TLS: clients at the door, and processors that want a certificate and a key of ours."""
+"""TLS everywhere: clients to the balancer, and calls to processors that ask for our certificate and key."""
 
 import asyncio
 import json
@@ -24,13 +24,13 @@ FEES = {"default": "0.05", "fallback": "0.15"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where certificates and credentials lie: not where the stack keeps anything."""
+    """The folder of certificates and credentials, outside the stack's own."""
     return tmp_path_factory.mktemp("known")
 
 
 @pytest.fixture(scope="module")
 def processors(folder: Path) -> Iterator[dict[str, SecureProcessor]]:
-    """Two, each with a key and a certificate of ours of its own."""
+    """Two, each with its own key and client certificate of ours."""
     authority = Authority(folder)
     running = {name: SecureProcessor(authority, name, key) for name, key in KEYS.items()}
     yield running
@@ -40,7 +40,7 @@ def processors(folder: Path) -> Iterator[dict[str, SecureProcessor]]:
 
 @pytest.fixture(scope="module")
 def environment(folder: Path, processors: dict[str, SecureProcessor]) -> dict[str, str]:
-    """A stack that calls them, and has a door over TLS itself."""
+    """A stack that calls them, and serves TLS itself."""
     seed = ",".join(f"{name}={each.url}@{FEES[name]}" for name, each in processors.items())
     credentials = write_credentials(folder / "credentials.json", *processors.values())
     more = {"PROCESSORS": seed, "PROCESSOR_CA": str(folder / "ca.pem"), "LOG_LEVEL": "DEBUG", "SETTLE_WITHIN_S": "1"}
@@ -51,7 +51,7 @@ def environment(folder: Path, processors: dict[str, SecureProcessor]) -> dict[st
 async def test_payments_are_settled_and_audited_over_tls_and_no_key_leaves_a_trace(
     river: River, processors: dict[str, SecureProcessor], environment: dict[str, str]
 ) -> None:
-    """Neither in a log, at its most talkative, nor in a stream, a bucket, a metric or a finding."""
+    """No key is in the log at level DEBUG, in a stream, a bucket, a metric or a finding."""
     ids = await river.pay_many(30)
     await river.until_settled(ids)
     assert set(processors["default"].book()) == set(ids)
@@ -60,26 +60,26 @@ async def test_payments_are_settled_and_audited_over_tls_and_no_key_leaves_a_tra
     assert traces(river.stack, KEYS["default"], KEYS["fallback"], NEXT_KEY) == []
 
 
-async def test_a_processor_whose_key_is_changed_is_done_without_until_it_is_known(
+async def test_a_processor_with_a_new_key_is_failing_until_the_file_has_that_key(
     river: River, processors: dict[str, SecureProcessor], folder: Path
 ) -> None:
-    """It answers 401: nothing is booked there, it is failing, and the log says so. A file that is replaced is read."""
-    default, fallback, said = processors["default"], processors["fallback"], len(river.stack.log_lines)
+    """It answers 401: nothing is booked there, it is failing, and that is logged. A replaced file is read."""
+    default, fallback, since = processors["default"], processors["fallback"], len(river.stack.log_lines)
     default.stop()
     default.start(NEXT_KEY)
     processors_file = folder / "credentials.json"
-    default.key = KEYS["default"]  # what we show it still
+    default.key = KEYS["default"]  # what we still send
     ids = await river.pay_many(10)
     await river.until_settled(ids)
     assert set(ids) <= set(fallback.book())
     assert default.book() == {}
-    line = river.stack.wait_line("dispatcher-1", "processor.misconfigured", said)
+    line = river.stack.wait_line("dispatcher-1", "processor.misconfigured", since)
     assert '"detail":"401 ' in line
     default.key = NEXT_KEY
     processors_file.write_text("half of")
-    river.stack.wait_line("dispatcher-1", "credentials.not_read", said)
+    river.stack.wait_line("dispatcher-1", "credentials.not_read", since)
     write_credentials(processors_file, default, fallback)
-    river.stack.wait_line("dispatcher-1", "credentials.read", said)
+    river.stack.wait_line("dispatcher-1", "credentials.read", since)
 
     async def is_charged_at_default() -> bool:
         payment = await river.pay_many(1)
@@ -92,8 +92,8 @@ async def test_a_processor_whose_key_is_changed_is_done_without_until_it_is_know
     assert traces(river.stack, *KEYS.values(), NEXT_KEY) == []
 
 
-async def test_a_command_and_a_page_come_in_by_the_doors_certificate(river: River) -> None:
-    """The command line by TARIFA_CA, without which it says what it misses; the page's events flow as without TLS."""
+async def test_a_command_and_a_page_work_with_the_balancers_certificate(river: River) -> None:
+    """The command line by TARIFA_CA, which its error names when missing; the page's events work as without TLS."""
     url, ca = river.stack.http_url, str(paths(river.stack.run_dir / "secrets/door").ca)
     paid = await asyncio.to_thread(run, "pay", "19.90", "--url", url, env={"TARIFA_CA": ca})
     assert (paid.returncode, paid.stderr) == (0, "")
@@ -110,22 +110,22 @@ async def test_a_command_and_a_page_come_in_by_the_doors_certificate(river: Rive
 async def test_credentials_do_not_follow_a_processor_to_another_address(
     river: River, processors: dict[str, SecureProcessor], environment: dict[str, str]
 ) -> None:
-    """Whoever may move it gets payments and no keys; the command and the dispatchers' log say that there are none."""
-    said, url = len(river.stack.log_lines), processors["fallback"].url.replace("127.0.0.1", "localhost")
-    told = await operator(river.stack, environment, "processors", "move", "fallback", "--to", url)
-    assert f"has none for {url}: dispatchers send it none." in told
-    line = river.stack.wait_line("dispatcher-1", "processor.without_credentials", said)
+    """Who can move a processor receives payments and no keys; the command and the dispatchers' log say so."""
+    since, url = len(river.stack.log_lines), processors["fallback"].url.replace("127.0.0.1", "localhost")
+    output = await operator(river.stack, environment, "processors", "move", "fallback", "--to", url)
+    assert f"has none for {url}: dispatchers send it none." in output
+    line = river.stack.wait_line("dispatcher-1", "processor.without_credentials", since)
     assert url in line
 
 
 async def audit(stack: Stack, environment: dict[str, str]) -> dict[str, object]:
     """Run an audit with the stack's settings; return its summary."""
-    said = await operator(stack, environment, "__main__", "--json", "--rate", "1000")
-    return dict(json.loads(said.splitlines()[-1])["summary"])
+    output = await operator(stack, environment, "__main__", "--json", "--rate", "1000")
+    return dict(json.loads(output.splitlines()[-1])["summary"])
 
 
 async def operator(stack: Stack, environment: dict[str, str], program: str, *arguments: str) -> str:
-    """Run a program of services.audit with the stack's settings; return what it says."""
+    """Run a program of services.audit with the stack's settings; return its output."""
     env = {**os.environ, **environment, **stack.nats_env()}
     command = (sys.executable, "-m", f"services.audit.{program}", *arguments)
     process = await asyncio.create_subprocess_exec(
@@ -137,7 +137,7 @@ async def operator(stack: Stack, environment: dict[str, str], program: str, *arg
 
 
 def traces(stack: Stack, *keys: str) -> list[str]:
-    """Return where one of the keys can be found: in the log, or in what the stack has stored."""
+    """Return the log lines and stored files that contain one of the keys."""
     found = [line for line in stack.log_lines if any(key in line for key in keys)]
     stored = [path for path in stack.run_dir.rglob("*") if path.is_file()]
     return found + [str(path) for path in stored if any(key.encode() in path.read_bytes() for key in keys)]

@@ -17,7 +17,7 @@ SERVICES = ("ingress-1", "ingress-2", "dispatcher-1", "ledger", "nats")
 
 @pytest.fixture
 async def busy(river: River) -> AsyncIterator[None]:
-    """A steady load of payments meanwhile."""
+    """A steady load of payments during the test."""
 
     async def load() -> None:
         while True:
@@ -29,8 +29,8 @@ async def busy(river: River) -> AsyncIterator[None]:
     task.cancel()
 
 
-async def both_have_settled(river: River) -> list[str]:
-    """Have payments settled at both processors; return their ids."""
+async def settled_at_both(river: River) -> list[str]:
+    """Settle payments at both processors; return their ids."""
     ids = await river.pay_many(40)
     await river.until_settled(ids)
     await river.set_processor("default", failing=True)
@@ -41,14 +41,14 @@ async def both_have_settled(river: River) -> list[str]:
     return ids + more
 
 
-def written(amount: float) -> str:
-    """Return money as the page writes it."""
+def formatted(amount: float) -> str:
+    """Return an amount in the page's format."""
     return f"{amount:,.2f}"
 
 
 async def test_what_is_shown_is_what_the_api_returns(operator: Operator, river: River) -> None:
-    """To the payment and to the cent, by processor and in all."""
-    await both_have_settled(river)
+    """To the payment and to the cent, by processor and in total."""
+    await settled_at_both(river)
     summary = await river.summary()
     settled = sum(one["totalRequests"] for one in summary.values())
     cents = sum(round(one["totalAmount"] * 100) for one in summary.values())
@@ -57,15 +57,15 @@ async def test_what_is_shown_is_what_the_api_returns(operator: Operator, river: 
     await operator.until_shown("totals.settled", f"{settled:,.0f}")
     await operator.until_shown("payments.accepted", f"{settled:,.0f}")
     await operator.until_shown("payments.backlog", "0")
-    await operator.until_shown("totals.amount", written(cents / 100))
-    await operator.until_shown("totals.feesPaid", written(sum(paid.values()) / 100))
-    await operator.until_shown("totals.saved", written((round(cents * 15 / 100) - sum(paid.values())) / 100))
+    await operator.until_shown("totals.amount", formatted(cents / 100))
+    await operator.until_shown("totals.feesPaid", formatted(sum(paid.values()) / 100))
+    await operator.until_shown("totals.saved", formatted((round(cents * 15 / 100) - sum(paid.values())) / 100))
     for name, one in summary.items():
         card = operator.processor(name)
         for path, text in (
             ("whole settled", f"{one['totalRequests']:,.0f}"),
-            ("money amount", written(one["totalAmount"])),
-            ("money feesPaid", written(paid[name] / 100)),
+            ("money amount", formatted(one["totalAmount"])),
+            ("money feesPaid", formatted(paid[name] / 100)),
             ("percent fee", f"{fees[name]} %"),
         ):
             await expect(card.locator(f'[data-show="{path}"]')).to_have_text(text, timeout=PATIENCE_MS)
@@ -75,34 +75,34 @@ async def test_what_is_shown_is_what_the_api_returns(operator: Operator, river: 
 
 @pytest.mark.usefixtures("busy")
 async def test_under_load_rates_times_and_plots_move(operator: Operator, browser: Browser, river: River) -> None:
-    """And the page is kept as it looks: at a desk and on a phone, by day and by night."""
+    """With screenshots: on a desktop and on a phone, light and dark."""
     await river.set_processor("fallback", delay_ms=20)
     for path in ("payments.acceptedPerS", "payments.settledPerS", "post.p50Ms", "post.p99Ms"):
         await expect(operator.shown(path).first).to_have_text(re.compile(r"[1-9]"), timeout=PATIENCE_MS)
     plot = operator.page.get_by_role("img", name="Payments a second over the last")
-    told = re.compile(r"accepted now [\d.]*[1-9].*settled now [\d.]*[1-9]")
-    await expect(plot).to_have_attribute("aria-label", told, timeout=PATIENCE_MS)
+    moving = re.compile(r"accepted now [\d.]*[1-9].*settled now [\d.]*[1-9]")
+    await expect(plot).to_have_attribute("aria-label", moving, timeout=PATIENCE_MS)
     async with (
-        Operator.looking(browser, river.stack.http_url, color_scheme="dark") as by_night,
-        Operator.looking(browser, river.stack.http_url, viewport=PHONE, device_scale_factor=2) as on_phone,
-        Operator.looking(browser, river.stack.http_url, viewport=PHONE, color_scheme="dark") as on_phone_by_night,
+        Operator.looking(browser, river.stack.http_url, color_scheme="dark") as dark,
+        Operator.looking(browser, river.stack.http_url, viewport=PHONE, device_scale_factor=2) as phone,
+        Operator.looking(browser, river.stack.http_url, viewport=PHONE, color_scheme="dark") as phone_dark,
     ):
-        await asyncio.sleep(6)  # for something to be seen in the plots; nothing is judged by it
-        everybody = {
+        await asyncio.sleep(6)  # so that the screenshots show plots; no assertion depends on it
+        pages = {
             "busy-light": operator,
-            "busy-dark": by_night,
-            "busy-phone-light": on_phone,
-            "busy-phone-dark": on_phone_by_night,
+            "busy-dark": dark,
+            "busy-phone-light": phone,
+            "busy-phone-dark": phone_dark,
         }
-        for name, one in everybody.items():
-            await one.keep(name)
+        for name, one in pages.items():
+            await one.screenshot(name)
             assert await _overflow_px(one.page) <= 0
             assert one.complaints == []
 
 
 @pytest.mark.usefixtures("busy")
 async def test_a_reload_keeps_the_last_minutes(operator: Operator, river: River) -> None:
-    """Nothing is live yet, and the plots are filled from the past, over a longer range too."""
+    """Without live events the plots are filled from history, over a longer range too."""
 
     async def is_sampled() -> bool:
         steps = (await river.http.get("/history")).json()["steps"]
@@ -110,8 +110,8 @@ async def test_a_reload_keeps_the_last_minutes(operator: Operator, river: River)
 
     await until(is_sampled, "the ledger has a sample of the load")
     page = operator.page
-    nothing = "retry: 600000\n\n"
-    await page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=nothing))
+    no_events = "retry: 600000\n\n"
+    await page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=no_events))
     await page.reload()
     for words, choice in (("5 minutes", "5 min"), ("hour", "1 h")):
         await page.locator("#range").get_by_text(choice, exact=True).click()
@@ -128,19 +128,19 @@ async def _overflow_px(page: Page) -> int:
     return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-async def test_a_payments_life_is_shown(operator: Operator, river: River) -> None:
-    """Where and when it was settled; that it is not known; that it is no id."""
-    payment_id = (await both_have_settled(river))[0]
+async def test_the_search_shows_a_payments_history(operator: Operator, river: River) -> None:
+    """Where and when it was settled; or that the id is unknown; or that it is not an id."""
+    payment_id = (await settled_at_both(river))[0]
     life = await operator.look_up(payment_id)
     await expect(life.locator(".verdict")).to_have_text("Settled at default")
-    told = await river.payment(payment_id)
+    shown = await river.payment(payment_id)
     await expect(life).to_contain_text("19.90 charged, by the call sent")
     stamps = [await one.get_attribute("datetime") for one in await life.locator("time").all()]
-    assert stamps[0] == told["acceptedAt"]
-    assert told["requestedAt"] in stamps
+    assert stamps[0] == shown["acceptedAt"]
+    assert shown["requestedAt"] in stamps
     await expect(life).to_contain_text("Not known: to which dispatchers it was assigned")
     await expect(life).to_contain_text("Amount 19.90")
-    await operator.keep("search")
+    await operator.screenshot("search")
     await operator.look_up(new_id())
     await expect(life.locator(".verdict")).to_have_text("No such payment")
     await operator.look_up("4a7901b8")
@@ -148,7 +148,7 @@ async def test_a_payments_life_is_shown(operator: Operator, river: River) -> Non
 
 
 async def test_what_a_payment_waits_for_is_shown(operator: Operator, river: River) -> None:
-    """A processor that takes its time: where it waits, since when, and after how many calls."""
+    """At a slow processor: where it waits, since when, and after how many calls."""
     await river.set_processor("default", delay_ms=3_000)
     payment_id = (await river.pay_many(1))[0]
     life = await operator.look_up(payment_id)
@@ -166,11 +166,11 @@ async def test_what_a_payment_waits_for_is_shown(operator: Operator, river: Rive
         await river.until_settled(payments)
         return bool((await river.payment(payments[0]))["processor"] == "default")
 
-    await until(default_is_quick_again, "the cheap processor gets payments again, as the next tests take for granted")
+    await until(default_is_quick_again, "the cheap processor gets payments again, which the next tests assume")
 
 
 async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(operator: Operator, river: River) -> None:
-    """The first stop of the tab key leads to the search, the focus is seen, and the address can be passed on."""
+    """The first tab stop leads to the search, the focus is visible, and the address can be shared."""
     payment_id = (await river.pay_many(1))[0]
     await river.until_settled([payment_id])
     page = operator.page
@@ -191,7 +191,7 @@ async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(operator:
 
 
 async def test_a_screen_reader_has_landmarks_and_names(operator: Operator) -> None:
-    """Landmarks, one heading of the first order, named regions, and a text for every plot."""
+    """Landmarks, one level-1 heading, named regions, and a text for every plot."""
     page = operator.page
     for role in ("banner", "main", "contentinfo", "search"):
         await expect(page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]
@@ -208,8 +208,8 @@ async def test_a_screen_reader_has_landmarks_and_names(operator: Operator) -> No
     await expect(stuck).to_have_text("None.", timeout=PATIENCE_MS)
 
 
-async def test_what_is_announced_is_not_announced_each_second(operator: Operator, river: River) -> None:
-    """A trouble that lasts counts its seconds for the eye alone."""
+async def test_a_lasting_trouble_is_announced_once(operator: Operator, river: River) -> None:
+    """Its seconds count up on the screen without being announced each time."""
     page = operator.page
     river.stack.kill("ledger", signal.SIGSTOP)
     try:

@@ -1,4 +1,4 @@
-"""An operator acts on a running, closed stack by the page alone: what it says is what the system then does."""
+"""An operator uses only the page of a running, closed stack: what the page says is what the system does."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ def key(name: str, *scopes: Scope) -> Key:
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that asks for keys: of the desk, which may do everything, and of a screen on the wall."""
+    """A stack with two keys: the desk's has all scopes, the wall screen's may only read."""
     file = tmp_path_factory.mktemp("keys") / "keys"
     write_keys(file, (key("desk", "pay", "read", "operate"), key("wall", "read")))
     with Stack(env={**ENVIRONMENT, "API_KEYS": str(file)}) as stack:
@@ -33,7 +33,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 async def desk(closed: Stack) -> AsyncIterator[River]:
-    """A program with the desk's key."""
+    """An HTTP client with the desk's key."""
     headers = {"Authorization": f"Bearer {SECRETS['desk']}"}
     async with httpx.AsyncClient(base_url=closed.http_url, headers=headers, timeout=PATIENCE_S) as http:
         yield River(closed, http)
@@ -47,13 +47,13 @@ async def sign_in(operator: Operator, name: str) -> None:
 
 
 async def state(desk: River, name: str) -> str:
-    """Return whether a processor is paused, by HTTP."""
+    """Return a processor's state by HTTP: open or paused."""
     processors = (await desk.http.get("/processors")).raise_for_status().json()["processors"]
     return str(next(one["state"] for one in processors if one["name"] == name))
 
 
 async def test_a_processor_is_paused_and_resumed_by_the_page(desk: River, browser: Browser) -> None:
-    """In the name of the key; payments go elsewhere meanwhile, and everybody who looks sees it within seconds."""
+    """In the key's name; payments go elsewhere meanwhile, and other open pages show it within seconds."""
     async with (
         Operator.looking(browser, desk.stack.http_url) as operator,
         Operator.looking(browser, desk.stack.http_url) as onlooker,
@@ -90,7 +90,7 @@ async def test_a_processor_is_paused_and_resumed_by_the_page(desk: River, browse
 
 
 async def test_a_key_that_may_only_read_sees_no_buttons(desk: River, browser: Browser) -> None:
-    """And what it sends all the same is denied: a page decides nothing."""
+    """And its requests are denied all the same: the page is not what enforces scopes."""
     async with Operator.looking(browser, desk.stack.http_url) as onlooker:
         await sign_in(onlooker, "wall")
         await expect(onlooker.page.get_by_text("sign in with one that has the scope operate")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The operator's page in a real browser, on a real stack, while something is away: it shows what it cannot know."""
+"""The operator's page in a real browser, on a real stack, during outages: it shows what it cannot know."""
 
 import signal
 
@@ -11,7 +11,7 @@ UNKNOWN = "\N{EN DASH}"
 
 
 async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, river: River) -> None:
-    """Totals stay as they were; payments go on."""
+    """Totals stay as they were; payments are still accepted and settled."""
     await river.until_settled(await river.pay_many(20))
     before = int(sum(one["totalRequests"] for one in (await river.summary()).values()))
     await operator.until_shown("totals.settled", f"{before:,}")
@@ -22,7 +22,7 @@ async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, r
         ids = await river.pay_many(5)
         await river.until_settled(ids)
         await expect(operator.shown("totals.settled")).to_have_text(f"{before:,}")
-        await operator.keep("outage-ledger")
+        await operator.screenshot("outage-ledger")
     finally:
         river.stack.kill("ledger", signal.SIGCONT)
     await operator.until_state("well")
@@ -32,7 +32,7 @@ async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, r
 async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles(
     operator: Operator, river: River
 ) -> None:
-    """The search follows it by itself."""
+    """The search result updates by itself."""
     river.stack.kill("dispatcher-1", signal.SIGSTOP)
     try:
         await operator.until_trouble("dispatcher-1 has not been heard of")
@@ -41,7 +41,7 @@ async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles
         await expect(operator.processor("default").locator(".chip:visible")).to_have_text("unknown")
         life = await operator.look_up(payment_id)
         await expect(life.locator(".verdict")).to_have_text("Accepted, waits to be settled")
-        await operator.keep("outage-dispatcher")
+        await operator.screenshot("outage-dispatcher")
     finally:
         river.stack.kill("dispatcher-1", signal.SIGCONT)
     await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
@@ -49,14 +49,14 @@ async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles
     await operator.until_shown("payments.backlog", "0")
 
 
-async def test_nats_away_is_the_one_trouble_and_its_return_is_shown(operator: Operator, river: River) -> None:
-    """The page is not cut off: ingress goes on telling what it knows."""
+async def test_nats_away_is_the_only_trouble_shown_and_its_return_too(operator: Operator, river: River) -> None:
+    """The page stays connected: ingress keeps sending what it knows."""
     river.stack.kill("nats", signal.SIGSTOP)
     try:
         await operator.until_trouble("NATS has not been heard of for")
         await expect(operator.page.locator("#troubles li")).to_have_count(1)
         await expect(operator.shown("payments.backlog")).to_have_text(UNKNOWN)
-        await operator.keep("outage-nats")
+        await operator.screenshot("outage-nats")
     finally:
         river.stack.kill("nats", signal.SIGCONT)
     await operator.until_state("well")
@@ -64,18 +64,18 @@ async def test_nats_away_is_the_one_trouble_and_its_return_is_shown(operator: Op
 
 
 async def test_a_failing_processor_is_shown(operator: Operator, river: River) -> None:
-    """Where the payments go then, too."""
+    """And so is where its payments go."""
     await river.set_processor("default", failing=True)
     await river.pay_many(10)
     await operator.until_trouble("default is failing: others settle what is due")
     await expect(operator.processor("default").locator(".chip:visible")).to_have_text("failing")
-    await operator.keep("processor-failing")
+    await operator.screenshot("processor-failing")
     await river.set_processor("default", failing=False)
     await operator.until_state("well")
 
 
 async def test_ingress_away_is_shown_and_the_page_comes_back_by_itself(browser: Browser, river: River) -> None:
-    """Both instances are frozen, then killed and started anew: no hand has to touch the page."""
+    """Both instances are frozen, then killed and restarted; nobody reloads the page."""
     stack = river.stack
     async with Operator.looking(browser, stack.http_url) as operator:
         await operator.until_state("well")
@@ -83,7 +83,7 @@ async def test_ingress_away_is_shown_and_the_page_comes_back_by_itself(browser: 
             stack.kill(name, signal.SIGSTOP)
         await operator.until_state("lost")
         await expect(operator.page.locator("#state")).to_contain_text("trying again")
-        await operator.keep("outage-ingress")
+        await operator.screenshot("outage-ingress")
         died = {name: stack.kill(name) for name in ("ingress-1", "ingress-2")}
         for name, pid in died.items():
             stack.wait_restarted(name, pid)

@@ -1,4 +1,4 @@
-"""The stream of vitals through the balancer: it passes as it comes, and holds nothing up."""
+"""The event stream of vitals through the balancer: it is not buffered, and does not delay a stop."""
 
 import asyncio
 import threading
@@ -21,36 +21,37 @@ async def documents(http: httpx.AsyncClient, count: int) -> list[dict[str, Any]]
         return [orjson.loads((await anext(lines)).removeprefix("data: ")) for _ in range(count)]
 
 
-async def test_events_come_one_by_one_and_name_every_instance(river: River) -> None:
-    """A balancer that gathered them would give none for a long while: a page is told within seconds."""
+async def test_events_are_not_buffered_and_name_every_instance(river: River) -> None:
+    """A balancer that buffered them would send none for long; a page needs them within seconds."""
     async with asyncio.timeout(PATIENCE_S):
-        told = await documents(river.http, 4)
-    stamps = [one["at"] for one in told]
+        received = await documents(river.http, 4)
+    stamps = [one["at"] for one in received]
     assert stamps == sorted(set(stamps))
-    assert {one["instance"] for one in told[-1]["services"]} == {
+    assert {one["instance"] for one in received[-1]["services"]} == {
         *("ingress-1", "ingress-2", "dispatcher-1", "ledger", "nats"),
     }
 
 
-async def test_whichever_instance_tells_it_is_the_same_story(river: River) -> None:
-    """Two streams at once are one on each instance: what both know of all is the same."""
+async def test_every_instance_sends_the_same_totals(river: River) -> None:
+    """Two concurrent streams are one on each instance: what describes the whole system is the same in both."""
     ids = await river.pay_many(20)
     await river.until_settled(ids)
     async with asyncio.timeout(PATIENCE_S):
-        first, second = (told[-1] for told in await asyncio.gather(*[documents(river.http, 4) for _ in range(2)]))
+        streams = await asyncio.gather(*[documents(river.http, 4) for _ in range(2)])
+    first, second = (received[-1] for received in streams)
     assert first["totals"] == second["totals"]
     assert first["payments"]["accepted"] == second["payments"]["accepted"] == 20
 
 
 def read_to_the_end(stream: httpx.Response) -> None:
-    """Read a stream until it ends; nginx, told to stop, cuts it, which a page takes for a reason to come back."""
+    """Read a stream until it ends; nginx cuts it when it stops, upon which a page reconnects."""
     with suppress(httpx.RemoteProtocolError):
         for _ in stream.iter_lines():
             pass
 
 
-def test_open_pages_do_not_hold_the_stop_of_the_stack_up() -> None:
-    """The streams end, and no part has to be killed for them."""
+def test_open_pages_do_not_delay_the_stop_of_the_stack() -> None:
+    """The streams end, and no part has to be killed because of them."""
     with Stack(env=ENVIRONMENT) as stack, ExitStack() as pages:
         http = pages.enter_context(httpx.Client(base_url=stack.http_url, timeout=PATIENCE_S))
         streams = [pages.enter_context(http.stream("GET", "/events")) for _ in range(3)]

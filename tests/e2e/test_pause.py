@@ -1,4 +1,4 @@
-"""An operator pauses a processor under load: nothing new goes there, and what it may have charged is settled there."""
+"""An operator pauses a processor under load: it gets no new payment, and those in doubt there are settled there."""
 
 import asyncio
 import json
@@ -14,18 +14,18 @@ import httpx
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.doubtful import Doubtful
+from tests.e2e.fake_processor import two
 from tests.e2e.replay import until_drained
 from tests.e2e.river import PATIENCE_S, River, until
-from tests.e2e.spoken import two
 from tests.scraped import scrape
 
 DISPATCHERS = ("dispatcher-1", "dispatcher-2")
-IN_DOUBT = 20  # a processor that is slow on a busy machine gets no more of them at once
+IN_DOUBT = 20  # a processor that is slow on a busy machine gets no more at once
 NEW = 60
 
 
 class Mute(Doubtful):
-    """Books, and leaves whoever asked without an answer until they give up: as many at once as they like."""
+    """Books, and sends no answer until the caller gives up, for any number of concurrent calls."""
 
     async def silence(self, reader: asyncio.StreamReader) -> None:
         """Wait until the caller hangs up."""
@@ -34,7 +34,7 @@ class Mute(Doubtful):
 
 @asynccontextmanager
 async def two_dispatchers(folder: Path, processors: str) -> AsyncIterator[River]:
-    """A stack on this folder's stores, as it is started anew after each restart of everything."""
+    """Run a stack with two dispatchers on this folder's stores, which outlive it."""
     more = {"PROCESSORS": processors, "DISPATCHERS": "2", "CALL_TIMEOUT_S": "2", "ACK_WAIT_S": "3", "KEEP": "1"}
     stack = Stack(folder, env=ENVIRONMENT | more, metrics=True)
     await asyncio.to_thread(stack.start)
@@ -46,57 +46,57 @@ async def two_dispatchers(folder: Path, processors: str) -> AsyncIterator[River]
 
 
 async def operate(river: River, *arguments: str) -> str:
-    """Run the command for processors as an operator does, and return what it said."""
+    """Run the command for processors as an operator does; return its output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.processors", *arguments),
         env={**os.environ, **river.stack.nats_env()},
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    assert process.returncode == 0, said
-    return said.decode()
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0, output
+    return output.decode()
 
 
 async def until_all_know(river: River, name: str, *, paused: bool) -> None:
-    """Wait until every dispatcher says so."""
+    """Wait until every dispatcher's metrics say whether a processor is paused."""
 
-    async def do_all() -> bool:
-        told = [await asyncio.to_thread(scrape, river.stack.metrics_url(part)) for part in DISPATCHERS]
-        return {one.value("tarifa_processor_paused", processor=name) for one in told} == {float(paused)}
+    async def all_know() -> bool:
+        scraped = [await asyncio.to_thread(scrape, river.stack.metrics_url(part)) for part in DISPATCHERS]
+        return {one.value("tarifa_processor_paused", processor=name) for one in scraped} == {float(paused)}
 
-    await until(do_all, f"all dispatchers know that {name} is {'paused' if paused else 'open'}")
+    await until(all_know, f"all dispatchers know that {name} is {'paused' if paused else 'open'}")
 
 
 async def pause(river: River, name: str) -> None:
-    """Pause it, and wait until every dispatcher knows."""
+    """Pause a processor by the command, and wait until every dispatcher knows."""
     await operate(river, "pause", name, "--reason", "tests")
     await until_all_know(river, name, paused=True)
 
 
 async def by_http(river: River, name: str, what: str, reason: str = "tests") -> dict[str, Any]:
-    """Pause or resume it as a program does; return what it is then."""
+    """Pause or resume a processor by HTTP; return its new state."""
     answer = await river.http.post(f"/processors/{name}/{what}", json={"reason": reason})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 async def many_in_doubt(river: River, default: Mute) -> set[str]:
-    """Return payments that default has booked without a word, beside those that it has settled."""
-    settled = await river.pay_many(NEW)  # so that it is known to be quick, and gets many at once
+    """Bring many payments in doubt at default: booked there, without an answer. Return their ids."""
+    settled = await river.pay_many(NEW)  # so that default is known to be fast, and gets many at once
     await river.until_settled(settled)
     before = set(default.booked)
     default.answers = False
 
-    async def are_there() -> bool:
+    async def are_in_doubt() -> bool:
         await river.pay_many(16)
         return len(set(default.booked) - before) >= IN_DOUBT
 
-    await until(are_there, "there are so many in doubt")
+    await until(are_in_doubt, f"{IN_DOUBT} are in doubt")
     return set(default.booked) - before
 
 
 async def test_default_paused_under_load_with_payments_in_doubt_and_everything_restarted(tmp_path: Path) -> None:
-    """No new payment goes there while it is paused, not after a restart either; those in doubt are settled there."""
+    """It gets no new payment while it is paused, also after a restart; those in doubt are settled there."""
     default, fallback = Mute(), Mute()
     default.answers = fallback.answers = True
     async with two(default, fallback) as processors:
@@ -104,7 +104,7 @@ async def test_default_paused_under_load_with_payments_in_doubt_and_everything_r
             await many_in_doubt(river, default)
             load = asyncio.create_task(river.pay_many(NEW * 3, at_once=2))
             await pause(river, "default")
-            held = set(default.booked)  # under load one may have got there until the last dispatcher knew
+            held = set(default.booked)  # some were sent before the last dispatcher knew
             await river.until_settled([each for each in await load if each not in held])
             assert set(default.booked) == held
         async with two_dispatchers(tmp_path, processors) as river:
@@ -120,7 +120,7 @@ async def test_default_paused_under_load_with_payments_in_doubt_and_everything_r
             default.answers = True
             await until_drained(river)
             assert (await river.summary())["default"]["totalRequests"] == len(default.booked) == len(held)
-            more = await river.pay_many(NEW)  # now that it serves, nothing but the pause keeps them from it
+            more = await river.pay_many(NEW)  # it serves again: only the pause keeps them from it
             await river.until_settled(more)
             assert set(more) <= set(fallback.booked)
             assert not set(default.booked) & set(fallback.booked)
@@ -131,8 +131,8 @@ async def test_default_paused_under_load_with_payments_in_doubt_and_everything_r
             assert set(again) <= set(default.booked)
 
 
-async def test_with_all_paused_new_payments_wait_and_those_in_doubt_are_settled_all_the_same(tmp_path: Path) -> None:
-    """Also after a restart, with as many new ones waiting; the page says what is going on, and resuming ends it."""
+async def test_with_all_paused_new_payments_wait_and_those_in_doubt_are_still_settled(tmp_path: Path) -> None:
+    """Also after a restart, with many new ones waiting; the page says why they wait, and resuming ends it."""
     default, fallback = Mute(), Mute()
     default.answers = fallback.answers = True
     async with two(default, fallback) as processors:

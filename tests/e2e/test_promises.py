@@ -1,4 +1,4 @@
-"""The promises, kept by all parts together."""
+"""The promises of the README, kept by all parts together."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ async def test_a_payment_is_settled_and_counted(river: River) -> None:
 
 
 async def test_a_payment_is_settled_while_its_client_waits(river: River) -> None:
-    """One request through the balancer: 200 says where it was charged, which is true, and once."""
+    """One request through the balancer: 200 says where it was charged, which is true, and it is charged once."""
     payment_id = new_id()
     body = {"correlationId": payment_id, "amount": 12.34}
     answer = await river.http.post("/payments", json=body, headers={"Prefer": "wait=30"})
@@ -36,8 +36,8 @@ async def test_a_payment_is_settled_while_its_client_waits(river: River) -> None
     await river.assert_charged_once([payment_id])
 
 
-async def test_a_client_that_waits_through_an_outage_is_answered_when_it_is_over(river: River) -> None:
-    """Longer than any other payment may take to be answered, by POST and by GET."""
+async def test_a_client_that_waits_during_an_outage_is_answered_when_it_ends(river: River) -> None:
+    """By POST and by GET; beyond the balancer's ordinary timeout."""
     await river.set_processor("default", failing=True)
     await river.set_processor("fallback", failing=True)
     ids = [new_id(), new_id()]
@@ -48,7 +48,7 @@ async def test_a_client_that_waits_through_an_outage_is_answered_when_it_is_over
     ]
     await until(lambda: _are_known(river, ids), "both are stored")
     asks = [asyncio.create_task(river.http.get(f"/payments/{each}", headers=prefers)) for each in ids]
-    await asyncio.sleep(2.5)  # the balancer gives an ordinary payment 2 s
+    await asyncio.sleep(2.5)  # the balancer's timeout for an ordinary payment is 2 s
     assert not any(task.done() for task in (*pays, *asks))
     await river.set_processor("default", failing=False)
     await river.set_processor("fallback", failing=False)
@@ -71,7 +71,7 @@ async def test_a_summary_of_a_period_equals_what_the_processor_recorded(river: R
 
 
 async def test_fallback_is_used_when_default_stays_down_beyond_the_deadline(river: River) -> None:
-    """A payment is held for the cheap processor, then sent to the dear one, and charged once."""
+    """A payment is held for the cheap processor, then sent to the expensive one, and charged once."""
     await river.set_processor("default", failing=True)
     ids = await river.pay_many(30)
     await river.until_settled(ids)
@@ -82,7 +82,7 @@ async def test_fallback_is_used_when_default_stays_down_beyond_the_deadline(rive
 
 
 async def test_default_keeps_everything_when_it_is_merely_slower(river: River) -> None:
-    """A slower cheap processor that still carries the load in time costs nobody the dear fee."""
+    """A slower cheap processor that still carries the load in time costs nobody the higher fee."""
     await _until_default_serves(river)
     await river.set_processor("default", delay_ms=200)
     ids = await river.pay_many(100)
@@ -90,11 +90,11 @@ async def test_default_keeps_everything_when_it_is_merely_slower(river: River) -
     assert all(found == ["default"] for found in (await river.where(ids)).values())
 
 
-async def test_a_short_outage_of_default_costs_nobody_the_dear_fee(river: River) -> None:
+async def test_a_short_outage_of_default_costs_nobody_the_higher_fee(river: River) -> None:
     """What is accepted during an outage shorter than the deadline waits, and is settled at the cheap processor."""
     await _until_default_serves(river)
     await river.set_processor("default", failing=True)
-    await river.set_processor("fallback", failing=True)  # however slow this machine is, the deadline must not help
+    await river.set_processor("fallback", failing=True)  # so that on a slow machine the deadline cannot move them
     ids = await river.pay_many(30)
     await river.set_processor("default", failing=False)
     await river.until_settled(ids)
@@ -128,8 +128,8 @@ async def test_a_replayed_id_is_charged_once_also_in_another_spelling(river: Riv
     await river.assert_charged_once([payment_id])
 
 
-async def test_the_ledger_restarts_and_says_the_same(river: River) -> None:
-    """Killed and started again, the ledger's replay gives the same summary."""
+async def test_a_restarted_ledger_returns_the_same_summary(river: River) -> None:
+    """Killed and restarted, the ledger replays to the same summary."""
     ids = await river.pay_many(50)
     await river.until_settled(ids)
     before = await river.summary()
@@ -140,8 +140,8 @@ async def test_the_ledger_restarts_and_says_the_same(river: River) -> None:
     await river.assert_charged_once(ids)
 
 
-async def test_the_dispatcher_killed_at_work_charges_nobody_twice(river: River) -> None:
-    """A dispatcher killed with calls under way leaves payments in doubt, and the next one settles each once."""
+async def test_a_dispatcher_killed_during_calls_charges_nobody_twice(river: River) -> None:
+    """A dispatcher killed during calls leaves payments in doubt, and the next one settles each once."""
     await _until_default_serves(river)
     await river.set_processor("default", delay_ms=300)
     ids = await river.pay_many(60)
@@ -152,7 +152,7 @@ async def test_the_dispatcher_killed_at_work_charges_nobody_twice(river: River) 
 
 
 async def test_nats_killed_under_load_loses_nothing(river: River) -> None:
-    """Clients see 503 while NATS is away and repeat; every payment answered 202 is charged once."""
+    """Clients repeat what is answered 503 while NATS is away; every payment answered 202 is charged once."""
     paying = asyncio.create_task(river.pay_many(300, at_once=8))
     await asyncio.sleep(0.3)
     died = river.stack.kill("nats", signal.SIGKILL)
@@ -163,8 +163,8 @@ async def test_nats_killed_under_load_loses_nothing(river: River) -> None:
     await river.assert_charged_once(ids)
 
 
-async def test_a_purge_makes_the_book_forget(river: River) -> None:
-    """After POST /purge-payments the summary is empty, and what comes later is counted again."""
+async def test_a_purge_empties_the_summary(river: River) -> None:
+    """After POST /purge-payments the summary is empty, and later payments are counted again."""
     await river.until_settled(await river.pay_many(3))
     assert (await river.http.post("/purge-payments")).status_code == 200
 
@@ -185,7 +185,7 @@ async def _are_known(river: River, ids: list[str]) -> bool:
 
 
 async def _until_default_serves(river: River) -> None:
-    """Wait until a new payment goes to default again, so that what an earlier test broke is known to be well."""
+    """Wait until a new payment goes to default again: an earlier test may have made it fail."""
 
     async def serves() -> bool:
         payment_id = new_id()

@@ -1,4 +1,4 @@
-"""Settings change under payments in doubt: they stay with the processor that may have charged them, at its old URL."""
+"""Settings change while payments are in doubt: they stay at the old URL of the processor that may have charged."""
 
 import asyncio
 import json
@@ -13,16 +13,16 @@ import httpx
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.doubtful import Doubtful
+from tests.e2e.fake_processor import serving
 from tests.e2e.replay import until_drained
 from tests.e2e.river import PATIENCE_S, River, new_id, until
-from tests.e2e.spoken import serving
 
 WINDOW_S = 1
 
 
 @asynccontextmanager
 async def river_with(folder: Path, processors: str, **more: str) -> AsyncIterator[River]:
-    """A stack on this folder's stores, which charges there."""
+    """Run a stack with these processors on this folder's stores; yields a client of it."""
     env = ENVIRONMENT | {"PROCESSORS": processors, "SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "2", "KEEP": "1"} | more
     stack = Stack(folder, env=env)
     await asyncio.to_thread(stack.start)
@@ -34,7 +34,7 @@ async def river_with(folder: Path, processors: str, **more: str) -> AsyncIterato
 
 
 async def in_doubt_at(river: River, processor: Doubtful) -> str:
-    """Accept a payment that the processor booked without a word."""
+    """Return the id of a payment that the processor booked without an answer."""
     payment_id, posts = new_id(), processor.posts
     await river.pay_until_accepted(payment_id)
     await until(lambda: asyncio.sleep(0, processor.posts > posts), "it was sent")
@@ -42,19 +42,19 @@ async def in_doubt_at(river: River, processor: Doubtful) -> str:
 
 
 async def listed(river: River) -> list[dict[str, str]]:
-    """Return what the command ``tarifa processors`` tells."""
+    """Return what ``tarifa processors`` lists."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.processors", "--json"),
         env={**os.environ, **river.stack.nats_env()},
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 0
-    return [json.loads(line) for line in said.splitlines()]
+    return [json.loads(line) for line in output.splitlines()]
 
 
 async def test_another_url_under_the_same_name_charges_nobody_at_both(tmp_path: Path) -> None:
-    """New payments go to the new one; what is in doubt stays at the old URL, and is settled there when it answers."""
+    """New payments go to the new URL; those in doubt stay at the old one, and are settled there when it answers."""
     old, new, fallback = Doubtful(), Doubtful(), Doubtful()
     new.answers = fallback.answers = True
     async with serving(old) as old_url, serving(new) as new_url, serving(fallback) as dear_url:
@@ -81,7 +81,7 @@ async def test_another_url_under_the_same_name_charges_nobody_at_both(tmp_path: 
             await until(is_done, "the old generation is forgotten")
 
 
-async def test_a_processor_taken_out_keeps_what_it_charged_and_what_it_may_have_charged(tmp_path: Path) -> None:
+async def test_a_removed_processor_keeps_what_it_charged_and_what_it_may_have_charged(tmp_path: Path) -> None:
     """Its payments stay in every summary, and those in doubt are settled there when it answers."""
     abroad, home = Doubtful(), Doubtful()
     abroad.answers = home.answers = True
@@ -113,8 +113,8 @@ async def test_a_processor_taken_out_keeps_what_it_charged_and_what_it_may_have_
             assert list(home.booked) == [fresh]
 
 
-async def test_fees_the_other_way_round_apply_at_once_and_charge_nobody_again(tmp_path: Path) -> None:
-    """What is cheapest now gets what is new; what was settled before stays where it was, though its id comes again."""
+async def test_swapped_fees_apply_at_once_and_charge_nobody_again(tmp_path: Path) -> None:
+    """New payments go to the one that is cheapest now; settled ones stay where they are, also when repeated."""
     window = {"IDEMPOTENCY_WINDOW_S": str(WINDOW_S)}
     one, two = Doubtful(), Doubtful()
     one.answers = two.answers = True
@@ -122,7 +122,7 @@ async def test_fees_the_other_way_round_apply_at_once_and_charge_nobody_again(tm
         async with river_with(tmp_path, f"one={one_url}@0.05,two={two_url}@0.15", **window) as river:
             before = await river.pay_many(5)
             await river.until_settled(before)
-            await asyncio.sleep(WINDOW_S * 2)  # there is nothing to wait for: that the server has forgotten is not seen
+            await asyncio.sleep(WINDOW_S * 2)  # no event to wait for: a server does not show that it has forgotten
         async with river_with(tmp_path, f"one={one_url}@0.15,two={two_url}@0.05", **window) as river:
             for payment_id in before:
                 await river.pay_until_accepted(payment_id)

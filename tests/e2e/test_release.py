@@ -1,4 +1,4 @@
-"""An operator releases a payment in doubt by HTTP: while it is settled, twice at once, and over restarts."""
+"""An operator releases a payment in doubt by HTTP: while it is being settled, twice at once, and across restarts."""
 
 import asyncio
 import signal
@@ -8,31 +8,31 @@ from typing import Any
 import httpx
 
 from tests.e2e.doubtful import Doubtful
+from tests.e2e.fake_processor import serving, two
 from tests.e2e.released import WHY, look, release, until_releasable
-from tests.e2e.replay import flowing, until_drained
+from tests.e2e.replay import running_stack, until_drained
 from tests.e2e.river import River, new_id, until
 from tests.e2e.scripted import Scripted, charged_at
-from tests.e2e.spoken import serving, two
 
 MANY = 24
 FEW = 6
-# A call without an answer ends soon, and in doubt; no slowness sends a payment elsewhere.
+# A call without an answer ends soon, and in doubt; slowness sends no payment elsewhere.
 BRISK = {"CALL_TIMEOUT_S": "1", "ACK_WAIT_S": "2", "SETTLE_WITHIN_S": "1", "SLOW_CALL_MS": "600000"}
 
 
-async def accepted(river: River, count: int) -> list[dict[str, Any]]:
-    """Return payments that are in doubt, as an operator sees them."""
+async def in_doubt(river: River, count: int) -> list[dict[str, Any]]:
+    """Return the look-ups of payments that are in doubt."""
     ids = await river.pay_many(count)
     return list(await asyncio.gather(*[until_releasable(river, each) for each in ids]))
 
 
 async def counted(river: River) -> int:
-    """Return how many payments the book has."""
+    """Return how many payments the summary counts."""
     return sum(int(one["totalRequests"]) for one in (await river.summary()).values())
 
 
-async def insist(river: River, seen: dict[str, Any]) -> int:
-    """Release it, over whatever dies meanwhile; return how often that was asked for."""
+async def release_until_done(river: River, seen: dict[str, Any]) -> int:
+    """Release it, repeating the request while parts die; return how many requests it took."""
     tries = 0
 
     async def is_released() -> bool:
@@ -55,12 +55,12 @@ async def insist(river: River, seen: dict[str, Any]) -> int:
     return tries
 
 
-async def test_seen_released_and_released_once_more(tmp_path: Path) -> None:
-    """Charged where the operator said, once; the log has who did it, and the same release again is that release."""
+async def test_a_repeated_release_is_the_same_release(tmp_path: Path) -> None:
+    """Charged where the operator said, once; the same request again returns the same release, as a replay."""
     default, fallback = Doubtful(books=False), Doubtful()
     fallback.answers = True
-    async with two(default, fallback) as processors, flowing(tmp_path, PROCESSORS=processors, **BRISK) as river:
-        (seen,) = await accepted(river, 1)
+    async with two(default, fallback) as processors, running_stack(tmp_path, PROCESSORS=processors, **BRISK) as river:
+        (seen,) = await in_doubt(river, 1)
         payment_id = seen["correlationId"]
         assert (seen["from"], seen["to"], seen["inDoubt"], seen["released"]) == ("default", ["fallback"], True, None)
         assert seen["risk"].startswith("WHAT THIS RISKS: a double charge.")
@@ -74,27 +74,28 @@ async def test_seen_released_and_released_once_more(tmp_path: Path) -> None:
         done = await release(river, seen)
         assert done.status_code == 200, done.text
         assert "Idempotent-Replayed" not in done.headers
-        said = done.json()
-        assert (said["status"], said["from"], said["to"], said["reason"]) == ("released", "default", "fallback", WHY)
+        released = done.json()
+        assert (released["status"], released["reason"]) == ("released", WHY)
+        assert (released["from"], released["to"]) == ("default", "fallback")
         await river.until_settled([payment_id])
         for _ in range(2):
             again = await release(river, seen)
-            assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (200, said, "true")
+            assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (200, released, "true")
         assert list(fallback.booked) == [payment_id]
         assert (await river.summary())["fallback"]["totalRequests"] == 1
         settled = await look(river, payment_id)
         assert (settled["status"], settled["refusal"]["error"]) == ("settled", "payment_settled")
-        assert settled["released"] == {name: said[name] for name in ("from", "to", "reason", "releasedAt")}
+        assert settled["released"] == {name: released[name] for name in ("from", "to", "reason", "releasedAt")}
 
 
 async def test_what_may_not_be_released_is_refused_with_a_slug(tmp_path: Path) -> None:
-    """Unknown, settled, under way and not in doubt, or charged already; nothing is sent anywhere for it."""
+    """Unknown, settled, or under way and not in doubt; a wrong processor or line. Nothing is sent for them."""
     default, fallback = Scripted(), Scripted()
     patient = BRISK | {"CALL_TIMEOUT_S": "60"}
-    async with two(default, fallback) as processors, flowing(tmp_path, PROCESSORS=processors, **patient) as river:
+    async with two(default, fallback) as processors, running_stack(tmp_path, PROCESSORS=processors, **patient) as river:
         await river.pay_until_accepted(settled := new_id())
         await river.until_settled([settled])
-        default.way = "silent"
+        default.behaviour = "silent"
         await river.pay_until_accepted(under_way := new_id())
         await until(lambda: asyncio.sleep(0, under_way in default.posts), "it is sent")
         unknown = new_id()
@@ -120,13 +121,13 @@ async def test_what_may_not_be_released_is_refused_with_a_slug(tmp_path: Path) -
         assert fallback.posts == []
 
 
-async def test_released_while_the_processor_comes_back_and_its_dispatcher_settles_them(tmp_path: Path) -> None:
-    """One that was refused is charged where it was, and once; each is counted once wherever it was charged once."""
+async def test_releases_while_the_processor_recovers_and_its_dispatcher_settles_them(tmp_path: Path) -> None:
+    """One whose release is refused is charged at default, and only there."""
     default, fallback = Scripted("silent"), Scripted()
     async with two(default, fallback) as processors:
         env = BRISK | {"PROCESSORS": processors, "DISPATCHERS": "2"}
-        async with flowing(tmp_path, **env) as river:
-            seen = await accepted(river, MANY)
+        async with running_stack(tmp_path, **env) as river:
+            seen = await in_doubt(river, MANY)
             releasing = [asyncio.create_task(release(river, each)) for each in seen[: MANY // 2]]
             default.come_back()
             releasing += [asyncio.create_task(release(river, each)) for each in seen[MANY // 2 :]]
@@ -146,13 +147,13 @@ async def test_released_while_the_processor_comes_back_and_its_dispatcher_settle
             )
 
 
-async def test_two_at_once_to_two_processors_of_which_one_counts(tmp_path: Path) -> None:
-    """By the order of the log, for all dispatchers; the other operator reads that somebody was first."""
+async def test_of_two_concurrent_releases_to_two_processors_one_applies(tmp_path: Path) -> None:
+    """By the order of the log, for all dispatchers; the other operator's request is refused."""
     default, fallback, third = Scripted("silent"), Scripted(), Scripted()
     async with serving(default) as one, serving(fallback) as two_, serving(third) as three:
         processors = f"default={one}@0.05,fallback={two_}@0.15,third={three}@0.25"
-        async with flowing(tmp_path, PROCESSORS=processors, DISPATCHERS="2", **BRISK) as river:
-            seen = await accepted(river, MANY)
+        async with running_stack(tmp_path, PROCESSORS=processors, DISPATCHERS="2", **BRISK) as river:
+            seen = await in_doubt(river, MANY)
 
             async def both(each: dict[str, Any]) -> tuple[httpx.Response, httpx.Response]:
                 return await asyncio.gather(release(river, each, "fallback"), release(river, each, "third"))
@@ -176,20 +177,20 @@ async def test_two_at_once_to_two_processors_of_which_one_counts(tmp_path: Path)
             assert await counted(river) == MANY
 
 
-async def test_released_over_the_death_of_every_dispatcher_and_of_nats(tmp_path: Path) -> None:
-    """A 503 says that it may be done; the same request again does it once, or says that it is done."""
+async def test_releases_survive_the_death_of_every_dispatcher_and_of_nats(tmp_path: Path) -> None:
+    """After a 503 it may be done or not; the same request again does it once, or returns the one that was done."""
     default, fallback = Scripted("silent"), Scripted()
     async with two(default, fallback) as processors:
         env = BRISK | {"PROCESSORS": processors, "DISPATCHERS": "2"}
-        async with flowing(tmp_path, **env) as river:
-            seen = await accepted(river, FEW)
-            default.looks_up = False  # each release asks it for some seconds, and is under way when they die
+        async with running_stack(tmp_path, **env) as river:
+            seen = await in_doubt(river, FEW)
+            default.looks_up = False  # each release waits some seconds for its answer, and is under way when they die
 
-            insisting = [asyncio.create_task(insist(river, each)) for each in seen]
+            releasing = [asyncio.create_task(release_until_done(river, each)) for each in seen]
             for part in ("dispatcher-1", "dispatcher-2", "nats", "dispatcher-1"):
                 died = river.stack.kill(part, signal.SIGKILL)
                 await asyncio.to_thread(river.stack.wait_restarted, part, died)
-            tries = await asyncio.gather(*insisting)
+            tries = await asyncio.gather(*releasing)
             assert max(tries) > 1, "nothing was interrupted"
             ids = [each["correlationId"] for each in seen]
             await river.until_settled(ids)

@@ -1,4 +1,4 @@
-"""A rolling update under load, as deploy/kubernetes has it: no POST fails, nothing is lost or charged twice."""
+"""A rolling update under load, as deploy/kubernetes does it: no POST fails, nothing is lost or charged twice."""
 
 import asyncio
 import signal
@@ -13,12 +13,12 @@ import pytest
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import PATIENCE_S, River, new_id
-from tests.e2e.rollout import Instance, door
+from tests.e2e.rollout import Instance, running_balancer
 
 RATE = 50  # payments a second
-# Both ledgers store snapshots while there are two, and the one that stops stores its last.
+# While there are two ledgers both store snapshots, and the one that stops stores its last.
 SETTINGS = {**ENVIRONMENT, "LEDGER_SNAPSHOT_EVERY": "20"}
-# As docs/operations.md says; each part of the stack, and the service that it is an instance of.
+# The order in docs/operations.md: each part of the stack, and its service.
 ORDER = {
     "ledger": "ledger",
     "dispatcher-1": "dispatcher",
@@ -37,7 +37,7 @@ def stack() -> Iterator[Stack]:
 
 @asynccontextmanager
 async def load(river: River) -> AsyncIterator[tuple[list[str], Counter[int], Counter[int]]]:
-    """Pay at even distances meanwhile, each payment once; yields the ids, and how often POST and summary said what."""
+    """Send payments at a steady rate, each once; yields the ids and the status counts of POSTs and summaries."""
     ids: list[str] = []
     posts: Counter[int] = Counter()
     summaries: Counter[int] = Counter()
@@ -68,25 +68,25 @@ async def load(river: River) -> AsyncIterator[tuple[list[str], Counter[int], Cou
 
 
 async def test_a_rolling_update_costs_no_payment(stack: Stack, tmp_path: Path) -> None:
-    """Each instance gets a new one beside it and then SIGTERM, and then the new one too, under 50 payments a second."""
-    beside: list[Instance] = []
-    with door(stack, tmp_path) as url:
+    """Under 50 payments a second: each instance gets a new one beside it, then SIGTERM; the new ones get it last."""
+    added: list[Instance] = []
+    with running_balancer(stack, tmp_path) as url:
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
             river = River(stack, http)
             try:
                 async with load(river) as (ids, posts, summaries):
                     for part, service in ORDER.items():
-                        beside.append(Instance(stack, service, f"{part}-new", SETTINGS))
-                        await beside[-1].until_ready()
+                        added.append(Instance(stack, service, f"{part}-new", SETTINGS))
+                        await added[-1].until_ready()
                         since = len(stack.log_lines)
                         old = stack.kill(part, signal.SIGTERM)
                         await asyncio.to_thread(stack.wait_line, part, "died, exit code 0: restarting it", since)
                         await asyncio.to_thread(stack.wait_restarted, part, old)
                         await asyncio.to_thread(stack.wait_line, part, f"{service}.ready", since)
-                    for instance in beside:
+                    for instance in added:
                         await instance.stop()
             finally:
-                for instance in beside:
+                for instance in added:
                     instance.kill()
             assert set(posts) == {202}, posts
             assert set(summaries) <= {200, 503}, summaries

@@ -1,4 +1,4 @@
-"""The dispatchers' consumer is deleted, lost or damaged: settling goes on by itself, for it decides nothing."""
+"""The dispatchers' consumer is deleted, lost or damaged: settling continues, because it decides nothing."""
 
 import shutil
 import signal
@@ -16,12 +16,12 @@ CONSUMER = "nats/jetstream/$G/streams/PAYMENTS/obs/dispatcher"
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """What a dead dispatcher had in hand comes again soon."""
+    """What a dead dispatcher had in hand is soon delivered again."""
     return ENVIRONMENT | {"ACK_WAIT_S": "2"}
 
 
-async def test_settling_goes_on_though_the_consumer_is_deleted(river: River) -> None:
-    """Under load, and with nobody to restart anything."""
+async def test_settling_continues_after_the_consumer_is_deleted(river: River) -> None:
+    """Under load, without any restart."""
     async with paying(river) as accepted:
         await until_more(accepted, 30)
         await jetstream(river, "CONSUMER.DELETE.PAYMENTS.dispatcher")
@@ -31,21 +31,19 @@ async def test_settling_goes_on_though_the_consumer_is_deleted(river: River) -> 
 
 
 def zeroed(folder: Path) -> None:
-    """Have the disk lose what the consumer's state was."""
+    """Overwrite the consumer's state with zeros, as a disk may after a crash."""
     state = folder / "o.dat"
     state.write_bytes(bytes(state.stat().st_size or 1))
 
 
 @pytest.mark.parametrize("damage", [shutil.rmtree, zeroed], ids=["lost", "zeroed"])
-async def test_a_consumer_that_a_crash_damaged_keeps_nothing_from_starting(
-    river: River, damage: Callable[[Path], None]
-) -> None:
-    """The server is killed, and so is the dispatcher, which starts again, and settles all that was accepted."""
+async def test_a_consumer_damaged_by_a_crash_prevents_no_start(river: River, damage: Callable[[Path], None]) -> None:
+    """Server and dispatcher are killed; after the restart all that was accepted is settled."""
     stack = river.stack
     async with paying(river) as accepted:
         await until_more(accepted, 30)
         assert stack._process is not None
-        stack._process.send_signal(signal.SIGSTOP)  # or it would start them again before the damage is done
+        stack._process.send_signal(signal.SIGSTOP)  # so that it does not restart them before the damage is done
         try:
             died = {part: stack.kill(part) for part in ("nats", "dispatcher-1")}
             damage(stack.run_dir / CONSUMER)

@@ -1,15 +1,15 @@
-"""Payments whose dispatcher died, or whose processor an operator gave up, are charged once, whoever gets them next."""
+"""Payments whose dispatcher died, or which were released from their processor, are charged once."""
 
 import asyncio
 from pathlib import Path
 
 from services.dispatcher.core.condition import CANARIES_MAX, FAILURES_TO_CLOSE
-from tests.e2e.replay import dispatcher, flowing, release, restart
+from tests.e2e.fake_processor import two
+from tests.e2e.replay import dispatcher, release, restart, running_stack
 from tests.e2e.river import new_id, until
 from tests.e2e.scripted import Scripted, charged_at
-from tests.e2e.spoken import two
 
-# No call ends by itself, and no slowness sends a payment elsewhere: the processors alone say what happens when.
+# No call times out, and slowness sends no payment elsewhere: only the fake processors decide what happens when.
 PATIENT = {
     "CALL_TIMEOUT_S": "60",
     "BOOKS_WITHIN_S": "60",
@@ -18,22 +18,22 @@ PATIENT = {
     "SLOW_CALL_MS": "600000",
     "SPILL_AFTER_S": "600",
 }
-MORE_THAN_ONE_SENDS = 24  # payments to a processor that has not answered yet: two dispatchers have a part each
+PAYMENTS = 24  # more than one dispatcher sends to a processor that has not answered yet: two get a part each
 
 
 async def until_all_in(found: dict[str, bytes] | list[str], ids: list[str], what: str) -> None:
-    """Wait until every one of them is there."""
+    """Wait until all ids are in ``found``."""
     await until(lambda: asyncio.sleep(0, set(ids) <= set(found)), what)
 
 
 async def test_dispatchers_that_disagree_on_the_order_and_die_charge_nobody_at_both(tmp_path: Path) -> None:
-    """What the first in its order may have charged stays there, though the rest are restarted in the other order."""
+    """What one may have charged at its cheapest stays there, although the next is started with the other order."""
     default, fallback = Scripted("books and is silent"), Scripted()
-    async with two(default, fallback) as the_first_in_its_order:
-        in_the_others = the_first_in_its_order.replace("@0.05", "@0.25")
-        async with flowing(tmp_path / "run", PROCESSORS=in_the_others, **PATIENT) as river:
-            async with dispatcher(river, "first", PROCESSORS=the_first_in_its_order, **PATIENT):
-                ids = await river.pay_many(MORE_THAN_ONE_SENDS)
+    async with two(default, fallback) as default_cheapest:
+        fallback_cheapest = default_cheapest.replace("@0.05", "@0.25")
+        async with running_stack(tmp_path / "run", PROCESSORS=fallback_cheapest, **PATIENT) as river:
+            async with dispatcher(river, "first", PROCESSORS=default_cheapest, **PATIENT):
+                ids = await river.pay_many(PAYMENTS)
                 await until_all_in(default.booked, ids, "default has charged them all")
             default.looks_up = False
             await restart(river, "dispatcher-1")
@@ -44,24 +44,24 @@ async def test_dispatchers_that_disagree_on_the_order_and_die_charge_nobody_at_b
             assert not fallback.booked
             await river.pay_until_accepted(fresh := new_id())
             await river.until_settled([fresh])
-            assert list(fallback.booked) == [fresh], "the order that it was restarted in applies"
+            assert list(fallback.booked) == [fresh], "its own order applies"
 
 
 async def test_an_inherited_payment_that_is_released_is_never_sent_where_it_was(tmp_path: Path) -> None:
-    """It waits behind others for a processor that hangs, which comes back after the release."""
+    """It waits behind others for a processor that hangs and recovers after the release."""
     default, fallback = Scripted("silent"), Scripted()
     async with (
         two(default, fallback) as processors,
-        flowing(tmp_path / "run", PROCESSORS=processors, **PATIENT) as river,
+        running_stack(tmp_path / "run", PROCESSORS=processors, **PATIENT) as river,
     ):
         async with dispatcher(river, "first", PROCESSORS=processors, **PATIENT):
-            ids = await river.pay_many(MORE_THAN_ONE_SENDS)
+            ids = await river.pay_many(PAYMENTS)
             await until_all_in(default.posts, ids, "all have been sent to default")
             default.posts.clear()
             default.fails = FAILURES_TO_CLOSE
         await restart(river, "dispatcher-1")
-        most = CANARIES_MAX + FAILURES_TO_CLOSE
-        await until(lambda: asyncio.sleep(0, len(default.posts) >= most), "the heir has sent what it may")
+        sends_max = CANARIES_MAX + FAILURES_TO_CLOSE
+        await until(lambda: asyncio.sleep(0, len(default.posts) >= sends_max), "the heir has sent what it may")
         waits = next(each for each in ids if each not in default.posts)
         await release(river, waits, "fallback")
         default.come_back()

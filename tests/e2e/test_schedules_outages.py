@@ -1,4 +1,4 @@
-"""While the cheap processor fails, nothing but what was under way there waits for it, whatever else happens."""
+"""While the cheap processor fails, only payments that were under way there wait for it."""
 
 import asyncio
 import signal
@@ -29,21 +29,21 @@ AGES_BY_PROCESSOR = "tarifa_bound_oldest_seconds"
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A running stack that is measured."""
+    """A running stack with metrics."""
     with Stack(env=ENVIRONMENT | {"SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "2"}, metrics=True) as running:
         yield running
 
 
 @asynccontextmanager
 async def outage(river: River) -> AsyncIterator[None]:
-    """Have default fail meanwhile."""
+    """Make default fail within the context."""
     await river.set_processor("default", failing=True)
     yield
     await river.set_processor("default", failing=False)
 
 
 async def until_fallback_settles(river: River, accepted: list[str]) -> None:
-    """Wait until one that is paid from now on is settled: the outage is known by then."""
+    """Wait until a new payment is settled at fallback: then the outage is known."""
     await until_more(accepted, 1)
     newest = accepted[-1]
 
@@ -57,15 +57,15 @@ async def until_fallback_settles(river: River, accepted: list[str]) -> None:
     ("part", "number", "bound_max"),
     [
         ("dispatcher-1", signal.SIGTERM, 0),
-        ("dispatcher-1", signal.SIGKILL, 2 * CANARIES_MAX),  # calls under way, and such that had just ended
+        ("dispatcher-1", signal.SIGKILL, 2 * CANARIES_MAX),  # calls under way, and calls that had just ended
         ("nats", signal.SIGKILL, 0),
     ],
     ids=["dispatcher-stopped", "dispatcher-killed", "nats-killed"],
 )
-async def test_fallback_goes_on_settling_though_a_part_is_started_again_in_the_outage(
+async def test_fallback_continues_settling_when_a_part_is_restarted_in_the_outage(
     river: River, part: str, number: signal.Signals, bound_max: int
 ) -> None:
-    """What waited in a hand or in the stream was not under way to the dead one, and does not wait for it."""
+    """What waited in hand or in the stream was not under way at default, and does not wait for it."""
     async with outage(river):
         async with paying(river) as accepted:
             await until_fallback_settles(river, accepted)
@@ -83,7 +83,7 @@ async def test_fallback_goes_on_settling_though_a_part_is_started_again_in_the_o
 
 
 async def assigned(river: River) -> set[str]:
-    """Return every payment that a line of the log names: what each dispatcher remembers."""
+    """Return every payment that a line in ASSIGNMENTS names: what each dispatcher holds in memory."""
     wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.admittance)
     try:
         messages = [decode_assignment(message.data) for message in await nats_wire.stored(wire, subjects.ASSIGNMENTS)]
@@ -92,8 +92,8 @@ async def assigned(river: River) -> set[str]:
     return {line.id for message in messages if isinstance(message, TurnAssigned) for line in message.lines}
 
 
-async def test_payments_that_were_moved_are_remembered_by_nobody_once_they_are_settled(river: River) -> None:
-    """However many: the log that every dispatcher knows by heart is as short as what is in hand or in doubt."""
+async def test_no_line_names_a_moved_payment_once_it_is_settled(river: River) -> None:
+    """However many: the log, and every dispatcher's memory of it, is as short as what is in hand or in doubt."""
     async with outage(river):
         ids = await river.pay_many(100)
         await river.until_settled(ids)
@@ -106,7 +106,7 @@ async def test_payments_that_were_moved_are_remembered_by_nobody_once_they_are_s
 
 
 async def stored(stack: Stack, accepted_at: datetime) -> str:
-    """Have a payment in PAYMENTS as another ingress would store it, by its own clock; return its id."""
+    """Store a payment in PAYMENTS as an ingress with another clock would; return its id."""
     bus = await Bus.connect(stack.nats_url, "test", admittance=stack.admittance)
     payment_id = new_id()
     data = encode(PaymentAccepted(payment_id, Cents(1990), accepted_at))
@@ -117,7 +117,7 @@ async def stored(stack: Stack, accepted_at: datetime) -> str:
 
 
 def ages_s(scraped: Scraped) -> list[float]:
-    """Return every age that a dispatcher tells."""
+    """Return every age in a dispatcher's metrics."""
     bound = [scraped.value(AGES_BY_PROCESSOR, processor=name) for name in ("default", "fallback")]
     return [*(scraped.total(name) for name in AGES), *bound]
 
@@ -125,7 +125,7 @@ def ages_s(scraped: Scraped) -> list[float]:
 @pytest.mark.parametrize(
     "off", [timedelta(minutes=10), timedelta(hours=-1)], ids=["ten-minutes-ahead", "an-hour-behind"]
 )
-async def test_an_ingress_with_another_clock_holds_nobody_up_and_makes_no_age_negative(
+async def test_an_ingress_with_a_wrong_clock_delays_no_payment_and_makes_no_age_negative(
     river: River, off: timedelta
 ) -> None:
     """Its payments, and those behind them, are settled at fallback while default fails; each is charged once."""
@@ -145,6 +145,6 @@ async def test_an_ingress_with_another_clock_holds_nobody_up_and_makes_no_age_ne
         await river.until_settled([*behind, *odd])
     watching.cancel()
     await asyncio.wait([watching])
-    assert watching.cancelled(), "the metrics could be read all the while"
+    assert watching.cancelled(), "the metrics could not be read"
     assert least_s == 0.0
     await river.assert_charged_once([*behind, *odd])

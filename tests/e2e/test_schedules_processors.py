@@ -1,12 +1,12 @@
-"""Processors that are slow, refuse everything, forget to answer or cannot be reached: each payment is charged once."""
+"""Processors that are slow, refuse everything, do not answer or cannot be reached: each payment is charged once."""
 
 from collections import Counter
 from pathlib import Path
 
-from tests.e2e.replay import flowing
+from tests.e2e.fake_processor import serving, two
+from tests.e2e.replay import running_stack
 from tests.e2e.river import River
 from tests.e2e.scripted import Scripted, charged_at
-from tests.e2e.spoken import serving, two
 from tests.integration.dispatcher.misbehaving import full_listener
 from tests.scraped import scrape
 
@@ -14,9 +14,9 @@ CALL_TIMEOUT_S = 1.0
 LATE_MS = round(CALL_TIMEOUT_S * 1.2 * 1000)
 
 
-async def test_processors_that_answer_after_the_timeout_have_everything_settled_and_counted(tmp_path: Path) -> None:
-    """Both book, and say so when nobody listens any more: they are asked what they did, and each id is counted."""
-    async with flowing(tmp_path / "run", CALL_TIMEOUT_S=f"{CALL_TIMEOUT_S:g}") as river:
+async def test_payments_at_processors_that_answer_after_the_timeout_are_settled_and_counted(tmp_path: Path) -> None:
+    """Both book, and answer after the caller gave up: they are asked by GET, and each id is counted."""
+    async with running_stack(tmp_path / "run", CALL_TIMEOUT_S=f"{CALL_TIMEOUT_S:g}") as river:
         await river.set_processor("default", delay_ms=LATE_MS)
         await river.set_processor("fallback", delay_ms=LATE_MS)
         ids = await river.pay_many(16)
@@ -25,12 +25,12 @@ async def test_processors_that_answer_after_the_timeout_have_everything_settled_
         assert await _counted(river) == len(ids)
 
 
-async def test_a_processor_that_refuses_everything_has_no_payment_refused_for_good(tmp_path: Path) -> None:
-    """It is the processor that is wrong and not the payments: they are settled at fallback."""
+async def test_a_processor_that_refuses_everything_refuses_no_payment_for_good(tmp_path: Path) -> None:
+    """The processor is misconfigured, not the payments: they are settled at fallback."""
     default, fallback = Scripted("refusing"), Scripted()
     async with (
         two(default, fallback) as processors,
-        flowing(tmp_path / "run", PROCESSORS=processors, SETTLE_WITHIN_S="1") as river,
+        running_stack(tmp_path / "run", PROCESSORS=processors, SETTLE_WITHIN_S="1") as river,
     ):
         ids = await river.pay_many(60)
         await river.until_settled(ids)
@@ -39,13 +39,13 @@ async def test_a_processor_that_refuses_everything_has_no_payment_refused_for_go
         assert await _counted(river) == len(ids)
 
 
-async def test_a_processor_that_does_not_take_a_connection_has_nothing_in_doubt(tmp_path: Path) -> None:
+async def test_a_processor_that_accepts_no_connection_leaves_nothing_in_doubt(tmp_path: Path) -> None:
     """A connect that timed out has sent nothing: the payments are settled at fallback, and none is bound."""
     fallback = Scripted()
     with full_listener() as default:
         async with (
             serving(fallback) as dear,
-            flowing(
+            running_stack(
                 tmp_path / "run",
                 metrics=True,
                 PROCESSORS=f"default={default}@0.05,fallback={dear}@0.15",
@@ -64,11 +64,12 @@ async def test_a_processor_that_does_not_take_a_connection_has_nothing_in_doubt(
 
 
 async def test_a_409_to_a_payment_whose_first_answer_was_lost_settles_it(tmp_path: Path) -> None:
-    """What an answer of 409 means the processor is asked by GET, and then it is sent nothing more."""
+    """A GET shows what the 409 means, and then nothing more is sent there."""
     count = 4
-    default = Scripted(knows=b"409 Conflict", lost=count, unasked=count)  # so that it is sent again, and says 409
+    # Neither the answer nor a look-up comes, so that it is sent again, and answered 409.
+    default = Scripted(duplicate_status=b"409 Conflict", lost=count, lookup_failures=count)
     fallback = Scripted()
-    async with two(default, fallback) as processors, flowing(tmp_path / "run", PROCESSORS=processors) as river:
+    async with two(default, fallback) as processors, running_stack(tmp_path / "run", PROCESSORS=processors) as river:
         ids = await river.pay_many(count)
         await river.until_settled(ids)
         assert [each for each in ids if len(charged_at(each, default=default, fallback=fallback)) != 1] == []

@@ -1,4 +1,4 @@
-"""What the cheap processor cannot carry in time goes to the dear one."""
+"""What the cheap processor cannot carry in time goes to the expensive one."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from tests.e2e.river import River
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """Four calls at once at most, so that a slow processor cannot carry much."""
+    """At most four concurrent calls, so that a slow processor cannot carry much."""
     return ENVIRONMENT | {"IN_FLIGHT_MAX": "4", "SPILL_AFTER_S": "1", "SETTLE_WITHIN_S": "600"}
 
 
 async def test_what_default_cannot_carry_in_time_spills(river: River) -> None:
-    """With a second a call and four at once, a hundred payments are more than a second's queue: the surplus spills."""
+    """At one second a call and four at once, a hundred payments are more than a second's queue: the surplus moves."""
     await river.set_processor("default", delay_ms=1000)
     ids = await river.pay_many(100)
     await river.until_settled(ids)

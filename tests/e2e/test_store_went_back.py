@@ -1,8 +1,8 @@
-"""The store of nats-server goes back in time (a power cut, a copy put back): nobody is charged twice for it.
+"""The store of nats-server goes back in time (a power cut, a restored copy): nobody is charged twice.
 
-The schedule: payments wait for the cheap processor, which fails; a copy of the store is taken; they are settled at the
-dear one; the cheap one is well again; the copy is put back. What the store knows then is that they wait, or, where they
-came after the copy, nothing.
+The schedule: payments wait for the cheap processor, which fails; the store is copied; they are settled at the expensive
+one; the cheap one recovers; the copy is restored. By the store they then wait or, where they came after the copy, do
+not exist.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ ENV = ENVIRONMENT | {
 
 @asynccontextmanager
 async def river_with(folder: Path, **env: str) -> AsyncIterator[River]:
-    """A stack on this folder's stores."""
+    """Run a stack on this folder's stores; yields a client of it."""
     stack = Stack(folder, env=ENV | env)
     await asyncio.to_thread(stack.start)
     try:
@@ -41,7 +41,7 @@ async def river_with(folder: Path, **env: str) -> AsyncIterator[River]:
 
 
 async def copied_and_settled_since(river: River, copy: Path) -> list[str]:
-    """Have payments wait, copy the store, and let them be settled at fallback."""
+    """Make payments wait, copy the store, and have them settled at fallback; return their ids."""
     await river.set_processor("default", failing=True)
     ids = await river.pay_many(20)
     await asyncio.to_thread(river.stack.copy_store, copy)
@@ -53,7 +53,7 @@ async def copied_and_settled_since(river: River, copy: Path) -> list[str]:
 
 @pytest.mark.parametrize("sync", ["always", "2m"])
 async def test_a_store_that_went_back_under_running_dispatchers_charges_nobody_twice(tmp_path: Path, sync: str) -> None:
-    """They have read more than it has: all that waits is asked about everywhere, and settled where it was booked."""
+    """They have read more than it holds: every processor is asked about what waits, which is settled where booked."""
     async with river_with(tmp_path / "stack", SYNC=sync, DISPATCHERS="2") as river:
         ids = await copied_and_settled_since(river, tmp_path / "copy")
         died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
@@ -65,8 +65,8 @@ async def test_a_store_that_went_back_under_running_dispatchers_charges_nobody_t
         assert all(found == ["fallback"] for found in (await river.where(ids)).values())
 
 
-async def test_a_dispatcher_that_meets_the_store_late_forgets_what_it_knew_too(tmp_path: Path) -> None:
-    """By then the store holds as many lines as it has read, and they are others."""
+async def test_a_dispatcher_that_reconnects_late_also_notices_the_store_that_went_back(tmp_path: Path) -> None:
+    """By then the store holds as many lines as the dispatcher had read, but different ones."""
     async with river_with(tmp_path / "stack", SYNC="always", DISPATCHERS="2") as river:
         ids = await copied_and_settled_since(river, tmp_path / "copy")
         river.stack.kill("dispatcher-2", signal.SIGSTOP)
@@ -82,8 +82,8 @@ async def test_a_dispatcher_that_meets_the_store_late_forgets_what_it_knew_too(t
         await river.assert_charged_once([*ids, *fresh])
 
 
-async def test_without_always_another_server_process_is_enough_to_doubt(tmp_path: Path) -> None:
-    """Every dispatcher dies with it, so that nobody has read more: what waits is doubtful all the same."""
+async def test_without_sync_always_a_new_server_process_makes_waiting_payments_doubtful(tmp_path: Path) -> None:
+    """No dispatcher survives that has read more than the store holds: what waits is doubtful all the same."""
     async with river_with(tmp_path / "stack", SYNC="2m") as river:
         ids = await copied_and_settled_since(river, tmp_path / "copy")
         dispatcher = river.stack.kill("dispatcher-1", signal.SIGSTOP)
@@ -96,7 +96,7 @@ async def test_without_always_another_server_process_is_enough_to_doubt(tmp_path
 
 
 async def test_an_id_that_the_store_has_lost_is_not_charged_again_when_its_client_repeats_it(tmp_path: Path) -> None:
-    """It is new to the store, and the dear processor has it; the cheap one, to which it would go now, has not."""
+    """The store does not know it; the expensive processor has it, and the cheap one, where it would go now, has not."""
     async with river_with(tmp_path / "stack", SYNC="always", DISPATCHERS="2") as river:
         await river.set_processor("default", failing=True)
         before = await river.pay_many(5)
@@ -114,7 +114,7 @@ async def test_an_id_that_the_store_has_lost_is_not_charged_again_when_its_clien
 
 
 async def test_a_killed_server_that_lost_nothing_costs_a_wait_and_no_payment(tmp_path: Path) -> None:
-    """What waits, and what comes since, is asked about, found nowhere, and sent after the wait."""
+    """Every processor is asked about old and new payments; found nowhere, they are sent after the wait."""
     async with river_with(tmp_path, SYNC="2m") as river:
         for name in ("default", "fallback"):
             await river.set_processor(name, failing=True)

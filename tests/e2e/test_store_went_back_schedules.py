@@ -1,12 +1,12 @@
-"""Schedules around a store that went back in time, each of which charged a customer twice or lost a payment."""
+"""Schedules around a store that went back in time, each of which once charged a customer twice or lost a payment."""
 
 import asyncio
 import signal
 from pathlib import Path
 
 from tests.e2e.doubtful import Doubtful
+from tests.e2e.fake_processor import serving
 from tests.e2e.river import new_id
-from tests.e2e.spoken import serving
 from tests.e2e.test_store_went_back import BOOKS_WITHIN_S, copied_and_settled_since, river_with
 
 WINDOW_S = 10
@@ -15,7 +15,7 @@ HEALTH_READ_S = 6
 
 
 async def test_a_repeat_waits_for_a_processor_that_does_not_answer_also_beyond_the_window(tmp_path: Path) -> None:
-    """It was accepted within the window; that the window is over says nothing of where it was charged."""
+    """It was accepted within the window; the end of the window proves nothing about where it was charged."""
     async with river_with(tmp_path / "stack", SYNC="always", IDEMPOTENCY_WINDOW_S=str(WINDOW_S)) as river:
         await asyncio.to_thread(river.stack.copy_store, tmp_path / "copy")
         await river.set_processor("default", failing=True)
@@ -33,8 +33,8 @@ async def test_a_repeat_waits_for_a_processor_that_does_not_answer_also_beyond_t
         await river.assert_charged_once(lost)
 
 
-async def test_what_is_under_way_when_the_store_goes_back_holds_no_mark_up(tmp_path: Path) -> None:
-    """A dispatcher that is started meanwhile knows by it that what waits is doubtful."""
+async def test_calls_under_way_when_the_store_goes_back_do_not_delay_the_doubt_mark(tmp_path: Path) -> None:
+    """A dispatcher that starts meanwhile learns from the mark that what waits is doubtful."""
     env = {"DISPATCHERS": "2", "CALL_TIMEOUT_S": "9", "BOOKS_WITHIN_S": "12"}
     async with river_with(tmp_path / "stack", SYNC="always", **env) as river:
         ids = await copied_and_settled_since(river, tmp_path / "copy")
@@ -56,8 +56,8 @@ async def test_what_is_under_way_when_the_store_goes_back_holds_no_mark_up(tmp_p
         await river.assert_charged_once([*ids, *slow])
 
 
-async def test_what_was_under_way_when_the_store_went_back_acks_nothing_in_it(tmp_path: Path) -> None:
-    """In it, the sequence that a dispatcher holds from before is another payment's, which another dispatcher has."""
+async def test_calls_under_way_when_the_store_went_back_ack_nothing_in_it(tmp_path: Path) -> None:
+    """A sequence held from before is another payment's in the restored store, in another dispatcher's hands."""
     env = {"DISPATCHERS": "2", "CALL_TIMEOUT_S": "9", "BOOKS_WITHIN_S": "12"}
     async with river_with(tmp_path / "stack", SYNC="always", **env) as river:
         await asyncio.to_thread(river.stack.copy_store, tmp_path / "copy")
@@ -86,7 +86,7 @@ async def test_what_was_under_way_when_the_store_went_back_acks_nothing_in_it(tm
 
 
 async def test_a_processor_that_was_replaced_is_asked_too(tmp_path: Path) -> None:
-    """No line names it any more, for the store has lost them; what it charged is repeated all the same."""
+    """The store has lost the lines that named it; clients repeat what it charged, and it is not charged again."""
     before, since = Doubtful(), Doubtful()
     before.answers = since.answers = True
     async with serving(before) as before_url, serving(since) as since_url:
@@ -99,7 +99,7 @@ async def test_a_processor_that_was_replaced_is_asked_too(tmp_path: Path) -> Non
             died = (await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy"))["nats"]
             river.stack.wait_restarted("nats", died)
             await asyncio.to_thread(river.stack.wait_line, "dispatcher-1", "store.is_doubtful")
-            await asyncio.sleep(MARGIN_S)  # it has looked for what names the one before
+            await asyncio.sleep(MARGIN_S)  # it has looked for processors named before
             for payment_id in lost:
                 await river.pay_until_accepted(payment_id)
             await river.until_settled(lost)

@@ -1,4 +1,4 @@
-"""Three nats-servers, one of which dies or hangs under load: payments go on, none is lost, none is charged twice."""
+"""Three NATS servers, one dies or hangs under load: payments continue, none is lost, none is charged twice."""
 
 import asyncio
 import json
@@ -20,23 +20,23 @@ STREAMS = 7
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """A cluster, and replicas in it."""
+    """Three servers with three replicas."""
     return {**ENVIRONMENT, "NATS_NODES": "3"}
 
 
 async def streams_of(river: River, place: int) -> list[dict[str, Any]]:
-    """Return what a server tells of its streams by its monitoring; nothing while it does not answer."""
+    """Return a server's streams as its monitoring endpoint reports them; none while it does not answer."""
     port = river.stack.ports["monitor"] + place
     try:
         async with httpx.AsyncClient(timeout=2.0) as http:
-            told = json.loads((await http.get(f"http://{HOST}:{port}/jsz", params={"streams": 1})).text)
+            report = json.loads((await http.get(f"http://{HOST}:{port}/jsz", params={"streams": 1})).text)
     except httpx.TransportError:
         return []
-    return [stream for account in told.get("account_details", []) for stream in account["stream_detail"]]
+    return [stream for account in report.get("account_details", []) for stream in account["stream_detail"]]
 
 
 async def leader(river: River, stream: str) -> str:
-    """Return which part of the stack leads a stream, once no replica of any stream lacks anything."""
+    """Wait until every replica of every stream is current; return the part of the stack that leads this stream."""
     leaders: dict[str, str] = {}
 
     async def is_whole() -> bool:
@@ -54,14 +54,14 @@ async def leader(river: River, stream: str) -> str:
 
 
 async def is_silent(river: River, name: str) -> bool:
-    """Return whether the page shows a server as silent, and the others as up."""
+    """Return whether the page shows this server as silent and the others as up."""
     shown = {one["instance"]: one["state"] for one in (await river.vitals())["services"] if one["service"] == "nats"}
     return shown == {each: "silent" if each == name else "up" for each in ("nats-1", "nats-2", "nats-3")}
 
 
 @asynccontextmanager
 async def load(river: River) -> AsyncIterator[list[str]]:
-    """Have clients pay meanwhile, each payment until it is accepted; the list grows with those that were."""
+    """Run clients that repeat each payment until it is accepted; yields the list of accepted ids, which grows."""
     accepted: list[str] = []
     ends = asyncio.Event()
 
@@ -80,42 +80,42 @@ async def load(river: River) -> AsyncIterator[list[str]]:
         await asyncio.gather(*clients)
 
 
-async def goes_on(accepted: list[str], count: int = 100) -> None:
-    """Wait until as many more are accepted."""
+async def until_more(accepted: list[str], count: int = 100) -> None:
+    """Wait until ``count`` more payments are accepted."""
     before = len(accepted)
 
     async def more() -> bool:
         return len(accepted) >= before + count
 
-    await until(more, "payments go on")
+    await until(more, "more payments are accepted")
 
 
-async def test_a_server_that_is_killed_holds_payments_up_for_a_while(river: River) -> None:
-    """The leader of PAYMENTS: the other two elect one of themselves, and it joins them when it is started again."""
+async def test_payments_continue_after_a_server_is_killed(river: River) -> None:
+    """The leader of PAYMENTS: the other two elect a new one, and it rejoins when it is restarted."""
     async with load(river) as accepted:
-        await goes_on(accepted)
+        await until_more(accepted)
         name = await leader(river, "PAYMENTS")
         died = river.stack.kill(name)
-        await goes_on(accepted)
+        await until_more(accepted)
         river.stack.wait_restarted(name, died)
-        await goes_on(accepted)
+        await until_more(accepted)
     await river.until_settled(accepted)
     await river.assert_charged_once(accepted)
 
 
-async def test_payments_go_on_without_a_server_that_hangs(river: River) -> None:
-    """The leader of SETTLEMENTS, for as long as payments are accepted and settled without it; then it goes on too."""
+async def test_payments_continue_while_a_server_hangs(river: River) -> None:
+    """The leader of SETTLEMENTS, until payments were accepted and settled without it; then it resumes."""
     name = await leader(river, "SETTLEMENTS")
     async with load(river) as accepted:
-        await goes_on(accepted)
+        await until_more(accepted)
         river.stack.kill(name, signal.SIGSTOP)
         try:
-            await goes_on(accepted)
+            await until_more(accepted)
             await river.until_settled(accepted[:])
             await until(lambda: is_silent(river, name), "the page says that it is silent")
         finally:
             river.stack.kill(name, signal.SIGCONT)
-        await goes_on(accepted)
+        await until_more(accepted)
     await river.until_settled(accepted)
     await leader(river, "SETTLEMENTS")
     await river.assert_charged_once(accepted)

@@ -1,4 +1,4 @@
-"""A payment that comes with a traceparent: its processor sees the trace, and so does whoever asks for the payment."""
+"""A payment with a traceparent: the processor gets the trace, and GET of the payment shows it."""
 
 import asyncio
 import re
@@ -8,9 +8,9 @@ import httpx
 
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
+from tests.e2e.fake_processor import two
 from tests.e2e.river import PATIENCE_S, River, new_id
 from tests.e2e.scripted import Scripted
-from tests.e2e.spoken import two
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -18,12 +18,12 @@ TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 @dataclass
 class Traced(Scripted):
-    """Notes the traceparent of each payment that it is sent, None where there is none."""
+    """Records the traceparent of each POST, None where there is none."""
 
     traceparents: list[str | None] = field(default_factory=list)
 
     def answer(self, method: bytes, path: str, body: bytes) -> bytes | None:
-        """As a scripted one."""
+        """Record the traceparent; answer as the script says."""
         if method == b"POST":
             found = re.search(rb"\r\ntraceparent: ([^\r]*)", self.head)
             self.traceparents.append(found[1].decode() if found else None)
@@ -31,7 +31,7 @@ class Traced(Scripted):
 
 
 async def test_a_traceparent_reaches_the_processor() -> None:
-    """Through the balancer and two services; each attempt is a span of its own, and other payments have none."""
+    """Through the balancer and two services; each attempt has its own span, and other payments have none."""
     default, fallback = Traced(fails=1), Traced()
     async with two(default, fallback) as processors:
         stack = Stack(env=ENVIRONMENT | {"PROCESSORS": processors})

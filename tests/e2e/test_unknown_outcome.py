@@ -1,4 +1,4 @@
-"""An unknown outcome is never sent to another processor, however long it lasts; but an operator may release it."""
+"""A payment with an unknown outcome is never sent to another processor, unless an operator releases it."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ import orjson
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.doubtful import Doubtful
+from tests.e2e.fake_processor import two
 from tests.e2e.river import PATIENCE_S, River, new_id, until
-from tests.e2e.spoken import two
 
 
 @asynccontextmanager
 async def river_to(processors: str) -> AsyncIterator[River]:
-    """A stack that charges there, with a deadline of one second."""
+    """Run a stack with these processors and a deadline of one second; yields a client of it."""
     stack = Stack(env=ENVIRONMENT | {"PROCESSORS": processors, "SETTLE_WITHIN_S": "1", "ACK_WAIT_S": "3"})
     await asyncio.to_thread(stack.start)
     try:
@@ -29,8 +29,8 @@ async def river_to(processors: str) -> AsyncIterator[River]:
         await asyncio.to_thread(stack.stop)
 
 
-async def test_an_unknown_outcome_is_never_sent_to_another_processor() -> None:
-    """It stays with the processor that may have charged it, far beyond the deadline, and is settled as that says."""
+async def test_a_payment_with_an_unknown_outcome_is_never_sent_to_another_processor() -> None:
+    """It stays with the processor that may have charged it, long beyond the deadline, and settles as that reports."""
     default, fallback = Doubtful(), Doubtful()
     fallback.answers = True
     async with two(default, fallback) as processors, river_to(processors) as river:
@@ -47,13 +47,13 @@ async def test_an_unknown_outcome_is_never_sent_to_another_processor() -> None:
 
 
 async def test_an_operator_releases_a_payment_from_a_processor_that_will_never_answer() -> None:
-    """After the command the dispatcher lets go of it and settles it where the operator said, once."""
+    """After the command the dispatcher sends it no more to the old processor, and settles it at the new one, once."""
     default, fallback = Doubtful(books=False), Doubtful()
     fallback.answers = True
     async with two(default, fallback) as processors, river_to(processors) as river:
         payment_id = await _accepted_and_tried(river, default)
-        code, said = await _release(river, processors, payment_id)
-        assert code == 0, said
+        code, output = await _release(river, processors, payment_id)
+        assert code == 0, output
         await river.until_settled([payment_id])
         assert (await river.payment(payment_id))["processor"] == "fallback"
         assert list(fallback.booked) == [payment_id]
@@ -67,7 +67,7 @@ async def _accepted_and_tried(river: River, processor: Doubtful) -> str:
     payment_id = new_id()
     await river.pay_until_accepted(payment_id)
     await asyncio.sleep(3)  # three times SETTLE_WITHIN_S
-    await until(lambda: _posted(processor, 4), "it was sent again and again")
+    await until(lambda: _posted(processor, 4), "it was sent repeatedly")
     return payment_id
 
 
@@ -84,5 +84,5 @@ async def _release(river: River, processors: str, payment_id: str) -> tuple[int 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    return process.returncode, said.decode()
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    return process.returncode, output.decode()

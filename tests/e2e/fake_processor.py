@@ -1,4 +1,4 @@
-"""What processors that a test speaks for have in common: one request per connection, on a port of their own."""
+"""The server that all fake processors share: one request per connection, each processor on its own port."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Spoken(ABC):
-    """One processor; ``head`` is that of the request it is answering."""
+class FakeProcessor(ABC):
+    """A processor; ``head`` is the head of the request that it is answering."""
 
     head = b""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Speak one request per connection."""
+        """Answer one request, then close the connection."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
@@ -34,11 +34,11 @@ class Spoken(ABC):
 
     @abstractmethod
     def answer(self, method: bytes, path: str, body: bytes) -> bytes | AsyncIterator[bytes] | None:
-        """Return what is said, perhaps in pieces; b"": the connection is closed, None: it stays open a while."""
+        """Return the answer, whole or in pieces; b"" closes the connection, None does so after ``silence``."""
 
     @abstractmethod
     async def silence(self, reader: asyncio.StreamReader) -> None:
-        """Return when the connection is to be closed without an answer."""
+        """Wait; when this returns, the connection is closed without an answer."""
 
 
 async def _pieces(answer: bytes | AsyncIterator[bytes] | None) -> AsyncIterator[bytes]:
@@ -50,13 +50,13 @@ async def _pieces(answer: bytes | AsyncIterator[bytes] | None) -> AsyncIterator[
 
 
 def http(status: bytes, body: bytes = b"") -> bytes:
-    """Return an answer."""
+    """Return an HTTP response with this status line and body."""
     return b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
 
 
 @asynccontextmanager
-async def serving(processor: Spoken) -> AsyncIterator[str]:
-    """Serve it; gives its URL."""
+async def serving(processor: FakeProcessor) -> AsyncIterator[str]:
+    """Run it; yields its URL."""
     server = await asyncio.start_server(processor.serve, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -65,7 +65,7 @@ async def serving(processor: Spoken) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def two(default: Spoken, fallback: Spoken) -> AsyncIterator[str]:
-    """Serve both; gives the PROCESSORS that names them, default the cheaper one."""
+async def two(default: FakeProcessor, fallback: FakeProcessor) -> AsyncIterator[str]:
+    """Run both; yields the setting PROCESSORS that names them, default the cheaper one."""
     async with serving(default) as cheap, serving(fallback) as dear:
         yield f"default={cheap}@0.05,fallback={dear}@0.15"
