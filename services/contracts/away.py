@@ -18,13 +18,13 @@ class UnreadableRecordError(AwayError):
     """
 
     def __init__(self, stream: str, seq: int, reason: str) -> None:
-        super().__init__(f"message {seq} of {stream} cannot be read; an operator must {deed_for(stream, seq)}")
+        super().__init__(f"message {seq} of {stream} cannot be read; an operator must {remedy_for(stream, seq)}")
         self.stream = stream
         self.seq = seq
         self.reason = reason
 
 
-def deed_for(stream: str, seq: int) -> str:
+def remedy_for(stream: str, seq: int) -> str:
     """Return what an operator must do about a message that cannot be read."""
     look = f"look at it (nats stream get {stream} {seq})"
     if stream == subjects.PAYMENTS:

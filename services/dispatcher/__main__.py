@@ -1,4 +1,4 @@
-"""``python -m services.dispatcher``: who is introduced to whom."""
+"""``python -m services.dispatcher``: the wiring."""
 
 import asyncio
 import contextlib
@@ -16,11 +16,11 @@ from services.bus.jetstream.streams import ensure_streams
 from services.bus.micro.pulse import send_pulses
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
-from services.dispatcher.adapters.access import access_trouble, follow_access
+from services.dispatcher.adapters.access import access_log, follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
 from services.dispatcher.adapters.clock import SystemClock
-from services.dispatcher.adapters.health import HealthPollers, hear
+from services.dispatcher.adapters.health import HealthPollers, follow_health
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.migration import migrate
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
@@ -50,8 +50,8 @@ from services.records.settlements import SettlementRecords
 from services.settings.instance import name_of_process
 
 STOP_MARGIN_S = 2.0
-# At 800 payments a second a message of the log has 11 lines instead of 4, and all services take a tenth less CPU; at
-# 300 it makes no difference, and a payment is settled a millisecond later.
+# At 800 payments a second a message of the log then has 11 lines instead of 4, and all services take a tenth less CPU;
+# at 300 it makes no difference, and a payment is settled a millisecond later.
 LINES_TOGETHER_S = 0.005
 MARK_AGAIN_AFTER_S = 0.5
 MARK_TRIES_WHEN_STOPPING = 5
@@ -60,8 +60,8 @@ SETTLING = (subjects.PAYMENTS, subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
 log = logging.getLogger("tarifa.dispatcher")
 
 
-async def story(stop: asyncio.Event) -> None:
-    """Settle payments until ``stop``, and be measured meanwhile."""
+async def serve(stop: asyncio.Event) -> None:
+    """Settle payments until ``stop``, with metrics meanwhile."""
     config = settings(os.environ)
     async with served_metrics(config.bus.metrics_listen, "dispatcher") as metrics:
         await _connect(config, metrics, stop)
@@ -69,7 +69,7 @@ async def story(stop: asyncio.Event) -> None:
 
 
 async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> None:
-    """Connect everything, settle payments until ``stop``, then let the calls under way end."""
+    """Connect to NATS, settle payments until ``stop``, then let the calls under way end."""
     bus = await connected(config.bus, "dispatcher", stop)
     if bus is None:
         return
@@ -77,7 +77,7 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
     try:
         await _settle(config, bus, transport, metrics, stop)
     except* (StreamWentBackError, StoreWentBackError) as group:
-        # Once more: no POST of this process is under way from here on, and what it may have booked is asked about.
+        # Marked again: from here on no POST of this process is under way, and what it may have booked is asked about.
         await _mark(bus, SystemClock(), stop)
         raise StoreWentBackError(str(group.exceptions[0])) from group
     finally:
@@ -92,7 +92,7 @@ async def _settle(
     owner = f"{instance}/{secrets.token_hex(8)}"
 
     async def ensure() -> None:
-        # In a cluster each stream has an election of its own: those that can be done without are not waited for.
+        # In a cluster each stream has its own election: those that are not needed now are not waited for.
         await ensure_streams(bus, config.bus.limits, SETTLING if bus.replicas > 1 else ())
         await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
 
@@ -101,7 +101,7 @@ async def _settle(
 
     clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
     traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
-    stream, not_read = PaymentStream(bus), access_trouble()
+    stream, not_read = PaymentStream(bus), access_log()
     assignments = AssignmentStream(bus, instance, is_met=lambda: stream.is_open)
     pollers = HealthPollers(bus, clock, name_of_process())
     charging = Charging(
@@ -151,10 +151,10 @@ async def _settle(
     def left_behind() -> dict[str, int]:
         return log_read.left_behind(charging.charging)
 
-    told = of_dispatcher(
+    source = of_dispatcher(
         tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
     )
-    metrics.add(of_bus(bus), told, of_key_files({"PROCESSOR_CREDENTIALS": lambda: not_read.is_failing}))
+    metrics.add(of_bus(bus), source, of_key_files({"PROCESSOR_CREDENTIALS": lambda: not_read.is_failing}))
     following = assignments.follower(flow.assigning.read)
 
     async def prepare() -> None:
@@ -163,7 +163,7 @@ async def _settle(
 
     queue = stream.open(flow.taking.deliver, ensure, prepare)
 
-    await hear(bus, clock, charging.heard)
+    await follow_health(bus, clock, charging.add_health)
     await alive.listen(bus)
     await PaymentEndpoint(bus, log_read, traffic, owner, alive.owners).listen()
     await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
@@ -188,7 +188,7 @@ async def _settle(
         log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})
         try:
             await stop.wait()
-        except asyncio.CancelledError:  # one of them failed: whatever is under way ends first
+        except asyncio.CancelledError:  # one of them failed: calls under way end first
             await flow.abandon(config.call_timeout_s * 2 + STOP_MARGIN_S)
             raise
         await flow.stop(config.call_timeout_s * 2 + STOP_MARGIN_S)
@@ -215,9 +215,9 @@ def _releases(
 async def _mark_and_raise(
     part: Coroutine[Any, Any, None], flow: Dispatching, mark: Callable[[], Awaitable[None]]
 ) -> None:
-    """Have the store marked as soon as a part finds that it went back, before the calls under way have ended.
+    """Mark the store as soon as a part finds that it went back, before the calls under way have ended.
 
-    Whoever comes next has read nothing, and nobody else may know.
+    The process that starts next has read nothing, and perhaps no other process knows.
     """
     try:
         await part
@@ -229,9 +229,9 @@ async def _mark_and_raise(
 
 
 async def _mark(bus: Bus, clock: SystemClock, stop: asyncio.Event) -> None:
-    """Mark what waits as doubtful, for as long as it takes: nothing is sent before.
+    """Mark what waits as doubtful, for as long as that takes: nothing is sent before.
 
-    Also on the way out, for a while: the process that comes next has read nothing, and nobody else may know.
+    While stopping, only for a few tries: the process that starts next has read nothing, and perhaps no other knows.
     """
     tries = 0
     while not stop.is_set() or tries < MARK_TRIES_WHEN_STOPPING:
@@ -246,4 +246,4 @@ async def _mark(bus: Bus, clock: SystemClock, stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    run(story)
+    run(serve)

@@ -11,9 +11,9 @@ from services.settings.environment import SettingError, seconds, whole
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``rules`` are the router's; ``ack_wait_s`` is how long a delivery may be silent.
+    """``rules`` are the router's; ``ack_wait_s`` is how long a delivery may be without progress.
 
-    ``access``: what processors are shown.
+    ``access``: the credentials for processors.
     ``is_synced``: nats-server syncs each message before its PubAck; ``books_within_s``: how long a POST may take.
     """
 
@@ -46,7 +46,7 @@ def settings(env: Mapping[str, str]) -> Settings:
         ),
         call_timeout_s=call_timeout_s,
         ack_wait_s=_ack_wait_s(env),
-        # Unset, it may lose what it acknowledged: then more is asked than needed, and nothing is charged twice.
+        # If unset, it may lose what it acknowledged: then more is asked than needed, and nothing is charged twice.
         is_synced=env.get("SYNC", "").strip() == "always",
         books_within_s=seconds(env, "BOOKS_WITHIN_S", 60, least=call_timeout_s, most=86_400),
     )

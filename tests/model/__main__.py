@@ -9,10 +9,10 @@ from tests.model.worlds import CATCHES, WORLDS
 
 
 def main() -> int:
-    """Run the searches that were asked for; 1 if a protocol with all its rules has a violation."""
+    """Run the requested searches; 1 if a protocol with all its rules has a violation."""
     parser = argparse.ArgumentParser(prog="python -m tests.model", description=__doc__)
     parser.add_argument("worlds", nargs="*", metavar="WORLD", help=f"of {', '.join(WORLDS)}; all if none is named")
-    parser.add_argument("--without", choices=[*VARIANTS, "each"], default="", help="the rule to take out")
+    parser.add_argument("--without", choices=[*VARIANTS, "each"], default="", help="the rule to remove")
     parser.add_argument("--seconds", type=float, default=120, help="how long one search may take")
     asked = parser.parse_args()
     if asked.without:
@@ -32,7 +32,7 @@ def _say(what: str, found: Found) -> None:
     extent = "all of them" if found.complete else "and then stopped"
     result = found.violation or f"no violation, {extent}"
     print(f"{what}: {found.states} states, depth {found.depth}, {found.seconds:.1f} s: {result}", flush=True)  # noqa: T201
-    for number, line in enumerate(found.story, start=1):
+    for number, line in enumerate(found.trace, start=1):
         print(f"  {number:2} {line}")  # noqa: T201
 
 

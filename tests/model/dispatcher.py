@@ -1,6 +1,6 @@
 """What one process of the dispatcher may do next: section 5 of the design, one handler for each phase.
 
-Two steps are one where nothing that happens in between could matter.
+Two steps are combined into one if nothing that happens in between could matter.
 """
 
 from collections.abc import Callable
@@ -60,13 +60,13 @@ def _read(world: World, k: int, job: Job, without: str) -> tuple[str, World]:
     if job.published == line:
         job = _own(job, line, at, without) if valid else let_go(job)
     elif job.published and valid and without != "no_after":
-        job = let_go(job)  # whatever it published follows something that is not the last any more
+        job = let_go(job)  # whatever it published follows a line that is no longer the last
     return f"{job.name} reads line {at}", put(world, k, job)
 
 
 def _own(job: Job, line: Line, at: int, without: str) -> Job:
     if line.kind != "send":
-        return let_go(job)  # it belongs to nobody again, or anybody may record its refusal
+        return let_go(job)  # it belongs to nobody again, or any process may record its refusal
     view = view_of(job.view)
     doubt = job.doubt or view is None or not is_first_hand(view, job.name)
     phase = "sends" if without in ("look_first", "no_look") else "looks"
@@ -94,12 +94,12 @@ def _idle(world: World, k: int, job: Job, without: str) -> Steps:
 
 
 def _is_mirrored(world: World, k: int) -> bool:
-    """Return whether the other process could do the same, and all after it would be the same by other names."""
+    """Return whether the other process could do the same, with the same consequences under other names."""
     return k == 1 and not (world.log or world.net or world.went_back) and world.jobs[0] == Job("d0")
 
 
 def _doubts(world: World, k: int, job: Job, without: str) -> Steps:
-    """After the store went back: asked at every processor, once nothing of before can still be under way."""
+    """After the store went back: asked at every processor, once no earlier POST can still be under way."""
     for to in (0, 1):
         if world.booked[to]:
             yield f"asks both, and {name(to)} has it", put(world, k, job._replace(phase="booked", to=to))
@@ -135,14 +135,14 @@ def _publish(world: World, k: int, job: Job, kind: Kind, to: int) -> Steps:
 
 
 def _published(world: World, k: int, job: Job, without: str) -> Steps:
-    """The very same line is published again until it is read, which is what ``net`` means."""
+    """The same message is published again until it is read, which is what ``net`` means."""
     view = view_of(job.view)
     if without == "sends_on" and job.at and view is not None:
         flight = Flight(processor(view.generation), "")
         yield f"POSTs to {name(flight.to)}", world._replace(flights=world.flights | {flight})
     if without == "new_decision" and view is not None and job.at:
         old = job._replace(published=None, phase="not booked", to=processor(view.generation))
-        yield "waits no longer for its PubAck and decides anew", put(world, k, old)
+        yield "no longer waits for its PubAck and decides again", put(world, k, old)
 
 
 def _looks(world: World, k: int, job: Job, without: str) -> Steps:
@@ -164,9 +164,9 @@ def _sends(world: World, k: int, job: Job, without: str) -> Steps:
 def _waits(world: World, k: int, job: Job, without: str) -> Steps:
     alone = nobody_waits(world, job.name)
     if without == "unknown_may_move":
-        yield "does not know what became of it", put(alone, k, job._replace(phase="not booked"))
+        yield "does not know the outcome", put(alone, k, job._replace(phase="not booked"))
     else:
-        yield from _asks_the_end(alone, k, job._replace(doubt=True), "does not know what became of it and")
+        yield from _asks_the_end(alone, k, job._replace(doubt=True), "does not know the outcome and")
     if without == "second_start" and not job.doubt:
         yield "starts it again for another sequence", put(alone, k, job._replace(phase="looks"))
 
@@ -200,7 +200,7 @@ def _reads_on(world: World, k: int, job: Job, without: str) -> Steps:
     if is_owned(view_of(job.view), job.name, job.at):
         yield from _looks(world, k, job._replace(need=0), without)
     else:
-        yield "is the owner no longer and lets go", put(world, k, let_go(job))
+        yield "is no longer the owner and gives it back", put(world, k, let_go(job))
 
 
 def _booked(world: World, k: int, job: Job, without: str) -> Steps:

@@ -1,4 +1,4 @@
-"""What may happen around the dispatchers: bus, processors, operator, a process more, a store that goes back."""
+"""What may happen around the dispatchers: bus, processors, operator, one more process, a store that goes back."""
 
 from tests.model.world import (
     AT_RISK,
@@ -24,7 +24,7 @@ from tests.model.world import (
 
 
 def outside_steps(world: World, without: str) -> Steps:
-    """Yield all that may happen without a dispatcher's doing."""
+    """Yield all that may happen without a dispatcher."""
     yield from _bus(world, without)
     yield from _processors(world)
     yield from _rare(world)
@@ -46,9 +46,9 @@ def _stored(world: World, line: Line, without: str) -> World:
 
 
 def _with_risk(world: World) -> World:
-    """Excuse what may charge in spite of the release, which is what the command announces.
+    """Excuse what may charge in spite of the release, which is what the command warns of.
 
-    All with a line, until they ask again how far the log reaches, and all that is under way or booked.
+    That is all with a line, until they ask again how far the log reaches, and all that is under way or booked.
     """
     return world._replace(
         jobs=tuple([job._replace(at_risk=job.phase != "idle") for job in world.jobs]),
@@ -64,24 +64,25 @@ def _processors(world: World) -> Steps:
         if flight.who:
             yield from _answers(world, over, done, flight)
         else:
-            yield f"{name(flight.to)} books, nobody hears", done
-            if flight.tag == OF_BEFORE:  # only of these does anybody ask whether they are over
-                yield f"{name(flight.to)} fails, nobody hears", over
+            yield f"{name(flight.to)} books, nobody is waiting", done
+            if flight.tag == OF_BEFORE:  # only of these does it matter whether they are over
+                yield f"{name(flight.to)} fails, nobody is waiting", over
 
 
 def _answers(world: World, over: World, done: World, flight: Flight) -> Steps:
     k, job = next((k, job) for k, job in enumerate(world.jobs) if job.name == flight.who)
     to = name(flight.to)
-    yield f"{to} books, {job.name} hears", put(done, k, job._replace(phase="booked"))
+    yield f"{to} books, {job.name} gets the answer", put(done, k, job._replace(phase="booked"))
     if world.booked[flight.to] == NO:
-        yield f"{to} says no, {job.name} hears", put(over, k, job._replace(phase="not booked"))
+        yield f"{to} does not book, {job.name} gets the answer", put(over, k, job._replace(phase="not booked"))
         if world.left.refusals:
             left = world.left._replace(refusals=world.left.refusals - 1)
-            yield f"{to} refuses, {job.name} hears", put(over, k, job._replace(phase="was refused"), left=left)
+            refused = put(over, k, job._replace(phase="was refused"), left=left)
+            yield f"{to} refuses, {job.name} gets the answer", refused
 
 
 def _book(over: World, flight: Flight) -> World:
-    """One more under way there changes nothing then: it has the id already."""
+    """Remove the others under way there: they change nothing, as it has the id already."""
     to = flight.to
     booked = over.booked[to] or (EXCUSED if flight.tag == AT_RISK else YES)
     both = (booked, over.booked[1]) if to == 0 else (over.booked[0], booked)
@@ -114,7 +115,7 @@ def _rare(world: World) -> Steps:
 
 
 def _gone_back(world: World, length: int, left: Left) -> World:
-    """What was deleted since is back, what was stored since is not; the POSTs are under way nevertheless."""
+    """What was deleted since is back, what was stored since is lost; the POSTs are still under way."""
     return world._replace(
         jobs=tuple([job._replace(met=False) for job in world.jobs]),
         log=tuple([line._replace(gone=False) for line in world.log[:length]]),

@@ -1,4 +1,4 @@
-"""Breadth first over every interleaving: the shortest way to a violation, or that there is none."""
+"""Breadth-first search over every interleaving: the shortest trace to a violation, or that there is none."""
 
 from itertools import chain
 from time import monotonic
@@ -10,15 +10,15 @@ from tests.model.world import Left, Steps, World, start, violation
 
 
 class Found(NamedTuple):
-    """What a search came to.
+    """The result of a search.
 
     Args:
         states: how many were visited.
         depth: steps to the last of them.
         seconds: how long it took.
         complete: whether these are all states of the world.
-        violation: what must never be; else empty.
-        story: one line for each step to it.
+        violation: what must never happen, else empty.
+        trace: one line for each step to it.
     """
 
     states: int
@@ -26,7 +26,7 @@ class Found(NamedTuple):
     seconds: float
     complete: bool
     violation: str = ""
-    story: tuple[str, ...] = ()
+    trace: tuple[str, ...] = ()
 
 
 def steps(world: World, without: str) -> Steps:
@@ -36,7 +36,7 @@ def steps(world: World, without: str) -> Steps:
 
 
 def explore(left: Left, without: str = "", states_max: int = 10**9, seconds_max: float = 1e9) -> Found:
-    """Search a world, with a rule taken out if one is named."""
+    """Search a world, with a rule removed if one is named."""
     began = monotonic()
     level = [start(left)]
     came_from: dict[World, World | None] = {level[0]: None}
@@ -48,9 +48,9 @@ def explore(left: Left, without: str = "", states_max: int = 10**9, seconds_max:
                 if after not in came_from:
                     came_from[after] = world
                     if wrong := violation(after):
-                        story = _story(came_from, after, without)
+                        trace = _trace(came_from, after, without)
                         return Found(
-                            len(came_from), depth + 1, monotonic() - began, complete=False, violation=wrong, story=story
+                            len(came_from), depth + 1, monotonic() - began, complete=False, violation=wrong, trace=trace
                         )
                     following.append(after)
             if len(came_from) > states_max or monotonic() - began > seconds_max:
@@ -59,11 +59,11 @@ def explore(left: Left, without: str = "", states_max: int = 10**9, seconds_max:
     return Found(len(came_from), depth, monotonic() - began, complete=True)
 
 
-def _story(came_from: dict[World, World | None], end: World, without: str) -> tuple[str, ...]:
-    """Return the steps to a state; only here the steps' names are needed, and found once more."""
-    story: list[str] = []
+def _trace(came_from: dict[World, World | None], end: World, without: str) -> tuple[str, ...]:
+    """Return the steps to a state; only here their names are needed, so they are computed once more."""
+    trace: list[str] = []
     world = end
     while (before := came_from[world]) is not None:
-        story.append(next(what for what, after in steps(before, without) if after == world))
+        trace.append(next(what for what, after in steps(before, without) if after == world))
         world = before
-    return tuple(reversed(story))
+    return tuple(reversed(trace))

@@ -6,7 +6,7 @@ from tests.model.search import explore
 from tests.model.world import VARIANTS, Left
 from tests.model.worlds import CATCHES
 
-# All that is in the other worlds, in so little that every interleaving is searched within seconds.
+# Everything of the other worlds, so small that every interleaving is searched within seconds.
 SMALL = {
     "crash": Left(log=2, lines=2, crashes=1),
     "drop": Left(log=2, lines=2, drops=1),
@@ -21,15 +21,15 @@ SMALL = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_no_interleaving_charges_twice(name: str) -> None:
-    """Every state of the world is visited, and in none is anything that must never be."""
+    """Every state of the world is visited, and none violates the protocol."""
     found = explore(SMALL[name])
     assert found.complete
-    assert not found.violation, "\n".join(found.story)
+    assert not found.violation, "\n".join(found.trace)
 
 
 @pytest.mark.parametrize("rule", VARIANTS)
 def test_each_rule_is_needed(rule: str) -> None:
-    """With it taken out, the search finds a payment charged twice, so it sees what the rule prevents."""
+    """With it removed, the search finds a payment charged twice, so it detects what the rule prevents."""
     found = explore(CATCHES[rule], rule, states_max=300_000)
     assert found.violation == "CHARGED TWICE"
-    assert found.story
+    assert found.trace

@@ -1,9 +1,8 @@
 """The state of a small world of one payment, and what a reader concludes of a line: by the dispatcher's own functions.
 
-Kept small so that all of it can be searched. A payment may be delivered at any time, to anybody and again: an ack
-forgotten, or the id accepted anew, is no more than that, so there is no queue. A line once published may be stored at
-any time and again, or never: there are no PubAcks. A POST of which nobody hears any more may be booked at any time, or
-never.
+Kept small so that all of it can be searched. A payment may be delivered at any time, to any process and again: a lost
+ack, or the id accepted again, is no more than that, so there is no queue. A published line may be stored at any time
+and again, or never: there are no PubAcks. A POST that nothing waits for any more may be booked at any time, or never.
 """
 
 from collections.abc import Iterator
@@ -21,26 +20,26 @@ REFUSED = 2  # as what is settled, beside the processors 0 and 1
 OPERATOR = "operator"
 RELEASED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
-NO, EXCUSED, YES = 0, 1, 2  # booked: excused is what the operator took the risk of
+NO, EXCUSED, YES = 0, 1, 2  # booked; excused: at the risk that the operator took
 ORDINARY, AT_RISK, OF_BEFORE = 0, 1, 2  # a POST under way: at risk at a release, or sent before the store went back
 
 Kind = Literal["send", "returned", "refused", "released", "closed"]
 
-# Each takes one rule out. The explorer must find what the rule is there for.
+# Each removes one rule. The explorer must find what the rule prevents.
 VARIANTS = {
-    "look_first": "looks into SETTLEMENTS before its line is read, not after",
-    "no_look": "does not look into SETTLEMENTS at all",
+    "look_first": "looks up in SETTLEMENTS before its line is read, not after",
+    "no_look": "does not look up in SETTLEMENTS at all",
     "no_after": "a line need not follow the last valid one",
     "first_line_is_enough": "a take-over counts as first-hand",
     "delete_before_store": "deletes its lines before the settlement is stored",
     "unknown_may_move": "an Unknown counts as NotBooked",
-    "sends_on": "sends on at the old processor after its move is published",
-    "new_decision": "decides anew where a PubAck did not come",
-    "drop_is_first_hand": "goes on first-hand with its own line after an exception",
-    "second_start": "starts a payment a second time that it has in hand",
-    "stale_look_up": "believes a look-up that is older than the log",
+    "sends_on": "still sends to the old processor after its move is published",
+    "new_decision": "decides again where a PubAck did not come",
+    "drop_is_first_hand": "continues first-hand with its own line after an exception",
+    "second_start": "starts a payment that it has in hand a second time",
+    "stale_look_up": "uses a look-up that is older than the log",
     "release_deleted": "a release is deleted before all have read it",
-    "no_doubt": "a store that went back is believed",
+    "no_doubt": "a store that went back is trusted",
 }
 
 
@@ -59,16 +58,16 @@ class Job(NamedTuple):
 
     Args:
         name: of the process.
-        phase: where it is in the protocol; the handlers in ``dispatcher`` go by it.
+        phase: where it is in the protocol; selects the handler in ``dispatcher``.
         to: the processor.
         at: sequence of its own line that was valid.
-        published: its line of which it does not know yet whether it is valid.
+        published: its line whose validity it does not know yet.
         doubt: whether an attempt's outcome is unknown, or the payment is inherited.
         at_risk: whether a release was stored since it last asked how far the log reaches.
         need: how far it must read.
         read: how far it has read.
         view: what it concludes, as a number of ``view_of``.
-        met: whether it has met the server as it is since the store went back.
+        met: whether it has met the server since the store went back.
     """
 
     name: str
@@ -85,7 +84,7 @@ class Job(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """POSTs under way: those of which ``who`` waits for the answer, or, without a name, all that nobody waits for."""
+    """POSTs under way: those whose answer ``who`` waits for, or, without a name, all that nothing waits for."""
 
     to: int
     who: str
@@ -93,9 +92,9 @@ class Flight(NamedTuple):
 
 
 class Left(NamedTuple):
-    """How often each may still happen: what bounds the world."""
+    """How often each may still happen: this bounds the world."""
 
-    log: int = 3  # how long it may be; all others count down
+    log: int = 3  # how long it may become; all others count down
     lines: int = 3  # published
     crashes: int = 0
     drops: int = 0  # by an exception, in a process that lives on
@@ -167,7 +166,7 @@ def closed_in(log: tuple[Line, ...]) -> frozenset[str]:
 
 
 def view_after(log: tuple[Line, ...], without: str) -> int:
-    """Return what somebody concludes who reads the log only now."""
+    """Return what a reader concludes who reads the log only now."""
     number = 0
     for at, line in enumerate(log, start=1):
         number = after_line(number, line, at, closed_in(log[: at - 1]), without)[0]
@@ -180,12 +179,12 @@ def processor(generation: str) -> int:
 
 
 def name(to: int) -> str:
-    """Return how a story calls a processor."""
+    """Return a processor's name in traces."""
     return "AB"[to]
 
 
 def put(world: World, k: int, job: Job, **changes: Any) -> World:
-    """Return the world with another job, and with what else changes."""
+    """Return the world with another job, and with the other changes."""
     jobs = (*world.jobs[:k], job, *world.jobs[k + 1 :])
     return world._replace(jobs=jobs, **changes)
 
@@ -196,7 +195,7 @@ def let_go(job: Job) -> Job:
 
 
 def nobody_waits(world: World, who: str) -> World:
-    """Return the world when that process waits for no answer any more; the POSTs are under way all the same."""
+    """Return the world when that process no longer waits for any answer; the POSTs are still under way."""
     if not any(flight.who == who for flight in world.flights):
         return world
     flights = [f._replace(who="") if f.who == who else f for f in world.flights]
@@ -204,7 +203,7 @@ def nobody_waits(world: World, who: str) -> World:
 
 
 def gone(log: tuple[Line, ...], read: int) -> tuple[Line, ...]:
-    """Return the log with all deleted that somebody has read; what closes a generation stays."""
+    """Return the log with everything deleted that was read so far, except what closes a generation."""
     return tuple([e._replace(gone=e.gone or (i < read and e.kind != "closed")) for i, e in enumerate(log)])
 
 
@@ -214,7 +213,7 @@ def start(left: Left) -> World:
 
 
 def violation(world: World) -> str:
-    """Return what must never be, or nothing."""
+    """Return what must never happen, or nothing."""
     if world.booked == (YES, YES):
         return "CHARGED TWICE"
     if world.settled in (0, 1) and not world.booked[world.settled]:

@@ -1,4 +1,4 @@
-"""The worlds that are searched, and in which one each rule that is taken out is missed."""
+"""The worlds that are searched, and for each rule a world in which its removal is detected."""
 
 from tests.model.world import Left
 
@@ -17,7 +17,7 @@ WORLDS = {
     "back": Left(log=2, lines=2, back=1),
 }
 
-# The smallest that shows it.
+# The smallest in which it is.
 CATCHES = {
     "look_first": Left(log=2, lines=2),
     "no_look": Left(log=2, lines=2),

@@ -14,8 +14,8 @@ LOOK_EVERY_S = 1.0
 log = logging.getLogger("tarifa.dispatcher")
 
 
-def access_trouble() -> FailureLog:
-    """Return what says whether the files can be used now."""
+def access_log() -> FailureLog:
+    """Return the log of failures to read the files."""
     return FailureLog(log, "credentials.not_read")
 
 
@@ -25,15 +25,15 @@ async def follow_access(
     changed: Callable[[ProcessorAccess], None],
     not_read: FailureLog,
 ) -> None:
-    """Have ``changed`` called with what the files hold whenever they hold something else, until cancelled.
+    """Call ``changed`` with the contents of the files whenever these change, until cancelled.
 
-    While they cannot be used, as when only one of two was replaced, the last that could be is shown further on, and
-    ``not_read`` lasts.
+    While they cannot be used, as when only one of two was replaced, the last usable ones stay in use, and ``not_read``
+    is failing.
     """
     seen = [version_of(path) for path in access.files]
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        # Looked at before they are read: what changes meanwhile is read once more.
+        # Before they are read: what changes meanwhile is read again.
         found = [version_of(path) for path in access.files]
         if found == seen:
             continue

@@ -1,6 +1,6 @@
-"""Which other dispatcher processes have been heard of lately, by their pulses.
+"""Which other dispatcher processes have sent a pulse recently.
 
-Politeness and no more: whoever is wrong about it only makes a payment inherited for nothing.
+For politeness only: a wrong answer merely makes a payment inherited without need.
 """
 
 import logging
@@ -15,26 +15,26 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class Clock(Protocol):
-    """The clock of the calls."""
+    """The monotonic clock of the calls."""
 
     def now_ms(self) -> float:
-        """Return milliseconds of a clock that never goes back."""
+        """Return milliseconds of a monotonic clock."""
 
 
 class Alive:
-    """The owners heard of within ``for_s``."""
+    """The owners whose pulse came within ``for_s``."""
 
     def __init__(self, clock: Clock, for_s: float) -> None:
         self._clock = clock
         self._for_ms = for_s * 1000
-        self._heard_ms: dict[str, float] = {}
+        self._seen_ms: dict[str, float] = {}
 
     async def listen(self, bus: Bus) -> None:
-        """Hear the pulses of all dispatchers from now on."""
-        await bus.listen(subjects.pulse(subjects.DISPATCHER, "*"), self.heard)
+        """Receive the pulses of all dispatchers from now on."""
+        await bus.listen(subjects.pulse(subjects.DISPATCHER, "*"), self.add_pulse)
 
-    def heard(self, data: bytes) -> None:
-        """Note a pulse."""
+    def add_pulse(self, data: bytes) -> None:
+        """Record a pulse."""
         try:
             pulse = contract.decode(data)
         except NotAPulseError as error:
@@ -42,13 +42,13 @@ class Alive:
             return
         now_ms = self._clock.now_ms()
         if isinstance(pulse, DispatcherPulse):
-            self._heard_ms[pulse.owner] = now_ms
-        self._heard_ms = {owner: at for owner, at in self._heard_ms.items() if now_ms - at <= self._for_ms}
+            self._seen_ms[pulse.owner] = now_ms
+        self._seen_ms = {owner: at for owner, at in self._seen_ms.items() if now_ms - at <= self._for_ms}
 
     def owners(self) -> tuple[str, ...]:
         """Return all of them."""
-        return tuple(owner for owner in self._heard_ms if owner in self)
+        return tuple(owner for owner in self._seen_ms if owner in self)
 
     def __contains__(self, owner: object) -> bool:
-        at = self._heard_ms.get(str(owner))
+        at = self._seen_ms.get(str(owner))
         return at is not None and self._clock.now_ms() - at <= self._for_ms

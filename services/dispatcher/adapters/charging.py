@@ -17,7 +17,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class Charging:
-    """``processors`` by generation change in place, whenever the roster does."""
+    """``processors`` by generation; changed in place when the roster changes."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Charging:
         self.places: tuple[Place, ...] = ()
 
     def charge_at(self, places: Sequence[Place]) -> None:
-        """Charge at these from now on; a generation that is gone is kept for as long as something of it is in hand."""
+        """Charge at these from now on; a removed generation is kept as long as one of its payments is in hand."""
         self.places = tuple(places)
         taking = [place.generation for place in places if place.state == "open"]
         self._traffic.charge_at(taking, [place.generation for place in places if place.state != "open"])
@@ -53,7 +53,7 @@ class Charging:
         self._poll()
 
     def show(self, access: ProcessorAccess) -> None:
-        """Show other credentials from now on; calls under way end as they began."""
+        """Use other credentials from now on; calls under way end with the old ones."""
         self._access = access
         for place in self.places:
             self.processors[place.generation] = self._api(place)
@@ -61,19 +61,19 @@ class Charging:
 
     @property
     def charging(self) -> frozenset[str]:
-        """The generations that charge now, be they paused; not those that only see through what they have."""
+        """The generations that charge now, paused or not; without those that only settle what they have."""
         return frozenset(place.generation for place in self.places if place.state != "closing")
 
     @property
     def paused(self) -> dict[str, Pause]:
-        """The processors, by name, that an operator has paused."""
+        """The processors that an operator has paused, by name."""
         return {place.name: place.pause for place in self.places if place.pause is not None}
 
-    def heard(self, processor: str, health: Health) -> None:
-        """Note a health reply, one's own or another dispatcher's."""
+    def add_health(self, processor: str, health: Health) -> None:
+        """Record a health reply, polled here or by another dispatcher."""
         for place in self.places:
             if place.name == processor and place.state != "closing":
-                self._traffic.evidence(place.generation).heard(health)
+                self._traffic.evidence(place.generation).add_health(health)
 
     def _poll(self) -> None:
         current = [place for place in self.places if place.state != "closing"]
@@ -81,7 +81,7 @@ class Charging:
 
     def _api(self, place: Place) -> ProcessorApi:
         if self._access.lacks(place.url):
-            # Perhaps it wants none. Perhaps its URL is spelt in another way there, and it will refuse everything.
+            # It may need none. Or its URL is spelt differently there, and it will refuse everything.
             log.warning("processor.without_credentials", extra={"processor": place.name, "url": place.url})
         return ProcessorApi(
             place.url,

@@ -1,4 +1,4 @@
-"""Time and chance."""
+"""Time and random numbers."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ class SystemClock:
     """The machine's clocks."""
 
     def now_ms(self) -> float:
-        """Return milliseconds of a clock that never goes back."""
+        """Return milliseconds of a monotonic clock."""
         return time.monotonic() * 1000
 
     def stamp(self) -> datetime:
@@ -25,11 +25,11 @@ class SystemClock:
 
     def jitter(self) -> float:
         """Return a random number from 0 to 1."""
-        return random.random()  # noqa: S311  # spreads retries; nothing is kept secret by it
+        return random.random()  # noqa: S311  # spreads retries; no secret depends on it
 
     def span_id(self) -> str:
         """Return a new random id of a span, 16 hexadecimal digits and never only zeros."""
-        return f"{random.getrandbits(64) or 1:016x}"  # must be unique, and may be guessed
+        return f"{random.getrandbits(64) or 1:016x}"  # must be unique, but may be guessable
 
     async def sleep_ms(self, ms: float) -> None:
         """Wait."""

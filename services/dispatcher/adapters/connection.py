@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection to a processor: one request at a time, its answer whole or not at all.
+"""One HTTP/1.1 connection to a processor: one request at a time, and only complete answers.
 
-No answer is ever taken for another request's: a connection on which anything came that was not asked for, or after
-what was asked for, is closed and not used again; whether anything waits to be read is looked at right before each use.
+No answer is ever taken for another request's: a connection on which anything came unasked, or after an answer, is
+closed and not used again; right before each use it is checked that nothing waits to be read.
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from typing import NamedTuple, cast
 
 import httptools
 
-# All of an answer as it comes, head, framing and body: far above any processor's own. What is longer is no answer.
+# All bytes of an answer: head, framing and body; far above any processor's own. Anything longer is not an answer.
 ANSWER_BYTES_MAX = 64 * 1024
-# Of a body; a record, a health reply and a reason are a few hundred bytes. The rest of what is below the bound above is
-# read, as it says where the answer ends, and not kept: 256 calls to a processor that answers without an end hold 1 MiB.
+# Of a body; a record, a health reply and an error are a few hundred bytes. The rest up to the bound above is read, to
+# find the answer's end, and dropped: 256 calls to a processor that answers without an end hold 1 MiB.
 BODY_KEPT_BYTES = 4 * 1024
 
 _SUCCESS_BEGINS = 200  # below are interim answers, which another follows
 
 
 class Answer(NamedTuple):
-    """A complete answer; nobody reads headers. ``body`` has BODY_KEPT_BYTES at most; ``is_cut``: there was more.
+    """A complete answer; headers are not needed. ``body`` has BODY_KEPT_BYTES at most; ``is_cut``: there was more.
 
-    ``read_at_ms``: when its last byte was read, in milliseconds since 1970. Behind many others that were read with it,
-    the call that waits for it runs milliseconds later.
+    ``read_at_ms``: when its last byte was read, in milliseconds since 1970. If many answers were read at once, the call
+    that awaits this one resumes milliseconds later.
     """
 
     status: int
@@ -34,11 +34,11 @@ class Answer(NamedTuple):
 
 
 class BrokenAnswerError(Exception):
-    """The connection ended, or what came is no HTTP answer, or too long; what became of the request is not known."""
+    """The connection ended, or what came is not an HTTP answer, or too long; the request's outcome is not known."""
 
 
 class Connection(asyncio.Protocol):
-    """Made by ``loop.create_connection``; methods named ``on_...`` are the parser's."""
+    """Created by ``loop.create_connection``; methods named ``on_...`` are the parser's."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -59,11 +59,11 @@ class Connection(asyncio.Protocol):
         return not self._is_tainted and self._transport is not None and not self._transport.is_closing()
 
     def is_usable(self) -> bool:
-        """Whether it is open and silent at this moment, so that what comes next on it answers the next request."""
+        """Whether it is open and silent now, so that what comes next on it answers the next request."""
         return self.is_open and not self._readable.poll(0)
 
     async def ask(self, request: bytes, ends_at_s: float) -> Answer:
-        """Send a request and return its answer; whoever is cancelled meanwhile must ``abort``.
+        """Send a request and return its answer; a caller that is cancelled meanwhile must ``abort``.
 
         Args:
             request: its bytes, complete.
@@ -71,36 +71,36 @@ class Connection(asyncio.Protocol):
 
         Raises:
             BrokenAnswerError: there is no complete answer.
-            TimeoutError: nor was there one in time.
+            TimeoutError: the same, in time.
         """
-        assert self._transport is not None  # noqa: S101  # connected, or there were no connection
+        assert self._transport is not None  # noqa: S101  # it is connected, or nobody would have it
         loop = asyncio.get_running_loop()
         self._body, self._is_cut, self._size, self._is_complete = b"", False, 0, False
         self._asked = loop.create_future()
         self._transport.write(request)
-        # A timer of its own: asyncio.timeout_at comes to the same by cancelling the task, for three times the CPU.
+        # Its own timer: asyncio.timeout_at has the same effect by cancelling the task, at three times the CPU.
         end = loop.call_at(ends_at_s, self._end)
         try:
             return await self._asked
         finally:
             end.cancel()
-            self._asked = None  # an exception in it knows us, by its traceback
+            self._asked = None  # an exception in it refers to this object, by its traceback
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once, even with a request under way."""
         self._is_tainted = True
         if self._transport is not None:
             self._transport.abort()
 
-    # ---- what the loop calls
+    # ---- called by the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the way out."""
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
         self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; an answer that nobody asked for ends the connection."""
+        """Feed the parser; bytes that no request waits for end the connection."""
         if self._asked is None or self._asked.done() or self._parser is None:
             self.abort()
             return
@@ -118,20 +118,20 @@ class Connection(asyncio.Protocol):
             self._answer()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Tell who waits."""
+        """Fail the request under way."""
         self._is_tainted = True
         self._break(f"the connection ended: {error!r}" if error else "the connection ended")
-        self._parser = None  # it knows us: without this only the collector would end both
+        self._parser = None  # it refers to this object: otherwise only the garbage collector would free both
 
-    # ---- what the parser calls
+    # ---- called by the parser
 
     def on_message_begin(self) -> None:
-        """Note a second answer behind the first."""
+        """Record a second answer after the first."""
         if self._is_complete:
             self._is_tainted = True
 
     def on_body(self, part: bytes) -> None:
-        """Collect what is kept."""
+        """Keep the part that is within the bound."""
         if self._is_complete:
             return
         room = BODY_KEPT_BYTES - len(self._body)
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         self._is_cut = self._is_cut or len(part) > room
 
     def on_message_complete(self) -> None:
-        """Note the end, unless it was an interim answer."""
+        """Record the end, unless it was an interim answer."""
         if self._is_complete or self._parser is None:
             return
         status = self._parser.get_status_code()
@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self) -> None:
         if self._asked is not None and not self._asked.done():
-            self.abort()  # what still comes is nobody's
+            self.abort()  # what still comes is dropped
             self._asked.set_exception(TimeoutError())
 
     def _break(self, why: str) -> None:

@@ -1,7 +1,7 @@
-"""The health endpoints: one poller per processor in the whole system, heard by every dispatcher.
+"""The health endpoints: one poller per processor in the whole system, whose replies all dispatchers receive.
 
-A processor answers one health call in 5 s for all callers together, so a lease says who asks; the reply goes round on
-``processors.condition``, to the other dispatchers and to whoever looks on.
+A processor answers one health call in 5 s for all callers together, so a lease decides which dispatcher calls; the
+reply is published on ``processors.condition`` for the other dispatchers and any observer.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class ConditionSaid(msgspec.Struct, frozen=True, rename="camel"):
-    """One health reply, and who asked for it when."""
+    """One health reply, with who asked and when."""
 
     processor: str
     failing: bool
@@ -41,14 +41,14 @@ class Asks(Protocol):
     """The health call of one processor."""
 
     async def health(self) -> HealthReply | HealthUnread:
-        """Ask it how it is."""
+        """Ask for its health."""
 
 
 class Clock(Protocol):
     """The clock of the calls, and UTC."""
 
     def now_ms(self) -> float:
-        """Return milliseconds of a clock that never goes back."""
+        """Return milliseconds of a monotonic clock."""
 
     def stamp(self) -> datetime:
         """Return the UTC time."""
@@ -102,7 +102,7 @@ class HealthPollers:
         self._changed = asyncio.Event()
 
     def poll(self, asked: Mapping[str, Asks]) -> None:
-        """Have these polled from now on, by name, and no others."""
+        """Poll these from now on, by name, and no others."""
         if asked != self._asked:
             self._asked = dict(asked)
             self._changed.set()
@@ -121,8 +121,8 @@ class HealthPollers:
                     task.cancel()
 
 
-async def hear(bus: Bus, clock: Clock, heard: Callable[[str, Health], None]) -> None:
-    """Have ``heard`` called for every health reply of a processor, by whichever poller."""
+async def follow_health(bus: Bus, clock: Clock, receive: Callable[[str, Health], None]) -> None:
+    """Call ``receive`` for every health reply of a processor, from any poller."""
 
     def on_reply(data: bytes) -> None:
         try:
@@ -131,6 +131,6 @@ async def hear(bus: Bus, clock: Clock, heard: Callable[[str, Health], None]) -> 
             log.warning("health.unreadable", extra={"error": str(error)})
             return
         age_ms = max(0.0, (micros_of(clock.stamp()) - micros_of(said.asked_at)) / 1000)
-        heard(said.processor, Health(clock.now_ms() - age_ms, said.failing, said.min_response_ms))
+        receive(said.processor, Health(clock.now_ms() - age_ms, said.failing, said.min_response_ms))
 
     await bus.listen(subjects.CONDITION, on_reply)

@@ -1,4 +1,4 @@
-"""What the dispatcher tells Prometheus: what it counted, and what it has in hand and believes at this moment."""
+"""The dispatcher's metrics: what it has counted, what it has in hand, and the processors' conditions now."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -18,25 +18,25 @@ from services.metrics.metric import (
     histograms_by,
 )
 
-# What the flow counts by one word.
+# The flow's counts, by their word.
 _HAPPENED = {
     "moved": ("tarifa_payments_moved_total", "Payments not booked at one processor and assigned to another at once."),
     "redelivered": ("tarifa_payments_redelivered_total", "Deliveries of payments that were in hand already."),
-    "taken_over": ("tarifa_payments_taken_over_total", "Payments that may have been in other hands before."),
-    "not_mine": ("tarifa_payments_not_mine_total", "Lines that did not count: another dispatcher's did, or a release."),
+    "taken_over": ("tarifa_payments_taken_over_total", "Payments that other processes may have had in hand before."),
+    "not_mine": ("tarifa_payments_not_mine_total", "Void lines: another dispatcher's, or a release, came before."),
     "refused_in_doubt": ("tarifa_payments_refused_in_doubt_total", "Refusals of payments that may be charged already."),
     "assigned_elsewhere": ("tarifa_payments_assigned_elsewhere_total", "Deliveries assigned to no processor of ours."),
     "found_booked": ("tarifa_payments_found_booked_total", "Doubtful payments that a processor turned out to have."),
     "cleared": ("tarifa_payments_cleared_total", "Doubtful payments that no processor has."),
     "doubtful": ("tarifa_payments_doubtful_total", "Doubtful payments given back, as a processor did not answer."),
-    "unreadable": ("tarifa_payments_unreadable_total", "Deliveries of PAYMENTS that are no payment."),
-    "let_go": ("tarifa_payments_let_go_total", "Deliveries given back, as NATS was away or another was quicker."),
+    "unreadable": ("tarifa_payments_unreadable_total", "Deliveries of PAYMENTS that are not payments."),
+    "let_go": ("tarifa_payments_let_go_total", "Deliveries given back, as NATS was away or another was faster."),
     "already_settled": ("tarifa_payments_already_settled_total", "Deliveries of payments that were settled already."),
     "amount_differs": ("tarifa_payments_amount_differs_total", "Payments charged with another amount than accepted."),
     "settlement_not_stored": ("tarifa_settlements_not_stored_total", "Failed tries to store a settlement."),
-    "bug": ("tarifa_payments_failed_total", "Payments whose story broke off, by a bug; each comes again."),
+    "bug": ("tarifa_payments_failed_total", "Payments whose processing failed by a bug; each is redelivered."),
 }
-_BACKLOG = "Payments in PAYMENTS: accepted and not settled, in hand or not; not told while NATS does not answer."
+_BACKLOG = "Payments in PAYMENTS: accepted and not settled, in hand or not; absent while NATS does not answer."
 _SETTLEMENTS = ("settled", "refused")
 
 
@@ -44,7 +44,7 @@ class Clock(Protocol):
     """The clock of the calls."""
 
     def now_ms(self) -> float:
-        """Return milliseconds of a clock that never goes back."""
+        """Return milliseconds of a monotonic clock."""
 
 
 def of_dispatcher(
@@ -62,21 +62,21 @@ def of_dispatcher(
         tally: what it has counted.
         traffic: what it has in hand.
         places: those that charge now.
-        left_behind: how many payments are assigned to generations that charge no more.
-        waiting: asks how many payments wait.
+        left_behind: how many payments are assigned to generations that no longer charge.
+        waiting: returns how many payments wait.
         clock: of the calls.
     """
 
-    async def tell() -> Iterable[Metric]:
+    async def read() -> Iterable[Metric]:
         now_ms = clock.now_ms()
         seen = traffic.seen(now_ms)
         left = _left_behind(left_behind(), tally.processors)
-        told = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_believed(seen))
-        told = (*told, *_of_places(places()), left)
+        found = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_conditions(seen))
+        found = (*found, *_of_places(places()), left)
         backlog = await waiting()
-        return told if backlog is None else (*told, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
+        return found if backlog is None else (*found, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
 
-    return tell
+    return read
 
 
 def _of_places(places: Sequence[Place]) -> Iterator[Metric]:
@@ -108,7 +108,7 @@ def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
     yield Numbers(
         "counter",
         "tarifa_call_outcomes_total",
-        "Calls to a processor, by what came of them.",
+        "Calls to a processor, by their outcome.",
         ("processor", "outcome"),
         tally.outcomes,
     )
@@ -150,20 +150,20 @@ def _in_hand(traffic: Traffic, seen: Mapping[str, Seen], now_ms: float) -> Itera
     )
 
 
-def _believed(seen: Mapping[str, Seen]) -> Iterator[Metric]:
+def _conditions(seen: Mapping[str, Seen]) -> Iterator[Metric]:
     conditions: Mapping[str, tuple[bool, float]] = {
         name: (one.condition.state == "serving", (one.condition.latency_ms or 0.0) / 1000) for name, one in seen.items()
     }
     yield gauges_by(
         "processor",
         "tarifa_processor_serving",
-        "1 where the processor is believed to serve, 0 where it fails.",
+        "1 where the processor is considered serving, 0 where it fails.",
         {name: serving for name, (serving, _) in conditions.items()},
     )
     yield gauges_by(
         "processor",
         "tarifa_processor_latency_seconds",
-        "The latency that routing reckons with; 0 while nothing is known.",
+        "The latency that routing uses; 0 while nothing is known.",
         {name: latency_s for name, (_, latency_s) in conditions.items()},
     )
 
@@ -175,7 +175,7 @@ def _left_behind(by_generation: Mapping[str, int], names: Sequence[str]) -> Metr
     return gauges_by(
         "processor",
         "tarifa_left_behind_payments",
-        "Payments assigned to a processor, or a URL of it, that charges no more; every dispatcher tells all.",
+        "Payments assigned to a processor, or a URL of it, that no longer charges; every dispatcher reports all.",
         counts,
     )
 

@@ -1,7 +1,7 @@
-"""A store from before ASSIGNMENTS: what waits there may have been sent, so each gets a line that makes it inherited.
+"""A store older than ASSIGNMENTS: what waits there may have been sent, so each payment gets a line: it is inherited.
 
-Then, an entry in the bucket ``bindings`` said where a payment may be sent, and no entry meant the home, which the
-metadata of PAYMENTS names. Both are read once; the bucket stays as it is.
+In such a store, an entry in the bucket ``bindings`` names the processor of a payment, and no entry means the home,
+which the metadata of PAYMENTS name. Both are read once; the bucket stays as it is.
 """
 
 import logging
@@ -26,12 +26,12 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 async def migrate(bus: Bus, places: Sequence[Place]) -> None:
-    """Migrate a store once; does nothing for one that is not from before.
+    """Migrate a store once; do nothing for a newer one.
 
     Raises:
-        BusAwayError: NATS does not answer, or a payment is bound to a processor that is not configured; what is
-            written already does no harm, so try again.
-        ApiError: as of the API.
+        BusAwayError: NATS does not answer, or a payment is bound to a processor that is not configured; what is written
+            already does no harm, so try again.
+        ApiError: from the API.
     """
     info = await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}")
     home = info["config"].get("metadata", {}).get(HOME)

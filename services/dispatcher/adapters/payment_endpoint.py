@@ -1,7 +1,7 @@
 """``dispatcher.payment`` and ``dispatcher.payments``: what is known of payments that are not settled.
 
-Every dispatcher hears every question. About one payment the one that has it in hand answers at once; the others, which
-know of it only what the log says, a little later, so that the first answer is the best one. About many each answers.
+Every dispatcher gets every request. For one payment the one that has it in hand answers at once; the others, which know
+only what the log says, a little later, so that the first answer is the best. For many payments each answers.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from services.dispatcher.core.holdings import Holdings
 from services.dispatcher.core.traffic import Traffic
 
 BY_LOG_AFTER_S = 0.1
-LINES_MAX = 20  # of one payment that are told
-LINES_WITHIN_S = 0.2  # whoever asks does not wait for long, and the lines are the least of the answer
+LINES_MAX = 20  # lines of one payment that are returned
+LINES_WITHIN_S = 0.2  # the caller does not wait long, and the lines are the least important part
 
 log = logging.getLogger("tarifa.dispatcher")
 
 
 class PaymentEndpoint:
-    """Answers for one dispatcher; ``others`` are the processes of dispatchers that it has heard of lately."""
+    """Answers for one dispatcher; ``others`` returns the other dispatcher processes with a recent pulse."""
 
     def __init__(
         self, bus: Bus, log_read: AssignmentLog, traffic: Traffic, owner: str, others: Callable[[], tuple[str, ...]]
@@ -96,7 +96,7 @@ class PaymentEndpoint:
             log.debug("payment_endpoint.not_answered", extra={"error": str(error)})
 
     async def _assignments(self, payment_id: str) -> tuple[AssignmentMade, ...]:
-        """Return the lines of a payment that the log still has, without those that the server does not give at once."""
+        """Return a payment's lines that are still in the log, except those that the server does not return at once."""
         found: list[AssignmentMade] = []
         try:
             async with asyncio.timeout(LINES_WITHIN_S):
@@ -110,7 +110,7 @@ class PaymentEndpoint:
 
 
 def _lines_of(payment_id: str, message: StoredMessage) -> list[AssignmentMade]:
-    """Return what a message of ASSIGNMENTS says of one payment; it was read before, so it can be."""
+    """Return the lines of one payment in a message of ASSIGNMENTS; it was read before, so it can be decoded."""
     match decode_assignment(message.data):
         case TurnAssigned(owner, _, lines):
             return [

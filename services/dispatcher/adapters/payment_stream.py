@@ -1,4 +1,4 @@
-"""PAYMENTS as the dispatcher uses it; keeps the flow's ports Queue and Source."""
+"""PAYMENTS for the dispatcher; implements the flow's ports Queue and Source."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,7 +16,7 @@ ACKS_REPEATED = 4_096  # more than are acked between two writes of the consumer'
 
 
 class PaymentStream:
-    """Keeps the flow's ports Queue and Source."""
+    """Implements the flow's ports Queue and Source."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -30,7 +30,7 @@ class PaymentStream:
     ) -> WorkQueue:
         """Return the queue that calls ``deliver``.
 
-        Before each connection's first pull, and where the consumer is gone, ``ensure`` makes what is missing, and
+        Before each connection's first pull, and where the consumer is gone, ``ensure`` creates what is missing, and
         ``prepare`` reads what must be known.
         """
         self._queue = WorkQueue(
@@ -46,12 +46,12 @@ class PaymentStream:
 
     @property
     def outstanding(self) -> int:
-        """Payments asked for that have not come."""
+        """How many payments were asked for and have not come."""
         return self._queue.outstanding if self._queue else 0
 
     @property
     def is_open(self) -> bool:
-        """Whether this connection's store was met, and read as far as it must be."""
+        """Whether this connection's store was checked, and read as far as necessary."""
         return self._queue is not None and self._queue.is_open
 
     def pull(self, count: int) -> None:
@@ -60,29 +60,29 @@ class PaymentStream:
             self._queue.pull(count)
 
     async def ack(self, handle: str) -> None:
-        """Have the payment leave the queue."""
+        """Remove the payment from the queue."""
         if self._queue is not None:
             await self._queue.ack(handle)
 
     async def nak(self, handle: str, delay_s: float) -> None:
-        """Give it back, to come again after a while."""
+        """Give it back, to be redelivered after ``delay_s``."""
         if self._queue is not None:
             await self._queue.nak(handle, delay_s)
 
     async def in_progress(self, handle: str) -> None:
-        """Start the delivery's ack_wait anew."""
+        """Restart the delivery's ack_wait."""
         if self._queue is not None:
             await self._queue.in_progress(handle)
 
     async def waiting(self) -> int | None:
-        """Return how many payments the stream holds, whoever has them in hand; None: it does not say now."""
+        """Return how many payments the stream holds, in hand or not; None while NATS does not answer."""
         try:
             return (await stream_state(self._bus, subjects.PAYMENTS)).messages
         except (ApiError, BusAwayError):
             return None
 
     async def head(self, now_ms: float, now_micros: int) -> Head:
-        """Return what waits, the age of the oldest told on the clock of the calls."""
+        """Return what waits, with the age of the oldest on the clock of the calls."""
         try:
             consumer = await consumer_state(self._bus, subjects.PAYMENTS, subjects.DISPATCHER)
             if consumer.pending == 0:

@@ -1,7 +1,7 @@
-"""One processor over HTTP: whatever it does, or fails to do, comes back as a value and is never better than it was.
+"""One processor over HTTP: whatever happens is returned as a value, and never as better than it was.
 
-A payment counts as not sent only where the transport says `httpx.ConnectError` or `httpx.ConnectTimeout`, and as booked
-only by a complete 2xx or by the processor's own record of it.
+A payment counts as not sent only where the transport raises `httpx.ConnectError` or `httpx.ConnectTimeout`, and as
+booked only by a complete 2xx or by the processor's own record of it.
 """
 
 from dataclasses import dataclass
@@ -32,18 +32,18 @@ from services.dispatcher.core.outcome import (
     outcome_of,
 )
 
-# An hour: what claims more is not a time that anyone measured.
+# An hour: more than that is not a response time.
 HEALTH_MS_MAX: Final = 3_600_000
-_DETAIL_BYTES_MAX: Final = 200  # of what a processor says, in logs and events
+_DETAIL_BYTES_MAX: Final = 200  # of a processor's answer, in logs and events
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 
 
 class Transport(Protocol):
-    """What sends the requests."""
+    """Sends the requests."""
 
     async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> HttpAnswer:
-        """Send a request once, as it is, and return the answer when it is complete; what is kept of it is bounded.
+        """Send a request once, unchanged, and return the complete answer; what is kept of it is bounded.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
@@ -53,7 +53,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a processor says of itself."""
+    """A processor's health reply."""
 
     failing: bool
     min_response_time_ms: int
@@ -61,7 +61,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class HealthUnread:
-    """It said nothing about its health that can be read: refused, silent, limited, or not what was agreed."""
+    """It gave no readable health reply: refused, silent, limited, or in another format."""
 
     detail: str
 
@@ -86,12 +86,12 @@ class ProcessorApi:
 
     Args:
         url: its base URL, without a trailing slash.
-        transport: sends the requests; its pool may serve several processors and is closed by whoever made it.
+        transport: sends the requests; its pool may serve several processors, and its creator closes it.
         call_timeout_s: for one request; `charge` may make two.
-        health_timeout_s: for the health call, which processors hold back rather than refuse when asked too often.
-        speaks_for_itself: whether a 503 is the processor's own; False where a gateway before it may say it.
-        shown: what the processor is shown with every request. No detail that is returned has it, not even where the
-            processor says it back.
+        health_timeout_s: for the health call, which processors delay rather than refuse when called too often.
+        speaks_for_itself: whether a 503 is the processor's own; False where a gateway in front of it may send one.
+        shown: the credentials sent with every request. No returned detail contains them, even if the processor
+            repeats them.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class ProcessorApi:
         payments = httpx.URL(f"{url}/payments")
         self._origin = origin_of(payments, shown.tls)
         self._hide = hider(shown)
-        # What all requests have in common is put together here, and not anew with each payment.
+        # The common part of all requests is put together here, and not for each payment.
         shows = b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in shown.headers)
         target, host = payments.raw_path, b"HTTP/1.1\r\nHost: %b\r\n%b" % (payments.netloc, shows)
         self._post_begins = b"POST %b %bContent-Type: application/json\r\ncontent-length: " % (target, host)
@@ -121,20 +121,20 @@ class ProcessorApi:
     async def charge(
         self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
     ) -> Outcome:
-        """Ask for one charge, and look it up where the reply does not say what became of it.
+        """Charge a payment, and look it up where the reply does not show the outcome.
 
         ``traceparent``, a valid one, is sent as that header.
 
         Returns:
-            Booked: charged; `recorded` is set where the look-up says so.
-            NotBooked: not charged by this attempt, now or later; another attempt is safe, wherever it goes.
-            Refused: not charged, and will not be.
-            Unknown: perhaps charged, perhaps later: only this processor may be asked again.
+            Booked: charged; `recorded` is set if the look-up found it.
+            NotBooked: not charged by this attempt, now or later; another attempt is safe, at any processor.
+            Refused: not charged, and it will not be.
+            Unknown: it may be charged, now or later: only this processor may be asked again.
         """
         reply = await self._post(payment_id, amount_cents, requested_at, traceparent)
         outcome = outcome_of(reply)
         if isinstance(outcome, AskProcessor):
-            answer = cast("Answer", reply)  # without an answer there is nothing to ask about
+            answer = cast("Answer", reply)  # only an answer leads to a look-up
             lookup = await self.look_up(payment_id)
             return outcome_after_lookup(answer, lookup, speaks_for_itself=self._speaks_for_itself)
         return outcome
@@ -143,9 +143,9 @@ class ProcessorApi:
         """Ask whether the processor has booked the id.
 
         Returns:
-            Found: as it recorded the payment.
-            Absent: it had not booked it when it answered; a charge still under way may yet be.
-            LookupFailed: it did not say; ask again later.
+            Found: the payment as it is recorded.
+            Absent: it was not booked at the time of the answer; a charge under way may still be.
+            LookupFailed: no usable answer; ask again later.
         """
         is_there = False
         try:
@@ -154,19 +154,19 @@ class ProcessorApi:
             if is_there:
                 return _found(payment_id, _whole(answer), stamp_from_ms(answer.read_at_ms))
         except Exception as error:  # noqa: BLE001 (no failure of a look-up says anything about the payment)
-            return LookupFailed(self._told(error), is_there)
+            return LookupFailed(self._error_text(error), is_there)
         return Absent() if answer.status == _NOT_FOUND else LookupFailed(self._detail(answer))
 
     async def health(self) -> Health | HealthUnread:
-        """Ask how the processor is; at most once in 5 s, counted over everyone who asks."""
+        """Ask for the processor's health; at most once in 5 s, over all callers together."""
         try:
             answer = await self._get("service-health", self._health_timeout_s)
             if answer.status != _OK:
                 return HealthUnread(self._detail(answer))
-            said = _health_body.decode(_whole(answer))
+            reply = _health_body.decode(_whole(answer))
         except Exception as error:  # noqa: BLE001 (a processor that cannot be asked has no known health)
-            return HealthUnread(self._told(error))
-        return Health(said.failing, said.min_response_time)
+            return HealthUnread(self._error_text(error))
+        return Health(reply.failing, reply.min_response_time)
 
     async def _post(self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None) -> Reply:
         content = orjson.dumps(
@@ -180,22 +180,22 @@ class ProcessorApi:
         try:
             answer = await self._transport.exchange(self._origin, wire, self._call_timeout_s)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return NotSent(self._told(error), misconfigured=isinstance(error, NotTrustedError))
+            return NotSent(self._error_text(error), misconfigured=isinstance(error, NotTrustedError))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
-            return NoAnswer(self._told(error))
+            return NoAnswer(self._error_text(error))
         return Answer(answer.status, self._detail(answer), stamp_from_ms(answer.read_at_ms))
 
     async def _get(self, name: str, timeout_s: float) -> HttpAnswer:
-        """Ask for what is at /payments/``name``, a UUID or a word: nothing in it needs quoting."""
+        """GET /payments/``name``, a UUID or a word: nothing in it needs quoting."""
         wire = b"%b%b%b" % (self._get_begins, name.encode(), self._get_ends)
         return await self._transport.exchange(self._origin, wire, timeout_s)
 
     def _detail(self, answer: HttpAnswer) -> str:
-        # Of a body that was cut nothing is quoted: a credential that it says back may be cut with it, and not be found.
-        said = _too_long(answer) if answer.is_cut else self._quoted(answer.body)
-        return f"{answer.status} {said}".rstrip()
+        # A body that was cut is not quoted: a credential in it may be cut too, and would not be recognized.
+        text = _too_long(answer) if answer.is_cut else self._quoted(answer.body)
+        return f"{answer.status} {text}".rstrip()
 
-    def _told(self, error: Exception) -> str:
+    def _error_text(self, error: Exception) -> str:
         return self._quoted(f"{type(error).__name__}: {error}".encode(errors="replace"))
 
     def _quoted(self, text: bytes) -> str:
@@ -203,7 +203,7 @@ class ProcessorApi:
 
 
 def _whole(answer: HttpAnswer) -> bytes:
-    """Return the body of an answer, all of it; an exception where it was too long to be kept."""
+    """Return the complete body of an answer; raise if it was too long to be kept."""
     if answer.is_cut:
         raise ValueError(_too_long(answer))
     return answer.body
@@ -214,9 +214,9 @@ def _too_long(answer: HttpAnswer) -> str:
 
 
 def _found(payment_id: str, body: bytes, answered_at: datetime) -> Found:
-    """Read the record of a payment; any exception means that it cannot be read, or is another's."""
-    said = _recorded_body.decode(body)
-    cents = cents_of(said.amount)
-    if said.correlation_id.lower() != payment_id or cents is None:
-        raise ValueError(f"gave {said.correlation_id}, amount {said.amount}")
-    return Found(cents, stamp_from_text(said.requested_at), answered_at)
+    """Read the record of a payment; any exception means that it is unreadable, or another payment's."""
+    record = _recorded_body.decode(body)
+    cents = cents_of(record.amount)
+    if record.correlation_id.lower() != payment_id or cents is None:
+        raise ValueError(f"gave {record.correlation_id}, amount {record.amount}")
+    return Found(cents, stamp_from_text(record.requested_at), answered_at)

@@ -1,6 +1,6 @@
 """``dispatcher.processors`` and ``dispatcher.pause``: for ingress, which may not write the bucket of processors itself.
 
-Who asks for a pause has recorded it in OPERATIONS before; the command that pauses changes the bucket in the same way.
+The caller has recorded a pause in OPERATIONS before; the operators' command changes the bucket in the same way.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from services.contracts.operations import TEXT_CHARS_MAX
 from services.contracts.roster import Entries, places
 from services.records.processors import ProcessorBucket, entries_of
 
-PROCESSORS_ARE = "Who charges, each with its fee, URL and state, as the bucket has it"
-PAUSE_IS = "Has one paused, so that it gets nothing new, or resumed; of ingress alone, which records it"
+PROCESSORS_ARE = "The processors in the bucket, each with its fee, URL and state"
+PAUSE_IS = "Pauses one, so that it gets nothing new, or resumes it; for ingress alone, which records it"
 BAD_REQUEST, UNAVAILABLE = 400, 503
 
 ABOUT: Mapping[str, About] = {
@@ -25,18 +25,18 @@ ABOUT: Mapping[str, About] = {
 
 
 class ProcessorsEndpoint:
-    """Answers from the bucket, read anew each time."""
+    """Answers from the bucket, which is read each time."""
 
     def __init__(self, bus: Bus) -> None:
         self._bucket = ProcessorBucket(bus)
 
     @property
     def answers(self) -> Mapping[str, Answer]:
-        """What is answered, by subject."""
+        """The handlers, by subject."""
         return {subjects.DISPATCHER_PROCESSORS: self.processors, subjects.DISPATCHER_PAUSE: self.pause}
 
     async def processors(self, _data: bytes) -> bytes:
-        """Answer with all of them, whatever was asked.
+        """Return all processors, whatever the request.
 
         Raises:
             CannotAnswerError: the bucket does not answer.
@@ -44,10 +44,10 @@ class ProcessorsEndpoint:
         return operating.encode(ProcessorList(tuple(map(listed, places(await self._entries())))))
 
     async def pause(self, data: bytes) -> bytes:
-        """Pause or resume one, and answer with what it is then.
+        """Pause or resume one, and return its new state.
 
         Raises:
-            CannotAnswerError: it is no such request; or the bucket does not answer, and it may be done or not.
+            CannotAnswerError: it is not such a request; or the bucket does not answer, and it may be done or not.
         """
         asked = _asked(data)
         try:

@@ -1,4 +1,4 @@
-"""What this dispatcher says of itself: what waits, what it believes of each processor, what became of payments."""
+"""This dispatcher's pulse: what waits, the processors' conditions, what happened to payments."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ class Clock(Protocol):
     """The clock of the calls."""
 
     def now_ms(self) -> float:
-        """Return milliseconds of a clock that never goes back."""
+        """Return milliseconds of a monotonic clock."""
 
 
 def pulse_of(
@@ -27,7 +27,7 @@ def pulse_of(
     paused: Callable[[], Mapping[str, Pause]],
     clock: Clock,
 ) -> Callable[[], DispatcherPulse]:
-    """Return what reads the traffic and the counts, which grow elsewhere."""
+    """Return a function that reads the pulse from the traffic and the counts."""
 
     def read() -> DispatcherPulse:
         now_ms, paused_now = clock.now_ms(), paused()
@@ -41,7 +41,7 @@ def pulse_of(
             processors={
                 name: ProcessorSeen(
                     condition=seen.condition.state,
-                    # No call takes 0: that is a health endpoint which promises nothing.
+                    # No call takes 0: a health endpoint that reports 0 promises nothing.
                     latency_ms=seen.condition.latency_ms or seen.called_ms,
                     in_flight=seen.in_flight,
                     bound_waiting=seen.bound_waiting,

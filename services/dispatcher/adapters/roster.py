@@ -1,7 +1,7 @@
-"""Who charges, as the bucket ``processors`` says and every running dispatcher follows.
+"""The processors that charge, from the bucket ``processors``, which every running dispatcher follows.
 
-The settings seed the bucket at the start. A generation is closed in the log before its entry changes, so that nothing
-new is sent there by a dispatcher that has not heard of it; it is forgotten when no unsettled line names it.
+The settings seed the bucket at the start. A generation is closed in the log before its entry changes, so that a
+dispatcher which has not read the change sends nothing new there; it is removed when no unsettled line names it.
 """
 
 import asyncio
@@ -38,15 +38,15 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class Roster:
-    """The places that charge; ``changed`` is called with all of them whenever one of them is another.
+    """The places that charge; ``changed`` is called with all of them whenever one of them changes.
 
     Args:
         bus: the connection.
         assignments: where generations are closed.
         log_read: the log as far as it was read.
-        changed: takes the places.
-        is_asked: whether every generation may still have to be asked about a payment, though no line names it: the
-            store went back in time, and has lost them.
+        changed: called with the places.
+        is_asked: whether every generation may still have to be asked about a payment, even if no line names it: the
+            store went back in time, and has lost the lines.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Roster:
         self._changed = changed
         self._is_asked = is_asked
         self._entries: dict[str, ProcessorEntry] = {}
-        self._following = self._bucket.follower(self._heard)
+        self._following = self._bucket.follower(self._entry_changed)
         self._not_tended = FailureLog(log, "processors.not_tended")
         self.places: tuple[Place, ...] = ()
 
     async def seed(self, processors: Sequence[Processor]) -> None:
-        """Write the processors of the settings, and take out those that are in them no more; then know all places.
+        """Write the processors of the settings, and remove those that are no longer in them; then know all places.
 
         Raises:
             BusAwayError: the bucket or the log does not answer.
@@ -83,7 +83,7 @@ class Roster:
         await self._following.run()
 
     async def tend(self) -> None:
-        """Finish, now and then, what a change has left over; until cancelled."""
+        """Finish periodically what a change has left, until cancelled."""
         while True:
             await asyncio.sleep(TEND_EVERY_S)
             try:
@@ -104,7 +104,7 @@ class Roster:
         await self._bucket.change(name, wanted)
 
     async def _renew_closed(self) -> None:
-        """A generation that is closed while its entry still says that it charges: whoever closed it got no further."""
+        """Renew an entry that still charges although its generation is closed: a change stopped halfway."""
         for place in self.places:
             if place.state != "closing" and place.generation in self._log.closed:
                 await self._bucket.change(place.name, partial(_renewed, place.generation))
@@ -118,7 +118,7 @@ class Roster:
                 await self._bucket.change(place.name, partial(_drained, number))
                 log.info("processor.generation_done", extra={"processor": place.name, "generation": number})
 
-    def _heard(self, name: str, entry: ProcessorEntry) -> None:
+    def _entry_changed(self, name: str, entry: ProcessorEntry) -> None:
         if self._entries.get(name) != entry:
             self._set({**self._entries, name: entry})
 

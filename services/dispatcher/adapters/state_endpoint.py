@@ -1,4 +1,4 @@
-"""The micro service ``dispatcher``: what this one has in hand, and what it believes of each processor.
+"""The micro service ``dispatcher``: what this dispatcher has in hand, and the condition of each processor.
 
 Several dispatchers share the requests to ``dispatcher.state``, so one of them answers, for itself. To
 ``$SRV.STATS.dispatcher`` each answers, with the same figures.
@@ -21,12 +21,12 @@ from services.dispatcher.core.condition import Condition
 from services.dispatcher.core.traffic import Traffic
 
 DESCRIPTION = "Charges each stored payment exactly once, at the cheapest processor that still settles it in time"
-STATE_IS = "What one has in hand and believes; $SRV.STATS asks all"
+STATE_IS = "What one has in hand, and the processors' conditions; $SRV.STATS asks all"
 LATENCY_DIGITS = 2  # of milliseconds
 
 
-class ConditionTold(Struct, rename="camel", frozen=True):
-    """A `Condition`, named as all else on the bus; ``base_latency_ms``: the least of late; null: nothing is known."""
+class ConditionShown(Struct, rename="camel", frozen=True):
+    """A `Condition` with public names; ``base_latency_ms``: the least recent one; null: nothing is known."""
 
     state: Literal["serving", "failing"]
     latency_ms: float | None
@@ -35,13 +35,13 @@ class ConditionTold(Struct, rename="camel", frozen=True):
 
 
 class DispatcherState(Struct, rename="camel", frozen=True):
-    """One dispatcher now: by processor what it believes and has under way; counts since its start.
+    """One dispatcher now: by processor its condition and what is under way; counts since the dispatcher's start.
 
-    ``paused``: the processors to which it sends nothing new because an operator said so, and who that was.
+    ``paused``: the processors to which it sends nothing new because an operator has paused them, and who that was.
     """
 
     instance: str
-    conditions: dict[str, ConditionTold]
+    conditions: dict[str, ConditionShown]
     in_flight: dict[str, int]
     bound_waiting: dict[str, int]
     paused: dict[str, Pause]
@@ -51,7 +51,7 @@ class DispatcherState(Struct, rename="camel", frozen=True):
 
 
 class StateEndpoint:
-    """``dispatcher.state``; ``counts`` and ``paused`` are looked at anew for each answer."""
+    """``dispatcher.state``; ``counts`` and ``paused`` are read again for each answer."""
 
     def __init__(
         self,
@@ -68,27 +68,27 @@ class StateEndpoint:
         self._instance = instance
 
     async def serve(self, bus: Bus, releases: ReleaseEndpoint) -> Served:
-        """Answer on the bus from now on, also about the processors, and release payments."""
+        """Answer on the bus from now on, including requests about the processors, and release payments."""
         about = About(STATE_IS, answered=schema_of(DispatcherState), figures=self.figures)
         asked = {subjects.DISPATCHER_STATE: self.state, **ProcessorsEndpoint(bus).answers, **releases.answers}
         described = {subjects.DISPATCHER_STATE: about, **ABOUT, **ABOUT_RELEASES}
         return await serve(bus, subjects.DISPATCHER, DESCRIPTION, asked, described, instance=self._instance)
 
     async def state(self, _data: bytes) -> bytes:
-        """Answer with the state, whatever was asked."""
+        """Return the state, whatever the request."""
         return json.encode(self._now())
 
     def figures(self) -> Mapping[str, Any]:
-        """Return the state as STATS tells it."""
-        told: dict[str, Any] = to_builtins(self._now())
-        return told
+        """Return the state for STATS."""
+        state: dict[str, Any] = to_builtins(self._now())
+        return state
 
     def _now(self) -> DispatcherState:
         traffic = self._traffic
         seen = traffic.seen(self._clock.now_ms())
         return DispatcherState(
             instance=self._instance,
-            conditions={name: _told(one.condition) for name, one in seen.items()},
+            conditions={name: _shown(one.condition) for name, one in seen.items()},
             in_flight={name: one.in_flight for name, one in seen.items()},
             bound_waiting={name: one.bound_waiting for name, one in seen.items()},
             paused=dict(self._paused()),
@@ -98,7 +98,7 @@ class StateEndpoint:
         )
 
 
-def _told(known: Condition) -> ConditionTold:
+def _shown(known: Condition) -> ConditionShown:
     latencies = (known.latency_ms, known.base_latency_ms)
     latency_ms, base_latency_ms = (None if ms is None else round(ms, LATENCY_DIGITS) for ms in latencies)
-    return ConditionTold(known.state, latency_ms, base_latency_ms, known.since_ms)
+    return ConditionShown(known.state, latency_ms, base_latency_ms, known.since_ms)

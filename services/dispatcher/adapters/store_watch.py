@@ -1,7 +1,7 @@
-"""Whether the store that a connection leads to is still the one that was read, and what of it is doubtful.
+"""Whether a connection's store is still the one that was read, and which part of it is doubtful.
 
-It went back in time where a stream ends before what this process has read or stored of it. It may have, where the
-server process is another one than was met last and does not sync each message (``SYNC``).
+It went back in time where a stream ends before what this process has read or stored. It may have, where the server
+process differs from the last one and does not sync each message (``SYNC``).
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Clock(Protocol):
     """The clock of the calls, and UTC."""
 
     def now_ms(self) -> float:
-        """Return milliseconds of a clock that never goes back."""
+        """Return milliseconds of a monotonic clock."""
 
     def stamp(self) -> datetime:
         """Return the UTC time."""
@@ -54,8 +54,8 @@ class StoreWatch:
     Args:
         bus: the connection.
         is_synced: the server syncs each message before its PubAck.
-        books_within_s: how long a POST of before may be under way.
-        repeated_within_s: how long clients may repeat an id that was accepted before.
+        books_within_s: how long an earlier POST may be under way.
+        repeated_within_s: how long clients may repeat an id that was accepted earlier.
         clock: for the stamp, and for the wait.
         lines_read: how far ASSIGNMENTS was read.
         settlements_to: the last sequence of SETTLEMENTS that a PubAck gave.
@@ -92,11 +92,11 @@ class StoreWatch:
         self.doubt = NO_DOUBT
 
     async def meet(self) -> None:
-        """Look at the store of a new connection, before anything is delivered.
+        """Check the store of a new connection, before anything is delivered.
 
         Raises:
             StoreWentBackError: it is marked, and this process must start again.
-            ApiError, BusAwayError: it cannot be told; try again before anything is delivered.
+            ApiError, BusAwayError: it is not known; try again before anything is delivered.
         """
         server_id, before = self._bus.server_id, self._server_id
         seen = {stream: last_seq() for stream, last_seq in self._seen.items()}  # before it grows on this connection
@@ -109,7 +109,7 @@ class StoreWatch:
             )
         marks = await read_marks(self._bus)
         if before and marks.get(SINCE, "") != self.doubt.since:
-            # By now it may hold as much as was read here, and it is not the same.
+            # By now it may hold as much as was read here, but it is not the same store.
             raise StoreWentBackError("another dispatcher has found that it did")
         if not self._is_synced and marks.get(SERVER) != server_id:
             marks = await (
@@ -120,7 +120,7 @@ class StoreWatch:
         await self._read_passed()
 
     async def run(self) -> None:
-        """Read the marks again and again: another dispatcher may meet the store later; until cancelled."""
+        """Read the marks periodically, until cancelled: another dispatcher may check the store later."""
         while True:
             await asyncio.sleep(READ_EVERY_S)
             try:
@@ -132,18 +132,18 @@ class StoreWatch:
                 self._not_read.succeeded()
 
     async def _marks(self) -> Marks:
-        """Read the marks; mark anew where others, who change the stream's limits, have written over what is known."""
+        """Read the marks; write them again if others, who change the stream's limits, have overwritten them."""
         marks = await read_marks(self._bus)
         if marks.get(SINCE, "") < self.doubt.since:
             return await mark_doubtful(self._bus, self._clock.stamp())
         return marks
 
     def absence_counts_in_ms(self) -> float:
-        """Return how long until a processor's "not there" counts; 0: it counts now."""
+        """Return the milliseconds until a processor's "not there" counts; 0: it counts now."""
         return max(0.0, self._counts_from_ms - self._clock.now_ms())
 
     async def _is_busy(self) -> bool:
-        """Return whether anything of it was under way when it was written: what came after that may be lost."""
+        """Return whether the store has anything under way: what came after it was written may be lost."""
         streams = (subjects.PAYMENTS, subjects.ASSIGNMENTS)
         return any([(await stream_state(self._bus, stream)).messages for stream in streams])
 
@@ -151,17 +151,17 @@ class StoreWatch:
         """Return whether a payment waits, or may come, that every processor must be asked about.
 
         Raises:
-            ApiError, BusAwayError: it cannot be told.
+            ApiError, BusAwayError: not known.
         """
         doubt = self.doubt
         if not self._server_id or doubt.is_recent:
-            return True  # it was not met yet, or more may come
+            return True  # the store was not checked yet, or more may come
         return bool(doubt.since) and (await stream_state(self._bus, subjects.PAYMENTS)).first_seq <= doubt.payments_to
 
     def _take(self, marks: Marks) -> None:
         since = marks.get(SINCE, "")
         if since and since != self.doubt.since:
-            # From when it was read here, on our own clock: another machine's may be ahead.
+            # From the time it was read here, on our own clock: another machine's may be ahead.
             self._counts_from_ms = self._clock.now_ms() + self._books_within_s * 1000
             self._repeated_until_ms = self._clock.now_ms() + self._repeated_within_s * 1000
             self._passed = Passed()
@@ -174,7 +174,7 @@ class StoreWatch:
         self.doubt = replace(doubt, payments_to=max(doubt.payments_to, repeated_to or 0), is_recent=is_recent)
 
     async def _read_passed(self) -> None:
-        """Read what has passed of the mark, and write it where this dispatcher is the first that has waited so long."""
+        """Read what has passed of the mark, and write it if this dispatcher is the first that has waited so long."""
         since, now_ms = self.doubt.since, self._clock.now_ms()
         if not since or (self._passed.is_waited_out and self._passed.repeated_to is not None):
             return

@@ -1,4 +1,4 @@
-"""``dispatcher.stored.<owner>``: answered once all is stored that processors had answered by the moment asked about."""
+"""``dispatcher.stored.<owner>``: answered once all bookings known at the moment in the request are stored."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ from services.contracts.events import NotAnEventError
 from services.contracts.stored import StoredAnswered
 from services.records.settlements import SettlementRecords
 
-# A moment this long ago at most is believed: else the clocks of two machines differ, and the arrival is meant.
+# Only a moment at most this long ago is used: otherwise the machines' clocks differ, and the time of arrival is used.
 ASKED_AGO_MAX = timedelta(milliseconds=300)
-TURNS = 2  # of the loop: what lay in a processor's connection when this was asked is with its payment by then
+TURNS = 2  # of the loop: by then, what was in a processor's connection at the request's arrival is with its payment
 WAIT_MAX_S = 1.0
 
 log = logging.getLogger("tarifa.dispatcher")

@@ -1,15 +1,15 @@
-"""Calls over connections of our own, without the objects in which httpx wraps a request and its answer.
+"""Calls over our own connections, without the objects in which httpx wraps a request and its answer.
 
-``httpx.ConnectError`` and ``httpx.ConnectTimeout``: not one byte of the request was sent. Whatever else goes wrong,
-known or not, is raised as an exception that leaves open whether the request arrived. With TLS too: a handshake that
-fails has carried nothing of the request. One that ended well may fail all the same, where the other end looks at our
-certificate only afterwards (TLS 1.3): the request has left by then, and what became of it is not known.
-An answer is handed out complete or not at all. What a caller must be able to rely on, and why it holds:
+``httpx.ConnectError`` and ``httpx.ConnectTimeout``: not one byte of the request was sent. Whatever else goes wrong is
+raised as an exception that leaves open whether the request arrived. The same holds with TLS: a handshake that fails has
+carried nothing of the request. After one that succeeded the call may still fail, where the other end checks our
+certificate only afterwards (TLS 1.3): the request was sent by then, and its outcome is not known.
+An answer is returned complete or not at all. What callers rely on, and why it holds:
 
 - One call is one request on the wire: nothing here repeats, and redirects are not followed.
-- A connection whose call timed out or was cancelled is closed, and so is one that says something while no call is
-  under way. What comes after a request has left cannot be told from its answer: HTTP/1.1 has no name for either.
-- No proxy out of the environment, no cookies, no decompression: the processor's URL is where a payment goes.
+- A connection whose call timed out or was cancelled is closed, and so is one on which something comes while no call is
+  under way. Whatever comes after a request was sent cannot be distinguished from its answer: HTTP/1.1 names neither.
+- No proxy from the environment, no cookies, no decompression: a payment goes to the processor's URL.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ import httpx
 from services.dispatcher.adapters.connection import Answer, BrokenAnswerError, Connection
 from services.names import Addresses, addresses
 
-# Node, uvicorn and Apache close an idle connection after 5 s. A request that meets such a closing has an unknown
-# outcome, so ours go first; a new connection costs less than a millisecond.
+# Node, uvicorn and Apache close an idle connection after 5 s. A request that coincides with that has an unknown
+# outcome, so ours are closed earlier; a new connection costs less than a millisecond.
 IDLE_S: Final = 4.0
 
 
 class Origin(NamedTuple):
-    """Where connections go; ``host`` is a name or an address, of IPv6 without brackets.
+    """The target of connections; ``host`` is a name or an address, an IPv6 one without brackets.
 
-    ``tls`` of None is in the clear. With another one it is another origin: what is shown there has changed.
+    ``tls`` of None is plain HTTP. Another context makes another origin: the credentials have changed.
     """
 
     host: str
@@ -39,17 +39,17 @@ class Origin(NamedTuple):
 
 
 class NotTrustedError(httpx.ConnectError):
-    """TLS did not come about: the other end is not known to be the processor, or does not let us in.
+    """TLS failed: the other end is not verified as the processor, or does not admit us.
 
-    Nothing was sent, and nothing will be before somebody changes something, here or there.
+    Nothing was sent, and nothing will be until a configuration changes, here or there.
     """
 
 
 def origin_of(url: httpx.URL, tls: ssl.SSLContext | None = None) -> Origin:
-    """Return where the requests to a URL go; ``tls``, which https must have, verifies who is there.
+    """Return the target of requests to a URL; ``tls``, required for https, verifies the other end.
 
     Raises:
-        ValueError: it is https, and nothing says by what to verify it.
+        ValueError: it is https, and there is nothing to verify it by.
     """
     if url.scheme != "https":
         return Origin(url.host, url.port or 80, None)
@@ -76,17 +76,17 @@ class ProcessorTransport:
 
         Args:
             origin: where it goes.
-            wire: the whole request as it is sent: its head says where the body ends, and nothing here checks that.
+            wire: the whole request, as it is sent: its head gives the body's length, which is not checked here.
             timeout_s: from the start of the call to the last byte of the answer.
 
         Raises:
-            httpx.ConnectError, httpx.ConnectTimeout: no connection came about, or not in time, and nothing was sent;
-                whatever was asked did not happen.
-            NotTrustedError: the same, as TLS did not come about.
+            httpx.ConnectError, httpx.ConnectTimeout: no connection, or not in time, and nothing was sent; what was
+                requested did not happen.
+            NotTrustedError: the same, because TLS failed.
             httpx.ReadTimeout, httpx.ReadError: no complete answer; it may have happened.
         """
         ends_at_s = asyncio.get_running_loop().time() + timeout_s
-        # Two waits with one end: which of them was cut short tells whether anything can have been sent.
+        # Two waits with one end: which one was cut short shows whether anything can have been sent.
         connection = self._take_idle(origin) or await _connected(origin, ends_at_s)
         self._in_use.add(connection)
         try:
@@ -95,7 +95,7 @@ class ProcessorTransport:
             raise httpx.ReadError(str(error)) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no answer within {timeout_s:g} s") from error
-        except BaseException:  # cancelled: what still comes is nobody's
+        except BaseException:  # cancelled: what still comes is dropped
             connection.abort()
             raise
         finally:
@@ -104,7 +104,7 @@ class ProcessorTransport:
         return answer
 
     async def aclose(self) -> None:
-        """Close everything; calls under way fail with `httpx.ReadError`, which leaves open what became of them."""
+        """Close everything; calls under way fail with `httpx.ReadError`, and their outcome is not known."""
         if self._sweep is not None:
             self._sweep.cancel()
         for connection in (*self._in_use, *(each for idle in self._idle.values() for each in idle)):
@@ -152,16 +152,16 @@ async def _connected(origin: Origin, ends_at_s: float) -> Connection:
             return await _to_any(await addresses(origin.host, origin.port), origin)
     except TimeoutError as error:  # ours, or the system's own
         raise httpx.ConnectTimeout("not connected in time") from error
-    except ssl.SSLEOFError as error:  # it was closed in the middle of the handshake, as by a server that stops
+    except ssl.SSLEOFError as error:  # closed during the handshake, as by a server that stops
         raise httpx.ConnectError(f"{type(error).__name__}: {error}") from error
     except ssl.SSLError as error:
         raise NotTrustedError(f"{type(error).__name__}: {error}") from error
-    except (OSError, UnicodeError) as error:  # the latter: a name that no resolver can be asked about
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that the resolver cannot be asked about
         raise httpx.ConnectError(f"{type(error).__name__}: {error}") from error
 
 
 async def _to_any(found: Addresses, origin: Origin) -> Connection:
-    """Connect to the first address that takes the connection; the last one's failure is told."""
+    """Connect to the first address that accepts the connection; raise the last one's failure."""
     loop = asyncio.get_running_loop()
     name = origin.host if origin.tls else None
     failed: OSError = OSError(f"{origin.host} has no address")

@@ -1,8 +1,8 @@
 """What one dispatcher has read of ASSIGNMENTS: the views of all payments in it, and which messages may be deleted.
 
-Pure state: messages go in by ``read``, in the order of the stream. As short as what is in hand or in doubt: a payment
-that is known to be settled, from a PubAck or a fresh look-up and from nothing else, is forgotten by ``settled``, and a
-message all of whose payments are settled may be deleted from the stream.
+Pure state: messages go in by ``read``, in the order of the stream. It is as short as what is in hand or in doubt: a
+payment that is known to be settled, from a PubAck or a fresh look-up and from nothing else, is dropped by ``settled``,
+and a message whose payments are all settled may be deleted from the stream.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ class AssignmentLog:
         self._seqs: dict[str, int] = {}  # in PAYMENTS, by id
         self._stored_ns: dict[int, int] = {}  # when a message of `_messages` was stored
         self.closed: set[str] = set()
-        self.marks: dict[int, str] = {}  # by sequence: owners of messages without lines, which others still wait for
+        self.marks: dict[int, str] = {}  # by sequence: owners of messages without lines, which are still needed
         self.read_to = 0
         self._releases: dict[int, bool] = {}  # by sequence, the newest: whether they count
 
@@ -33,11 +33,11 @@ class AssignmentLog:
         return len(self._by_id)
 
     def view(self, payment_id: str) -> View | None:
-        """Return what the valid lines say of a payment; None: there is none."""
+        """Return what the valid lines say of a payment, None if there are none."""
         return self._views.get(payment_id)
 
     def after(self, payment_id: str) -> int:
-        """Return what the next line of a payment must follow."""
+        """Return the sequence that a payment's next line must follow."""
         view = self._views.get(payment_id)
         return 0 if view is None else view.last
 
@@ -46,7 +46,7 @@ class AssignmentLog:
         yield from tuple(self._views.items())
 
     def left_behind(self, charging: AbstractSet[str]) -> dict[str, int]:
-        """Return how many payments are assigned to generations that do not charge any more, by generation."""
+        """Return how many payments are assigned to generations that no longer charge, by generation."""
         return Counter(
             view.generation
             for view in self._views.values()
@@ -54,11 +54,11 @@ class AssignmentLog:
         )
 
     def seq_of(self, payment_id: str) -> int:
-        """Return the sequence in PAYMENTS that the newest line of a payment names; 0: there is none."""
+        """Return the sequence in PAYMENTS that the newest line of a payment names, 0 if there is none."""
         return self._seqs.get(payment_id, 0)
 
     def stored_ns(self, at: int) -> int:
-        """Return when a message was stored, in ns since 1970; 0: not known, or it names no payment any more."""
+        """Return when a message was stored, in ns since 1970; 0: not known, or it no longer names a payment."""
         return self._stored_ns.get(at, 0)
 
     def messages_of(self, payment_id: str) -> tuple[int, ...]:
@@ -66,7 +66,7 @@ class AssignmentLog:
         return tuple(self._by_id.get(payment_id, ()))
 
     def known(self, payment_id: str) -> bool:
-        """Return whether any line names it, be it void."""
+        """Return whether any line names it, even a void one."""
         return payment_id in self._by_id
 
     def ids(self) -> list[str]:
@@ -78,7 +78,7 @@ class AssignmentLog:
         return self._releases.get(at)
 
     def read(self, message: Assignment, at: int, stored_ns: int = 0) -> tuple[bool, ...]:
-        """Take in the message at a sequence; return for each of its lines whether it is valid.
+        """Add the message at a sequence; return for each of its lines whether it is valid.
 
         ``stored_ns``: when it was stored, in nanoseconds since 1970; 0: not known.
         """
@@ -102,12 +102,12 @@ class AssignmentLog:
                 return ()
 
     def done_before(self) -> int:
-        """Return a sequence before which nobody needs a message any more that assigns: all of it is settled."""
+        """Return a sequence before which no message with lines is needed any more: all of it is settled."""
         needed = (*self._messages, *self.marks)
         return min(needed, default=self.read_to + 1)
 
     def settled(self, payment_id: str) -> list[int]:
-        """Forget a payment that is settled or refused; return the messages that may be deleted now."""
+        """Drop a payment that is settled or refused; return the messages that may be deleted now."""
         self._views.pop(payment_id, None)
         self._seqs.pop(payment_id, None)
         done = []

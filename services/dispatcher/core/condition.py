@@ -1,4 +1,4 @@
-"""What is believed of a processor now, from evidence ordered by when it was sent.
+"""The condition of a processor now, from evidence ordered by when it was sent.
 
 | newest evidence, by send time | condition |
 |---|---|
@@ -7,12 +7,12 @@
 | one or two failures in a row | as before |
 | three failures in a row (5xx, 429, not sent, Unknown), or one answer of a misconfigured processor | failing |
 | health says failing | failing |
-| health says well, while failing | failing still, but a canary goes at once |
-| health says well, and the last failure is older than 12 s: no canary went, for none was needed | serving |
-| a health reply older than 12 s | nothing |
+| health says well, while failing | still failing, but a canary is sent at once |
+| health says well, and the last failure is older than 12 s: no canary was needed since | serving |
+| a health reply older than 12 s | ignored |
 | a call under way, sent after all that have ended | latency is at least its age |
 
-A slow answer to an old call says nothing of now: a call counts by when it was sent, not by when it ended.
+A slow answer to an old call says nothing about now: a call counts by when it was sent, not by when it ended.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from typing import Literal
 
 FAILURES_TO_CLOSE = 3
 HEALTH_COUNTS_FOR_MS = 12_000
-LEAST_LATENCY_KEPT_S = 6  # longer than a health poll takes to come round
-SLOWER_FACTOR, SLOWER_MS = 3, 200  # more than our own queueing makes of a latency, on a machine of 300 calls a second
+LEAST_LATENCY_KEPT_S = 6  # longer than a health poll's interval
+SLOWER_FACTOR, SLOWER_MS = 3, 200  # more than our own queueing adds to a latency, on a machine of 300 calls a second
 CANARY_EVERY_MS = 200
 CANARIES_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``latency_ms`` is of the newest evidence, ``base_latency_ms`` the least of late: None while nothing is known."""
+    """``latency_ms`` is the newest evidence's, ``base_latency_ms`` the least recent one; None: nothing is known."""
 
     state: Literal["serving", "failing"]
     latency_ms: float | None
@@ -38,7 +38,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the health endpoint said, and when it was asked (on the clock of the calls)."""
+    """A health endpoint's reply, and when it was asked (on the clock of the calls)."""
 
     sent_ms: float
     failing: bool
@@ -46,7 +46,7 @@ class Health:
 
 
 class Evidence:
-    """The evidence about one processor, folded as it comes in."""
+    """The evidence about one processor, folded as it arrives."""
 
     def __init__(self) -> None:
         self._under_way: dict[int, float] = {}  # token -> sent; in order of sending
@@ -61,20 +61,20 @@ class Evidence:
         self._health: Health | None = None
         self._canary_at_ms = 0.0
         self._sent_ms = -1.0  # send time of the newest call
-        self._news_ms = -1.0  # when it last began to serve, or health promised something much better
+        self._news_ms = -1.0  # when it last began to serve, or health reported a much lower latency
 
     @property
     def in_flight(self) -> int:
-        """Calls under way."""
+        """How many calls are under way."""
         return len(self._under_way)
 
     @property
     def called_ms(self) -> float | None:
-        """What the newest of the calls that were answered well took; None: there was none."""
+        """The duration of the newest call that was answered well, None if there was none."""
         return None if self._newest_latency is None else self._newest_latency[1]
 
     def sent(self, now_ms: float) -> int:
-        """Note that a call starts; return the token to end it with."""
+        """Record that a call starts; return the token to end it with."""
         self._token += 1
         self._under_way[self._token] = now_ms
         self._sent_ms = now_ms
@@ -82,7 +82,7 @@ class Evidence:
         return self._token
 
     def answered(self, token: int, now_ms: float) -> None:
-        """Note that the processor did its work on a call: booked it, or refused it for good."""
+        """Record that the processor processed a call: booked it, or refused it for good."""
         if self._closed_since_ms(now_ms) is not None:
             self._news_ms = now_ms
         sent_ms = self._end(token)
@@ -96,7 +96,7 @@ class Evidence:
             self._failing_since_ms = None
 
     def failed(self, token: int, now_ms: float, *, at_once: bool = False) -> None:
-        """Note that a call failed; ``at_once`` closes the processor without waiting for more such calls."""
+        """Record that a call failed; ``at_once`` closes the processor without waiting for more failures."""
         sent_ms = self._end(token)
         if sent_ms < self._answered_ms:
             return
@@ -106,17 +106,17 @@ class Evidence:
             self._failing_since_ms = now_ms
 
     def broken(self, now_ms: float) -> None:
-        """Note that the processor refuses whatever it gets: no payment will get through there."""
+        """Record that the processor refuses everything: no payment will succeed there."""
         self._failed_ms = max(self._failed_ms, now_ms)
         if self._failing_since_ms is None:
             self._failing_since_ms = now_ms
 
     def withdrawn(self, token: int) -> None:
-        """Note that a call was not made after all, or that nothing can be told of it: it says nothing."""
+        """Record that a call was not made, or that nothing follows from it."""
         self._under_way.pop(token, None)
 
-    def heard(self, health: Health) -> None:
-        """Note a health reply; an older one than is known counts for nothing."""
+    def add_health(self, health: Health) -> None:
+        """Add a health reply; one older than the known one is ignored."""
         if self._health is not None and health.sent_ms < self._health.sent_ms:
             return
         self._health = health
@@ -127,17 +127,17 @@ class Evidence:
                 self._news_ms = health.sent_ms
 
     def canary_due(self, now_ms: float, *, serving: bool) -> bool:
-        """Whether one more real payment may find out if a processor that is closed, or slow, serves well again.
+        """Return whether one more real payment may test if a processor that is closed, or slow, serves well again.
 
-        A slow one books its canaries, and late, so that the summaries could be seen to differ: it gets one when there
-        is reason to hope, or, if health says nothing, one at a time.
+        A slow one books its canaries late, so that summaries could differ for a while: it gets one when there is reason
+        to expect an improvement, or, without health replies, one at a time.
         """
         if serving:
             return self._news_ms > self._sent_ms or (not self._under_way and self._fresh_health(now_ms) is None)
         return now_ms >= self._canary_at_ms and len(self._under_way) < CANARIES_MAX
 
     def condition(self, now_ms: float) -> Condition:
-        """Return what is believed now."""
+        """Return the condition now."""
         health = self._fresh_health(now_ms)
         latency_ms, base_ms = self._latency_ms(health, now_ms), self._base_latency_ms(health)
         since_ms = self._closed_since_ms(now_ms)
@@ -182,16 +182,16 @@ class Evidence:
         self._least_ms[second] = min(latency_ms, self._least_ms.get(second, latency_ms))
 
     def _base_latency_ms(self, health: Health | None) -> float | None:
-        """Return the latency without our own queueing, which grows with what is in flight and would feed itself.
+        """Return the latency without our own queueing, which grows with what is in flight and would reinforce itself.
 
-        So it is the least of some seconds, unless all calls of the newest second took longer than queueing explains.
+        It is the least of some seconds, unless all calls of the newest second took longer than queueing explains.
         """
-        said_ms = None if health is None else float(health.min_response_ms)
+        reported_ms = None if health is None else float(health.min_response_ms)
         if not self._least_ms:
-            return said_ms
+            return reported_ms
         newest = max(self._least_ms)
-        of_late_ms = self._least_ms[newest]
+        newest_ms = self._least_ms[newest]
         base_ms = min(self._least_ms.values())
-        if said_ms is not None:
-            base_ms = min(base_ms, said_ms)
-        return of_late_ms if of_late_ms > base_ms * SLOWER_FACTOR + SLOWER_MS else base_ms
+        if reported_ms is not None:
+            base_ms = min(base_ms, reported_ms)
+        return newest_ms if newest_ms > base_ms * SLOWER_FACTOR + SLOWER_MS else base_ms

@@ -1,4 +1,4 @@
-"""What this dispatcher knows of payments that are not settled: by its hands, and by the log. Pure."""
+"""What this dispatcher knows of payments that are not settled, from the log and what is in hand. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,13 +11,13 @@ from services.dispatcher.core.in_hand import Attempted, InHand
 from services.dispatcher.core.ownership import View, is_first_hand
 from services.dispatcher.core.traffic import Traffic
 
-LOOKS_MAX = 5_000  # of one question: some milliseconds in which no payment is sent
+LOOKS_MAX = 5_000  # for one request: some milliseconds in which no payment is sent
 
 Stamp = Callable[[float], datetime]  # the UTC time of a moment on the clock of the calls
 
 
 class Holdings:
-    """Describes payments by the log as far as it was read, and by what is in hand."""
+    """Describes payments from the log as far as it was read, and from what is in hand."""
 
     def __init__(self, log_read: AssignmentLog, traffic: Traffic, stamp: Stamp) -> None:
         self._log = log_read
@@ -25,7 +25,7 @@ class Holdings:
         self._stamp = stamp
 
     def one(self, payment_id: str) -> Holding | None:
-        """Return what is known of a payment; None: it waits in the stream, is settled, or is none."""
+        """Return what is known of a payment; None: it waits in the stream, is settled, or does not exist."""
         view, payment = self._log.view(payment_id), self._traffic.in_hand.get(payment_id)
         if view is None and payment is None:
             return None
@@ -44,7 +44,7 @@ class Holdings:
         )
 
     def page(self, asked: HoldingsAsked) -> tuple[tuple[Holding, ...], int | None]:
-        """Return the first of those that were asked for, by sequence, and up to which this is all; None: it is all."""
+        """Return the first of the requested payments, by sequence, and up to where this is all; None: it is all."""
         found: list[Holding] = []
         for count, (seq, payment_id) in enumerate(self._in_order(asked)):
             if len(found) == asked.limit or count == LOOKS_MAX:
@@ -55,7 +55,7 @@ class Holdings:
         return tuple(found), None
 
     def attempts(self, payment_id: str) -> tuple[AttemptMade, ...]:
-        """Return the newest attempts that are known of a payment in hand, oldest first."""
+        """Return the newest known attempts of a payment in hand, oldest first."""
         payment = self._traffic.in_hand.get(payment_id)
         if payment is None:
             return ()
@@ -63,7 +63,7 @@ class Holdings:
         return (*map(_made, payment.attempted), *(() if under_way is None else (under_way,)))
 
     def _in_order(self, asked: HoldingsAsked) -> list[tuple[int, str]]:
-        """Return sequence and id of each payment in hand or with a valid line that lies within what was asked for."""
+        """Return sequence and id of each payment, in hand or with a valid line, that is within the request."""
         in_hand = self._traffic.in_hand
         found = [(self._log.seq_of(each), each) for each, _ in self._log.views() if each not in in_hand]
         found += [(payment.seq, each) for each, payment in in_hand.items()]
@@ -82,14 +82,14 @@ def _is_wanted(known: Holding, asked: HoldingsAsked) -> bool:
 
 
 def _assigned_to(view: View | None) -> str:
-    """Return the only processor that a payment may be sent to, by the log; one of nobody's may be for any."""
+    """Return the only processor that a payment may be sent to, by the log; "" for any."""
     if view is None:
         return ""
     return view.released_to if view.state == "free" else processor_of(view.generation)
 
 
 def _is_in_doubt(view: View | None) -> bool:
-    """Return whether, by the log, its processor may have booked it; where it is nobody's, none was asked to."""
+    """Return whether, by the log, its processor may have booked it; while it belongs to nobody, it was not sent."""
     return view is not None and view.state != "free" and not is_first_hand(view, view.owner)
 
 

@@ -13,9 +13,9 @@ DETAIL_CHARS_MAX = 200
 
 
 class Attempted(NamedTuple):
-    """One call that ended: when it was sent where, how long it took, what came of it, and the processor's words.
+    """One call that ended: when it was sent where, how long it took, its outcome, and the processor's text.
 
-    ``span_id``: what it was sent as, of a payment that belongs to a trace.
+    ``span_id``: its span, for a payment that belongs to a trace.
     """
 
     requested_at: datetime
@@ -28,15 +28,15 @@ class Attempted(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class InHand:
-    """One payment in hand: what it is, where it may go, and how to ack it.
+    """One payment in hand: what it is, where it may be sent, and how to ack it.
 
     Args:
         since_ms: when it began to wait, on the clock of the calls.
         seq: in PAYMENTS; ``handles`` are the ack handles by sequence, more than one where its id was accepted again.
-        line: the sequence in ASSIGNMENTS of this process's own line; 0: it has none.
-        generation: of a processor, the only one that it may be sent to; empty while it may be routed to any.
-        in_doubt: it was in other hands, or an attempt ended Unknown: it stays where it is until that one tells.
-        traceparent: what it came with; None: it belongs to no trace.
+        line: the sequence in ASSIGNMENTS of this process's own line, 0 if it has none.
+        generation: of the only processor that it may be sent to; empty while it may be routed to any.
+        in_doubt: others had it in hand, or an attempt ended Unknown: it stays there until that processor answers.
+        traceparent: the one that it came with; None: it belongs to no trace.
     """
 
     id: str
@@ -56,11 +56,11 @@ class InHand:
 
     @property
     def log_fields(self) -> dict[str, str]:
-        """What a log line about it says of it: its id, and its traceparent if it has one."""
+        """The fields of a log line about it: its id, and its traceparent if it has one."""
         return {"id": self.id} if self.traceparent is None else {"id": self.id, "traceparent": self.traceparent}
 
     def note(self, attempted: Attempted) -> None:
-        """Keep what came of a call."""
+        """Keep the result of a call."""
         self.attempted.append(attempted)
         del self.attempted[:-ATTEMPTS_KEPT_MAX]
 

@@ -1,4 +1,4 @@
-"""One generation of a processor as routing sees it: evidence, and the payments that wait to be sent there again."""
+"""One generation of a processor, for routing: evidence, and the payments that wait to be sent there again."""
 
 from dataclasses import dataclass, field
 
@@ -7,26 +7,26 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.pace import in_flight_limit
 from services.dispatcher.core.route import Rules, View
 
-ASSUMED_LATENCY_MS = 100.0  # of a processor of which nothing is known yet
+ASSUMED_LATENCY_MS = 100.0  # while nothing is known of a processor
 
 
 @dataclass(slots=True)
 class Lane:
-    """``bound`` is a heap by due time; ``unclaimed`` are assigned there by processes that are gone, not in hand yet.
+    """``bound`` is a heap by due time; ``unclaimed``: how many are assigned there by dead processes, not in hand yet.
 
-    ``reserved``: the slots kept for the latter, at most half of all. They come only with what is fetched, and where no
-    slot were left for anything else, nothing would be.
+    ``reserved``: the slots kept for the latter, at most half of all. They come only with what is fetched, and with no
+    slot left for anything else, nothing would be fetched.
     """
 
     name: str
-    takes: bool = True  # payments that it does not have already
+    takes: bool = True  # new payments
     evidence: Evidence = field(default_factory=Evidence)
     unclaimed: int = 0
     reserved: int = 0
     bound: list[tuple[float, int, InHand]] = field(default_factory=list)
 
     def view(self, rules: Rules, now_ms: float) -> View:
-        """Return the lane as the router sees it."""
+        """Return the lane for the router."""
         evidence = self.evidence
         condition = evidence.condition(now_ms)
         limit = in_flight_limit(
@@ -45,5 +45,5 @@ class Lane:
         )
 
     def owed(self, rules: Rules, now_ms: float) -> int:
-        """Return how many of those that are not in hand yet have slots to go to."""
+        """Return how many of those that are not in hand yet have free slots."""
         return max(0, min(self.unclaimed, self.view(rules, now_ms).free + self.reserved))

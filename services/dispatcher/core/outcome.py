@@ -1,19 +1,19 @@
-"""What one attempt means: from what came back of a POST, and where that does not say, of a GET.
+"""What one attempt means: from the reply to a POST, and where that does not show it, from a GET.
 
-| what came back of the POST | outcome |
+| reply to the POST | outcome |
 |---|---|
 | 2xx, complete | Booked |
 | 409, 422, 500 or 503, and GET gives it | Booked, as GET says |
 | 429; 500 and then GET = 404; 503 likewise, of a processor that speaks for itself | NotBooked |
 | a refused connection, an unresolved name, a connect or a TLS handshake that failed or timed out | NotBooked |
-| no TLS, as who is there cannot be trusted, or does not let us in | NotBooked, and the processor is misconfigured |
+| no TLS, as the other end is not trusted or does not admit us | NotBooked, and the processor is misconfigured |
 | 400, 413, 415; 409 or 422 and then GET = 404 | Refused |
 | 3xx, other 4xx | NotBooked, and the processor is misconfigured |
 | everything else, and every row above whose GET is not answered | Unknown |
 
 A 500 comes from the handler, which has then ended: nothing of it is still running. A 503 may come from a gateway that
-has given up on a handler that has not. What a message says decides nothing: it is a text, and GET is a fact.
-An outcome speaks for its own attempt only. Whoever doubts says Unknown: a wrong NotBooked charges twice.
+has given up on a handler that is still running. The text of a message decides nothing; a GET does.
+An outcome is about its own attempt only. When in doubt it is Unknown: a wrong NotBooked charges twice.
 """
 
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ from datetime import datetime
 
 from services.contracts.money import Cents
 
-# ---- what came back
+# ---- replies
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete HTTP answer to the POST; ``answered_at`` as of ``Booked``."""
+    """A complete HTTP answer to the POST; ``answered_at`` as in ``Booked``."""
 
     status: int
     detail: str
@@ -35,9 +35,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No connection came about: by the exception's type, not one byte of the request left.
+    """There was no connection: by the exception's type, not one byte of the request was sent.
 
-    ``misconfigured``: nor will there be one before somebody changes something.
+    ``misconfigured``: there will be none until a configuration changes.
     """
 
     detail: str
@@ -46,7 +46,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Anything else: a timeout, a reset, half an answer, garbage. The processor may have booked, or may yet."""
+    """Anything else: a timeout, a reset, half an answer, garbage. The processor may have booked, or may still do so."""
 
     detail: str
 
@@ -56,7 +56,7 @@ Reply = Answer | NotSent | NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """GET gave the payment as the processor recorded it; ``answered_at`` as of ``Booked``."""
+    """GET returned the payment as the processor recorded it; ``answered_at`` as in ``Booked``."""
 
     amount_cents: Cents
     requested_at: datetime
@@ -70,9 +70,9 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class LookupFailed:
-    """GET did not answer, or not in a way that can be read; ``is_there``: it has something under that id all the same.
+    """GET did not answer, or not readably; ``is_there``: the processor has something under that id nevertheless.
 
-    What follows for a payment is the same: it is not known whether it is booked.
+    Either way it is not known whether the payment is booked.
     """
 
     detail: str
@@ -81,14 +81,14 @@ class LookupFailed:
 
 Lookup = Found | Absent | LookupFailed
 
-# ---- what it means
+# ---- outcomes
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Charged. ``recorded`` is what the processor's GET says, None where the 2xx itself is the word.
+    """Charged. ``recorded`` is the processor's GET, None where the 2xx itself shows it.
 
-    ``answered_at`` is when that 2xx was read; None: now, as far as anybody knows.
+    ``answered_at`` is when that 2xx was read; None: now, as far as is known.
     """
 
     recorded: Found | None
@@ -97,7 +97,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class NotBooked:
-    """This attempt has not charged and never will; ``misconfigured``: no payment will get through there."""
+    """This attempt has not charged and never will; ``misconfigured``: no payment will succeed there."""
 
     detail: str
     misconfigured: bool = False
@@ -105,14 +105,14 @@ class NotBooked:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Turned down for good."""
+    """Rejected for good."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """This attempt may have charged, or may yet."""
+    """This attempt may have charged, or may still do so."""
 
     detail: str
 
@@ -121,7 +121,7 @@ Outcome = Booked | NotBooked | Refused | Unknown
 
 
 class AskProcessor:
-    """The reply alone does not say: look the id up at the same processor."""
+    """The reply alone does not show it: look the id up at the same processor."""
 
 
 ASK_PROCESSOR = AskProcessor()
@@ -137,7 +137,7 @@ _MISCONFIGURED = range(300, 500)
 
 
 def outcome_of(reply: Reply) -> Outcome | AskProcessor:
-    """Return what a POST's reply means, or that a look-up must say."""
+    """Return what a POST's reply means, or that a look-up must show it."""
     match reply:
         case NotSent(detail, misconfigured):
             return NotBooked(detail, misconfigured)
@@ -161,9 +161,9 @@ def outcome_after_lookup(reply: Answer, lookup: Lookup, *, speaks_for_itself: bo
     """Return what a POST's reply means together with the look-up that followed it.
 
     Args:
-        reply: one of those that `outcome_of` has asked about.
-        lookup: what GET said.
-        speaks_for_itself: whether a 503 is this processor's own and not a gateway's before it.
+        reply: one for which `outcome_of` has returned AskProcessor.
+        lookup: the result of the GET.
+        speaks_for_itself: whether a 503 is this processor's own and not that of a gateway in front of it.
     """
     match lookup:
         case Found():

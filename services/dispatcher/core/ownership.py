@@ -1,8 +1,8 @@
-"""What the log of ASSIGNMENTS says of one payment: whose it is, where it may be sent, whether it may go elsewhere.
+"""What the log of ASSIGNMENTS says of one payment: its owner, where it may be sent, whether it may be sent elsewhere.
 
 Rules 3 and 4 of the settlement protocol, as a fold: a view and the next line in, the next view out, or None: the line
-is void for all readers alike. A line must follow (``after``) the last valid one. No clock, no setting, no server's
-memory decides here.
+is void for all readers alike. A line must follow (``after``) the last valid one. No clock, no setting and nothing that
+a server remembers decides here.
 
 | before it | line | becomes |
 |---|---|---|
@@ -33,7 +33,7 @@ class View:
         owner: the process of that line; NOBODY where it belongs to none.
         generation: of the processor where it may be sent; where it was sent last, if it belongs to nobody.
         first_hand_of: the process whose own all lines since the first are, none of them a take-over; else NOBODY.
-        state: ``free`` belongs to nobody; ``refused``: its refusal is to be recorded and nothing else.
+        state: ``free`` belongs to nobody; ``refused``: its refusal must be recorded and nothing else.
         detail: of the refusal.
         released_to: the processor that an operator named.
     """
@@ -58,7 +58,7 @@ def next_view(view: View | None, line: Line, at: int, owner: str, closed: Abstra
         closed: generations that take nothing new.
     """
     if line.after != (0 if view is None else view.last):
-        # Never seen, or seen to be settled and deleted: it counts as a take-over, which allows the least.
+        # Never read, or read, settled and deleted: it counts as a take-over, which allows the least.
         never_seen = view is None and line.kind == "send"
         return View(at, owner, line.generation, NOBODY) if never_seen else None
     match line.kind:
@@ -89,7 +89,7 @@ def _sent(view: View | None, line: Line, at: int, owner: str, closed: AbstractSe
 def after_release(view: View | None, release: AssignmentReleased, at: int) -> View | None:
     """Return the view after an operator's release at sequence ``at``, or None if it is void.
 
-    It must follow what the operator saw. Where nothing was assigned there is nothing to release.
+    It must follow the line that the operator saw. Where nothing was assigned there is nothing to release.
     """
     if view is None or release.after != view.last:
         return None

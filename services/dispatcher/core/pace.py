@@ -1,10 +1,10 @@
-"""How many calls at once to one processor, how many a second to all, and how long until one is made again."""
+"""How many calls at once to one processor, how many a second to all, and the time until the next attempt."""
 
 import math
 
 IN_FLIGHT_FIRST = 16  # before anything is known of a processor
-IN_FLIGHT_LEAST = 48  # carries 500 a second where a call takes 100 ms longer than is known yet
-HEADROOM = 1.25  # above what Little's law says is needed
+IN_FLIGHT_LEAST = 48  # carries 500 a second where a call takes 100 ms longer than known so far
+HEADROOM = 1.25  # above what Little's law requires
 RESEND_FIRST_MS = 200.0
 RESEND_MAX_MS = 5_000.0
 
@@ -12,7 +12,7 @@ RESEND_MAX_MS = 5_000.0
 def in_flight_limit(latency_ms: float | None, *, calls_per_s_max: int, in_flight_max: int) -> int:
     """Return how many calls may be under way at once at a processor of that latency.
 
-    By Little's law ``rate x latency`` calls carry the highest rate; more only queue, here or there.
+    By Little's law ``rate x latency`` calls carry the highest rate; more would only queue, here or there.
     """
     if latency_ms is None:
         return min(IN_FLIGHT_FIRST, in_flight_max)
@@ -26,7 +26,7 @@ def backoff_ms(attempts: int, jitter: float) -> float:
 
 
 class Pace:
-    """A token bucket: at most so many calls a second over all processors, with a short burst."""
+    """A token bucket: a maximum rate of calls over all processors, with a short burst."""
 
     def __init__(self, calls_per_s_max: int) -> None:
         self._per_ms = calls_per_s_max / 1000

@@ -1,15 +1,15 @@
-"""The route of one payment, now: the cheapest processor that serves, a dearer one for what that cannot carry in time.
+"""The route of one payment, now: the cheapest processor that serves, or a dearer one for what would wait too long.
 
 | the cheapest processor | a payment |
 |---|---|
 | serves, a slot is free | goes there |
-| serves, no slot free, the queue would be through within SPILL_AFTER_S | is held for it |
-| serves, no slot free, the queue would take longer | is surplus: the same question for the next dearer processor |
+| serves, no slot is free, the queue takes at most SPILL_AFTER_S | waits for it |
+| serves, no slot is free, the queue takes longer | is surplus: the same question for the next dearer processor |
 | fails, or is slow while another serves quickly; its canary is due | goes there, as the canary |
-| fails, the payment is younger than SETTLE_WITHIN_S | is held for it |
+| fails, the payment is younger than SETTLE_WITHIN_S | waits for it |
 | fails, older; or is slow while another serves quickly | the same question for the next dearer processor |
 
-Past its deadline a payment is treated by the same rules. Pure: views, age, queue in; a decision out.
+Past its deadline a payment follows the same rules. Pure: views, age and queue in, a decision out.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Rules:
 
 @dataclass(slots=True)
 class View:
-    """One processor as the router sees it; ``free`` slots shrink as payments are sent."""
+    """One processor, for the router; ``free`` slots decrease as payments are sent."""
 
     name: str
     serves: bool
@@ -48,27 +48,27 @@ class SendTo:
 
 
 def is_open(view: View, views: Sequence[View]) -> bool:
-    """Return whether payments go there freely: it serves, and quickly unless none serves quickly."""
+    """Return whether payments go there without restriction: it serves, and quickly unless none serves quickly."""
     return view.serves and (not view.slow or not any(other.serves and not other.slow for other in views))
 
 
 def carried(view: View, rules: Rules) -> int:
-    """Return how long a queue the processor would be through with in time."""
+    """Return how long a queue the processor finishes within SPILL_AFTER_S."""
     return int(rules.spill_after_ms * view.per_s / 1000)
 
 
 def carries(view: View, queue: int, rules: Rules) -> bool:
-    """Return whether the queue would be through in time; where our own pace is the bottleneck, none is faster."""
+    """Return whether it finishes the queue in that time; where our own pace is the bottleneck, none is faster."""
     return view.per_s >= rules.calls_per_s_max or queue <= carried(view, rules)
 
 
 def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> SendTo | None:
-    """Return where a payment of that age goes; None: it is held.
+    """Return where a payment of that age goes; None: it waits.
 
     Args:
         views: the processors, cheapest first.
         age_ms: of the payment.
-        queue: all that wait, here and in NATS.
+        queue: how many wait, here and in NATS.
         rules: the settings.
     """
     for view in views:
@@ -84,8 +84,8 @@ def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> Sen
     return None
 
 
-def appetite(views: Sequence[View], head_age_ms: float, queue: int, rules: Rules) -> int:
-    """Return how many payments of the queue could be sent now: the same table, counted instead of decided."""
+def sendable(views: Sequence[View], head_age_ms: float, queue: int, rules: Rules) -> int:
+    """Return how many payments of the queue could be sent now, by the same table."""
     count, most = 0, sum(max(0, view.free) + 1 for view in views)
     for view in views:
         if is_open(view, views):

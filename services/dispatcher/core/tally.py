@@ -1,4 +1,4 @@
-"""What a dispatcher counts of itself, since its start. Counts only grow."""
+"""What a dispatcher has counted since its start. Counts only grow."""
 
 from collections.abc import Iterable
 
@@ -14,10 +14,10 @@ OUTCOMES: dict[type[Outcome], str] = {
 
 
 class Tally:
-    """``counts`` by what happened; ``outcomes`` of calls by processor and kind; by processor how long things took.
+    """``counts`` by what happened; ``outcomes`` of calls by processor and kind; durations by processor.
 
-    ``call_took``: a call until its outcome, look-up included. ``settle_took``: from the acceptance of a payment to its
-    settlement stored.
+    ``call_took``: a call until its outcome, look-up included. ``settle_took``: from the acceptance of a payment until
+    its settlement is stored.
     """
 
     def __init__(self, processors: Iterable[str]) -> None:
@@ -29,11 +29,11 @@ class Tally:
 
     @property
     def processors(self) -> tuple[str, ...]:
-        """The names of all that were counted for."""
+        """The names of all processors that anything was counted for."""
         return tuple(self.call_took)
 
     def begin(self, processors: Iterable[str]) -> None:
-        """Count for these too, from zero where it is the first time."""
+        """Count for these processors too, from zero where they are new."""
         for name in processors:
             if name not in self.call_took:
                 self.outcomes |= {(name, kind): 0 for kind in OUTCOMES.values()}
@@ -49,5 +49,5 @@ class Tally:
         self.call_took[processor].add(took_ms)
 
     def settled(self, processor: str, took_ms: float) -> None:
-        """Count a settlement that is stored, so long after the payment was accepted."""
+        """Count a settlement that was stored so long after the payment was accepted."""
         self.settle_took[processor].add(took_ms)

@@ -9,7 +9,7 @@ from services.dispatcher.core.in_hand import Attempted, InHand
 
 
 def trace_of(payment: InHand) -> Trace | UnsetType:
-    """Return where it came from, and the newest calls; UNSET for a payment of no trace."""
+    """Return where it came from, and the newest calls; UNSET for a payment that belongs to no trace."""
     if payment.traceparent is None:
         return UNSET
     return Trace(payment.traceparent, tuple(map(_traced, payment.attempted)))

@@ -1,7 +1,7 @@
-"""Everything in hand, and who may start a call now: payments to be routed, bound ones to be sent again, slots, pace.
+"""Everything in hand, and which call may start now: payments to be routed, bound ones to be sent again, slots, pace.
 
-Values in, values out, with the time passed in: each ``next_start`` names one payment and where it goes, each
-``appetite`` says how many more to fetch. What is in hand never exceeds ``in_hand_max``.
+Values in, values out, with the time passed in: ``starts`` returns payments and where each goes, ``fetchable`` how many
+more to fetch. Never more than ``in_hand_max`` are in hand.
 """
 
 from bisect import insort
@@ -15,16 +15,16 @@ from services.dispatcher.core.condition import Condition, Evidence
 from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.lane import Lane
 from services.dispatcher.core.pace import Pace, backoff_ms
-from services.dispatcher.core.route import Rules, SendTo, View, appetite, route
+from services.dispatcher.core.route import Rules, SendTo, View, route, sendable
 
-ROUTE_AGAIN_MAX_MS = 400.0  # short: it only lets another payment be the next canary
+ROUTE_AGAIN_MAX_MS = 400.0  # short: it only makes another payment the next canary
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A processor as this dispatcher sees it, over all its generations; the condition is of the one that takes.
+    """What this dispatcher knows of a processor, over all its generations; the condition is of the one that takes.
 
-    ``called_ms``: as of `Evidence`, of that one.
+    ``called_ms``: as in `Evidence`, of that one.
     """
 
     condition: Condition
@@ -37,7 +37,7 @@ _oldest_first = attrgetter("since_ms", "seq")  # where the oldest must wait, so 
 
 
 class Traffic:
-    """The state of one dispatcher's hands.
+    """What one dispatcher has in hand.
 
     Args:
         generations: of the processors that charge, cheapest first.
@@ -57,9 +57,9 @@ class Traffic:
         self.charge_at(generations)
 
     def charge_at(self, taking: Sequence[str], others: Sequence[str] = ()) -> None:
-        """Set the generations that take payments, cheapest first, and others that only see through what they have.
+        """Set the generations that take payments, cheapest first, and others that only settle what they have.
 
-        One that is neither any more is kept for as long as something of it is in hand.
+        Any other is kept as long as something of it is in hand.
         """
         left = [key for key, lane in self._lanes.items() if lane.bound or lane.evidence.in_flight]
         known = dict.fromkeys((*taking, *others, *left))
@@ -82,37 +82,37 @@ class Traffic:
 
     @property
     def generations(self) -> tuple[str, ...]:
-        """Every generation of a processor that may be sent to."""
+        """Every generation of a processor that payments may be sent to."""
         return tuple(self._lanes)
 
     def evidence(self, generation: str) -> Evidence:
-        """Return the evidence about a generation, to add to it."""
+        """Return the evidence about a generation; the caller adds to it."""
         return self._lanes[generation].evidence
 
     def take(self, payment: InHand) -> None:
-        """Take a payment in hand, without letting it start yet."""
+        """Take a payment in hand; it does not start yet."""
         self._by_id[payment.id] = payment
 
     def let_go(self, payment: InHand) -> None:
-        """Have a payment no longer in hand; it must not be waiting."""
+        """Remove a payment that is no longer in hand; it must not be waiting."""
         del self._by_id[payment.id]
 
-    def forget(self, payment: InHand) -> None:
-        """Drop a payment whose story broke off, with the call that it may have had under way."""
+    def drop_failed(self, payment: InHand) -> None:
+        """Remove a payment whose task failed, with the call that it may have had under way."""
         self._by_id.pop(payment.id, None)
         if payment.call is not None:
             self.evidence(payment.call[0]).withdrawn(payment.call[1])
 
     def to_route(self, payment: InHand) -> None:
-        """Let a payment be routed now."""
+        """Have a payment routed now."""
         insort(self._ready, payment, key=_oldest_first)
 
     def to_route_later(self, payment: InHand, now_ms: float, jitter: float) -> None:
-        """Let a payment be routed again after a backoff, so that another one may be the next canary."""
+        """Have a payment routed again after a backoff, so that another one may be the next canary."""
         heappush(self._later, (now_ms + jitter * ROUTE_AGAIN_MAX_MS, payment.seq, payment))
 
     def to_resend(self, payment: InHand, now_ms: float, jitter: float) -> None:
-        """Let a bound payment be sent again to its processor after a backoff."""
+        """Have a bound payment sent again to its processor after a backoff."""
         due_ms = now_ms + (backoff_ms(payment.attempts, jitter) if payment.attempts else 0.0)
         heappush(self._lanes[payment.generation].bound, (due_ms, payment.seq, payment))
 
@@ -122,22 +122,22 @@ class Traffic:
         return lane.evidence.in_flight + len(lane.bound) < self._rules.in_flight_max
 
     def takes(self, generation: str) -> bool:
-        """Return whether that one takes payments which it does not have already: it is neither paused nor closing."""
+        """Return whether that one takes new payments: it is neither paused nor closing."""
         return generation in self._lanes and self._lanes[generation].takes
 
     @property
     def takes_any(self) -> bool:
-        """Whether any processor takes payments."""
+        """Whether any processor takes new payments."""
         return any(lane.takes for lane in self._lanes.values())
 
     def note_unclaimed(self, generation: str, count: int) -> None:
-        """Note how many are assigned there by processes that are gone: they will need its slots."""
+        """Record how many are assigned there by dead processes: they will need its slots."""
         self._lanes[generation].unclaimed = count
 
-    # ---- who may start
+    # ---- which may start
 
     def starts(self, now_ms: float) -> list[Start]:
-        """Return the calls that start now; each is counted as under way by ``evidence(...).sent`` of the caller."""
+        """Return the calls that start now; for each the caller must record ``evidence(...).sent``."""
         if not (self._ready or self._later or any(lane.bound for lane in self._lanes.values())):
             return []
         while self._later and self._later[0][0] <= now_ms:
@@ -158,7 +158,8 @@ class Traffic:
     def elsewhere(self, payment: InHand, tried: str, now_ms: float) -> Start | None:
         """Return the start of a payment that was not booked where it was tried, if it may go to another one now.
 
-        It is not that one's next canary: it would be every one, where a call lasts until the next is due.
+        It is never the next canary of the one where it was tried: where a call takes longer than the time until the
+        next canary, it would be each of them.
         """
         if self._pace.wait_ms(now_ms) > 0:
             return None
@@ -182,7 +183,7 @@ class Traffic:
                     break
                 payment = heappop(lane.bound)[2]
                 starts.append(self._start(payment, view, canary=canary))
-                view.free += 1  # its slot was counted as held; _start took one
+                view.free += 1  # its slot was counted as taken already; _start took one
                 room -= 1
         return starts
 
@@ -205,10 +206,10 @@ class Traffic:
 
     # ---- how many more to fetch
 
-    def appetite(self, now_ms: float) -> int:
+    def fetchable(self, now_ms: float) -> int:
         """Return how many payments of the stream could start now, beyond those that wait here.
 
-        Where no processor takes any, a few are looked through: one may be assigned, refused or settled already.
+        While no processor takes new ones, a few are looked through: one may be assigned, refused or settled already.
         """
         room = self.in_hand_max - len(self._by_id)
         if room <= 0:
@@ -217,15 +218,15 @@ class Traffic:
             owed = sum(lane.owed(self._rules, now_ms) for lane in self._lanes.values())
             return min(room, max(1, owed))
         head_age_ms = now_ms - self.head_stored_ms if self.head_stored_ms else 0.0
-        wanted = appetite(self._views(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
+        wanted = sendable(self._views(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
         return max(0, min(wanted - len(self._ready), room))
 
     def taking(self, processor: str) -> str | None:
-        """Return the generation of a processor that takes payments now; None: none does."""
+        """Return the generation of a processor that takes new payments now; None: none does."""
         return next((key for key, lane in self._lanes.items() if lane.takes and processor_of(key) == processor), None)
 
     def conditions(self, now_ms: float) -> dict[str, Condition]:
-        """Return what is believed of each generation."""
+        """Return the condition of each generation."""
         return {key: lane.evidence.condition(now_ms) for key, lane in self._lanes.items()}
 
     def seen(self, now_ms: float) -> dict[str, Seen]:
@@ -242,7 +243,7 @@ class Traffic:
         return found
 
     def oldest_wait_ms(self, now_ms: float) -> float:
-        """Return how long the oldest payment that is known of has waited, in hand or in the stream; 0 if none does."""
+        """Return how long the oldest known payment has waited, in hand or in the stream; 0 if none waits."""
         since_ms = [payment.since_ms for payment in self._by_id.values()]
         if self.backlog and self.head_stored_ms:
             since_ms.append(self.head_stored_ms)

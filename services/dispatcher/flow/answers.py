@@ -1,4 +1,4 @@
-"""Whether a payment may be sent: what the log and SETTLEMENTS say of its line."""
+"""Whether a payment may be sent: what the log and SETTLEMENTS say about its line."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from services.contracts.events import PaymentRefused, PaymentSettled
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """Its line, or the one that it had, is the last valid one; SETTLEMENTS, asked after that, has nothing."""
+    """Its line, at that sequence, is the last valid one; SETTLEMENTS, asked after it was read, has no settlement."""
 
     line: int
 
@@ -21,7 +21,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class NotMine:
-    """Its line is void: somebody else was first, or it was released, or that generation is closed. Let go of it."""
+    """Its line is void: another was first, or it was released, or that generation is closed. Give it back."""
 
 
 Answer = Mine | Settled | NotMine

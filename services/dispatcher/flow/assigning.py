@@ -1,9 +1,9 @@
-"""Assign, then look, then send: no payment is sent before its line is read in ASSIGNMENTS and SETTLEMENTS was asked.
+"""Assign, then look up, then send: a payment is sent only after its line was read and SETTLEMENTS was asked.
 
-All that is asked for within one turn of the loop, or a few milliseconds, becomes one message. A PubAck that did not
-come proves nothing; one that came does not keep others from deleting the message before it is read here, settled or
-taken for a dead process's. So the very same message is published until it is read, and only what is read counts. A
-payment that has its line already and is to be sent again takes part with no line: the message, be it empty, shows how
+All that is requested within one turn of the loop, or a few milliseconds, becomes one message. A missing PubAck proves
+nothing; a received one does not keep others from deleting the message before it is read here, because it is settled or
+because this process was considered dead. So the same message is published until it is read, and only what is read
+counts. A payment that has its line already and is sent again adds no line: its message, which may be empty, shows how
 far the log must have been read.
 """
 
@@ -23,7 +23,7 @@ from services.dispatcher.flow.answers import Answer, Mine, NotMine, Settled
 from services.dispatcher.flow.ports import Assignments, Clock, Settlements
 from services.log_throttle import FailureLog
 
-LINES_MAX = 200  # of one message: about 30 KB of the 64 that the server takes
+LINES_MAX = 200  # in one message: about 30 KB of the 64 that the server accepts
 SENT_READ_WITHIN_S = 0.2
 AGAIN_FIRST_MS = 200.0
 AGAIN_MAX_MS = 5_000.0
@@ -40,27 +40,27 @@ class _Request:
 
     @property
     def refuses(self) -> bool:
-        """Whether its line says that the payment was refused for good: valid, it stays so whatever comes behind it."""
+        """Whether its line says that the payment was refused for good; if valid, it stays so whatever follows."""
         return self.line is not None and self.line.kind == "refused"
 
 
 @dataclass(slots=True)
 class _Read:
-    """A message of ours as it was read for the first time."""
+    """A message of ours when it was read for the first time."""
 
     at: int
     valid: tuple[bool, ...]
 
 
 class Assigning:
-    """Writes this process's lines and knows when they count.
+    """Writes this process's lines and determines whether they count.
 
     Args:
-        owner: this process, as its lines name it.
+        owner: the name of this process in its lines.
         log_read: the log as far as it was read.
         assignments, settlements: the streams.
         clock: for waits.
-        together_s: lines of payments that start within so long of the last message go together in the next one.
+        together_s: lines of payments that start within that time of the last message share the next one.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Assigning:
     ) -> None:
         self.owner = owner
         self._together_s = together_s
-        self._ended_s = 0.0  # when the last turn ended, on the loop's clock
+        self._ended_s = 0.0  # when the last turn ended, by the loop's clock
         self._log = log_read
         self._assignments = assignments
         self._settlements = settlements
@@ -90,38 +90,38 @@ class Assigning:
         self._not_found = FailureLog(log, "settlements.not_asked")
 
     async def may_send(self, payment: InHand, generation: str) -> Answer:
-        """Return whether a payment may be sent to a generation now, writing its line there if it has none."""
+        """Return whether a payment may be sent to a generation now; write its line there if it has none."""
         has_line = payment.line and payment.generation == generation
         return await self._ask(payment, None if has_line else self._line(payment, generation, "send"))
 
     async def give_back(self, payment: InHand) -> bool:
-        """Say that a first-hand payment belongs to nobody again; return whether that counts."""
+        """Write that a first-hand payment belongs to nobody again; return whether that counts."""
         return isinstance(await self._ask(payment, self._line(payment, payment.generation, "returned")), Mine)
 
     async def refuse(self, payment: InHand, detail: str) -> bool:
-        """Say that a first-hand payment was refused for good; return whether that counts: then it is to be recorded."""
+        """Write that a first-hand payment was refused for good; return whether that counts: then record it."""
         line = self._line(payment, payment.generation, "refused", detail)
         return isinstance(await self._ask(payment, line), Mine)
 
     def read(self, message: Assignment, at: int, stored_ns: int = 0) -> None:
-        """Take in the next message of the log, whoever wrote it; ``stored_ns`` as of ``AssignmentLog.read``."""
+        """Add the next message of the log, from any process; ``stored_ns`` as in ``AssignmentLog.read``."""
         valid = self._log.read(message, at, stored_ns)
         if isinstance(message, TurnAssigned) and message.owner == self.owner:
             reading = self._reading.pop(message.turn, None)
             if reading is None and not message.lines:
-                self._begin(self._drop(at))  # stored a second time, as a PubAck was lost
+                self._begin(self._drop(at))  # stored twice, as a PubAck was lost
             if reading is not None and not reading.done():
                 reading.set_result(_Read(at, valid))
 
     def abandon(self) -> None:
-        """Answer whoever waits, and whoever asks from here on, that nothing is theirs: the log is read no more."""
+        """Answer every request, now and from here on, with ``NotMine``: the log is no longer read."""
         self._is_abandoned = True
         for request in tuple(self._waiting):
             if not request.answer.done():
                 request.answer.set_result(NotMine())
 
     def drop_marks(self, is_alive: Callable[[str], bool]) -> None:
-        """Delete the messages without lines whose authors are gone: nobody waits for them any more."""
+        """Delete the messages without lines of dead processes: nothing waits for them any more."""
         for at in [at for at, owner in self._log.marks.items() if owner != self.owner and not is_alive(owner)]:
             self._begin(self._drop(at))
 
@@ -130,7 +130,7 @@ class Assigning:
         await self._assignments.delete(at)
 
     def forget(self, payment_id: str) -> None:
-        """Forget the lines of a payment that is known to be settled, and delete the messages that are done by it."""
+        """Drop the lines of a payment that is known to be settled; delete the messages that are no longer needed."""
         for at in self._log.settled(payment_id):
             self._begin(self._assignments.delete(at))
 
@@ -146,7 +146,7 @@ class Assigning:
         self._requests.append(request)
         if len(self._requests) == 1:
             loop = asyncio.get_running_loop()
-            loop.call_at(self._ended_s + self._together_s, self._end_turn)  # at once, where that is past
+            loop.call_at(self._ended_s + self._together_s, self._end_turn)  # at once if that is past
         elif len(self._requests) == LINES_MAX:
             self._end_turn()
         return await request.answer
@@ -155,18 +155,18 @@ class Assigning:
         requests, self._requests = self._requests, []
         if requests:
             self._ended_s = asyncio.get_running_loop().time()
-            self._begin(self._carry(requests))
+            self._begin(self._answer_turn(requests))
 
-    async def _carry(self, requests: list[_Request]) -> None:
+    async def _answer_turn(self, requests: list[_Request]) -> None:
         try:
-            await self._answer(requests)
+            await self._answer_all(requests)
         except BaseException as error:
             for request in requests:
                 if not request.answer.done():
                     request.answer.set_exception(error)
             raise
 
-    async def _answer(self, requests: list[_Request]) -> None:
+    async def _answer_all(self, requests: list[_Request]) -> None:
         read = await self._assign(tuple([request.line for request in requests if request.line is not None]))
         valid = iter(read.valid)
         asking: list[tuple[_Request, int]] = []
@@ -196,7 +196,7 @@ class Assigning:
         reading: asyncio.Future[_Read] = asyncio.get_running_loop().create_future()
         self._reading[message.turn] = reading
         if self._assignments.send(message) and not reading.done():
-            # No PubAck: it would cost as much as the message, and reading it says more.
+            # No PubAck: it would cost as much as the message, and reading the message proves more.
             await asyncio.wait((reading,), timeout=SENT_READ_WITHIN_S)
         wait_ms = AGAIN_FIRST_MS
         while not reading.done():
@@ -209,11 +209,11 @@ class Assigning:
             wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
         read = reading.result()
         if not lines:
-            await self._drop(read.at)  # it names no payment: it was read, and that was its use
+            await self._drop(read.at)  # it names no payment, and was needed only to be read
         return read
 
     async def _look_up(self, ids: Sequence[str]) -> dict[str, PaymentSettled | PaymentRefused]:
-        """Ask for as long as it takes: a line without a look-up after it is no leave to send."""
+        """Ask until it is answered: without a look-up after it, a line is no permission to send."""
         wait_ms = AGAIN_FIRST_MS
         while ids:
             try:

@@ -1,10 +1,10 @@
-"""The story of one attempt: assigned, looked up, asked about if in doubt, sent; and what its outcome means.
+"""One attempt: assigned, looked up, asked about if in doubt, sent; and what its outcome means.
 
 Booked: it is settled. NotBooked and first-hand: it goes to another processor now, by a line that moves it, or back to
 those that wait, by a line that returns it. Unknown: it is in doubt and stays with this processor, which is asked before
-each further attempt. Refused: sent there again, and it counts if the processor has booked another one meanwhile.
+each further attempt. Refused: it is sent there again, and the refusal counts if another payment was booked meanwhile.
 
-The rules are in ``core``: ``ownership`` where it may go, ``route`` where it goes, ``outcome`` what came of it.
+The rules are in ``core``: ``ownership`` where it may go, ``route`` where it goes, ``outcome`` what a reply means.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.answers import Mine, NotMine, Settled
 from services.dispatcher.flow.assigning import Assigning
+from services.dispatcher.flow.payment_tasks import PaymentTasks
 from services.dispatcher.flow.ports import Clock, Processor
 from services.dispatcher.flow.settling import Settling
-from services.dispatcher.flow.stories import Stories
 from services.log_throttle import CountedLog
 
 AGAIN_AFTER_S = 1.0
-GIVE_BACK_WITHIN_S = 3.0  # where the log cannot be written now, what is in hand will be inherited instead
+GIVE_BACK_WITHIN_S = 3.0  # if the log cannot be written now, what is in hand will be inherited instead
 
 log = logging.getLogger("tarifa.dispatcher")
 
 
 class Attempting:
-    """Makes the attempts that the traffic allows; ``processors`` are by generation, and may change meanwhile."""
+    """Makes the attempts that the traffic allows; ``processors``, by generation, may change meanwhile."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Attempting:
         processors: Mapping[str, Processor],
         assigning: Assigning,
         settling: Settling,
-        stories: Stories,
+        tasks: PaymentTasks,
         clock: Clock,
     ) -> None:
         self._traffic = traffic
@@ -56,7 +56,7 @@ class Attempting:
         self._processors = processors
         self._assigning = assigning
         self._settling = settling
-        self._stories = stories
+        self._tasks = tasks
         self._clock = clock
         self._refusals: defaultdict[str, Refusals] = defaultdict(Refusals)
         self._counted = CountedLog(log)
@@ -65,16 +65,16 @@ class Attempting:
         """Start a call that the traffic allows now."""
         token = self._traffic.evidence(start.generation).sent(self._clock.now_ms())
         start.payment.call = (start.generation, token)
-        self._stories.begin(self._attempt(start.payment, start.generation, token), start.payment)
+        self._tasks.begin(self._attempt(start.payment, start.generation, token), start.payment)
 
     async def finish(self, within_s: float) -> None:
         """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile.
 
-        What is still under way then may be booked, or is and its settlement is not stored yet: it is not given back,
-        and comes again as one that was in other hands.
+        What is still under way then may be booked, or is booked and its settlement is not stored yet: it is not given
+        back, and is redelivered as a payment that another process had in hand.
         """
-        await self._stories.finish(within_s)
-        under_way = self._stories.payments()
+        await self._tasks.finish(within_s)
+        under_way = self._tasks.payments()
         idle = [payment for payment in self._traffic.in_hand.values() if payment not in under_way]
         returning = [payment for payment in idle if payment.line and self._may_move(payment)]
         if returning:
@@ -94,10 +94,10 @@ class Attempting:
             await self._not_booked(payment, generation)
             return
         if payment.in_doubt and isinstance(found := await self._processors[generation].look_up(payment.id), Found):
-            evidence.withdrawn(token)  # a look-up has neither the delay nor the failures of a payment
+            evidence.withdrawn(token)  # a look-up is neither as slow nor as likely to fail as a payment
             await self._settling.booked(payment, processor, found)
             return
-        evidence.withdrawn(token)  # what it waited for until here says nothing of the processor
+        evidence.withdrawn(token)  # what was waited for until here says nothing about the processor
         requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
         token = evidence.sent(begun_ms)
         payment.call, payment.sent_at = (generation, token), requested_at
@@ -107,14 +107,14 @@ class Attempting:
         payment.note(attempted(requested_at, processor, now_ms - begun_ms, outcome, span_id))
         self._tally.ended(processor, outcome, now_ms - begun_ms)
         self._note(outcome, generation, token, now_ms)
-        self._stories.changed()
+        self._tasks.changed()
         match outcome:
             case Booked(recorded, answered_at):
                 self._refusals[generation].booked(begun_ms, self._traffic.in_hand)
                 if recorded is None and payment.in_doubt:
-                    await self._booked_some_time(payment, generation)
+                    await self._booked_by_some_attempt(payment, generation)
                 else:
-                    # A 2xx alone says that this attempt's own amount and stamp were recorded.
+                    # A 2xx alone shows that this attempt's own amount and stamp were recorded.
                     own = Found(payment.amount_cents, requested_at, answered_at)
                     await self._settling.booked(payment, processor, recorded or own)
             case NotBooked(detail):
@@ -130,14 +130,14 @@ class Attempting:
                 assert_never(outcome)
 
     def _span(self, payment: InHand) -> tuple[str, str] | tuple[None, None]:
-        """Return the attempt's own span and the header that says so; nothing of both for a payment of no trace."""
+        """Return the attempt's own span and the header with it; two Nones for a payment that belongs to no trace."""
         if payment.traceparent is None:
             return None, None
         span_id = self._clock.span_id()
         return span_id, child_of(payment.traceparent, span_id)
 
     def _note(self, outcome: Outcome, generation: str, token: int, now_ms: float) -> None:
-        """Take what came of a call as evidence about the processor."""
+        """Add the outcome of a call to the evidence about the processor."""
         evidence = self._traffic.evidence(generation)
         match outcome:
             case Booked():
@@ -146,7 +146,7 @@ class Attempting:
                 evidence.failed(token, now_ms, at_once=misconfigured)
                 self._tally.happened("not_booked")
             case Refused():
-                evidence.withdrawn(token)  # whether it serves, or refuses everything, others will show
+                evidence.withdrawn(token)  # other payments show whether it serves or refuses everything
             case Unknown():
                 evidence.failed(token, now_ms)
 
@@ -156,7 +156,7 @@ class Attempting:
         is_for_another = before is not None and before.released_to not in {"", processor_of(generation)}
         is_paused = is_new_at(before, generation) and not self._traffic.takes(generation)
         if is_for_another or is_paused:
-            await self._settling.let_go(payment, AGAIN_AFTER_S)  # it comes again, for whichever it may be sent to then
+            await self._settling.let_go(payment, AGAIN_AFTER_S)  # it is redelivered to where it may be sent then
             return False
         match await self._assigning.may_send(payment, generation):
             case Mine(at):
@@ -179,8 +179,8 @@ class Attempting:
             case never:
                 assert_never(never)
 
-    async def _booked_some_time(self, payment: InHand, generation: str) -> None:
-        """A 2xx after an attempt of which nothing is known: that one may be what was booked; only its record says."""
+    async def _booked_by_some_attempt(self, payment: InHand, generation: str) -> None:
+        """A 2xx after an attempt of unknown outcome: the earlier one may have been booked; only its record shows it."""
         found = await self._processors[generation].look_up(payment.id)
         if isinstance(found, Found):
             await self._settling.booked(payment, processor_of(generation), found)
@@ -202,7 +202,7 @@ class Attempting:
 
     async def _refused(self, payment: InHand, generation: str, detail: str) -> None:
         if not self._may_move(payment):
-            # Another attempt may have charged all the same: only a booking ends this, or an operator.
+            # Another attempt may have charged even so: only a booking ends this, or an operator.
             name = processor_of(generation)
             self._counted.log(logging.ERROR, "payment.refused_in_doubt", name, **payment.log_fields, detail=detail)
             self._tally.happened("refused_in_doubt")

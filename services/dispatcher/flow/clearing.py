@@ -1,7 +1,7 @@
 """A doubtful payment is asked about at every processor before it gets a line: found, it is booked there.
 
-Absent everywhere counts only once no POST of before can be under way any more; until then, and while one processor does
-not answer, it is given back and comes again: it never blocks what is behind it.
+Absent everywhere counts only once no earlier POST can be under way any more; until then, and while a processor does not
+answer, it is given back to be redelivered: it never blocks what is behind it.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class Store(Protocol):
-    """What is known of the store's going back."""
+    """Whether the store went back in time."""
 
     @property
     def doubt(self) -> Doubt:
-        """What is doubtful in it."""
+        """Which payments in it are doubtful."""
 
     def absence_counts_in_ms(self) -> float:
-        """Return how long until a processor's "not there" counts; 0: it counts now."""
+        """Return the milliseconds until a processor's "not there" counts; 0: it counts now."""
 
 
 class Clearing:
-    """Asks about doubtful payments; ``processors`` are all, by generation."""
+    """Asks about doubtful payments at all ``processors``, which are by generation."""
 
     def __init__(self, *, store: Store, processors: Mapping[str, Processor], settling: Settling, tally: Tally) -> None:
         self._store = store
@@ -47,7 +47,7 @@ class Clearing:
         self._counted = CountedLog(log)
 
     async def is_ordinary(self, payment: InHand) -> bool:
-        """Ask about a payment in hand; return whether it may be sent like any other. If not, it is not in hand."""
+        """Ask about a payment in hand; return whether it may be sent like any other; else it is no longer in hand."""
         counts_in_s = self._store.absence_counts_in_ms() / 1000
         asked = dict(self._processors)  # they may change meanwhile
         async with self._slots:

@@ -1,7 +1,7 @@
-"""The dispatcher's flow, put together: who is introduced to whom, once, for the process and for its tests alike.
+"""The dispatcher's flow, put together once for the process and for its tests.
 
 delivered -> taking -> (traffic: when and where) -> attempting -> assigning: line, look-up -> POST -> settling -> ack.
-The pump has the turns, tidying keeps the log that was read short.
+The pump starts calls and fetches payments; tidying keeps the log that was read short.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.attempting import Attempting
 from services.dispatcher.flow.clearing import Clearing, Store
+from services.dispatcher.flow.payment_tasks import PaymentTasks
 from services.dispatcher.flow.ports import Assignments, Clock, Processor, Queue, Settlements, Source
 from services.dispatcher.flow.pump import Pump
 from services.dispatcher.flow.settling import Settling
-from services.dispatcher.flow.stories import Stories
 from services.dispatcher.flow.taking import Taking
 from services.dispatcher.flow.tidying import Tidying
 
@@ -24,14 +24,14 @@ class Dispatching:
     """One dispatcher.
 
     Args:
-        owner: this process, as its lines name it.
+        owner: the name of this process in its lines.
         traffic, tally, log_read: its state.
         queue, source, settlements, assignments: the streams.
         processors: by generation; may change meanwhile.
         store: whether it went back in time.
-        clock: time and chance.
-        is_alive: whether another process, named as in its lines, has been heard of lately.
-        together_s: as of Assigning.
+        clock: time and random numbers.
+        is_alive: whether another process, by its name in lines, has sent a pulse recently.
+        together_s: as in Assigning.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Dispatching:
         is_alive: Callable[[str], bool],
         together_s: float = 0.0,
     ) -> None:
-        self.stories = Stories(traffic, tally)
+        self.tasks = PaymentTasks(traffic, tally)
         self.assigning = Assigning(
             owner=owner,
             log_read=log_read,
@@ -75,12 +75,12 @@ class Dispatching:
             processors=processors,
             assigning=self.assigning,
             settling=self.settling,
-            stories=self.stories,
+            tasks=self.tasks,
             clock=clock,
         )
         self.clearing = Clearing(store=store, processors=processors, settling=self.settling, tally=tally)
         self.pump = Pump(traffic, source, clock, self.attempting.start)
-        self.stories.on_end(self.pump.kick)
+        self.tasks.on_end(self.pump.kick)
         self.taking = Taking(
             owner=owner,
             log_read=log_read,
@@ -90,7 +90,7 @@ class Dispatching:
             settling=self.settling,
             clearing=self.clearing,
             store=store,
-            stories=self.stories,
+            tasks=self.tasks,
             clock=clock,
             is_alive=is_alive,
             turn=self.pump.kick,
@@ -111,12 +111,12 @@ class Dispatching:
         await self.attempting.finish(within_s)
 
     def start_nothing_more(self) -> None:
-        """Start nothing more: what is known of the log is worth nothing any more."""
+        """Start nothing more: what was read of the log is no longer valid."""
         self.pump.stop()
         self.taking.stop()
         self.assigning.abandon()
 
     async def abandon(self, within_s: float) -> None:
-        """Start nothing more, as the log that was read is worth nothing any more, and let the calls under way end."""
+        """Start nothing more, as what was read of the log is no longer valid, and let the calls under way end."""
         self.start_nothing_more()
-        await self.stories.finish(within_s)
+        await self.tasks.finish(within_s)

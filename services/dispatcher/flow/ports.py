@@ -1,4 +1,4 @@
-"""What the flow needs of the world. Adapters keep these; tests have fakes of them."""
+"""What the flow needs from outside. Adapters implement these; tests have fakes."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from services.dispatcher.core.outcome import Lookup, Outcome
 
 
 class Delivery(Protocol):
-    """One message of PAYMENTS. How often it was delivered decides nothing, and is not here."""
+    """One message of PAYMENTS. How often it was delivered decides nothing, so that is not here."""
 
     @property
     def seq(self) -> int: ...  # noqa: D102
@@ -28,13 +28,13 @@ class Delivery(Protocol):
 
 
 class Queue(Protocol):
-    """The deliveries of PAYMENTS. None of these raises: what does not arrive is made good after a reconnect."""
+    """The deliveries of PAYMENTS. None of these raises: what does not arrive is repeated after a reconnect."""
 
     async def ack(self, handle: str) -> None:
-        """Have the payment leave the queue."""
+        """Remove the payment from the queue."""
 
     async def nak(self, handle: str, delay_s: float) -> None:
-        """Give it back, to come again after a while."""
+        """Give it back, to be redelivered after ``delay_s``."""
 
 
 class Source(Protocol):
@@ -42,46 +42,46 @@ class Source(Protocol):
 
     @property
     def outstanding(self) -> int:
-        """Payments asked for that have not come."""
+        """How many payments were asked for and have not come."""
 
     def pull(self, count: int) -> None:
         """Ask for so many: those that wait, or the next one to come; does nothing while NATS is away."""
 
     async def head(self, now_ms: float, now_micros: int) -> Head:
-        """Read what waits; may raise AwayError. The two nows are one moment, on the clock of calls and in UTC."""
+        """Read what waits; may raise AwayError. Both times are now, on the clock of the calls and in UTC."""
 
     async def in_progress(self, handle: str) -> None:
-        """Start the delivery's ack_wait anew."""
+        """Restart the delivery's ack_wait."""
 
 
 class Settlements(Protocol):
     """SETTLEMENTS."""
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
-        """Return what is stored of these payments now; those of which nothing is are missing. May raise AwayError."""
+        """Return what is stored of these payments now, without those that are not settled. May raise AwayError."""
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
-        """Store a settlement; return whether it is stored now. False: repeat, a second identical one is harmless."""
+        """Store a settlement; return whether it is stored now. False: repeat, a second identical one does no harm."""
 
 
 class Assignments(Protocol):
-    """The stream ASSIGNMENTS, as far as it is written; what is in it comes by reading."""
+    """The stream ASSIGNMENTS, for writing; its messages are passed to `Assigning.read`."""
 
     def send(self, message: TurnAssigned) -> bool:
-        """Have a message stored, with no word of whether it was; return False where it cannot even be sent now."""
+        """Send a message, with no confirmation that it was stored; return False if it cannot even be sent now."""
 
     async def publish(self, message: TurnAssigned) -> bool:
-        """Store a message; return whether it is known to be stored. False: it may be, or may yet, be there."""
+        """Store a message; return whether it is known to be stored. False: it may be stored, now or later."""
 
     def purge_before(self, at: int) -> None:
         """Delete what this dispatcher assigned before a sequence, where an earlier deletion was lost. Never raises."""
 
     async def delete(self, at: int) -> None:
-        """Delete a message all of whose payments are settled. Never raises: one that stays costs room, not money."""
+        """Delete a message whose payments are all settled. Never raises: one that stays costs space, not money."""
 
 
 class Processor(Protocol):
-    """One processor. Neither raises for anything that a processor does."""
+    """One processor. Nothing that a processor does makes these raise."""
 
     async def charge(
         self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
@@ -93,10 +93,10 @@ class Processor(Protocol):
 
 
 class Clock(Protocol):
-    """Time for calls (ms, never goes back), for stamps (UTC, whole ms), and chance."""
+    """Time for calls (ms, monotonic), for stamps (UTC, whole ms), and random numbers."""
 
     def now_ms(self) -> float:
-        """Return milliseconds of a clock that never goes back."""
+        """Return milliseconds of a monotonic clock."""
 
     def stamp(self) -> datetime:
         """Return the UTC time in whole milliseconds."""

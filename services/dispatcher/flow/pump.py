@@ -1,6 +1,6 @@
-"""When the next call starts and the next payment is fetched: whenever something changed, and now and then.
+"""When the next call starts and the next payment is fetched: whenever something changed, and periodically.
 
-Fetches no more than can be in flight: what waits, waits in the stream.
+Fetches no more than can be in flight: what must wait stays in the stream.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from services.dispatcher.flow.ports import Clock, Source
 TICK_BUSY_S = 0.02
 TICK_IDLE_S = 0.1
 LOOK_EVERY_MS = 1_000.0
-# Between the end of a pull and the next one: what comes meanwhile comes together, in one write. Longer where nothing
-# waits: each payment is fetched at some moment anyway, and a wake-up costs the machine more than the payment.
+# Between the end of a pull and the next one: what arrives meanwhile is delivered together, in one write. Longer if none
+# waits: each payment is fetched sooner or later anyway, and a wake-up costs more CPU than the payment.
 REST_MS = 50.0
 REST_WITH_BACKLOG_MS = 15.0
 
@@ -37,10 +37,10 @@ class Pump:
         self._is_asking = False
         self._rests_until_ms = 0.0
         self._stopped = False
-        self._told: dict[str, str] = {}  # by processor, the state of which the log knows
+        self._logged: dict[str, str] = {}  # by processor, the state that was logged last
 
     def kick(self) -> None:
-        """Something changed: have a turn in this tick of the loop, one for all that changed in it."""
+        """Something changed: have a turn in this tick of the loop, one for everything that changed in it."""
         if not self._turn_is_due and not self._stopped:
             self._turn_is_due = True
             asyncio.get_running_loop().call_soon(self._turn)
@@ -50,7 +50,7 @@ class Pump:
         self._stopped = True
 
     async def run(self) -> None:
-        """Keep turning until cancelled."""
+        """Have turns periodically, until cancelled."""
         looked_ms = 0.0
         while True:
             self.kick()
@@ -59,11 +59,11 @@ class Pump:
             now_ms = self._clock.now_ms()
             if now_ms - looked_ms >= LOOK_EVERY_MS:
                 looked_ms = now_ms
-                self._tell_conditions(now_ms)
+                self._log_conditions(now_ms)
                 await self._look()
 
     async def keep_in_hand(self, ack_wait_s: float) -> None:
-        """Tell the server, well within ack_wait, that what is in hand is worked on; until cancelled."""
+        """Report to the server, well within ack_wait, that what is in hand is still processed; until cancelled."""
         while True:
             before = set(self._traffic.in_hand)
             await asyncio.sleep(ack_wait_s / 3)
@@ -71,12 +71,12 @@ class Pump:
                 for handle in payment.handles.values():
                     await self._source.in_progress(handle)
 
-    def _tell_conditions(self, now_ms: float) -> None:
+    def _log_conditions(self, now_ms: float) -> None:
         for name, seen in self._traffic.seen(now_ms).items():
             condition = seen.condition
-            if condition.state == self._told.get(name, "serving"):
+            if condition.state == self._logged.get(name, "serving"):
                 continue
-            self._told[name] = condition.state
+            self._logged[name] = condition.state
             match condition.state:
                 case "failing":
                     log.warning("processor.failing", extra={"processor": name})
@@ -108,6 +108,6 @@ class Pump:
             rest_ms = REST_WITH_BACKLOG_MS if self._traffic.backlog else REST_MS
             self._rests_until_ms = now_ms + rest_ms
             asyncio.get_running_loop().call_later(rest_ms / 1000, self.kick)
-        if now_ms >= self._rests_until_ms and (wanted := self._traffic.appetite(now_ms)) > 0:
-            self._is_asking = True  # over, perhaps, before the next turn
+        if now_ms >= self._rests_until_ms and (wanted := self._traffic.fetchable(now_ms)) > 0:
+            self._is_asking = True  # it may have ended before the next turn
             self._source.pull(wanted)

@@ -1,4 +1,4 @@
-"""A payment's end: its settlement is stored, then it is acked, then its lines are forgotten; in this order."""
+"""A payment's end: its settlement is stored, then it is acked, then its lines are dropped; in this order."""
 
 import asyncio
 import logging
@@ -18,8 +18,8 @@ from services.dispatcher.flow.ports import Clock, Queue, Settlements
 from services.log_throttle import CountedLog
 
 STORE_AGAIN_FIRST_MS = 50.0
-# The stamp that a processor recorded is what summaries go by, whatever it is. One that no attempt of ours can have had
-# is logged: it came from another clock, or zone, or is of an id that was charged long ago.
+# Summaries use the stamp that the processor recorded, whatever it is. One that none of our attempts can have sent is
+# logged: it came from another clock or time zone, or belongs to an id that was charged long ago.
 STAMP_WITHIN = timedelta(days=1)
 
 log = logging.getLogger("tarifa.dispatcher")
@@ -45,7 +45,7 @@ class Settling:
         self._assigning = assigning
         self._clock = clock
         self._counted = CountedLog(log)
-        self._storing: set[asyncio.Future[None]] = set()  # bookings of which the settlement is not stored yet
+        self._storing: set[asyncio.Future[None]] = set()  # bookings whose settlement is not stored yet
 
     async def stored(self) -> None:
         """Wait until every booking that is known now is stored as a settlement."""
@@ -97,19 +97,19 @@ class Settling:
         await self._end(payment, f"refused.{processor}")
 
     async def already_settled(self, payment: InHand, settlement: PaymentSettled | PaymentRefused) -> None:
-        """Ack what was settled before, in other hands or as an earlier acceptance of the same id."""
+        """Ack what was settled earlier, by another process or as an earlier acceptance of the same id."""
         self._compare(payment, settlement.processor, settlement.amount_cents)
         await self._end(payment, "already_settled")
 
     async def let_go(self, payment: InHand, again_after_s: float) -> None:
-        """Have a payment no longer in hand; it comes again, here or elsewhere."""
+        """Give a payment back; it is redelivered, here or elsewhere, after ``again_after_s``."""
         for handle in payment.handles.values():
             await self._queue.nak(handle, again_after_s)
         self._traffic.let_go(payment)
         self._tally.happened("let_go")
 
     async def _store(self, event: PaymentSettled | PaymentRefused) -> None:
-        """Store a settlement, for as long as it takes: until then the payment stays unacked."""
+        """Store a settlement, however long it takes: until then the payment stays unacked."""
         tries = 0
         while not await self._settlements.store(event):
             tries += 1

@@ -1,8 +1,9 @@
-"""Deliveries taken in hand. What the log says of a payment decides what may become of it, never how it was delivered.
+"""Deliveries taken in hand. What the log says of a payment decides how it continues, never how it was delivered.
 
-Nobody's: it waits to be routed. Somebody's: it is inherited, for ever, and goes only where its last line says; but
-while its owner has been heard of, it is given back, for that one may have it in hand. Released: for the processor that
-the operator named. Doubtful, since the store went back in time: every processor is asked first.
+If it belongs to nobody, it waits to be routed. If it belongs to a process, it is inherited, for ever, and goes only
+where its last line says; but while its owner sends pulses it is given back, since that one may have it in hand. If it
+was released, it is for the processor that the operator named. If it is doubtful, because the store went back in time,
+every processor is asked first.
 """
 
 import logging
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 from services.contracts import subjects
 from services.contracts.assignments import processor_of
-from services.contracts.away import deed_for
+from services.contracts.away import remedy_for
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
 from services.contracts.stamp import micros_of
 from services.contracts.traceparent import read_traceparent
@@ -21,13 +22,13 @@ from services.dispatcher.core.ownership import View
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.clearing import Clearing, Store
+from services.dispatcher.flow.payment_tasks import PaymentTasks
 from services.dispatcher.flow.ports import Clock, Delivery, Queue
 from services.dispatcher.flow.settling import Settling
-from services.dispatcher.flow.stories import Stories
 from services.log_throttle import CountedLog
 
 AGAIN_AFTER_S = 1.0
-PAUSED_AGAIN_AFTER_S = 2.0  # long enough to look through others meanwhile, short enough for whoever resumes
+PAUSED_AGAIN_AFTER_S = 2.0  # long enough to look through others meanwhile, short enough after a resume
 UNREADABLE_AGAIN_AFTER_S = 60.0
 
 log = logging.getLogger("tarifa.dispatcher")
@@ -37,9 +38,9 @@ class Taking:
     """Takes deliveries in hand.
 
     Args:
-        owner: this process, as its lines name it.
+        owner: the name of this process in its lines.
         store: whether it went back in time.
-        is_alive: whether another process, named so in its lines, has been heard of lately.
+        is_alive: whether another process, by its name in lines, has sent a pulse recently.
         turn: called when something might start.
     """
 
@@ -54,7 +55,7 @@ class Taking:
         settling: Settling,
         clearing: Clearing,
         store: Store,
-        stories: Stories,
+        tasks: PaymentTasks,
         clock: Clock,
         is_alive: Callable[[str], bool],
         turn: Callable[[], None],
@@ -67,7 +68,7 @@ class Taking:
         self._settling = settling
         self._clearing = clearing
         self._store = store
-        self._stories = stories
+        self._tasks = tasks
         self._clock = clock
         self._is_alive = is_alive
         self._turn = turn
@@ -76,19 +77,19 @@ class Taking:
         self.seq_seen = 0  # the largest sequence of PAYMENTS that was delivered here
 
     def stop(self) -> None:
-        """Give back at once what is delivered from here on."""
+        """From here on, give back at once what is delivered."""
         self._is_stopping = True
 
     def deliver(self, delivery: Delivery) -> None:
-        """Take a delivery in hand. One of a payment that is in hand already only adds an ack handle."""
+        """Take a delivery in hand; that of a payment which is in hand already only adds an ack handle."""
         if self._is_stopping:
             self._give_back(delivery.handle, 0)
             return
         try:
             event = decode_accepted(delivery.data)
         except NotAnEventError as error:
-            deed = deed_for(subjects.PAYMENTS, delivery.seq)
-            self._counted.log(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error), deed=deed)
+            remedy = remedy_for(subjects.PAYMENTS, delivery.seq)
+            self._counted.log(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error), remedy=remedy)
             self._tally.happened("unreadable")
             self._give_back(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
             return
@@ -96,7 +97,7 @@ class Taking:
         self._traffic.backlog = delivery.pending
         known = self._traffic.in_hand.get(event.id)
         if known is not None:
-            # Also under another sequence: two of one id are one payment, and both leave when it is settled.
+            # Also under another sequence: two of one id are one payment, and both are acked when it is settled.
             known.handles[delivery.seq] = delivery.handle
             self._tally.happened("redelivered")
             return
@@ -116,12 +117,12 @@ class Taking:
         view = self._log.view(event.id)
         if is_doubtful(self._store.doubt, delivery.seq, view):
             self._traffic.take(payment)
-            self._stories.begin(self._clear(payment), payment)
+            self._tasks.begin(self._clear(payment), payment)
         else:
             self._sort(payment, view)
 
     async def _clear(self, payment: InHand) -> None:
-        """The store went back in time: nobody here knows whether it was charged, and where."""
+        """The store went back in time: nothing here shows whether and where it was charged."""
         if await self._clearing.is_ordinary(payment):
             self._traffic.let_go(payment)
             self._sort(payment, self._log.view(payment.id))
@@ -140,7 +141,7 @@ class Taking:
         elif view.state == "refused":
             self._traffic.take(payment)
             processor = processor_of(view.generation)
-            self._stories.begin(self._settling.record_refusal(payment, processor, view.detail), payment)
+            self._tasks.begin(self._settling.record_refusal(payment, processor, view.detail), payment)
         else:
             self._inherit(payment, view)
 
@@ -174,10 +175,10 @@ class Taking:
             self._give_back(handle, delay_s)
 
     def _give_back(self, handle: str, delay_s: float) -> None:
-        self._stories.begin(self._queue.nak(handle, delay_s))
+        self._tasks.begin(self._queue.nak(handle, delay_s))
 
     def _since_ms(self, event: PaymentAccepted, delivery: Delivery) -> float:
-        """Return since when it waits: the earliest of accepted, stored and seen here.
+        """Return since when it waits: the earliest of accepted, stored and delivered here.
 
         Another machine's clock can shorten a wait, not lengthen it.
         """

@@ -1,8 +1,8 @@
-"""Lines of payments that are in nobody's hands here: settled elsewhere, they are forgotten; else they are counted.
+"""Lines of payments that are not in hand here: those that are settled elsewhere are dropped, the others counted.
 
-Another dispatcher's payments are seen here only as lines; whether they are settled is asked of SETTLEMENTS, in batches,
-and of nothing else: a line is never forgotten because it looks old or superseded. What is left, and belongs to a
-process that is gone, will need its processor's slots.
+Another dispatcher's payments appear here only as lines; whether they are settled is asked of SETTLEMENTS alone, in
+batches: a line is never dropped because it looks old or superseded. What remains and belongs to a dead process will
+need its processor's slots.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from services.dispatcher.flow.ports import Assignments, Settlements
 
 EVERY_S = 2.0
 IDS_AT_ONCE = 500
-PURGE_EVERY = 5  # times
+PURGE_EVERY = 5  # runs
 
 
 class Tidying:
@@ -49,7 +49,7 @@ class Tidying:
             await self.tidy()
 
     async def tidy(self) -> None:
-        """Look up, once, what was there the last time already and is not in hand; count what nobody has."""
+        """Look up, once, what was in the log at the last run too and is not in hand; count what no process has."""
         there = [each for each in self._log.ids() if each not in self._traffic.in_hand]
         asked = [each for each in there if each in self._seen_before][:IDS_AT_ONCE]
         self._seen_before = set(there)
@@ -57,7 +57,7 @@ class Tidying:
             try:
                 found = await self._settlements.find(asked)
             except AwayError:
-                return  # the next time
+                return  # the next run retries
             for payment_id in found:
                 if payment_id not in self._traffic.in_hand:
                     self._assigning.forget(payment_id)

@@ -1,4 +1,4 @@
-"""Misbehaving processors on free ports, and the two transports that must lead to the same outcomes."""
+"""Misbehaving processors on free ports, and two transports that must have the same outcomes."""
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable
@@ -25,7 +25,7 @@ from tests.integration.dispatcher.tls_side import ID, NOW, Charge, Side, api_of
 
 @pytest.fixture
 async def misbehaving_server() -> AsyncIterator[Serve]:
-    """Give a starter of servers, each of which listens once it was awaited."""
+    """Provide a starter of servers, each of which listens once it was awaited."""
     servers: list[MisbehavingServer] = []
 
     async def serve(
@@ -45,7 +45,7 @@ async def misbehaving_server() -> AsyncIterator[Serve]:
 
 @pytest.fixture(params=["ours", "stock"])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
-    """Give our transport, and httpx's own."""
+    """Provide our transport, and httpx's own."""
     made = ProcessorTransport(idle_max=16) if request.param == "ours" else StockTransport()
     async with aclosing(made):
         yield made
@@ -63,13 +63,13 @@ def api_for(transport: Transport) -> ApiFor:
 
 @pytest.fixture
 def side(tmp_path: Path) -> Side:
-    """Two authorities, of which we know one."""
+    """Provide two authorities, of which we know one."""
     return Side(Authority(tmp_path / "known"), Authority(tmp_path / "other", "Another"))
 
 
 @pytest.fixture
 async def tls_transport() -> AsyncIterator[ProcessorTransport]:
-    """Our transport, for processors over TLS."""
+    """Provide our transport, for processors over TLS."""
     async with aclosing(ProcessorTransport(idle_max=4)) as made:
         yield made
 

@@ -1,7 +1,7 @@
-"""A processor that does on its socket exactly what a test says: a script answers each request as it was read.
+"""A processor whose socket does exactly what a test says: a script answers each request once it was read.
 
-A script is a coroutine function that is given the `Line` to the caller; when it returns, the next request of the same
-connection is read. The server remembers each complete request that it read, which is what "charged twice" means here.
+A script is a coroutine function that gets the `Line` to the caller; when it returns, the next request of the same
+connection is read. The server records each complete request that it read, which is what "charged twice" means here.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ Script = Callable[[Line], Awaitable[None]]
 
 def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
     """Render a complete HTTP answer."""
-    head = [f"HTTP/1.1 {status} As Told", f"Content-Length: {len(body)}", *headers, "", ""]
+    head = [f"HTTP/1.1 {status} As Scripted", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(head).encode() + body
 
 
@@ -103,12 +103,12 @@ async def closes(line: Line) -> None:
 
 
 async def resets(line: Line) -> None:
-    """Break off without an answer."""
+    """Reset without an answer."""
     line.reset()
 
 
 async def hangs(line: Line) -> None:
-    """Say nothing until the caller has gone."""
+    """Send nothing until the caller has gone."""
     await line.gone()
 
 
@@ -125,7 +125,7 @@ def dribbles(data: bytes) -> Script:
 
 @contextmanager
 def full_listener() -> Iterator[str]:
-    """Give the URL of a listener whose queue is full: to it a connect is neither refused nor ever done."""
+    """Provide the URL of a listener whose queue is full: a connect to it is neither refused nor ever completed."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, socket.socket() as only_one_that_fits:
         only_one_that_fits.connect(listener.getsockname())
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -187,7 +187,7 @@ class MisbehavingServer:
             await line.close()
 
 
-# What the fixtures of this folder give: a starter of servers, a maker of clients.
+# What the fixtures of this folder provide: a starter of servers, a maker of clients.
 Serve = Callable[..., Awaitable[MisbehavingServer]]
 ApiFor = Callable[..., ProcessorApi]
 

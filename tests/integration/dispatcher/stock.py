@@ -1,4 +1,4 @@
-"""httpx's own transport behind the one call that ours has, to be held against it."""
+"""httpx's own transport behind the one call that ours has, to compare ours with."""
 
 import ssl
 import time
@@ -13,7 +13,7 @@ _CONNECTIONS_MAX = 16
 
 
 class StockTransport:
-    """One pool of httpx's, configured as the facts say."""
+    """One pool of httpx's, configured as a processor needs it."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         limits = httpx.Limits(max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX)

@@ -1,4 +1,4 @@
-"""Answers meant to use up a dispatcher's memory and time: bounded, and never taken for more than they say."""
+"""Answers meant to use up a dispatcher's memory and time: bounded, and never read as more than they are."""
 
 import asyncio
 import sys
@@ -26,13 +26,13 @@ DETAIL_MAX = 250  # what is quoted of an answer, and what kind of failure it was
 
 @pytest.fixture
 async def transport() -> AsyncIterator[ProcessorTransport]:
-    """Give ours alone: httpx's own waits for each part of an answer, and so for an hour for some of these."""
+    """Provide ours alone: httpx's own waits for each part of an answer, and so for an hour for some of these."""
     async with aclosing(ProcessorTransport(idle_max=4)) as ours:
         yield ours
 
 
 def attacks(endless: Endless) -> Script:
-    """Answer so until the caller has gone."""
+    """Answer like that until the caller has gone."""
 
     async def script(line: Line) -> None:
         async for piece in endless():
@@ -44,7 +44,7 @@ def attacks(endless: Endless) -> Script:
 
 
 def patience_with(endless: Endless) -> float:
-    """Only what comes slowly is ended by the time; whatever comes fast is over when it is too long."""
+    """Return the timeout: it ends only slow answers, as fast ones end by being too long."""
     return SHORT_S if endless in SLOW else PATIENT_S
 
 
@@ -52,7 +52,7 @@ def patience_with(endless: Endless) -> float:
 async def test_a_charge_answered_without_an_end_is_unknown(
     endless: Endless, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """It was asked for once, and what became of it is not known."""
+    """It was sent once, and its outcome is not known."""
     server = await misbehaving_server(attacks(endless))
     outcome = await api_for(server.url, patience_with(endless)).charge(ID, 1990, NOW)
     assert isinstance(outcome, Unknown)
@@ -61,7 +61,7 @@ async def test_a_charge_answered_without_an_end_is_unknown(
 
 
 @pytest.mark.parametrize("endless", ENDLESS)
-async def test_a_look_up_and_a_health_call_answered_without_an_end_say_nothing(
+async def test_a_look_up_and_a_health_call_answered_without_an_end_are_unreadable(
     endless: Endless, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
     """Neither found nor absent; neither well nor failing."""
@@ -75,7 +75,7 @@ async def test_a_look_up_and_a_health_call_answered_without_an_end_say_nothing(
 async def test_many_answers_without_an_end_at_once_cost_little_memory(
     endless: Sequence[Endless], misbehaving_server: Serve
 ) -> None:
-    """As many calls as may be under way at one processor, each of them attacked, within 8 MiB."""
+    """As many calls as may be under way at one processor, all of them attacked, within 8 MiB."""
     ways = cycle(attacks(each) for each in endless)
     are_all_there, calls = asyncio.Event(), 0
 
@@ -95,8 +95,8 @@ async def test_many_answers_without_an_end_at_once_cost_little_memory(
     assert int(said) < GROWS_BY_MAX_KIB
 
 
-async def test_a_long_answer_that_ends_says_what_its_status_says(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """A complete 2xx is a booking and a 400 a refusal, however much is said beside it, and nothing of that is kept."""
+async def test_a_long_answer_that_ends_counts_by_its_status(misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """A complete 2xx is a booking and a 400 a refusal, however long the body is, and nothing of that is kept."""
     long = b"x" * (BODY_KEPT_BYTES + 1)
     server = await misbehaving_server(says(200, long))
     assert await api_for(server.url).charge(ID, 1990, NOW) == Booked(None)
@@ -105,8 +105,8 @@ async def test_a_long_answer_that_ends_says_what_its_status_says(misbehaving_ser
     assert refused == Refused(f"400 the body is over {BODY_KEPT_BYTES} bytes")
 
 
-async def test_a_record_that_is_cut_is_none(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """What is kept of it may be whole JSON; what followed is not known."""
+async def test_a_record_that_is_cut_is_unreadable(misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """The part that is kept may be valid JSON; what followed is not known."""
     body = b'{"correlationId":"%b","amount":19.9,"requestedAt":"2025-07-15T12:34:56Z"}' % ID.encode()
     fits = await misbehaving_server(get=says(200, body.ljust(BODY_KEPT_BYTES)))
     assert isinstance(await api_for(fits.url).look_up(ID), Found)
@@ -114,7 +114,7 @@ async def test_a_record_that_is_cut_is_none(misbehaving_server: Serve, api_for: 
     assert isinstance(await api_for(cut.url).look_up(ID), LookupFailed)
 
 
-async def test_a_health_reply_that_is_cut_is_none(misbehaving_server: Serve, api_for: ApiFor) -> None:
+async def test_a_health_reply_that_is_cut_is_unreadable(misbehaving_server: Serve, api_for: ApiFor) -> None:
     """The same."""
     body = b'{"failing":false,"minResponseTime":0}'.ljust(BODY_KEPT_BYTES)
     fits = await misbehaving_server(get=says(200, body))
@@ -123,10 +123,10 @@ async def test_a_health_reply_that_is_cut_is_none(misbehaving_server: Serve, api
     assert isinstance(await api_for(cut.url).health(), HealthUnread)
 
 
-async def test_an_answer_in_many_small_chunks_is_as_long_as_all_that_came(
+async def test_the_length_of_an_answer_in_many_small_chunks_includes_its_framing(
     misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """Framing counts: what says little in many bytes is too long as well."""
+    """A short body in many bytes is too long as well."""
     chunk = b"1;%b\r\nx\r\n" % (b"e" * 100)
     chunks = chunk * (ANSWER_BYTES_MAX // len(chunk) + 1)
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
@@ -142,10 +142,10 @@ async def test_an_answer_in_many_small_chunks_is_as_long_as_all_that_came(
         (400, b'{"message":"\\ud800"}', '400 {"message":"\\ud800"}'),
     ],
 )
-async def test_a_reason_that_is_no_utf_8_is_kept_as_far_as_it_can_be_read(
+async def test_a_reason_that_is_not_utf_8_is_kept_as_far_as_it_can_be_read(
     status: int, body: bytes, detail: str, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """It goes into a log and perhaps an event: both are UTF-8, always."""
+    """It goes into a log and perhaps an event: both are always UTF-8."""
     server = await misbehaving_server(says(status, body))
     assert await api_for(server.url).charge(ID, 1990, NOW) == Refused(detail)
 
@@ -166,8 +166,10 @@ async def test_a_reason_that_is_no_utf_8_is_kept_as_far_as_it_can_be_read(
         pytest.param(says(200, b"\xff" * 4000), id="nothing but invalid UTF-8"),
     ],
 )
-async def test_a_record_that_cannot_be_is_none(get: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """A value, in few words that any log can write; no exception."""
+async def test_a_record_with_impossible_values_is_unreadable(
+    get: Script, misbehaving_server: Serve, api_for: ApiFor
+) -> None:
+    """The result is a value, with a short detail that any log can write; no exception."""
     server = await misbehaving_server(get=get)
     found = await api_for(server.url).look_up(ID)
     assert isinstance(found, LookupFailed)
@@ -184,10 +186,10 @@ async def test_a_record_that_cannot_be_is_none(get: Script, misbehaving_server: 
         ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
     ],
 )
-async def test_a_stamp_of_another_zone_or_age_is_the_processors_word(
+async def test_a_stamp_of_another_zone_or_age_is_read_as_the_processor_recorded_it(
     stamp: str, read: datetime, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """What it recorded is what it goes by, in UTC."""
+    """Summaries use what it recorded, in UTC."""
     server = await misbehaving_server(get=record(ID, "19.90", stamp))
     found = await api_for(server.url).look_up(ID)
     assert isinstance(found, Found)

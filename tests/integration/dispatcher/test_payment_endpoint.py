@@ -1,4 +1,4 @@
-"""``dispatcher.payment``: what is asked of all dispatchers about one payment, over a real bus, by a log really read."""
+"""``dispatcher.payment``: the request to all dispatchers about one payment, over a real bus, with a real log."""
 
 import asyncio
 import contextlib
@@ -35,14 +35,14 @@ CLOCK = SystemClock()
 
 @dataclass
 class Asked:
-    """The reading half of a dispatcher, and whoever asks it."""
+    """The reading half of a dispatcher, and its caller."""
 
     bus: Bus
     log: AssignmentLog = field(default_factory=AssignmentLog)
     traffic: Traffic = field(default_factory=lambda: Traffic(("default/1", "fallback/1"), RULES))
 
     async def ask(self, payment_id: str, *, life: bool = False) -> Holding | None:
-        """Return the first answer; None: nobody knows of it."""
+        """Return the first answer; None: no dispatcher knows of it."""
         question = holding.encode(HoldingAsked(payment_id, life))
         try:
             return holding.decode_holding((await self.bus.request(subjects.DISPATCHER_PAYMENT, question, 0.5)).data)
@@ -50,7 +50,7 @@ class Asked:
             return None
 
     async def write(self, message: Assignment) -> int:
-        """Write a line by hand and have it read; return its sequence."""
+        """Write a line by hand and wait until it is read; return its sequence."""
         result = await store(self.bus, subjects.ASSIGNMENTS, subjects.assigned("by-hand"), encode_assignment(message))
         assert isinstance(result, Stored)
         await until(lambda: self.log.read_to >= result.seq, "the line is read")
@@ -62,13 +62,13 @@ class Asked:
         return await self.write(TurnAssigned(owner, 1, (line,)))
 
     async def stored_at(self, line: int) -> datetime:
-        """Return when a line was stored, by the server."""
+        """Return when the server stored a line."""
         found = await first_from(self.bus, subjects.ASSIGNMENTS, line, subjects.ASSIGNMENTS_ALL)
         assert found is not None
         return found.stored_at
 
     def take(self, payment_id: str, waited_s: float) -> InHand:
-        """Have it in hand, where it has waited so long."""
+        """Take it in hand, as if it had waited that long."""
         since_ms = CLOCK.now_ms() - waited_s * 1000
         payment = InHand(payment_id, Cents(1990), datetime.now(UTC), since_ms, 1, {1: "handle"})
         self.traffic.take(payment)
@@ -89,7 +89,7 @@ async def asked(bus: Bus, streams: StreamLimits) -> AsyncIterator[Asked]:
         await reading
 
 
-async def test_what_is_assigned_has_been_so_since_its_line_was_stored(asked: Asked) -> None:
+async def test_a_payment_is_assigned_since_its_line_was_stored(asked: Asked) -> None:
     """By the server's clock, and not since it was accepted: it may have waited, or been elsewhere, before."""
     payment_id = str(uuid4())
     payment = asked.take(payment_id, waited_s=60)
@@ -100,8 +100,8 @@ async def test_what_is_assigned_has_been_so_since_its_line_was_stored(asked: Ask
     assert known == Holding(payment_id, "default", line, ME, 3, in_doubt=True, since=since, seq=1, in_hand=True)
 
 
-async def test_what_is_in_hand_and_nobodys_has_waited_since_it_came(asked: Asked) -> None:
-    """On the dispatcher's own clock, told as UTC."""
+async def test_what_is_in_hand_without_an_owner_has_waited_since_it_came(asked: Asked) -> None:
+    """On the dispatcher's own clock, reported as UTC."""
     payment_id = str(uuid4())
     asked.take(payment_id, waited_s=60)
     known = await asked.ask(payment_id)
@@ -111,8 +111,8 @@ async def test_what_is_in_hand_and_nobodys_has_waited_since_it_came(asked: Asked
     assert abs(datetime.now(UTC) - timedelta(seconds=60) - known.since) < timedelta(seconds=5)
 
 
-async def test_of_what_nobody_has_in_hand_the_log_is_told_a_little_later(asked: Asked) -> None:
-    """The dispatcher that its line names may be gone."""
+async def test_for_what_is_in_no_hands_the_log_is_used_a_little_later(asked: Asked) -> None:
+    """The dispatcher that its line names may be dead."""
     payment_id = str(uuid4())
     await asked.assign(payment_id, GONE)
     line = await asked.assign(payment_id, ME)
@@ -123,7 +123,7 @@ async def test_of_what_nobody_has_in_hand_the_log_is_told_a_little_later(asked: 
     assert known == Holding(payment_id, "default", line, ME, attempts=0, in_doubt=True, since=since, seq=1)
 
 
-async def test_what_was_returned_waits_for_nobody_and_is_not_in_doubt(asked: Asked) -> None:
+async def test_what_was_returned_has_no_processor_and_is_not_in_doubt(asked: Asked) -> None:
     """As after an orderly stop; where it was before is no longer where it must go."""
     payment_id = str(uuid4())
     await asked.assign(payment_id, GONE)
@@ -132,8 +132,8 @@ async def test_what_was_returned_waits_for_nobody_and_is_not_in_doubt(asked: Ask
     assert known == Holding(payment_id, "", line, "", attempts=0, in_doubt=False, seq=1)
 
 
-async def test_what_was_released_waits_for_the_one_that_the_operator_named(asked: Asked) -> None:
-    """Nobody has been asked there yet."""
+async def test_what_was_released_waits_for_the_processor_that_the_operator_named(asked: Asked) -> None:
+    """It was not sent there yet."""
     payment_id = str(uuid4())
     line = await asked.assign(payment_id, GONE)
     line = await asked.write(AssignmentReleased(payment_id, 1, line, "fallback", "a test", datetime.now(UTC)))
@@ -141,13 +141,13 @@ async def test_what_was_released_waits_for_the_one_that_the_operator_named(asked
     assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False, released=True, seq=1)
 
 
-async def test_of_what_is_not_known_nothing_is_said(asked: Asked) -> None:
-    """It waits in the stream, is settled, or is none: streams say which."""
+async def test_an_unknown_payment_gets_no_answer(asked: Asked) -> None:
+    """It waits in the stream, is settled, or does not exist: the streams show which."""
     assert await asked.ask(str(uuid4())) is None
 
 
 async def test_one_payments_life_has_its_lines_and_its_attempts(asked: Asked) -> None:
-    """As far as the log still has them, each with when it was stored, and as far as who has it in hand knows."""
+    """As far as the log still has them, each with when it was stored, and as far as the dispatcher in hand knows."""
     payment_id = str(uuid4())
     first = await asked.assign(payment_id, GONE)
     second = await asked.assign(payment_id, ME)
@@ -165,19 +165,19 @@ async def test_one_payments_life_has_its_lines_and_its_attempts(asked: Asked) ->
 
 
 async def test_many_payments_are_asked_for_at_once(asked: Asked) -> None:
-    """Who answers says who it is, and whom else one may expect an answer of."""
+    """Each answer names its dispatcher, and the others from which an answer can be expected."""
     ids = [str(uuid4()) for _ in range(3)]
     for payment_id in ids:
         await asked.assign(payment_id, GONE)
         await asked.assign(payment_id, ME)
     question = holding.encode(HoldingsAsked(10, in_doubt=True, processor="default"))
     answer = await asked.bus.request(subjects.DISPATCHER_PAYMENTS, question, 5)
-    told = holding.decode_many_answered(answer.data)
-    assert {each.id for each in told.holdings} == set(ids)
-    assert (told.owner, told.others, told.looked_to) == (ME, (ME, GONE), None)
+    answered = holding.decode_many_answered(answer.data)
+    assert {each.id for each in answered.holdings} == set(ids)
+    assert (answered.owner, answered.others, answered.looked_to) == (ME, (ME, GONE), None)
 
 
-async def test_a_question_that_cannot_be_read_is_not_answered(asked: Asked) -> None:
+async def test_a_request_that_cannot_be_read_is_not_answered(asked: Asked) -> None:
     """And the next one is."""
     for wrong in (b"{}", b'{"limit": 501}', b'{"limit": 1, "more": 1}', b"no JSON"):
         with pytest.raises(BusAwayError):

@@ -1,4 +1,4 @@
-"""Kept-alive connections: no request is sent twice, and no call gets an answer that was not given to it."""
+"""Kept-alive connections: no request is sent twice, and no call gets another one's answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ from tests.integration.dispatcher.stock import StockTransport
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
-ROUNDS = 25  # for what depends on who comes first
+ROUNDS = 25  # for what depends on which comes first
 
 GiveUp = Callable[[ApiFor, MisbehavingServer], Awaitable[None]]
 
@@ -39,7 +39,7 @@ def charge(api: ProcessorApi) -> Awaitable[Outcome]:
 
 
 async def test_connection_is_kept_for_the_next_call(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """One connection carries one call after another; the tests below stand on this."""
+    """One connection carries one call after another; the tests below rely on this."""
     server = await misbehaving_server(says(200))
     api = api_for(server.url)
     for _ in range(5):
@@ -67,7 +67,7 @@ async def test_request_on_a_closing_connection_is_not_sent_again(misbehaving_ser
 async def test_idle_connection_closed_by_the_server_charges_at_most_once(
     leaves: Script, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """However a call crosses with the closing of its connection, its POST is read at most once; once if booked."""
+    """Whenever a call meets the closing of its connection, its POST is read at most once; once if booked."""
 
     async def answers_and_leaves(line: Line) -> None:
         await line.send(answer(200))
@@ -90,7 +90,7 @@ async def first_times_out(api_for: ApiFor, server: MisbehavingServer) -> None:
 
 
 async def first_is_cancelled(api_for: ApiFor, server: MisbehavingServer) -> None:
-    """Give up on a call by cancelling it; that is no outcome and passes on."""
+    """Give up on a call by cancelling it; that is not an outcome, and the cancellation propagates."""
     call = asyncio.create_task(charge(api_for(server.url)))
     await server.was_asked.wait()
     call.cancel()
@@ -100,7 +100,7 @@ async def first_is_cancelled(api_for: ApiFor, server: MisbehavingServer) -> None
 
 @pytest.mark.parametrize("give_up", [first_times_out, first_is_cancelled])
 @pytest.mark.parametrize("order", ["before the next call", "during the next call"])
-async def test_answer_to_a_call_given_up_is_nobodys(
+async def test_answer_to_a_call_given_up_is_dropped(
     order: str, give_up: GiveUp, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
     """What comes late on the connection of a call that was given up is not the next call's answer."""
@@ -139,10 +139,10 @@ async def test_timed_out_connection_is_closed(misbehaving_server: Serve, api_for
         await was_closed.wait()
 
 
-async def test_answer_on_an_idle_connection_is_nobodys(
+async def test_answer_on_an_idle_connection_is_dropped(
     misbehaving_server: Serve, api_for: ApiFor, transport: Transport
 ) -> None:
-    """A second answer, come while no call is under way, is not the next call's."""
+    """A second answer that arrives while no call is under way is not the next call's."""
     call_is_over, was_said, was_closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def answers_twice(line: Line) -> None:
@@ -158,13 +158,13 @@ async def test_answer_on_an_idle_connection_is_nobodys(
     api = api_for(server.url)
     assert isinstance(await charge(api), NotBooked)
     call_is_over.set()
-    # Ours closes by itself; the stock one looks when it takes the connection out again.
+    # Ours closes by itself; the stock one checks when it takes the connection out again.
     await (was_closed if isinstance(transport, ProcessorTransport) else was_said).wait()
     assert isinstance(await charge(api), NotBooked)
     assert (server.connections, server.post_count) == (2, 2)
 
 
-async def test_second_answer_at_once_is_nobodys(
+async def test_second_answer_at_once_is_dropped(
     misbehaving_server: Serve, api_for: ApiFor, transport: Transport, request: pytest.FixtureRequest
 ) -> None:
     """Two answers in one packet: the second is not the next call's."""
@@ -180,7 +180,7 @@ async def test_second_answer_at_once_is_nobodys(
 async def test_proxies_of_the_environment_are_not_used(
     misbehaving_server: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Payments do not take a detour that somebody's shell proposes."""
+    """Payments do not go through a proxy from the environment."""
     detour = await misbehaving_server(says(200))
     server = await misbehaving_server(says(429))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -192,7 +192,7 @@ async def test_proxies_of_the_environment_are_not_used(
 
 
 async def test_many_calls_at_once_each_get_their_own_answer(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """Answers find their calls: as many are booked as the server booked."""
+    """As many are booked as the server booked."""
 
     async def every_third(line: Line) -> None:
         await asyncio.sleep(0)
@@ -205,8 +205,8 @@ async def test_many_calls_at_once_each_get_their_own_answer(misbehaving_server: 
     assert server.post_count == 60
 
 
-async def test_hanging_call_does_not_hold_others_up(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """One call waits for its timeout, the next goes through meanwhile."""
+async def test_hanging_call_does_not_delay_others(misbehaving_server: Serve, api_for: ApiFor) -> None:
+    """One call waits for its timeout, the next one is answered meanwhile."""
 
     async def first_hangs(line: Line) -> None:
         await (hangs(line) if server.post_count == 1 else line.send(answer(200)))

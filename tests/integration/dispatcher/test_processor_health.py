@@ -1,4 +1,4 @@
-"""The health call: what a processor says of itself, or a value that says why there is nothing to read."""
+"""The health call: a processor's reply, or a value with the reason why there is none to read."""
 
 import socket
 
@@ -20,7 +20,7 @@ from tests.integration.dispatcher.misbehaving import (
 
 
 async def test_health_is_read(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """Both values come as they were said."""
+    """Both values are returned as they are in the reply."""
     server = await misbehaving_server(get=says(200, b'{"failing":true,"minResponseTime":1500,"more":1}'))
     assert await api_for(server.url).health() == Health(failing=True, min_response_time_ms=1500)
     assert [(one.method, one.path) for one in server.seen] == [("GET", "/payments/service-health")]
@@ -46,19 +46,19 @@ async def test_health_is_read(misbehaving_server: Serve, api_for: ApiFor) -> Non
     ],
 )
 async def test_unreadable_health_is_a_value(get: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """Whatever else comes is no health, and no exception."""
+    """Anything else is not health, and not an exception."""
     server = await misbehaving_server(get=get)
     assert isinstance(await api_for(server.url).health(), HealthUnread)
 
 
 async def test_health_has_its_own_timeout(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """Processors hold health calls back; that must not take as long as a payment may."""
+    """Processors delay health calls; that must not take as long as a payment may."""
     server = await misbehaving_server(get=hangs)
     assert isinstance(await api_for(server.url, health_timeout_s=SHORT_S).health(), HealthUnread)
 
 
-async def test_health_of_nobody_is_a_value(api_for: ApiFor) -> None:
-    """A refused connection is no health."""
+async def test_health_of_a_refused_connection_is_a_value(api_for: ApiFor) -> None:
+    """It is not health, and not an exception."""
     with socket.socket() as bound_but_deaf:
         bound_but_deaf.bind(("127.0.0.1", 0))
         api = api_for(f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}")

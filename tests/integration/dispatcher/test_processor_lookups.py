@@ -31,7 +31,7 @@ INVALID = says(422, b'{"message":"amount is not acceptable"}')
 
 
 def is_misconfigured(outcome: object) -> bool:
-    """Return whether no payment gets through there."""
+    """Return whether no payment succeeds there."""
     return isinstance(outcome, NotBooked) and outcome.misconfigured
 
 
@@ -52,8 +52,8 @@ UNREADABLE = [
     pytest.param(record(ID, "19.901"), id="amount is not cents"),
     pytest.param(record(ID, "0"), id="amount is nothing"),
     pytest.param(record(ID, "1e300"), id="amount is absurd"),
-    pytest.param(record(ID, "19.90", "yesterday"), id="stamp is none"),
-    pytest.param(record(ID, "19.90", "0001-01-01T00:00:00+14:00"), id="stamp before time began"),
+    pytest.param(record(ID, "19.90", "yesterday"), id="stamp is not one"),
+    pytest.param(record(ID, "19.90", "0001-01-01T00:00:00+14:00"), id="stamp before the year 1"),
 ]
 
 
@@ -63,10 +63,10 @@ UNREADABLE = [
     ids=["500", "503", "409", "exists", "other 422"],
 )
 class TestLookUpDecides:
-    """Where a reply leaves it open, GET of the id says what became of the payment."""
+    """Where a reply leaves it open, GET of the id shows the outcome."""
 
     async def test_found_is_booked_as_recorded(self, post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
-        """The processor's record is the truth, its stamp and amount included."""
+        """The processor's record counts, with its stamp and amount."""
         server = await misbehaving_server(post, record(ID.upper()))
         assert await api_for(server.url).charge(ID, 2000, NOW) == RECORDED
         assert [(one.method, one.path) for one in server.seen] == [("POST", "/payments"), ("GET", f"/payments/{ID}")]
@@ -81,7 +81,7 @@ class TestLookUpDecides:
         assert server.post_count == 1
 
     async def test_hanging_lookup_is_unknown(self, post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
-        """So does one that never answers."""
+        """So does one that never ends."""
         server = await misbehaving_server(post, hangs)
         assert isinstance(await api_for(server.url, SHORT_S).charge(ID, 1990, NOW), Unknown)
 
@@ -93,7 +93,7 @@ class TestLookUpDecides:
 async def test_absent_is_not_booked_after_a_5xx_and_refused_after_a_refusal(
     post: Script, expected: type, misbehaving_server: Serve, api_for: ApiFor
 ) -> None:
-    """Not there: after a 5xx not booked, after a refusal refused, whatever it said in words."""
+    """Absent means not booked after a 5xx, and refused after a refusal, whatever its text."""
     server = await misbehaving_server(post, says(404))
     outcome = await api_for(server.url).charge(ID, 1990, NOW)
     assert isinstance(outcome, expected)
@@ -114,7 +114,7 @@ async def test_503_of_a_gateway_is_unknown_where_get_does_not_find_it(
 
 @pytest.mark.parametrize("amount", ["19.9", "19.90", "1.99e1"])
 async def test_lookup_reads_cents_exactly(amount: str, misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """However the decimal is spelled, the cents are the same."""
+    """However the decimal is spelt, the cents are the same."""
     server = await misbehaving_server(get=record(ID, amount))
     assert await api_for(server.url).look_up(ID) == RECORDED.recorded
 

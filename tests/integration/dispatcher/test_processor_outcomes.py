@@ -28,7 +28,7 @@ CHUNKED_AND_CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe
 
 
 def is_misconfigured(outcome: object) -> bool:
-    """Return whether no payment gets through there."""
+    """Return whether no payment succeeds there."""
     return isinstance(outcome, NotBooked) and outcome.misconfigured
 
 
@@ -54,13 +54,13 @@ async def test_request_is_what_a_processor_expects(misbehaving_server: Serve, ap
     [
         pytest.param(dribbles(answer(200, b'{"message":"done"}')), id="byte by byte"),
         pytest.param(sends(b"HTTP/1.1 100 Continue\r\n\r\n" + answer(200)), id="100-continue first"),
-        pytest.param(says(200, b"\x1f\x8bno", "Content-Encoding: gzip"), id="gzip that is none"),
+        pytest.param(says(200, b"\x1f\x8bno", "Content-Encoding: gzip"), id="not really gzip"),
         pytest.param(says(200, b"not JSON"), id="not JSON"),
         pytest.param(sends(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), id="then closes"),
     ],
 )
 async def test_odd_but_complete_2xx_is_booked(post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """What is complete counts, however it came and whatever its body says."""
+    """What is complete counts, however it arrived and whatever its body is."""
     server = await misbehaving_server(post)
     assert await api_for(server.url).charge(ID, 1990, NOW) == Booked(None)
 
@@ -89,7 +89,7 @@ async def test_unclear_end_is_unknown(post: Script, misbehaving_server: Serve, a
 
 @pytest.mark.parametrize("at_once", [closes, resets])
 async def test_connection_closed_unread_is_unknown(at_once: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """A connection that came about is not a refused one, even if the server never looked at it."""
+    """A connection that was established is not a refused one, even if the server never read from it."""
     server = await misbehaving_server(at_once=at_once)
     assert isinstance(await api_for(server.url).charge(ID, 1990, NOW), Unknown)
     assert server.connections == 1
@@ -103,14 +103,14 @@ async def test_connection_closed_unread_is_unknown(at_once: Script, misbehaving_
     ],
 )
 async def test_timeout_is_unknown(post: Script, misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """An answer that does not come, or not to its end, within the call's time says nothing."""
+    """An answer that does not come, or not completely, within the call's timeout shows nothing."""
     server = await misbehaving_server(post)
     assert isinstance(await api_for(server.url, SHORT_S).charge(ID, 1990, NOW), Unknown)
     assert server.post_count == 1
 
 
 async def test_refused_connection_is_not_booked(api_for: ApiFor) -> None:
-    """Where nobody listens, nothing was sent."""
+    """If nothing listens, nothing was sent."""
     with socket.socket() as bound_but_deaf:
         bound_but_deaf.bind(("127.0.0.1", 0))
         outcome = await api_for(f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}").charge(ID, 1990, NOW)
@@ -119,7 +119,7 @@ async def test_refused_connection_is_not_booked(api_for: ApiFor) -> None:
 
 
 async def test_connect_that_times_out_is_not_booked(api_for: ApiFor) -> None:
-    """Where no connection came about in time, nothing was sent either."""
+    """If no connection was established in time, nothing was sent either."""
     with full_listener() as url:
         outcome = await api_for(url, SHORT_S).charge(ID, 1990, NOW)
     assert isinstance(outcome, NotBooked)
@@ -127,7 +127,7 @@ async def test_connect_that_times_out_is_not_booked(api_for: ApiFor) -> None:
 
 
 async def test_429_is_not_booked(misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """A processor that is too busy has not taken the payment, and nothing is wrong with its address."""
+    """A processor that is too busy has not accepted the payment, and its address is right."""
     server = await misbehaving_server(says(429, b"", "Retry-After: 1"))
     outcome = await api_for(server.url).charge(ID, 1990, NOW)
     assert isinstance(outcome, NotBooked)
@@ -136,7 +136,7 @@ async def test_429_is_not_booked(misbehaving_server: Serve, api_for: ApiFor) -> 
 
 @pytest.mark.parametrize("status", [400, 413, 415])
 async def test_bad_request_is_refused(status: int, misbehaving_server: Serve, api_for: ApiFor) -> None:
-    """What a processor calls a bad payment stays one, and its words are kept."""
+    """What a processor rejects as a bad payment stays rejected, and its text is kept."""
     server = await misbehaving_server(says(status, b"no good"))
     assert await api_for(server.url).charge(ID, 1990, NOW) == Refused(f"{status} no good")
 

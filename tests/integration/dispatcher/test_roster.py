@@ -30,11 +30,11 @@ ID = "00000000-0000-4000-8000-000000000001"
 
 @dataclass
 class Watching:
-    """What one dispatcher knows of the processors, and how it came to know."""
+    """What one dispatcher knows of the processors, and the changes that it received."""
 
     roster: Roster
     log: AssignmentLog
-    told: list[tuple[str, ...]] = field(default_factory=list)
+    changes: list[tuple[str, ...]] = field(default_factory=list)
 
     @property
     def states(self) -> list[tuple[str, str]]:
@@ -43,17 +43,17 @@ class Watching:
 
 
 async def nothing_doubtful() -> bool:
-    """The store never went back."""
+    """Return that the store never went back."""
     return False
 
 
 @asynccontextmanager
 async def watching(bus: Bus, *processors: Processor) -> AsyncIterator[Watching]:
-    """Seed, follow and tend as a dispatcher does."""
-    log, assignments, told = AssignmentLog(), AssignmentStream(bus, "dispatcher-1"), []
+    """Seed, follow and tend the bucket as a dispatcher does."""
+    log, assignments, changes = AssignmentLog(), AssignmentStream(bus, "dispatcher-1"), []
 
     def changed(places: Sequence[Place]) -> None:
-        told.append(tuple(place.generation for place in places))
+        changes.append(tuple(place.generation for place in places))
 
     roster = Roster(bus, assignments, log, changed, nothing_doubtful)
     following = assignments.follower(log.read)
@@ -61,7 +61,7 @@ async def watching(bus: Bus, *processors: Processor) -> AsyncIterator[Watching]:
     tasks = [asyncio.create_task(work) for work in (following.run(), roster.run(), roster.tend())]
     await read_up(following)
     try:
-        yield Watching(roster, log, told)
+        yield Watching(roster, log, changes)
     finally:
         for task in tasks:
             task.cancel()
@@ -82,15 +82,15 @@ async def test_the_settings_seed_the_bucket_and_the_same_settings_change_nothing
 
 
 async def test_running_dispatchers_follow_what_another_was_started_with(bus: Bus, streams: StreamLimits) -> None:
-    """Two with different settings cannot disagree: the generation of before is closed in the log, for both."""
+    """Two with different settings cannot disagree: the earlier generation is closed in the log, for both."""
     async with watching(bus, DEFAULT, FALLBACK) as running, watching(bus, ELSEWHERE, FALLBACK) as newer:
         expected = [("default/2", "open"), ("fallback/1", "open")]
         await until(lambda: newer.states == running.states == expected, "both know, and the old one is drained")
         assert running.log.closed == {"default/1"}
 
 
-async def test_a_closed_generation_is_kept_for_as_long_as_a_line_names_it(bus: Bus, streams: StreamLimits) -> None:
-    """Its URL stays for its heirs; then it is forgotten."""
+async def test_a_closed_generation_is_kept_as_long_as_a_line_names_it(bus: Bus, streams: StreamLimits) -> None:
+    """Its URL stays for those that inherit its payments; then it is removed."""
     async with watching(bus, DEFAULT) as running:
         lines = (Line(ID, 1, "default/1"),)
         assert await AssignmentStream(bus, "dispatcher-1").publish(TurnAssigned("dispatcher-1/x", 1, lines))
@@ -103,7 +103,7 @@ async def test_a_closed_generation_is_kept_for_as_long_as_a_line_names_it(bus: B
         await until(lambda: running.states == [("default/2", "open")], "it is done")
 
 
-async def test_a_processor_taken_out_gets_nothing_new_and_its_place_stays_for_its_payments(
+async def test_a_removed_processor_gets_nothing_new_and_its_place_stays_for_its_payments(
     bus: Bus, streams: StreamLimits
 ) -> None:
     """It is closing, not gone."""
@@ -117,7 +117,7 @@ async def test_a_processor_taken_out_gets_nothing_new_and_its_place_stays_for_it
 
 
 async def test_a_generation_that_was_closed_halfway_is_renewed(bus: Bus, streams: StreamLimits) -> None:
-    """Whoever closed it died before the bucket was written: payments go there again, as another generation."""
+    """The closing process died before it wrote the bucket: payments go there again, as another generation."""
     async with watching(bus, DEFAULT) as running:
         await AssignmentStream(bus, "dispatcher-1").close_generation("default/1")
         await until(lambda: running.states == [("default/2", "open")], "the next generation")

@@ -21,7 +21,7 @@ class Known:
 
 
 def watch_of(bus: Bus, known: Known) -> StoreWatch:
-    """Return the watch of a process that knows so much."""
+    """Return the watch of a process that knows that much."""
     return StoreWatch(
         bus,
         is_synced=True,
@@ -35,17 +35,17 @@ def watch_of(bus: Bus, known: Known) -> StoreWatch:
 
 
 async def test_a_stream_that_ends_before_what_is_known_of_it_went_back(bus: Bus, streams: StreamLimits) -> None:
-    """Settlements that were stored are not there."""
+    """Settlements that were stored are missing."""
     known = Known()
     known.settlements_to = 1
     with pytest.raises(StoreWentBackError):
         await watch_of(bus, known).meet()
 
 
-async def test_what_is_stored_while_the_store_is_looked_at_is_no_sign_that_it_went_back(
+async def test_what_is_stored_during_the_check_does_not_count_as_going_back(
     bus: Bus, streams: StreamLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a reconnect, settlements wait to be stored, and are while the streams are asked how long they are."""
+    """After a reconnect, settlements are stored while the streams are asked how long they are."""
     known = Known()
 
     async def looked(bus: Bus, stream: str) -> StreamState:
@@ -57,10 +57,10 @@ async def test_what_is_stored_while_the_store_is_looked_at_is_no_sign_that_it_we
     await watch_of(bus, known).meet()
 
 
-async def test_a_dispatcher_that_is_told_to_stop_says_first_that_the_store_went_back(
+async def test_a_dispatcher_that_is_stopped_first_marks_that_the_store_went_back(
     bus: Bus, streams: StreamLimits
 ) -> None:
-    """The process that comes next has read nothing, and would take what waits for something never sent."""
+    """The process that starts next has read nothing, and would treat what waits as never sent."""
     stop = asyncio.Event()
     stop.set()
     await _mark(bus, SystemClock(), stop)

@@ -1,4 +1,4 @@
-"""Calls over TLS: what was not certainly unsent is Unknown, and credentials go to their processor alone."""
+"""Calls over TLS: what may have been sent is Unknown, and credentials go to their processor alone."""
 
 import asyncio
 from contextlib import aclosing
@@ -30,7 +30,7 @@ both = pytest.mark.parametrize("kind", ["ours", "stock"])
 async def test_a_charge_goes_over_tls_on_a_connection_that_is_kept(
     misbehaving_server: Serve, side: Side, charge: Charge, tls_transport: ProcessorTransport
 ) -> None:
-    """By number and by name; there is one handshake."""
+    """By IP address and by name; there is one handshake."""
     server = await misbehaving_server(says(200), tls=side.server())
     api = api_of(server.url, tls_transport, side.ours())
     for _ in range(5):
@@ -53,7 +53,7 @@ async def test_a_charge_goes_over_tls_on_a_connection_that_is_kept(
 async def test_an_end_in_the_middle_of_an_answer_is_unknown(
     script: Script, kind: str, misbehaving_server: Serve, side: Side, request: pytest.FixtureRequest
 ) -> None:
-    """TLS or not: the request was sent."""
+    """With TLS or without: the request was sent."""
     if kind == "stock" and "up to the end" in request.node.name:
         request.applymarker(pytest.mark.xfail(strict=True, reason="httpx takes the end of a connection for a body's"))
     server = await misbehaving_server(script, tls=side.server())
@@ -66,7 +66,7 @@ async def test_an_end_in_the_middle_of_an_answer_is_unknown(
 async def test_an_answer_that_does_not_come_is_unknown(
     misbehaving_server: Serve, side: Side, tls_transport: ProcessorTransport
 ) -> None:
-    """What the time of a call ends after the handshake is a request that was sent."""
+    """If the timeout comes after the handshake, the request was sent."""
 
     async def answers_once(line: Line) -> None:
         await (line.send(answer(200)) if line.turn == 1 else hangs(line))
@@ -97,10 +97,10 @@ async def test_an_answer_on_an_idle_connection_is_dropped(
     assert server.connections == 2
 
 
-async def test_what_is_shown_goes_with_every_call_to_that_processor_alone(
+async def test_credentials_go_with_every_call_to_that_processor_alone(
     misbehaving_server: Serve, side: Side, tls_transport: ProcessorTransport
 ) -> None:
-    """With the charge, the look-up and the health call; another processor on the same transport gets nothing of it."""
+    """With the charge, the look-up and the health call; another processor on the same transport gets none of it."""
     wants = await misbehaving_server(says(500), says(404), tls=side.server())
     other = await misbehaving_server(says(500), says(404), tls=side.server())
     for server, headers in ((wants, HEADERS), (other, ())):
@@ -132,7 +132,7 @@ async def test_a_redirect_is_not_followed(
 async def test_missing_credentials_are_not_booked_and_misconfigured(
     status: int, misbehaving_server: Serve, side: Side, tls_transport: ProcessorTransport
 ) -> None:
-    """And what the processor answers is kept without them, up to where it is cut."""
+    """And the detail quotes the processor's answer without them, up to where it is cut."""
     said = f"{'x' * 180} not Bearer {WORD}".encode()  # cut within it
     server = await misbehaving_server(says(status, said), says(status, said), tls=side.server())
     api = api_of(server.url, tls_transport, side.ours(), shown=Shown(HEADERS))
@@ -149,7 +149,7 @@ async def test_missing_credentials_are_not_booked_and_misconfigured(
 async def test_a_lookup_over_tls_is_read_as_over_tcp(
     misbehaving_server: Serve, side: Side, tls_transport: ProcessorTransport
 ) -> None:
-    """Absent is a complete 404 of the processor; of another server nothing is accepted."""
+    """Absent is a complete 404 of the processor; another server's is not accepted."""
     server = await misbehaving_server(closes, says(404), tls=side.server())
     assert await api_of(server.url, tls_transport, side.ours()).look_up(ID) == Absent()
     strange = await misbehaving_server(closes, says(404), tls=side.server(side.other.issue("server")))

@@ -1,4 +1,4 @@
-"""Certificates of a processor and of ours: a server that is not certainly the processor gets nothing."""
+"""Certificates of a processor and of ours: a server that is not verified as the processor gets nothing."""
 
 from contextlib import aclosing
 
@@ -22,7 +22,7 @@ from tests.integration.dispatcher.misbehaving import (
 from tests.integration.dispatcher.tls_side import ID, NOW, Charge, Side, api_of
 
 
-async def test_a_certificate_of_ours_is_shown_where_it_is_demanded(
+async def test_a_certificate_of_ours_is_presented_where_it_is_required(
     misbehaving_server: Serve, side: Side, charge: Charge
 ) -> None:
     """With the versions of TLS that are in use."""
@@ -33,7 +33,7 @@ async def test_a_certificate_of_ours_is_shown_where_it_is_demanded(
 
 
 @pytest.mark.parametrize("what", ["another authority", "ended", "another host", "nobody's"])
-async def test_a_server_that_is_not_certainly_the_processor_gets_nothing(
+async def test_a_server_that_is_not_verified_as_the_processor_gets_nothing(
     what: str, misbehaving_server: Serve, side: Side, charge: Charge
 ) -> None:
     """Not booked, for nothing was sent; misconfigured, for nothing will be. The reason is in the outcome's detail."""
@@ -51,8 +51,8 @@ async def test_a_server_that_is_not_certainly_the_processor_gets_nothing(
     assert server.seen == []
 
 
-async def test_the_machines_own_authorities_do_not_verify_it(misbehaving_server: Serve, side: Side) -> None:
-    """What is verified by default is verified: an unknown certificate is refused there too."""
+async def test_the_systems_own_authorities_do_not_verify_it(misbehaving_server: Serve, side: Side) -> None:
+    """The default verification applies: an unknown certificate is refused there too."""
     server = await misbehaving_server(says(200), tls=side.server())
     async with aclosing(ProcessorTransport(idle_max=1)) as transport:
         outcome = await api_of(server.url, transport, verifying(None)).charge(ID, 1990, NOW)
@@ -70,10 +70,10 @@ async def test_a_server_without_tls_is_misconfigured(misbehaving_server: Serve, 
 
 
 @pytest.mark.parametrize("at_once", [closes, resets, hangs])
-async def test_a_handshake_that_does_not_end_has_carried_nothing(
+async def test_a_handshake_that_does_not_complete_has_sent_nothing(
     at_once: Script, misbehaving_server: Serve, charge: Charge
 ) -> None:
-    """Not booked, as a refused connection: a server that is being started again may do so."""
+    """Not booked, as with a refused connection: a server that is restarting may do so."""
     server = await misbehaving_server(at_once=at_once)
     outcome = await charge(server.url.replace("http:", "https:"), timeout_s=SHORT_S if at_once is hangs else PATIENT_S)
     assert isinstance(outcome, NotBooked)
@@ -81,17 +81,17 @@ async def test_a_handshake_that_does_not_end_has_carried_nothing(
     assert server.post_count == 0
 
 
-async def test_a_missing_certificate_of_ours_is_a_refused_handshake_where_it_is_checked_before(
+async def test_a_missing_certificate_of_ours_is_a_refused_handshake_if_it_is_checked_during_it(
     misbehaving_server: Serve, side: Side, charge: Charge
 ) -> None:
-    """As with TLS 1.2: nothing was sent before the processor had looked at it."""
+    """As with TLS 1.2: nothing was sent before the processor had checked it."""
     server = await misbehaving_server(says(200), tls=side.server(clients=side.other, most="TLSv1_2"))
     for shows in (None, side.authority.issue("client")):
         assert isinstance(await charge(server.url, side.ours(shows)), NotBooked)
     assert server.seen == []
 
 
-async def test_a_missing_certificate_of_ours_is_unknown_where_it_is_checked_after(
+async def test_a_missing_certificate_of_ours_is_unknown_if_it_is_checked_afterwards(
     misbehaving_server: Serve, side: Side, charge: Charge
 ) -> None:
     """As with TLS 1.3: our end of the handshake is done, the request is sent, and then the connection ends."""
@@ -103,7 +103,7 @@ async def test_a_missing_certificate_of_ours_is_unknown_where_it_is_checked_afte
 async def test_another_certificate_is_another_connection(
     misbehaving_server: Serve, side: Side, tls_transport: ProcessorTransport
 ) -> None:
-    """Two processors behind one address, each known by a certificate of its own, never share a connection."""
+    """Two processors behind one address, each verified by a certificate of its own, never share a connection."""
     server = await misbehaving_server(says(200), tls=side.server(clients=side.other))
     for name in ("one", "two"):
         api = api_of(f"{server.url}/{name}", tls_transport, side.ours(side.other.issue(name)))

@@ -1,4 +1,4 @@
-"""The transport by itself: which exception means what, and whose an answer is."""
+"""The transport by itself: which exception means what, and which call gets an answer."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ def post_to(url: str, transport: ProcessorTransport, timeout_s: float = PATIENT_
 
 @pytest.fixture
 async def post() -> AsyncIterator[Post]:
-    """Give `post(url, timeout_s)` on one transport."""
+    """Provide `post(url, timeout_s)` on one transport."""
     async with aclosing(ProcessorTransport(idle_max=4)) as transport:
 
         def send(url: str, timeout_s: float = PATIENT_S) -> Awaitable[Answer]:
@@ -50,14 +50,14 @@ async def post() -> AsyncIterator[Post]:
 
 
 async def test_request_and_answer_arrive_whole(post: Post, misbehaving_server: Serve) -> None:
-    """Status and body, and the request's own."""
+    """Status and body, and the request's own path and body."""
     server = await misbehaving_server(says(201, b'{"a":1}', "X-One: 1"))
     assert (await post(f"{server.url}/path?q=1"))[:2] == (201, b'{"a":1}')
     assert (server.seen[0].path, server.seen[0].body) == ("/path?q=1", b"body")
 
 
 async def test_refused_connection_is_a_connect_error(post: Post) -> None:
-    """One of the two exceptions that say that nothing was sent."""
+    """One of the two exceptions which mean that nothing was sent."""
     with socket.socket() as bound_but_deaf:
         bound_but_deaf.bind(("127.0.0.1", 0))
         with pytest.raises(httpx.ConnectError):
@@ -66,19 +66,19 @@ async def test_refused_connection_is_a_connect_error(post: Post) -> None:
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", f"{'a' * 64}.invalid"])
 async def test_name_that_cannot_be_resolved_is_a_connect_error(host: str, post: Post) -> None:
-    """Nor is anything sent where there is no address, be it for want of a name that could be asked about."""
+    """Without an address nothing is sent either, even if the name cannot be looked up at all."""
     with pytest.raises(httpx.ConnectError):
         await post(f"http://{host}:80")
 
 
 async def test_connect_that_times_out_is_a_connect_timeout(post: Post) -> None:
-    """The other one: the time ran out before there was anything to write to."""
+    """The other one: the time ran out before there was a connection to write to."""
     with full_listener() as url, pytest.raises(httpx.ConnectTimeout):
         await post(url, SHORT_S)
 
 
 async def test_tls_handshake_that_times_out_is_a_connect_timeout(post: Post, misbehaving_server: Serve) -> None:
-    """What has left by then is the handshake's and nothing of the request."""
+    """What was sent by then belongs to the handshake, and nothing to the request."""
     server = await misbehaving_server(at_once=hangs)
     with pytest.raises(httpx.ConnectTimeout):
         await post(server.url.replace("http:", "https:"), SHORT_S)
@@ -90,7 +90,7 @@ async def test_tls_handshake_that_times_out_is_a_connect_timeout(post: Post, mis
     [closes, resets, sends(b"garbage\r\n\r\n", then_close=True), sends(answer(200, b"1")[:-1], then_close=True)],
 )
 async def test_broken_answer_is_ambiguous(script: Script, post: Post, misbehaving_server: Serve) -> None:
-    """Once connected, nothing that goes wrong is called a connect error."""
+    """Once connected, no failure is a connect error."""
     server = await misbehaving_server(script)
     with pytest.raises(AMBIGUOUS):
         await post(server.url)
@@ -98,7 +98,7 @@ async def test_broken_answer_is_ambiguous(script: Script, post: Post, misbehavin
 
 @pytest.mark.parametrize("at_once", [closes, resets])
 async def test_unread_request_is_ambiguous(at_once: Script, post: Post, misbehaving_server: Serve) -> None:
-    """That the server read nothing is not known on this side."""
+    """The server read nothing, but this side does not know it."""
     server = await misbehaving_server(at_once=at_once)
     with pytest.raises(AMBIGUOUS):
         await post(server.url)
@@ -113,7 +113,7 @@ async def test_timeout_is_a_read_timeout(script: Script, post: Post, misbehaving
 
 
 async def test_call_under_way_at_the_close_is_ambiguous(misbehaving_server: Serve) -> None:
-    """Giving the pool up ends a call, but says nothing about what became of its request."""
+    """Closing the pool ends a call, but shows nothing about its request."""
     server = await misbehaving_server(hangs)
     transport = ProcessorTransport(idle_max=1)
     call = asyncio.create_task(post_to(server.url, transport))
@@ -124,17 +124,17 @@ async def test_call_under_way_at_the_close_is_ambiguous(misbehaving_server: Serv
 
 
 async def test_unencrypted_answer_to_tls_is_a_connect_error(post: Post, misbehaving_server: Serve) -> None:
-    """A handshake that fails has carried nothing of the request."""
+    """A handshake that fails has sent nothing of the request."""
     server = await misbehaving_server(at_once=sends(b"HTTP/1.1 400 Bad\r\n\r\n", then_close=True))
     with pytest.raises(httpx.ConnectError):
         await post(server.url.replace("http:", "https:"))
     assert server.post_count == 0
 
 
-async def test_idle_connection_is_closed_before_its_server_would(
+async def test_idle_connection_is_closed_before_its_server_closes_it(
     post: Post, misbehaving_server: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request that meets a closing has an unknown outcome, so ours goes first."""
+    """A request that coincides with a closing has an unknown outcome, so ours closes first."""
     monkeypatch.setattr("services.dispatcher.adapters.transport.IDLE_S", 0.1)
     was_closed = asyncio.Event()
 
@@ -152,7 +152,7 @@ async def test_idle_connection_is_closed_before_its_server_would(
 
 
 async def test_no_more_connections_are_kept_than_allowed(misbehaving_server: Serve) -> None:
-    """After a burst the surplus is closed; the others serve on."""
+    """After a burst the surplus is closed; the others stay in use."""
     server = await misbehaving_server(says(200))
     async with aclosing(ProcessorTransport(idle_max=2)) as transport:
         calls = [post_to(server.url, transport) for _ in range(5)]
@@ -162,8 +162,8 @@ async def test_no_more_connections_are_kept_than_allowed(misbehaving_server: Ser
     assert server.connections == 5
 
 
-async def test_what_waits_unread_on_an_idle_connection_is_nobodys(post: Post) -> None:
-    """Sent by the server right before the next call, while our loop had no time to read it."""
+async def test_what_waits_unread_on_an_idle_connection_is_dropped(post: Post) -> None:
+    """The server sent it right before the next call, while our loop had no time to read it."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     calling = asyncio.create_task(post(url))
@@ -198,8 +198,8 @@ async def test_interim_answer_is_not_the_answer(post: Post, misbehaving_server: 
         sends(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"),
     ],
 )
-async def test_answer_without_an_end_is_none(script: Script, post: Post, misbehaving_server: Serve) -> None:
-    """Half a chunk, more than anyone should say, no length, another protocol: what became of it is not known."""
+async def test_answer_without_an_end_is_ambiguous(script: Script, post: Post, misbehaving_server: Serve) -> None:
+    """Half a chunk, far too many bytes, no length, another protocol: the outcome is not known."""
     server = await misbehaving_server(script)
     with pytest.raises(AMBIGUOUS):
         await post(server.url, SHORT_S)

@@ -29,7 +29,7 @@ class Side:
     other: Authority
 
     def server(self, pair: Pair | None = None, *, clients: Authority | None = None, most: str = "") -> ssl.SSLContext:
-        """Return what a processor shows; ``clients``: whose certificates it demands; ``most``: its newest version."""
+        """Return a processor's context; ``clients``: whose certificates it requires; ``most``: its newest version."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         shows = pair or self.authority.issue("server")
         context.load_cert_chain(shows.certificate, shows.key)
@@ -41,7 +41,7 @@ class Side:
         return context
 
     def ours(self, pair: Pair | None = None, *, ca: Path | None = None) -> ssl.SSLContext:
-        """Return what we verify by, and show."""
+        """Return our context: what we verify by, and present."""
         context = verifying(ca or self.authority.ca)
         if pair is not None:
             context.load_cert_chain(pair.certificate, pair.key)

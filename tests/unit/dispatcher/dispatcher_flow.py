@@ -1,4 +1,4 @@
-"""A dispatcher's flow with fakes around it, which a test drives step by step."""
+"""A dispatcher's flow with fakes around it, which a test runs step by step."""
 
 from services.contracts.assignments import Assignment, Line, TurnAssigned, processor_of
 from services.dispatcher.core.assignment_log import AssignmentLog
@@ -30,7 +30,7 @@ GENERATIONS = {HOME: AT_HOME, DEAR: AT_DEAR}
 
 
 class Dispatcher:
-    """The flow with fakes around it. Payments are routed by the tests themselves, by name, or by the real traffic."""
+    """The flow with fakes around it. The tests route payments by name, or let the real traffic do so."""
 
     def __init__(self) -> None:
         self.noted: list[str] = []
@@ -60,9 +60,9 @@ class Dispatcher:
             clock=self.clock,
             is_alive=self.alive.__contains__,
         )
-        flow.pump.stop()  # turns are the tests' own
+        flow.pump.stop()  # the tests start calls themselves
         self.flow = flow
-        self.stories, self.assigning, self.settling = flow.stories, flow.assigning, flow.settling
+        self.tasks, self.assigning, self.settling = flow.tasks, flow.assigning, flow.settling
         self.attempting, self.taking, self.tidying = flow.attempting, flow.taking, flow.tidying
 
     def _read(self, message: Assignment, at: int) -> None:
@@ -73,11 +73,11 @@ class Dispatcher:
         return self.assignments.write(TurnAssigned(owner, 1, lines))
 
     def inherited(self, processor: str = HOME, payment_id: str = ID, seq: int = 1) -> int:
-        """Have the payment assigned by a process that is gone; return the sequence of its line."""
+        """Have the payment assigned by a process that is dead; return the sequence of its line."""
         return self.others(Line(payment_id, seq, GENERATIONS[processor]))
 
     async def waiting(self) -> int | None:
-        """Return how many payments PAYMENTS holds; None: it does not say."""
+        """Return how many payments PAYMENTS holds; None: not known."""
         return self.waits
 
     @property
@@ -91,7 +91,7 @@ class Dispatcher:
         await settle_down()
 
     async def routed_to(self, processor: str) -> None:
-        """Have the waiting payment routed there, whatever the traffic would choose."""
+        """Route the waiting payment there, whatever the traffic would choose."""
         payment = self.payment
         self.traffic._ready.clear()
         self.traffic._later.clear()
@@ -100,7 +100,7 @@ class Dispatcher:
         await settle_down()
 
     async def time_passes(self, ms: float = 10_000) -> list[str]:
-        """Let time pass, start what the real traffic starts then; return where it went."""
+        """Let time pass and start what the real traffic starts then; return where it went."""
         self.clock.ms += ms
         starts = self.traffic.starts(self.clock.now_ms())
         for start in starts:
@@ -109,7 +109,7 @@ class Dispatcher:
         return [processor_of(start.generation) for start in starts]
 
     def close_home(self) -> None:
-        """Let the home processor fail, with no canary due: what may move now moves, once it is old enough."""
+        """Make the home processor fail, with no canary due: what may move moves now, once it is old enough."""
         evidence, now_ms = self.traffic.evidence(AT_HOME), self.clock.now_ms()
         for token in [evidence.sent(now_ms) for _ in range(3)]:
             evidence.failed(token, now_ms)

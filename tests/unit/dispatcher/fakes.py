@@ -1,6 +1,6 @@
 """Fakes of the dispatcher's own small ports.
 
-Each fake does what the test set and notes its calls in one common list: the order is what the tests are about.
+Each fake does what the test sets and records its calls in one common list: the order is what the tests check.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Delivered:
 
 
 class FakeClock:
-    """Stands still, but for sleeping: it returns at once and advances the time."""
+    """Advances only by sleeping, which returns at once."""
 
     def __init__(self) -> None:
         self.ms = 1_000_000.0
@@ -65,7 +65,7 @@ class FakeClock:
         return 1.0
 
     def span_id(self) -> str:
-        """Return one after the other."""
+        """Return the next number."""
         self.spans += 1
         return f"{self.spans:016x}"
 
@@ -78,16 +78,16 @@ class FakeClock:
 
 @dataclass(slots=True)
 class FakeQueue:
-    """Notes acks and naks."""
+    """Records acks and naks."""
 
     noted: list[str]
 
     async def ack(self, handle: str) -> None:
-        """Note it."""
+        """Record it."""
         self.noted.append(f"ack {handle}")
 
     async def nak(self, handle: str, delay_s: float) -> None:
-        """Note it; the delay does not matter, but that there is one."""
+        """Record it, and whether there is a delay; how long does not matter."""
         self.noted.append(f"nak {handle}{'' if delay_s else ' at once'}")
 
 
@@ -104,28 +104,28 @@ class FakeStore:
 
 
 class FakeSource:
-    """Notes what it was asked for; what is outstanding is for the test to say."""
+    """Records what it was asked for; the test sets what is outstanding."""
 
     def __init__(self) -> None:
         self.outstanding = 0
         self.asked: list[int] = []
 
     def pull(self, count: int) -> None:
-        """Note it."""
+        """Record it."""
         self.asked.append(count)
         self.outstanding = count
 
     async def head(self, now_ms: float, now_micros: int) -> Head:
-        """Nothing waits."""
+        """Return that nothing waits."""
         return Head(0, now_ms)
 
     async def in_progress(self, handle: str) -> None:
-        """Nothing is in hand."""
+        """Do nothing: nothing is in hand."""
 
 
 @dataclass(slots=True)
 class FakeSettlements:
-    """SETTLEMENTS; ``away``: it does not answer look-ups for so many times."""
+    """SETTLEMENTS; ``away``: that many look-ups are not answered."""
 
     noted: list[str]
     settled: dict[str, PaymentSettled | PaymentRefused] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class FakeSettlements:
     stores_failing: int = 0
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
-        """Note it, and answer."""
+        """Record it, and answer."""
         self.noted.append("find")
         if self.away:
             self.away -= 1
@@ -142,7 +142,7 @@ class FakeSettlements:
         return {each: self.settled[each] for each in payment_ids if each in self.settled}
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
-        """Store, unless it is to fail some more times."""
+        """Store it, unless it must fail some more times."""
         self.noted.append(f"store {event.processor}")
         if self.stores_failing:
             self.stores_failing -= 1
@@ -156,7 +156,7 @@ class FakeSettlements:
 class FakeAssignments:
     """ASSIGNMENTS: what is stored is read at once, by ``read``, unless ``unread`` keeps it.
 
-    ``losing``: so many messages are not stored; ``deaf``: so many are, and their PubAck is lost.
+    ``losing``: that many messages are not stored; ``deaf``: that many are stored and their PubAck is lost.
     """
 
     noted: list[str]
@@ -174,7 +174,7 @@ class FakeAssignments:
         return self.send(message)
 
     def send(self, message: TurnAssigned) -> bool:
-        """Note its lines, and store it, or not."""
+        """Record its lines, and store it, or not."""
         self.published.append(message)
         self.noted += [f"{line.kind} {line.generation}" for line in message.lines] or ["mark"]
         if self.losing:
@@ -187,7 +187,7 @@ class FakeAssignments:
         return True
 
     def write(self, message: Assignment) -> int:
-        """Store what anybody wrote; return its sequence."""
+        """Store what any process wrote; return its sequence."""
         self.last_seq += 1
         if self.unread is not None:
             self.unread.append((message, self.last_seq))
@@ -196,17 +196,17 @@ class FakeAssignments:
         return self.last_seq
 
     def catch_up(self) -> None:
-        """Have read what was kept, and keep nothing more."""
+        """Read what was kept, and keep nothing more."""
         kept, self.unread = self.unread or [], None
         for message, at in kept:
             self.read(message, at)
 
     def purge_before(self, at: int) -> None:
-        """Note it."""
+        """Record it."""
         self.purged.append(at)
 
     async def delete(self, at: int) -> None:
-        """Note it."""
+        """Record it."""
         self.deleted.append(at)
 
 
@@ -226,7 +226,7 @@ class FakeProcessor:
     async def charge(
         self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
     ) -> Outcome:
-        """Note the call, and give the next outcome."""
+        """Record the call, and return the next outcome."""
         self.noted.append(f"charge {self.name}")
         self.stamps.append(requested_at)
         self.traceparents.append(traceparent)
@@ -239,7 +239,7 @@ class FakeProcessor:
         return outcome
 
     async def look_up(self, payment_id: str) -> Lookup:
-        """Note the call, and give the next look-up."""
+        """Record the call, and return the next look-up."""
         self.noted.append(f"look_up {self.name}")
         return self.lookups.popleft() if self.lookups else Absent()
 

@@ -1,4 +1,4 @@
-"""What the random test acts on: dispatchers that begin and end in one world, what must hold in it, and a good end."""
+"""What the random test uses: dispatchers that start and end in one world, what must hold in it, and a good end."""
 
 import contextlib
 import logging
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Ground(RuleBasedStateMachine):
-    """Without rules: those are the test's."""
+    """Without rules: those are in the test."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,20 +31,20 @@ class Ground(RuleBasedStateMachine):
         self.world = World()
         self.begun = 0
         self.processes: list[Process] = []
-        self.payments: dict[str, Delivered] = {}  # by id, as they were accepted first
+        self.payments: dict[str, Delivered] = {}  # by id, as they were first accepted
         self.seq = 0
 
     # ---- what must hold
 
     @invariant()
-    def nobody_is_charged_twice(self) -> None:
+    def no_payment_is_charged_twice(self) -> None:
         """No payment is booked by two processors."""
         books = [set(each.book) for each in self.world.processors.values()]
         assert not books[0] & books[1], "charged twice"
 
     @invariant()
-    def settled_is_what_was_booked(self) -> None:
-        """SETTLEMENTS say what the books say, and never two things of one payment."""
+    def settlements_match_the_bookings(self) -> None:
+        """SETTLEMENTS agree with the books, and never say two things about one payment."""
         assert not self.world.wrongs, self.world.wrongs
         books = {each.name: each.book for each in self.world.processors.values()}
         for payment_id, event in self.world.settled.items():
@@ -56,23 +56,23 @@ class Ground(RuleBasedStateMachine):
                 assert not any(payment_id in book for book in books.values()), "refused and charged"
 
     @invariant()
-    def nothing_breaks_by_itself(self) -> None:
-        """No story broke off but where a bug was made on purpose."""
-        assert not any(each.bugs for each in self.processes), "a story broke off by itself"
+    def no_task_fails_by_itself(self) -> None:
+        """No task failed except where a bug was made on purpose."""
+        assert not any(each.bugs for each in self.processes), "a task failed by itself"
 
     def teardown(self) -> None:
-        """All is well again: every payment ends, once."""
+        """Everything works again: every payment ends, once."""
         with contextlib.closing(self.world.loop):
             try:
                 if self.payments:
-                    self._all_is_well()
+                    self._everything_works()
             finally:
                 for process in tuple(self.processes):
                     self.end_process(process)
                 self.world.settle_down()
                 self._logger.setLevel(self._level)
 
-    def _all_is_well(self) -> None:
+    def _everything_works(self) -> None:
         world = self.world
         for mishaps in world.mishaps.values():
             mishaps.clear()
@@ -84,60 +84,60 @@ class Ground(RuleBasedStateMachine):
             world.write(message)
         for process in [each for each in self.processes if each.stopping is not None]:
             self.end_process(process)
-        self.go_on()  # one lives at least
+        self.run_until_idle()  # at least one lives
         for process in self.processes:
             process.take_at((AT_HOME, AT_DEAR))
         world.alive.clear()
         world.alive.update(each.owner for each in self.processes)
         for turn in range(ROUNDS_MAX):
-            # One processor after the other has an outage, so that each books something: only then a refusal counts.
+            # One processor after the other has an outage, so that each books something: only then does a refusal count.
             for number, processor in enumerate(world.processors.values()):
                 processor.mood = "refuses the connection" if turn % 6 == 3 * number else "books"
             left = [each for each in self.payments.values() if each.handle not in world.acked]
             if not left and turn >= 6:
                 break
             self._round(left)
-        self.nobody_is_charged_twice()
-        self.settled_is_what_was_booked()
-        self.nothing_breaks_by_itself()
+        self.no_payment_is_charged_twice()
+        self.settlements_match_the_bookings()
+        self.no_task_fails_by_itself()
         unsettled = [each for each in self.payments if each not in world.settled]
         assert not unsettled, f"never settled: {unsettled}"
 
     def answer_held(self) -> None:
-        """Have the answers of SETTLEMENTS arrive that were on their way."""
+        """Have the answers of SETTLEMENTS that were under way arrive."""
         held, self.world.held = self.world.held, []
         for each in held:
             if not each.done():
                 each.set_result(None)
-        self.go_on()
+        self.run_until_idle()
 
     def let_pass(self, ms: float) -> None:
-        """Let time pass, and every dispatcher start what it starts then."""
+        """Let time pass, and have every dispatcher start what it starts then."""
         self.world.clock.let_pass(ms)
-        self.go_on()
+        self.run_until_idle()
         for process in self.processes:
             process.turn()
-        self.go_on()
+        self.run_until_idle()
 
     def _round(self, left: list[Delivered]) -> None:
         self.answer_held()
         self.world.clock.let_pass(A_WHILE_MS)
-        self.hear()
+        self.add_health()
         for process in self.processes:
             fresh = self.accepted(PaymentAccepted(f"00000000-0000-4000-8000-1{self.seq:011}", Cents(1), NOON))
             process.lags = False
             process.read_on()
             for delivery in (*left, fresh):
                 process.deliver(delivery)
-            self.go_on()
+            self.run_until_idle()
             process.turn()
-            self.go_on()
+            self.run_until_idle()
 
-    def hear(self) -> None:
-        """Have every dispatcher hear of the processors' health."""
+    def add_health(self) -> None:
+        """Have every dispatcher receive the processors' health."""
         health = {place: each.mood != "books" for place, each in self.world.processors.items()}
         for process in self.processes:
-            process.hear(health)
+            process.add_health(health)
 
     def accepted(self, event: PaymentAccepted) -> Delivered:
         """Return a payment as PAYMENTS holds it."""
@@ -154,12 +154,12 @@ class Ground(RuleBasedStateMachine):
         self.processes.append(Process(self.world, f"dispatcher/{self.begun}"))
 
     def end_process(self, process: Process) -> None:
-        """Have a dispatcher end at once."""
+        """End a dispatcher at once."""
         self.processes.remove(process)
         process.die()
 
-    def go_on(self) -> None:
-        """Let all go on until nothing moves; one that has stopped ends, and one lives at least."""
+    def run_until_idle(self) -> None:
+        """Run everything until nothing moves; a stopped dispatcher ends, and at least one lives."""
         self.world.settle_down()
         for process in tuple(self.processes):
             process.turn()
@@ -172,5 +172,5 @@ class Ground(RuleBasedStateMachine):
 
 
 def one_of(things: Sequence[T], number: int) -> T:
-    """Return one of however many there are."""
+    """Return one of them, however many there are."""
     return things[number % len(things)]

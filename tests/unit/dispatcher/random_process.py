@@ -1,4 +1,4 @@
-"""One process of the dispatcher in the world that it shares with others: the real flow, and its own hands and eyes."""
+"""One process of the dispatcher in the world that it shares with others: the real flow, and ports of its own."""
 
 import asyncio
 import contextvars
@@ -18,30 +18,30 @@ from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, Delivered,
 from tests.unit.dispatcher.random_time import here
 from tests.unit.dispatcher.random_world import BrokenError, World
 
-# Any age may go to the dear processor, so that what goes wrong in a move does so in few steps.
+# A payment of any age may go to the dear processor, so that what goes wrong in a move does so in few steps.
 RULES = Rules(settle_within_ms=0, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=64)
 
 
-class Hands:
-    """The streams and one processor as one process has them; a dead one's hands do nothing any more."""
+class Ports:
+    """The streams and one processor, as ports of one process; those of a dead one do nothing any more."""
 
     def __init__(self, world: World, generation: str = "") -> None:
         self._world = world
         self._generation = generation
         self.dead = False
-        self.broke = 0  # stories, on purpose
+        self.broke = 0  # tasks, on purpose
 
     async def _living(self) -> None:
         if self.dead:
             await asyncio.get_running_loop().create_future()
 
     async def ack(self, handle: str) -> None:
-        """Note it."""
+        """Record it."""
         await self._living()
         self._world.acked.add(handle)
 
     async def nak(self, handle: str, delay_s: float) -> None:
-        """Do nothing: it may come again at any time, to anybody, anyway."""
+        """Do nothing: it may be redelivered at any time, to any dispatcher, anyway."""
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
         """Ask SETTLEMENTS."""
@@ -63,7 +63,7 @@ class Hands:
         return not self.dead and self._world.send(message)
 
     def purge_before(self, at: int) -> None:
-        """Delete lines before."""
+        """Delete lines before a sequence."""
         if not self.dead:
             self._world.purge_before(at)
 
@@ -90,7 +90,7 @@ class Hands:
 
 
 class Process:
-    """A dispatcher that begins by reading the log from its start, and reads on as it is stored unless it ``lags``."""
+    """A dispatcher; it reads the log from its start, and then each message as it is stored unless it ``lags``."""
 
     def __init__(self, world: World, owner: str) -> None:
         self.owner = owner
@@ -100,7 +100,7 @@ class Process:
         self._tasks: set[asyncio.Task[object]] = set()
         self._context = contextvars.copy_context()
         self._context.run(here.set, self._tasks)
-        streams, home, dear = self._hands = Hands(world), Hands(world, AT_HOME), Hands(world, AT_DEAR)
+        streams, home, dear = self._ports = Ports(world), Ports(world, AT_HOME), Ports(world, AT_DEAR)
         self.log = AssignmentLog()
         self.traffic = Traffic((AT_HOME, AT_DEAR), RULES)
         self.tally = Tally((HOME, DEAR))
@@ -118,7 +118,7 @@ class Process:
             clock=world.clock,
             is_alive=world.alive.__contains__,
         )
-        self.flow.pump.stop()  # turns are the test's own
+        self.flow.pump.stop()  # the test starts calls itself
         self._read_to = 0
         self.read_on()
         world.readers.append(self._stored)
@@ -126,13 +126,13 @@ class Process:
 
     @property
     def bugs(self) -> int:
-        """How many stories broke off by themselves."""
-        return self.tally.counts.get("bug", 0) - sum(hands.broke for hands in self._hands)
+        """How many tasks failed by themselves."""
+        return self.tally.counts.get("bug", 0) - sum(ports.broke for ports in self._ports)
 
     def read_on(self, count: int | None = None) -> None:
-        """Read the next messages of the log, or all that there are."""
+        """Read the next messages of the log, or all."""
         end = len(self._world.log) if count is None else min(len(self._world.log), self._read_to + count)
-        while self._read_to < end and not self._hands[0].dead:
+        while self._read_to < end and not self._ports[0].dead:
             self._read_to += 1
             if (message := self._world.log[self._read_to - 1]) is not None:
                 self._within(self.flow.assigning.read, message, self._read_to)
@@ -145,13 +145,13 @@ class Process:
         """Start what the real traffic starts now."""
         self._within(self._turn)
 
-    def hear(self, health: Mapping[str, bool]) -> None:
-        """Hear of each generation whether it is failing."""
+    def add_health(self, health: Mapping[str, bool]) -> None:
+        """Receive of each generation whether it is failing."""
         for generation, failing in health.items():
-            self.traffic.evidence(generation).heard(Health(self._world.clock.now_ms(), failing, 1))
+            self.traffic.evidence(generation).add_health(Health(self._world.clock.now_ms(), failing, 1))
 
     def take_at(self, taking: Sequence[str]) -> None:
-        """Hear that these generations take payments, and others are paused."""
+        """Have these generations take payments, with the others paused."""
         self.traffic.charge_at(taking, [place for place in (AT_HOME, AT_DEAR) if place not in taking])
 
     def tidy(self) -> None:
@@ -159,14 +159,14 @@ class Process:
         self._begin(self.flow.tidying.tidy())
 
     def stop(self, within_s: float) -> None:
-        """Stop in order, within so many seconds of the world's."""
+        """Stop in order, within that many seconds of the world's clock."""
         if self.stopping is None:
             self.stopping = self._begin(self.flow.stop(within_s))
 
     def die(self) -> None:
         """End at once, whatever is under way."""
-        for hands in self._hands:
-            hands.dead = True
+        for ports in self._ports:
+            ports.dead = True
         self._world.readers.remove(self._stored)
         for task in tuple(self._tasks):
             task.cancel()
@@ -181,7 +181,7 @@ class Process:
             self.read_on()
 
     def _within(self, work: Callable[..., None], *args: object) -> None:
-        """Have it done within the loop, and whatever task begins there be this process's own."""
+        """Run it within the loop; tasks that it starts there belong to this process."""
         self._world.loop.call_soon(work, *args, context=self._context)
 
     def _begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:

@@ -1,4 +1,4 @@
-"""The time of the random test's world: a clock that passes when told, and a loop that goes by it."""
+"""The time of the random test's world: a clock that the test advances, and a loop that uses it."""
 
 import asyncio
 import contextvars
@@ -10,7 +10,7 @@ here: contextvars.ContextVar["set[asyncio.Task[object]]"] = contextvars.ContextV
 
 
 class Clock:
-    """Stands still until the test lets time pass; only then whoever sleeps goes on."""
+    """Stands still until the test lets time pass; only then does what sleeps continue."""
 
     def __init__(self) -> None:
         self.ms = 1_000_000.0
@@ -25,15 +25,15 @@ class Clock:
         return NOON + timedelta(milliseconds=self.ms - 1_000_000)
 
     def jitter(self) -> float:
-        """Return what chance always gives here."""
+        """Return the same in every run."""
         return 0.5
 
     def span_id(self) -> str:
-        """Return a span; none is asked for, as no payment here belongs to a trace."""
+        """Return a span; none is requested, as no payment here belongs to a trace."""
         return "1" * 16
 
     async def sleep_ms(self, ms: float) -> None:
-        """Wait until so much time was let pass."""
+        """Wait until that much time has passed."""
         waking = asyncio.get_running_loop().create_future()
         self._sleeping.append((self.ms + ms, waking))
         await waking
@@ -48,7 +48,7 @@ class Clock:
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """A loop whose timers go by that clock, and whose tasks are known to the process within which they began."""
+    """A loop whose timers use that clock, and whose tasks are known to the process in which they began."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def _task(loop: asyncio.AbstractEventLoop, work, **how):  # noqa: ANN001, ANN003, ANN202
-    """Make a task that is known to the dispatcher within which it began, so that it dies with it."""
+    """Make a task that is known to the dispatcher in which it began, so that it ends with it."""
     task = asyncio.Task(work, loop=loop, **how)
     tasks = here.get(None)
     if tasks is not None:

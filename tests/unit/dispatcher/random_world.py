@@ -1,7 +1,7 @@
 """One world for several real dispatchers: the log, the settlements, the payments, the processors' books, the clock.
 
-Everything that can go wrong between a dispatcher and the world is a word here: what becomes of a message that it
-publishes, of a look-up, of a settlement, of a POST. The words are the test's to choose; the world only obeys.
+Everything that can go wrong between a dispatcher and the world is a word here: what happens to a message that it
+publishes, to a look-up, to a settlement, to a POST. The test chooses the words; the world only obeys.
 """
 
 import asyncio
@@ -29,20 +29,20 @@ from services.dispatcher.core.outcome import (
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME
 from tests.unit.dispatcher.random_time import Clock, Loop
 
-TURNS_MAX = 2_000  # of the loop, until nothing moves: more, and something turns for ever
+TURNS_MAX = 2_000  # of the loop, until nothing moves: with more, something runs for ever
 
 Mishap = tuple[str, str]  # where, and what
 MISHAPS: tuple[Mishap, ...] = (
-    *[("publish", what) for what in ("stored unheard", "lost", "late")],
+    *[("publish", what) for what in ("stored unconfirmed", "lost", "late")],
     *[("find", what) for what in ("away", "slow")],
-    *[("store", what) for what in ("not stored", "stored unheard")],
+    *[("store", what) for what in ("not stored", "stored unconfirmed")],
 )
 Ending = Literal["books", "refuses the connection", "fails", "books silently", "is silent", "refuses", "breaks"]
 Mood = Ending | Literal["slow"]
 
 
 class BrokenError(Exception):
-    """A bug within a story, on purpose."""
+    """A bug within a task, on purpose."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,11 +55,11 @@ class Flight:
     waiting: asyncio.Future[Outcome] | None = None
 
     def end(self, how: Ending) -> None:
-        """End it, and answer if anybody still waits; silent ones stay under way, with nobody who waits."""
+        """End it, and answer if its sender still waits; silent ones stay under way, and nothing waits for them."""
         self.processor.flights.remove(self)
         waiting, self.waiting = self.waiting, None
         try:
-            outcome = self.processor.comes_to(self, how)
+            outcome = self.processor.outcome_of(self, how)
         except BrokenError:
             outcome = Unknown("broken")
         if waiting is not None and not waiting.done():
@@ -79,10 +79,10 @@ class Processor:
     async def charge(
         self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
     ) -> Outcome:
-        """Take a POST as the mood has it."""
+        """Take a POST as the mood says."""
         flight = Flight(self, payment_id, Found(Cents(amount_cents), requested_at))
         if self.mood != "slow":
-            return self.comes_to(flight, self.mood)
+            return self.outcome_of(flight, self.mood)
         flight.waiting = asyncio.get_running_loop().create_future()
         self.flights.append(flight)
         return await flight.waiting
@@ -93,8 +93,8 @@ class Processor:
             return LookupFailed("silence")
         return self.book.get(payment_id) or Absent()
 
-    def comes_to(self, flight: Flight, how: Ending) -> Outcome:
-        """Return what the sender makes of it, and book it where it is booked."""
+    def outcome_of(self, flight: Flight, how: Ending) -> Outcome:
+        """Return the outcome for the sender, and book it where it is booked."""
         known = self.book.get(flight.id)
         match how:
             case "refuses the connection":
@@ -119,7 +119,7 @@ class Processor:
 
 
 class World:
-    """All that dispatchers share. ``readers`` are told when something was stored in the log."""
+    """All that dispatchers share. ``readers`` are called when something was stored in the log."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -143,7 +143,7 @@ class World:
         return len(self.log)
 
     def send(self, message: TurnAssigned) -> bool:
-        """Store it, or not, or later; return whether its author hears so."""
+        """Store it, or not, or later; return whether its author gets a confirmation."""
         mishap = self._mishap("publish")
         if mishap == "late":
             self.late.append(message)
@@ -152,7 +152,7 @@ class World:
         return not mishap
 
     def purge_before(self, at: int) -> None:
-        """Delete what assigns before a sequence, whoever wrote it: two processes may share a subject."""
+        """Delete what assigns before a sequence, from any process: two may share a subject."""
         for seq, message in enumerate(self.log[: at - 1], 1):
             if isinstance(message, TurnAssigned):
                 self._delete(seq)
@@ -162,7 +162,7 @@ class World:
         self._delete(at)
 
     def _delete(self, at: int) -> None:
-        """Delete a message of which every payment must be in SETTLEMENTS by now."""
+        """Delete a message all of whose payments must be in SETTLEMENTS by now."""
         message = self.log[at - 1]
         if isinstance(message, TurnAssigned):
             left = [line.id for line in message.lines if line.id not in self.settled]
@@ -170,7 +170,7 @@ class World:
         self.log[at - 1] = None
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
-        """Answer at once; or at once, but the answer takes its time; or not at all."""
+        """Answer at once, or later with what is true now, or not at all."""
         how = self._mishap("find")
         if how == "away":
             raise AwayError("find")
@@ -181,7 +181,7 @@ class World:
         return found
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
-        """Store a settlement, or not; note one that contradicts another."""
+        """Store a settlement, or not; record one that contradicts another."""
         how = self._mishap("store")
         if how == "not stored":
             return False
@@ -194,15 +194,15 @@ class World:
         return self.mishaps[where].popleft() if self.mishaps[where] else ""
 
     def settle_down(self) -> None:
-        """Let every story go on until it waits for something that will not come by itself."""
+        """Run every task until it waits for something that will not come by itself."""
         self.loop.run_until_complete(self._until_still())
 
     async def _until_still(self) -> None:
         for _ in range(TURNS_MAX):
-            await asyncio.sleep(0)  # timers that are due come in, too
+            await asyncio.sleep(0)  # timers that are due run too
             if not self.loop._ready:  # type: ignore[attr-defined]
                 return
-        raise AssertionError("something turns for ever")
+        raise AssertionError("something runs for ever")
 
 
 def _said(event: PaymentSettled | PaymentRefused) -> tuple[object, ...]:

@@ -20,6 +20,6 @@ def settled(dispatcher: Dispatcher) -> PaymentSettled:
 
 
 def books(dispatcher: Dispatcher) -> None:
-    """Let the home processor book another payment that is sent now."""
+    """Have the home processor book another payment that is sent now."""
     dispatcher.clock.ms += 1
     dispatcher.attempting._refusals[AT_HOME].booked(dispatcher.clock.ms, dispatcher.traffic.in_hand)

@@ -2,7 +2,7 @@
 
 What is simulated: users who each pay about once a second, processors that read their delay when a call arrives and
 their failure flag after it, a health call in 5.1 s, a machine that needs a fixed time for each call it makes, and the
-stream. What is real: every decision. No I/O, no sleeping, no chance but a seeded one: a run always gives the same
+stream. What is real: every decision. No I/O, no sleeping, and only seeded random numbers: a run always gives the same
 figures.
 """
 
@@ -27,7 +27,7 @@ RULES = Rules(
 HEALTH_EVERY_MS = 5_100.0
 LOOK_EVERY_MS = 1_000.0
 TICK_MS = 20.0
-STEP_MS = 5.0  # turns are had at whole steps: what changes within one is seen by one turn
+STEP_MS = 5.0  # turns happen at whole steps: what changes within one is handled by one turn
 PULL_SHARE = 4
 PAY_TOOK_MS = 2.0  # each user waits for the answer, then a second
 CALL_COSTS_MS = (0.85, 0.5)  # 740 calls a second
@@ -37,7 +37,7 @@ QUICK_MS = 1_500.0  # a call that takes longer may be missing in a check of the 
 
 @dataclass(slots=True)
 class Figures:
-    """What a run has shown."""
+    """The results of a run."""
 
     accepted: int = 0
     settled: Counter[str] = field(default_factory=Counter)
@@ -65,9 +65,9 @@ class Simulation:
 
     Args:
         profile: the load test.
-        health_at_ms: when the health endpoints are asked first; the stages do not wait for them.
+        health_at_ms: when the health endpoints are first asked; the stages do not wait for them.
         stages_late_ms: how long after their second the processors change.
-        call_costs_ms: of the one machine, to make a call and to take its answer.
+        call_costs_ms: what making a call and reading its answer costs the machine.
         seed: of the jitter.
     """
 
@@ -105,7 +105,7 @@ class Simulation:
                 self._at(begin, self._pay)
 
     def run(self) -> Figures:
-        """Run the whole of the load and the second after it."""
+        """Run the whole load and the second after it."""
         close_ms = self._end_ms + AFTER_END_MS
         while self._events and self._events[0][0] <= close_ms:
             self._now, _, event = heappop(self._events)
@@ -136,12 +136,12 @@ class Simulation:
     def _health(self) -> None:
         for name in PROCESSORS:
             says = self._behaviour(name, self._now)
-            self._traffic.evidence(name).heard(Health(self._now, says.failing, says.delay_ms))
+            self._traffic.evidence(name).add_health(Health(self._now, says.failing, says.delay_ms))
         self._changed()
         self._at(self._now + HEALTH_EVERY_MS, self._health)
 
     def _machine(self, cost_ms: float) -> float:
-        """Return when the machine, which does one thing after the other, will have done this one."""
+        """Return when the machine, which does one thing after another, will have done this one."""
         self._machine_free_ms = max(self._machine_free_ms, self._now) + cost_ms
         return self._machine_free_ms
 
@@ -165,7 +165,7 @@ class Simulation:
     def _turn(self) -> None:
         for start in self._traffic.starts(self._now):
             self._start(start)
-        wanted = self._traffic.appetite(self._now) - self._outstanding
+        wanted = self._traffic.fetchable(self._now) - self._outstanding
         if wanted > 0 and wanted * PULL_SHARE >= self._outstanding:
             self._outstanding += wanted
             self._hand_over()

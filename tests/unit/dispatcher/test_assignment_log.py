@@ -1,4 +1,4 @@
-"""Rules 3, 7 and 9 of the settlement protocol over a whole log: who owns what, and which messages may go."""
+"""Rules 3, 7 and 9 of the settlement protocol over a whole log: who owns what, and which messages may be deleted."""
 
 from datetime import UTC, datetime
 
@@ -19,22 +19,22 @@ ONE, TWO, THREE = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
 
 
 def line(payment_id: str, after: int = 0, generation: str = A, kind: Kind = "send") -> Line:
-    """Give one line of a turn."""
+    """Return one line of a turn."""
     return Line(payment_id, 1, generation, after, kind)
 
 
 def turn(*lines: Line, owner: str = ME) -> TurnAssigned:
-    """Give what a process assigns in a turn."""
+    """Return what a process assigns in a turn."""
     return TurnAssigned(owner, 1, lines)
 
 
 def release(payment_id: str, after: int) -> AssignmentReleased:
-    """Give an operator's release to the fallback."""
+    """Return an operator's release to the fallback."""
     return AssignmentReleased(payment_id, 1, after, "fallback", "it is lost", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def read(*messages: Assignment) -> AssignmentLog:
-    """Give a log that has read the messages at sequences from 1 on."""
+    """Return a log that has read the messages at sequences from 1 on."""
     log = AssignmentLog()
     for at, message in enumerate(messages, start=1):
         log.read(message, at)
@@ -48,7 +48,7 @@ def test_empty_log_knows_nothing() -> None:
 
 
 def test_each_line_of_a_turn_is_judged_by_itself() -> None:
-    """One void line voids nothing else of its message."""
+    """A void line makes nothing else of its message void."""
     log = read(turn(line(ONE)))
     assert log.read(turn(line(ONE), line(TWO), owner=OTHER), 2) == (False, True)
     assert log.view(ONE) == View(1, ME, A, ME)
@@ -74,7 +74,7 @@ def test_message_stored_twice_changes_nothing() -> None:
 
 
 def test_two_readers_of_one_log_agree() -> None:
-    """Whoever reads the same messages has the same views."""
+    """Readers of the same messages have the same views."""
     messages = (
         turn(line(ONE), line(TWO)),
         turn(line(ONE, after=1), owner=OTHER),
@@ -89,14 +89,14 @@ def test_two_readers_of_one_log_agree() -> None:
     assert dict(read(*messages).views()) == dict(read(*messages).views())
 
 
-def test_reader_that_joins_late_counts_what_it_never_saw_as_a_take_over() -> None:
-    """The line before was deleted, which only a settled payment's is."""
+def test_line_whose_predecessor_a_new_reader_has_not_read_is_a_take_over() -> None:
+    """The line before it was deleted, which happens only once the payment is settled."""
     log = AssignmentLog()
     assert log.read(turn(line(ONE, after=3)), 7) == (True,)
     assert log.view(ONE) == View(7, ME, A, NOBODY)
 
 
-def test_sign_of_life_names_no_payment() -> None:
+def test_message_without_lines_names_no_payment() -> None:
     """It only shows how far the log was read."""
     log = AssignmentLog()
     assert log.read(turn(), 4) == ()
@@ -104,14 +104,14 @@ def test_sign_of_life_names_no_payment() -> None:
 
 
 def test_closed_generation_takes_nothing_from_there_on() -> None:
-    """What was assigned before stays, and can be taken over."""
+    """What was assigned there before stays, and can be taken over."""
     log = read(turn(line(ONE)), GenerationClosed(A))
     assert log.closed == {A}
     assert log.read(turn(line(TWO), line(ONE, after=1), owner=OTHER), 3) == (False, True)
 
 
 def test_release_is_followed_by_the_next_line() -> None:
-    """The payment belongs to nobody in between, and what does not follow the release is void."""
+    """The payment belongs to nobody in between, and a line that does not follow the release is void."""
     log = read(turn(line(ONE)))
     assert log.read(release(ONE, 1), 2) == (True,)
     assert log.view(ONE) == View(2, NOBODY, A, NOBODY, "free", released_to="fallback")
@@ -120,13 +120,13 @@ def test_release_is_followed_by_the_next_line() -> None:
 
 
 def test_release_of_what_was_taken_meanwhile_is_void() -> None:
-    """The operator decided on an older view."""
+    """The operator decided by an older view."""
     log = read(turn(line(ONE)), turn(line(ONE, after=1), owner=OTHER))
     assert log.read(release(ONE, 1), 3) == (False,)
     assert log.view(ONE) == View(2, OTHER, A, NOBODY)
 
 
-def test_message_may_go_when_all_its_payments_are_settled() -> None:
+def test_message_may_be_deleted_when_all_its_payments_are_settled() -> None:
     """Not before, and each message once."""
     log = read(turn(line(ONE), line(TWO)), turn(line(THREE)))
     assert log.settled(ONE) == []
@@ -136,7 +136,7 @@ def test_message_may_go_when_all_its_payments_are_settled() -> None:
 
 
 def test_void_old_or_superseded_message_stays_until_its_payment_is_settled() -> None:
-    """The release too: whoever has not read it yet must read it."""
+    """The release too: a dispatcher that has not read it yet must read it."""
     log = read(
         turn(line(ONE)),
         turn(line(ONE), owner=OTHER),
@@ -149,7 +149,7 @@ def test_void_old_or_superseded_message_stays_until_its_payment_is_settled() -> 
 
 
 def test_what_is_settled_takes_no_memory() -> None:
-    """As long as what is in hand or in doubt, and not as what ever was."""
+    """The log is as long as what is in hand or in doubt, not as all that ever was."""
     log = read(turn(line(ONE), line(TWO)))
     log.settled(ONE)
     assert (len(log), log.known(ONE), log.view(ONE), log.ids()) == (1, False, None, [TWO])
@@ -157,7 +157,7 @@ def test_what_is_settled_takes_no_memory() -> None:
     assert (len(log), log._messages, log._by_id, log._views) == (0, {}, {}, {})
 
 
-def test_message_with_one_payment_twice_goes_once() -> None:
+def test_message_with_one_payment_twice_is_deleted_once() -> None:
     """Two sequences of one id are one payment."""
     log = AssignmentLog()
     assert log.read(turn(line(ONE), line(ONE)), 1) == (True, False)
@@ -165,14 +165,14 @@ def test_message_with_one_payment_twice_goes_once() -> None:
 
 
 def test_void_line_makes_a_payment_known_without_a_view() -> None:
-    """So it is looked up one day, and its message deleted."""
+    """So it is looked up later, and its message deleted."""
     log = read(turn(line(ONE, kind="returned")))
     assert (log.known(ONE), log.view(ONE), log.ids()) == (True, None, [ONE])
     assert log.settled(ONE) == [1]
 
 
 def test_line_that_comes_after_its_payment_was_settled_is_kept_to_be_looked_up() -> None:
-    """A late copy makes the payment known again; only a fresh look-up lets it go."""
+    """A late copy makes the payment known again; only a fresh look-up drops it."""
     log = read(turn(line(ONE)))
     log.settled(ONE)
     log.read(turn(line(ONE)), 2)
@@ -180,8 +180,8 @@ def test_line_that_comes_after_its_payment_was_settled_is_kept_to_be_looked_up()
     assert log.settled(ONE) == [2]
 
 
-def test_what_is_assigned_where_nobody_charges_any_more_is_counted() -> None:
-    """Not what was returned or released, for that is nobody's; nor what is to be recorded only."""
+def test_what_is_assigned_to_a_generation_that_no_longer_charges_is_counted() -> None:
+    """Not what was returned or released, for that is nobody's; nor what must only be recorded."""
     log = read(turn(line(ONE), line(TWO), line(THREE, generation=B)))
     assert log.left_behind({A, B}) == {}
     assert log.left_behind({B}) == {A: 2}
@@ -192,7 +192,7 @@ def test_what_is_assigned_where_nobody_charges_any_more_is_counted() -> None:
     assert log.left_behind(set()) == {B: 1}
 
 
-def test_what_is_done_reaches_to_the_first_message_that_somebody_may_need() -> None:
+def test_deletion_stops_before_the_first_message_that_may_be_needed() -> None:
     """One that names a payment which is not settled, or one without lines that its author may still wait for."""
     log = AssignmentLog()
     assert log.done_before() == 1

@@ -1,4 +1,4 @@
-"""The table of core/condition.py, row by row, and what hangs on the order of sending."""
+"""The table of core/condition.py, row by row, and that the order of sending decides."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ NOW = 100_000.0
 
 @dataclass(frozen=True)
 class Call:
-    """One call: sent and ended on the clock of the calls; ``ended`` None is still under way."""
+    """One call: sent and ended on the clock of the calls; if ``ended`` is None it is still under way."""
 
     sent: float
     ended: float | None = None
@@ -25,13 +25,13 @@ def answered(sent: float, ended: float) -> Call:
 
 
 def failed(sent: float, ended: float) -> Call:
-    """Return a call that came to nothing."""
+    """Return a call that failed."""
     return Call(sent, ended, "failed")
 
 
 def evidence(*happened: Call | Health) -> Evidence:
-    """Return the evidence after all that happened, told in the order in which it would have come in."""
-    told, tokens = Evidence(), dict[Call, int]()
+    """Return the evidence after all that happened, added in the order in which it would have arrived."""
+    known, tokens = Evidence(), dict[Call, int]()
     steps: list[tuple[float, int, Call | Health]] = []
     for one in happened:
         steps.append((one.sent if isinstance(one, Call) else one.sent_ms, 0, one))
@@ -40,16 +40,16 @@ def evidence(*happened: Call | Health) -> Evidence:
     for at, is_end, one in sorted(steps, key=lambda step: step[:2]):
         match one:
             case Health():
-                told.heard(one)
+                known.add_health(one)
             case Call(how=how) if not is_end:
-                tokens[one] = told.sent(at)
+                tokens[one] = known.sent(at)
             case Call(how="answered"):
-                told.answered(tokens[one], at)
+                known.answered(tokens[one], at)
             case Call(how="withdrawn"):
-                told.withdrawn(tokens[one])
+                known.withdrawn(tokens[one])
             case Call(how=how):
-                told.failed(tokens[one], at, at_once=how == "misconfigured")
-    return told
+                known.failed(tokens[one], at, at_once=how == "misconfigured")
+    return known
 
 
 T = NOW - 1_000
@@ -65,7 +65,7 @@ TABLE: list[tuple[str, list[Call | Health], str, float | None]] = [
      "serving", 25),
     ("one answer of a misconfigured processor", [Call(T, T + 10, "misconfigured")], "failing", None),
     ("a booking after it closed", [*FAILED, answered(T + 100, T + 120)], "serving", 20),
-    ("a booking sent before it closed, come late", [answered(T - 500, T + 500), *FAILED], "failing", 1_000),
+    ("a booking sent before it closed, arriving late", [answered(T - 500, T + 500), *FAILED], "failing", 1_000),
     ("late failures of calls older than a booking", [*(failed(T - n, T + 90) for n in (1, 2, 3)), answered(T, T + 40)],
      "serving", 40),
     ("health says failing", [Health(T, failing=True, min_response_ms=5)], "failing", 5),
@@ -97,16 +97,16 @@ TABLE: list[tuple[str, list[Call | Health], str, float | None]] = [
 
 @pytest.mark.parametrize(("happened", "state", "latency_ms"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_the_table_of_evidence(happened: list[Call | Health], state: str, latency_ms: float | None) -> None:
-    """What happened, and what is believed after it."""
-    believed = evidence(*happened).condition(NOW)
-    assert (believed.state, believed.latency_ms) == (state, latency_ms)
+    """What happened, and the condition after it."""
+    condition = evidence(*happened).condition(NOW)
+    assert (condition.state, condition.latency_ms) == (state, latency_ms)
 
 
-def test_an_older_health_reply_counts_for_nothing() -> None:
-    """Replies go round between dispatchers, and one may overtake another."""
-    told = evidence(Health(T + 500, failing=False, min_response_ms=5))
-    told.heard(Health(T, failing=True, min_response_ms=900))
-    assert told.condition(NOW).state == "serving"
+def test_an_older_health_reply_is_ignored() -> None:
+    """Replies are exchanged between dispatchers, and one may overtake another."""
+    known = evidence(Health(T + 500, failing=False, min_response_ms=5))
+    known.add_health(Health(T, failing=True, min_response_ms=900))
+    assert known.condition(NOW).state == "serving"
 
 
 BASES: list[tuple[str, list[Call | Health], float | None]] = [
@@ -117,7 +117,7 @@ BASES: list[tuple[str, list[Call | Health], float | None]] = [
     ("no longer than some seconds", [answered(T - 9_000, T - 8_980), answered(T, T + 200)], 200),
     ("a stall at once", [answered(T - 1_500, T - 1_480), answered(T, T + 900)], 900),
     ("less than calls take, as health says", [Health(T, failing=False, min_response_ms=30), answered(T, T + 200)], 30),
-    ("not what health says where no call bears it out",
+    ("not what health says where no call confirms it",
      [Health(T, failing=False, min_response_ms=0), answered(T, T + 900)], 900),
     ("stale health says nothing", [Health(NOW - 12_001, failing=False, min_response_ms=0), answered(T, T + 90)], 90),
 ]  # fmt: skip
@@ -125,73 +125,73 @@ BASES: list[tuple[str, list[Call | Health], float | None]] = [
 
 @pytest.mark.parametrize(("happened", "base_ms"), [row[1:] for row in BASES], ids=[row[0] for row in BASES])
 def test_the_base_latency_is_the_processors_own(happened: list[Call | Health], base_ms: float | None) -> None:
-    """What our own queueing adds to a latency must not count, or the in-flight limit would feed itself."""
+    """Latency that our own queueing adds must not count, or the in-flight limit would reinforce itself."""
     assert evidence(*happened).condition(NOW).base_latency_ms == base_ms
 
 
-def test_a_closed_processor_gets_a_canary_now_and_then() -> None:
-    """One each CANARY_EVERY_MS, counted from the last call of any kind."""
-    told = evidence(*FAILED)
-    sent = told.sent(NOW)
-    assert not told.canary_due(NOW + CANARY_EVERY_MS - 1, serving=False)
-    assert told.canary_due(NOW + CANARY_EVERY_MS, serving=False)
-    told.failed(sent, NOW + 1)
-    assert not told.canary_due(NOW + CANARY_EVERY_MS - 1, serving=False)
+def test_a_closed_processor_gets_a_canary_periodically() -> None:
+    """One every CANARY_EVERY_MS, counted from the last call of any kind."""
+    known = evidence(*FAILED)
+    sent = known.sent(NOW)
+    assert not known.canary_due(NOW + CANARY_EVERY_MS - 1, serving=False)
+    assert known.canary_due(NOW + CANARY_EVERY_MS, serving=False)
+    known.failed(sent, NOW + 1)
+    assert not known.canary_due(NOW + CANARY_EVERY_MS - 1, serving=False)
 
 
 def test_canaries_under_way_are_bounded() -> None:
-    """A processor that swallows every call must not be fed for ever."""
-    told = evidence(*(Call(T + n) for n in range(CANARIES_MAX)))
-    assert not told.canary_due(NOW, serving=False)
+    """A processor that never answers must not get calls without end."""
+    known = evidence(*(Call(T + n) for n in range(CANARIES_MAX)))
+    assert not known.canary_due(NOW, serving=False)
 
 
 def test_better_health_makes_a_canary_due_at_once() -> None:
-    """A recovery that health tells of is not waited for."""
-    told = evidence(*FAILED)
-    token = told.sent(NOW)
-    told.failed(token, NOW + 1)
-    told.heard(Health(NOW + 2, failing=False, min_response_ms=5))
-    assert told.canary_due(NOW + 2, serving=False)
+    """A recovery that health reports is used without a wait."""
+    known = evidence(*FAILED)
+    token = known.sent(NOW)
+    known.failed(token, NOW + 1)
+    known.add_health(Health(NOW + 2, failing=False, min_response_ms=5))
+    assert known.canary_due(NOW + 2, serving=False)
 
 
 def test_health_older_than_the_newest_failure_makes_no_canary_due() -> None:
-    """It speaks of a time before the failure."""
-    told = evidence(*FAILED)
-    token = told.sent(NOW)
-    told.failed(token, NOW + 1)
-    told.heard(Health(NOW - 1, failing=False, min_response_ms=5))
-    assert not told.canary_due(NOW + 2, serving=False)
+    """It is about a time before the failure."""
+    known = evidence(*FAILED)
+    token = known.sent(NOW)
+    known.failed(token, NOW + 1)
+    known.add_health(Health(NOW - 1, failing=False, min_response_ms=5))
+    assert not known.canary_due(NOW + 2, serving=False)
 
 
 def test_a_slow_processor_gets_one_canary_at_a_time_where_health_says_nothing() -> None:
-    """Its canaries are booked, late: many of them, and two summaries could be seen to differ."""
-    told = evidence(answered(T - 2_000, T))
-    assert told.canary_due(NOW, serving=True)
-    told.sent(NOW)
-    assert not told.canary_due(NOW + 10_000, serving=True)
+    """Its canaries are booked late: with many of them, two summaries could be seen to differ."""
+    known = evidence(answered(T - 2_000, T))
+    assert known.canary_due(NOW, serving=True)
+    known.sent(NOW)
+    assert not known.canary_due(NOW + 10_000, serving=True)
 
 
 def test_a_slow_processor_gets_no_canary_while_health_says_slow() -> None:
-    """Health will tell when it is worth a try, at no cost."""
-    told = evidence(answered(T - 2_000, T), Health(T, failing=False, min_response_ms=2_000))
-    assert not told.canary_due(NOW, serving=True)
+    """Health will show when it is worth a try, at no cost."""
+    known = evidence(answered(T - 2_000, T), Health(T, failing=False, min_response_ms=2_000))
+    assert not known.canary_due(NOW, serving=True)
 
 
 def test_a_slow_processor_gets_a_canary_when_health_promises_much_better() -> None:
-    """Also while older calls are still under way there; one, whose answer then says more than the promise."""
-    told = evidence(Call(T - 2_000), answered(T - 2_500, T - 500), Health(T, failing=False, min_response_ms=20))
-    assert told.canary_due(NOW, serving=True)
-    told.sent(NOW)
-    assert not told.canary_due(NOW + 1, serving=True)
+    """Also while older calls are still under way there; only one, whose answer shows more than the promise."""
+    known = evidence(Call(T - 2_000), answered(T - 2_500, T - 500), Health(T, failing=False, min_response_ms=20))
+    assert known.canary_due(NOW, serving=True)
+    known.sent(NOW)
+    assert not known.canary_due(NOW + 1, serving=True)
 
 
 def test_a_processor_that_opens_with_a_slow_booking_gets_a_canary_at_once() -> None:
-    """Canaries sent while it was closed and slow are under way for long; none of them says how it is now."""
+    """Canaries sent while it was closed and slow are under way for long; none of them shows how it is now."""
     slow = [failed(T - 5_000 + n, T - 3_000 + n) for n in range(3)]
-    told = evidence(*slow, answered(T - 2_000, T), Call(T - 1_500), Call(T - 1_000))
-    believed = told.condition(T)
-    assert (believed.state, believed.latency_ms) == ("serving", 2_000)
-    assert told.canary_due(T, serving=True)
-    quick = told.sent(T + 1)
-    told.answered(quick, T + 21)
-    assert told.condition(T + 21).latency_ms == 20
+    known = evidence(*slow, answered(T - 2_000, T), Call(T - 1_500), Call(T - 1_000))
+    condition = known.condition(T)
+    assert (condition.state, condition.latency_ms) == ("serving", 2_000)
+    assert known.canary_due(T, serving=True)
+    quick = known.sent(T + 1)
+    known.answered(quick, T + 21)
+    assert known.condition(T + 21).latency_ms == 20

@@ -1,4 +1,4 @@
-"""An answer and the end of its time in one turn of the loop: whichever comes first decides."""
+"""An answer and the call's timeout in one turn of the loop: the first of them decides."""
 
 import asyncio
 import socket
@@ -23,24 +23,24 @@ class Wire:
         self._is_closing = False
 
     def get_extra_info(self, _name: str) -> socket.socket:
-        """Give the socket."""
+        """Return the socket."""
         return self._end
 
     def write(self, data: bytes) -> None:
-        """Swallow."""
+        """Discard it."""
 
     def abort(self) -> None:
         """Close."""
         self._is_closing = True
 
     def is_closing(self) -> bool:
-        """Tell whether it was closed."""
+        """Return whether it was closed."""
         return self._is_closing
 
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    """Give an open connection."""
+    """Provide an open connection."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         made = Connection()
@@ -49,13 +49,13 @@ def connection() -> Iterator[Connection]:
 
 
 async def asked(connection: Connection) -> asyncio.Task[Answer]:
-    """Ask, and return once the request was sent."""
+    """Send a request, and return once it was sent."""
     task = asyncio.create_task(connection.ask(b"", asyncio.get_running_loop().time() + LATER_S))
     await asyncio.sleep(0)
     return task
 
 
-async def test_answer_before_the_end_stands(connection: Connection) -> None:
+async def test_answer_before_the_timeout_counts(connection: Connection) -> None:
     """It is complete, and its connection is kept."""
     call = await asked(connection)
     connection.data_received(ANSWER)
@@ -65,7 +65,7 @@ async def test_answer_before_the_end_stands(connection: Connection) -> None:
 
 
 async def test_an_answer_has_the_time_when_it_was_read(connection: Connection) -> None:
-    """However long the loop is busy before the call goes on: a summary of a moment in between has to count it."""
+    """However long the loop is busy before the call resumes: a summary of a moment in between has to count it."""
     call = await asked(connection)
     before_ms = time.time_ns() // 1_000_000
     connection.data_received(ANSWER)
@@ -74,8 +74,8 @@ async def test_an_answer_has_the_time_when_it_was_read(connection: Connection) -
     assert before_ms <= (await call).read_at_ms <= after_ms
 
 
-async def test_answer_after_the_end_is_nobodys(connection: Connection) -> None:
-    """The call has timed out, and nothing else is asked there."""
+async def test_answer_after_the_timeout_is_dropped(connection: Connection) -> None:
+    """The call has timed out, and the connection is not used again."""
     call = await asked(connection)
     connection._end()
     connection.data_received(ANSWER)
@@ -85,7 +85,7 @@ async def test_answer_after_the_end_is_nobodys(connection: Connection) -> None:
 
 
 async def test_answer_to_a_cancelled_call_closes(connection: Connection) -> None:
-    """Even where it comes before whoever cancelled could close."""
+    """Even if it arrives before the canceller could close the connection."""
     call = await asked(connection)
     call.cancel()
     connection.data_received(ANSWER)
@@ -94,8 +94,8 @@ async def test_answer_to_a_cancelled_call_closes(connection: Connection) -> None
     assert not connection.is_open
 
 
-async def test_end_of_the_connection_is_no_answer(connection: Connection) -> None:
-    """Nor is what came of it until then."""
+async def test_end_of_the_connection_is_not_an_answer(connection: Connection) -> None:
+    """Nor is the part that had arrived."""
     call = await asked(connection)
     connection.data_received(ANSWER[:-1])
     connection.connection_lost(None)

@@ -1,4 +1,4 @@
-"""What the dispatcher tells Prometheus, after stories with fakes around it."""
+"""The dispatcher's metrics, after payments with fakes around the flow."""
 
 from decimal import Decimal
 
@@ -42,8 +42,8 @@ async def read(dispatcher: Dispatcher) -> Scraped:
     )
 
 
-async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher) -> None:
-    """A reader sees a zero and no gap, so that the first one of anything is an increase."""
+async def test_every_series_starts_at_zero(dispatcher: Dispatcher) -> None:
+    """A reader gets a zero and no gap, so that the first of anything is an increase."""
     scraped = await read(dispatcher)
     for name in (HOME, DEAR):
         assert scraped.value("tarifa_settlements_stored_total", processor=name, kind="settled") == 0
@@ -55,8 +55,8 @@ async def test_everything_is_told_from_the_start_as_zero(dispatcher: Dispatcher)
     assert scraped.value("tarifa_processor_fee_ratio", processor=DEAR) == 0.15
 
 
-async def test_what_is_assigned_where_nobody_charges_any_more_is_told_by_processor(dispatcher: Dispatcher) -> None:
-    """Also of a processor that is not configured any more."""
+async def test_what_is_assigned_where_nothing_charges_any_more_is_counted_by_processor(dispatcher: Dispatcher) -> None:
+    """Also for a processor that is no longer configured."""
     scraped = await read(dispatcher)
     left = {name: scraped.value("tarifa_left_behind_payments", processor=name) for name in (HOME, DEAR, "gone")}
     assert left == {HOME: 1, DEAR: 0, "gone": 5}
@@ -97,7 +97,7 @@ async def test_an_unknown_outcome_binds_its_payment_until_it_is_booked(dispatche
 
 
 async def test_a_first_hand_payment_is_not_in_doubt_and_its_move_is_counted(dispatcher: Dispatcher) -> None:
-    """What may still move is nobody's worry; in hand it has an age."""
+    """It may still move, so it needs no attention; in hand it has an age."""
     dispatcher.clock.ms += 60_000
     dispatcher.close_home()
     await dispatcher.deliver(data=encode(PaymentAccepted(ID, Cents(1990), dispatcher.clock.stamp())))
@@ -116,7 +116,7 @@ async def test_a_first_hand_payment_is_not_in_doubt_and_its_move_is_counted(disp
     assert moved.value("tarifa_settlements_stored_total", processor=DEAR, kind="settled") == 1
 
 
-async def test_a_processor_that_fails_is_told_as_not_serving(dispatcher: Dispatcher) -> None:
+async def test_a_processor_that_fails_is_reported_as_not_serving(dispatcher: Dispatcher) -> None:
     """After so many failures in a row the condition is failing, and each is an outcome."""
     dispatcher.traffic.evidence(AT_DEAR).sent(dispatcher.clock.ms)
     await dispatcher.deliver()

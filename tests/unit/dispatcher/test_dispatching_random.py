@@ -1,7 +1,7 @@
 """Section 5 at random: several real dispatchers, one world in which anything goes wrong at any time.
 
-Beside the explorer of ``tests/model``, which knows every interleaving of small worlds, and of the protocol only: this
-one runs the flow itself, and finds what an implementation does between the lines. Always the same examples.
+The explorer of ``tests/model`` tries every interleaving of small worlds, but only of the protocol. This test runs the
+flow itself, and finds what only an implementation gets wrong. Always the same examples.
 """
 
 from typing import get_args
@@ -28,7 +28,7 @@ places = st.sampled_from([AT_HOME, AT_DEAR])
 
 
 class Dispatchers(Ground):
-    """Dispatchers come and go; payments come again and again; nobody is charged twice."""
+    """Dispatchers start and end; payments are delivered again and again; no payment is charged twice."""
 
     @initialize(moods=st.tuples(moods, moods))
     def begin(self, moods: tuple[Mood, Mood]) -> None:
@@ -56,81 +56,81 @@ class Dispatchers(Ground):
         ms=st.sampled_from([0.0, 500.0, A_WHILE_MS]),
     )
     def deliver(self, payments: list[int], to: int, again: bool, ms: float) -> None:  # noqa: FBT001
-        """Deliver some: acked or not, in other hands or not, or accepted again under another sequence; time passes."""
+        """Deliver some: acked or not, in hand elsewhere or not, or accepted again under another sequence."""
         for number in payments:
             delivery = one_of(list(self.payments.values()), number)
             if again:
                 delivery = Delivered(self.next_seq(), delivery.stored_ns, f"{delivery.handle}+", delivery.data)
             one_of(self.processes, to).deliver(delivery)
-        self.go_on()
+        self.run_until_idle()
         self.let_pass(ms)
 
     @rule(to=which, health=st.booleans())
     def deliver_all(self, to: int, health: bool) -> None:  # noqa: FBT001
-        """Deliver to one dispatcher what was not acked, as the stream does in the end; perhaps with news."""
+        """Deliver to one dispatcher what was not acked, as the stream does in the end; perhaps health replies too."""
         if health:
-            self.hear()
+            self.add_health()
         for delivery in self.payments.values():
             if delivery.handle not in self.world.acked:
                 one_of(self.processes, to).deliver(delivery)
-        self.go_on()
+        self.run_until_idle()
         self.let_pass(500.0)
 
     @rule(ms=st.sampled_from([50.0, 500.0, A_WHILE_MS]), health=st.booleans())
     def time_passes(self, ms: float, health: bool) -> None:  # noqa: FBT001
-        """Let time pass, and every dispatcher start what it starts then."""
+        """Let time pass, and have every dispatcher start what it starts then."""
         if health:
-            self.hear()
+            self.add_health()
         self.let_pass(ms)
 
     # ---- processors
 
     @rule(place=places, mood=moods, answers=st.sampled_from([True, True, False]))
     def change(self, place: str, mood: Mood, answers: bool) -> None:  # noqa: FBT001
-        """Have a processor do another thing with what it gets from now on."""
+        """Change what a processor does with what it gets from now on."""
         processor = self.world.processors[place]
         processor.mood, processor.answers_look_ups = mood, answers
 
     @rule(process=which, taking=st.sampled_from([(AT_HOME, AT_DEAR), (AT_DEAR,), (AT_HOME,), ()]))
     def pause(self, process: int, taking: tuple[str, ...]) -> None:
-        """Have a dispatcher hear, sooner or later than others, which processors are paused and which are not."""
+        """Change which processors are paused for a dispatcher, sooner or later than for others."""
         one_of(self.processes, process).take_at(taking)
-        self.go_on()
+        self.run_until_idle()
 
     @precondition(lambda self: any(each.flights for each in self.world.processors.values()))
     @rule(flight=which, how=endings)
     def answer(self, flight: int, how: Ending) -> None:
-        """End a POST under way: whether anybody waits for it or not."""
+        """End a POST under way, whether or not its sender still waits."""
         one_of([f for each in self.world.processors.values() for f in each.flights], flight).end(how)
-        self.go_on()
+        self.run_until_idle()
 
     # ---- the streams
 
     @rule(word=st.sampled_from(MISHAPS), times=st.integers(1, 2))
     def go_wrong(self, word: Mishap, times: int) -> None:
-        """Say what becomes of the next messages to the log, look-ups or settlements."""
+        """Set what happens to the next messages to the log, look-ups or settlements."""
         self.world.mishaps[word[0]].extend([word[1]] * times)
 
     @precondition(lambda self: self.world.late)
     @rule(message=which)
     def come_late(self, message: int) -> None:
-        """Have a message stored of which its author heard nothing."""
+        """Store a message that its author got no confirmation for."""
         self.world.write(one_of(self.world.late, message))
-        self.go_on()
+        self.run_until_idle()
 
     @precondition(lambda self: self.world.held)
     @rule()
     def answer_look_ups(self) -> None:
-        """Have the answers arrive that were on their way."""
+        """Have the answers that were under way arrive."""
         self.answer_held()
 
     @rule(reader=which, lags=st.booleans())
     def lag(self, reader: int, lags: bool) -> None:  # noqa: FBT001
-        """Have a dispatcher read on only when told, or as before."""
+        """Have a dispatcher read only on request, or as usual."""
         process = one_of(self.processes, reader)
         process.lags = lags
         process.read_on(1 if lags else None)
-        self.go_on()
+        self.run_until_idle()
 
     # ---- dispatchers
 
@@ -146,19 +146,19 @@ class Dispatchers(Ground):
                 self.world.alive.discard(ending.owner)
         if len(self.processes) < PROCESSES_MAX:
             self.begin_process()
-        self.go_on()
+        self.run_until_idle()
 
-    @rule(number=which, heard_of=st.booleans())
-    def hear_of(self, number: int, heard_of: bool) -> None:  # noqa: FBT001
-        """Have a dispatcher, living or not, heard of or not any more."""
+    @rule(number=which, alive=st.booleans())
+    def set_alive(self, number: int, alive: bool) -> None:  # noqa: FBT001
+        """Have a dispatcher, running or not, considered alive or not."""
         owner = f"dispatcher/{self.begun - number % min(self.begun, PROCESSES_MAX)}"
-        (self.world.alive.add if heard_of else self.world.alive.discard)(owner)
+        (self.world.alive.add if alive else self.world.alive.discard)(owner)
 
     @rule(process=which)
     def tidy(self, process: int) -> None:
-        """Have a dispatcher forget what others settled."""
+        """Have a dispatcher drop the lines of what others settled."""
         one_of(self.processes, process).tidy()
-        self.go_on()
+        self.run_until_idle()
 
     @rule(payment=which, to=places)
     def release(self, payment: int, to: str) -> None:
@@ -170,7 +170,7 @@ class Dispatchers(Ground):
         lag = any(each.lags for each in self.processes)
         if view is not None and view.state == "assigned" and not (booked or under_way or lag):
             self.world.write(AssignmentReleased(payment_id, 1, view.last, to.partition("/")[0], "", NOON))
-            self.go_on()
+            self.run_until_idle()
 
 
 TestDispatchers = Dispatchers.TestCase

@@ -21,7 +21,7 @@ DOUBT = Doubt(payments_to=9, lines_to=4, since="then")
 
 @pytest.fixture
 def dispatcher() -> Dispatcher:
-    """A dispatcher whose store went back in time; nothing of before can be under way any more."""
+    """A dispatcher whose store went back in time; no earlier POST can be under way any more."""
     made = Dispatcher()
     made.store.doubt = DOUBT
     return made
@@ -32,14 +32,14 @@ def dispatcher() -> Dispatcher:
     [(9, None, True), (10, None, False), (9, 4, True), (9, 5, False), (10, 4, False)],
 )
 def test_doubtful_is_what_waited_and_has_no_line_since(seq: int, last_line: int | None, *, doubtful: bool) -> None:
-    """A newer line was written by somebody who had asked."""
+    """A newer line was written by a dispatcher that had asked."""
     view = None if last_line is None else View(last_line, "somebody", AT_HOME, "")
     assert is_doubtful(DOUBT, seq, view) is doubtful
     assert not is_doubtful(NO_DOUBT, seq, view)
 
 
 @pytest.mark.parametrize(("seq", "last_line", "doubtful"), [(10, None, True), (10, 4, True), (10, 5, False)])
-def test_doubtful_is_what_comes_for_a_while_too(seq: int, last_line: int | None, *, doubtful: bool) -> None:
+def test_doubtful_is_also_what_comes_for_a_while(seq: int, last_line: int | None, *, doubtful: bool) -> None:
     """A client repeats an id that the store has lost."""
     view = None if last_line is None else View(last_line, "somebody", AT_HOME, "")
     assert is_doubtful(replace(DOUBT, is_recent=True), seq, view) is doubtful
@@ -54,10 +54,10 @@ def test_doubtful_is_what_comes_for_a_while_too(seq: int, last_line: int | None,
         ([RECORDED, RECORDED], (AT_HOME, RECORDED)),
     ],
 )
-def test_one_that_has_it_is_enough_and_one_that_is_silent_leaves_it_open(
+def test_one_that_has_it_is_enough_and_one_that_does_not_answer_leaves_it_open(
     answers: list[Lookup], expected: object
 ) -> None:
-    """Absent is only what all say."""
+    """It is absent only if all say so."""
     assert concluded(zip((AT_HOME, AT_DEAR), answers, strict=True)) == expected
 
 
@@ -87,8 +87,8 @@ async def test_a_doubtful_payment_with_a_line_that_nobody_has_is_inherited(dispa
     assert dispatcher.payment.in_doubt
 
 
-async def test_absence_does_not_count_while_a_post_of_before_may_be_under_way(dispatcher: Dispatcher) -> None:
-    """It is given back, to come again after that; found counts at once."""
+async def test_absence_does_not_count_while_an_earlier_post_may_be_under_way(dispatcher: Dispatcher) -> None:
+    """The payment is given back, to be redelivered after that; "found" counts at once."""
     dispatcher.store.counts_in_ms = 30_000
     await dispatcher.deliver()
     assert dispatcher.noted == ["look_up home", "look_up dear", "nak handle"]
@@ -108,7 +108,7 @@ async def test_a_processor_that_does_not_answer_leaves_it_waiting_and_counted(di
 
 
 async def test_what_is_accepted_a_window_later_is_not_doubtful(dispatcher: Dispatcher) -> None:
-    """Nobody is asked, and nobody waits for those that are."""
+    """No processor is asked, and it does not wait for those that are asked about."""
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver(seq=10)
     await dispatcher.time_passes(0)
@@ -116,8 +116,8 @@ async def test_what_is_accepted_a_window_later_is_not_doubtful(dispatcher: Dispa
     assert dispatcher.noted[-1] == "ack handle"
 
 
-async def test_a_process_whose_log_is_read_no_more_sends_nothing_more(dispatcher: Dispatcher) -> None:
-    """What waits for its line is let go; what is under way ends, and is settled."""
+async def test_a_process_that_no_longer_reads_the_log_sends_nothing_more(dispatcher: Dispatcher) -> None:
+    """What waits for its line is given back; what is under way ends, and is settled."""
     dispatcher.store.doubt = NO_DOUBT
     dispatcher.assignments.unread = []
     await dispatcher.deliver()
@@ -129,7 +129,7 @@ async def test_a_process_whose_log_is_read_no_more_sends_nothing_more(dispatcher
     assert await dispatcher.assigning.may_send(late, AT_HOME) == NotMine()
 
 
-async def test_a_call_under_way_when_the_log_is_given_up_is_settled(dispatcher: Dispatcher) -> None:
+async def test_a_call_under_way_when_the_log_is_abandoned_is_settled(dispatcher: Dispatcher) -> None:
     """Its booking is a fact."""
     dispatcher.store.doubt = NO_DOUBT
     dispatcher.home.gate = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What a dispatcher says of payments that are not settled, by its hands and by the log."""
+"""What a dispatcher reports of payments that are not settled, from what it has in hand and from the log."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ def an_id(number: int) -> str:
 
 
 class Knowing:
-    """A log and hands."""
+    """A log and what is in hand."""
 
     def __init__(self) -> None:
         self.log = AssignmentLog()
@@ -28,7 +28,7 @@ class Knowing:
         self._at = 0
 
     def assign(self, seq: int, owner: str = ME, generation: str = "default/1") -> None:
-        """Have a line read, stored that many seconds after noon as its sequence in PAYMENTS says."""
+        """Read a line that was stored as many seconds after noon as its sequence in PAYMENTS."""
         self._at += 1
         stored_ns = round((NOON + timedelta(seconds=seq)).timestamp()) * 1_000_000_000
         line = Line(an_id(seq), seq, generation, after=self.log.after(an_id(seq)))
@@ -41,13 +41,13 @@ class Knowing:
         return payment
 
     def page(self, asked: HoldingsAsked) -> tuple[list[int], int | None]:
-        """Return the sequences of a page, and up to which it is all."""
+        """Return the sequences of a page, and up to where that is all."""
         found, looked_to = self.holdings.page(asked)
         return [each.seq for each in found], looked_to
 
 
 def test_pages_follow_the_sequences_of_payments_and_say_how_far_they_reach() -> None:
-    """Also of what only the log knows, and of what only the hand does."""
+    """Also of what only the log names, and of what is only in hand."""
     knowing = Knowing()
     for seq in (5, 1, 3):
         knowing.assign(seq)
@@ -59,8 +59,8 @@ def test_pages_follow_the_sequences_of_payments_and_say_how_far_they_reach() -> 
     assert knowing.page(HoldingsAsked(10, after=1, to=4)) == ([3, 4], None)
 
 
-def test_those_in_doubt_and_those_of_one_processor_are_told_apart() -> None:
-    """In doubt is what was in other hands, or what this process itself does not know the outcome of."""
+def test_payments_can_be_filtered_by_doubt_and_by_processor() -> None:
+    """In doubt is what other processes had in hand, or what this process does not know the outcome of."""
     knowing = Knowing()
     knowing.assign(1, OTHER)
     knowing.assign(1)  # taken over
@@ -73,8 +73,8 @@ def test_those_in_doubt_and_those_of_one_processor_are_told_apart() -> None:
     assert knowing.page(HoldingsAsked(1, in_doubt=True)) == ([1], 1)
 
 
-def test_a_question_is_looked_into_for_a_while_only() -> None:
-    """However many lines there are, no payment waits for long."""
+def test_one_request_looks_at_a_bounded_number_of_payments() -> None:
+    """However many lines there are, no payment waits long for it."""
     knowing = Knowing()
     for seq in range(1, LOOKS_MAX + 3):
         knowing.assign(seq)
@@ -83,7 +83,7 @@ def test_a_question_is_looked_into_for_a_while_only() -> None:
 
 
 def test_what_is_assigned_waits_since_its_line_was_stored() -> None:
-    """By the server's clock; what is forgotten takes its time and sequence with it."""
+    """By the server's clock; when the line is dropped, its time and sequence are too."""
     knowing = Knowing()
     knowing.assign(7)
     known = knowing.holdings.one(an_id(7))
@@ -93,8 +93,8 @@ def test_what_is_assigned_waits_since_its_line_was_stored() -> None:
     assert (knowing.log.seq_of(an_id(7)), knowing.log.stored_ns(1)) == (0, 0)
 
 
-def test_attempts_are_told_with_what_came_of_them() -> None:
-    """The last that ended is the last answer; one under way is told as such."""
+def test_attempts_are_reported_with_their_outcomes() -> None:
+    """The last that ended is the last answer; one under way is reported as such."""
     knowing = Knowing()
     payment = knowing.take(1)
     assert knowing.holdings.attempts(an_id(1)) == ()

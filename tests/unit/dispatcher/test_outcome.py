@@ -32,24 +32,24 @@ LISTED = {*range(200, 500), *ASKED}
 
 
 def row(status: int) -> Answer:
-    """Give a complete answer."""
+    """Return a complete answer."""
     return Answer(status, f"{status} said")
 
 
 @pytest.mark.parametrize("status", range(200, 300))
-def test_2xx_is_booked_on_its_word(status: int) -> None:
-    """A complete 2xx needs no look-up."""
+def test_complete_2xx_is_booked_without_a_look_up(status: int) -> None:
+    """It shows the outcome by itself."""
     assert outcome_of(row(status)) == Booked(None)
 
 
 @pytest.mark.parametrize("status", sorted(ASKED))
-def test_reply_that_does_not_say_is_asked_about(status: int) -> None:
+def test_reply_that_does_not_show_the_outcome_is_looked_up(status: int) -> None:
     """409, 422, 500 and 503 leave it to the look-up."""
     assert outcome_of(row(status)) is ASK_PROCESSOR
 
 
 def test_429_is_not_booked() -> None:
-    """Too busy: not taken, and the address is right."""
+    """Too busy: the payment was not accepted, and the address is right."""
     assert outcome_of(row(429)) == NotBooked("429 said", misconfigured=False)
 
 
@@ -60,7 +60,7 @@ def test_refused_connection_is_not_booked() -> None:
 
 @pytest.mark.parametrize("status", sorted(REFUSED))
 def test_bad_payment_is_refused(status: int) -> None:
-    """Turned down for good, with the processor's words."""
+    """Rejected for good, with the processor's text."""
     assert outcome_of(row(status)) == Refused(f"{status} said")
 
 
@@ -77,7 +77,7 @@ def test_no_answer_is_unknown() -> None:
 
 @pytest.mark.parametrize("status", sorted({*range(1000)} - LISTED))
 def test_status_in_no_row_is_unknown(status: int) -> None:
-    """A status that nobody listed proves nothing: 1xx, 502, 504, all other 5xx and what is none."""
+    """An unlisted status proves nothing: 1xx, 502, 504, all other 5xx, and numbers that are not a status."""
     assert outcome_of(row(status)) == Unknown(f"{status} said")
 
 
@@ -95,7 +95,7 @@ def test_status_in_no_row_is_unknown(status: int) -> None:
     ],
 )
 def test_look_up_decides(reply: Answer, lookup: Lookup, expected: Outcome) -> None:
-    """What GET says, together with the reply that led to it."""
+    """What GET shows, together with the reply before it."""
     assert outcome_after_lookup(reply, lookup) == expected
 
 
@@ -113,5 +113,5 @@ def test_look_up_decides(reply: Answer, lookup: Lookup, expected: Outcome) -> No
 def test_503_behind_a_gateway_leaves_open_whether_the_handler_still_runs(
     status: int, lookup: Lookup, expected: Outcome
 ) -> None:
-    """What GET does not find may yet be booked by it; the other replies are the handler's own wherever it stands."""
+    """What GET does not find may still be booked by it; the other replies are the handler's own in any setup."""
     assert outcome_after_lookup(row(status), lookup, speaks_for_itself=False) == expected

@@ -16,18 +16,18 @@ from services.dispatcher.core.pace import IN_FLIGHT_FIRST, IN_FLIGHT_LEAST, Pace
     ],
 )
 def test_the_limit_grows_with_latency_up_to_the_bulkhead(latency_ms: float | None, expected: int) -> None:
-    """By Little's law, with headroom; little where nothing is known yet."""
+    """By Little's law, with headroom; low while nothing is known."""
     assert in_flight_limit(latency_ms, calls_per_s_max=1_000, in_flight_max=256) == expected
 
 
 @pytest.mark.parametrize("latency_ms", [None, 0.0, 5_000.0])
 def test_the_bulkhead_holds_however_small_it_is(latency_ms: float | None) -> None:
-    """IN_FLIGHT_MAX is obeyed also where it is below the first limit."""
+    """IN_FLIGHT_MAX applies even if it is below the first limit."""
     assert in_flight_limit(latency_ms, calls_per_s_max=1_000, in_flight_max=3) == 3
 
 
 def started_in(pace: Pace, from_ms: int, to_ms: int) -> int:
-    """Return how many calls start where each is made as soon as it may be."""
+    """Return how many calls start if each is made as soon as it may be."""
     started = 0
     for now_ms in range(from_ms, to_ms):
         while pace.wait_ms(now_ms) == 0:
@@ -41,15 +41,15 @@ def test_calls_a_second_are_bounded() -> None:
     assert started_in(Pace(200), 0, 10_000) == pytest.approx(2_000, abs=10)
 
 
-def test_an_idle_time_buys_one_short_burst_and_no_more() -> None:
-    """32 ms worth of calls, however long nothing was to do."""
+def test_an_idle_time_allows_one_short_burst_and_no_more() -> None:
+    """32 ms worth of calls, however long the idle time."""
     pace = Pace(1_000)
     started_in(pace, 0, 100)
     assert started_in(pace, 60_000, 60_001) == 32
 
 
 def test_the_wait_is_how_long_until_a_call_may_start() -> None:
-    """A caller who waits so long finds that it may."""
+    """After that wait a call may start."""
     pace = Pace(100)
     started_in(pace, 0, 1)
     wait_ms = pace.wait_ms(1)

@@ -1,4 +1,4 @@
-"""A paused processor: nothing new goes there, and what is assigned there is seen through."""
+"""A paused processor: nothing new goes there, and what is assigned there is settled there."""
 
 import asyncio
 
@@ -12,14 +12,14 @@ ANOTHER = ID.replace("1", "2")
 
 
 def pause(dispatcher: Dispatcher, *names: str) -> None:
-    """Have it hear that these are paused, and the others are not."""
+    """Pause these, and resume the others."""
     places = {AT_HOME: HOME, AT_DEAR: DEAR}
     paused = [place for place, name in places.items() if name in names]
     dispatcher.traffic.charge_at([place for place in places if place not in paused], paused)
 
 
-async def test_what_is_new_goes_to_the_next_one_at_once(dispatcher: Dispatcher) -> None:
-    """A pause is no outage with an end to hold for: not even a young payment waits for a paused processor."""
+async def test_a_new_payment_goes_to_the_next_processor_at_once(dispatcher: Dispatcher) -> None:
+    """A pause is not an outage that may end soon: not even a young payment waits for a paused processor."""
     pause(dispatcher, HOME)
     dispatcher.dear.outcomes.append(BOOKED)
     await dispatcher.deliver()
@@ -28,7 +28,7 @@ async def test_what_is_new_goes_to_the_next_one_at_once(dispatcher: Dispatcher) 
 
 
 async def test_what_was_being_assigned_when_it_was_paused_is_not_sent_there(dispatcher: Dispatcher) -> None:
-    """Its line is read only after the pause is heard of: nothing was sent yet, so it moves."""
+    """Its line is read only after the pause: nothing was sent yet, so it moves."""
     dispatcher.assignments.unread = []
     dispatcher.dear.outcomes.append(BOOKED)
     await dispatcher.deliver()
@@ -56,8 +56,8 @@ async def test_what_is_in_doubt_there_is_asked_about_and_sent_there_again(dispat
     assert dispatcher.noted[-3:] == ["look_up home", "store home", "ack handle"]
 
 
-async def test_what_others_left_in_doubt_there_is_seen_through_there(dispatcher: Dispatcher) -> None:
-    """Also by a dispatcher that was started when it was paused already."""
+async def test_what_others_left_in_doubt_there_is_settled_there(dispatcher: Dispatcher) -> None:
+    """Also by a dispatcher that was started when it was already paused."""
     pause(dispatcher, HOME)
     dispatcher.inherited(HOME)
     dispatcher.home.outcomes.append(BOOKED)
@@ -81,7 +81,7 @@ async def test_what_it_did_not_book_goes_elsewhere_by_the_ordinary_rule(dispatch
 
 
 async def test_while_all_are_paused_what_is_new_goes_back_and_what_is_assigned_does_not(dispatcher: Dispatcher) -> None:
-    """So that what is new does not fill the hands that what is assigned needs."""
+    """So new payments do not take the places in hand that assigned ones need."""
     pause(dispatcher, HOME, DEAR)
     await dispatcher.deliver()
     assert dispatcher.noted == ["nak handle"]
@@ -93,15 +93,15 @@ async def test_while_all_are_paused_what_is_new_goes_back_and_what_is_assigned_d
 
 
 async def test_while_all_are_paused_payments_are_fetched_for_what_is_assigned(dispatcher: Dispatcher) -> None:
-    """As many as have slots to go to; and one now and then, which may be refused or settled already."""
+    """As many as have free slots; and periodically one, which may be refused or settled already."""
     now_ms = dispatcher.clock.now_ms()
-    assert dispatcher.traffic.appetite(now_ms) > 7
+    assert dispatcher.traffic.fetchable(now_ms) > 7
     pause(dispatcher, HOME, DEAR)
-    assert dispatcher.traffic.appetite(now_ms) == 1
+    assert dispatcher.traffic.fetchable(now_ms) == 1
     dispatcher.traffic.note_unclaimed(AT_HOME, 7)
-    assert dispatcher.traffic.appetite(now_ms) == 7
+    assert dispatcher.traffic.fetchable(now_ms) == 7
     dispatcher.traffic.note_unclaimed(AT_HOME, 10_000)
-    assert 7 < dispatcher.traffic.appetite(now_ms) < 100
+    assert 7 < dispatcher.traffic.fetchable(now_ms) < 100
 
 
 async def test_what_was_released_to_it_waits_until_it_is_resumed(dispatcher: Dispatcher) -> None:
@@ -117,7 +117,7 @@ async def test_what_was_released_to_it_waits_until_it_is_resumed(dispatcher: Dis
     assert await dispatcher.time_passes() == [DEAR]
 
 
-async def test_what_waits_in_hand_for_the_one_it_was_released_to_is_let_go_when_that_is_paused(
+async def test_what_waits_in_hand_for_the_one_it_was_released_to_is_given_back_when_that_is_paused(
     dispatcher: Dispatcher,
 ) -> None:
     """It has no line there yet."""

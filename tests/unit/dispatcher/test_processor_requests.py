@@ -16,13 +16,13 @@ BODY = b'{"correlationId":"%b","amount":19.9,"requestedAt":"2025-07-15T12:34:56.
 
 
 class Recorder:
-    """A transport that remembers what it was given, and answers 500, so that every charge is looked up."""
+    """A transport that records what it was given, and answers 500, so that every charge is looked up."""
 
     def __init__(self) -> None:
         self.given: list[tuple[Origin, bytes, float]] = []
 
     async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
-        """Remember."""
+        """Record it."""
         self.given.append((origin, wire, timeout_s))
         return Answer(500, b"", read_at_ms=0)
 
@@ -41,7 +41,7 @@ class Recorder:
 async def test_requests_byte_for_byte(
     url: str, origin: Origin, host: bytes, path: bytes, headers: tuple[tuple[str, str], ...]
 ) -> None:
-    """A charge, the look-up after it and the health call, each with its own time, and with what it is shown."""
+    """A charge, the look-up after it and the health call, each with its own timeout and with the credentials."""
     recorder = Recorder()
     shown = Shown(headers, TLS if url.startswith("https") else None)
     api = ProcessorApi(url, recorder, call_timeout_s=10.0, health_timeout_s=2.0, shown=shown)
@@ -56,8 +56,8 @@ async def test_requests_byte_for_byte(
     ]
 
 
-async def test_an_attempt_of_a_trace_says_so() -> None:
-    """One header more, on the charge alone."""
+async def test_an_attempt_of_a_trace_carries_its_header() -> None:
+    """One more header, on the charge alone."""
     recorder = Recorder()
     api = ProcessorApi("http://processor", recorder, call_timeout_s=10.0, health_timeout_s=2.0)
     traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -69,7 +69,7 @@ async def test_an_attempt_of_a_trace_says_so() -> None:
     assert b"traceparent" not in get
 
 
-def test_https_is_never_spoken_to_whoever_is_there() -> None:
-    """What verifies the other end must be said."""
+def test_https_without_anything_to_verify_by_is_an_error() -> None:
+    """The caller must pass what verifies the other end."""
     with pytest.raises(ValueError, match="nothing verifies who is at"):
         ProcessorApi("https://a", Recorder(), call_timeout_s=10.0, health_timeout_s=2.0)

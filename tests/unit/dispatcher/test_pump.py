@@ -20,7 +20,7 @@ class Pumping:
         self.pump = Pump(self.traffic, self.source, self.clock, lambda start: None)
 
     async def turn(self) -> list[int]:
-        """Have a turn, and return what has been asked for so far."""
+        """Have a turn, and return what has been requested so far."""
         self.pump.kick()
         await asyncio.sleep(0)
         return self.source.asked
@@ -33,7 +33,7 @@ def pumping(monkeypatch: pytest.MonkeyPatch) -> Pumping:
     return Pumping()
 
 
-def test_a_processor_that_fails_is_told_once_and_once_that_it_serves_again(
+def test_a_processor_that_fails_is_logged_once_and_once_that_it_serves_again(
     pumping: Pumping, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line when it begins, none while it lasts, one when it is over."""
@@ -42,7 +42,7 @@ def test_a_processor_that_fails_is_told_once_and_once_that_it_serves_again(
 
     def look() -> list[str]:
         clock.ms += 1_000
-        pumping.pump._tell_conditions(clock.now_ms())
+        pumping.pump._log_conditions(clock.now_ms())
         return caplog.messages
 
     assert look() == []
@@ -55,7 +55,7 @@ def test_a_processor_that_fails_is_told_once_and_once_that_it_serves_again(
 
 async def test_asks_for_as_many_as_could_start(pumping: Pumping) -> None:
     """Nothing is known of the processors: the first few may start."""
-    wanted = pumping.traffic.appetite(pumping.clock.now_ms())
+    wanted = pumping.traffic.fetchable(pumping.clock.now_ms())
     assert wanted > 0
     assert await pumping.turn() == [wanted]
 
@@ -72,8 +72,8 @@ async def test_asks_once_until_the_pull_is_over_and_rests_then(pumping: Pumping)
     assert len(await pumping.turn()) == 2
 
 
-async def test_rests_less_where_more_waits(pumping: Pumping) -> None:
-    """A drain needs its slots filled."""
+async def test_rests_less_while_more_waits(pumping: Pumping) -> None:
+    """Draining a backlog needs its slots filled."""
     pumping.traffic.backlog = 1_000
     await pumping.turn()
     pumping.source.outstanding = 0
@@ -82,8 +82,8 @@ async def test_rests_less_where_more_waits(pumping: Pumping) -> None:
     assert len(await pumping.turn()) == 2
 
 
-async def test_rests_also_where_the_pull_was_over_before_the_next_turn(pumping: Pumping) -> None:
-    """With a backlog the deliveries and the end of the pull come in one read, and only then is there a turn."""
+async def test_rests_also_if_the_pull_was_over_before_the_next_turn(pumping: Pumping) -> None:
+    """With a backlog the deliveries and the end of the pull are read together, and only then is there a turn."""
     pumping.source.outstanding = 0
     for _ in range(3):
         await pumping.turn()
@@ -92,7 +92,7 @@ async def test_rests_also_where_the_pull_was_over_before_the_next_turn(pumping: 
 
 
 async def test_the_end_of_the_rest_is_a_turn_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No tick is waited for."""
+    """It does not wait for a tick."""
     monkeypatch.setattr(pump_module, "REST_MS", 1.0)
     pumping = Pumping()
     await pumping.turn()
@@ -110,7 +110,7 @@ async def test_a_stopped_pump_asks_for_nothing(pumping: Pumping) -> None:
     assert await pumping.turn() == []
 
 
-async def test_a_full_hand_asks_for_nothing(pumping: Pumping) -> None:
-    """What waits, waits in the stream."""
+async def test_asks_for_nothing_when_as_much_is_in_hand_as_may_be(pumping: Pumping) -> None:
+    """The rest waits in the stream."""
     pumping.traffic.in_hand_max = 0
     assert await pumping.turn() == []

@@ -1,4 +1,4 @@
-"""What a refusal means, by what its processor did with others meanwhile."""
+"""What a refusal means, by what its processor did with other payments meanwhile."""
 
 from services.dispatcher.core.refusals import PROVISIONAL_MAX, Refusals
 
@@ -7,7 +7,7 @@ IN_HAND = frozenset({"a", "b"})
 
 
 def misconfigured() -> Refusals:
-    """Return the refusals of a processor that refused as many as it takes, and booked none."""
+    """Return the refusals of a processor that refused as many as count, and booked none."""
     refusals = Refusals()
     for number in range(PROVISIONAL_MAX):
         refusals.refused(str(number), NOW)
@@ -23,7 +23,7 @@ def test_a_refusal_counts_the_second_time_if_another_was_booked_between() -> Non
     assert refusals.refused("a", NOW + 2) == "counts"
 
 
-def test_bookings_before_a_refusal_say_nothing_of_it() -> None:
+def test_bookings_before_a_refusal_show_nothing_about_it() -> None:
     """Neither one that was answered before it, nor one that was sent before it."""
     refusals = Refusals()
     refusals.booked(NOW - 1, IN_HAND)
@@ -32,13 +32,13 @@ def test_bookings_before_a_refusal_say_nothing_of_it() -> None:
     assert refusals.refused("a", NOW + 1) == "provisional"
 
 
-def test_what_comes_after_a_misconfiguration_was_found_waits_for_no_more_like_it() -> None:
-    """Nothing else need go there any more, neither to be booked nor to be refused."""
+def test_after_a_misconfiguration_was_found_every_further_refusal_means_the_same() -> None:
+    """No other payment needs to be sent there first, to be booked or refused."""
     assert misconfigured().refused("next", NOW + 60_000) == "misconfigured"
 
 
-def test_a_processor_that_books_is_misconfigured_no_longer() -> None:
-    """What it refuses from then on is judged as at first, also what it refused before and is elsewhere now."""
+def test_a_processor_that_books_is_no_longer_misconfigured() -> None:
+    """What it refuses from then on is provisional again, also what it refused before and is elsewhere now."""
     refusals = misconfigured()
     refusals.booked(NOW + 1, IN_HAND)
     assert refusals.refused("next", NOW + 2) == "provisional"

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.dispatcher.core.route import Rules, SendTo, View, appetite, route
+from services.dispatcher.core.route import Rules, SendTo, View, route, sendable
 
 RULES = Rules(
     settle_within_ms=10_000, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=256
 )
 YOUNG, OLD = 9_000.0, 10_000.0
-SHORT, LONG = 100, 101  # queues that 100 calls a second would just carry in time, and just not
+SHORT, LONG = 100, 101  # queues that 100 calls a second would just finish in time, and just not
 
 
 def serving(name: str, free: int = 1, *, slow: bool = False, canary_due: bool = False, per_s: float = 100) -> View:
@@ -21,7 +21,7 @@ def serving(name: str, free: int = 1, *, slow: bool = False, canary_due: bool = 
 
 
 def failing(name: str, *, canary_due: bool = False) -> View:
-    """Return a processor that fails; its slots are free, and must not tempt."""
+    """Return a processor that fails; its slots are free, and must not be used."""
     return View(name, serves=False, slow=False, free=5, canary_due=canary_due, per_s=100)
 
 
@@ -73,7 +73,7 @@ def test_the_table_of_routes(views: list[View], age_ms: float, queue: int, expec
 
 
 def test_the_route_changes_nothing() -> None:
-    """It is asked often, and only whoever sends may count a slot as taken."""
+    """It is called often, and only the sender may count a slot as taken."""
     views = [FULL, serving("dear", 3)]
     before = [replace(view) for view in views]
     route(views, OLD, LONG, RULES)
@@ -93,11 +93,11 @@ a_view = st.builds(
 
 @settings(max_examples=400, deadline=None)
 @given(views=st.lists(a_view, min_size=2, max_size=3), age_ms=st.sampled_from([YOUNG, OLD]), beyond=st.integers(0, 40))
-def test_appetite_counts_exactly_what_the_route_would_send(views: list[View], age_ms: float, beyond: int) -> None:
-    """So many payments of the head's age each get a processor, and the next one is held: none is fetched in vain."""
+def test_sendable_counts_exactly_what_the_route_would_send(views: list[View], age_ms: float, beyond: int) -> None:
+    """That many payments of the head's age each get a processor, and the next one waits: none is fetched in vain."""
     for number, view in enumerate(views):
         view.name = str(number)
-    wanted = appetite(views, age_ms, beyond, RULES)
+    wanted = sendable(views, age_ms, beyond, RULES)
     for sent in range(wanted):
         decided = route(views, age_ms, beyond - sent, RULES)
         assert isinstance(decided, SendTo)

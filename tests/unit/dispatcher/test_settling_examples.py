@@ -1,4 +1,4 @@
-"""What the random test found, kept as examples: each was lost, or charged or recorded twice."""
+"""What the random test found, kept as examples: in each a payment was lost, or charged or recorded twice."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.unit.dispatcher.fakes import AT_HOME, BOOKED, HOME, ID, SETTLED, sett
 
 
 async def test_at_the_stop_what_is_booked_but_not_stored_is_not_given_back(dispatcher: Dispatcher) -> None:
-    """It would be anybody's, with nothing in SETTLEMENTS to say that it was charged."""
+    """It would belong to nobody, with nothing in SETTLEMENTS to show that it was charged."""
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.settlements.stores_failing = 1_000_000
     await dispatcher.deliver()
@@ -23,10 +23,10 @@ async def test_at_the_stop_what_is_booked_but_not_stored_is_not_given_back(dispa
     assert dispatcher.noted[-2:] == ["store home", "ack handle"]
 
 
-async def test_a_message_that_is_gone_before_it_was_read_is_published_again(
+async def test_a_message_that_was_deleted_before_it_was_read_is_published_again(
     dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others found its payments settled, or its author silent; what was asked by it must not wait for ever."""
+    """Others found its payments settled, or its author dead; what it requested must not wait for ever."""
     monkeypatch.setattr(assigning, "SENT_READ_WITHIN_S", 0.01)
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.assignments.unread = []
@@ -39,7 +39,7 @@ async def test_a_message_that_is_gone_before_it_was_read_is_published_again(
 
 
 async def test_a_refusal_is_not_recorded_of_what_others_have_settled_meanwhile(dispatcher: Dispatcher) -> None:
-    """They may have taken it over, and deleted their lines before they were read here: only SETTLEMENTS says so."""
+    """They may have taken it over, and deleted their lines before they were read here: only SETTLEMENTS shows it."""
     dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)

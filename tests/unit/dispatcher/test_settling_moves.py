@@ -10,7 +10,7 @@ UNKNOWN = Unknown("no answer")
 
 
 async def test_a_payment_not_booked_goes_back_to_those_that_wait(dispatcher: Dispatcher) -> None:
-    """It has no owner again, so that a restart in an outage inherits no queue."""
+    """It has no owner again, so that a restart during an outage inherits nothing of the queue."""
     dispatcher.home.outcomes.append(NOT_BOOKED)
     await dispatcher.deliver()
     for token in [dispatcher.traffic.evidence(AT_DEAR).sent(0) for _ in range(3)]:
@@ -25,7 +25,7 @@ async def test_a_payment_not_booked_goes_back_to_those_that_wait(dispatcher: Dis
 
 
 async def test_a_payment_not_booked_past_its_deadline_moves_at_once_by_one_line(dispatcher: Dispatcher) -> None:
-    """Its owner, first-hand, with every attempt's outcome: the other processor, looked up before."""
+    """Its owner has it first-hand and knows every attempt's outcome: it is looked up, then sent to the other."""
     dispatcher.home.outcomes.append(NOT_BOOKED)
     dispatcher.dear.outcomes.append(BOOKED)
     await dispatcher.deliver()
@@ -63,7 +63,7 @@ async def test_before_a_payment_is_sent_again_the_log_is_read_and_both_are_asked
 
 
 async def test_one_unknown_among_many_attempts_binds(dispatcher: Dispatcher) -> None:
-    """Definite outcomes after it do not set the payment free."""
+    """Definite outcomes after it change nothing."""
     dispatcher.home.outcomes.extend([UNKNOWN, NOT_BOOKED, NOT_BOOKED])
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
@@ -115,8 +115,8 @@ async def test_a_payment_is_sent_again_only_after_a_backoff(dispatcher: Dispatch
     assert await dispatcher.time_passes(399) == []
 
 
-async def test_an_owner_that_is_alive_keeps_its_payment(dispatcher: Dispatcher) -> None:
-    """What a live process holds is not inherited."""
+async def test_a_live_owner_keeps_its_payment(dispatcher: Dispatcher) -> None:
+    """What a live process has in hand is not inherited."""
     dispatcher.alive.add(OTHER)
     dispatcher.inherited()
     await dispatcher.deliver()
@@ -127,7 +127,7 @@ async def test_an_owner_that_is_alive_keeps_its_payment(dispatcher: Dispatcher) 
 
 
 async def test_an_own_payment_that_is_no_longer_in_hand_is_inherited(dispatcher: Dispatcher) -> None:
-    """After an exception its attempts' outcomes are not known: it is as if another process had had it."""
+    """After an exception its attempts' outcomes are not known: it is as if another process had had it in hand."""
     dispatcher.others(Line(ID, 1, "home/1"), owner=ME)
     await dispatcher.deliver()
     assert dispatcher.payment.in_doubt

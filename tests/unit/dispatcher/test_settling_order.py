@@ -21,7 +21,7 @@ async def test_a_payment_is_assigned_then_looked_up_then_sent_then_settled_then_
 
 
 async def test_nothing_is_sent_before_its_line_is_read(dispatcher: Dispatcher) -> None:
-    """The PubAck alone says nothing of whether the line counts."""
+    """The PubAck alone does not show whether the line counts."""
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.assignments.unread = []
     await dispatcher.deliver()
@@ -48,8 +48,8 @@ async def test_one_message_holds_all_that_is_assigned_in_one_turn(dispatcher: Di
     assert len(dispatcher.assignments.published) == 1
 
 
-async def test_a_lost_puback_has_the_very_same_message_published_again(dispatcher: Dispatcher) -> None:
-    """Whether it was stored or not: no other decision is taken before the first one is read."""
+async def test_after_a_lost_puback_the_same_message_is_published_again(dispatcher: Dispatcher) -> None:
+    """Whether it was stored or not: no other decision is made before the first one is read."""
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.assignments.losing = 2
     await dispatcher.deliver()
@@ -60,7 +60,7 @@ async def test_a_lost_puback_has_the_very_same_message_published_again(dispatche
 
 
 async def test_a_line_that_is_read_although_its_puback_was_lost_counts(dispatcher: Dispatcher) -> None:
-    """It was stored: nothing is published again for long, and the payment is sent once."""
+    """It was stored: it is not published again, and the payment is sent once."""
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.assignments.deaf = 1
     await dispatcher.deliver()
@@ -69,8 +69,8 @@ async def test_a_line_that_is_read_although_its_puback_was_lost_counts(dispatche
     assert dispatcher.noted[-1] == "ack handle"
 
 
-async def test_a_void_line_lets_the_payment_go(dispatcher: Dispatcher) -> None:
-    """Another process was first: nothing is sent, and the delivery comes again."""
+async def test_a_payment_whose_line_is_void_is_given_back(dispatcher: Dispatcher) -> None:
+    """Another process was first: nothing is sent, and it is redelivered."""
     dispatcher.assignments.unread = []
     await dispatcher.deliver()
     await dispatcher.time_passes(0)
@@ -85,7 +85,7 @@ async def test_a_void_line_lets_the_payment_go(dispatcher: Dispatcher) -> None:
 
 
 async def test_a_payment_found_settled_is_acked_and_not_sent(dispatcher: Dispatcher) -> None:
-    """Wherever and whenever it was charged: also an id that was accepted anew."""
+    """Wherever and whenever it was charged: also an id that was accepted again."""
     dispatcher.settlements.settled[ID] = SETTLED
     await dispatcher.deliver(seq=7)
     await dispatcher.time_passes(0)
@@ -105,7 +105,7 @@ async def test_a_look_up_without_an_answer_is_repeated_and_nothing_is_sent_befor
 
 @pytest.mark.parametrize("seq", [1, 2])
 async def test_a_redelivery_of_a_payment_in_hand_only_adds_an_ack_handle(dispatcher: Dispatcher, seq: int) -> None:
-    """Also under another sequence: the call under way is the only one, and both leave when it is settled."""
+    """Also under another sequence: the call under way is the only one, and both are acked when it is settled."""
     dispatcher.home.gate = asyncio.Event()
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver()
@@ -127,7 +127,7 @@ async def test_what_is_not_a_payment_stays_where_it_is(dispatcher: Dispatcher) -
 
 
 async def test_another_machines_clock_shortens_a_wait_and_never_lengthens_it(dispatcher: Dispatcher) -> None:
-    """The earliest of accepted, stored and seen here; an acceptance in ten minutes is one of now."""
+    """The earliest of accepted, stored and delivered here; an acceptance ten minutes ahead counts as now."""
     dispatcher.clock.ms -= 600_000
     await dispatcher.deliver(pending=77)
     assert dispatcher.traffic.backlog == 77

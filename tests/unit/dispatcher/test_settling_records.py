@@ -25,7 +25,7 @@ async def test_a_settlement_records_what_was_charged_where_and_when(dispatcher: 
 
 
 async def test_a_settlement_is_booked_when_the_answer_was_read(dispatcher: Dispatcher) -> None:
-    """Not when its call had its turn: a summary that was asked for in between counts it."""
+    """Not when its call resumed: a summary that was requested in between counts it."""
     read_at = NOON + timedelta(milliseconds=3)
     dispatcher.home.outcomes.append(Booked(None, read_at))
     await dispatcher.deliver()
@@ -34,7 +34,7 @@ async def test_a_settlement_is_booked_when_the_answer_was_read(dispatcher: Dispa
 
 
 async def test_what_a_look_up_found_is_booked_when_its_answer_was_read(dispatcher: Dispatcher) -> None:
-    """That one says so, and not the POST before it."""
+    """The look-up's answer counts, not the POST's before it."""
     read_at = NOON + timedelta(milliseconds=3)
     dispatcher.home.outcomes.append(Booked(Found(Cents(1990), EARLIER, read_at)))
     await dispatcher.deliver()
@@ -78,7 +78,7 @@ async def test_a_2xx_after_an_unknown_may_answer_for_the_earlier_attempt(dispatc
 
 
 async def test_after_a_takeover_the_processors_own_record_counts(dispatcher: Dispatcher) -> None:
-    """The previous owner may have had it booked."""
+    """An attempt of the previous owner may have been booked."""
     dispatcher.inherited()
     dispatcher.home.outcomes.append(BOOKED)
     dispatcher.home.lookups.extend([Absent(), RECORDED])
@@ -88,7 +88,7 @@ async def test_after_a_takeover_the_processors_own_record_counts(dispatcher: Dis
 
 
 async def test_a_booking_found_by_look_up_is_recorded_as_found(dispatcher: Dispatcher) -> None:
-    """422 and GET: the stamp is the one that the processor gives."""
+    """422 and GET: the stamp is the one that the processor returns."""
     dispatcher.home.outcomes.append(Booked(recorded=RECORDED))
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
@@ -123,7 +123,7 @@ async def test_another_amount_is_recorded_as_charged_and_logged_as_an_error(
 async def test_a_stamp_far_from_the_payment_is_recorded_and_logged(
     stamp: datetime, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Summaries go by what the processor recorded, whatever it is; it is logged for an operator."""
+    """Summaries use what the processor recorded, whatever it is; it is logged for an operator."""
     dispatcher.home.outcomes.append(Booked(recorded=Found(Cents(1990), stamp)))
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
@@ -131,8 +131,8 @@ async def test_a_stamp_far_from_the_payment_is_recorded_and_logged(
     assert [record.message for record in caplog.records] == ["payment.stamp_is_far"]
 
 
-async def test_a_settlement_is_stored_before_the_ack_and_for_as_long_as_it_takes(dispatcher: Dispatcher) -> None:
-    """Each failure to store is followed by a wait and another try, and never by an ack."""
+async def test_a_settlement_is_stored_before_the_ack_however_long_it_takes(dispatcher: Dispatcher) -> None:
+    """Each failure to store is followed by a wait and another try, never by an ack."""
     dispatcher.settlements.stores_failing = 3
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver()
@@ -144,7 +144,7 @@ async def test_a_settlement_is_stored_before_the_ack_and_for_as_long_as_it_takes
 async def test_an_exception_leaves_the_payment_unacked(
     dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It comes again, inherited; its slot is free, the processor stays open, and the exception is logged."""
+    """It is redelivered, inherited; its slot is free, the processor stays open, and the exception is logged."""
     dispatcher.dear.outcomes.append(RuntimeError("a bug"))
     await dispatcher.deliver()
     await dispatcher.routed_to(DEAR)
@@ -163,13 +163,13 @@ async def test_nothing_is_left_of_a_payment_that_was_settled(dispatcher: Dispatc
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
     await asyncio.sleep(0)
-    assert not dispatcher.stories._tasks
+    assert not dispatcher.tasks._tasks
     assert not dispatcher.traffic.in_hand
     assert dispatcher.traffic.evidence(AT_HOME).in_flight == 0
 
 
 async def test_waiting_until_bookings_are_stored_waits_for_those_booked_so_far(dispatcher: Dispatcher) -> None:
-    """It returns once what the processor has answered is stored; at once where nothing is booked."""
+    """It returns once what the processor has answered is stored; at once if nothing is booked."""
     await dispatcher.settling.stored()
     dispatcher.settlements.stores_failing = 10**9
     dispatcher.home.outcomes.append(BOOKED)

@@ -1,4 +1,4 @@
-"""Section 5, rule 7: when a payment is refused for good, and what outcomes say about their processor."""
+"""Section 5, rule 7: when a payment is refused for good, and what outcomes show about their processor."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.unit.dispatcher.settlement_cases import RECORDED, books, settled
 
 
 async def test_a_refusal_is_a_line_in_the_log_then_a_settlement_then_an_ack(dispatcher: Dispatcher) -> None:
-    """Turned down twice by a processor that books others, after definite outcomes only: nothing was charged."""
+    """Rejected twice by a processor that books others, after definite outcomes only: nothing was charged."""
     dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
     await dispatcher.deliver(seq=4)
     await dispatcher.routed_to(HOME)
@@ -35,10 +35,10 @@ async def test_a_refusal_is_provisional_until_the_processor_books_another_paymen
     assert settled(dispatcher).processor == HOME
 
 
-async def test_what_was_refused_while_everything_was_is_booked_when_the_processor_books_again(
+async def test_what_was_refused_with_everything_else_is_booked_when_the_processor_books_again(
     dispatcher: Dispatcher,
 ) -> None:
-    """Another one that is booked first does not make it the payment's fault."""
+    """If another one is booked first, that does not make it the payment's fault."""
     dispatcher.home.outcomes.extend([Refused("400"), BOOKED])
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
@@ -107,7 +107,7 @@ async def test_outcomes_are_evidence(dispatcher: Dispatcher) -> None:
 
 
 async def test_a_misconfigured_processor_closes_at_once(dispatcher: Dispatcher) -> None:
-    """No payment will get through there."""
+    """No payment will succeed there."""
     dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
     dispatcher.home.outcomes.append(NotBooked("404", misconfigured=True))
     await dispatcher.deliver()

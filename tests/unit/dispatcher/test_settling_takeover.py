@@ -1,4 +1,4 @@
-"""Section 5, rules 3 to 5: a payment that was in other hands before."""
+"""Section 5, rules 3 to 5: a payment that another process had in hand before."""
 
 import pytest
 
@@ -12,7 +12,7 @@ RECORDED = Found(Cents(1990), NOON)
 
 
 async def test_an_inherited_payment_found_settled_is_acked_without_any_call(dispatcher: Dispatcher) -> None:
-    """It was settled, and only its ack was lost; both messages of it may go."""
+    """It was settled, and only its ack was lost; both its messages may be deleted."""
     dispatcher.inherited()
     dispatcher.settlements.settled[ID] = SETTLED
     await dispatcher.deliver()
@@ -35,7 +35,7 @@ async def test_an_inherited_payment_is_taken_over_looked_up_and_asked_about_befo
 
 
 async def test_an_inherited_payment_that_its_processor_has_is_settled_without_a_call(dispatcher: Dispatcher) -> None:
-    """A processor that books and answers too late: the look-up tells, with its stamp."""
+    """A processor that books and answers too late: the look-up shows it, with its stamp."""
     dispatcher.inherited()
     dispatcher.home.lookups.append(RECORDED)
     await dispatcher.deliver()
@@ -61,7 +61,7 @@ async def test_an_inherited_payment_never_moves(dispatcher: Dispatcher, said: Ab
 
 
 async def test_a_payment_is_sent_where_its_last_line_says(dispatcher: Dispatcher) -> None:
-    """Whoever moved it may have charged it there."""
+    """The process that moved it may have charged it there."""
     dispatcher.others(Line(ID, 1, "home/1"), owner=OTHER)
     dispatcher.others(Line(ID, 1, "dear/1", after=1), owner=OTHER)
     dispatcher.dear.lookups.append(RECORDED)
@@ -71,14 +71,14 @@ async def test_a_payment_is_sent_where_its_last_line_says(dispatcher: Dispatcher
 
 
 async def test_another_url_under_the_same_name_is_another_processor(dispatcher: Dispatcher) -> None:
-    """Assigned to a generation that does not charge any more: sent nowhere, told, and counted."""
+    """Assigned to a generation that no longer charges: sent nowhere, logged, and counted."""
     dispatcher.others(Line(ID, 1, "home/7"))
     await dispatcher.deliver()
     assert dispatcher.noted == ["nak handle"]
     assert dispatcher.tally.counts["assigned_elsewhere"] == 1
 
 
-async def test_what_was_returned_is_as_if_nobody_had_had_it(dispatcher: Dispatcher) -> None:
+async def test_a_returned_payment_is_as_if_nobody_had_had_it(dispatcher: Dispatcher) -> None:
     """It is routed like any other, and its next line follows the one that returned it."""
     dispatcher.others(Line(ID, 1, "home/1"))
     dispatcher.others(Line(ID, 1, "home/1", after=1, kind="returned"))
@@ -90,7 +90,7 @@ async def test_what_was_returned_is_as_if_nobody_had_had_it(dispatcher: Dispatch
     assert (view.generation, view.first_hand_of) == ("dear/1", ME)
 
 
-async def test_a_refusal_that_is_in_the_log_is_recorded_by_whoever_gets_the_payment(dispatcher: Dispatcher) -> None:
+async def test_a_refusal_in_the_log_is_recorded_by_any_dispatcher_that_gets_the_payment(dispatcher: Dispatcher) -> None:
     """Its author was first-hand and knew every outcome: nothing is asked, and nothing is sent."""
     dispatcher.others(Line(ID, 1, "home/1"))
     dispatcher.others(Line(ID, 1, "home/1", after=1, kind="refused", detail="400 no"))
@@ -99,7 +99,7 @@ async def test_a_refusal_that_is_in_the_log_is_recorded_by_whoever_gets_the_paym
 
 
 async def test_beyond_what_may_wait_for_one_processor_payments_wait_in_the_stream(dispatcher: Dispatcher) -> None:
-    """A bulkhead: a dead processor's payments fill no other's slots."""
+    """A bulkhead: a dead processor's payments do not use another one's slots."""
     dispatcher.inherited()
     for number in range(256):
         dispatcher.traffic.evidence(AT_HOME).sent(float(number))
@@ -108,8 +108,8 @@ async def test_beyond_what_may_wait_for_one_processor_payments_wait_in_the_strea
     assert not dispatcher.traffic.in_hand
 
 
-async def test_what_another_settled_is_forgotten_and_what_nobody_has_is_counted(dispatcher: Dispatcher) -> None:
-    """By a look-up, and only the second time that it is seen; the slots of what nobody has are kept for it."""
+async def test_what_another_settled_is_dropped_and_what_is_in_no_hands_is_counted(dispatcher: Dispatcher) -> None:
+    """By a look-up, and only at the second run; slots are kept for what no process has in hand."""
     other_id = ID.replace("1", "2")
     dispatcher.others(Line(ID, 1, "home/1"), Line(other_id, 2, "home/1"))
     dispatcher.settlements.settled[ID] = SETTLED

@@ -1,4 +1,4 @@
-"""When a store is found to have gone back, and when not."""
+"""When the store counts as having gone back, and when not."""
 
 import asyncio
 from dataclasses import replace
@@ -20,7 +20,7 @@ LATELY = "2025-07-15T12:00:00.000Z"
 
 
 class Store:
-    """The streams' ends and the marks, as a server says them; while it is asked, others write more lines."""
+    """The streams' ends and the marks, as a server returns them; while it is asked, others write more lines."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ends = {subjects.ASSIGNMENTS: 100, subjects.SETTLEMENTS: 50, subjects.PAYMENTS: 60}
@@ -49,19 +49,19 @@ class Store:
         return self.marks
 
     async def read_passed(self, _: object, since: str) -> Passed:
-        """Return what was noted."""
+        """Return what was recorded."""
         return self.passed.get(since, Passed())
 
     async def note_waited_out(self, _: object, since: str) -> None:
-        """Note it."""
+        """Record it."""
         self.passed[since] = replace(self.passed.get(since, Passed()), is_waited_out=True)
 
     async def note_repeated(self, _: object, since: str) -> None:
-        """Note it."""
+        """Record it."""
         self.passed[since] = replace(self.passed.get(since, Passed()), repeated_to=self.ends[subjects.PAYMENTS])
 
     def watch(self) -> StoreWatch:
-        """Return one that has read what `read` says."""
+        """Return one that has read as far as `read`."""
         bus: Any = SimpleNamespace(server_id=SERVER)
         return StoreWatch(
             bus,
@@ -81,8 +81,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(monkeypatch)
 
 
-async def test_what_others_write_while_it_is_asked_is_no_going_back(store: Store) -> None:
-    """Their lines are read at once, and the answer is of before."""
+async def test_what_others_write_while_it_is_asked_does_not_count_as_going_back(store: Store) -> None:
+    """Their lines are read at once, and the answer is older."""
     store.written_meanwhile = 1
     await store.watch().meet()
 
@@ -94,7 +94,7 @@ async def test_a_stream_that_ends_before_what_was_read_went_back(store: Store) -
         await store.watch().meet()
 
 
-async def test_another_dispatchers_mark_tells_one_that_has_met_the_store_before(store: Store) -> None:
+async def test_another_dispatchers_mark_stops_one_that_has_met_the_store_before(store: Store) -> None:
     """By then it may hold as much as was read; one that has only begun knows nothing that could be wrong."""
     watch = store.watch()
     await watch.meet()
@@ -105,7 +105,7 @@ async def test_another_dispatchers_mark_tells_one_that_has_met_the_store_before(
 
 
 async def test_a_mark_is_waited_out_once_for_all(store: Store) -> None:
-    """By the dispatcher that has known it for long enough; one that starts later need not wait again."""
+    """By the dispatcher that has known it long enough; one that starts later need not wait again."""
     store.marks[SINCE] = LATELY
     first = store.watch()
     await first.meet()
@@ -121,8 +121,8 @@ async def test_a_mark_is_waited_out_once_for_all(store: Store) -> None:
     assert later.absence_counts_in_ms() == 0
 
 
-async def test_a_mark_that_others_waited_out_counts_for_who_waits_still(store: Store) -> None:
-    """It began later, and need not go on."""
+async def test_a_mark_that_others_waited_out_ends_the_wait_of_those_that_began_later(store: Store) -> None:
+    """They need not wait any longer."""
     store.marks[SINCE] = LATELY
     watch = store.watch()
     await watch.meet()
@@ -131,7 +131,7 @@ async def test_a_mark_that_others_waited_out_counts_for_who_waits_still(store: S
     assert watch.absence_counts_in_ms() == 0
 
 
-async def test_what_has_passed_of_an_earlier_mark_says_nothing_of_a_new_one(store: Store) -> None:
+async def test_what_has_passed_of_an_earlier_mark_does_not_count_for_a_new_one(store: Store) -> None:
     """The store went back again."""
     store.marks[SINCE] = LATELY
     store.passed["2025-07-15T11:00:00.000Z"] = Passed(is_waited_out=True, repeated_to=60)
@@ -140,7 +140,7 @@ async def test_what_has_passed_of_an_earlier_mark_says_nothing_of_a_new_one(stor
     assert (watch.absence_counts_in_ms(), watch.doubt.is_recent) == (60_000, True)
 
 
-async def test_a_new_mark_while_it_runs_begins_everything_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_mark_while_it_runs_restarts_everything(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another dispatcher has met the store only now."""
     monkeypatch.setattr(store_watch, "READ_EVERY_S", 0)
     store.marks[SINCE] = LATELY
@@ -156,7 +156,7 @@ async def test_a_new_mark_while_it_runs_begins_everything_anew(store: Store, mon
 
 
 async def test_a_mark_that_was_written_over_is_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever changes a limit of the stream writes all of its configuration, as it was when it was read."""
+    """A change of a stream's limit writes the whole configuration, as it was when it was read."""
     monkeypatch.setattr(store_watch, "READ_EVERY_S", 0)
     store.marks[SINCE] = LATELY
     watch = store.watch()

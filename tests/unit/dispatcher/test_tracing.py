@@ -1,4 +1,4 @@
-"""A payment that belongs to a trace: each attempt is a span of it, and the settlement says which there were."""
+"""A payment that belongs to a trace: each attempt is a span of it, and the settlement lists them."""
 
 import logging
 from datetime import timedelta
@@ -21,12 +21,12 @@ MS_10 = timedelta(milliseconds=10)  # what a call takes here
 
 
 def span(number: int) -> str:
-    """Return the id that the clock of the tests gives as its so-and-so-many-th."""
+    """Return the id that the tests' clock gives as its nth."""
     return f"{number:016x}"
 
 
-async def test_a_payment_without_a_trace_has_nothing_of_it(dispatcher: Dispatcher) -> None:
-    """No header to the processor, no field in the settlement, and no span was made up."""
+async def test_a_payment_without_a_trace_has_no_span(dispatcher: Dispatcher) -> None:
+    """No header to the processor, no field in the settlement, and no id is generated."""
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
@@ -38,7 +38,7 @@ async def test_a_payment_without_a_trace_has_nothing_of_it(dispatcher: Dispatche
 
 
 async def test_each_attempt_is_a_new_span_of_the_trace(dispatcher: Dispatcher) -> None:
-    """The settlement says what was sent when, and what came of it."""
+    """The settlement has what was sent when, and its outcome."""
     dispatcher.traffic.evidence(AT_DEAR).broken(dispatcher.clock.ms)
     dispatcher.home.outcomes.extend([NotBooked("500"), BOOKED])
     await dispatcher.deliver(traceparent=PARENT)
@@ -58,8 +58,8 @@ async def test_each_attempt_is_a_new_span_of_the_trace(dispatcher: Dispatcher) -
     )
 
 
-async def test_a_refusal_says_its_trace(dispatcher: Dispatcher) -> None:
-    """A payment that was turned down is finished too."""
+async def test_a_refusal_has_its_trace(dispatcher: Dispatcher) -> None:
+    """A rejected payment is finished too."""
     dispatcher.home.outcomes.extend([Refused("400"), Refused("400")])
     await dispatcher.deliver(traceparent=PARENT)
     await dispatcher.routed_to(HOME)
@@ -90,8 +90,8 @@ async def test_of_many_attempts_the_last_are_known(dispatcher: Dispatcher) -> No
     assert [attempt.span_id for attempt in noted] == [span(number) for number in range(2, ATTEMPTS_KEPT_MAX + 2)]
 
 
-async def test_what_is_no_traceparent_is_none(dispatcher: Dispatcher) -> None:
-    """Whoever wrote it: it would be sent to processors."""
+async def test_an_invalid_traceparent_is_ignored(dispatcher: Dispatcher) -> None:
+    """Whatever wrote it: it would be sent to processors."""
     dispatcher.home.outcomes.append(BOOKED)
     await dispatcher.deliver(traceparent="00-evil")
     await dispatcher.routed_to(HOME)

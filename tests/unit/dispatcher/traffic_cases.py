@@ -19,29 +19,29 @@ def payment(seq: int, *, age_ms: float = 0, bound: bool = False) -> InHand:
     return InHand(str(seq), Cents(1990), accepted_at, NOW - age_ms, seq, handles, generation=processor, in_doubt=bound)
 
 
-def traffic(in_flight_max: int = 256) -> Traffic:
+def make_traffic(in_flight_max: int = 256) -> Traffic:
     """Return the traffic of two processors of which nothing is known."""
     return Traffic((HOME, DEAR), replace(RULES, in_flight_max=in_flight_max))
 
 
-def waiting(hands: Traffic, *payments: InHand) -> None:
+def waiting(traffic: Traffic, *payments: InHand) -> None:
     """Have payments wait to be routed."""
     for one in payments:
-        hands.take(one)
-        hands.to_route(one)
+        traffic.take(one)
+        traffic.to_route(one)
 
 
-def start_all(hands: Traffic, now_ms: float = NOW) -> list[tuple[int, str]]:
+def start_all(traffic: Traffic, now_ms: float = NOW) -> list[tuple[int, str]]:
     """Start what starts now, counted as the flow counts it; return sequence and processor of each."""
     started = []
-    for start in hands.starts(now_ms):
-        hands.evidence(start.generation).sent(now_ms)
+    for start in traffic.starts(now_ms):
+        traffic.evidence(start.generation).sent(now_ms)
         started.append((start.payment.seq, start.generation))
     return started
 
 
-def close(hands: Traffic, name: str, now_ms: float = NOW) -> None:
-    """Let three calls fail."""
-    evidence = hands.evidence(name)
+def close(traffic: Traffic, name: str, now_ms: float = NOW) -> None:
+    """Make three calls fail."""
+    evidence = traffic.evidence(name)
     for token in [evidence.sent(now_ms - 100 + n) for n in range(3)]:
         evidence.failed(token, now_ms - 50)
