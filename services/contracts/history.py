@@ -1,6 +1,6 @@
-"""What was: a sample of the vitals every ten seconds, and the ledger's answer about the past in equal steps of time.
+"""The past: a sample of the vitals every ten seconds, and the ledger's answer about the past in equal steps of time.
 
-The samples hold what nobody can work out afterwards. What was settled and saved is not sampled: the book has it.
+The samples hold what cannot be computed afterwards. What was settled and saved is not sampled: the book has it.
 """
 
 from typing import Annotated, Literal, TypeVar
@@ -9,9 +9,9 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.events import Instant, NotAnEventError
 
-SAMPLE_EVERY_S = 10  # the window that rates and times are of: each sample speaks of seconds that no other speaks of
+SAMPLE_EVERY_S = 10  # the window of rates and times: no two samples cover the same second
 KEPT_S = 25 * 3600  # an hour more than is shown
-STEPS_MAX = 300  # of one answer, which stays below 32 KB whatever it says
+STEPS_MAX = 300  # of one answer, which stays below 32 KB whatever its values
 STEP_S_MAX = 3_600
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class VitalsSampled(Struct, frozen=True, tag_field="type", tag="VitalsSampled", 
 
 
 class HistoryAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """So many steps of so many seconds, of which the last one is the newest that is over."""
+    """``steps`` steps of ``step_s`` seconds; the last one is the newest that is over."""
 
     step_s: Annotated[int, Meta(ge=SAMPLE_EVERY_S, le=STEP_S_MAX, multiple_of=SAMPLE_EVERY_S)]
     steps: Annotated[int, Meta(ge=1, le=STEPS_MAX)]

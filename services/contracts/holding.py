@@ -89,7 +89,7 @@ class Holding(Struct, frozen=True, rename="camel"):
         attempts: calls that the process made which has it in hand; 0 where none has it.
         in_doubt: an attempt at that processor may have booked it, or may yet.
         since: when that line was stored; without one, when it began to wait in hand; null where that is not known.
-        released: an operator had it released to that processor, and nobody has it since.
+        released: an operator released it to that processor, and no process has had it in hand since.
         seq: in PAYMENTS; 0 where that is not known.
         in_hand: who answers has it in hand; else it knows of it by the log alone.
         last: the newest attempt of that process; null: none ended or is under way.
@@ -117,7 +117,7 @@ class HoldingsAnswered(Struct, frozen=True, rename="camel"):
 
     Args:
         owner: the process that answers.
-        others: the other processes that it has heard of lately.
+        others: the other processes whose pulse it has received recently.
         holdings: by their sequences in PAYMENTS.
         looked_to: the sequence up to which this is all; null: it is all that was asked for.
     """

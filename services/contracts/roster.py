@@ -44,7 +44,7 @@ class ProcessorEntry(Struct, frozen=True, rename="camel"):
         generation: counts the URLs that were other processors.
         state: ``paused`` gets nothing new; ``removed`` neither, and is in the settings no more.
         former: by number, the URLs of closed generations that unsettled lines may name.
-        seed_url: as the settings had it last; the same settings again change nothing that an operator has moved since.
+        seed_url: the URL in the last settings; the same ones again change nothing that an operator has moved since.
         by, reason, paused_at: who paused it, why and when; of a removed one too, which is paused where it comes back.
     """
 

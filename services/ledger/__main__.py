@@ -31,7 +31,7 @@ from services.overview.core.vitals import Vitals
 from services.process import connected, run
 
 
-async def story(stop: asyncio.Event) -> None:
+async def serve(stop: asyncio.Event) -> None:
     """Count until the event is set, and serve metrics meanwhile."""
     settings = ledger_settings(os.environ)
     async with served_metrics(settings.bus.metrics_listen, "ledger") as metrics:
@@ -78,4 +78,4 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
 
 
 if __name__ == "__main__":
-    run(story)
+    run(serve)

@@ -8,7 +8,7 @@ from services.metrics.metric import Metric, Source, gauges_by
 def of_key_files(is_unusable: Mapping[str, Callable[[], bool]]) -> Source:
     """Return the source for whether each file, by the setting that names it, could not be used the last time."""
 
-    async def tell() -> Iterable[Metric]:
+    async def read() -> Iterable[Metric]:
         return (
             gauges_by(
                 "setting",
@@ -18,4 +18,4 @@ def of_key_files(is_unusable: Mapping[str, Callable[[], bool]]) -> Source:
             ),
         )
 
-    return tell
+    return read

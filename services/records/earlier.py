@@ -38,7 +38,7 @@ class EarlierSettlements:
             try:
                 self._mark = await last_for(self._bus, subjects.SETTLEMENTS, subjects.SETTLEMENTS_ALL)
             except (BusAwayError, ApiError) as error:
-                # Without a leader nothing is stored either: what it said last goes on to hold.
+                # Without a leader nothing is stored either: its last answer still holds.
                 log.debug("earlier.not_asked", extra={"error": str(error)})
             await asyncio.sleep(ASK_EVERY_S)
 

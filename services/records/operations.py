@@ -57,13 +57,13 @@ class OperationLog:
 
     @asynccontextmanager
     async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
-        """Record that it is asked for, have it done within, and record what came of it.
+        """Record the request, run the body, and record the outcome.
 
-        ``who``: the name of the API key or the user of the operating system. An exception from within is recorded as
-        what came of it, and goes on.
+        ``who``: the name of the API key or the user of the operating system. An exception from the body is
+        recorded as the outcome, and propagates.
 
         Raises:
-            NotRecordedError: that it is asked for could not be recorded; nothing within was done.
+            NotRecordedError: the request could not be recorded; the body was not run.
         """
         operation_id = str(uuid.uuid4())
         operator = await self._asked(operation, operation_id, who)

@@ -1,1 +1,1 @@
-"""What was asked for, and what is to run: options, ports, and what each part is told in files, keys and flags."""
+"""What was requested, and what runs: options, ports, and each part's files, keys and flags."""

@@ -158,8 +158,7 @@ class Traffic:
     def elsewhere(self, payment: InHand, tried: str, now_ms: float) -> Start | None:
         """Return the start of a payment that was not booked where it was tried, if it may go to another one now.
 
-        It is never the next canary of the one where it was tried: where a call takes longer than the time until the
-        next canary, it would be each of them.
+        It is never the next canary of that one: if calls there are slower than canaries are due, it would be each one.
         """
         if self._pace.wait_ms(now_ms) > 0:
             return None

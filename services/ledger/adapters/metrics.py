@@ -88,7 +88,7 @@ def _stream(state: StreamState, bytes_max: int) -> Iterator[Metric]:
     yield gauges_by(
         "server",
         "tarifa_nats_server_up",
-        "1 where the leader of SETTLEMENTS has heard of a server lately; absent for a single server.",
+        "1 if the leader of SETTLEMENTS has heard from a server recently; absent for a single server.",
         {peer.name: peer.is_up() for peer in state.peers},
     )
 

@@ -1,4 +1,4 @@
-"""VITALS: a sample every ten seconds, which the server forgets after KEPT_S."""
+"""VITALS: a sample every ten seconds, which the server deletes after KEPT_S."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ class SampleStream:
         self._not_stored = FailureLog(log, "ledger.sample_not_stored")
 
     async def stored(self) -> AsyncIterator[VitalsSampled]:
-        """Yield all that are stored, some of them again where reading has to begin anew."""
+        """Yield all that are stored, some of them again if reading has to restart."""
         not_read = FailureLog(log, "ledger.samples_not_read")
         while True:
             try:
@@ -43,7 +43,7 @@ class SampleStream:
                 return
 
     async def store(self, sample: VitalsSampled) -> None:
-        """Store one; where that fails it is logged, and the sample is lost with the process."""
+        """Store one; a failure is logged, and the sample is lost when the process ends."""
         result = await store(self._bus, subjects.VITALS, subjects.VITALS_SAMPLED, history.encode(sample))
         if isinstance(result, Stored):
             self._not_stored.succeeded()

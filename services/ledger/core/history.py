@@ -1,7 +1,7 @@
 """The past in equal steps of time: what was settled and saved from the book, everything else from the samples. Pure.
 
-A step of which the book cannot know anything has no values from it: what was settled before its first entry it has
-forgotten, or never had. The newest steps may still grow, by what was sent in them and is settled later.
+A step before the first entry of the book has no values from it: the book has dropped, or never had, what was settled
+then. The newest steps may still grow, by what was sent in them and is settled later.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def edges_of(now_us: int, step_s: int, steps: int) -> list[int]:
 
 
 def steps_of(book: Book, samples: Samples, processors: Sequence[Processor], edges: Sequence[int]) -> list[HistoryStep]:
-    """Return the steps between edges, of this one moment."""
+    """Return the steps between edges, as they are now."""
     first_us = book.first_us
     totals = [book.totals(None, edge - 1) for edge in edges]
     counts = [sum(each.count for each in of_all.values()) for of_all in totals]

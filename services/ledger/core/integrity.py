@@ -1,7 +1,7 @@
 """Whether SETTLEMENTS still is what was counted, and whether what was counted is all of it.
 
 Two different questions. A message that is damaged after it was counted makes the stream wrong and not the book, which
-goes on answering; one that is lost before it was counted makes the book short, and then nothing may be answered.
+continues to answer; one that is lost before it was counted makes the book short, and then nothing may be answered.
 Sequences are given out one after another, and SETTLEMENTS loses none: each one that is not there is a lost settlement,
 unless an operator has said that so many are known to be missing.
 """

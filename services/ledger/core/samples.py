@@ -1,6 +1,6 @@
-"""The samples of the last day: how the system was in each ten seconds of it, as far as anybody looked.
+"""The samples of the last day: how the system was in each ten seconds of it, as far as it was sampled.
 
-One that is missing is not known, and is no zero: nobody sampled, or NATS did not answer.
+A missing one is not known, which is not zero: no ledger sampled then, or NATS did not answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,11 @@ T = TypeVar("T", int, float)
 SECOND_US = 1_000_000
 EVERY_US = SAMPLE_EVERY_S * SECOND_US
 SAMPLES_MAX = KEPT_S // SAMPLE_EVERY_S
-_LOOK_EVERY = 360  # so many more than SAMPLES_MAX are kept before the old ones are looked for: an hour's
+_LOOK_EVERY = 360  # how many more than SAMPLES_MAX are kept before old ones are removed: an hour's
 
 
 class Samples:
-    """By the end of the seconds that they speak of; ``memory`` is about 2 MB for a whole day."""
+    """By the end of their ten seconds; ``memory`` is about 2 MB for a whole day."""
 
     def __init__(self) -> None:
         self._by_end: dict[int, VitalsSampled] = {}
@@ -27,20 +27,20 @@ class Samples:
         return len(self._by_end)
 
     def put(self, sample: VitalsSampled) -> None:
-        """Take one in, in any order; a second one of the same seconds replaces the first."""
+        """Add one, in any order; a second one of the same seconds replaces the first."""
         self._by_end[micros_of(sample.at) // EVERY_US] = sample
         if len(self._by_end) > SAMPLES_MAX + _LOOK_EVERY:
             oldest = max(self._by_end) - SAMPLES_MAX
             self._by_end = {end: each for end, each in self._by_end.items() if end > oldest}
 
     def between(self, begin_us: int, end_us: int) -> list[VitalsSampled]:
-        """Return those of a stretch of time, oldest first; its ends are in microseconds since 1970."""
+        """Return those of a period, oldest first; its ends are in microseconds since 1970."""
         ends = range(begin_us // EVERY_US + 1, end_us // EVERY_US + 1)
         return [sample for end in ends if (sample := self._by_end.get(end)) is not None]
 
 
 def sample_of(document: Mapping[str, Any], end_us: int) -> VitalsSampled:
-    """Return the sample of a document of ``Vitals``; ``end_us``: when it is of, in microseconds since 1970."""
+    """Return the sample of a document of ``Vitals``; ``end_us``: its time, in microseconds since 1970."""
     payments, post = document["payments"], document["post"]
     return VitalsSampled(
         stamp_from_micros(end_us),

@@ -1,1 +1,1 @@
-"""The story of the ledger: ``counting`` fills the book, ``snapshots`` lets it restart in seconds."""
+"""The flow of the ledger: ``counting`` fills the book, ``snapshots`` lets it restart in seconds."""

@@ -126,8 +126,8 @@ class Ledger:
     async def summary(self, from_us: int | None, to_us: int | None, at: datetime | None) -> dict[str, Totals] | None:
         """Return the totals of a period as of a moment (None: now), or None while the book is not whole.
 
-        Of what is settled lately it has all that dispatchers had been answered by that moment, and nothing that they
-        were answered later, by their own clocks; takes at most 0.3 s for that, and then answers with what there is.
+        Of recent settlements it includes all whose processor had answered by that moment, by the dispatchers' own
+        clocks, and none answered later; it waits at most 0.3 s for that, and then answers with what is known.
         """
         if not self.settlements.is_current:
             return None
@@ -194,7 +194,7 @@ class Ledger:
                 pass
             case Conflicting(found, given):
                 self._conflicts += 1
-                log.error("ledger.conflict", extra={"seq": seq, "found": found, "told": given})
+                log.error("ledger.conflict", extra={"seq": seq, "found": found, "given": given})
             case _:
                 assert_never(recording)
 

@@ -1,4 +1,4 @@
-"""The past: asked for by pages, answered from what is in memory, a part at a time so that nothing else waits for it."""
+"""The past, for pages: answered from memory, a part at a time so that nothing else waits for it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class History:
     Args:
         ledger: whose book it is.
         samples: of how the system was.
-        processors: with the fees that what was saved is worked out with.
+        processors: with the fees for computing what was saved.
         clock: the time.
     """
 

@@ -1,4 +1,4 @@
-"""What the flow needs of the world. Adapters implement these; tests have fakes of them."""
+"""What the flow needs from outside. Adapters implement these; tests have fakes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager

@@ -1,4 +1,4 @@
-"""The story of the ledger with a stream that does as the test says: what is reported, and when nothing is answered."""
+"""The flow of the ledger with a stream under the test's control: what is reported, and when nothing is answered."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ def test_conflict_is_logged_with_both_entries_and_counted(
     assert logged["seq"] == 9
     assert "default" in str(logged["found"])
     assert str(micros_of(START)) in str(logged["found"])
-    assert "fallback" in str(logged["told"])
+    assert "fallback" in str(logged["given"])
     assert ledger.state()["conflicts"] == 1
     assert ledger.state()["entries"] == 1
 
