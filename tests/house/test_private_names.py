@@ -31,7 +31,7 @@ class Use(NamedTuple):
     file: str
 
 
-_CLIENT, _CONNECTION = "services/bus/wire/client.py", "services/bus/wire/connection.py"
+_CLIENT = "services/bus/wire/client.py"
 _PLAIN_PATH = "services/ingress/adapters/plain_path.py"
 USES = [
     # Messages go to their receivers with no queue and no task in between, and leave together in one write.
@@ -48,10 +48,8 @@ USES = [
     Use("nats.aio.client.Client", "_process_info", _CLIENT),
     # A connection to a frozen server is left at once, and nothing is sent later behind its caller's back.
     Use("nats.aio.client.Client", "_attempt_reconnect", _CLIENT),
-    Use("nats.aio.client.Client", "_transport", _CONNECTION),
-    Use("nats.aio.transport.TcpTransport", "_io_writer", _CONNECTION),
     # Which process of nats-server it is, and whether it may hold the streams.
-    Use("nats.aio.client.Client", "_server_info", _CONNECTION),
+    Use("nats.aio.client.Client", "_server_info", _CLIENT),
     # Plain payments are read before Sanic, and answered as Sanic answers.
     Use("sanic.http.Http", "_receive_more", _PLAIN_PATH),
     Use("sanic.server.protocols.http_protocol.HttpProtocol", "_can_write", _PLAIN_PATH),

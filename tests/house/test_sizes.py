@@ -13,7 +13,6 @@ FUNCTION_LINES_MAX = 40
 
 # To be split, each with its present size as a ceiling. Whoever shortens one lowers its ceiling or removes its line.
 FILES = {
-    "services/bus/wire/connection.py": 296,
     "services/dispatcher/core/traffic.py": 252,
 }
 FUNCTIONS = {

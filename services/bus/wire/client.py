@@ -7,6 +7,7 @@ and what may wait is written together with more: each write wakes the server, wh
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -109,6 +110,21 @@ class RoutedClient(Client):
             # uvloop raises it for a connection that has ended, which the client notices in a moment.
             log.debug("bus.not_written", extra={"error": str(error)})
 
+    @property
+    def server_info(self) -> dict[str, Any]:
+        """What the server says of itself, or the last one said; empty before the first connection."""
+        return self._server_info
+
+    def abort(self) -> None:
+        """End the connection, also where something is left to send, which a frozen server never reads.
+
+        The client then goes to the next server that it knows, as after any end of a connection.
+        """
+        writer = getattr(self._transport, "_io_writer", None)  # the client has no API for this
+        if writer is not None:
+            with contextlib.suppress(Exception):
+                writer.transport.abort()
+
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._receivers.pop(sid, None)
         super()._remove_sub(sid, max_msgs)
@@ -138,8 +154,7 @@ class RoutedClient(Client):
     async def _attempt_reconnect(self) -> None:
         # By itself the client waits until the old connection has taken all that was written to it, which never happens
         # with a frozen server, and later sends what is still pending, when its caller no longer expects that.
-        if self._transport is not None:
-            self._transport._io_writer.transport.abort()  # type: ignore[attr-defined]  # noqa: SLF001
+        self.abort()
         self._pending = []
         self._pending_data_size = 0
         await super()._attempt_reconnect()
@@ -149,7 +164,7 @@ class RoutedClient(Client):
             await super()._process_connect_init()
         except BaseException:
             # The client does not close a connection that fails here, as where the server does not know the user.
-            self._transport._io_writer.transport.abort()  # type: ignore[union-attr]  # noqa: SLF001
+            self.abort()
             raise
         # The client has no API for this; its own code puts TLS there in the same way.
         transport = self._transport._io_writer.transport  # type: ignore[union-attr]  # noqa: SLF001

@@ -15,10 +15,11 @@ from nats.errors import Error as NatsError
 
 from services.access.admittance import NOBODY, Admittance
 from services.bus.wire.client import RoutedClient
-from services.bus.wire.cluster import UnfitServerError, refuse_unfit
+from services.bus.wire.client_events import ClientEvents
+from services.bus.wire.cluster import refuse_unfit
 from services.bus.wire.message import Message
 from services.bus.wire.message_reader import Receiver
-from services.bus.wire.refusals import NotAdmittedError, forbidden_subject, refusal
+from services.bus.wire.refusals import NotAdmittedError
 from services.bus.wire.requests import BusAwayError, NoRespondersError, Requests
 from services.bus.wire.stuck import Stuck
 
@@ -48,11 +49,7 @@ class Bus:
         self._requests = Requests(self.publish)
         self._stuck = Stuck()
         self.replicas = replicas  # of each stream; with several, a lagging one may answer
-        self._listeners: list[Callable[[], None]] = []
-        self._closing = False
-        self._refused = asyncio.Event()  # it reconnected to a server unfit for these streams; `watch` says why
-        self._error_away = ""
-        self._was_admitted = False
+        self._events = ClientEvents(self._nc, self._requests, replicas)
 
     @classmethod
     async def connect(cls, url: str, name: str, *, replicas: int = 1, admittance: Admittance = NOBODY) -> Self:
@@ -67,7 +64,7 @@ class Bus:
         try:
             await bus._connect(url, name)
         except NotAdmittedError as error:
-            bus._abort()  # it was never connected: close() would wait in vain
+            bus._nc.abort()  # it was never connected: close() would wait in vain
             raise NotAdmittedError(f"NATS at {url} {error}") from None
         return bus
 
@@ -75,10 +72,10 @@ class Bus:
         await self._nc.connect(
             url.split(","),
             name=name,
-            error_cb=self._on_error,
-            disconnected_cb=self._on_disconnected,
-            reconnected_cb=self._on_reconnected,
-            closed_cb=self._on_closed,
+            error_cb=self._events.on_error,
+            disconnected_cb=self._events.on_disconnected,
+            reconnected_cb=self._events.on_reconnected,
+            closed_cb=self._events.on_closed,
             max_reconnect_attempts=-1,
             connect_timeout=CONNECT_TIMEOUT_S,
             reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # seconds; a float works
@@ -89,7 +86,7 @@ class Bus:
             skip_subject_validation=True,  # contracts.subjects makes the subjects
             **self._nc.connect_options(),
         )
-        self._was_admitted = True
+        self._events.was_admitted = True
         self._requests.inbox = self._nc.new_inbox()
         await self._nc.route(f"{self._requests.inbox}.*", self._requests.on_answer)
 
@@ -111,7 +108,7 @@ class Bus:
     @property
     def server_id(self) -> str:
         """The id of the nats-server process that it is or was last connected to; each process has its own."""
-        return str(self._nc._server_info.get("server_id", ""))  # noqa: SLF001  # the client does not show it
+        return str(self._nc.server_info.get("server_id", ""))
 
     def check_server(self) -> None:
         """Check that the server connected to may hold the streams.
@@ -119,11 +116,11 @@ class Bus:
         Raises:
             UnfitServerError: it may not.
         """
-        refuse_unfit(self._nc._server_info, self.replicas)  # noqa: SLF001  # the client shows the version, and no more of it
+        refuse_unfit(self._nc.server_info, self.replicas)
 
     def on_reconnect(self, call: Callable[[], None]) -> None:
         """Call ``call`` after every reconnect."""
-        self._listeners.append(call)
+        self._events.on_reconnect(call)
 
     def note_leader(self, *, answered: bool) -> None:
         """Record whether what needs a leader was answered; after long without an answer, go to another server."""
@@ -131,7 +128,7 @@ class Bus:
             self._stuck.answered()
         elif self.replicas > 1 and self._nc.is_connected and self._stuck.failed(asyncio.get_running_loop().time()):
             log.warning("bus.server_stuck", extra={"server": self.server_id})
-            self._abort()
+            self._nc.abort()
 
     def publish(
         self, subject: str, data: bytes, reply: str = "", headers: Mapping[str, str] | None = None, within_s: float = 0
@@ -218,11 +215,11 @@ class Bus:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROUND_TRIP_EVERY_S):
-                    await self._refused.wait()
+                    await self._events.unfit.wait()
                 self.check_server()
             if not self._nc.is_connected:
                 failures = 0
-                if self._nc.is_closed and not self._closing:
+                if self._nc.is_closed and not self._events.is_closing:
                     raise BusUnresponsiveError("the client has closed the connection and will not reconnect")
                 continue
             try:
@@ -235,7 +232,7 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is waiting, then close. Never raises: at the end there is nobody to handle it."""
-        self._closing = True
+        self._events.is_closing = True
         try:
             self._nc.write_unsent()
             if self._nc.is_connected:
@@ -247,50 +244,4 @@ class Bus:
             await asyncio.wait_for(self._nc.close(), DRAIN_TIMEOUT_S)
         except Exception as error:  # noqa: BLE001 (as above: a RuntimeError under uvloop)
             log.warning("bus.close_failed", extra={"error": repr(error)})
-            self._abort()
-
-    def _abort(self) -> None:
-        # A frozen server reads nothing more, and a socket with something left to send never closes by itself. After
-        # this the client goes to the next server that it knows, as after any end of a connection.
-        writer = getattr(self._nc._transport, "_io_writer", None)  # noqa: SLF001  # the client has no API for this
-        if writer is not None:
-            with contextlib.suppress(Exception):
-                writer.transport.abort()
-
-    async def _on_error(self, error: Exception) -> None:
-        # An exception from here would end the client's read loop; once that runs, only logging is safe.
-        why = refusal(error)
-        if why is not None and not self._was_admitted:
-            raise NotAdmittedError(why)
-        if (subject := forbidden_subject(error)) is not None:
-            log.error("bus.not_allowed", extra={"error": str(error)})
-            self._requests.fail_forbidden(subject)
-            return
-        # While away the client tries ten times a second; the same failure is logged once.
-        text = repr(error)
-        if self._nc.is_connected or text != self._error_away:
-            log.log(logging.WARNING if why is None else logging.ERROR, "bus.error", extra={"error": why or text})
-        self._error_away = "" if self._nc.is_connected else text
-
-    async def _on_disconnected(self) -> None:
-        # An intended close is nothing for an operator.
-        log.log(logging.DEBUG if self._closing else logging.WARNING, "bus.disconnected")
-        self._nc.write_unsent()  # drops it: nothing is sent later
-        self._requests.fail_all("the connection ended before the answer")  # an answer would go to the old connection
-
-    async def _on_reconnected(self) -> None:
-        log.warning("bus.reconnected")
-        try:
-            self.check_server()
-        except UnfitServerError:
-            self._refused.set()
-            return  # listeners must not start over on this server
-        self._refused.clear()
-        for call in self._listeners:
-            try:
-                call()
-            except Exception:
-                log.exception("bus.listener_failed")
-
-    async def _on_closed(self) -> None:
-        log.info("bus.closed")
+            self._nc.abort()

@@ -1,50 +1,54 @@
 """Closing the bus is the last thing a service does: it never raises, whatever the client does."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import pytest
 
+from services.bus.wire.client import RoutedClient
 from services.bus.wire.connection import Bus
+
+
+class FailingTransport:
+    """The loop's transport of that client."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take = take
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self._take("abort")
 
 
 class FailingClient:
     """A client of which one step fails; it records the steps that were taken."""
 
     is_connected = True
+    abort = RoutedClient.abort
 
     def __init__(self, step: str, error: Exception) -> None:
         """Fail in ``step`` with ``error``."""
         self._step = step
         self._error = error
-        self._transport = self
+        self._transport = SimpleNamespace(_io_writer=SimpleNamespace(transport=FailingTransport(self.take)))
         self.taken: list[str] = []
-
-    @property
-    def _io_writer(self) -> "FailingClient":
-        return self
-
-    @property
-    def transport(self) -> "FailingClient":
-        """Return itself as the loop's transport, too."""
-        return self
-
-    def abort(self) -> None:
-        """Drop the connection."""
-        self._take("abort")
 
     def write_unsent(self) -> None:
         """Write what is unsent."""
-        self._take("depart")
+        self.take("depart")
 
     async def flush(self, _timeout_s: float) -> None:
         """Wait until the server has it."""
-        self._take("flush")
+        self.take("flush")
 
     async def close(self) -> None:
         """Close; abort is only reached where this fails too."""
-        self._take("close")
+        self.take("close")
         if self._step == "abort":
             raise self._error
 
-    def _take(self, step: str) -> None:
+    def take(self, step: str) -> None:
+        """Record a step, and fail in it if that is the one."""
         self.taken.append(step)
         if step == self._step:
             raise self._error
