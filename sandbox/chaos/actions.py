@@ -14,6 +14,7 @@ from sandbox.chaos.change_faults import ChangeFaults
 from sandbox.chaos.load import Load
 from sandbox.chaos.long_faults import LongFaults
 from sandbox.chaos.node_faults import NodeFaults, NotWholeError
+from sandbox.chaos.pause_faults import PauseFaults
 from sandbox.chaos.processors import CALM, WELL
 from sandbox.chaos.world import World
 from sandbox.nats_wire import WireError, api
@@ -50,6 +51,7 @@ class Actions:
         self._world = world
         self._apart = apart
         self.long_faults = LongFaults(world)
+        self.pausing = PauseFaults(world)
         self.nodes = NodeFaults(world.stack, world.cluster)
         self.changes = ChangeFaults(world, load, self.nodes)
         self.done: list[Done] = []
@@ -71,6 +73,7 @@ class Actions:
             Kind.SLOWER: self.long_faults.behave,
             Kind.REFUSAL: self.long_faults.behave,
             Kind.RELEASE: self.long_faults.release,
+            Kind.PAUSE: self.pausing.pause,
             Kind.CLOCKS: self._clocks,
             Kind.RECONFIGURE: self.changes.reconfigure,
             Kind.MOVE: self.changes.move,
@@ -107,6 +110,8 @@ class Actions:
             processor.want(mood=CALM, profile=WELL)
             await processor.proxy.pass_through()
         await self.nodes.calm()
+        for name in tuple(self._world.paused):
+            await self.pausing.resume(name)
         for kind in _LIMITS:
             await self._set_limit(kind)
 

@@ -21,6 +21,7 @@ class Group(StrEnum):
     SLOWER = "slower"  # a processor books and answers, but later than dispatchers wait for it
     REFUSAL = "refusal"  # a processor answers 400 to everything
     RELEASE = "release"  # an operator releases payments in doubt from a processor that never books them
+    PAUSE = "pause"  # an operator pauses a processor where payments are in doubt, and later resumes it
     CLOCKS = "clocks"  # payments are stored by an ingress whose clock is wrong
     RECONFIGURE = "reconfigure"  # a dispatcher runs for a while with the fees swapped
     MOVE = "move"  # a processor gets another address, or another one takes its name
@@ -28,7 +29,12 @@ class Group(StrEnum):
 
 
 # The long ones, each of which tests one question; see `trials` and `changes`.
-NEW = frozenset({Group.OUTAGE, Group.SLOWER, Group.REFUSAL, Group.RELEASE, Group.CLOCKS, Group.RECONFIGURE, Group.MOVE})
+NEW = frozenset(
+    {
+        *(Group.OUTAGE, Group.SLOWER, Group.REFUSAL, Group.RELEASE, Group.PAUSE),
+        *(Group.CLOCKS, Group.RECONFIGURE, Group.MOVE),
+    }
+)
 
 
 class Kind(StrEnum):
@@ -49,6 +55,7 @@ class Kind(StrEnum):
     SLOWER = "slower"
     REFUSAL = "refusal"
     RELEASE = "release"
+    PAUSE = "pause"
     CLOCKS = "clocks"
     RECONFIGURE = "reconfigure"
     MOVE = "move"

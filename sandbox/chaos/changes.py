@@ -37,7 +37,9 @@ NOTICED_AFTER_S = 6.0
 NOTICED_BY_THREE_AFTER_S = 20.0  # three servers elect first, and write the mark only after the meta group's election
 # No copy may be older than these: it would not show where payments were charged since, or why twice. And a stream that
 # was full when it was copied would stay full.
-_NOT_WITHIN_COPY = NODE_KINDS | {Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL}
+_NOT_WITHIN_COPY = NODE_KINDS | {
+    *(Kind.MOVE, Kind.REPLACE, Kind.RELEASE, Kind.PAUSE, Kind.PAYMENTS_FULL, Kind.SETTLEMENTS_FULL)
+}
 
 
 def reconfigurations(dice: Random, setting: Setting, victims: Victims) -> Iterator[Act]:

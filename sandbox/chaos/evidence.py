@@ -19,6 +19,7 @@ from sandbox.chaos.going_back import GoneBack, Lacked, lacked, set_aside
 from sandbox.chaos.load import Load
 from sandbox.chaos.offers import OK, PERHAPS, Offer
 from sandbox.chaos.outages import Outage, stood_still
+from sandbox.chaos.pauses import Counts, counts, not_seen_through, sent_to_paused
 from sandbox.chaos.releases import announced, without_second
 from sandbox.chaos.summaries import Summaries
 from sandbox.chaos.unavailable import accepted_by_one
@@ -45,6 +46,7 @@ class Evidence:
     alarms: Counter[str]  # errors logged by services, and unplanned deaths
     findings: list[Finding]
     second_charges: list[Charge]  # announced by a release; they are not among the charges
+    pauses: Counts
     lacked: Lacked
     slowest_s: float  # the longest time from accepted to settled
 
@@ -74,11 +76,29 @@ async def gather(world: World, load: Load, summaries: Summaries, actions: Action
     went_back_s = [gone.back_s for gone in times]
     findings += audit.unknown_against_charges(still_unknown, charges, went_back_s, BOOKS_WITHIN_S)
     findings += audit.shown_against_charges(load.offers, charges)
+    pauses, wrong = _of_pauses(actions, load, settled, charges, unknown)
+    findings += wrong
     findings += accepted_by_one(actions.nodes.done, load.offers)
     findings = set_aside(findings, missing)
     findings.sort(key=lambda finding: (finding.verdict is Verdict.DIFFERING, not finding.id))  # the worst ones first
     slowest_s = max((_taken_s(each, load.offers) for each in settled), default=0.0)
-    return Evidence(charges, streams, unknown, alarms, findings, second_charges, not_copied, slowest_s)
+    return Evidence(charges, streams, unknown, alarms, findings, second_charges, pauses, not_copied, slowest_s)
+
+
+def _of_pauses(
+    actions: Actions,
+    load: Load,
+    settled: Iterable["_Settled"],
+    charges: Sequence[Charge],
+    unknown: Sequence[UnknownOutcome],
+) -> tuple[Counts, list[Finding]]:
+    """Nothing new went to a paused processor, and what was in doubt there was settled there."""
+    pauses = actions.pausing.pauses
+    offered = {offer.id: offer.story[0][0] for offer in load.offers.values() if offer.story}
+    where = {each.event.id: (each.event.processor, each.stored_s) for each in settled}
+    faults = [(each.began_s, each.ended_s or time.time()) for each in actions.done if each.act.kind is not Kind.PAUSE]
+    wrong = [*sent_to_paused(pauses, offered, charges, unknown), *not_seen_through(pauses, where, faults)]
+    return counts(pauses, offered, where), wrong
 
 
 def windows(charges: list[Charge], dice: Random) -> list[Window]:

@@ -1,21 +1,28 @@
-"""An operator: releases payments in doubt, and moves processors, with the commands of docs/operations.md."""
+"""An operator: releases payments in doubt, moves and pauses processors, as docs/operations.md says."""
 
 import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections.abc import AsyncGenerator
 
+from sandbox import api_key
+from sandbox.chaos.client import OK, Client, NoAnswerError
+from sandbox.chaos.processors import HOST
 from sandbox.chaos.releases import Release
 from sandbox.chaos.world import World
 from sandbox.checkout import TOP
-from services.contracts import holding, subjects
+from sandbox.nats_wire import Message, WireError
+from services.contracts import holding, pulse, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import HoldingAsked
+from services.contracts.pulse import DispatcherPulse, NotAPulseError
 
 ASKED_MAX = 40
 ANSWERED_WITHIN_S = 0.5  # there is no answer for a payment that no dispatcher knows
 COMMAND_WITHIN_S = 20.0
+LOOK_EVERY_S = 0.1
 _RISK = "WHAT THIS RISKS: a double charge."
 
 
@@ -43,6 +50,57 @@ async def move(world: World, name: str, url: str) -> bool:
     """Run the command that gives a processor a new address; return whether it is done."""
     code, _ = await _command(world, "processors", "move", name, "--to", url)
     return code == 0
+
+
+async def pause(world: World, name: str, by: str) -> bool:
+    """Pause a processor by command or by HTTP; return whether it is known to be done."""
+    if by == "http":
+        return await _posted(world, f"/processors/{name}/pause", {"reason": "chaos"})
+    code, _ = await _command(world, "processors", "pause", name, "--reason", "chaos")
+    return code == 0
+
+
+async def resume(world: World, name: str, by: str) -> bool:
+    """Resume a processor by command or by HTTP; return whether it is known to be done."""
+    if by == "http":
+        return await _posted(world, f"/processors/{name}/resume", {})
+    code, _ = await _command(world, "processors", "resume", name)
+    return code == 0
+
+
+async def until_all_know(world: World, name: str, end_s: float) -> bool:
+    """Wait until every dispatcher says that a processor is paused; return False after ``end_s``, on the loop's clock.
+
+    Raises:
+        WireError: nats is away.
+    """
+    paused: set[str] = set()
+
+    def receive(message: Message) -> None:
+        with contextlib.suppress(NotAPulseError):
+            told = pulse.decode(message.data)
+            if isinstance(told, DispatcherPulse) and name in told.processors:
+                (paused.discard if told.processors[name].paused is None else paused.add)(told.instance)
+
+    async with world.wire() as wire:
+        wire.subscribe(subjects.pulse(subjects.DISPATCHER, "*"), receive)
+        closed = asyncio.ensure_future(wire.closed())
+        while not paused.issuperset(world.dispatchers):
+            if time.monotonic() > end_s:
+                return False
+            if (await asyncio.wait((closed,), timeout=LOOK_EVERY_S))[0]:
+                raise WireError("nats closed the connection")
+    return True
+
+
+async def _posted(world: World, path: str, document: object) -> bool:
+    client = Client(HOST, world.stack.ports["http"], api_key.headers())
+    try:
+        return (await client.post(path, document, timeout_s=COMMAND_WITHIN_S)).status == OK
+    except NoAnswerError:
+        return False
+    finally:
+        client.close()
 
 
 async def _command(world: World, module: str, *arguments: str) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from sandbox.chaos.audit import Finding, Verdict
 from sandbox.chaos.going_back import Lacked
+from sandbox.chaos.pauses import Counts
 from sandbox.chaos.unavailable import Row
 
 EXAMPLES_MAX = 10
@@ -40,6 +41,7 @@ class Figures:
     charged: Mapping[str, int]
     released: int
     charged_as_announced: int  # a second time, after a release that explained this risk
+    pauses: Counts
     lacked_lost: int  # accepted after a copy that was restored, and at no processor
     lacked_charged: int  # booked after it, and in no stream
     unavailable: Sequence[Row]  # of faults of nats-servers
@@ -121,6 +123,9 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "faults of nats-servers / unavailable", f"{faults:,} / at most {max(longest_s, default=0.0):.1f} s for one"
     yield "charged", _listed(figures.charged)
     yield "released / charged again by it", f"{figures.released:,} / {figures.charged_as_announced:,}"
+    pauses = figures.pauses
+    yield "pauses / offered meanwhile", f"{pauses.pauses:,} / {pauses.offered:,}"
+    yield "in doubt at a paused one / settled there", f"{pauses.held:,} / {pauses.seen_through:,}"
     yield "not in the copy: lost / charged", f"{figures.lacked_lost:,} / {figures.lacked_charged:,}"
     yield "errors in the logs", _listed(figures.alarms)
     yield "left in PAYMENTS", "not known" if figures.queue_length is None else f"{figures.queue_length:,}"

@@ -168,11 +168,6 @@ class Run:
         offers, there = self._load.offers.values(), self._world
         booked = {charge.id: charge.processor for charge in evidence.charges}
         in_doubt = [offer for offer in offers if offer.accepted_s is None and not offer.bad]
-        network: Counter[str] = Counter()
-        faults: Counter[str] = Counter()
-        for processor in there.all_processors:
-            faults.update(processor.done)
-            network.update(processor.network)
         unknown_at = {outcome.id: outcome.processor for outcome in evidence.unknown}
         return Figures(
             repeat=self._options.repeat,
@@ -182,8 +177,8 @@ class Run:
             in_doubt=len(in_doubt),
             charged_in_doubt=sum(offer.id in booked for offer in in_doubt),
             client_counts=self._load.counts + Counter({f"summary {k}": n for k, n in self._summaries.counts.items()}),
-            processor_faults=faults,
-            network=network,
+            processor_faults=sum((each.done for each in there.all_processors), Counter()),
+            network=sum((each.network for each in there.all_processors), Counter()),
             acts=Counter(done.act.kind.value for done in self._actions.done),
             skipped=self._actions.skipped,
             parts=self._parts(),
@@ -196,6 +191,7 @@ class Run:
             charged=Counter(booked.values()),
             released=sum(release.is_done for release in self._actions.long_faults.releases),
             charged_as_announced=len(evidence.second_charges),
+            pauses=evidence.pauses,
             lacked_lost=len(evidence.lacked.lost),
             lacked_charged=len(evidence.lacked.charged),
             unavailable=self._unavailable(),

@@ -4,6 +4,7 @@ The trials of processors follow each other, one at a time: while one processor i
 settle. They are drawn like cards from a deck, so that even a short run has several kinds.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
@@ -24,6 +25,7 @@ SLOWER_S = (8.0, 14.0)
 SLOWER_THAN_TIMEOUT = 1.2
 REFUSAL_S = (8.0, 14.0)
 RELEASE_S = (18.0, 24.0)
+PAUSE_S = (22.0, 28.0)
 CLOCKS_S = (6.0, 12.0)
 CLOCKS_EVERY_S = (15.0, 30.0)
 APART_S = (60.0, -3600.0)  # ahead, or behind as with a wrong time zone
@@ -49,6 +51,8 @@ def of_processors(dice: Random, setting: Setting, groups: frozenset[Group], vict
             hits = [*_hits(dice, at_s, setting, victims)]
             yield from hits
             detail["hit_after_s"] = round(min((hit.at_s for hit in hits), default=at_s) - at_s, 3)
+        if kind is Kind.PAUSE:
+            yield from itertools.islice(_hits(dice, at_s, setting, victims), 1)  # the second would come too late
         if kind is Kind.RELEASE:
             detail["to"] = dice.choice([other for other in setting.processors if other != name])
         yield Act(at_s, kind, name, lasts_s, detail)
@@ -109,9 +113,16 @@ def _release(dice: Random, _: Setting) -> Mapping[str, Any]:
     return {"mood": {"rates": {dice.choice(("unread", "close_before_booking")): 1}}}
 
 
+def _pause(dice: Random, _: Setting) -> Mapping[str, Any]:
+    """It books and hangs, or drops requests and hangs, and does not say which; or it works well all the time."""
+    rates = dice.choice(({"hang_after_booking": 1, "look_up_hang": 1}, {"unread": 1, "look_up_hang": 1}, None))
+    return ({"mood": {"rates": rates}} if rates else {}) | {"by": dice.choice(("command", "http"))}
+
+
 _TRIALS: dict[Group, tuple[Kind, tuple[float, float], _Details]] = {
     Group.OUTAGE: (Kind.OUTAGE, OUTAGE_S, _outage),
     Group.SLOWER: (Kind.SLOWER, SLOWER_S, _slower),
     Group.REFUSAL: (Kind.REFUSAL, REFUSAL_S, _refusal),
     Group.RELEASE: (Kind.RELEASE, RELEASE_S, _release),
+    Group.PAUSE: (Kind.PAUSE, PAUSE_S, _pause),
 }

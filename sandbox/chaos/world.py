@@ -52,6 +52,7 @@ class World:
             for (name, fee), port in zip(FEES.items(), first, strict=True)
         }
         self.retired: list[SimulatedProcessor] = []
+        self.paused: set[str] = set()  # by an operator: they take no payments, however well they work
         self._tending: list[asyncio.Task[None]] = []
         self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
         self.log = folder / "stack.log"
@@ -170,7 +171,7 @@ class World:
     @property
     def serves(self) -> bool:
         """Whether at least one processor takes payments."""
-        return any(processor.takes_payments for processor in self.processors.values())
+        return any(each.takes_payments and name not in self.paused for name, each in self.processors.items())
 
     @property
     def all_serve(self) -> bool:

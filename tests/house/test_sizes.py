@@ -20,7 +20,6 @@ FUNCTIONS = {
     "services/dispatcher/flow/attempting.py:Attempting._attempt": 45,
     "services/dispatcher/flow/dispatching.py:Dispatching.__init__": 69,
     "services/ingress/adapters/payment_stream.py:JetStreamPayments.store": 44,
-    "sandbox/chaos/run.py:Run._figures": 41,
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from sandbox.chaos.going_back import Lacked
+from sandbox.chaos.pauses import Counts
 from sandbox.chaos.report import Figures, rows, show_lacked, show_unavailable
 from sandbox.chaos.unavailable import Row
 
@@ -30,6 +31,7 @@ GOOD = Figures(
     charged={"default": 10},
     released=1,
     charged_as_announced=0,
+    pauses=Counts(pauses=1, offered=500, held=4, seen_through=4),
     lacked_lost=0,
     lacked_charged=0,
     unavailable=[Row("node_kill", "PAYMENTS", 2, 7.5, 5.0, is_of_one=True)],

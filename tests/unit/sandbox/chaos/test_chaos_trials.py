@@ -11,7 +11,7 @@ from sandbox.chaos.planner import plan
 from sandbox.chaos.victims import DEATHS_MAX, REST_S, Victims
 from sandbox.processor.faults import Plan, read_plan
 
-TRIALS = (Kind.OUTAGE, Kind.SLOWER, Kind.REFUSAL, Kind.RELEASE)
+TRIALS = (Kind.OUTAGE, Kind.SLOWER, Kind.REFUSAL, Kind.RELEASE, Kind.PAUSE)
 OLD = frozenset(Group) - NEW
 SEEDS = range(20)
 CALL_TIMEOUT_S = 1.5

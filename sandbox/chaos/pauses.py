@@ -1,0 +1,107 @@
+"""The promise of a pause: nothing new goes to that processor, and what may be charged there is settled there. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sandbox.chaos.audit import Charge, Finding, UnknownOutcome, Verdict
+
+QUIET_LEAST_S = 12.0  # for which it served undisturbed, before it is a fault that something is not settled there
+_MICROS = 1e6
+
+
+class Pause(NamedTuple):
+    """A pause that was done; times are seconds since 1970.
+
+    Args:
+        processor: its name.
+        known_s: from then on every dispatcher knew of it.
+        well_s: from then on the processor was wanted to book and to answer.
+        until_s: then it was resumed.
+        held: payments that were in doubt there when it was known.
+        served: whether it took payments whenever that was looked at from ``well_s`` on.
+    """
+
+    processor: str
+    known_s: float
+    well_s: float
+    until_s: float
+    held: frozenset[str]
+    served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many pauses there were, and payments: first offered meanwhile, in doubt there, and of these settled there."""
+
+    pauses: int
+    offered: int
+    held: int
+    seen_through: int
+
+
+def counts(pauses: Sequence[Pause], offered: Mapping[str, float], settled: Mapping[str, tuple[str, float]]) -> Counts:
+    """Return the counts; ``offered``: when a payment was first offered, ``settled``: where and when, both by id."""
+    return Counts(
+        len(pauses),
+        sum(pause.known_s <= at_s < pause.until_s for pause in pauses for at_s in offered.values()),
+        sum(len(pause.held) for pause in pauses),
+        sum(len(seen_through(pause, settled)) for pause in pauses),
+    )
+
+
+def sent_to_paused(
+    pauses: Iterable[Pause],
+    offered: Mapping[str, float],
+    charges: Sequence[Charge],
+    unknown: Sequence[UnknownOutcome],
+) -> list[Finding]:
+    """Return the payments that were first offered during a pause, and sent to that processor before its end."""
+    sent = [(each.processor, each.id, each.stamp_us / _MICROS) for each in charges]
+    sent += [(each.processor, each.id, each.at_s) for each in unknown]
+    return [
+        Finding(
+            Verdict.DIFFERING,
+            payment_id,
+            f"was first offered during a pause of {pause.processor}, and sent there {at_s - pause.known_s:.1f} s on",
+        )
+        for pause in pauses
+        for processor, payment_id, at_s in sent
+        if processor == pause.processor
+        and pause.known_s <= at_s < pause.until_s
+        and offered.get(payment_id, 0.0) >= pause.known_s
+    ]
+
+
+def seen_through(pause: Pause, settled: Mapping[str, tuple[str, float]]) -> frozenset[str]:
+    """Return the payments in doubt that were settled there during the pause; ``settled``: where and when, by id."""
+    none = ("", 0.0)
+    return frozenset(
+        each
+        for each in pause.held
+        if settled.get(each, none)[0] == pause.processor and settled[each][1] < pause.until_s
+    )
+
+
+def not_seen_through(
+    pauses: Iterable[Pause],
+    settled: Mapping[str, tuple[str, float]],
+    faults: Sequence[tuple[float, float]],
+) -> list[Finding]:
+    """Return the payments in doubt that were not settled there, though it served and nothing else was broken.
+
+    ``faults``: begin and end of each other fault.
+    """
+    return [
+        Finding(
+            Verdict.DIFFERING, each, f"was in doubt at {pause.processor}, and is not settled there during its pause"
+        )
+        for pause in pauses
+        if pause.served and _quiet_s(pause, faults) >= QUIET_LEAST_S
+        for each in sorted(pause.held - seen_through(pause, settled))
+    ]
+
+
+def _quiet_s(pause: Pause, faults: Iterable[tuple[float, float]]) -> float:
+    disturbed = [ended_s for began_s, ended_s in faults if began_s < pause.until_s and ended_s > pause.well_s]
+    return pause.until_s - max((pause.well_s, *disturbed))
