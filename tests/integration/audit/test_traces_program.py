@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import pytest
 
+from services.audit import traces
+from services.audit.adapters import otlp
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, Trace, TracedAttempt, encode
 from services.contracts.money import Cents
@@ -223,12 +225,21 @@ async def test_a_stream_that_ends_before_the_start_is_an_error(house: House, tmp
     assert "SETTLEMENTS ends at 0" in ended.err
 
 
-async def test_a_missing_collector_is_reported(house: House) -> None:
-    """After some tries; nothing is lost."""
+async def test_a_missing_collector_is_reported(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """After some tries; nothing is lost. In this process, where the pauses between the tries can be short."""
+    monkeypatch.setattr(otlp, "AGAIN_AFTER_FIRST_S", 0.001)
     await settle(house)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    ended = await export(house, "--otlp", f"http://127.0.0.1:{port}")
-    assert ended.status == 3
-    assert "ConnectError" in ended.err
-    assert ended.out.endswith("--after 0\n")
+    status = await traces.obey(["export", "--otlp", f"http://127.0.0.1:{port}"], house.env)
+    out, err = capsys.readouterr()
+    assert status == 3
+    assert "ConnectError" in err
+    assert out.endswith("--after 0\n")
+    again_after_s = [record.again_after_s for record in caplog.records if record.message == "traces.not_taken"]
+    assert again_after_s == [0.001 * 2**number for number in range(otlp.TRIES - 1)]
