@@ -3,7 +3,7 @@
 
 import { at, drawn, FORMS, made, short } from "./elements.js";
 
-const GAP_MS = 3_500;  // less than this between two points is no gap
+const GAP_MS = 6_000;  // less than this between two points is no gap: the first rates that are live come so late after the past
 
 class Plot {
   // curves: [{name, look, of}], `of` the value of a point; unit follows the title in the text for who cannot see it.
