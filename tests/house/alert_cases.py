@@ -6,13 +6,13 @@ Series = dict[str, str]
 
 INTERVAL = "15s"
 AT = "12m"
-ALWAYS = "x300"  # longer than until any case is looked at
+ALWAYS = "x300"  # longer than any case's evaluation time
 
 
 class Case(NamedTuple):
-    """Series by their name and labels, and the labels of the alert beside its severity.
+    """Series by name and labels, and the labels of the alert without its severity.
 
-    ``fires``: with these it fires; ``rests``, ``also_rests``: with these it does not. ``at``: when that is looked at.
+    ``fires``: with these it fires; ``rests``, ``also_rests``: with these it does not. ``at``: the evaluation time.
     """
 
     fires: Series
@@ -30,7 +30,7 @@ def _growing(by: float) -> str:
     return f"0+{by}{ALWAYS}"
 
 
-# Nothing until shortly before AT, when it happens once.
+# Zero until shortly before AT, when it happens once.
 _ONCE = "0x44 1x24"
 _LONG_AGO = "1x100"
 
@@ -54,7 +54,7 @@ _UP = {
 
 
 def _p99(slow: float) -> Series:
-    """Return a histogram of which a share is slow."""
+    """Return a histogram in which this share is slow."""
     name = "tarifa_payment_answer_seconds_bucket"
     return {
         f'{name}{{le="0.005"}}': _growing(100 * (1 - slow)),
@@ -65,7 +65,7 @@ def _p99(slow: float) -> Series:
 
 
 def _clocks(ahead_s: float) -> Series:
-    """Return two clocks, the second ahead; the first differs from Prometheus', which is nobody's concern."""
+    """Return two clocks, the second ahead; the first differs from Prometheus' own, which must not matter."""
     return {
         'tarifa_clock_seconds{instance="a"}': f"100+15{ALWAYS}",
         'tarifa_clock_seconds{instance="b"}': f"{100 + ahead_s}+15{ALWAYS}",
@@ -176,7 +176,7 @@ CASES: dict[str, Case] = {
             'tarifa_processor_paused{processor="default",instance="a"}': _still(1),
             'tarifa_processor_paused{processor="fallback",instance="a"}': _still(0),
         },
-        # Paused twice, and neither time for so long.
+        # Paused twice, neither time long enough.
         {'tarifa_processor_paused{processor="default",instance="a"}': "1x100 0x2 1x200"},
         _DEFAULT,
         at="62m",
@@ -196,7 +196,7 @@ CASES: dict[str, Case] = {
         },
         {'tarifa_key_file_unusable{job="ingress",instance="a",setting="API_KEYS"}': _still(0)},
         {"job": "ingress", "setting": "API_KEYS"},
-        # Between two files that are replaced one after the other.
+        # In the moment between the replacement of two files.
         also_rests={'tarifa_key_file_unusable{job="ingress",instance="a",setting="API_KEYS"}': "0x20 1x1 0x100"},
     ),
     "TarifaRequestsDenied": Case(
@@ -228,7 +228,7 @@ CASES: dict[str, Case] = {
 
 
 def promtool_tests(rules: str, expected: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return promtool's document: each alert once with what fires it and once with what does not.
+    """Return promtool's document: each alert with series that fire it and with series that do not.
 
     ``rules`` is the path of the rules; ``expected`` are the labels and annotations of each alert.
     """

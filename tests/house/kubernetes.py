@@ -1,4 +1,4 @@
-"""The overlays of deploy/kubernetes as kustomize renders them, and what tests look up there."""
+"""The overlays of deploy/kubernetes as kustomize renders them, and look-ups in them."""
 
 import base64
 import os
@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
 OVERLAYS = ("one", "three")
-# By what the servers are called, as docs/kubernetes.md has it.
+# The names of the servers, as in docs/kubernetes.md.
 SERVERS = ("nats-0.nats", "nats-1.nats", "nats-2.nats", "127.0.0.1")
 SERVICES = ("ledger", "dispatcher", "ingress")
 
@@ -50,7 +50,7 @@ def all_of(overlay: str, *kinds: str) -> dict[str, Resource]:
 
 
 def workloads(overlay: str) -> dict[str, Resource]:
-    """Return what makes pods, by name."""
+    """Return the resources that create pods, by name."""
     return all_of(overlay, "Deployment", "StatefulSet")
 
 
@@ -66,7 +66,7 @@ def container(overlay: str, name: str) -> Resource:
 
 
 def environment(overlay: str, name: str) -> dict[str, str]:
-    """Return what a workload's program finds in its environment; a field of the pod is an example of it."""
+    """Return a workload's environment variables; one taken from a field of the pod has an example value."""
     found: dict[str, str] = {}
     for source in container(overlay, name).get("envFrom", ()):
         found |= all_of(overlay, "ConfigMap")[source["configMapRef"]["name"]]["data"]
@@ -76,7 +76,7 @@ def environment(overlay: str, name: str) -> dict[str, str]:
 
 
 def files(overlay: str, name: str) -> dict[str, str]:
-    """Return the texts of a workload's configuration, by file; NATS' secrets lie among them."""
+    """Return the texts of a workload's configuration by file, including NATS' secrets."""
     found: dict[str, str] = {}
     for volume in pod(overlay, name)["volumes"]:
         for source in (volume, *volume.get("projected", {}).get("sources", ())):
@@ -94,7 +94,7 @@ def secret(overlay: str, name: str) -> dict[str, str]:
 
 
 def secrets(overlay: str, name: str) -> dict[str, str]:
-    """Return what a service has where its NATS_CREDENTIALS and NATS_CA are, by file."""
+    """Return the files that a service's NATS_CREDENTIALS and NATS_CA point to."""
     (volume,) = [each for each in pod(overlay, name)["volumes"] if each["name"] == "secrets"]
     return secret(overlay, volume["secret"]["secretName"])
 

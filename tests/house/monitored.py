@@ -1,4 +1,4 @@
-"""The monitoring's files as tests read them, and the names that a PromQL expression asks for."""
+"""The monitoring's files as tests read them, and the names that a PromQL expression uses."""
 
 import json
 import re
@@ -21,14 +21,14 @@ _NAME = re.compile(r"\b(?:tarifa|process|python)_\w+")
 _BY = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 # Prometheus adds these to every series that it scrapes.
 OF_PROMETHEUS = {"job", "instance"}
-# What Kubernetes tells, and what Prometheus says of whom it asks.
+# Metrics of Kubernetes, and Prometheus' own metric of its targets.
 OF_OTHERS = {"kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", "up"}
-# Told of servers that form a cluster only.
+# Exported only where servers form a cluster.
 OF_A_CLUSTER = {"tarifa_nats_server_up"}
 
 
 def panels() -> list[dict[str, Any]]:
-    """Return the panels that show something."""
+    """Return the panels without the row headings."""
     return [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 
 
@@ -38,12 +38,12 @@ def expressions() -> list[str]:
 
 
 def metrics_in(expression: str) -> set[str]:
-    """Return the names of the series that an expression asks for."""
+    """Return the names of our series that an expression uses."""
     return set(_NAME.findall(expression))
 
 
 def names_in(expression: str) -> set[str]:
-    """Return the names of all series that an expression asks for, whoever tells them."""
+    """Return the names of all series that an expression uses, ours or not."""
     return metrics_in(expression) | {name for name in OF_OTHERS if re.search(rf"\b{name}\b", expression)}
 
 

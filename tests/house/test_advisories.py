@@ -1,4 +1,4 @@
-"""deploy.advisories against an index on this machine: what it knows fails, what it does not know is said."""
+"""deploy.advisories against a local index: known advisories fail, and what the index does not know is reported."""
 
 import json
 import threading
@@ -27,15 +27,15 @@ ADVISORY = {
 WITHDRAWN = {**ADVISORY, "withdrawn": "2099-02-01T00:00:00Z"}
 
 
-class ToHere(HTTPAdapter):
-    """Sends to a server of this machine what is meant for the index."""
+class LocalAdapter(HTTPAdapter):
+    """Sends requests for the index to a local server."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
         self._port = port
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
-        """Send it."""
+        """Send the request to the local server."""
         request.url = f"http://127.0.0.1:{self._port}{urlsplit(request.url).path}"
         return super().send(request, *arguments, **options)
 
@@ -53,22 +53,22 @@ class Index:
                 self.wfile.write(json.dumps({"vulnerabilities": known}).encode())
 
             def log_message(self, *arguments: object) -> None:
-                """Nobody reads it."""
+                """Keep requests out of the test's output."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.client = PyPIService(folder / "cache", 10)
-        self.client.session.mount("https://", ToHere(self.server.server_port))
+        self.client.session.mount("https://", LocalAdapter(self.server.server_port))
 
     def close(self) -> None:
-        """Stop answering: connections are refused."""
+        """Stop the server: connections are refused."""
         self.server.shutdown()
         self.server.server_close()
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[Index]:
-    """One that knows an advisory about one package, a withdrawn one about another, and nothing of a third."""
+    """An index with an advisory for one package, a withdrawn one for another, and none for a third."""
     made = Index(tmp_path, {"sanic 1.0": [ADVISORY], "httpx 1.0": [WITHDRAWN], "orjson 1.0": []})
     yield made
     made.client.session.close()
@@ -76,42 +76,42 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 def package(name: str) -> Package:
-    """Return a package of the lock."""
+    """Return a package as the lock names it."""
     return Package(name, "1.0", (), frozenset(), "MIT", is_shipped=True)
 
 
-def test_an_advisory_is_found_and_told(index: Index) -> None:
-    """With what fixes it; one that was withdrawn is none."""
+def test_an_advisory_is_reported(index: Index) -> None:
+    """With the version that fixes it; a withdrawn one is not reported."""
     report = audit([package("httpx"), package("sanic")], {}, index.client)
     assert report.found == ["sanic 1.0: PYSEC-2099-1, fixed in 2.0: Reads what it should not."]
     assert lines_of(report)[0] == f"Advisory: {report.found[0]}"
 
 
 @pytest.mark.parametrize("name", ["PYSEC-2099-1", "CVE-2099-1"])
-def test_an_advisory_that_does_not_concern_us_is_told_with_the_reason(index: Index, name: str) -> None:
-    """By any of its ids; it fails nothing."""
+def test_an_accepted_advisory_is_reported_with_the_reason(index: Index, name: str) -> None:
+    """By any of its ids; it is no failure."""
     report = audit([package("sanic")], {name: "we read nothing"}, index.client)
     assert report.found == []
     assert report.accepted == ["sanic 1.0: PYSEC-2099-1, fixed in 2.0: Reads what it should not. (we read nothing)"]
 
 
-def test_a_package_that_the_index_does_not_know_is_said(index: Index) -> None:
-    """It is not counted as asked about."""
+def test_a_package_unknown_to_the_index_is_reported(index: Index) -> None:
+    """It does not count as checked."""
     report = audit([package("orjson"), package("ours")], {}, index.client)
     assert (report.asked, report.unknown) == (1, ["ours"])
     assert lines_of(report)[0] == "Advisories NOT known: the index that this machine reaches has none about ours."
 
 
-def test_an_index_without_advisories_is_said(index: Index) -> None:
-    """Nothing was asked, so nothing is said to be clean."""
+def test_an_index_without_advisories_is_reported(index: Index) -> None:
+    """Nothing was checked, so nothing is reported as clean."""
     report = audit([package("ours"), package("theirs")], {}, index.client)
     assert lines_of(report) == [
         "Advisories NOT known: the index that this machine reaches has none about all 2 asked about."
     ]
 
 
-def test_no_index_is_said_and_nobody_waits_for_each_package(index: Index) -> None:
-    """The first that is not answered ends it; what was found before still counts."""
+def test_an_index_that_is_away_is_reported_after_the_first_request(index: Index) -> None:
+    """The first request without an answer ends the check; earlier findings still count."""
     index.close()
     report = audit([package("sanic"), package("httpx")], {}, index.client)
     assert (report.asked, report.found, report.away) == (0, [], "ConnectionError at sanic")
@@ -120,8 +120,8 @@ def test_no_index_is_said_and_nobody_waits_for_each_package(index: Index) -> Non
     ]
 
 
-def test_an_index_in_trouble_is_no_clean_one(tmp_path: Path) -> None:
-    """What it answers then is no list of advisories."""
+def test_an_index_that_fails_is_reported_as_away(tmp_path: Path) -> None:
+    """A 500 is not an empty list of advisories."""
     broken = Index(tmp_path, {"sanic 1.0": []}, status=500)
     assert audit([package("sanic")], {}, broken.client).away == "ServiceError at sanic"
     broken.close()
@@ -136,6 +136,6 @@ def test_what_was_found_before_the_index_went_away_counts() -> None:
 
 
 def test_every_accepted_advisory_has_its_reason() -> None:
-    """Pyproject.toml says why it does not concern us."""
+    """In pyproject.toml: why it does not concern us."""
     for reason in project()["tool"]["tarifa"]["advisories"].values():
         assert len(reason) > 10

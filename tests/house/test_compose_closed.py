@@ -1,4 +1,4 @@
-"""docker-compose.closed.yml: every service comes with its own key, and the files are those that its one-shot makes."""
+"""docker-compose.closed.yml: every service has its own key, and the files are those that its one-shot creates."""
 
 import json
 import re
@@ -27,8 +27,8 @@ NOT_ON_THE_BUS = {"secrets", "keys", "nats", "nginx"}
 DOOR, EACH = "door", "each"
 
 
-def made(folder: Path) -> Path:
-    """Run the one-shot's command on a folder of this machine; return that folder."""
+def make_secrets(folder: Path) -> Path:
+    """Run the one-shot's command on a local folder; return that folder."""
     command = [sys.executable if word == "python" else word for word in CLOSED["secrets"]["command"]]
     here = {SECRETS: folder, "/door": folder / DOOR, "/each": folder / EACH}
     for volume in CLOSED["secrets"]["volumes"]:
@@ -40,9 +40,9 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path: Path) -> None:
-    """By the name of its service; what it names is there, and is taken."""
-    folder = made(tmp_path / "secrets")
+def test_every_service_of_the_bus_has_its_own_key_and_the_servers_authority(tmp_path: Path) -> None:
+    """Named after the service; the named files exist and are accepted."""
+    folder = make_secrets(tmp_path / "secrets")
     for name, service in CLOSED.items():
         if name in NOT_ON_THE_BUS:
             continue
@@ -61,9 +61,9 @@ def test_every_service_of_the_bus_has_its_own_key_and_knows_the_server(tmp_path:
     assert speaks_nats | NOT_ON_THE_BUS == set(CLOSED)
 
 
-def test_every_instance_asks_for_the_keys_that_the_one_shot_makes_room_for(tmp_path: Path) -> None:
-    """The challenge's file says OPEN=1 to both; together they start, and know no key yet."""
-    folder = made(tmp_path / "made") / EACH / "ingress"
+def test_every_instance_reads_the_key_file_that_the_one_shot_creates(tmp_path: Path) -> None:
+    """Although docker-compose.yml sets OPEN=1 for both; they start, with no key yet."""
+    folder = make_secrets(tmp_path / "made") / EACH / "ingress"
     assert CLOSED["keys"]["volumes"] == [f"for-ingress:{SECRETS}"]
     words = [*CLOSED["keys"]["entrypoint"], *CLOSED["keys"]["command"]]
     command = [sys.executable if word == "python" else word.replace(SECRETS, str(folder)) for word in words]
@@ -80,20 +80,20 @@ def test_every_instance_asks_for_the_keys_that_the_one_shot_makes_room_for(tmp_p
 
 
 def test_nobody_may_purge(tmp_path: Path) -> None:
-    """The challenge's file allows it; here neither ingress does it, nor the bus lets its user publish it."""
+    """docker-compose.yml allows it; here ingress refuses it, and its user may not publish it on the bus."""
     for name in ("ingress-1", "ingress-2"):
         assert OPEN[name]["environment"]["ALLOW_PURGE"] == "1"
-        folder = made(tmp_path / name) / EACH / "ingress"
+        folder = make_secrets(tmp_path / name) / EACH / "ingress"
         env = {**OPEN[name]["environment"], **CLOSED[name]["environment"]}
         assert not ingress_settings({key: text.replace(SECRETS, str(folder)) for key, text in env.items()}).allow_purge
-    said = (made(tmp_path / "made") / EACH / "nats" / "users.conf").read_text()
-    users = json.loads(said.removeprefix("authorization: "))["users"]
+    text = (make_secrets(tmp_path / "made") / EACH / "nats" / "users.conf").read_text()
+    users = json.loads(text.removeprefix("authorization: "))["users"]
     assert PURGE not in [subject for user in users for subject in user["permissions"]["publish"]["allow"]]
 
 
-def test_the_server_takes_what_is_made_for_it(tmp_path: Path) -> None:
-    """Where the container has it; it may read that by its group, and has no service's key."""
-    folder = made(tmp_path / "made") / EACH / "nats"
+def test_nats_server_accepts_the_files_made_for_it(tmp_path: Path) -> None:
+    """At the container's paths; it may read them by its group, and has no service's key."""
+    folder = make_secrets(tmp_path / "made") / EACH / "nats"
     shutil.copytree(folder, tmp_path / "secrets")
     for file, name in (("nats.conf", "nats.conf"), ("deploy/where.closed.conf", "where.conf")):
         (tmp_path / name).write_text((ROOT / file).read_text().replace("/etc/tarifa/", f"{tmp_path}/"))
@@ -108,38 +108,38 @@ def test_the_server_takes_what_is_made_for_it(tmp_path: Path) -> None:
     assert modes == dict.fromkeys(("users.conf", "ca.pem", "server.pem", "server.key"), 0o640)
 
 
-def test_nobody_but_who_makes_them_has_all_keys(tmp_path: Path) -> None:
-    """They lie in a volume that no service mounts, for their owner alone."""
-    folder = made(tmp_path / "secrets")
+def test_only_the_one_shot_has_all_keys(tmp_path: Path) -> None:
+    """They are in a volume that no service mounts, readable only by their owner."""
+    folder = make_secrets(tmp_path / "secrets")
     keys = {path.name: path.stat().st_mode & 0o777 for path in folder.glob("*.nk")}
     assert keys == {f"{user}.nk": 0o600 for user in USERS}
     mounted = {name: [text.partition(":")[0] for text in service["volumes"]] for name, service in CLOSED.items()}
     assert [name for name, volumes in mounted.items() if "secrets" in volumes] == ["secrets"]
 
 
-def test_it_syncs_as_its_dispatcher_is_told() -> None:
+def test_nats_syncs_as_the_dispatchers_setting_says() -> None:
     """Before each PubAck."""
     assert 'SYNC: "always"' in (ROOT / "deploy/where.closed.conf").read_text()
     assert CLOSED["dispatcher"]["environment"]["SYNC"] == "always"
 
 
-def test_what_is_made_stays_at_the_next_start(tmp_path: Path) -> None:
-    """Or every service would be a stranger after it."""
-    folder = made(tmp_path / "secrets")
+def test_secrets_stay_at_the_next_start(tmp_path: Path) -> None:
+    """With new ones no running service could connect any more."""
+    folder = make_secrets(tmp_path / "secrets")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    made(folder)
+    make_secrets(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_the_door_takes_what_is_made_for_it(tmp_path: Path) -> None:
-    """As nginx reads listen.tls.conf, whichever version it is; the key is for its user alone, who is the image's."""
+def test_nginx_accepts_the_files_made_for_it(tmp_path: Path) -> None:
+    """In listen.tls.conf, with any version of nginx; only its user, which is the image's, may read the key."""
     nginx = balancer.find_nginx()
     if nginx is None:
         pytest.skip("nginx is not installed; the tests of the balancer fail then where CI=true")
     volumes = [text.rsplit(":", 2)[:2] for text in CLOSED["nginx"]["volumes"]]
     inside = {where: what for what, where in volumes}
     assert inside == {"/etc/tarifa/listen.conf": "./deploy/listen.tls.conf", "/etc/tarifa/door": "${DOOR:-door}"}
-    door = paths(made(tmp_path / "secrets") / DOOR)
+    door = paths(make_secrets(tmp_path / "secrets") / DOOR)
     assert door.key.stat().st_mode & 0o777 == 0o600
     listen = balancer.listen(9999, tls=door)
     balancer.write_conf(tmp_path / "balancer", listen=listen, upstreams=["127.0.0.1:8080"])
@@ -152,7 +152,7 @@ def test_the_door_takes_what_is_made_for_it(tmp_path: Path) -> None:
     assert {Path(name).name for name in names} == {door.server.name, door.key.name}
 
 
-def test_the_door_is_at_the_published_port_and_watched_over_tls() -> None:
+def test_tls_is_on_the_published_port_and_so_is_the_health_check() -> None:
     """The same port as without TLS."""
     assert re.findall(r"^listen (\S+) ssl http2;$", LISTEN, re.MULTILINE) == [
         OPEN["nginx"]["ports"][0].partition(":")[2]

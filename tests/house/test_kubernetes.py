@@ -1,4 +1,4 @@
-"""deploy/kubernetes against the schemas of Kubernetes, docker-compose.yml, and what the services ask for."""
+"""deploy/kubernetes against the schemas of Kubernetes, docker-compose.yml, and the services' settings."""
 
 import copy
 import os
@@ -34,9 +34,9 @@ from tests.house.kubernetes import (
 )
 from tests.house.test_compose import BACKEND, OF_GO, READERS, Recorder
 
-# The oldest in which all that is used here is settled: unhealthyPodEvictionPolicy.
+# The oldest version in which all that is used here is stable: unhealthyPodEvictionPolicy.
 KUBERNETES_LEAST = "1.31"
-# A workload, and the service of docker-compose.yml that does the same.
+# Each workload, and the service of docker-compose.yml that does the same.
 SAME = {
     "nats": "nats",
     "ledger": "ledger",
@@ -44,10 +44,10 @@ SAME = {
     "ingress": "ingress-1",
     "balancer": "nginx",
 }
-# docker-compose.yml is the challenge's form. Here: API keys, users on NATS, no purging, no bound of calls for the sake
-# of a share of a CPU, a sync before each PubAck, one address for all instances, and replicas.
-SAID_HERE_ONLY = {"NATS_REPLICAS", "SYNC", "API_KEYS", "NATS_CREDENTIALS", "NATS_CA"}
-SAID_THERE_ONLY = {"ALLOW_PURGE", "CALLS_PER_S_MAX", "OPEN"}
+# docker-compose.yml is for the challenge. Here: API keys, users on NATS, no purging, no limit of calls to fit a share
+# of a CPU, a sync before each PubAck, one address for all instances, and replicas.
+ONLY_HERE = {"NATS_REPLICAS", "SYNC", "API_KEYS", "NATS_CREDENTIALS", "NATS_CA"}
+ONLY_THERE = {"ALLOW_PURGE", "CALLS_PER_S_MAX", "OPEN"}
 DIFFERENT = {"NATS_URL", "INSTANCE", "INGRESS_LISTEN", "SYNC"}
 
 both = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -57,14 +57,14 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 
 @both
 def test_every_resource_is_valid(overlay: str) -> None:
-    """By the schemas of the oldest version and of the newest one that the validator knows; nothing is misspelt."""
+    """By the schemas of the oldest version, and of the newest one that the validator knows."""
     for version in (KUBERNETES_LEAST, kubernetes_validate.latest_version()):
         for resource in rendered(overlay):
             kubernetes_validate.validate(resource, version, strict=True)
 
 
 def test_a_misspelt_field_is_found() -> None:
-    """The validator does what the test above relies on."""
+    """The validator finds errors, which the test above relies on."""
     broken = copy.deepcopy(workloads("one")["nats"])
     broken["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError, match="readynessProbe"):
@@ -73,7 +73,7 @@ def test_a_misspelt_field_is_found() -> None:
 
 @both
 def test_the_parts_are_those_of_docker_compose(overlay: str) -> None:
-    """The same programs from the same images; both ingress instances are one workload's."""
+    """The same programs from the same images; one workload has both ingress instances."""
     assert set(workloads(overlay)) == set(SAME)
     assert set(SAME.values()) | {"ingress-2"} == set(BACKEND["services"])
     for name, there in SAME.items():
@@ -87,7 +87,7 @@ def test_the_parts_are_those_of_docker_compose(overlay: str) -> None:
 def test_every_variable_is_a_setting_that_its_service_reads_and_accepts(
     overlay: str, name: str, tmp_path: Path
 ) -> None:
-    """Each is read by one of the services, for they share most of them; each service accepts what it reads."""
+    """Some service reads it (most are shared), and each service accepts what it reads."""
     for file, text in secrets(overlay, name).items():
         write_secret(tmp_path / file, text)
     env = {variable: text.replace("/secrets/", f"{tmp_path}/") for variable, text in environment(overlay, name).items()}
@@ -100,18 +100,18 @@ def test_every_variable_is_a_setting_that_its_service_reads_and_accepts(
 
 @both
 @every_service
-def test_settings_differ_from_docker_compose_only_where_said(overlay: str, name: str) -> None:
+def test_settings_differ_from_docker_compose_only_where_listed(overlay: str, name: str) -> None:
     """One list of differences for all services."""
     here, there = environment(overlay, name), BACKEND["services"][SAME[name]]["environment"]
-    assert set(here) - set(there) <= SAID_HERE_ONLY
-    assert set(there) - set(here) <= SAID_THERE_ONLY
+    assert set(here) - set(there) <= ONLY_HERE
+    assert set(there) - set(here) <= ONLY_THERE
     for variable in (set(here) & set(there)) - DIFFERENT:
         assert here[variable] == there[variable], variable
 
 
 @both
-def test_what_only_go_reads_is_known_to_go(overlay: str) -> None:
-    """Beside that, NATS is told its name, by which its configuration calls it; Go's memory stays below the limit."""
+def test_variables_of_nats_are_those_that_go_reads_and_its_name(overlay: str) -> None:
+    """POD_NAME is the server's name in its configuration; Go's memory limit is below the container's."""
     env = environment(overlay, "nats")
     assert set(env) - OF_GO == {"POD_NAME"}
     limit = bytes_of(container(overlay, "nats")["resources"]["limits"]["memory"])
@@ -120,7 +120,7 @@ def test_what_only_go_reads_is_known_to_go(overlay: str) -> None:
 
 @both
 def test_replicas_are_as_many_as_there_are_servers(overlay: str) -> None:
-    """NATS_URL names each server by its own name; one that stands alone is in no cluster."""
+    """NATS_URL names each server; a single one is in no cluster."""
     servers = workloads(overlay)["nats"]["spec"]["replicas"]
     env = environment(overlay, "dispatcher")
     assert int(env["NATS_REPLICAS"]) == servers
@@ -133,7 +133,7 @@ def test_replicas_are_as_many_as_there_are_servers(overlay: str) -> None:
 
 @both
 def test_nats_syncs_before_each_puback_and_accepts_its_configuration(overlay: str, tmp_path: Path) -> None:
-    """The dispatcher is told SYNC=always, which must be true; nats-server itself reads the files."""
+    """The dispatcher's setting SYNC=always must be true; nats-server itself checks the files."""
     texts = files(overlay, "nats")
     assert environment(overlay, "dispatcher")["SYNC"] == "always"
     assert 'SYNC: "always"' in texts["where.conf"].splitlines()
@@ -147,13 +147,13 @@ def test_nats_syncs_before_each_puback_and_accepts_its_configuration(overlay: st
 
 @pytest.mark.parametrize("name", ["nats.conf", "nginx.conf"])
 def test_a_configuration_is_the_repositorys_own(name: str) -> None:
-    """There is a copy, for kustomize reads nothing outside its folder."""
+    """It is a copy, because kustomize reads nothing outside its folder."""
     assert (FOLDER / "base" / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 @both
 def test_ports_are_those_of_docker_compose(overlay: str) -> None:
-    """The door, where metrics are asked, NATS and its monitoring; a service leads to a port that is there."""
+    """Of the balancer, metrics, NATS and its monitoring; a Service leads to a port that exists."""
     ((door),) = BACKEND["services"]["nginx"]["ports"]
     assert all_of(overlay, "Service")["tarifa"]["spec"]["ports"][0]["port"] == int(door.partition(":")[0])
     assert ports(overlay, "balancer") == {"http": int(door.partition(":")[2])}
@@ -170,8 +170,8 @@ def test_ports_are_those_of_docker_compose(overlay: str) -> None:
 
 @both
 @every_workload
-def test_every_part_is_watched_and_has_time_to_stop(overlay: str, name: str) -> None:
-    """Whether it works and whether it hangs; its grace is as there, and what preStop waits, or more."""
+def test_every_part_has_probes_and_time_to_stop(overlay: str, name: str) -> None:
+    """For readiness and liveness; its grace period is at least that of docker-compose.yml plus preStop's wait."""
     asked, of_pod = container(overlay, name), pod(overlay, name)
     names = set(ports(overlay, name))
     for probe in ("readinessProbe", "livenessProbe"):
@@ -186,8 +186,8 @@ def test_every_part_is_watched_and_has_time_to_stop(overlay: str, name: str) -> 
 
 @both
 @every_workload
-def test_every_part_gets_what_docker_compose_gives_it(overlay: str, name: str) -> None:
-    """That much is reserved; memory is bounded above it, with room, and CPU is not."""
+def test_every_part_gets_at_least_what_docker_compose_gives_it(overlay: str, name: str) -> None:
+    """That much is requested; memory is limited to twice that or more, CPU is not limited."""
     there = limits.of_compose(BACKEND)[SAME[name]]
     resources = container(overlay, name)["resources"]
     assert cores_of(resources["requests"]["cpu"]) >= there.cpus
@@ -196,17 +196,17 @@ def test_every_part_gets_what_docker_compose_gives_it(overlay: str, name: str) -
     assert "cpu" not in resources["limits"]
 
 
-def test_what_the_image_is_called_is_set_in_one_place() -> None:
-    """`kustomize edit set image` finds it; nothing names a registry."""
+def test_the_image_name_is_set_in_one_place() -> None:
+    """Where `kustomize edit set image` finds it; nothing names a registry."""
     text = "".join(path.read_text() for path in FOLDER.rglob("*.yaml"))
     assert text.count("value: tarifa\n") == 1
     assert not [image for image in re.findall(r"image: (\S+)", text) if "/" in image]
 
 
 def test_every_file_is_used() -> None:
-    """No manifest lies there that no overlay applies."""
+    """No manifest is left out by the kustomizations."""
     for kustomization in FOLDER.rglob("kustomization.yaml"):
-        said = kustomization.read_text()
-        assert yaml.safe_load(said)["kind"] == "Kustomization"
+        text = kustomization.read_text()
+        assert yaml.safe_load(text)["kind"] == "Kustomization"
         for path in set(kustomization.parent.iterdir()) - {FOLDER / "base/secrets"}:
-            assert path.name == "kustomization.yaml" or re.search(rf"[\s\[:]{re.escape(path.name)}\b", said), path
+            assert path.name == "kustomization.yaml" or re.search(rf"[\s\[:]{re.escape(path.name)}\b", text), path

@@ -1,4 +1,4 @@
-"""What deploy/kubernetes keeps safe: what pods may do, whom they reach, and what outlives them."""
+"""The safety of deploy/kubernetes: what pods may do, what they can reach, and what outlives them."""
 
 import json
 import re
@@ -32,8 +32,8 @@ every_workload = pytest.mark.parametrize("name", ["nats", "ledger", "dispatcher"
 
 @both
 @every_workload
-def test_no_pod_may_do_more_than_it_needs(overlay: str, name: str) -> None:
-    """No root, no writable root, no capability, no token; the namespace enforces what a cluster can."""
+def test_every_pod_has_least_privilege(overlay: str, name: str) -> None:
+    """No root user, a read-only root, no capabilities, no token; the namespace enforces what it can."""
     of_pod, of_container = pod(overlay, name), container(overlay, name)["securityContext"]
     assert of_pod["automountServiceAccountToken"] is False
     assert of_pod["securityContext"]["runAsNonRoot"] is True
@@ -49,8 +49,8 @@ def test_no_pod_may_do_more_than_it_needs(overlay: str, name: str) -> None:
 
 @both
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_has_its_own_key_and_knows_the_servers(overlay: str, name: str) -> None:
-    """In a secret of its own, which no others may read in its pod; the servers are told of that key as that user."""
+def test_a_service_has_its_own_key_and_the_servers_authority(overlay: str, name: str) -> None:
+    """In its own secret, not world-readable in its pod; the servers know that key as that user."""
     own = secrets(overlay, name)
     assert set(own) == {"key.nk", "ca.pem"}
     (volume,) = [each for each in pod(overlay, name)["volumes"] if each["name"] == "secrets"]
@@ -66,8 +66,8 @@ def test_a_service_has_its_own_key_and_knows_the_servers(overlay: str, name: str
 
 
 @both
-def test_the_servers_have_no_services_key_and_let_nobody_in_without_one(overlay: str) -> None:
-    """Nor in the clear; those of a cluster know each other by their certificate."""
+def test_the_servers_have_no_services_key_and_admit_only_clients_with_one(overlay: str) -> None:
+    """And only over TLS; servers of a cluster verify each other's certificate."""
     servers = files(overlay, "nats")
     assert not [
         name for name, text in servers.items() if name.endswith(".nk") or re.search(r"\bSU[A-Z2-7]{56}\b", text)
@@ -91,7 +91,7 @@ def test_nothing_secret_is_in_the_repository() -> None:
 @both
 @every_workload
 def test_a_drain_takes_one_pod_of_each_at_a_time_and_is_never_blocked(overlay: str, name: str) -> None:
-    """A budget of its own, over its own pods; an update starts a new pod first, but for NATS."""
+    """By a disruption budget for its own pods; an update starts a new pod first, except for NATS."""
     labels = workloads(overlay)[name]["spec"]["selector"]["matchLabels"]
     budgets = [
         each["spec"]
@@ -106,7 +106,7 @@ def test_a_drain_takes_one_pod_of_each_at_a_time_and_is_never_blocked(overlay: s
 
 @both
 def test_the_streams_outlive_their_pods_and_have_room(overlay: str) -> None:
-    """A volume for each server, larger than the store may grow, and kept whatever happens to the pods."""
+    """A volume for each server, larger than the store's limit, and retained whatever happens to the pods."""
     spec = workloads(overlay)["nats"]["spec"]
     (claim,) = spec["volumeClaimTemplates"]
     (store,) = re.findall(r"max_file_store: (\d+)GB", files(overlay, "nats")["nats.conf"])
@@ -117,7 +117,7 @@ def test_the_streams_outlive_their_pods_and_have_room(overlay: str) -> None:
 
 
 def _reaches(overlay: str) -> set[tuple[str, str, str]]:
-    """Return who may reach whom at which port, among the workloads."""
+    """Return the allowed connections between workloads: from, to, port."""
     found = set()
     for policy in all_of(overlay, "NetworkPolicy").values():
         for rule in policy["spec"].get("ingress", ()):
@@ -134,15 +134,15 @@ def _reaches(overlay: str) -> set[tuple[str, str, str]]:
 def _chosen(overlay: str, selector: Resource | None) -> list[str]:
     if selector is None:
         return []
-    wanted = selector.get("matchLabels", {}).items()
+    labels = selector.get("matchLabels", {}).items()
     return [
-        n for n, each in workloads(overlay).items() if wanted <= each["spec"]["template"]["metadata"]["labels"].items()
+        n for n, each in workloads(overlay).items() if labels <= each["spec"]["template"]["metadata"]["labels"].items()
     ]
 
 
 @both
-def test_nobody_reaches_anybody_but_the_next_one(overlay: str) -> None:
-    """The balancer ingress, the services NATS, its servers each other; only the dispatcher reaches what is outside."""
+def test_each_workload_reaches_only_what_it_needs(overlay: str) -> None:
+    """The balancer ingress, the services NATS, its servers each other; only the dispatcher reaches outside."""
     assert _reaches(overlay) == {
         ("balancer", "ingress", "http"),
         *((name, "nats", "nats") for name in SERVICES),

@@ -1,4 +1,4 @@
-"""Links in the documents lead somewhere: to a file of this repository, and to a heading that it has."""
+"""Links in the documents lead to a file of this repository, and to a heading in it."""
 
 import re
 from pathlib import Path
@@ -23,19 +23,19 @@ def anchors(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
-def test_links_lead_somewhere(document: Path) -> None:
-    """Each relative link names a file or folder that is there, and its anchor a heading of it."""
+def test_links_lead_to_existing_files_and_headings(document: Path) -> None:
+    """Each relative link names an existing file or folder, and its anchor a heading of it."""
     path = ROOT / document
     for link in LINK.findall(CODE.sub("", path.read_text(encoding="utf-8"))):
         if ":" in link.split("/")[0]:
-            continue  # an address of elsewhere
-        name, _, wanted = link.partition("#")
+            continue  # an external address
+        name, _, heading = link.partition("#")
         target = path if not name else (path.parent / name)
-        assert target.exists(), f"{document}: {link} leads nowhere"
-        if wanted and target.suffix == ".md":
-            assert wanted in anchors(target), f"{document}: {link}: {name or document} has no such heading"
+        assert target.exists(), f"{document}: {link} does not exist"
+        if heading and target.suffix == ".md":
+            assert heading in anchors(target), f"{document}: {link}: {name or document} has no such heading"
 
 
 def test_the_readme_stays_short() -> None:
-    """At most 200 lines: what a newcomer needs; the rest is in docs/."""
+    """At most 200 lines, with what a newcomer needs; the rest is in docs/."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200

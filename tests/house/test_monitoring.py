@@ -1,6 +1,6 @@
-"""Prometheus and Grafana beside the backend: what they ask, where they stand, and that nobody else is let in.
+"""Prometheus and Grafana beside the backend: what they scrape, where they run, and who has access.
 
-That every metric of the dashboard is really told is tests/e2e/test_metrics.py.
+tests/e2e/test_metrics.py checks that every metric of the dashboard is really exported.
 """
 
 from pathlib import Path
@@ -27,25 +27,25 @@ BACKEND: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 OURS = sorted(name for name, service in BACKEND["services"].items() if service.get("image") == "tarifa")
 
 
-def test_prometheus_asks_every_service_where_it_listens() -> None:
-    """Each service of ours is a target, at the port of its METRICS_LISTEN; its job is its program."""
-    asked = {
+def test_prometheus_scrapes_every_service() -> None:
+    """Each of our services is a target, at the port of its METRICS_LISTEN; its job is its program."""
+    scraped = {
         target: job["job_name"]
         for job in PROMETHEUS["scrape_configs"]
         for each in job["static_configs"]
         for target in each["targets"]
     }
-    told = {
+    served = {
         f"{name}:{BACKEND['services'][name]['environment']['METRICS_LISTEN'].rpartition(':')[2]}": module
         for name in OURS
         for module in [BACKEND["services"][name]["command"][-1].removeprefix("services.")]
     }
-    assert asked == told
-    assert len(asked) == 4
+    assert scraped == served
+    assert len(scraped) == 4
 
 
 def test_metrics_never_go_through_the_balancer() -> None:
-    """Its configuration knows the sockets only, and no port of a service is published."""
+    """Its configuration names only the sockets, and no service publishes a port."""
     for path in ("nginx.conf", "deploy/upstream.conf", "deploy/listen.conf"):
         text = (ROOT / path).read_text()
         assert "9100" not in text
@@ -54,7 +54,7 @@ def test_metrics_never_go_through_the_balancer() -> None:
 
 
 def test_the_monitoring_joins_the_backends_network_and_adds_nothing_to_the_backend() -> None:
-    """It is a project of its own; the network is the one that docker-compose.yml makes."""
+    """It is a separate project; the network is the one that docker-compose.yml creates."""
     assert COMPOSE["name"] != BACKEND["name"]
     assert COMPOSE["networks"] == {"backend": {"external": True, "name": f"{BACKEND['name']}_backend"}}
     assert not set(COMPOSE["services"]) & set(BACKEND["services"])
@@ -63,8 +63,8 @@ def test_the_monitoring_joins_the_backends_network_and_adds_nothing_to_the_backe
         assert service["cap_drop"] == ["ALL"]
 
 
-def test_both_are_published_to_this_machine_only_and_grafana_lets_nobody_in() -> None:
-    """Whoever comes may look, and no more."""
+def test_both_are_published_to_this_machine_only_and_grafana_is_read_only() -> None:
+    """Anonymous users may view, and nobody can sign in."""
     published = [port for service in COMPOSE["services"].values() for port in service["ports"]]
     assert published == ["127.0.0.1:9090:9090", "127.0.0.1:3000:3000"]
     env = COMPOSE["services"]["grafana"]["environment"]
@@ -72,8 +72,8 @@ def test_both_are_published_to_this_machine_only_and_grafana_lets_nobody_in() ->
     assert (env["GF_AUTH_BASIC_ENABLED"], env["GF_AUTH_DISABLE_LOGIN_FORM"]) == ("false", "true")
 
 
-def test_what_is_mounted_is_there_and_grafana_finds_it() -> None:
-    """The data source has the name that panels ask for, and the dashboard lies where it is looked for."""
+def test_mounted_files_exist_and_grafana_finds_them() -> None:
+    """The data source has the id that panels use, and the dashboard is where Grafana looks for it."""
     inside = {}
     for service in COMPOSE["services"].values():
         for volume in service["volumes"]:
@@ -90,7 +90,7 @@ def test_what_is_mounted_is_there_and_grafana_finds_it() -> None:
     assert (ROOT / inside[home]).read_text() == (FOLDER / "dashboard.json").read_text()
 
 
-def test_the_dashboard_has_the_questions_in_rows_and_no_two_panels_in_one_place() -> None:
+def test_the_dashboard_has_its_rows_in_order_and_no_overlapping_panels() -> None:
     """Money, flow, processors, latency, services, from top to bottom."""
     rows = [panel["title"].partition(":")[0] for panel in DASHBOARD["panels"] if panel["type"] == "row"]
     assert rows == ["Money", "Flow", "Processors", "Latency", "Services"]
@@ -106,8 +106,8 @@ def test_the_dashboard_has_the_questions_in_rows_and_no_two_panels_in_one_place(
 
 
 @pytest.mark.parametrize("expression", expressions())
-def test_every_expression_asks_for_something_and_shows_only_what_it_groups_by(expression: str) -> None:
-    """It is whole, and its legend names labels that the result has."""
+def test_every_expression_names_a_metric_and_its_legend_uses_its_labels(expression: str) -> None:
+    """Its parentheses are balanced, and its legend uses only labels of the result."""
     assert metrics_in(expression) or expression == "up"
     assert expression.count("(") == expression.count(")")
     for shown in [labels for found, labels in legends() if found == expression]:

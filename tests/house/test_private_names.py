@@ -1,6 +1,6 @@
-"""The private names of libraries that are used: each is listed, exists, and is used by no other file.
+"""The private names of libraries that we use: each is listed, exists, and is used in no other file.
 
-A library may change them in any version. Then this fails, and nothing in production.
+A library may change them in any version. Then this test fails, instead of production.
 """
 
 import ast
@@ -20,7 +20,7 @@ from services.bus.wire.client import RoutedClient
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("services", "sandbox", "tarifa", "benchmarks", "deploy")
-PUBLIC = {"_replace", "_fields", "_asdict", "_make"}  # of every named tuple, and documented
+PUBLIC = {"_replace", "_fields", "_asdict", "_make"}  # of named tuples, and documented
 
 
 class Use(NamedTuple):
@@ -34,7 +34,7 @@ class Use(NamedTuple):
 _CLIENT = "services/bus/wire/client.py"
 _PLAIN_PATH = "services/ingress/adapters/plain_path.py"
 USES = [
-    # Messages go to their receivers with no queue and no task in between, and leave together in one write.
+    # Messages reach their receivers without a queue or task in between, and are sent together in one write.
     Use("nats.aio.client.Client", "_sid", _CLIENT),
     Use("nats.aio.client.Client", "_remove_sub", _CLIENT),
     Use("nats.aio.client.Client", "_pending", _CLIENT),
@@ -42,24 +42,24 @@ USES = [
     Use("nats.aio.client.Client", "_process_connect_init", _CLIENT),
     Use("nats.aio.client.Client", "_transport", _CLIENT),
     Use("nats.aio.transport.TcpTransport", "_io_writer", _CLIENT),
-    # A key that is in no file, a look-up of names that can be given up, and never in the clear where TLS is wanted.
+    # A key that is in no file, a name look-up that can be cancelled, and never plain text where TLS is required.
     Use("nats.aio.client.Client", "_public_nkey", _CLIENT),
     Use("nats.aio.client.Client", "_connect_to_server", _CLIENT),
     Use("nats.aio.client.Client", "_process_info", _CLIENT),
-    # A connection to a frozen server is left at once, and nothing is sent later behind its caller's back.
+    # A connection to a frozen server is closed at once, and nothing is sent later without its caller's knowledge.
     Use("nats.aio.client.Client", "_attempt_reconnect", _CLIENT),
     # Which process of nats-server it is, and whether it may hold the streams.
     Use("nats.aio.client.Client", "_server_info", _CLIENT),
-    # Plain payments are read before Sanic, and answered as Sanic answers.
+    # Plain payments are read before Sanic, and answered as Sanic would.
     Use("sanic.http.Http", "_receive_more", _PLAIN_PATH),
     Use("sanic.server.protocols.http_protocol.HttpProtocol", "_can_write", _PLAIN_PATH),
     Use("sanic.server.protocols.http_protocol.HttpProtocol", "_time", _PLAIN_PATH),
     Use("sanic.request.Request", "_parsed_url", "services/ingress/adapters/strict_request.py"),
-    # Advisories, asked for as pip-audit asks.
+    # Advisories are requested as pip-audit does.
     Use("pip_audit", "_service", "deploy/advisories.py"),
 ]
-# Methods that Sanic calls on its connection, which it does not document: one that is called no more changes nothing
-# visible, and requests are read less strictly.
+# Undocumented methods that Sanic calls on its connection: if it no longer called one, nothing would fail visibly, and
+# requests would be read less strictly.
 REPLACED = {
     "sanic.http.Http": ("http1", "init_for_request", "read", "create_empty_request"),
     "sanic.server.protocols.http_protocol.HttpProtocol": (
@@ -72,17 +72,17 @@ REPLACED = {
 
 
 def is_private(name: str) -> bool:
-    """Whether a library says by a name that it may change."""
+    """Return whether a name is private by its form, so that the library may change it."""
     return name.startswith("_") and not name.startswith("__") and name not in PUBLIC
 
 
-def own(tree: ast.AST) -> set[str]:
-    """Return the private names that are given in a piece of code: functions, fields, attributes of ``self``."""
-    return set(chain.from_iterable(given(node) for node in ast.walk(tree)))
+def defined_in(tree: ast.AST) -> set[str]:
+    """Return the private names that a piece of code defines: functions, fields, attributes of ``self``."""
+    return set(chain.from_iterable(defined_by(node) for node in ast.walk(tree)))
 
 
-def given(node: ast.AST) -> Iterator[str]:
-    """Yield the private names that a statement gives."""
+def defined_by(node: ast.AST) -> Iterator[str]:
+    """Yield the private names that a statement defines."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             names = [name]
@@ -105,7 +105,7 @@ def found(name: str) -> Any:
 
 
 def names_of(library: Any) -> set[str]:
-    """Return the private names of a class with those that it inherits, or of a module."""
+    """Return the private names of a class, with inherited ones, or of a module."""
     if not isinstance(library, type):
         return set(filter(is_private, [*dir(library), *(module.name for module in iter_modules(library.__path__))]))
     bases = [base for base in library.__mro__ if base.__module__.split(".")[0] not in sys.stdlib_module_names]
@@ -113,16 +113,16 @@ def names_of(library: Any) -> set[str]:
 
 
 def assigned_in(library: type) -> set[str]:
-    """Return the private names that a class gives in its source; one that is not written in Python has none."""
+    """Return the private names that a class defines in its source; empty for one not written in Python."""
     try:
         source = inspect.getsource(library)
     except (OSError, TypeError):
         return set()
-    return own(ast.parse(textwrap.dedent(source)))
+    return defined_in(ast.parse(textwrap.dedent(source)))
 
 
 def libraries(tree: ast.Module) -> dict[str, str]:
-    """Return what a file imports by name from libraries, as its name there and its full name."""
+    """Return what a file imports by name from libraries: full names by local name."""
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
     return {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
@@ -135,13 +135,13 @@ def libraries(tree: ast.Module) -> dict[str, str]:
 def used_in(text: str) -> set[str]:
     """Return the private names of libraries that a file uses."""
     tree = ast.parse(text)
-    imported, ours = libraries(tree), own(tree)
+    imported, ours = libraries(tree), defined_in(tree)
     used = {part for name in imported.values() for part in name.split(".") if is_private(part)}
     for node in ast.walk(tree):
         match node:
             case ast.ClassDef(bases=bases):
                 theirs = [names_of(found(imported[base.id])) for base in bases if getattr(base, "id", "") in imported]
-                names = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} | own(node)
+                names = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} | defined_in(node)
                 used |= names & set().union(*theirs)
             case ast.Attribute(value=ast.Name(id="self" | "cls")):
                 pass
@@ -156,34 +156,34 @@ def used_in(text: str) -> set[str]:
 
 @pytest.mark.parametrize(("owner", "name"), sorted({(use.owner, use.name) for use in USES}))
 def test_a_private_name_that_is_used_exists(owner: str, name: str) -> None:
-    """In the version of the library that is locked."""
+    """In the locked version of the library."""
     assert name in names_of(found(owner))
 
 
 @pytest.mark.parametrize("folder", SHIPPED)
 def test_no_other_private_name_is_used(folder: str) -> None:
-    """Nor is one used elsewhere, nor has a library taken a name for itself that a class of ours gave."""
+    """Nor in another file, nor does a library now define a private name of one of our subclasses."""
     files = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / folder).rglob("*.py")}
     uses = {(name, file) for file, text in files.items() for name in used_in(text)}
     assert uses == {(use.name, use.file) for use in USES if use.file.startswith(f"{folder}/")}
 
 
 @pytest.mark.parametrize("name", sorted({use.name for use in USES} & vars(RoutedClient).keys()))
-def test_a_private_method_takes_what_the_librarys_takes(name: str) -> None:
-    """The client calls it as its own."""
+def test_a_private_override_has_the_librarys_signature(name: str) -> None:
+    """The library calls the override with its own arguments."""
     theirs, ours = (inspect.signature(getattr(one, name)) for one in (RoutedClient.__base__, RoutedClient))
     assert [*ours.parameters] == [*theirs.parameters]
     assert [each.default for each in ours.parameters.values()] == [each.default for each in theirs.parameters.values()]
 
 
 @pytest.mark.parametrize("owner", REPLACED)
-def test_what_is_replaced_is_there(owner: str) -> None:
-    """A method under a name that the library no longer has would never be called."""
+def test_replaced_names_exist(owner: str) -> None:
+    """An override of a name that the library no longer has would never be called."""
     assert [name for name in REPLACED[owner] if not hasattr(found(owner), name)] == []
 
 
-def test_each_way_of_using_a_private_name_is_found() -> None:
-    """By inheriting, at another object, by ``getattr``, by importing; not those of a named tuple, nor our own."""
+def test_each_kind_of_use_of_a_private_name_is_found() -> None:
+    """By inheritance, on another object, by ``getattr``, by import; not those of named tuples, nor our own."""
     assert used_in(
         "from nats.aio.client import Client\n"
         "from pip_audit._service import X\n"

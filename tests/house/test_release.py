@@ -1,4 +1,4 @@
-"""What is released: the same bytes twice, and the command `tarifa` for whoever installs it, without a checkout."""
+"""Releases: reproducible bytes, and the command `tarifa` after installation, without a checkout."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ DATA = ("api/openapi.json", "api/docs.html", "page/index.html", "page/page.js", 
 
 
 def copy_of_the_tree(folder: Path) -> Path:
-    """Return a copy of what the release would have once all is committed."""
+    """Return what would be released once all is committed: a copy of the tree."""
     folder.mkdir()
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607  # the user's git
@@ -52,7 +52,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def command(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a new environment in which the wheel is installed; its dependencies are those of this one."""
+    """The command in a new environment with the wheel installed; it shares this environment's dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
@@ -72,13 +72,13 @@ def command(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def run(command: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run it, somewhere else than in a checkout."""
+    """Run the command outside of a checkout."""
     env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "TARIFA_URL"}}
     return subprocess.run([command, *words], cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 def test_the_same_tree_gives_the_same_bytes(built: tuple[Path, Path]) -> None:
-    """Whenever and wherever it is built: what a release is said to be made of can be checked."""
+    """Whenever and wherever it is built, so that anybody can check what a release was built from."""
     first, second = (digests(folder) for folder in built)
     assert first == second
     assert sorted(first) == [
@@ -88,7 +88,7 @@ def test_the_same_tree_gives_the_same_bytes(built: tuple[Path, Path]) -> None:
     ]
 
 
-def test_the_wheel_has_what_runs_and_nothing_of_the_workshop(built: tuple[Path, Path]) -> None:
+def test_the_wheel_has_what_runs_and_nothing_else(built: tuple[Path, Path]) -> None:
     """Services and command line with the files that they serve, and the licence."""
     (wheel,) = built[0].glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -105,23 +105,23 @@ def test_the_wheel_has_what_runs_and_nothing_of_the_workshop(built: tuple[Path, 
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_the_sdist_has_nothing_of_who_built_it(built: tuple[Path, Path]) -> None:
-    """No user, no time but the commit's."""
+def test_the_sdist_has_nothing_of_the_builder(built: tuple[Path, Path]) -> None:
+    """No user, and no time except the commit's."""
     (sdist,) = built[0].glob("*.tar.gz")
     with tarfile.open(sdist) as files:
         members = files.getmembers()
     assert {(each.uid, each.uname, each.mtime) for each in members} == {(0, "", EPOCH_S)}
 
 
-def test_installed_it_says_its_version(command: Path, tmp_path: Path) -> None:
+def test_installed_it_prints_its_version(command: Path, tmp_path: Path) -> None:
     """That of pyproject.toml, which is not installed."""
     done = run(command, "--version", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"tarifa {VERSION}\n", "")
 
 
-def test_installed_it_speaks_with_a_service_and_with_nats(command: Path, tmp_path: Path) -> None:
-    """Neither is there: each says so with its own exit code, and none with a trace of Python."""
-    (tmp_path / "services").mkdir()  # of the user, and in nobody's way
+def test_installed_it_has_the_commands_for_a_service_and_for_nats(command: Path, tmp_path: Path) -> None:
+    """Without either, each command fails with its own exit code and one sentence, not with a traceback."""
+    (tmp_path / "services").mkdir()  # the user's own folder, which must not be imported
     (tmp_path / "services" / "__init__.py").write_text("raise AssertionError('not ours')")
     asked = run(command, "summary", "--url", "http://127.0.0.1:1", cwd=tmp_path)
     assert (asked.returncode, len(asked.stderr.splitlines())) == (6, 1), asked.stderr
@@ -130,8 +130,8 @@ def test_installed_it_speaks_with_a_service_and_with_nats(command: Path, tmp_pat
     assert "one of the arguments --otlp --file is required" in wrong.stderr
 
 
-def test_installed_it_says_which_commands_need_a_checkout(command: Path, tmp_path: Path) -> None:
-    """The sandbox is not installed, and no file of keys is made up beside the library."""
+def test_installed_it_names_the_commands_that_need_a_checkout(command: Path, tmp_path: Path) -> None:
+    """The sandbox is not installed, and no default key file is assumed beside the library."""
     done = run(command, "up", cwd=tmp_path)
     assert (done.returncode, "needs a checkout" in done.stderr) == (2, True)
     done = run(command, "keys", "list", cwd=tmp_path)
@@ -139,7 +139,7 @@ def test_installed_it_says_which_commands_need_a_checkout(command: Path, tmp_pat
 
 
 def test_commit_hooks_are_what_make_lint_runs() -> None:
-    """One list of tools; whoever has no hooks is told the same by make."""
+    """Both run the same tools."""
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     lint = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
     lines = [

@@ -1,4 +1,4 @@
-"""No file has more than 250 lines and no function more than 40; those that have are listed, and may only shrink."""
+"""No file has more than 250 lines and no function more than 40; exceptions are listed, and may only shrink."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ SHIPPED = ("services", "sandbox", "tarifa", "benchmarks", "deploy")
 FILE_LINES_MAX = 250
 FUNCTION_LINES_MAX = 40
 
-# To be split, each with its present size as a ceiling. Whoever shortens one lowers its ceiling or removes its line.
+# To be split, each with its present size as a ceiling. When one gets shorter, lower its ceiling or remove its line.
 FILES = {
     "services/dispatcher/core/traffic.py": 252,
 }
@@ -31,7 +31,7 @@ def sources(*folders: str) -> Iterator[tuple[str, str]]:
 
 
 def long_files(*folders: str) -> dict[str, int]:
-    """Return the files with more lines than allowed, and how many they have."""
+    """Return the files with more lines than allowed, with their length."""
     sizes = {path: len(text.splitlines()) for path, text in sources(*folders)}
     return {path: size for path, size in sizes.items() if size > FILE_LINES_MAX}
 
@@ -55,7 +55,7 @@ def functions(text: str) -> dict[str, int]:
 
 
 def long_functions(*folders: str) -> dict[str, int]:
-    """Return the functions with more lines than allowed, and how many they have."""
+    """Return the functions with more lines than allowed, with their length."""
     return {
         f"{path}:{name}": size
         for path, text in sources(*folders)
@@ -66,26 +66,26 @@ def long_functions(*folders: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("folder", [*SHIPPED, "tests"])
 def test_no_file_is_longer_than_allowed(folder: str) -> None:
-    """A longer one hides more than one idea."""
+    """A longer one has more than one purpose."""
     listed = {path: size for path, size in FILES.items() if path.startswith(f"{folder}/")}
     assert_listed(long_files(folder), listed)
 
 
 @pytest.mark.parametrize("folder", SHIPPED)
 def test_no_function_is_longer_than_allowed(folder: str) -> None:
-    """Tests are excepted: a story is read from top to bottom."""
+    """Except for tests, which are read from top to bottom."""
     listed = {name: size for name, size in FUNCTIONS.items() if name.startswith(f"{folder}/")}
     assert_listed(long_functions(folder), listed)
 
 
 def assert_listed(found: dict[str, int], listed: dict[str, int]) -> None:
-    """Assert that what is too long is listed, has not grown, and that nothing is listed that is short enough now."""
+    """Assert that what is too long is listed and has not grown, and that nothing listed is shorter now."""
     grown = {name: size for name, size in found.items() if size > listed.get(name, 0)}
     assert not grown, "too long: split it"
     assert not {name for name in listed if listed[name] > found.get(name, 0)}, "shorter now: lower its ceiling"
 
 
-def test_what_is_measured_is_found() -> None:
-    """Methods and functions in functions, with their lines; a decorator is none of them."""
+def test_lines_are_counted_for_each_function() -> None:
+    """For methods and nested functions too; a decorator does not count."""
     text = "class A:\n    @x\n    def b(self):\n        def c():\n            pass\n\n\nasync def d():\n    pass\n"
     assert functions(text) == {"A.b": 3, "A.b.c": 2, "d": 2}

@@ -1,4 +1,4 @@
-"""What came back on one connection, and whether two of them can stand for one reading of what was sent."""
+"""The answers on one connection, and whether two servers' answers are compatible with one reading of a request."""
 
 import asyncio
 import contextlib
@@ -14,15 +14,15 @@ _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3})[^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n(.*?
 _READ_BYTES = 65_536
 _FAULTS = {0, 500, 502, 504}
 _TRY_LATER = 503
-# A reader that does not take what it is sent for a request says so in one of these ways, and closes.
+# A server that does not accept the bytes as a request answers with one of these, and closes.
 _REFUSALS = {400, 405, 408, 411, 413, 414, 417, 431}
-# Sanic gives these before it has read the body; where that turns out not to be one, it closes without another word.
+# Sanic answers these before it has read the body; when the body is invalid, it then closes without another answer.
 _BEFORE_THE_BODY = {404, 405}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One answer: its status, and its slug, or the id that it says is accepted."""
+    """One answer: its status, and its slug or the id that was accepted."""
 
     status: int
     what: str
@@ -48,19 +48,19 @@ class Transcript:
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether a store took too long to say, so that nobody knows what is stored."""
+        """Whether a store was too slow, so that it is unknown what is stored."""
         return any(verdict.status == _TRY_LATER for verdict in self.verdicts)
 
     @property
     def faults(self) -> list[Verdict]:
-        """Answers that no request may have."""
+        """Answers that no request may get."""
         return [verdict for verdict in self.verdicts if verdict.status in _FAULTS]
 
 
 def difference(one: Transcript, other: Transcript) -> str | None:
-    """Return in what two readings differ; None: they agree, or one of them refused where they would not.
+    """Return how two readings differ; None: they agree, or one refused the request.
 
-    Closing earlier is no difference: a server may close after any answer.
+    Closing earlier is not a difference: a server may close after any answer.
     """
     for at, (mine, its) in enumerate(zip_longest(one.verdicts, other.verdicts)):
         if mine is None or its is None:
@@ -69,7 +69,7 @@ def difference(one: Transcript, other: Transcript) -> str | None:
                 return None
             there = mine or its
             if there is not None and there.closes and there.status in _REFUSALS:
-                return None  # nginx closes without a word where a later chunk of a body is none
+                return None  # nginx closes without an answer when a later chunk of a body is invalid
             return f"answer {at}: {mine or 'none'} against {its or 'none'}"
         if (mine.status, mine.what) == (its.status, its.what):
             continue
@@ -80,32 +80,32 @@ def difference(one: Transcript, other: Transcript) -> str | None:
 
 
 async def talk(path: str, pieces: tuple[bytes, ...]) -> Transcript:
-    """Send it to a unix socket, and return what came back until the connection was closed."""
+    """Send the pieces to a unix socket; return the answers until the connection was closed."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.setblocking(False)  # noqa: FBT003
         await loop.sock_connect(connection, path)
-        came = bytearray()
+        received = bytearray()
         sending = asyncio.ensure_future(_send(connection, pieces))
         try:
             async with asyncio.timeout(PATIENCE_S):
-                with contextlib.suppress(ConnectionError):  # closed while more was on its way there
+                with contextlib.suppress(ConnectionError):  # closed while more was being sent
                     while part := await loop.sock_recv(connection, _READ_BYTES):
-                        came += part
+                        received += part
         except TimeoutError:
-            return Transcript((*read(bytes(came)).verdicts, NO_END))
+            return Transcript((*read(bytes(received)).verdicts, NO_END))
         finally:
             sending.cancel()
             await asyncio.wait([sending])
-    return read(bytes(came))
+    return read(bytes(received))
 
 
-def read(came: bytes) -> Transcript:
-    """Read the answers; interim ones are none."""
+def read(received: bytes) -> Transcript:
+    """Parse the answers; interim ones are skipped."""
     found: list[Verdict] = []
-    if came[:1] not in {b"", b"H"}:  # to what it takes for HTTP/0.9 nginx answers without a head
-        return Transcript((_headless(came),))
-    for status, head, body in _ANSWER.findall(came):
+    if received[:1] not in {b"", b"H"}:  # nginx answers HTTP/0.9 without a head
+        return Transcript((_headless(received),))
+    for status, head, body in _ANSWER.findall(received):
         if status[:1] != b"1":
             found += _verdicts(int(status), head, body)
     return Transcript(tuple(found))
@@ -128,7 +128,7 @@ def _headless(body: bytes) -> Verdict:
 
 async def _send(connection: socket.socket, pieces: tuple[bytes, ...]) -> None:
     loop = asyncio.get_running_loop()
-    with contextlib.suppress(ConnectionError):  # it has refused and closed; what it said is read
+    with contextlib.suppress(ConnectionError):  # the server refused and closed; its answer is read elsewhere
         for piece in pieces:
             await loop.sock_sendall(connection, piece)
             if len(pieces) > 1:

@@ -1,4 +1,4 @@
-"""A chunked body, right or with a mistake in one of its parts."""
+"""Chunked bodies, valid or with one mistake."""
 
 import random
 
@@ -6,7 +6,7 @@ from tests.readings.vocabulary import ENDS
 
 
 def chunked(chance: random.Random, body: bytes) -> bytes:
-    """Return a body in chunks, more often than not with a mistake in one of its parts."""
+    """Return a body in chunks, usually with a mistake in one of its parts."""
     at = chance.randrange(len(body) + 1)
     parts = [part for part in (body[:at], body[at:]) if part]
     wrong = chance.choice(("", "", "size", "extension", "end of size", "end of data", "last", "trailer", "more"))

@@ -1,4 +1,4 @@
-"""Ingress without its plain path: whatever comes is read by Sanic. Started as ``python -m services.ingress`` is."""
+"""Ingress without its plain path: Sanic reads every request. Run like ``python -m services.ingress``."""
 
 from services.ingress.__main__ import ingress
 from services.ingress.adapters import plain_path

@@ -1,8 +1,7 @@
-"""The requests of a case: wrong in one or two ways that readers of HTTP interpret differently.
+"""Generated requests, wrong in one or two ways that HTTP parsers interpret differently.
 
-A seed and a number make a case, and the same ones always the same. After its requests comes `FLUSH`, which ends the
-wait of a reader that takes more for the body or the head than was sent, and has each connection end: no timeout is
-waited for.
+A seed and a number always give the same case. Its requests are followed by `FLUSH`, which completes the body or head of
+a parser that expects more than was sent, and makes each connection end, so that nothing waits for a timeout.
 """
 
 import json
@@ -15,7 +14,7 @@ from tests.readings.vocabulary import ENCODINGS, ENDS, KEY, METHODS, NAMES, ODD_
 
 _PROBE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 _LAST = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-# More than any length here is wrong by; what is left over is not HTTP, or is the last request.
+# Longer than any length here is wrong by; what is left over is not HTTP, or is the last request.
 FLUSH = _PROBE * 12 + _LAST
 _PLAIN_SHARE = 0.25  # of the cases in which nothing is wrong
 _SECOND_SHARE = 0.3  # of the requests that are wrong in two ways
@@ -24,14 +23,14 @@ _PIECES_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``pieces`` are written one after the other; they end with `FLUSH`."""
+    """A case; ``pieces`` are sent one after the other and end with `FLUSH`."""
 
     number: int
     pieces: tuple[bytes, ...]
 
     @property
     def wire(self) -> bytes:
-        """All of it, without `FLUSH`."""
+        """All its bytes, without `FLUSH`."""
         return b"".join(self.pieces).removesuffix(FLUSH)
 
 
@@ -58,7 +57,7 @@ def _in_pieces(chance: random.Random, wire: bytes) -> tuple[bytes, ...]:
 
 
 class _Draft:
-    """A request that is still to be put together; each method of `_WRONG` spoils a part."""
+    """A request under construction; each method in `_WRONG` makes one part wrong."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -67,10 +66,10 @@ class _Draft:
         self.body = _payment(chance)
         self.headers = [b"Host: x", b"Content-Type: application/json", KEY]
         self.framing = [b"Content-Length: %d" % len(self.body)]
-        self.framed: bytes | None = None  # the body as it is sent, where it is not the body itself
+        self.framed: bytes | None = None  # the body as sent, where that differs from the body
 
     def wire(self) -> bytes:
-        """Return it as it is sent."""
+        """Return the bytes to send."""
         lines = self.headers + self.framing
         self.chance.shuffle(lines)
         lines = [_spelt(self.chance, line) for line in lines]
@@ -84,7 +83,7 @@ class _Draft:
         return self.body if self.framed is None else self.framed
 
     def first_line(self) -> None:
-        """Another method, target or version, or an end of the line that is none."""
+        """Use another method, target or version, or an invalid line end."""
         match self.chance.randrange(5):
             case 0:
                 self.method = self.chance.choice(METHODS)
@@ -96,7 +95,7 @@ class _Draft:
                 self.first_end = self.chance.choice(ENDS)
 
     def line_ends(self) -> None:
-        """Ends of lines that only some readers accept; something before the first line."""
+        """Use line ends that only some parsers accept, or put something before the first line."""
         match self.chance.randrange(4):
             case 0:
                 self.end = self.chance.choice(ENDS)
@@ -108,7 +107,7 @@ class _Draft:
                 self.end = self.blank = self.first_end = b"\n"
 
     def length(self) -> None:
-        """A length that is wrong, or is written so that readers differ about it."""
+        """Use a wrong length, or one in a form that parsers read differently."""
         right = len(self._sent())
         by = self.chance.choice((1, 2, 40, min(right, 100)))
         values = (
@@ -134,7 +133,7 @@ class _Draft:
         self.framing = [self.chance.choice(NAMES) + b": " + self.chance.choice(values)]
 
     def two_lengths(self) -> None:
-        """Two, alike or not; or one and an encoding; or none."""
+        """Use two lengths, equal or not; or a length and an encoding; or none."""
         size = len(self._sent())
         right = b"Content-Length: %d" % size
         other = b"Content-Length: %d" % (size + self.chance.choice((1, -1, 40, -size)))
@@ -148,7 +147,7 @@ class _Draft:
             ]
 
     def chunks(self) -> None:
-        """A chunked body, mostly with something wrong about it."""
+        """Use a chunked body, usually with a mistake."""
         self.framing = [
             b"Transfer-Encoding: " + (b"chunked" if self.chance.random() < 0.7 else self.chance.choice(ENCODINGS))
         ]
@@ -157,14 +156,14 @@ class _Draft:
         self.framed = chunked(self.chance, self.body)
 
     def header(self) -> None:
-        """One more header, or two, or a name or value that is none; or one less."""
+        """Add one or two odd headers, with names or values that may be invalid; perhaps remove one."""
         if self.chance.random() < 0.1:
             self.headers.pop(self.chance.randrange(3))
         for _ in range(self.chance.choice((1, 1, 1, 2))):
             self.headers.append(self.chance.choice(ODD_HEADERS))
 
     def content(self) -> None:
-        """A body that is no payment, is too large, or looks like a request, with or without the length of it."""
+        """Use a body that is no payment, is too large, or looks like a request."""
         inner = _request(self.chance, wrong=0)
         self.body = self.chance.choice(
             (
@@ -205,7 +204,7 @@ def _payment(chance: random.Random) -> bytes:
 
 
 def _spelt(chance: random.Random, line: bytes) -> bytes:
-    """Return a header in another case, or with other spaces around its value."""
+    """Return a header in another letter case, or with other spaces around its value."""
     name, colon, value = line.partition(b":")
     match chance.randrange(12):
         case 0:

@@ -1,6 +1,6 @@
-"""Methods, targets, headers and line ends, right and wrong, of which the requests are made."""
+"""Methods, targets, headers and line ends, valid and invalid, from which requests are generated."""
 
-# Two secrets of the doors' keys: the first may pay, the second may only read.
+# The secrets of two keys: the first may pay, the second may only read.
 PAYS, READS = "tarifa_pays", "tarifa_reads"
 METHODS = (
     b"GET",

@@ -12,7 +12,7 @@ import pytest
 from sandbox.stack.plan import balancer
 from tests.integration.ingress.ingress_process import new_id
 from tests.readings.answers import difference, read, talk
-from tests.readings.doors import Door, doors
+from tests.readings.entries import Entry, entries
 from tests.readings.requests import FLUSH, case_of
 from tests.readings.run import send_all
 from tests.readings.vocabulary import PAYS
@@ -22,17 +22,17 @@ CASES = 1_500
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, ...]]:
-    """All three doors; without nginx the tests are skipped, and fail where CI=true says that nothing may be missing."""
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Entry, ...]]:
+    """All three entries; without nginx the tests are skipped, or fail where CI=true."""
     if balancer.find_nginx() is None:
         if os.environ.get("CI") == "true":
             pytest.fail("nginx is not installed (Debian: nginx-light)")
         pytest.skip("nginx is not installed (Debian: nginx-light)")
-    with doors(tmp_path_factory.mktemp("doors")) as all_three:
+    with entries(tmp_path_factory.mktemp("entries")) as all_three:
         yield all_three
 
 
-async def test_generated_requests_are_read_alike(opened: tuple[Door, ...]) -> None:
+async def test_generated_requests_are_read_alike(opened: tuple[Entry, ...]) -> None:
     """The same answers with the same ids in them, or 400; none is a fault; what was answered 202 is what is stored."""
     found = await send_all(opened, (case_of(SEED, number) for number in range(CASES)))
     assert found.passed, "\n".join(found.lines())
@@ -76,7 +76,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_what_has_two_readings_is_refused_by_ingress_itself(opened: tuple[Door, ...], name: str) -> None:
+async def test_what_has_two_readings_is_refused_by_ingress_itself(opened: tuple[Entry, ...], name: str) -> None:
     """With 400, whether or not a balancer has refused it before; and the connection ends, with all that is behind."""
     wire = REFUSED[name]() + _payment() + FLUSH
     said = [await talk(door.path, (wire,)) for door in opened]
@@ -88,7 +88,7 @@ async def test_what_has_two_readings_is_refused_by_ingress_itself(opened: tuple[
 @pytest.mark.parametrize("space", [b"\xa0", b"\xc2\xa0", b"\xe2\x80\x83"], ids=["latin-1", "utf-8", "em space"])
 @pytest.mark.parametrize("where", ["before", "behind"])
 async def test_a_key_beside_a_space_of_some_encoding_is_the_same_key_to_all(
-    opened: tuple[Door, ...], where: str, space: bytes
+    opened: tuple[Entry, ...], where: str, space: bytes
 ) -> None:
     """Whether it is taken for a space or for a part of the key, all readers take it for the same."""
     key = b"Bearer " + PAYS.encode()
@@ -98,7 +98,7 @@ async def test_a_key_beside_a_space_of_some_encoding_is_the_same_key_to_all(
     assert [difference(said[0], other) for other in said[1:]] == [None, None]
 
 
-async def test_a_payment_in_chunks_is_accepted(opened: tuple[Door, ...]) -> None:
+async def test_a_payment_in_chunks_is_accepted(opened: tuple[Entry, ...]) -> None:
     """Through every door; with an extension, too."""
     for extension in (b"", b";a=b"):
         wire = _chunk(extension=extension)

@@ -1,4 +1,4 @@
-"""Three ways into the same service, each with a store of its own: the plain path, Sanic alone, and nginx in front."""
+"""Three entries to the same service, each with its own store: the plain path, Sanic alone, and nginx in front."""
 
 import subprocess
 import time
@@ -17,15 +17,15 @@ from tests.integration.ingress.ingress_process import IngressProcess
 from tests.nats_server import PATIENCE_S, NatsServer
 from tests.readings import vocabulary
 
-# Who may pay through the doors, and who may only read.
+# A key that may pay, and one that may only read.
 PAYER = Key("payer", hash_of(vocabulary.PAYS.encode()), ("pay", "read"), RATE_MOST, RATE_MOST, EPOCH)
 READER = Key("reader", hash_of(vocabulary.READS.encode()), ("read",), RATE_MOST, RATE_MOST, EPOCH)
 FRAMEWORK_ONLY = "tests.readings.framework_only"
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """``path`` is the unix socket that clients connect to."""
+class Entry:
+    """One entry; ``path`` is the unix socket that clients connect to."""
 
     name: str
     path: str
@@ -33,7 +33,7 @@ class Door:
     ingress: IngressProcess
 
     async def stored(self) -> set[str]:
-        """Return the ids of all payments that are stored behind it."""
+        """Return the ids of all payments stored through this entry."""
         bus = await Bus.connect(self.nats_url, "readings")
         try:
             return await _ids(bus)
@@ -43,7 +43,7 @@ class Door:
 
 async def _ids(bus: Bus) -> set[str]:
     ids: set[str] = set()
-    while True:  # the server logs so many at a time
+    while True:  # the server returns a limited number at a time
         request = {"subjects_filter": ">", "offset": len(ids)}
         state = (await call(bus, f"STREAM.INFO.{subjects.PAYMENTS}", request, PATIENCE_S))["state"]
         ids |= {subject.rpartition(".")[2] for subject in state.get("subjects", {})}
@@ -52,8 +52,8 @@ async def _ids(bus: Bus) -> set[str]:
 
 
 @contextmanager
-def doors(folder: Path) -> Iterator[tuple[Door, ...]]:
-    """Open all three; nginx must be installed."""
+def entries(folder: Path) -> Iterator[tuple[Entry, ...]]:
+    """Run all three; nginx must be installed."""
     nginx = balancer.find_nginx()
     assert nginx is not None, "nginx is not installed (apt-get install nginx-light)"
     with ExitStack() as opened:
@@ -64,10 +64,10 @@ def doors(folder: Path) -> Iterator[tuple[Door, ...]]:
         balancer.write_conf(folder / "nginx", listen=f"listen unix:{path};\n", upstreams=[f"unix:{behind.path}"])
         command = balancer.command(nginx, folder / "nginx")
         opened.enter_context(_running(command, path, folder / "nginx.log"))
-        yield plain, framework, Door("nginx", str(path), behind.nats_url, behind.ingress)
+        yield plain, framework, Entry("nginx", str(path), behind.nats_url, behind.ingress)
 
 
-def _ingress(opened: ExitStack, folder: Path, name: str, program: str) -> Door:
+def _ingress(opened: ExitStack, folder: Path, name: str, program: str) -> Entry:
     server = NatsServer(folder / f"{name}-nats").start()
     opened.callback(server.stop)
     path = folder / f"{name}.sock"
@@ -79,13 +79,13 @@ def _ingress(opened: ExitStack, folder: Path, name: str, program: str) -> Door:
     )
     process.program = program
     opened.callback(process.stop)
-    return Door(name, str(path), server.url, process.start())
+    return Entry(name, str(path), server.url, process.start())
 
 
 @contextmanager
 def _running(command: tuple[str, ...], path: Path, log: Path) -> Iterator[None]:
-    with log.open("wb") as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + PATIENCE_S
         while not path.exists():
