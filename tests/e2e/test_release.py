@@ -174,7 +174,35 @@ async def test_of_two_concurrent_releases_to_two_processors_one_applies(tmp_path
                     "payment_settled",
                 }
             assert default.booked == {}
+            for each, (to_fallback, _) in zip(seen, answers, strict=True):
+                to = "fallback" if to_fallback.status_code == 200 else "third"
+                again = await release(river, each, to)
+                assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true"), again.text
+                assert (await look(river, each["correlationId"]))["released"]["to"] == to
             assert await counted(river) == MANY
+
+
+async def test_one_that_fails_where_it_was_released_to_goes_nowhere_else(tmp_path: Path) -> None:
+    """Not to the third, which no release announced, and not back: it waits there, or is released again."""
+    default, fallback, third = Scripted("silent"), Scripted("failing"), Scripted()
+    async with serving(default) as one, serving(fallback) as two_, serving(third) as three:
+        processors = f"default={one}@0.05,fallback={two_}@0.15,third={three}@0.25"
+        async with running_stack(tmp_path, PROCESSORS=processors, **BRISK) as river:
+            seen = await in_doubt(river, FEW)
+            ids = [each["correlationId"] for each in seen]
+            for each in seen:
+                assert (await release(river, each)).status_code == 200
+            await until(lambda: asyncio.sleep(0, all(fallback.posts.count(each) > 1 for each in ids)), "all failed")
+            calls = list(default.posts)
+            (again, *others) = [await until_releasable(river, each) for each in ids]
+            assert {each["from"] for each in (again, *others)} == {"fallback"}
+            assert (await release(river, again, "third")).status_code == 200
+            fallback.come_back()
+            await river.until_settled(ids)
+            await until_drained(river)
+            assert list(third.booked) == ids[:1]
+            assert sorted(fallback.booked) == sorted(ids[1:])
+            assert (default.booked, default.posts) == ({}, calls)
 
 
 async def test_releases_survive_the_death_of_every_dispatcher_and_of_nats(tmp_path: Path) -> None:

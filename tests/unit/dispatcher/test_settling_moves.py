@@ -1,7 +1,9 @@
 """Section 5, rules 3 and 4: where a payment may go after its first call, and where it may not."""
 
+import pytest
+
 from services.contracts.assignments import AssignmentReleased, GenerationClosed, Line
-from services.dispatcher.core.outcome import NotBooked, Unknown
+from services.dispatcher.core.outcome import Absent, NotBooked, Outcome, Refused, Unknown
 from tests.unit.dispatcher.dispatcher_flow import Dispatcher
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, ME, NOON, OTHER
 
@@ -92,11 +94,29 @@ async def test_a_released_payment_is_not_sent_to_its_old_processor_again(dispatc
     dispatcher.assignments.write(AssignmentReleased(ID, 1, 1, DEAR, "gone", NOON))
     assert await dispatcher.time_passes() == [HOME]
     assert dispatcher.noted == ["nak handle"]
+    dispatcher.dear.lookups.append(Absent())
     dispatcher.dear.outcomes.append(BOOKED)
     await dispatcher.deliver(handle="again")
     assert await dispatcher.time_passes() == [DEAR]
-    assert dispatcher.noted[1:] == ["send dear/1", "find", "charge dear", "store dear", "ack again"]
+    assert dispatcher.noted[1:4] == ["send dear/1", "find", "look_up dear"]
     assert not dispatcher.home.stamps
+
+
+@pytest.mark.parametrize("outcome", [NOT_BOOKED, Refused("400")], ids=["failed", "refused"])
+async def test_a_released_payment_stays_where_the_operator_sent_it(dispatcher: Dispatcher, outcome: Outcome) -> None:
+    """Its old processor may have charged it: no third may, it is not sent back, and no refusal is the end of it."""
+    line = dispatcher.inherited(HOME)
+    dispatcher.assignments.write(AssignmentReleased(ID, 1, line, DEAR, "gone", NOON))
+    dispatcher.dear.lookups.extend([Absent()] * 9)
+    dispatcher.dear.outcomes.extend([outcome] * 2)
+    await dispatcher.deliver()
+    for _ in range(2):
+        assert await dispatcher.time_passes(60_000) == [DEAR]
+    assert not dispatcher.home.stamps
+    assert dispatcher.payment.in_doubt
+    view = dispatcher.log.view(ID)
+    assert view is not None
+    assert (view.state, view.generation) == ("assigned", AT_DEAR)
 
 
 async def test_a_closed_generation_gets_nothing_new(dispatcher: Dispatcher) -> None:
