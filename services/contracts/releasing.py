@@ -85,7 +85,7 @@ class Sight(Struct, frozen=True, rename="camel"):
         accepted: as it waits in PAYMENTS; null: it is not there.
         seq: its sequence there, or 0.
         settlement: where it is settled or refused.
-        released: its newest recorded release, done or not.
+        releases: its recorded releases, oldest first, done or not.
         generation: of the processor that it is assigned to, or was before a release; empty: none.
         processor: the only one that it may be sent to; empty: any.
         line: the sequence in ASSIGNMENTS of its last valid line; 0: there is none.
@@ -100,7 +100,7 @@ class Sight(Struct, frozen=True, rename="camel"):
     accepted: PaymentAccepted | None
     seq: int
     settlement: PaymentSettled | PaymentRefused | None
-    released: PaymentReleased | None
+    releases: tuple[PaymentReleased, ...]
     generation: str
     processor: str
     line: LogSequence
@@ -155,6 +155,15 @@ def decode(data: bytes, kind: type[M]) -> M:
         return json.decode(data, type=kind)
     except (ValueError, RecursionError) as error:
         raise NotAnEventError(str(error)) from error
+
+
+def released_there(sight: Sight) -> PaymentReleased | None:
+    """Return the newest release to where the payment is now; None: no release has brought it there.
+
+    A release is recorded before it is done, so that one that lost to another, or was not done, is among the recorded.
+    """
+    at = sight.processor if sight.settlement is None else sight.settlement.processor
+    return next((event for event in reversed(sight.releases) if event.to_processor == at), None)
 
 
 def targets(sight: Sight) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.lookup import first_from, last_for_each
+from services.bus.jetstream.lookup import first_from, last_for, last_for_each
 from services.bus.jetstream.stored_message import StoredMessage
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import AwayError, UnreadableRecordError
-from services.contracts.events import NotAnEventError, Settlement, decode_settlement
+from services.contracts.events import NotAnEventError, PaymentReleased, Settlement, decode_settlement
 
 RELEASES_MAX = 20  # of one payment that are looked up
 
@@ -37,6 +37,22 @@ async def history_of(bus: Bus, payment_id: str) -> list[Recorded]:
     return [_recorded(message) for message in sorted(found, key=lambda message: message.seq)]
 
 
+async def releases_of(bus: Bus, payment_id: str) -> tuple[PaymentReleased, ...]:
+    """Return the recorded releases of one payment, oldest first: the first RELEASES_MAX, and the newest.
+
+    Raises:
+        BusAwayError: not known; UnreadableRecordError: and only a person can find out.
+    """
+    subject = subjects.released(payment_id)
+    newest = await last_for(bus, subjects.SETTLEMENTS, subject)
+    if newest is None:
+        return ()
+    found = await _releases(bus, subject)
+    if not found or newest.seq > found[-1].seq:
+        found.append(newest)
+    return tuple([_release(message) for message in found])
+
+
 async def _releases(bus: Bus, subject: str) -> list[StoredMessage]:
     found: list[StoredMessage] = []
     while len(found) < RELEASES_MAX:
@@ -45,6 +61,14 @@ async def _releases(bus: Bus, subject: str) -> list[StoredMessage]:
             break
         found.append(message)
     return found
+
+
+def _release(message: StoredMessage) -> PaymentReleased:
+    event = _recorded(message).event
+    if not isinstance(event, PaymentReleased):
+        what = f"a {type(event).__name__}, which its subject does not allow"
+        raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, what)
+    return event
 
 
 def _recorded(message: StoredMessage) -> Recorded:

@@ -1,24 +1,15 @@
 """One payment in PAYMENTS and SETTLEMENTS, and at the dispatcher that has it in hand; the two writes of a release."""
 
-from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.publish import Stored, store
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
-from services.contracts.away import UnreadableRecordError
-from services.contracts.events import (
-    NotAnEventError,
-    PaymentAccepted,
-    PaymentRefused,
-    PaymentReleased,
-    PaymentSettled,
-    decode_settlement,
-    encode,
-)
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled, encode
 from services.contracts.holding import Holding, HoldingAsked
 from services.contracts.operating import ListedProcessor, listed
 from services.contracts.roster import places
 from services.dispatcher.core.holdings import Holdings
+from services.records.history import releases_of
 from services.records.payments import PaymentRecords
 from services.records.processors import ProcessorBucket, entries_of
 from services.records.settlements import SettlementRecords
@@ -45,19 +36,9 @@ class ReleaseRecords:
         """Return its settlement; of two a booking."""
         return (await self._settlements.find([payment_id])).get(payment_id)
 
-    async def newest_release(self, payment_id: str) -> PaymentReleased | None:
-        """Return its newest recorded release."""
-        message = await last_for(self._bus, subjects.SETTLEMENTS, subjects.released(payment_id))
-        if message is None:
-            return None
-        try:
-            event = decode_settlement(message.data)
-        except NotAnEventError as error:
-            raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, str(error)) from error
-        if not isinstance(event, PaymentReleased):
-            what = f"a {type(event).__name__}, which its subject does not allow"
-            raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, what)
-        return event
+    async def releases(self, payment_id: str) -> tuple[PaymentReleased, ...]:
+        """Return its recorded releases, oldest first: the first RELEASES_MAX of them, and the newest."""
+        return await releases_of(self._bus, payment_id)
 
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
         """Return False only if a dispatcher has it in hand by that line and knows the outcome of each attempt."""

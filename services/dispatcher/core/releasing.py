@@ -6,7 +6,7 @@ while an attempt at the first may still be booked. So it is refused wherever som
 
 from services.contracts.assignments import processor_of
 from services.contracts.events import PaymentReleased, PaymentSettled
-from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, Sight, targets
+from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, Sight, released_there, targets
 from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
 
 
@@ -25,13 +25,13 @@ def release_done(sight: Sight, to: str, confirmed: Confirmed) -> PaymentReleased
     """Return the same release if it is done already and the payment has not been released elsewhere since.
 
     It was recorded before its line, so the record alone proves nothing; but a payment in doubt gets from one processor
-    to another only by a release.
+    to another only by a release. Of two concurrent releases the void one may have been recorded last.
     """
-    event = sight.released
-    if event is None or (event.from_processor, event.to_processor) != (confirmed.from_processor, to):
+    there = released_there(sight)
+    if there is None or there.to_processor != to:
         return None
-    at = sight.processor if sight.settlement is None else sight.settlement.processor
-    return event if at == to else None
+    same = (event for event in reversed(sight.releases) if event.to_processor == to)
+    return next((event for event in same if event.from_processor == confirmed.from_processor), None)
 
 
 def answer_of(generation: str, answer: Lookup) -> ProcessorAnswer:

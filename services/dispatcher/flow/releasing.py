@@ -39,8 +39,8 @@ class Records(Protocol):
     async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
         """Return its settlement."""
 
-    async def newest_release(self, payment_id: str) -> PaymentReleased | None:
-        """Return its newest recorded release."""
+    async def releases(self, payment_id: str) -> tuple[PaymentReleased, ...]:
+        """Return its recorded releases, oldest first."""
 
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
         """Return False only if a dispatcher has it in hand by that line and knows the outcome of each attempt."""
@@ -145,7 +145,7 @@ class Releasing:
             accepted=event,
             seq=seq,
             settlement=await self._records.settlement(payment_id),
-            released=await self._records.newest_release(payment_id),
+            releases=await self._records.releases(payment_id),
             generation=generation,
             processor=view.released_to if view is not None and is_free else processor_of(generation),
             line=0 if view is None else view.last,

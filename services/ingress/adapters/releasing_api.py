@@ -8,7 +8,15 @@ from sanic.response import HTTPResponse
 from services.contracts.assignments import processor_of
 from services.contracts.events import PaymentReleased, PaymentSettled
 from services.contracts.money import amount_of
-from services.contracts.releasing import ProcessorAnswer, ReleaseAnswered, Sight, risk, targets, warnings
+from services.contracts.releasing import (
+    ProcessorAnswer,
+    ReleaseAnswered,
+    Sight,
+    released_there,
+    risk,
+    targets,
+    warnings,
+)
 from services.contracts.stamp import text_of
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.http_api import taking
@@ -53,6 +61,7 @@ def add_releasing(app: Sanic[Any, Any], story: Story) -> None:
 def sight_document(answer: ReleaseAnswered) -> dict[str, object]:
     """Return what is known of a payment, and whether it may be released; what is not known or not there is null."""
     sight, refusal = answer.sight, answer.refusal and refused(answer.refusal)
+    released = released_there(sight)
     of = sight.settlement or sight.accepted
     bound = None if sight.is_free else sight.processor
     return {
@@ -67,7 +76,7 @@ def sight_document(answer: ReleaseAnswered) -> dict[str, object]:
         "refusal": refusal and {"error": refusal.slug, "detail": refusal.detail},
         "risk": risk(sight.processor, "") if refusal is None else None,
         "warnings": list(warnings(sight, "")),
-        "released": sight.released and _release(sight.released),
+        "released": released and _release(released),
     }
 
 

@@ -1,10 +1,14 @@
 """``python -m services.audit.release`` against real streams and processors."""
 
 from services.bus.jetstream.lookup import last_for
+from services.bus.jetstream.publish import store
 from services.contracts import subjects
 from services.contracts.assignments import Line
+from services.contracts.events import PaymentReleased, encode
 from services.dispatcher.core.ownership import next_view
+from services.records.history import RELEASES_MAX, releases_of
 from tests.integration.audit.audit_programs import AtTerminal, Ended, House
+from tests.unit.audit.paid import AT
 
 RELEASE = "services.audit.release"
 OPTION = "--i-accept-the-risk-of-a-double-charge"
@@ -201,3 +205,13 @@ async def test_a_released_payment_charged_twice_is_found_by_an_audit(house: Hous
     assert ended.status == 1
     assert {told["finding"] for told in ended.documents} == {"charged_twice", "released", "settled_still_waiting"}
     assert ended.documents[0]["releases"][0]["to"] == "fallback"
+
+
+async def test_of_very_many_releases_the_first_and_the_newest_are_read(house: House) -> None:
+    """Each try of one whose line cannot be written is one more."""
+    payment_id = await house.accept()
+    assert await releases_of(house.bus, payment_id) == ()
+    events = [PaymentReleased(payment_id, "default", f"p{number}", "", AT) for number in range(RELEASES_MAX + 2)]
+    for event in events:
+        await store(house.bus, subjects.SETTLEMENTS, subjects.released(payment_id), encode(event))
+    assert await releases_of(house.bus, payment_id) == (*events[:RELEASES_MAX], events[-1])

@@ -32,7 +32,7 @@ def sight(*processors: ListedProcessor) -> Sight:
         accepted=accepted(),
         seq=5,
         settlement=None,
-        released=None,
+        releases=(),
         generation="default/1",
         processor="default",
         line=7,

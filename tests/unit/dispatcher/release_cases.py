@@ -31,7 +31,7 @@ class Streams:
     log: AssignmentLog
     waits: PaymentAccepted | None = field(default_factory=lambda: PaymentAccepted(ID, Cents(1990), NOON))
     settled: PaymentSettled | PaymentRefused | None = None
-    event: PaymentReleased | None = None
+    events: tuple[PaymentReleased, ...] = ()
     in_doubt: bool = True
     is_writable: bool = True
     is_read: bool = True
@@ -47,9 +47,9 @@ class Streams:
         """SETTLEMENTS."""
         return self.settled
 
-    async def newest_release(self, payment_id: str) -> PaymentReleased | None:
+    async def releases(self, payment_id: str) -> tuple[PaymentReleased, ...]:
         """SETTLEMENTS."""
-        return self.event
+        return self.events
 
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
         """Return whether it is."""
@@ -64,7 +64,7 @@ class Streams:
         if not self.is_writable:
             raise AwayError("full")
         self.noted.append(event)
-        self.event = event
+        self.events = (*self.events, event)
 
     async def write_line(self, line: AssignmentReleased) -> int:
         """ASSIGNMENTS."""

@@ -7,7 +7,7 @@ from services.contracts.assignments import AssignmentReleased, Line
 from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused
 from services.contracts.money import Cents
-from services.contracts.releasing import ReleaseAnswered, Why
+from services.contracts.releasing import ReleaseAnswered, Why, released_there
 from services.dispatcher.core.assignment_log import RELEASES_KEPT_MAX, AssignmentLog
 from services.dispatcher.core.outcome import Absent, Found, LookupFailed
 from services.dispatcher.core.releasing import refusal
@@ -64,7 +64,7 @@ async def test_the_same_release_again_is_the_same_release(ground: Ground) -> Non
 
 async def test_a_release_that_was_recorded_and_not_done_is_done_when_repeated(ground: Ground) -> None:
     """Its process ended between the event and the line."""
-    ground.streams.event = EVENT
+    ground.streams.events = (EVENT,)
     answer = await ground.releasing.release(ID, DEAR, CONFIRMED)
     assert (answer.released, answer.is_repeated) == (EVENT, False)
     assert ground.streams.noted == [EVENT, (2, DEAR, 5)]
@@ -100,6 +100,18 @@ async def test_the_same_release_at_two_dispatchers_at_once_is_done_once_for_both
     ground.streams.before_line = AssignmentReleased(ID, 5, 2, DEAR, "home is gone", NOON)
     answer = await ground.releasing.release(ID, DEAR, CONFIRMED)
     assert (answer.released, answer.is_repeated) == (EVENT, True)
+
+
+async def test_a_release_is_recognised_where_a_void_one_was_recorded_after_it(ground: Ground) -> None:
+    """Two operators at once: by the events alone the payment would be at the third."""
+    first = await ground.releasing.release(ID, DEAR, CONFIRMED)
+    streams = ground.streams
+    streams.events = (*streams.events, replace(EVENT, to_processor="third"))
+    sight = (await ground.releasing.look(ID, "")).sight
+    assert released_there(sight) == first.released
+    again = await ground.releasing.release(ID, DEAR, CONFIRMED)
+    assert (again.released, again.is_repeated) == (first.released, True)
+    assert why(await ground.releasing.release(ID, "third", CONFIRMED)) is not None
 
 
 async def test_before_the_log_is_read_nothing_is_known(ground: Ground) -> None:
