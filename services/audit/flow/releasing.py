@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from services.audit.core.releasing import known_lines
+from services.contracts.assignments import processor_of
 from services.contracts.operations import Operation
 from services.contracts.releasing import Confirmed, ReleaseAnswered, risk, warnings
 
@@ -61,7 +62,7 @@ class Releasing:
         if known.refusal is not None:
             self._operator.show(f"Not released. {known.refusal.detail}")
             return False
-        self._operator.show(f"\n{risk(sight.processor, to)}\n")
+        self._operator.show(f"\n{risk(processor_of(sight.generation), to)}\n")
         for warning in warnings(sight, to):
             self._operator.show(f"{warning}\n")
         if not await self._operator.accepts(payment_id):

@@ -6,6 +6,7 @@ while an attempt at the first may still be booked. So it is refused wherever som
 
 from services.contracts.assignments import processor_of
 from services.contracts.events import PaymentReleased, PaymentSettled
+from services.contracts.operating import ListedProcessor
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, Sight, released_there, targets
 from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
 
@@ -57,17 +58,17 @@ def _needless(sight: Sight) -> Refusal | None:
         return Refusal("payment_refused", f"{sight.processor} has refused it for good, and a dispatcher records that.")
     if sight.accepted is None:
         return Refusal("no_such_payment", "There is no such payment: it was never accepted, or has left PAYMENTS.")
-    if sight.is_free and sight.processor:
+    if sight.is_free and sight.processor and any(each.name == sight.processor for each in _charging(sight)):
         why = f"It is released to {sight.processor} already: a dispatcher will send it there."
         return Refusal("not_assigned", why)
-    if sight.is_free:
+    if sight.is_free and not sight.processor:
         why = "It is assigned to no processor: a dispatcher will send it where it is settled."
         return Refusal("not_assigned", why)
     return None
 
 
 def _misdirected(sight: Sight, to: str, confirmed: Confirmed | None) -> Refusal | None:
-    names = [each.name for each in sight.processors if each.state != "closing"]
+    names = [each.name for each in _charging(sight)]
     if to and to not in names:
         return Refusal("not_a_processor", f"There is no processor {to}; there are {', '.join(names) or 'none'}.")
     if to and to not in targets(sight):
@@ -83,11 +84,15 @@ def _misdirected(sight: Sight, to: str, confirmed: Confirmed | None) -> Refusal 
     return None
 
 
+def _charging(sight: Sight) -> list[ListedProcessor]:
+    return [each for each in sight.processors if each.state != "closing"]
+
+
 def _charged(sight: Sight) -> Refusal | None:
     for record in sight.records:
         name = processor_of(record.generation)
         match record.answer:
-            case "charged" if record.generation == sight.generation:
+            case "charged" if record.generation == sight.generation and not sight.is_free:
                 why = f"{name} has charged it, and it is assigned there: a dispatcher will settle it there by itself."
                 return Refusal("charged", why)
             case "charged":

@@ -136,7 +136,8 @@ class Releasing:
         # PAYMENTS comes before SETTLEMENTS, because a settlement is stored before the payment leaves.
         view = self._log.view(payment_id)
         is_free = view is None or view.state == "free"
-        records = await self._ask_all(payment_id) if asks and not is_free else ()
+        is_anywhere = view is not None and (not is_free or view.released_to != "")
+        records = await self._ask_all(payment_id) if asks and is_anywhere else ()
         in_doubt = view is not None and await self._records.is_in_doubt(payment_id, view.last)
         event, seq = await self._records.accepted(payment_id) or (None, 0)
         generation = "" if view is None else view.generation

@@ -63,7 +63,7 @@ def sight_document(answer: ReleaseAnswered) -> dict[str, object]:
     sight, refusal = answer.sight, answer.refusal and refused(answer.refusal)
     released = released_there(sight)
     of = sight.settlement or sight.accepted
-    bound = None if sight.is_free else sight.processor
+    bound = None if sight.is_free and refusal is not None else sight.processor
     return {
         "correlationId": sight.id,
         "status": _status(sight),
@@ -74,7 +74,7 @@ def sight_document(answer: ReleaseAnswered) -> dict[str, object]:
         "answers": [_record(each) for each in sight.records],
         "to": list(targets(sight)),
         "refusal": refusal and {"error": refusal.slug, "detail": refusal.detail},
-        "risk": risk(sight.processor, "") if refusal is None else None,
+        "risk": risk(processor_of(sight.generation), "") if refusal is None else None,
         "warnings": list(warnings(sight, "")),
         "released": released and _release(released),
     }

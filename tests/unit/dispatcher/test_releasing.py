@@ -175,6 +175,23 @@ async def test_a_payment_that_belongs_to_nobody_needs_no_release() -> None:
     assert "released to dear already" in answer.refusal.detail
 
 
+async def test_one_that_was_released_to_a_processor_that_is_gone_is_released_again(ground: Ground) -> None:
+    """No dispatcher can send it there; unless a processor has it, it may go to one that charges."""
+    streams = ground.streams
+    streams.write(AssignmentReleased(ID, 5, 2, "third", "", NOON))
+    again = replace(CONFIRMED, from_processor="third", line=3)
+    ground.answer(Found(Cents(1990), NOON), Absent())
+    refused = (await ground.releasing.release(ID, DEAR, again)).refusal
+    assert refused is not None
+    assert "home has charged it, but it is assigned to third" in refused.detail
+    ground.answer(LookupFailed("silence"), Absent())
+    assert (await ground.releasing.look(ID, "")).refusal is None
+    assert why(await ground.releasing.release(ID, DEAR, again)) is None
+    view = streams.log.view(ID)
+    assert view is not None
+    assert (view.state, view.released_to) == ("free", DEAR)
+
+
 async def test_an_earlier_url_of_the_same_name_is_another_processor(ground: Ground) -> None:
     """If the one that charges now has something under the id, the payment still waits for the earlier one."""
     sight = (await ground.releasing.look(ID, "")).sight

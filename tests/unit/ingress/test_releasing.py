@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.contracts.away import AwayError
 from services.contracts.operations import Operation
@@ -225,3 +226,13 @@ def test_a_look_as_a_document() -> None:
     refused = sight_document(ReleaseAnswered(sight(), Refusal("not_in_doubt", "It is not in doubt.")))
     assert refused["refusal"] == {"error": "not_in_doubt", "detail": "It is not in doubt."}
     assert refused["risk"] is None
+
+
+def test_a_look_at_one_that_was_released_to_a_processor_that_is_gone() -> None:
+    """It may be released again, from where it was to be sent; what is at risk is still what was sent before."""
+    gone = replace(sight(), processor="third", is_free=True)
+    document = sight_document(ReleaseAnswered(gone))
+    assert document["from"] == "third"
+    assert "Whatever was sent to default so far" in str(document["risk"])
+    waits = sight_document(ReleaseAnswered(gone, Refusal("not_assigned", "It is released to third already.")))
+    assert (waits["from"], waits["risk"]) == (None, None)
