@@ -19,6 +19,9 @@ PROGRAM = Path(sys.executable).with_name("nats-server")
 PATIENCE_S = 30.0  # how long a thing that must happen may take on a busy machine; nothing is measured with it
 _LOOK_EVERY_S = 0.01
 
+# As in nats.conf: what is too large there must be too large here.
+_AS_SHIPPED = "max_payload: 64KB\n"
+
 _LISTENING = re.compile(rb"Listening for client connections on 127\.0\.0\.1:(\d+)")
 _READY = b"Server is ready"
 
@@ -28,7 +31,7 @@ class NatsServer:
 
     Args:
         folder: where its store and its log are kept.
-        options: further command line options, as ``("-m", "8222")``.
+        options: further command line options, as ``("-m", "8222")``; with ``-c`` nothing is as in nats.conf by itself.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -60,6 +63,10 @@ class NatsServer:
         assert not self.is_running, "the server runs already"
         self.folder.mkdir(parents=True, exist_ok=True)
         where = ["-a", "127.0.0.1", "-p", str(self.port or -1)]
+        if "-c" not in self._options:
+            config = self.folder / "as-shipped.conf"
+            config.write_text(_AS_SHIPPED)
+            where += ["-c", str(config)]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [PROGRAM, "-js", "-sd", self.folder / "store", *where, *self._options],

