@@ -1,4 +1,4 @@
-"""Ingress as a process: who is introduced to whom."""
+"""``python -m services.ingress``: the wiring."""
 
 import asyncio
 import logging
@@ -54,7 +54,7 @@ log = logging.getLogger("tarifa.ingress")
 
 
 async def ingress(stop: asyncio.Event) -> None:
-    """Serve until told to stop, and be measured meanwhile."""
+    """Serve until ``stop``, with metrics meanwhile."""
     settings = ingress_settings(os.environ)
     keys = KeyRing.open(settings.api_keys, Guard(settings.access))
     async with served_metrics(settings.bus.metrics_listen, "ingress") as metrics:
@@ -64,7 +64,7 @@ async def ingress(stop: asyncio.Event) -> None:
 
 
 async def _serve(settings: IngressSettings, keys: KeyRing, metrics: Metrics, stop: asyncio.Event) -> None:
-    """Serve until told to stop; NATS is closed only after the last answer."""
+    """Serve until ``stop``; NATS is closed only after the last answer."""
     bus = await connected(settings.bus, "ingress", stop)
     if bus is None:
         return
@@ -85,7 +85,7 @@ async def _answer(
     metrics: Metrics,
     stop: asyncio.Event,
 ) -> None:
-    """Answer requests until told to stop, and then those that were read."""
+    """Answer requests until ``stop``, and then those that were already read."""
     clock, meter = SystemClock(), Meter()
     metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
     hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
@@ -118,7 +118,7 @@ def _app(
     """Return the application with all its routes, and the guard before each of them."""
     now = SystemClock().stamp
     dispatchers = DispatcherClient(bus)
-    story = Ingress(
+    flow = Ingress(
         payments=payments,
         dispatchers=dispatchers,
         ledger=LedgerClient(bus),
@@ -126,18 +126,18 @@ def _app(
         amount_max=settings.amount_max,
     )
     listing = Listing(payments=ListedPayments(bus), settled=ListedSettlements(bus), dispatchers=dispatchers, clock=now)
-    lives = PaymentLife(standings=story, history=PaymentHistory(bus), dispatchers=dispatchers)
+    lives = PaymentLife(standings=flow, history=PaymentHistory(bus), dispatchers=dispatchers)
     recorded = OperationLog(bus, (INGRESS,)).recorded
-    operating = Operating(processors=ProcessorsClient(bus), book=story, recorded=recorded, clock=now)
+    operating = Operating(processors=ProcessorsClient(bus), book=flow, recorded=recorded, clock=now)
     names = [processor.name for processor in settings.bus.processors]
-    app = http_app(story, awaiting, before.meter, before, processor_names=names)
+    app = http_app(flow, awaiting, before.meter, before, processor_names=names)
     add_listing(app, listing, lives)
-    add_history(app, story)
+    add_history(app, flow)
     add_operating(app, operating, allow_purge=settings.allow_purge)
     add_releasing(app, Releasing(dispatchers=ReleaseClient(bus), recorded=recorded))
     add_page(app, hub, before)
     add_sign_in(app, before)
-    before.stand_before(app)
+    before.install(app)
     return app
 
 

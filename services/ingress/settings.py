@@ -1,4 +1,4 @@
-"""What operators may set for ingress; read once, checked at start."""
+"""The settings of ingress; read once, checked at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from services.settings.tcp_address import TcpAddress
 
 # A hundred times this in cents is still exact in a double.
 AMOUNT_MAX_MOST = 10_000_000_000
-# An idle connection costs some 10 KiB: all of them 30 MiB. The load test's crowd are 1,100 users from one address.
+# An idle connection costs some 10 KiB: all of them 30 MiB. The load test has 1,100 users at one address.
 CONNECTIONS_MAX = 3_072
 CONNECTIONS_PER_ADDRESS_MAX = 2_048
 CONNECTIONS_MAX_MOST = 50_000
@@ -23,7 +23,7 @@ CONNECTIONS_MAX_MOST = 50_000
 class IngressSettings:
     """``amount_max`` is in the unit of ``amount``; ``reuse_port`` lets two instances listen on one TCP port.
 
-    ``api_keys`` is the file of keys where ``access`` is by keys, and None elsewhere.
+    ``api_keys`` is the file of keys if ``access`` is by keys, otherwise None.
     """
 
     bus: BusSettings
@@ -71,12 +71,12 @@ def ingress_settings(env: Mapping[str, str]) -> IngressSettings:
 
 
 def _access(env: Mapping[str, str], listen: Address) -> tuple[Access, Path | None]:
-    """Return who needs a key, and where the keys are. What can be reached from elsewhere is open only by its word."""
+    """Return who needs a key, and the file of keys. What other machines can reach is open only by a setting."""
     said = text_as(env, "OPEN", "0", _open_from_text)
     file = env.get("API_KEYS", "").strip()
     if file and said is not None:
         raise SettingError(
-            f"OPEN is {env['OPEN'].strip()}, and API_KEYS names {file}: either keys are asked for, or they are not"
+            f"OPEN is {env['OPEN'].strip()}, and API_KEYS names {file}: either keys are needed, or they are not"
         )
     if file:
         return Access.KEYS, Path(file)
@@ -85,8 +85,8 @@ def _access(env: Mapping[str, str], listen: Address) -> tuple[Access, Path | Non
     if said is None and not is_loopback:
         raise SettingError(
             f"API_KEYS must name a file of keys (tarifa keys add NAME --scope pay,read), for INGRESS_LISTEN is "
-            f"{listen}, which more than this machine may reach; or OPEN=1 says that whoever reaches it may pay, read "
-            "and purge, and OPEN=loopback that what listens before it is reached from this machine alone"
+            f"{listen}, which more than this machine may reach; or OPEN=1 means that anybody who reaches it may pay, "
+            "read and purge, and OPEN=loopback that what listens before it is reached from this machine alone"
         )
     if said is Access.LOOPBACK and isinstance(listen, TcpAddress) and not is_loopback:
         raise SettingError(f"OPEN is loopback, but INGRESS_LISTEN is {listen}, which more than this machine may reach")

@@ -1,1 +1,1 @@
-"""Where the service touches the world; each class keeps a port that the flow declares."""
+"""Where the service meets the outside; each class implements a port that the flow declares."""

@@ -8,7 +8,7 @@ class SystemClock:
     """The machine's clocks."""
 
     def now_s(self) -> float:
-        """Return seconds of a clock that never goes back."""
+        """Return seconds of a monotonic clock."""
         return time.monotonic()
 
     def stamp(self) -> datetime:

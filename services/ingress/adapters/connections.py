@@ -1,4 +1,4 @@
-"""The connections of this instance: bounded in all and by address, and never more than the process may open."""
+"""The connections of this instance: bounded in total and by address, and never more than the process may open."""
 
 import logging
 import resource
@@ -19,7 +19,7 @@ class Connections:
     """Counts connections, and refuses those beyond a bound.
 
     Args:
-        connections_max: at once; fewer where the process may not open so many files.
+        connections_max: at once; fewer if the process may not open so many files.
         per_address_max: of these from one address. Those over a unix socket, the balancer's, count in total only.
     """
 
@@ -28,7 +28,7 @@ class Connections:
         self._counted = CountedLog(log)
 
     def admit(self, transport: Transport) -> str | None:
-        """Return the address to pass to `leave`; None: refused, answered so, and the connection closes."""
+        """Return the address to pass to `leave`; None: refused with an answer, and the connection closes."""
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         full = self._places.take(address)
@@ -40,22 +40,22 @@ class Connections:
         return None
 
     def leave(self, address: str) -> None:
-        """Note that one is closed that was admitted."""
+        """Record that an admitted connection has closed."""
         self._places.give_back(address)
 
     def _too_many(self, full: Full) -> HTTPResponse:
         again = {"Retry-After": str(say.RETRY_AFTER_S)}
         if full is Full.FOR_THIS_ADDRESS:
-            said = f"this instance takes {self._places.per_address_max} connections from one address at most"
+            said = f"this instance accepts at most {self._places.per_address_max} connections from one address"
             return say.error(429, "too_many_connections", said, again)
-        said = f"this instance takes {self._places.places_max} connections at most"
+        said = f"this instance accepts at most {self._places.places_max} connections"
         return say.error(503, "too_many_connections", said, again)
 
 
 def connections_within(connections_max: int, files_max: int | None) -> int:
-    """Return how many connections there may be where the process may open so many files; None: any number.
+    """Return how many connections there may be if the process may open that many files; None: any number.
 
-    A process that may open very few keeps half of them for connections, so that it answers somebody.
+    A process that may open very few keeps half of them for connections, so that it answers some clients.
     """
     if files_max is None:
         return connections_max
@@ -63,7 +63,7 @@ def connections_within(connections_max: int, files_max: int | None) -> int:
 
 
 def _files_max() -> int | None:
-    """Have the process open as many files as it may be allowed to; return how many these are, None for no limit."""
+    """Raise the process's limit of open files as far as allowed; return it, None for no limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,4 +1,4 @@
-"""The dispatchers, asked over the bus what they have in hand and read in the log: answers at once, or none."""
+"""Asks the dispatchers over the bus what they have in hand and have read in the log; an answer comes at once or not."""
 
 import logging
 
@@ -10,10 +10,10 @@ from services.contracts.holding import Holding, HoldingAsked, HoldingsAnswered, 
 from services.ingress.core.answers import WaitingFor
 from services.ingress.core.listing import KnownHoldings, known_by, waiting_for
 
-# Those that know of it by the log alone answer after a tenth of a second. The rest of a payment's standing is known
-# already, so whoever asks for it does not wait for longer.
+# Those that know of it by the log alone answer after a tenth of a second. The rest of a payment's status is known
+# already, so the client does not wait longer for this part.
 ASK_TIMEOUT_S = 0.3
-MANY_TIMEOUT_S = 0.5  # where one that was heard of lately does not answer; else the last answer ends it
+MANY_TIMEOUT_S = 0.5  # if one with a recent pulse does not answer; otherwise the last answer ends the wait
 LIFE_TIMEOUT_S = 0.6  # its lines are read from the stream first
 
 log = logging.getLogger("tarifa.ingress")
@@ -47,19 +47,19 @@ class DispatcherClient:
         return known_by(answers.values(), asked.limit) if answers else None
 
     async def waiting_for(self, payment_id: str) -> WaitingFor | None:
-        """Return what the payment waits for; None where it is nobody's, or nobody says."""
+        """Return what the payment waits for; None if it belongs to nobody, or none answers."""
         known = await self._holding(HoldingAsked(payment_id), ASK_TIMEOUT_S)
         return None if known is None else waiting_for(known)
 
     async def life(self, payment_id: str) -> Holding | None:
-        """Return all that is remembered of a payment; None where it is nobody's, or nobody says."""
+        """Return all that a dispatcher has in memory of a payment; None if it belongs to nobody, or none answers."""
         return await self._holding(HoldingAsked(payment_id, life=True), LIFE_TIMEOUT_S)
 
     async def _holding(self, asked: HoldingAsked, within_s: float) -> Holding | None:
         try:
             answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, holding.encode(asked), within_s)
             return holding.decode_holding(answer.data)
-        except BusAwayError as error:  # none runs, or it waits in the stream, where none has it in hand
+        except BusAwayError as error:  # none runs, or it waits in the stream, where no dispatcher has it in hand
             log.debug("dispatcher.not_answered", extra={"error": str(error)})
             return None
         except NotAnEventError as error:

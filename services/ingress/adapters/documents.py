@@ -11,19 +11,19 @@ from sanic.response import HTTPResponse
 FOLDER = Path(__file__).parents[1] / "api"
 _TAG_CHARACTERS = 16
 
-# Nothing from elsewhere, nothing inline, in nobody's frame: what is shown came from here, and so did what shows it.
+# Nothing from other origins, nothing inline, not in any frame: all content and scripts come from here.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "X-Frame-Options": "DENY",  # as frame-ancestors, for browsers of before
+    "X-Frame-Options": "DENY",  # as frame-ancestors, for older browsers
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",  # asked about each time, and not sent while it is the same: an upgrade shows at once
+    "Cache-Control": "no-cache",  # revalidated each time, and not sent while unchanged: an upgrade shows at once
 }
 
 
 class Document(NamedTuple):
-    """A file and the path at which it is read; ``cache_control``: as in HEADERS unless it is said."""
+    """A file and the path at which it is served; ``cache_control``: as in HEADERS unless given."""
 
     path: str
     file: str
@@ -40,10 +40,10 @@ DOCUMENTS = (
 
 
 def add_documents(app: Sanic[Any, Any], folder: Path = FOLDER, documents: Sequence[Document] = DOCUMENTS) -> None:
-    """Have the application serve the documents of a folder.
+    """Add routes for the documents of a folder.
 
     Raises:
-        OSError: a file is missing; the package is not whole.
+        OSError: a file is missing; the package is incomplete.
     """
     for document in documents:
         body = (folder / document.file).read_bytes()
@@ -64,6 +64,6 @@ def _serving(document: Document, body: bytes) -> Callable[[Request], Coroutine[A
 
 
 def _knows(request: Request, tag: str) -> bool:
-    # A cache on the way may have made the tag a weak one, which for this purpose is the same (RFC 9110, 13.1.2).
+    # A cache in between may have made the tag a weak one, which is the same for this purpose (RFC 9110, 13.1.2).
     texts = ",".join(request.headers.getall("if-none-match", [])).split(",")
     return any(text.strip().removeprefix("W/") in {tag, "*"} for text in texts)

@@ -34,7 +34,7 @@ RETRY_AFTER_S = 1
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_NO_METHOD = "NONE"  # what Sanic calls the method of a request whose head it could not read
+_NO_METHOD = "NONE"  # Sanic's name for the method of a request whose head it could not read
 _SLUGS: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "no_such_route",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
@@ -48,7 +48,7 @@ log = logging.getLogger("tarifa.ingress")
 
 
 class Answer(HTTPResponse):
-    """A JSON answer; saves a twentieth of the CPU of a payment by not looking for line ends in headers of our own."""
+    """A JSON answer; uses a twentieth less CPU per payment by not searching our own headers for line ends."""
 
     __slots__ = ()
     media_type = "application/json"
@@ -61,7 +61,7 @@ class Answer(HTTPResponse):
 
 
 class ErrorAnswer(Answer):
-    """An error; `problem_details` says it in another form to who asks for that."""
+    """An error; `problem_details` renders it in another form if the request accepts that."""
 
     __slots__ = ("detail", "slug")
 
@@ -72,11 +72,11 @@ class ErrorAnswer(Answer):
 
 
 class JsonErrors(ErrorHandler):
-    """What Sanic turns down by itself: a bad head, no such route, a request that does not end."""
+    """What Sanic refuses by itself: a bad head, an unknown route, a request that does not end."""
 
     def default(self, request: Request, exception: BaseException) -> HTTPResponse:
         """Return the answer; a 500 is never the client's fault, and is logged."""
-        # A cancelled request is one whose client hung up, or that outlasted the end of the service.
+        # A cancelled request is one whose client hung up, or that was still under way when the service ended.
         if isinstance(exception, ServiceUnavailable | CancelledError):
             return no_answer_in_time()
         if not isinstance(exception, SanicException) or exception.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -89,7 +89,7 @@ class JsonErrors(ErrorHandler):
 
 
 def no_answer_in_time() -> HTTPResponse:
-    """Return the 503 of a request whose fate is not known."""
+    """Return the 503 of a request whose outcome is not known."""
     return negative(TryLater("no_answer_in_time", f"it may be done or not; {REPEAT_IS_SAFE}"))
 
 
@@ -99,7 +99,7 @@ def fault() -> HTTPResponse:
 
 
 def paid(answer: Rejected | Accepted | Replayed | AmountDiffers | TryLater) -> HTTPResponse:
-    """Return the answer to a payment: 202 where it is stored, now or before."""
+    """Return the answer to a payment: 202 if it is stored, now or before."""
     match answer:
         case Accepted(payment_id):
             return Answer(_accepted(payment_id, "accepted"), 202)
@@ -114,13 +114,13 @@ def paid(answer: Rejected | Accepted | Replayed | AmountDiffers | TryLater) -> H
 
 
 def amount_differs(original: Standing) -> HTTPResponse:
-    """Return the 409 of an id that is another payment's."""
+    """Return the 409 of an id that belongs to another payment."""
     amount = amount_of(original.amount_cents)
     return error(409, "amount_differs", f"amount: is {amount} in the payment that has this correlationId")
 
 
 def found(payment_id: str, answer: Rejected | Standing | Missing | TryLater) -> HTTPResponse:
-    """Return the answer to who asks how a payment stands."""
+    """Return the answer to a request for a payment's status."""
     match answer:
         case Standing():
             return standing(answer)
@@ -138,7 +138,7 @@ def standing(found: Standing) -> HTTPResponse:
 
 
 def standing_document(found: Standing) -> dict[str, object]:
-    """Return how a payment stands; what is not known is left out, but that nobody has an accepted one is said."""
+    """Return a payment's status; what is not known is left out, but that nobody has an accepted one is included."""
     fields: dict[str, object] = {
         "correlationId": found.payment_id,
         "amount": amount_of(found.amount_cents),
@@ -155,7 +155,7 @@ def standing_document(found: Standing) -> dict[str, object]:
 
 
 def no_such_payment(payment_id: str) -> HTTPResponse:
-    """Return the 404 of an id of which nothing is known."""
+    """Return the 404 of an id about which nothing is known."""
     return error(404, "no_such_payment", f"id in the path: there is no payment {payment_id}")
 
 
@@ -165,7 +165,7 @@ def totals(found: Totals) -> dict[str, object]:
 
 
 def processor(listed: ListedProcessor) -> dict[str, object]:
-    """Return one processor as ``GET /processors`` has it."""
+    """Return one processor as in ``GET /processors``."""
     pause = listed.pause
     since = None if pause is None or pause.since is None else text_of(pause.since)
     return {
@@ -190,7 +190,7 @@ def negative(answer: Rejected | TryLater) -> HTTPResponse:
 
 
 def denied(answer: Denied) -> HTTPResponse:
-    """Return the answer to who may not do what was asked, or not so."""
+    """Return the answer to a caller who may not do this, or not in this way."""
     return error(answer.status, answer.slug, answer.detail, answer.headers)
 
 
@@ -201,13 +201,13 @@ def ok(document: object, headers: Mapping[str, str] | None = None) -> HTTPRespon
 
 def error(status: int, slug: str, detail: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
     """Return an error."""
-    # What a client sent need not be UTF-8; what it is told about it must be.
+    # What a client sent need not be UTF-8; what is returned about it must be.
     detail = detail.encode("utf-8", "backslashreplace").decode()
     return ErrorAnswer(status, slug, detail, headers or {})
 
 
 def as_bytes(answer: HTTPResponse, *, keeps_alive: bool) -> bytes:
-    """Return an answer of ours as it goes over the wire."""
+    """Return one of our answers as it is sent over the connection."""
     body = answer.body or b""
     head = f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}\r\ncontent-length: {len(body)}\r\n"
     head += "connection: keep-alive\r\n" if keeps_alive else "connection: close\r\n"
@@ -230,7 +230,7 @@ def _waiting_for(found: WaitingFor | None) -> dict[str, object] | None:
 
 
 def attempt_document(made: AttemptMade) -> dict[str, object]:
-    """Return one call of a dispatcher; what is null is under way."""
+    """Return one call of a dispatcher; null fields: it is still under way."""
     return {
         "requestedAt": text_of(made.requested_at),
         "processor": made.processor,

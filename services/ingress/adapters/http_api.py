@@ -1,4 +1,4 @@
-"""HTTP: which request has which part of the story told, and how its answer is said."""
+"""HTTP: the routes for clients, what each calls in the flow, and how it is answered."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
@@ -20,40 +20,40 @@ from services.ingress.core.admission import Rejected, media_type_refused, parame
 from services.ingress.core.answers import Accepted, AmountDiffers, Missing, Replayed, Standing, TryLater
 from services.ingress.core.meter import Meter
 
-# Bodies beyond 4 KiB are read up to here, so that whoever sends one gets its 413 and not a closed connection.
+# Bodies beyond 4 KiB are read up to here, so that the client gets its 413 and not a closed connection.
 REQUEST_BYTES_MAX = 65_536
 HEADER_BYTES_MAX = 8_192
 REQUEST_TIMEOUT_S = 10  # for a request to arrive
 RESPONSE_TIMEOUT_S = 15  # longer than a store and the three look-ups of a replay may take
-KEEP_ALIVE_TIMEOUT_S = 120  # above nginx's upstream keepalive timeout, so that it is nginx who closes
+KEEP_ALIVE_TIMEOUT_S = 120  # above nginx's upstream keepalive timeout, so that it is nginx that closes
 
 NO_TOTALS = Totals(0, 0)
 
 
-class Story(Protocol):
-    """What this adapter has done for its callers."""
+class Flow(Protocol):
+    """What this adapter calls."""
 
     async def accept(
         self, body: bytes, traceparent: str | None = None
     ) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
-        """Have a payment stored, once."""
+        """Store a payment, once."""
 
     async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
-        """Tell how a payment stands."""
+        """Return the status of a payment."""
 
     async def summary(self, from_texts: list[str], to_texts: list[str]) -> Rejected | Mapping[str, Totals] | TryLater:
-        """Tell what was settled where."""
+        """Return what was settled where."""
 
     async def troubles(self) -> list[str]:
-        """Return what keeps a payment from being accepted and counted."""
+        """Return what prevents a payment from being accepted and counted."""
 
 
 def http_app(
-    story: Story, awaiting: Awaiting, meter: Meter, guard: HttpGuard, *, processor_names: Sequence[str]
+    flow: Flow, awaiting: Awaiting, meter: Meter, guard: HttpGuard, *, processor_names: Sequence[str]
 ) -> Sanic[Any, Any]:
     """Return the application, which counts its payments in ``meter``; it opens nothing by itself.
 
-    ``guard`` is asked who may know more than others; it stands before no route yet.
+    ``guard`` decides who may see more than others; it is not installed before any route yet.
     """
     app = Sanic("tarifa-ingress", configure_logging=False, error_handler=say.JsonErrors(), request_class=StrictRequest)
     app.config.update(
@@ -67,8 +67,8 @@ def http_app(
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_TIMEOUT_S,
         }
     )
-    routes = _Routes(story, Waits(awaiting), meter, guard, processor_names)
-    app.ctx.pay = routes.pay  # for the server, which has plain payments answered without the framework
+    routes = _Routes(flow, Waits(awaiting), meter, guard, processor_names)
+    app.ctx.pay = routes.pay  # for the server, which answers plain payments without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
     app.add_route(taking(routes.get_payment), "/payments/<payment_id:str>", methods=["GET", "HEAD"])
     app.add_route(taking(routes.get_summary, "from", "to"), "/payments-summary", methods=["GET", "HEAD"])
@@ -83,7 +83,7 @@ Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]
 
 
 def taking(handler: Handler, *names: str) -> Handler:
-    """Return a handler that refuses a query with any other name: ``?FROM=`` must not be answered as if it were none."""
+    """Return a handler that refuses other names in the query: ``?FROM=`` must not be answered as if it were absent."""
 
     @wraps(handler)
     async def handle(request: Request, **of_the_path: str) -> HTTPResponse | None:
@@ -96,9 +96,9 @@ def taking(handler: Handler, *names: str) -> Handler:
 
 class _Routes:
     def __init__(
-        self, story: Story, waits: Waits, meter: Meter, guard: HttpGuard, processor_names: Sequence[str]
+        self, flow: Flow, waits: Waits, meter: Meter, guard: HttpGuard, processor_names: Sequence[str]
     ) -> None:
-        self._story = story
+        self._flow = flow
         self._waits = waits
         self._meter = meter
         self._guard = guard
@@ -121,19 +121,19 @@ class _Routes:
         self, body: bytes, parent: str | None
     ) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
         begun_s = perf_counter()
-        answer = await self._story.accept(body, parent)
+        answer = await self._flow.accept(body, parent)
         self._meter.answered(answer, (perf_counter() - begun_s) * 1000)
         return answer
 
     async def get_payment(self, request: Request, payment_id: str) -> HTTPResponse:
-        return await self._waits.found(request, payment_id, self._story.standing)
+        return await self._waits.found(request, payment_id, self._flow.standing)
 
     async def get_summary(self, request: Request) -> HTTPResponse:
         query = request.get_args(keep_blank_values=True)
-        answer = await self._story.summary(query.getlist("from", []), query.getlist("to", []))
+        answer = await self._flow.summary(query.getlist("from", []), query.getlist("to", []))
         if isinstance(answer, Rejected | TryLater):
             return say.negative(answer)
-        # Those of the settings first, and all that the book has: what was charged does not vanish with a setting.
+        # Those of the settings first, then all others in the book: what was charged does not vanish with a setting.
         names = dict.fromkeys((*self._processor_names, *sorted(answer)))
         return say.ok({name: say.totals(answer.get(name, NO_TOTALS)) for name in names})
 
@@ -141,9 +141,9 @@ class _Routes:
         return say.ok({"status": "alive"})
 
     async def get_readiness(self, request: Request) -> HTTPResponse:
-        troubles = await self._story.troubles()
+        troubles = await self._flow.troubles()
         if not troubles:
             return say.ok({"status": "ready"})
-        # Everybody may ask; addresses and how much waits are for those who may read.
-        told = troubles if self._guard.may_read(request) else ["a key that may read is told why"]
-        return say.negative(TryLater("not_ready", "; ".join(told)))
+        # Anybody may ask; addresses and the number of waiting payments are only for those who may read.
+        shown = troubles if self._guard.may_read(request) else ["the reason is shown to a key with the scope read"]
+        return say.negative(TryLater("not_ready", "; ".join(shown)))

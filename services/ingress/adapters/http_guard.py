@@ -1,7 +1,7 @@
-"""Which scope a request needs, and the guard before every one of them.
+"""Which scope a request needs, and the guard before every route.
 
-Each route has its line in NEEDS, or the application does not start: none is open because somebody forgot it.
-``request.ctx.caller`` is then who asks (`core.guard.Caller`): its ``key_name`` is None where no key is needed.
+Each route has its line in NEEDS, or the application does not start: none is open because its line was forgotten.
+``request.ctx.caller`` is then the caller (`core.guard.Caller`): its ``key_name`` is None where no key is needed.
 """
 
 from time import monotonic
@@ -22,7 +22,7 @@ COOKIE = "tarifa_key"
 SIGN_IN = "sign-in"
 
 # None: for everybody. Whether the service lives is asked by what restarts and balances it, which has no key. The
-# description and what pages are made of are in the repository and say nothing about this installation.
+# description and the page's files are in the repository and reveal nothing about this installation.
 NEEDS: dict[str, Scope | None] = {
     "payments": "pay",
     "GET payments": "read",
@@ -60,35 +60,35 @@ NEEDS: dict[str, Scope | None] = {
 
 
 class HttpGuard:
-    """Judges requests as they come, counts those that are denied, and knows who may see more than others."""
+    """Checks requests before their handlers, counts those that are denied, and decides who may see more than others."""
 
     def __init__(self, guard: Guard, meter: Meter) -> None:
         self.guard = guard
         self.meter = meter
 
-    def stand_before(self, app: Sanic[Any, Any]) -> None:
-        """Have every request judged from now on, those of plain payments too.
+    def install(self, app: Sanic[Any, Any]) -> None:
+        """Have every request checked from now on, including plain payments.
 
         Raises:
             LookupError: a route of the application is not in NEEDS.
         """
         if unknown := {need_of(route) for route in app.router.routes} - set(NEEDS):
-            raise LookupError(f"routes without a word about who may ask: {sorted(unknown)}")
+            raise LookupError(f"routes without a line about who may call them: {sorted(unknown)}")
         app.register_middleware(self._before, "request")
         app.ctx.deny = self.plain
 
     def plain(self, payment: PlainPayment) -> HTTPResponse | None:
-        """Return the answer to a plain payment that may not be paid so; None: it may."""
+        """Return the answer to a plain payment that is denied; None: it is allowed."""
         call = Call("POST", payment.host, payment.authorization)
         judged = self.guard.judge(call, "pay", monotonic())
         return self._deny(judged) if isinstance(judged, Denied) else None
 
     def may_read(self, request: Request) -> bool:
-        """Tell whether somebody may know what is behind an answer that everybody gets."""
+        """Return whether the caller may see what is left out of an answer for everybody."""
         return self.guard.may(call_of(request), "read")
 
     def may_still(self, request: Request, scope: Scope) -> bool:
-        """Tell whether what a request began may go on: its key may have been revoked since."""
+        """Return whether what a request began may continue: its key may have been revoked since."""
         return self.guard.may_still(cast("Caller", request.ctx.caller), scope)
 
     async def _before(self, request: Request) -> HTTPResponse | None:
@@ -109,12 +109,12 @@ class HttpGuard:
 
 
 def need_of(route: Route) -> str:
-    """Return under which name NEEDS has a route: its path, with a GET before it where a POST there needs another."""
+    """Return the name of a route in NEEDS: its path, with GET before it where POST there needs another scope."""
     return f"GET {route.path}" if "GET" in route.methods and f"GET {route.path}" in NEEDS else route.path
 
 
 def call_of(request: Request) -> Call:
-    """Return what of a request tells who sends it; a header that is given twice is one that nobody has."""
+    """Return what identifies the sender of a request; a header that is given twice counts as invalid."""
     headers = request.headers
 
     def one(name: str) -> str | None:
@@ -134,7 +134,7 @@ def call_of(request: Request) -> Call:
 
 
 def _to_sign_in(request: Request, denied: Denied) -> HTTPResponse | None:
-    """Return where a person with a browser can sign in; None for a program, which reads the error."""
+    """Return the redirect to the sign-in form for a person with a browser; None for a program, which gets the error."""
     is_page = request.route is not None and not request.route.path
     if denied.status != UNAUTHORIZED or not is_page or "text/html" not in request.headers.get("accept", ""):
         return None

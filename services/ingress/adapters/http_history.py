@@ -1,4 +1,4 @@
-"""``GET /history``: the past in equal steps of time, as the page's plots show it."""
+"""``GET /history``: the past in equal steps of time, for the page's plots."""
 
 from datetime import timedelta
 from typing import Any, Protocol
@@ -15,19 +15,19 @@ from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import TryLater
 
 
-class Story(Protocol):
-    """What this adapter has done for its callers."""
+class Flow(Protocol):
+    """What this adapter calls."""
 
     async def history(self, range_texts: list[str]) -> Rejected | HistoryAnswered | TryLater:
         """Return the steps of a range."""
 
 
-def add_history(app: Sanic[Any, Any], story: Story) -> None:
-    """Serve the past, beside what the application serves already."""
+def add_history(app: Sanic[Any, Any], flow: Flow) -> None:
+    """Add the route for the past to the application."""
 
     async def get_history(request: Request) -> HTTPResponse:
         query = request.get_args(keep_blank_values=True)
-        answer = await story.history(query.getlist("range", []))
+        answer = await flow.history(query.getlist("range", []))
         return say.ok(history_document(answer)) if isinstance(answer, HistoryAnswered) else say.negative(answer)
 
     app.add_route(taking(get_history, "range"), "/history", methods=["GET", "HEAD"])

@@ -1,4 +1,4 @@
-"""``GET /payments``, a list of payments part by part; ``GET /payments/<id>/life``, one of them step by step."""
+"""``GET /payments``, a list of payments page by page; ``GET /payments/<id>/life``, one of them step by step."""
 
 from typing import Any, Protocol, assert_never
 
@@ -14,25 +14,25 @@ from services.ingress.core.listing import Page, Query, Row
 from services.ingress.core.payment_life import Life, Step
 
 
-class Story(Protocol):
-    """What this adapter has done for its callers."""
+class Flow(Protocol):
+    """What this adapter calls for lists."""
 
     async def page(self, query: Query) -> Rejected | Page | TryLater:
-        """Return the part of a list that is asked for."""
+        """Return the requested page of a list."""
 
 
-class LifeStory(Protocol):
-    """What this adapter has done for those who ask about one payment."""
+class LifeFlow(Protocol):
+    """What this adapter calls for one payment."""
 
     async def life(self, id_text: str) -> Rejected | Life | Missing | TryLater:
-        """Tell a payment's life."""
+        """Return a payment's life."""
 
 
-def add_listing(app: Sanic[Any, Any], story: Story, lives: LifeStory) -> None:
-    """Serve lists of payments and their lives, beside what the application serves already."""
+def add_listing(app: Sanic[Any, Any], flow: Flow, lives: LifeFlow) -> None:
+    """Add the routes for lists of payments and for their lives to the application."""
 
     async def get_payments(request: Request) -> HTTPResponse:
-        answer = await story.page(dict(request.get_args(keep_blank_values=True)))
+        answer = await flow.page(dict(request.get_args(keep_blank_values=True)))
         return say.ok(_document(answer)) if isinstance(answer, Page) else say.negative(answer)
 
     async def get_life(_request: Request, payment_id: str) -> HTTPResponse:

@@ -1,4 +1,4 @@
-"""Serving and stopping: whoever sent a request that was read gets its answer, also while the service stops."""
+"""Serving and stopping: every request that was read is answered, also while the service stops."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ from services.ingress.adapters.plain_path import PlainPathProtocol
 from services.ingress.core.address import Address
 
 STOP_MAX_S = 5.0
-# While stopping, connections without a request stay open so long: one may be on its way on them.
+# While stopping, connections without a request stay open for this long: one may be on its way on them.
 IDLE_GRACE_S = 0.5
 LOOK_EVERY_S = 0.02
 
 log = logging.getLogger("tarifa.ingress")
-# Sanic's words about itself and about each client that hung up are of no use here; its errors are.
+# Sanic's messages about itself and about each client that hung up are not useful here; its errors are.
 logging.getLogger("sanic.root").setLevel(logging.WARNING)
 logging.getLogger("sanic.error").setLevel(logging.ERROR)
 
@@ -36,7 +36,7 @@ class HttpServer:
         """Return a server that accepts as many connections as ``connections`` admits.
 
         Raises:
-            SettingError: INGRESS_LISTEN cannot be listened on, or somebody does already.
+            SettingError: INGRESS_LISTEN cannot be listened on, or another process listens there.
         """
         app.ctx.connections = connections
         listener = listen_on(address, reuse_port=reuse_port)

@@ -1,6 +1,6 @@
-"""``Prefer: wait=<seconds>`` (RFC 7240): who pays or asks may be answered when the payment is settled or refused.
+"""``Prefer: wait=<seconds>`` (RFC 7240): a client may be answered when the payment is settled or refused.
 
-``Preference-Applied`` says that it was waited for, and how long at most. Without it the answer came at once, as always.
+``Preference-Applied`` means that the answer waited, and how long at most. Without it the answer came at once, as usual.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ Found = Standing | Rejected | Missing | TryLater
 
 
 class Awaiting(Protocol):
-    """What this adapter has done for its callers."""
+    """What this adapter calls."""
 
     async def final(self, payment_id: str, within_s: float) -> Standing | NotYet | NotAwaited:
         """Return a stored payment when it is settled or refused."""
@@ -28,11 +28,11 @@ class Awaiting(Protocol):
 class Waits:
     """Answers as `http_answers` does, later."""
 
-    def __init__(self, story: Awaiting) -> None:
-        self._story = story
+    def __init__(self, awaiting: Awaiting) -> None:
+        self._awaiting = awaiting
 
     async def paid(self, request: Request, answer: Accepted | Replayed) -> HTTPResponse:
-        """Return the answer to a payment that is stored: 200 and how it stands where it is settled or refused."""
+        """Return the answer to a stored payment: 200 and its status if it is settled or refused in time."""
         wait_s = _asked(request)
         if wait_s is None:
             return say.paid(answer)
@@ -52,7 +52,7 @@ class Waits:
                 assert_never(never)
 
     async def found(self, request: Request, payment_id: str, look: Callable[[str], Awaitable[Found]]) -> HTTPResponse:
-        """Return the answer to who asks how a payment stands; where the wait is over it is looked up once more."""
+        """Return the answer to a request for a payment's status; when the wait is over it is looked up once more."""
         wait_s = _asked(request)
         found = await look(payment_id)
         if wait_s is None or not isinstance(found, Standing):
@@ -74,9 +74,9 @@ class Waits:
         payment_id = known.payment_id if isinstance(known, Standing) else known
         assert request.stream is not None  # noqa: S101  # for mypy: a request that was read has one
         connection = request.stream.protocol
-        assert isinstance(connection, PlainPathProtocol)  # noqa: S101  # what the server makes of each connection
+        assert isinstance(connection, PlainPathProtocol)  # noqa: S101  # the server's class for each connection
         with connection.answering_later(wait_s):
-            return await self._story.final(payment_id, wait_s)
+            return await self._awaiting.final(payment_id, wait_s)
 
 
 def _asked(request: Request) -> int | None:

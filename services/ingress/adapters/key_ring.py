@@ -17,7 +17,7 @@ log = logging.getLogger("tarifa.ingress")
 
 
 class KeyRing:
-    """Keeps a guard's keys those of the file; ``trouble`` is why it could not the last time, empty if it could."""
+    """Keeps a guard's keys equal to the file's; ``trouble`` is why the last attempt failed, empty if it succeeded."""
 
     def __init__(self, path: Path | None, guard: Guard) -> None:
         self.guard = guard
@@ -41,10 +41,10 @@ class KeyRing:
         return ring
 
     async def run(self) -> None:
-        """Look until cancelled. A file that cannot be used changes nothing: the keys of before stay known."""
+        """Check until cancelled. A file that cannot be used changes nothing: the previous keys stay valid."""
         while self._path is not None:
             await asyncio.sleep(LOOK_EVERY_S)
-            # Also the same file again while it cannot be used: what is wrong need not be in the file.
+            # An unusable file is also read again unchanged: the cause need not be in the file.
             if self.trouble or version_of(self._path) != self._version:
                 self._read_again(self._path)
 
@@ -52,7 +52,7 @@ class KeyRing:
         try:
             self._read(path)
         except ValueError as error:
-            trouble = f"API_KEYS {error}; the keys of before are still in force"
+            trouble = f"API_KEYS {error}; the previous keys are still valid"
             if trouble != self.trouble:
                 log.error("keys.unusable", extra={"error": trouble})  # noqa: TRY400  # a sentence for an operator
             self.trouble = trouble
@@ -60,7 +60,7 @@ class KeyRing:
             self.trouble = ""
 
     def _read(self, path: Path) -> None:
-        version = version_of(path)  # before it is read: what comes meanwhile is read the next time
+        version = version_of(path)  # before it is read: what changes meanwhile is read the next time
         keys = read_keys(path)
         self.guard.use(keys, monotonic())
         self._version = version

@@ -1,4 +1,4 @@
-"""The ledger, asked over the bus: an answer within a second, or the word that there is none."""
+"""Asks the ledger over the bus: an answer within a second, or a TryLater."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from services.contracts.summary import SummaryAsked, Totals
 from services.ingress.core.answers import TryLater
 from services.ingress.core.period import Period
 
-# Clients wait 1.5 s for a summary; a 503 within that tells them more than silence.
+# Clients wait 1.5 s for a summary; a 503 within that is more useful than no answer.
 ASK_TIMEOUT_S = 1.0
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class LedgerClient:
         return await self._ask(subjects.LEDGER_HISTORY, history.encode(asked), history.decode_answered)
 
     async def trouble(self) -> str | None:
-        """Return why a summary could not be had now, or None."""
+        """Return why a summary is not available now, or None."""
         answer = await self.summary(Period())
         return f"ledger: {answer.detail}" if isinstance(answer, TryLater) else None
 

@@ -1,4 +1,4 @@
-"""What a list of payments is read from: PAYMENTS, message by message, and SETTLEMENTS, some hundreds at a time."""
+"""The sources of a list of payments: PAYMENTS, message by message, and SETTLEMENTS, some hundreds at a time."""
 
 from datetime import datetime
 
@@ -12,16 +12,16 @@ from services.records.settled import SettledReader, SettledRow
 
 
 class ListedPayments:
-    """Keeps the port ``Payments``: the leader is asked for one message at a time, which consumes nothing.
+    """Implements the port ``WaitingPayments``: asks the leader for one message at a time, which consumes nothing.
 
-    One that cannot be read is passed over: it is in the dispatchers' log, and told to whoever asks for it by its id.
+    One that cannot be read is skipped: it is in the dispatchers' log, and a request for its id reports it.
     """
 
     def __init__(self, bus: Bus) -> None:
         self._records = PaymentRecords(bus)
 
     async def first_from(self, seq: int) -> Waiting | None:
-        """Return the first that waits at or behind a sequence."""
+        """Return the first that waits at or after a sequence."""
         while True:
             try:
                 found = await self._records.first_from(seq)
@@ -36,7 +36,7 @@ class ListedPayments:
 
 
 class ListedSettlements:
-    """Keeps the port ``Settled``."""
+    """Implements the port ``SettledPayments``."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

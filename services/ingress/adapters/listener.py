@@ -1,4 +1,4 @@
-"""The listening socket: one that is free is taken, one left behind is replaced, one in use is nobody else's."""
+"""The listening socket: a free address is taken, a socket file left behind is replaced, one in use is an error."""
 
 import socket
 import stat
@@ -18,7 +18,7 @@ def listen_on(address: Address, *, reuse_port: bool) -> socket.socket:
     """Return a socket that listens.
 
     Raises:
-        SettingError: INGRESS_LISTEN cannot be listened on, or somebody does already.
+        SettingError: INGRESS_LISTEN cannot be listened on, or another process listens there.
     """
     try:
         match address:
@@ -34,7 +34,7 @@ def listen_on(address: Address, *, reuse_port: bool) -> socket.socket:
 
 
 def forget(address: Address) -> None:
-    """Remove the socket file, so that who connects from now on is refused, and may go elsewhere."""
+    """Remove the socket file, so that clients that connect from now on are refused, and may go elsewhere."""
     if isinstance(address, UnixAddress):
         Path(address.path).unlink(missing_ok=True)
 
@@ -63,5 +63,5 @@ def _is_in_use(path: Path) -> bool:
         except ConnectionRefusedError:
             return False
         except TimeoutError:
-            pass  # its queue is full: somebody listens
+            pass  # its queue is full: a process listens
         return True

@@ -1,4 +1,4 @@
-"""What ingress tells Prometheus."""
+"""The metrics of ingress."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from services.metrics.metric import Metric, Source, counters_by, gauge, histogra
 def of_ingress(meter: Meter, store_took: Durations) -> Source:
     """Return the source for what one instance has answered, and how long storing took."""
 
-    async def tell() -> Iterable[Metric]:
+    async def read() -> Iterable[Metric]:
         return (
             counters_by(
                 "result",
@@ -27,13 +27,13 @@ def of_ingress(meter: Meter, store_took: Durations) -> Source:
             counters_by(
                 "reason",
                 "tarifa_requests_denied_total",
-                "Requests of any kind not carried out for who sent them: no key, a wrong one, too many.",
+                "Requests of any kind denied because of their caller: no key, a wrong one, too many.",
                 meter.denied,
             ),
             counters_by(
                 "result",
                 "tarifa_waits_total",
-                "Requests that asked to wait for a settlement: settled or refused in time, not yet, or not let wait.",
+                "Requests that asked to wait for a settlement: settled or refused in time, not yet, or not allowed to.",
                 meter.waits,
             ),
             gauge("tarifa_awaiting_requests", "Requests that wait for a settlement now.", meter.awaiting),
@@ -41,4 +41,4 @@ def of_ingress(meter: Meter, store_took: Durations) -> Source:
             histogram("tarifa_payment_store_seconds", "Publishing a payment, until the PubAck.", store_took),
         )
 
-    return tell
+    return read

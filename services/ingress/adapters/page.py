@@ -1,4 +1,4 @@
-"""The operator's page: a few files as they lie in ``services/ingress/page``, and the events that keep them current."""
+"""The operator's page: the files of ``services/ingress/page``, and the events that keep it current."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ DOCUMENTS = (
     Document("/page.css", "page.css", "text/css; charset=utf-8"),
     *(Document(f"/{name}", name, "text/javascript; charset=utf-8") for name in SCRIPTS),
     Document("/page.svg", "page.svg", "image/svg+xml"),
-    # For who asks without having read which icon a page names, as browsers do beside /openapi.json and errors.
+    # For clients that have not read which icon a page names, as browsers do beside /openapi.json and errors.
     Document("/favicon.ico", "favicon.ico", "image/x-icon", "public, max-age=86400"),
 )
 RECONNECT_AFTER_MS = 1_000
@@ -43,7 +43,7 @@ _BEGIN = b"retry: %d\n\n" % RECONNECT_AFTER_MS
 
 
 def add_page(app: Sanic[Any, Any], hub: Hub, guard: HttpGuard) -> None:
-    """Serve the page and its events, beside what the application serves already."""
+    """Add the routes for the page and its events to the application."""
     add_documents(app, FOLDER, DOCUMENTS)
     app.add_route(taking(_Events(hub, guard).get), "/events", methods=["GET", "HEAD"], name="events")
 
@@ -54,7 +54,7 @@ class _Events:
         self._guard = guard
 
     async def get(self, request: Request) -> HTTPResponse | None:
-        if request.method == "HEAD":  # nobody looks: no place is taken, and nothing is listened to
+        if request.method == "HEAD":  # no page is shown: no place is taken, and nothing is subscribed to
             return HTTPResponse(None, 200, _EVENTS_HEADERS, _EVENT_STREAM)
         assert request.transport is not None  # noqa: S101  # for mypy: a request that was read has one
         abort = request.transport.abort  # type: ignore[attr-defined]  # asyncio's own transports have it
@@ -62,7 +62,7 @@ class _Events:
         if isinstance(page, Full):
             return _too_many(page)
         try:
-            # An event a second is a heartbeat too: Sanic counts its RESPONSE_TIMEOUT from the last write.
+            # An event each second is a heartbeat too: Sanic counts its RESPONSE_TIMEOUT from the last write.
             stream = await request.respond(content_type=_EVENT_STREAM, headers=_EVENTS_HEADERS)
             await stream.send(_BEGIN + self._caller(request))
             async for event in page.events():
@@ -74,7 +74,7 @@ class _Events:
             self._hub.leave(page)
 
     def _caller(self, request: Request) -> bytes:
-        """Return the event that says with which key the page is looked at; nothing where none is needed."""
+        """Return the event that names the key with which the page is opened; nothing if none is needed."""
         name = request.ctx.caller.key_name
         if name is None:
             return b""
@@ -83,7 +83,7 @@ class _Events:
 
 
 def _address(request: Request) -> str:
-    """Return the client's address: the peer's, or over a unix socket what the balancer names."""
+    """Return the client's address: the peer's, or over a unix socket the one in the balancer's header."""
     peer = request.conn_info.peername if request.conn_info is not None else None
     return peer[0] if isinstance(peer, tuple) else request.headers.get("x-real-ip", "")
 
@@ -91,7 +91,7 @@ def _address(request: Request) -> str:
 def _too_many(full: Full) -> HTTPResponse:
     again = {"Retry-After": str(say.RETRY_AFTER_S)}
     if full is Full.FOR_THIS_ADDRESS:
-        said = f"this instance serves {PAGES_PER_ADDRESS_MAX} pages to one address at most"
+        said = f"this instance serves at most {PAGES_PER_ADDRESS_MAX} pages to one address"
         return say.error(429, "too_many_pages", said, again)
-    said = f"this instance shows itself to {PAGES_MAX} pages at most, and to none while it stops"
+    said = f"this instance serves at most {PAGES_MAX} pages, and none while it stops"
     return say.error(503, "too_many_pages", said, again)

@@ -9,7 +9,7 @@ from services.records.history import history_of
 
 
 class PaymentHistory:
-    """Keeps the port ``History``."""
+    """Implements the port ``History``."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

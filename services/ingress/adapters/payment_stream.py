@@ -1,4 +1,4 @@
-"""Payments as the streams hold them: stored means that the PubAck said so."""
+"""Payments in the streams: stored means that a PubAck came."""
 
 import asyncio
 import logging
@@ -24,16 +24,16 @@ from services.records.earlier import EarlierSettlements
 from services.records.payments import PaymentRecords
 from services.records.settlements import SettlementRecords
 
-TROUBLE_TIMEOUT_S = 1.5  # of all that readiness asks; what it stores has as long as a payment
+TROUBLE_TIMEOUT_S = 1.5  # for all that readiness asks; what it stores has as long as a payment
 LOOK_WITHIN_S = 0.5
 STORE_WITHIN_S = 1.0
-# So long after a payment that was not stored, without one that was, the next would not be either: a stream that found
-# no room on the disk stores nothing more until the server is started again, and says nothing of it.
+# For this long after a payment that was not stored, without one that was, the next would not be either: a stream that
+# found no room on the disk stores nothing more until the server is restarted, and does not report it.
 NOT_STORED_FOR_S = 10.0
-# Anybody may ask for readiness, as often as they like: whatever is found holds for all who ask within so long.
+# Anybody may ask for readiness, as often as they like: a result is used for all requests within this time.
 TROUBLE_HOLDS_S = 0.5
 SETTLEMENT_BYTES = 8192  # more than any takes, with all the attempts of its trace
-# More than the page that the file's last one may have left: what fits in there is stored also on a full disk.
+# More than the page that the file's last write may have left: what fits in there is stored even on a full disk.
 TRIAL = bytes(16_384)
 
 log = logging.getLogger("tarifa.ingress")
@@ -47,11 +47,11 @@ _KNOWN = Known()
 
 
 class JetStreamPayments:
-    """PAYMENTS and SETTLEMENTS behind one port; ``limits`` are those of the streams, ``instance`` is one's own name.
+    """PAYMENTS and SETTLEMENTS behind one port; ``limits`` are those of the streams, ``instance`` is our own name.
 
-    The server remembers an id for one window, and forgets those of acked payments when it is started again. So an id is
-    looked up in SETTLEMENTS before it is stored, unless the server certainly remembers them all: where nothing had ever
-    been stored at our start, for one window from then, on the connection of then.
+    The server remembers an id for one window, and forgets those of acked payments when it restarts. So an id is looked
+    up in SETTLEMENTS before it is stored, unless the server certainly remembers them all: that is if nothing had ever
+    been stored at our start, for one window from then, on the same connection.
     """
 
     def __init__(self, bus: Bus, limits: StreamLimits, instance: str) -> None:
@@ -60,32 +60,31 @@ class JetStreamPayments:
         self._instance = instance
         self._finding: asyncio.Task[str | None] | None = None
         self._found_from_s = 0.0
-        self._not_stored: tuple[float, int, str] | None = (
-            None  # of the last payment: when, on which connection, and why
-        )
-        self._looks_from_s = 0.0  # on the clock of the loop
+        # Of the last payment: when, on which connection, and why.
+        self._not_stored: tuple[float, int, str] | None = None
+        self._looks_from_s = 0.0  # by the loop's clock
         self._generation = bus.generation
         self._accepted = PaymentRecords(bus)
         self._settlements = SettlementRecords(bus)
         self._earlier = EarlierSettlements(bus, self._settlements)
         self._counted = CountedLog(log)
-        self.store_took = Durations()  # from the publish to the PubAck, whatever that says
+        self.store_took = Durations()  # from the publish to the PubAck, whatever its result
 
     async def open(self) -> None:
-        """Find out whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
+        """Check whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
         now_s = self._now_s()
         states = [await stream_state(self._bus, stream) for stream in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
         if not any(state.last_seq for state in states):
             self._looks_from_s = now_s + self._limits.idempotency_window_s
 
     async def run(self) -> None:
-        """Know how far SETTLEMENTS has got, until cancelled."""
+        """Follow how far SETTLEMENTS has got, until cancelled."""
         await self._earlier.run()
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
         """Store it unless its id is known.
 
-        The message id alone would not do: the server forgets the ids of acked payments when it restarts, and all ids
+        The message id alone is not enough: the server forgets the ids of acked payments when it restarts, and all ids
         after the window. The expected sequence keeps an id from being in the queue twice, whatever was forgotten.
         """
         payment_id = payment.correlation_id
@@ -132,7 +131,7 @@ class JetStreamPayments:
             async with asyncio.timeout(LOOK_WITHIN_S):
                 return await self._settlement_by(self._earlier.newest, payment_id)
         except TimeoutError:
-            return TryLater("nats_away", f"NATS did not say whether the id is known; {REPEAT_IS_SAFE}")
+            return TryLater("nats_away", f"NATS did not answer whether the id is known; {REPEAT_IS_SAFE}")
 
     async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in PAYMENTS."""
@@ -158,7 +157,7 @@ class JetStreamPayments:
         return Missing() if found is None else _standing(found)
 
     async def clear(self, at: datetime) -> Stored | TryLater:
-        """Store ``settlements.cleared``; stored twice it clears twice, which is no harm."""
+        """Store ``settlements.cleared``; stored twice it clears twice, which does no harm."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
         return _STORED if isinstance(result, BusStored) else TryLater("not_cleared", f"not stored: {result}")
 
@@ -169,19 +168,19 @@ class JetStreamPayments:
         return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")
 
     def _server_may_have_forgotten(self) -> bool:
-        # A generation of the connection, and not a listener: to be told would be later than the first request can be.
+        # By the connection's generation, not by a listener: a notification would come later than the first request can.
         return self._bus.generation != self._generation or self._now_s() >= self._looks_from_s
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
 
     async def trouble(self) -> str | None:
-        """Return why a payment could not be stored and settled now, or None; stores something to find out."""
+        """Return why a payment could not be stored and settled now, or None; stores something to check."""
         now_s = self._now_s()
         if self._finding is None or (self._finding.done() and now_s - self._found_from_s > TROUBLE_HOLDS_S):
             self._found_from_s = now_s
             self._finding = asyncio.get_running_loop().create_task(self._find_trouble())
-        return await asyncio.shield(self._finding)  # one who gives up does so for itself alone
+        return await asyncio.shield(self._finding)  # cancelled, a caller gives up for itself alone
 
     async def _find_trouble(self) -> str | None:
         try:

@@ -1,4 +1,4 @@
-"""The plain path: on each connection plain payments are read and answered here, and all else is handed to Sanic."""
+"""The plain path: plain payments are read and answered here on each connection, and all else is passed to Sanic."""
 
 import asyncio
 import logging
@@ -23,11 +23,11 @@ log = logging.getLogger("tarifa.ingress")
 
 
 class _LastAnswerError(Exception):
-    """The answer just written said that the connection closes."""
+    """The answer just written announced that the connection closes."""
 
 
 class _PlainPath(Http):
-    """Sanic's connection, which hands it what is no plain payment; those cost a fifth less without it."""
+    """Sanic's connection, which passes it everything but plain payments; those cost a fifth less without it."""
 
     __slots__ = ("_arrives_by_s",)
 
@@ -39,7 +39,7 @@ class _PlainPath(Http):
         try:
             await super().http1()  # type: ignore[no-untyped-call]
         except _LastAnswerError:
-            return  # and Sanic closes
+            return  # then Sanic closes it
 
     def init_for_request(self) -> None:
         super().init_for_request()  # type: ignore[no-untyped-call]
@@ -49,11 +49,11 @@ class _PlainPath(Http):
         framing: object = self.request_body  # what is still to be read, and how; never the body itself
         if framing == "chunked" and not self.request_bytes_left:
             await self._check_chunk()
-        # Not super(): Sanic compiles this anew at its start, without the class around it.
+        # Not super(): Sanic recompiles this at its start, without the class around it.
         return await Http.read(self)
 
     async def _check_chunk(self) -> None:
-        """Refuse a chunk that others may read in another way; Sanic passes over what ends the chunk before."""
+        """Refuse a chunk that others may read differently; Sanic does not check what ends the previous chunk."""
         buffer = self.recv_buffer
         while (end := buffer.find(b"\r\n", 3)) < 0 and len(buffer) <= CHUNK_LINE_BYTES_MAX:
             await self._receive_the_rest()
@@ -62,7 +62,7 @@ class _PlainPath(Http):
             raise BadRequest(why)
 
     async def _receive_the_rest(self) -> None:
-        """Wait for more of a request that has begun to arrive: however slowly it comes, it must all come in time."""
+        """Wait for more of a request that has begun to arrive: however slowly, all of it must arrive in time."""
         loop = asyncio.get_running_loop()
         if self._arrives_by_s is None:
             self._arrives_by_s = loop.time() + self.protocol.request_timeout
@@ -92,7 +92,7 @@ class _PlainPath(Http):
         try:
             answer = app.ctx.deny(payment) or await app.ctx.pay(payment.body)
         except asyncio.CancelledError:
-            # The client hung up, or Sanic's RESPONSE_TIMEOUT says so.
+            # The client hung up, or Sanic's RESPONSE_TIMEOUT has passed.
             if self._has_timed_out():
                 self._write_now(say.as_bytes(say.no_answer_in_time(), keeps_alive=False))
             raise
@@ -106,13 +106,13 @@ class _PlainPath(Http):
             raise _LastAnswerError
 
     def create_empty_request(self) -> None:
-        # To answer a URL that cannot be parsed Sanic parses it again, and closes without a word.
+        # To answer a URL that cannot be parsed Sanic parses it again, and closes without an answer.
         self.url = None
         super().create_empty_request()
 
     def _is_between_requests(self) -> bool:
-        # Sanic is IDLE too while it still drops the body of a request that it has answered, as with 404. What that body
-        # says is nobody's request.
+        # Sanic is IDLE too while it still drops the body of a request that it has answered, as with 404. That body is
+        # not a request.
         return self.stage is Stage.IDLE and self.request_body is None
 
     async def _write(self, answer: bytes) -> None:
@@ -130,7 +130,7 @@ class _PlainPath(Http):
 
 
 class PlainPathProtocol(HttpProtocol):
-    """A client's connection as asyncio sees it: Sanic's, if `Connections` admits it."""
+    """A client's connection as asyncio calls it: Sanic's, if `Connections` admits it."""
 
     __slots__ = ("_address",)
     HTTP_CLASS = _PlainPath
@@ -149,7 +149,7 @@ class PlainPathProtocol(HttpProtocol):
 
     @contextmanager
     def answering_later(self, later_s: float) -> Iterator[None]:
-        """Have the answer to the request under way take so much longer than RESPONSE_TIMEOUT without being given up."""
+        """Allow the answer to the request under way to take that much longer than RESPONSE_TIMEOUT."""
         usual_s = self.response_timeout
         self.response_timeout = usual_s + later_s
         try:
@@ -159,6 +159,6 @@ class PlainPathProtocol(HttpProtocol):
             self._time = monotonic()
 
     def data_received(self, data: bytes) -> None:
-        """Read on; what a refused client still sends is nobody's."""
+        """Continue to read; what a refused client still sends is dropped."""
         if self._address is not None:
             super().data_received(data)

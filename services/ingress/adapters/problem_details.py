@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457), for requests whose Accept names them; all others get them as they ever were."""
+"""Errors as problem details (RFC 9457), for requests whose Accept names them; all others get the usual form."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from services.ingress.core.problem import title_of, type_of
 
 
 class Problem(Answer):
-    """An error as problem details; ``error`` is in it too, so that programs may go by the slug in either form."""
+    """An error as problem details; ``error`` is in it too, so that programs can use the slug in either form."""
 
     __slots__ = ()
     media_type = PROBLEM
 
 
 def answer_as_asked(app: Sanic[Any, Any]) -> None:
-    """Have all errors of the application said as they are asked for, Sanic's own among them.
+    """Render all errors of the application as they are requested, Sanic's own among them.
 
     Not those of a request that is refused while its head is read: what it accepts is not known then.
     """
@@ -36,5 +36,5 @@ async def _as_asked(request: Request, answer: BaseHTTPResponse) -> HTTPResponse 
         "detail": answer.detail,
         "error": answer.slug,
     }
-    # A cache must not give it to who asks for another form.
+    # A cache must not return it to a client that asks for another form.
     return Problem(orjson.dumps(document), answer.status, {**answer.headers, "Vary": "Accept"})

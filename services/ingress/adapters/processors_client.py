@@ -1,4 +1,4 @@
-"""The dispatchers, asked over the bus for an operator: pauses, resumes, releases; any one of them answers."""
+"""Asks the dispatchers over the bus for an operator: pauses, resumes, releases; any one of them answers."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from services.contracts.releasing import ANSWERED_WITHIN_S, Confirmed, ReleaseAn
 from services.contracts.roster import Pause
 from services.ingress.core.answers import TryLater
 
-# An operator waits for these: the bucket is read, and written once or, among others who do the same, a few times.
+# An operator waits for these: the bucket is read, and written once or, if others do the same, a few times.
 PROCESSORS_TIMEOUT_S = 2.0
 PAUSE_TIMEOUT_S = 4.0
 
@@ -27,13 +27,13 @@ class ProcessorsClient:
         self._bus = bus
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
-        """Return who charges, as the bucket of processors has it now."""
+        """Return the processors that charge, from the bucket of processors as it is now."""
         read = partial(operating.decode, kind=ProcessorList)
         answer = await _asked(self._bus, subjects.DISPATCHER_PROCESSORS, b"", PROCESSORS_TIMEOUT_S, read)
         return answer if isinstance(answer, TryLater) else answer.processors
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
-        """Have one paused, or by None resumed; TryLater: it may be done or not."""
+        """Pause one, or resume it by None; TryLater: it may be done or not."""
         request, read = operating.encode(PauseAsked(name, pause)), partial(operating.decode, kind=PauseAnswered)
         return await _asked(self._bus, subjects.DISPATCHER_PAUSE, request, PAUSE_TIMEOUT_S, read)
 

@@ -1,4 +1,4 @@
-"""HTTP for releases: one payment as an operator must see it before, and the release itself."""
+"""HTTP for releases: one payment with all that an operator must know before, and the release itself."""
 
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from services.contracts.releasing import (
 from services.contracts.stamp import text_of
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.http_api import taking
-from services.ingress.adapters.operating_api import who_asks
+from services.ingress.adapters.operating_api import operator_of
 from services.ingress.core.admission import Rejected, media_type_refused
 from services.ingress.core.answers import TryLater
 from services.ingress.core.releasing import Released, refused
@@ -28,8 +28,8 @@ from services.ingress.core.releasing import Released, refused
 ANSWERS = {"charged": "charged", "notCharged": "not_charged", "unreadable": "unreadable", "unanswered": "unanswered"}
 
 
-class Story(Protocol):
-    """What this adapter has done for its callers."""
+class Flow(Protocol):
+    """What this adapter calls."""
 
     async def look(self, id_text: str) -> ReleaseAnswered | Rejected | TryLater:
         """Return all that is known of a payment."""
@@ -38,11 +38,11 @@ class Story(Protocol):
         """Have it released."""
 
 
-def add_releasing(app: Sanic[Any, Any], story: Story) -> None:
-    """Serve releases, beside what the application serves already."""
+def add_releasing(app: Sanic[Any, Any], flow: Flow) -> None:
+    """Add the routes for releases to the application."""
 
     async def get(_request: Request, payment_id: str) -> HTTPResponse:
-        answer = await story.look(payment_id)
+        answer = await flow.look(payment_id)
         return say.ok(sight_document(answer)) if isinstance(answer, ReleaseAnswered) else say.negative(answer)
 
     async def post(request: Request, payment_id: str) -> HTTPResponse:
@@ -50,7 +50,7 @@ def add_releasing(app: Sanic[Any, Any], story: Story) -> None:
         wrong = media_type_refused(headers.get("content-type"), headers.get("content-encoding"))
         if wrong is not None:
             return say.negative(wrong)
-        answer = await story.release(payment_id, request.body, who_asks(request))
+        answer = await flow.release(payment_id, request.body, operator_of(request))
         return _released(answer) if isinstance(answer, Released) else say.negative(answer)
 
     path = "/payments/<payment_id:str>/release"

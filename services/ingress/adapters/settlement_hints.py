@@ -1,4 +1,4 @@
-"""Settlements as they pass by on the bus: who listens hears one before it is stored, and may miss it."""
+"""Settlements as they are published on the bus: a subscriber gets one before it is stored, and may miss it."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ log = logging.getLogger("tarifa.ingress")
 
 
 class SettlementHints:
-    """A plain subscription for each payment that somebody waits for, and while they do: no consumer, nothing to ack."""
+    """A plain subscription for each payment that a request waits for, while it waits: no consumer, nothing to ack."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -19,10 +19,10 @@ class SettlementHints:
         bus.on_reconnect(self._missed)
 
     @asynccontextmanager
-    async def heard(self, payment_id: str, call: Callable[[], None]) -> AsyncIterator[None]:
-        """Have ``call`` called for each settlement of this payment, and after each time that one may have been missed.
+    async def listening(self, payment_id: str, call: Callable[[], None]) -> AsyncIterator[None]:
+        """Call ``call`` for each settlement of this payment, and whenever one may have been missed.
 
-        What is asked of NATS after this was entered is answered after the server knows of the subscription.
+        Requests to NATS that are sent within are answered after the server knows of the subscription.
         """
         try:
             subscription = await self._bus.subscribe(subjects.any_settlement(payment_id), lambda _: call())

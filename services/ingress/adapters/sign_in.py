@@ -1,4 +1,4 @@
-"""Signing in to the page: the key goes into a cookie that no script can read and no page of elsewhere can have sent."""
+"""Signing in to the page: the key goes into a cookie that no script can read and no other site's page can have sent."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,10 +21,10 @@ _NOT_KEPT = {**HEADERS, "Cache-Control": "no-store"}
 
 
 def add_sign_in(app: Sanic[Any, Any], guard: HttpGuard) -> None:
-    """Serve the form, and take what it sends.
+    """Add the routes for the form and for what it sends.
 
     Raises:
-        OSError: its file is missing; the package is not whole.
+        OSError: its file is missing; the package is incomplete.
     """
     sign_in = _SignIn((FOLDER / "sign-in.html").read_bytes(), guard)
     app.add_route(sign_in.get, f"/{SIGN_IN}", methods=["GET", "HEAD"], name="sign_in_form")
@@ -44,7 +44,7 @@ class _SignIn:
         return HTTPResponse(self._form, 200, _NOT_KEPT, _HTML)
 
     async def post(self, request: Request) -> HTTPResponse:
-        if not may_use_cookie(call_of(request)):  # somebody else's page would sign its visitor in with a key of its own
+        if not may_use_cookie(call_of(request)):  # another site's page would sign its visitor in with a key of its own
             return say.denied(CROSS_SITE)
         secret = _sent(request.body)
         if isinstance(self._guard.guard.signed_in(secret), Denied):
@@ -58,7 +58,7 @@ class _SignIn:
 
 
 def _sent(body: bytes) -> str:
-    """Return the key that the form has sent, empty where there is none."""
+    """Return the key in the form's body, empty if there is none."""
     fields = parse_qs(body[:_FORM_BYTES_MAX].decode("ascii", "replace"))
     return fields.get("key", [""])[0].strip()
 
@@ -69,9 +69,9 @@ def _see(where: str, cookie: str | None = None) -> HTTPResponse:
 
 
 def _cookie(request: Request, secret: str, stays_s: int) -> str:
-    """Return the cookie, for TLS only where the browser came by TLS, as our nginx says and no client can through it.
+    """Return the cookie, for TLS only if the browser came by TLS, which our nginx reports and no client can fake there.
 
-    Whoever reaches us past nginx and says so untruly harms itself alone: its browser does not keep the cookie.
+    A client that reaches us past nginx and fakes it harms only itself: its browser does not keep the cookie.
     """
     secure = "; Secure" if request.headers.get("x-forwarded-proto", "").lower() == "https" else ""
     return f"{COOKIE}={secret}; Path=/; Max-Age={stays_s}; HttpOnly; SameSite=Strict{secure}"

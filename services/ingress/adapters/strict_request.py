@@ -1,4 +1,4 @@
-"""A request as Sanic reads it, if it can be read in one way only; 400 otherwise, and the connection closes."""
+"""A request as Sanic reads it, if it can be read in one way only; otherwise 400, and the connection closes."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from services.ingress.core.request_head import head_refused
 
 
 class StrictRequest(Request):
-    """Made by Sanic as soon as a head is there, and before it looks for the body."""
+    """Created by Sanic as soon as a head is there, and before it looks for the body."""
 
     def __init__(self, **parts: Any) -> None:
-        # Without a head it is a stand-in, for the answer to something that Sanic itself could not read.
+        # Without a head it is a placeholder, for the answer to something that Sanic itself could not read.
         if "head" in parts and (why := head_refused(parts["head"])) is not None:
             raise BadRequest(why)
         super().__init__(**parts)
@@ -21,6 +21,6 @@ class StrictRequest(Request):
 
 
 class RequestTooSlowError(BadRequest):
-    """It has begun to arrive, and is not all there in time."""
+    """It has begun to arrive, and did not arrive completely in time."""
 
     status_code = 408

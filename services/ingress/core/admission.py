@@ -1,6 +1,6 @@
 """Whether a body is a payment: admitted with a lower-case id and whole cents, or rejected with what is wrong and where.
 
-Nothing is mended silently: two spellings that would mean two payments elsewhere are refused or made one here.
+Nothing is corrected silently: two spellings that could mean two payments elsewhere are refused or normalized to one.
 """
 
 import json
@@ -26,7 +26,7 @@ _TWO_KEYS = re.compile(
 )
 _JSON_TYPE = re.compile(r"application/(?:[!#$&^_.+a-z0-9-]+\+)?json", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
-_SHOWN_MAX = 60  # characters of a client's text that are said back to it
+_SHOWN_MAX = 60  # characters of a client's text that are quoted in an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def admit(body: bytes, amount_max: int) -> Admitted | Rejected:
 
 
 def read_object(body: bytes) -> dict[str, Any] | Rejected:
-    """Read a body that must be one JSON object, each of whose keys is there once."""
+    """Read a body that must be one JSON object without repeated keys."""
     if len(body) > BODY_BYTES_MAX:
         return Rejected(PAYLOAD_TOO_LARGE, "body_too_large", f"body: {len(body)} bytes; at most {BODY_BYTES_MAX}")
     try:
@@ -76,7 +76,7 @@ def read_object(body: bytes) -> dict[str, Any] | Rejected:
 def media_type_refused(content_type: str | None, content_encoding: str | None) -> Rejected | None:
     """Return why a body of that type or encoding is not read; None: it is.
 
-    A page of another site can send a form or plain text with an operator's browser, and JSON only if it is let.
+    A page of another site can send a form or plain text with an operator's browser, and JSON only if it is allowed to.
     """
     if content_encoding is not None and content_encoding.strip().lower() != "identity":
         detail = f"Content-Encoding: must not be there; it is {shown(content_encoding)}"
@@ -88,12 +88,12 @@ def media_type_refused(content_type: str | None, content_encoding: str | None) -
 
 
 def parameters_refused(asked: Iterable[str], known: Sequence[str]) -> Rejected | None:
-    """Return why a query with these names is not answered; None: it is. Names are as they are written, case and all."""
+    """Return why a query with these names is not answered; None: it is. Names are case-sensitive."""
     unknown = next((name for name in asked if name not in known), None)
     if unknown is None:
         return None
     takes = f"it takes {' and '.join(known)}" if known else "it takes none"
-    return _bad("unknown_parameter", f"query: {shown(unknown)} is no parameter of this call; {takes}")
+    return _bad("unknown_parameter", f"query: {shown(unknown)} is not a parameter of this call; {takes}")
 
 
 def read_id(text: str, where: str = "correlationId") -> str | Rejected:
@@ -104,7 +104,7 @@ def read_id(text: str, where: str = "correlationId") -> str | Rejected:
 
 
 def _not_text(body: bytes) -> str | None:
-    """Return why a body is not even text; None: it is. The parser's own words are of its inside."""
+    """Return why a body is not even text; None: it is. The parser's own message would describe its inside."""
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -114,7 +114,7 @@ def _not_text(body: bytes) -> str | None:
 
 
 def _repeated_key(body: bytes) -> str | None:
-    """Return a key that an object in this JSON gives twice, also in another escape: which one counts is a guess."""
+    """Return a key that an object in this JSON gives twice, also in another escape: which one counts is undefined."""
     plain = _TWO_KEYS.fullmatch(body)
     if plain is not None and plain[1] != plain[2]:
         return None
@@ -130,7 +130,7 @@ def _repeated_key(body: bytes) -> str | None:
     try:
         json.loads(body, object_pairs_hook=note)
     except (ValueError, RecursionError):
-        return "nested too deeply to be told"
+        return "nested too deeply to be checked"
     return repeated[0] if repeated else None
 
 
@@ -164,7 +164,7 @@ def _bad(slug: str, detail: str) -> Rejected:
 
 
 def kind(value: object) -> str:
-    """Return what a JSON value is, in words."""
+    """Return the kind of a JSON value, in words."""
     match value:
         case None:
             return "null"
@@ -181,5 +181,5 @@ def kind(value: object) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a client's text as it is said back to it."""
+    """Return a client's text as it is quoted in an answer."""
     return repr(text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}...")

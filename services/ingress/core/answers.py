@@ -1,6 +1,6 @@
 """What ingress may answer about a payment: closed unions, so that no case is forgotten and none is invented.
 
-The rule that they keep: ``Accepted`` and ``Replayed`` exist only for a payment that is, or was, in a stream.
+The rule: ``Accepted`` and ``Replayed`` exist only for a payment that is, or was, in a stream.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ REPEAT_IS_SAFE = "repeating it with the same correlationId is safe"
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The stream has said that it holds it."""
+    """The stream has confirmed that it holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The id was stored before, and nothing is now; ``original`` where that was found at once."""
+    """The id was stored before, and nothing is stored now; ``original`` if that was found at once."""
 
     original: "Standing | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class TryLater:
-    """It cannot be said, or done, now; the same request may be repeated without harm."""
+    """It is not known, or cannot be done, now; the same request may be repeated without harm."""
 
     slug: str
     detail: str
@@ -35,16 +35,16 @@ class TryLater:
 
 @dataclass(frozen=True, slots=True)
 class WaitingFor:
-    """Where an accepted payment is on its way, as a dispatcher says.
+    """What an accepted payment waits for, according to a dispatcher.
 
     Args:
         processor: the only one that it may be sent to; None: any that serves.
-        since: when it was assigned there, or else when it began to wait; None where the dispatcher does not know.
+        since: when it was assigned there, or else when it began to wait; None if the dispatcher does not know.
         attempts: calls of the dispatcher that has it in hand.
-        in_doubt: one of them, or an earlier one, may have been booked: it stays there until that processor tells.
-        dispatcher: the instance that may send it, by the log; None: it is nobody's.
-        released: an operator had it released to that processor, and nobody has it since.
-        last: the newest call of the dispatcher that has it in hand; None: there was none, or nobody has it in hand.
+        in_doubt: one of them, or an earlier one, may have been booked: it stays there until that processor answers.
+        dispatcher: the instance that may send it, by the log; None: it belongs to nobody.
+        released: an operator released it to that processor, and no dispatcher has had it in hand since.
+        last: the newest call of the dispatcher that has it in hand; None: there was none, or none has it in hand.
     """
 
     processor: str | None
@@ -58,10 +58,10 @@ class WaitingFor:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a payment stands, by the newest event about it; None where that event does not say.
+    """The status of a payment, by the newest event about it; None for what that event does not have.
 
-    ``waiting_for`` is for an accepted one alone: None where no dispatcher has it, or none says. ``traceparent``: the
-    header that it came with, None where there was none.
+    ``waiting_for`` is only for an accepted one: None if no dispatcher has it, or none answers. ``traceparent``: the
+    header that it came with, None if there was none.
     """
 
     payment_id: str
@@ -104,7 +104,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """The time that a client would wait is over, and its payment neither settled nor refused."""
+    """The client's wait is over, and its payment neither settled nor refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +114,4 @@ class NotAwaited:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The book forgets all before now."""
+    """The book is cleared of all before now."""

@@ -1,8 +1,8 @@
-"""A token bucket: so many requests a second, and some more at once after a pause."""
+"""A token bucket: a number of requests a second, and some more at once after a pause."""
 
 
 class Bucket:
-    """Full at first; ``now_s`` is of a clock that never goes back."""
+    """Full at first; ``now_s`` is of a monotonic clock."""
 
     __slots__ = ("_at_s", "_burst", "_rate_per_s", "_tokens")
 
@@ -13,7 +13,7 @@ class Bucket:
         self._at_s = now_s
 
     def take(self, now_s: float) -> float:
-        """Take one token and return 0; or take none, and return in how many seconds there is one."""
+        """Take one token and return 0; or take none, and return the seconds until there is one."""
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
         self._at_s = now_s
         if self._tokens < 1:

@@ -1,7 +1,7 @@
-"""What of a request tells who sends it: a client with its key, a page of ours, or a page of somebody else.
+"""What in a request identifies its sender: a client with its key, a page of ours, or a page of another site.
 
-Browsers say where a request comes from in headers that no page can set: ``Sec-Fetch-Site`` where they trust the way
-here (TLS, or this machine), ``Origin`` with whatever may change something or be read by a page.
+Browsers report where a request comes from in headers that no page can set: ``Sec-Fetch-Site`` if they trust the
+connection (TLS, or this machine), ``Origin`` with whatever may change something or be read by a page.
 """
 
 import re
@@ -13,7 +13,7 @@ _LOOPBACK_NAME = re.compile(r"(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d{1,3}){3}|
 
 
 class Call(NamedTuple):
-    """The headers that matter here, None where there is none; ``cookie`` is the key that a signed-in browser sends.
+    """The headers that matter here, None if missing; ``cookie`` is the key that a signed-in browser sends.
 
     ``site``, ``mode``, ``dest``: Sec-Fetch-Site, -Mode and -Dest.
     """
@@ -29,9 +29,9 @@ class Call(NamedTuple):
 
 
 def comes_from_elsewhere(call: Call) -> bool:
-    """Tell whether a page of another origin has a browser send it.
+    """Return whether a page of another origin makes a browser send it.
 
-    A link or a bookmark that a person follows is harmless: nobody but that person sees what is answered.
+    A link or a bookmark that a person follows is harmless: only that person gets the answer.
     """
     if call.site is not None:
         is_followed = call.method in _SAFE_METHODS and call.mode == "navigate" and call.dest == "document"
@@ -40,19 +40,19 @@ def comes_from_elsewhere(call: Call) -> bool:
 
 
 def may_use_cookie(call: Call) -> bool:
-    """Tell whether the cookie counts: browsers send it by themselves, so a change must be shown to be our page's."""
+    """Return whether the cookie counts: browsers send it by themselves, so a change must be shown to be our page's."""
     if comes_from_elsewhere(call):
         return False
     return call.method in _SAFE_METHODS or call.site == "same-origin" or (call.site is None and call.origin is not None)
 
 
 def is_loopback(host: str | None) -> bool:
-    """Tell whether a Host header names this very machine; none does: only a page needs a name, and always sends it."""
+    """Return whether a Host header names this machine; a missing one does: only pages need one, and always send it."""
     return host is None or _LOOPBACK_NAME.fullmatch(host) is not None
 
 
 def secret_of(authorization: str) -> str | None:
-    """Return the key in an Authorization header; None where it is of another kind."""
+    """Return the key in an Authorization header; None if it is of another kind."""
     scheme, _, secret = authorization.partition(" ")
     return secret.strip() if scheme.lower() == "bearer" and secret.strip() else None
 

@@ -1,4 +1,4 @@
-"""Who may ask what: by keys, or without them where that is said. Pure: keys and time come from outside."""
+"""Who may do what: by keys, or without them if the settings say so. Pure: keys and time are passed in."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,8 +20,8 @@ TOO_MANY_REQUESTS = 429
 class Access(Enum):
     """Who needs a key.
 
-    LOOPBACK: nobody, for only this machine reaches us; a browser here may be led to us under a name of somebody's page,
-    which is refused. OPEN: nobody, under any name.
+    LOOPBACK: nobody, for only this machine reaches us; another site's page may lead a browser here under a name of its
+    own, which is refused. OPEN: nobody, under any name.
     """
 
     KEYS = "keys"
@@ -30,7 +30,7 @@ class Access(Enum):
 
 
 class Caller(NamedTuple):
-    """Who asks: by the name of the key, None where none is needed; ``sha256`` tells it from one of the same name."""
+    """The caller, by the name of the key, None if none is needed; ``sha256`` distinguishes keys of the same name."""
 
     key_name: str | None = None
     sha256: str = ""
@@ -38,7 +38,7 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A request that is not carried out for who sends it, or how."""
+    """A request that is not carried out because of its sender, or the way it was sent."""
 
     status: int
     slug: str
@@ -59,19 +59,19 @@ KEY_UNKNOWN = Denied(
 CROSS_SITE = Denied(
     FORBIDDEN,
     "cross_site",
-    "a page of another origin asks for this (Sec-Fetch-Site, Origin), in the name of whoever looks at it",
+    "a page of another origin sends this (Sec-Fetch-Site, Origin), in the name of the person who looks at it",
 )
 WRONG_HOST = Denied(
     MISDIRECTED_REQUEST,
     "wrong_host",
-    "Host: must be localhost or a number of this machine, where no keys are asked for (OPEN=loopback)",
+    "Host: must be localhost or an IP address of this machine, where no keys are needed (OPEN=loopback)",
 )
 
 DENIALS = ("key_missing", "key_unknown", "scope_missing", "too_many_requests", "cross_site", "wrong_host")
 
 
 class Guard:
-    """Judges each request; ``use`` replaces the keys, and from then on one that is gone is refused."""
+    """Checks each request; ``use`` replaces the keys, and from then on a removed one is refused."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -79,11 +79,11 @@ class Guard:
 
     @property
     def asks_for_keys(self) -> bool:
-        """Whether anybody needs a key."""
+        """Whether callers need a key."""
         return self._access is Access.KEYS
 
     def use(self, keys: Iterable[Key], now_s: float) -> None:
-        """Know these keys and no others; who has used up a limit that stays the same has it used up still."""
+        """Accept these keys and no others; a key whose limit stays the same keeps what it has used up of it."""
         before, self._known = self._known, {}
         for key in keys:
             known = before.get(key.sha256)
@@ -92,7 +92,7 @@ class Guard:
             self._known[key.sha256] = (key, bucket)
 
     def judge(self, call: Call, scope: Scope, now_s: float) -> Caller | Denied:
-        """Return who asks, if they may; it counts against the key's limit."""
+        """Return the caller, if allowed; it counts against the key's limit."""
         if self._access is not Access.KEYS:
             return self._judge_open(call)
         secret = self._secret(call)
@@ -108,7 +108,7 @@ class Guard:
         return _too_many(key, wait_s) if wait_s else Caller(key.name, key.sha256)
 
     def signed_in(self, secret: str) -> Caller | Denied:
-        """Return whose key this is, if it may look at the page; whoever has none is told so in the same way."""
+        """Return whose key this is, if it may open the page; otherwise the same denial as for a request."""
         found = self._find(secret)
         if found is None:
             return KEY_UNKNOWN
@@ -116,14 +116,14 @@ class Guard:
         return Caller(key.name, key.sha256) if "read" in key.scopes else _scope_missing(key, "read")
 
     def may_still(self, caller: Caller, scope: Scope) -> bool:
-        """Tell whether what went on since a judgement may go on."""
+        """Return whether what was allowed earlier may continue."""
         if self._access is not Access.KEYS:
             return True
         known = self._known.get(caller.sha256)
         return known is not None and scope in known[0].scopes
 
     def may(self, call: Call, scope: Scope) -> bool:
-        """Tell whether a call that anybody may make is of somebody who may know more; it counts against no limit."""
+        """Return whether the sender of a call that anybody may make has a scope; it counts against no limit."""
         if self._access is not Access.KEYS:
             return True
         secret = self._secret(call)
@@ -136,7 +136,7 @@ class Guard:
         return CROSS_SITE if comes_from_elsewhere(call) else ANYBODY
 
     def _secret(self, call: Call) -> str | Denied:
-        # A header of this kind no page of elsewhere can have a browser send; the cookie browsers send by themselves.
+        # No other site's page can make a browser send a header of this kind; browsers send the cookie by themselves.
         if call.authorization is not None:
             return secret_of(call.authorization) or KEY_MISSING
         if call.cookie is None:
@@ -144,7 +144,7 @@ class Guard:
         return call.cookie if may_use_cookie(call) else CROSS_SITE
 
     def _find(self, secret: str) -> tuple[Key, Bucket] | None:
-        # Found by its hash: how long that takes tells nothing about a secret that is not known already.
+        # Found by its hash: the time this takes reveals nothing about a secret that is not known already.
         digest = hash_of(secret.encode("utf-8", "replace"))
         found = self._known.get(digest)
         return found if found is not None and compare_digest(found[0].sha256, digest) else None

@@ -1,4 +1,4 @@
-"""Which range of the past is asked for. Pure."""
+"""Which range of the past is requested. Pure."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ RANGE_DEFAULT = "5m"
 
 
 def read_range(texts: Sequence[str]) -> HistoryAsked | Rejected:
-    """Return what the ledger is asked for the range of the query's ``range`` values, given at most once."""
+    """Return the request to the ledger for the query's ``range`` values, of which there may be at most one."""
     if len(texts) > 1:
         return _bad(f"range: is given {len(texts)} times")
     name = texts[0] if texts else RANGE_DEFAULT

@@ -1,7 +1,7 @@
-"""Which payments a list is asked for, and what several dispatchers say of them as one answer. Pure.
+"""Which payments a list includes, and the answers of several dispatchers combined into one. Pure.
 
-A page ends with where the next one begins: a sequence of the stream that the list goes through. It stays the same while
-payments come and go, so that none is shown twice and none of those that stay is passed over.
+A page ends with where the next one begins: a sequence of the stream that the list reads. It stays the same while
+payments come and go, so that none is shown twice and none of those that stay is skipped.
 """
 
 import re
@@ -29,14 +29,14 @@ Query = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class AcceptedAsked:
-    """Those that wait, behind sequence ``after`` of PAYMENTS; None: whichever.
+    """Those that wait, after sequence ``after`` of PAYMENTS; None: no such condition.
 
     Args:
         limit: how many at most.
         after: a sequence of PAYMENTS.
         processor: the only one that they may be sent to.
         in_doubt: only those that are, or only those that are not.
-        older_than: accepted so long ago.
+        older_than: accepted at least that long ago.
     """
 
     limit: int
@@ -48,7 +48,7 @@ class AcceptedAsked:
 
 @dataclass(frozen=True, slots=True)
 class SettledAsked:
-    """Those settled within a period by the stamp that the processor recorded, behind ``after`` of SETTLEMENTS."""
+    """Those settled within a period by the stamp that the processor recorded, after ``after`` of SETTLEMENTS."""
 
     limit: int
     after: int
@@ -58,7 +58,7 @@ class SettledAsked:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A payment of a list; ``is_counted`` of a settled one: the book counts it."""
+    """A payment of a list; ``is_counted`` for a settled one: the book counts it."""
 
     payment: Standing
     is_counted: bool | None = None
@@ -69,10 +69,10 @@ class Page:
     """Part of a list.
 
     Args:
-        rows: by their sequences in the stream; may be fewer than were asked for, or none, with more to come.
+        rows: by their sequences in the stream; may be fewer than requested, or none, with more to come.
         next_cursor: where the next page begins; None: there is none.
-        answered: instances of dispatchers that said what they know; None: none had to be asked.
-        silent: those that were heard of lately and did not say. What they have in hand is known by the log alone.
+        answered: instances of dispatchers that answered; None: none had to be asked.
+        silent: those with a recent pulse that did not answer. What they have in hand is known by the log alone.
     """
 
     rows: tuple[Row, ...]
@@ -83,7 +83,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A payment as it waits in PAYMENTS, at a sequence."""
+    """A payment that waits in PAYMENTS, at a sequence."""
 
     payment: Standing
     seq: int
@@ -139,12 +139,12 @@ def read_listing(query: Query) -> AcceptedAsked | SettledAsked | Rejected:
 
 
 def cursor_of(status: str, seq: int) -> str:
-    """Return the text that has a list go on behind a sequence."""
+    """Return the text with which a list continues after a sequence."""
     return f"{status}-{seq}"
 
 
 def known_by(answers: Iterable[HoldingsAnswered], limit: int) -> KnownHoldings:
-    """Return as one what several dispatchers answered: of each payment the word of the one that has it in hand."""
+    """Combine several dispatchers' answers: for each payment the answer of the one that has it in hand."""
     answers = tuple(answers)
     ends = [answer.looked_to for answer in answers if answer.looked_to is not None]
     looked_to = min(ends, default=None)
@@ -159,13 +159,13 @@ def known_by(answers: Iterable[HoldingsAnswered], limit: int) -> KnownHoldings:
         found = found[:limit]
     owners = {answer.owner for answer in answers}
     names = {instance_of(owner) for owner in owners}
-    # One that was started again has answered by its new process.
-    heard = {instance_of(other) for answer in answers for other in answer.others if other not in owners}
-    return KnownHoldings(tuple(found), looked_to, tuple(sorted(names)), tuple(sorted(heard - names)))
+    # A restarted one has answered by its new process.
+    expected = {instance_of(other) for answer in answers for other in answer.others if other not in owners}
+    return KnownHoldings(tuple(found), looked_to, tuple(sorted(names)), tuple(sorted(expected - names)))
 
 
 def waiting_for(known: Holding) -> WaitingFor:
-    """Return what a payment waits for, as a dispatcher says."""
+    """Return what a payment waits for, according to a dispatcher."""
     return WaitingFor(
         known.processor or None,
         known.since,

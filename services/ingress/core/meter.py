@@ -22,16 +22,15 @@ WAITS = {Standing: "settled", NotYet: "not_yet", NotAwaited: "not_awaited"}
 class Meter:
     """Counts since the start; ``answers`` is by the names in RESULTS, ``turned_down`` by the slug of the answer.
 
-    ``denied``: requests of any kind that were not carried out for who sent them, by the slug of the answer.
-    ``waits``: requests that would wait for a settlement, by the names in WAITS; ``awaiting``: how many do now.
+    ``denied``: requests of any kind that were not carried out because of their sender, by the slug of the answer.
+    ``waits``: requests that asked to wait for a settlement, by the names in WAITS; ``awaiting``: how many do now.
     """
 
     def __init__(self) -> None:
         self.answers: Counter[str] = Counter(dict.fromkeys(RESULTS.values(), 0))
         self.turned_down: Counter[str] = Counter()
-        self.denied: Counter[str] = Counter(
-            dict.fromkeys(DENIALS, 0)
-        )  # there from the start, so that a rate sees the first
+        # There from the start, so that a rate includes the first.
+        self.denied: Counter[str] = Counter(dict.fromkeys(DENIALS, 0))
         self.waits: Counter[str] = Counter(dict.fromkeys(WAITS.values(), 0))
         self.awaiting = 0
         self.took = Durations()
@@ -44,5 +43,5 @@ class Meter:
             self.turned_down[answer.slug] += 1
 
     def waited(self, answer: Standing | NotYet | NotAwaited) -> None:
-        """Count one request that would wait."""
+        """Count one request that asked to wait."""
         self.waits[WAITS[type(answer)]] += 1

@@ -1,4 +1,4 @@
-"""What an operator asks for by HTTP: to which processor, and why."""
+"""An operator's request by HTTP: to which processor it applies, and why."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ NOT_FOUND = 404
 
 
 def read_name(text: str) -> str | Rejected:
-    """Return a text that may be the name of a processor."""
+    """Return a text that is valid as the name of a processor."""
     if NAME.fullmatch(text) is None:
         return no_such_processor(f"there is no processor {shown(text)}, nor could there be one of that name")
     return text
@@ -22,7 +22,7 @@ def no_such_processor(why: str) -> Rejected:
 
 
 def read_reason(body: bytes, *, is_needed: bool) -> str | Rejected:
-    """Read the reason from a body; empty where none is needed and none is given, also by an empty body."""
+    """Read the reason from a body; empty if none is needed and none is given, also for an empty body."""
     if not body and not is_needed:
         return ""
     document = read_object(body)

@@ -1,6 +1,6 @@
-"""One payment's life, step by step, from what is recorded and what a dispatcher remembers. Pure.
+"""One payment's life, step by step, from what is recorded and what a dispatcher has in memory. Pure.
 
-What nobody recorded is said in ``not_known``, and never guessed.
+What was not recorded is listed in ``not_known``, and never guessed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,18 +22,18 @@ NOT_KEPT = (
     "once a payment is settled or refused"
 )
 BOOKED_AT = "when the processor's answer came: settlements of earlier versions do not have it"
-NOBODY_SAYS = (
+NO_ANSWER = (
     "what it is assigned to, and which calls were made: no dispatcher has it in hand or has read a line of it, or none "
-    "says so"
+    "answers"
 )
-BY_LOG = "which calls were made: no dispatcher that answers has it in hand, and they are in its memory alone"
-BEFORE = "calls of the dispatchers that had it before: they were in their memory alone"
-OLDER = "the calls before those: a dispatcher remembers the newest alone"
+BY_LOG = "which calls were made: only the dispatcher that has it in hand knows them, and it does not answer"
+BEFORE = "calls of the dispatchers that had it in hand before: they were only in their memory"
+OLDER = "the calls before those: a dispatcher keeps only the newest"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happened; ``at`` None: not known when. ``facts`` are as they are said, by name."""
+    """Something that happened; ``at`` None: not known when. ``facts``, by name, are returned as they are."""
 
     what: What
     at: datetime | None
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A payment's steps, those with a time in its order; ``not_known``: what nobody recorded, a sentence each."""
+    """A payment's steps, those with a time ordered by it; ``not_known``: what was not recorded, a sentence each."""
 
     payment: Standing
     steps: tuple[Step, ...]
@@ -50,7 +50,7 @@ class Life:
 
 
 def life_of(payment: Standing, history: Iterable[tuple[Settlement, datetime]], known: Holding | None) -> Life:
-    """Return the life of a payment; ``history`` is of SETTLEMENTS, each event with when it was stored."""
+    """Return the life of a payment; ``history``: its events in SETTLEMENTS, each with when it was stored."""
     steps = [Step("accepted", payment.accepted_at)]
     for event, stored_at in history:
         steps += _recorded(event, stored_at)
@@ -61,7 +61,7 @@ def life_of(payment: Standing, history: Iterable[tuple[Settlement, datetime]], k
 
 
 def _of_dispatchers(known: Holding) -> Iterator[AssignmentMade]:
-    """Yield the lines of dispatchers: a release is in SETTLEMENTS, with who it was taken from."""
+    """Yield the lines of dispatchers: a release is in SETTLEMENTS, with the processor it was released from."""
     return (line for line in known.assignments if line.kind != "released")
 
 
@@ -120,7 +120,7 @@ def _not_known(payment: Standing, known: Holding | None) -> Iterator[str]:
             yield BOOKED_AT
         return
     if known is None:
-        yield NOBODY_SAYS
+        yield NO_ANSWER
         return
     if not known.in_hand:
         yield BY_LOG

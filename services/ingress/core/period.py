@@ -1,4 +1,4 @@
-"""Which period a summary is asked for: both ends inclusive, an absent end is open, exact to the microsecond."""
+"""Which period a summary covers: both ends inclusive, an absent end is open, exact to the microsecond."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Period:
 
 
 def read_period(from_texts: Sequence[str], to_texts: Sequence[str]) -> Period | Rejected:
-    """Return the period of the query's ``from`` and ``to`` values, each given at most once."""
+    """Return the period of the query's ``from`` and ``to`` values, of which there may be at most one each."""
     start = _end_of_period("from", from_texts, round_up=True)
     if isinstance(start, Rejected):
         return start
@@ -41,7 +41,7 @@ def _end_of_period(where: str, texts: Sequence[str], *, round_up: bool) -> datet
 
 
 def _mended(text: str) -> str:
-    # A query decodes an unescaped + to a space; before a T the space is the one that stands for the T itself.
+    # A query decodes an unescaped + to a space; a space before any T is the one that replaces the T itself.
     text = text.upper()
     if "T" not in text:
         text = text.replace(" ", "T", 1)

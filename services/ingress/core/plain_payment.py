@@ -1,7 +1,7 @@
-"""The request that nearly all are: ``POST /payments`` as a balancer sends it, whole, and asking nothing special.
+"""The usual request: ``POST /payments`` as a balancer sends it, complete, and asking nothing special.
 
-Told apart by its bytes, so that it need not be taken apart by a framework. Whatever is not certainly such a request is
-none, and is the framework's to read and to refuse.
+Recognized by its bytes, so that a framework need not parse it. Whatever is not certainly such a request is left to the
+framework, to read and to refuse.
 """
 
 import re
@@ -11,11 +11,11 @@ from services.ingress.core.request_head import HEADERS
 
 _FIRST_LINE = b"POST /payments HTTP/1.1\r\n"
 _LENGTH = b"\r\ncontent-length:"
-# Headers that change how the rest is to be read or answered. One pattern: a sixth of the time of a search for each.
+# Headers that change how the rest must be read or answered. One pattern: a sixth of the time of a search for each.
 _SPECIAL = re.compile(
     rb"\r\n(?:tra|connection|expect|upgrade|content-encoding"  # transfer-encoding, trailer, traceparent
-    rb"|cookie|origin|sec-fetch-"  # a browser's: who has it sent is for the framework's way to find out
-    rb"|prefer|accept:[^\r]*problem\+json)"  # it may wait for the settlement, or wants errors in another form
+    rb"|cookie|origin|sec-fetch-"  # a browser's: the framework's path checks which page has sent it
+    rb"|prefer|accept:[^\r]*problem\+json)"  # it may wait for the settlement, or want errors in another form
 )
 _TYPE = b"\r\ncontent-type:"
 _AUTHORIZATION, _HOST = b"\r\nauthorization:", b"\r\nhost:"
@@ -26,7 +26,7 @@ _DIGITS_MAX = 6
 
 
 class PlainPayment(NamedTuple):
-    """``body`` of the request, and of how many bytes all of it consists; two headers, None where there is none."""
+    """The ``body`` of the request, the total number of bytes, and two headers, None if missing."""
 
     body: bytes
     size: int
@@ -35,7 +35,7 @@ class PlainPayment(NamedTuple):
 
 
 def read_plain_payment(received: bytearray) -> PlainPayment | None:
-    """Return the request with which ``received`` begins, if it is all there and plain."""
+    """Return the request at the beginning of ``received``, if it is complete and plain."""
     if not received.startswith(_FIRST_LINE):
         return None
     end = received.find(b"\r\n\r\n", 0, _HEAD_BYTES_MAX)
@@ -48,7 +48,7 @@ def read_plain_payment(received: bytearray) -> PlainPayment | None:
         return None
     if head.count(_AUTHORIZATION) > 1 or head.count(_HOST) > 1:
         return None
-    # Beyond ASCII it depends on an encoding what a value is, and what is a space at its end.
+    # Beyond ASCII it depends on an encoding what a value is, and what counts as a space at its end.
     if HEADERS.fullmatch(head) is None or not head.isascii():
         return None
     _, typed, kind = head.partition(_TYPE)

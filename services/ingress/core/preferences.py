@@ -1,12 +1,12 @@
 """What a request asks of its answer: to wait for a settlement (RFC 7240), and errors as problem details (RFC 9457).
 
-Whatever is not known or cannot be read is as if it were not there: a preference makes no request wrong.
+Whatever is not known or cannot be read is ignored: a preference never makes a request wrong.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-# Below the 40 s that the balancer waits for an answer (nginx.conf), by more than a store and the last look take.
+# Below the 40 s that the balancer waits for an answer (nginx.conf), by more than a store and the last look-up take.
 WAIT_S_MAX = 30
 PROBLEM = "application/problem+json"
 
@@ -14,14 +14,14 @@ PROBLEM = "application/problem+json"
 _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 _PART = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*"?)+')
 _SECONDS = re.compile(r"0*([0-9]+)")
-_DIGITS_MAX = 9  # more than it takes to be above the maximum
+_DIGITS_MAX = 9  # more than it takes to exceed the maximum
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
 def wait_asked(lines: Iterable[str]) -> int | None:
-    """Return how many seconds the Prefer headers ask to wait for, at most WAIT_S_MAX; None: for none.
+    """Return how many seconds the Prefer headers ask to wait, at most WAIT_S_MAX; None: not at all.
 
-    The first ``wait`` counts and no other, as the RFC has it, also where it cannot be read.
+    Only the first ``wait`` counts, as in the RFC, even if it cannot be read.
     """
     for preference, *_ in _elements(lines):
         name, _, value = preference.partition("=")
@@ -32,9 +32,9 @@ def wait_asked(lines: Iterable[str]) -> int | None:
 
 
 def problem_asked(lines: Iterable[str]) -> bool:
-    """Tell whether the Accept headers name problem details, and prefer no plain JSON to them.
+    """Return whether the Accept headers name problem details, and do not prefer plain JSON.
 
-    A wildcard names nothing: what most programs send by themselves gets the errors that it always got.
+    A wildcard names nothing: what most programs send by themselves gets the usual errors.
     """
     qualities: dict[str, float] = {}
     for media, *parameters in _elements(lines):
@@ -54,7 +54,7 @@ def _elements(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _quality(parameters: Iterable[str]) -> float | None:
-    """Return the ``q`` of a media type, 1 where there is none; None where it cannot be read."""
+    """Return the ``q`` of a media type, 1 if there is none; None if it cannot be read."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "q":

@@ -1,10 +1,10 @@
-"""What the slug of an error is as a type of problem (RFC 9457): where it is described, and its title."""
+"""The slug of an error as a type of problem (RFC 9457): where it is described, and its title."""
 
 _UPPER = {"http", "https", "json", "nats", "uri"}
 
 
 def type_of(slug: str) -> str:
-    """Return the reference of the section about it, relative to the service: nobody knows all names that this has."""
+    """Return the reference of the section about it, relative to the service, whose public name is not known here."""
     return f"/docs#{slug}"
 
 

@@ -1,4 +1,4 @@
-"""What an operator says who has a payment released by HTTP, and what he reads when it may not be."""
+"""The body of an operator's release by HTTP, and the answer if the payment may not be released."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _WHERE: Mapping[Why, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ReleaseWanted:
-    """A release as an operator has confirmed it, with both answers that ``tarifa release`` asks for."""
+    """A release that an operator has confirmed, with both answers that ``tarifa release`` asks for."""
 
     payment_id: str
     to: str
@@ -56,7 +56,7 @@ def read_release(id_text: str, body: bytes) -> ReleaseWanted | Rejected:
 
 
 def refused(refusal: Refusal) -> Rejected:
-    """Return the answer to a release that may not be: its slug is why, and its sentence begins with what is wrong."""
+    """Return the answer to a refused release: its slug is the reason, its sentence begins with what is wrong."""
     status = _STATUS.get(refusal.why, CONFLICT)
     where = _WHERE.get(refusal.why)
     return Rejected(status, refusal.why, refusal.detail if where is None else f"{where}: {refusal.detail}")

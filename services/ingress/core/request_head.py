@@ -1,8 +1,8 @@
-"""Whether the head of a request can be read in one way only, by us and by whatever passed it on.
+"""Whether the head of a request can be read in one way only, by us and by what passed it on.
 
-Readers of HTTP differ in what they forgive: a bare line feed, a folded line, a space before a colon, two lengths.
-Where one takes for a body what the other takes for the next request, a payment can be hidden in another. So nothing is
-forgiven here.
+Readers of HTTP differ in what they tolerate: a bare line feed, a folded line, a space before a colon, two lengths. If
+one reads as a body what the other reads as the next request, a payment can be hidden in another. So nothing is
+tolerated here.
 """
 
 import re
@@ -12,7 +12,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 HEADERS = re.compile(rb"(?:\r\n" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*)*")
 
 _FIRST_LINE = re.compile(_TOKEN + rb" [\x21-\x7e]+ HTTP/1\.([01])")
-# What says where the body ends: one of them at most, and once.
+# The headers that determine where the body ends: at most one of them, and once.
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):[\t ]*([^\r]*)", re.IGNORECASE)
 _HOST = re.compile(rb"\r\nhost:", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,18}[\t ]*")
@@ -22,7 +22,7 @@ _CHUNK_SIZE = re.compile(rb"\r\n[0-9A-Fa-f]{1,8}(?:;[\t\x20-\x7e\x80-\xff]*)?")
 
 
 def head_refused(head: bytes) -> str | None:
-    """Return in a sentence why a head, without the empty line at its end, is not taken for a request; None: it is."""
+    """Return as a sentence why a head, without the empty line at its end, is not a valid request; None: it is."""
     line, _, _ = head.partition(b"\r\n")
     first = _FIRST_LINE.fullmatch(line)
     if first is None:
@@ -44,7 +44,7 @@ def head_refused(head: bytes) -> str | None:
 
 
 def chunk_refused(line: bytes) -> str | None:
-    """Return why what stands before a chunk, from the end of the line before it, is not taken for its size."""
+    """Return why the line before a chunk, from the end of the previous line, is not a valid size; None: it is."""
     if _CHUNK_SIZE.fullmatch(line) is None:
         return "a chunk must end with CR LF, and begin with its size on a line of its own that is not long"
     return None

@@ -1,1 +1,1 @@
-"""The stories of ingress: accepting payments, looking them up, listing them, operating. They import no bus."""
+"""The flows of ingress: accepting payments, looking them up, listing them, operating. They import no bus."""

@@ -1,7 +1,7 @@
-"""The story of a request that waits until its payment is settled or refused; it changes nothing of what is charged.
+"""A request that waits until its payment is settled or refused; it changes nothing about what is charged.
 
-What is heard of a settlement is a reason to look, and no more: it comes before the settlement is stored, and may be
-lost. What is returned was read. So a request looks also where nothing is heard, ever more seldom, and at the end.
+A published settlement is a reason to look it up, and no more: it comes before the settlement is stored, and may be
+lost. What is returned was read. So a request looks up periodically too, ever less often, and at the end.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from services.ingress.core.answers import Missing, NotAwaited, NotYet, Standing,
 from services.ingress.core.meter import Meter
 from services.ingress.flow.ports import SettlementHints
 
-# Requests that wait at once: each takes some 10 KiB, one subscription of NATS, and at nginx two connections of 8,192.
+# Requests that wait at once: each uses some 10 KiB, one subscription of NATS, and at nginx two of 8,192 connections.
 AWAITING_MAX = 256
-LOOK_AGAIN_S = 0.5  # after a look, where nothing is heard; doubled each time
-LOOK_SOON_S = 0.01  # after a look that followed a hint: it was heard before it was stored; doubled too
+LOOK_AGAIN_S = 0.5  # after a look-up, if no hint comes; doubled each time
+LOOK_SOON_S = 0.01  # after a look-up that followed a hint: that came before it was stored; doubled too
 
 
 class Settlements(Protocol):
-    """What was settled or refused."""
+    """The settled and the refused payments."""
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look a payment up among them; never raises."""
@@ -57,8 +57,8 @@ class Awaiting:
         self._awaiting.add(hint)
         self._meter.awaiting = len(self._awaiting)
         try:
-            # Before the first look: what is settled after it is heard.
-            async with self._hints.heard(payment_id, hint.set):
+            # Before the first look-up: what is settled after it gives a hint.
+            async with self._hints.listening(payment_id, hint.set):
                 return await self._look(payment_id, hint, within_s)
         finally:
             self._awaiting.discard(hint)

@@ -1,7 +1,7 @@
-"""The story of ingress: admit, store, await the PubAck, answer. 2xx means: stored.
+"""The flow of ingress: admit, store, await the PubAck, answer. 2xx means: stored.
 
-An id that the stream knows is answered from its original. Where the original cannot be found the answer is "try
-later", never 2xx: the stream remembers ids for a while longer than it holds payments.
+An id that the stream knows is answered from its original. If the original cannot be found the answer is "try later",
+never 2xx: the stream remembers ids for a while longer than it holds payments.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ from services.ingress.core.history import read_range
 from services.ingress.core.period import Period, read_period
 from services.ingress.flow.ports import Dispatchers, Ledger, PaymentStream
 
-# After a purge: how often and how long the ledger is looked at until it shows the book cleared, about a second.
+# After a purge: how often and how long the ledger is asked until it shows the book cleared, about a second.
 CLEARED_LOOKS_MAX = 50
 CLEARED_LOOK_EVERY_S = 0.02
 
 # A payment is answered within 1.5 s, as long as the challenge's clients wait: a look-up before it is stored (0.5 s) and
-# the store (1 s), or this. The balancer gives it to the other instance after 2 s.
+# the store (1 s), or this. The balancer passes it to the other instance after 2 s.
 ANSWER_AGAIN_WITHIN_S = 0.5
 
 Look = Callable[[str], Awaitable[Standing | Missing | TryLater]]
 
 
 class Ingress:
-    """The service's deeds; ``amount_max`` is in the unit of ``amount``."""
+    """Answers requests about payments; ``amount_max`` is in the unit of ``amount``."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Ingress:
     async def accept(
         self, body: bytes, traceparent: str | None = None
     ) -> Rejected | Accepted | Replayed | AmountDiffers | TryLater:
-        """Have a payment stored, once; one that is stored already keeps the ``traceparent`` that it has."""
+        """Store a payment, once; one that is stored already keeps the ``traceparent`` that it has."""
         match admit(body, self._amount_max):
             case Admitted(payment_id, amount_cents):
                 return await self._store(Payment(payment_id, amount_cents, self._clock(), traceparent))
@@ -72,17 +72,17 @@ class Ingress:
                 assert_never(never)
 
     async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
-        """Tell how a payment stands."""
+        """Return the status of a payment."""
         payment_id = read_id(id_text, "id in the path")
         if isinstance(payment_id, Rejected):
             return payment_id
-        # Settled is stored before accepted leaves: whoever finds it in neither looks again at where it went.
+        # The settlement is stored before the payment leaves PAYMENTS: if it is in neither, it is looked up there again.
         looks = (self._payments.settlement, self._payments.accepted, self._payments.settlement)
         found = await _first(payment_id, *looks)
-        return await self._on_its_way(found) if isinstance(found, Standing) else found
+        return await self._with_waiting_for(found) if isinstance(found, Standing) else found
 
     async def summary(self, from_texts: list[str], to_texts: list[str]) -> Rejected | Mapping[str, Totals] | TryLater:
-        """Tell what was settled where within a period."""
+        """Return what was settled where within a period."""
         period = read_period(from_texts, to_texts)
         return period if isinstance(period, Rejected) else await self._ledger.summary(period)
 
@@ -92,7 +92,7 @@ class Ingress:
         return asked if isinstance(asked, Rejected) else await self._ledger.history(asked)
 
     async def purge(self) -> Cleared | TryLater:
-        """Have the book forget; answered when the book shows it, or after a while: it is stored, and will."""
+        """Clear the book; returns when the book shows it, or after a while: it is stored, and will be done."""
         cleared = await self._payments.clear(self._clock())
         if isinstance(cleared, TryLater):
             return cleared
@@ -104,11 +104,11 @@ class Ingress:
         return Cleared()
 
     async def troubles(self) -> list[str]:
-        """Return what keeps a payment from being accepted and counted now."""
+        """Return what prevents a payment from being accepted and counted now."""
         found = await asyncio.gather(self._payments.trouble(), self._ledger.trouble())
         return [trouble for trouble in found if trouble is not None]
 
-    async def _on_its_way(self, found: Standing) -> Standing:
+    async def _with_waiting_for(self, found: Standing) -> Standing:
         """Add what an accepted payment waits for."""
         if found.status != "accepted":
             return found
@@ -127,14 +127,14 @@ class Ingress:
                     async with asyncio.timeout(ANSWER_AGAIN_WITHIN_S):
                         return await self._answer_again(payment, original)
                 except TimeoutError:
-                    return TryLater("nats_away", f"NATS did not say what was stored; {REPEAT_IS_SAFE}")
+                    return TryLater("nats_away", f"NATS did not answer what was stored; {REPEAT_IS_SAFE}")
             case TryLater() as later:
                 return later
             case never:
                 assert_never(never)
 
     async def _answer_again(self, payment: Payment, original: Standing | None) -> Replayed | AmountDiffers | TryLater:
-        # Accepted first: while it waits there nothing else exists. Once more at the end: it may have raced in.
+        # Accepted first: while it waits there nothing else exists. Once more at the end: it may have arrived meanwhile.
         looks = (self._payments.accepted, self._payments.settlement, self._payments.accepted)
         match original or await _first(payment.correlation_id, *looks):
             case Standing() as original if original.amount_cents == payment.amount_cents:

@@ -1,7 +1,7 @@
-"""The story of a list of payments: those that wait, with what dispatchers know of each, and those that are settled.
+"""A list of payments: those that wait, with what dispatchers know of each, and those that are settled.
 
-It reads what others work on, and must not keep them from it: few lists at once, each for a second at most, some tens of
-messages at a time. A page that time has cut short says where the next one begins, like any other.
+It reads what others work on, and must not slow them down: few lists at once, each for a second at most, some tens of
+messages at a time. A page that was cut short by time says where the next one begins, like any other.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from services.ingress.core.listing import (
 )
 from services.ingress.flow.ports import Dispatchers, SettledPayments, WaitingPayments
 
-LISTS_AT_ONCE_MAX = 2  # of one instance
+LISTS_AT_ONCE_MAX = 2  # in one instance
 LIST_FOR_S = 1.0  # then a page ends where it is; the balancer waits for 2 s
-TOGETHER = 20  # messages that are asked for before others have a turn
+TOGETHER = 20  # messages that are requested before others have a turn
 SETTLED_TOGETHER = 200
-# A settlement is stored after its stamp was made, on the clock of another machine.
+# A settlement is stored after its stamp was made, by the clock of another machine.
 CLOCKS_APART_MAX = timedelta(minutes=5)
 
 NOBODY_KNOWS = TryLater(
-    "dispatchers_away", "no dispatcher answers, and only they know which payment waits for which processor"
+    "dispatchers_away", "no dispatcher answers, and only dispatchers know which payment waits for which processor"
 )
 
 
@@ -57,12 +57,12 @@ class Listing:
         self._at_once = 0
 
     async def page(self, query: Query) -> Rejected | Page | TryLater:
-        """Return the part of a list that is asked for."""
+        """Return the requested page of a list."""
         asked = read_listing(query)
         if isinstance(asked, Rejected):
             return asked
         if self._at_once == LISTS_AT_ONCE_MAX:
-            return TryLater("too_many_lists", f"this instance reads {LISTS_AT_ONCE_MAX} lists at once and no more")
+            return TryLater("too_many_lists", f"this instance reads at most {LISTS_AT_ONCE_MAX} lists at once")
         self._at_once += 1
         try:
             return await self._page(asked, asyncio.get_running_loop().time() + LIST_FOR_S)
@@ -104,7 +104,7 @@ class Listing:
         return page
 
     async def _of_all(self, asked: AcceptedAsked, until_s: float) -> Page | TryLater:
-        """Go through PAYMENTS, and ask the dispatchers about each part of it."""
+        """Read PAYMENTS in order, and ask the dispatchers about each part of it."""
         rows: list[Row] = []
         after: int | None = asked.after
         answered: set[str] = set()
@@ -124,7 +124,7 @@ class Listing:
         return Page(tuple(rows), _cursor("accepted", after), tuple(sorted(answered)), tuple(sorted(silent - answered)))
 
     async def _some(self, after: int, count: int) -> tuple[list[Waiting], int | None]:
-        """Return the next that wait, and behind which sequence the others do; None: there are none."""
+        """Return the next that wait, and the sequence after which the others do; None: there are none."""
         some: list[Waiting] = []
         while len(some) < count:
             waiting = await self._payments.first_from(after + 1)
@@ -144,14 +144,14 @@ class Listing:
             stretch = await self._settled.read(first, SETTLED_TOGETHER)
             first = stretch.next_seq
             for seq, row in stretch.rows:
-                if _is_settled_so(row.payment, asked):
+                if _matches(row.payment, asked):
                     rows.append(row)
                 if len(rows) == asked.limit:
                     return Page(tuple(rows), cursor_of("settled", seq))
         return Page(tuple(rows), None if first is None else cursor_of("settled", first - 1))
 
     def _wanted(self, asked: AcceptedAsked, payment: Standing, holding: Holding | None) -> list[Row]:
-        """Return a payment with what is known of it, if it is one of those that were asked for."""
+        """Return a payment with what is known of it, if it is one of those requested."""
         if asked.older_than is not None and payment.accepted_at > self._clock() - asked.older_than:
             return []
         if asked.in_doubt is not None and (holding is not None and holding.in_doubt) != asked.in_doubt:
@@ -159,7 +159,7 @@ class Listing:
         return [Row(payment if holding is None else replace(payment, waiting_for=waiting_for(holding)))]
 
 
-def _is_settled_so(payment: Standing, asked: SettledAsked) -> bool:
+def _matches(payment: Standing, asked: SettledAsked) -> bool:
     stamp, period = payment.requested_at, asked.period
     if stamp is None or (asked.processor is not None and payment.processor != asked.processor):
         return False

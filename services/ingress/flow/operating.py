@@ -1,4 +1,4 @@
-"""The story of an operator who comes by HTTP: nothing is done that is not recorded before, by the name of the key."""
+"""An operator's requests by HTTP: each is recorded, with the name of the key, before it is done."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +14,7 @@ from services.ingress.flow.ports import Book, OperationOutcome, Processors, Reco
 
 
 class Operating:
-    """Who charges, and what operators have done to that and to the book; ``who`` is the name of the key."""
+    """The processors, and operators' changes to them and to the book; ``who`` is the name of the key."""
 
     def __init__(
         self, *, processors: Processors, book: Book, recorded: Recorded, clock: Callable[[], datetime]
@@ -25,19 +25,19 @@ class Operating:
         self._clock = clock
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
-        """Tell who charges."""
+        """Return the processors that charge."""
         return await self._processors.processors()
 
     async def pause(self, name: str, body: bytes, who: str) -> ListedProcessor | Rejected | TryLater:
-        """Have a processor sent nothing new; paused once more, it has the newest reason."""
+        """Send a processor nothing new; if it is paused already, it gets the new reason."""
         return await self._operate("pause", name, read_reason(body, is_needed=True), who)
 
     async def resume(self, name: str, body: bytes, who: str) -> ListedProcessor | Rejected | TryLater:
-        """Have a processor sent payments again; one that is not paused stays so."""
+        """Send payments to a processor again; one that is not paused stays so."""
         return await self._operate("resume", name, read_reason(body, is_needed=False), who)
 
     async def purge(self, who: str) -> Cleared | TryLater:
-        """Have the book forget."""
+        """Clear the book."""
         try:
             async with self._recorded(Operation("purge"), who) as outcome:
                 answer = await self._book.purge()
@@ -66,11 +66,11 @@ class Operating:
 def _answer(
     name: str, answered: PauseAnswered | TryLater, outcome: OperationOutcome
 ) -> ListedProcessor | Rejected | TryLater:
-    """Return what the operator is told, and have the same recorded."""
+    """Return the operator's answer, and have the same recorded."""
     if isinstance(answered, TryLater):
         outcome.failed(f"{answered.detail}; it may be done or not")
         return TryLater(
-            answered.slug, f"{answered.detail}; it may be done or not: GET /processors says, and repeating it is safe"
+            answered.slug, f"{answered.detail}; it may be done or not: GET /processors shows it, and repeating is safe"
         )
     if answered.processor is None:
         why = no_such(name, answered.names)

@@ -1,4 +1,4 @@
-"""The story of one payment's life: how it stands, what SETTLEMENTS holds of it, and what its dispatcher remembers."""
+"""One payment's life: its status, what SETTLEMENTS holds of it, and what its dispatcher has in memory."""
 
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.ingress.core.admission import Rejected
@@ -8,7 +8,7 @@ from services.ingress.flow.ports import Dispatchers, History, Standings
 
 
 class PaymentLife:
-    """Tells lives."""
+    """Returns the lives of payments."""
 
     def __init__(self, *, standings: Standings, history: History, dispatchers: Dispatchers) -> None:
         self._standings = standings
@@ -16,7 +16,7 @@ class PaymentLife:
         self._dispatchers = dispatchers
 
     async def life(self, id_text: str) -> Rejected | Life | Missing | TryLater:
-        """Tell a payment's life."""
+        """Return a payment's life."""
         payment = await self._standings.standing(id_text)
         if not isinstance(payment, Standing):
             return payment

@@ -1,4 +1,4 @@
-"""What the flow needs of the world. Adapters keep these; tests have fakes of them."""
+"""What the flow needs from outside. Adapters implement these; tests have fakes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -21,10 +21,10 @@ from services.ingress.core.period import Period
 
 
 class PaymentStream(Protocol):
-    """What is stored about payments. No method raises for NATS being away: that is ``TryLater``."""
+    """What is stored about payments. No method raises if NATS is away: that is ``TryLater``."""
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
-        """Store it unless its id is known; return when the stream has said which, or did not within 1.5 s."""
+        """Store it unless its id is known; return once the stream has answered which, or did not within 1.5 s."""
 
     async def accepted(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up among the payments that wait to be settled."""
@@ -33,7 +33,7 @@ class PaymentStream(Protocol):
         """Look it up among the settled and the refused."""
 
     async def clear(self, at: datetime) -> Stored | TryLater:
-        """Have the book forget all that was settled before."""
+        """Clear the book of all that was settled before."""
 
     async def trouble(self) -> str | None:
         """Return why a payment could not be stored now, or None."""
@@ -43,33 +43,33 @@ class Ledger(Protocol):
     """What was settled where."""
 
     async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
-        """Ask for the totals by processor name; answers, one way or the other, within about a second."""
+        """Ask for the totals by processor name; returns within about a second in any case."""
 
     async def history(self, asked: HistoryAsked) -> HistoryAnswered | TryLater:
-        """Ask for the past in steps; answers, one way or the other, within about a second."""
+        """Ask for the past in steps; returns within about a second in any case."""
 
     async def trouble(self) -> str | None:
-        """Return why a summary could not be had now, or None."""
+        """Return why a summary is not available now, or None."""
 
 
 class Dispatchers(Protocol):
-    """Who has payments in hand, asked all at once. None raises: what else is known is worth returning without it."""
+    """The dispatchers, asked all at once. None raises: what else is known is worth returning without their answer."""
 
     async def waiting_for(self, payment_id: str) -> WaitingFor | None:
-        """Ask what an accepted payment waits for; None where nobody has it or says so within 0.3 s."""
+        """Ask what an accepted payment waits for; None if none has it or none answers within 0.3 s."""
 
     async def holdings(self, asked: HoldingsAsked) -> KnownHoldings | None:
         """Ask which payment waits for which processor; None: none answers within 0.5 s."""
 
     async def life(self, payment_id: str) -> Holding | None:
-        """Ask for all that is remembered of a payment; None: nobody says within 0.6 s."""
+        """Ask for all that a dispatcher has in memory of a payment; None: none answers within 0.6 s."""
 
 
 class WaitingPayments(Protocol):
-    """PAYMENTS, looked at and not consumed. May raise AwayError: not known."""
+    """PAYMENTS, read without consuming. May raise AwayError: not known."""
 
     async def first_from(self, seq: int) -> Waiting | None:
-        """Return the first that waits at or behind a sequence; None: there is none."""
+        """Return the first that waits at or after a sequence; None: there is none."""
 
 
 class SettledPayments(Protocol):
@@ -83,17 +83,17 @@ class SettledPayments(Protocol):
 
 
 class SettlementHints(Protocol):
-    """What is said of settlements as they are published."""
+    """Settlements as they are published."""
 
-    def heard(self, payment_id: str, call: Callable[[], None]) -> AbstractAsyncContextManager[None]:
-        """Have ``call`` called whenever this payment may have been settled or refused. Some are lost; never raises."""
+    def listening(self, payment_id: str, call: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Call ``call`` whenever this payment may have been settled or refused. Some are lost; never raises."""
 
 
 class Standings(Protocol):
-    """How payments stand."""
+    """The status of payments."""
 
     async def standing(self, id_text: str) -> Rejected | Standing | Missing | TryLater:
-        """Return how a payment stands."""
+        """Return the status of a payment."""
 
 
 class History(Protocol):
@@ -104,13 +104,13 @@ class History(Protocol):
 
 
 class Processors(Protocol):
-    """Who charges, as the dispatchers have it."""
+    """The processors that charge, as the dispatchers know them."""
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
         """Return all of them."""
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
-        """Have one paused, or by None resumed; TryLater: it may be done or not."""
+        """Pause one, or resume it by None; TryLater: it may be done or not."""
 
 
 class Releases(Protocol):
@@ -124,14 +124,14 @@ class Releases(Protocol):
 
 
 class Book(Protocol):
-    """What was settled, as summaries have it."""
+    """What was settled, for summaries."""
 
     async def purge(self) -> Cleared | TryLater:
-        """Have it forget all before now; TryLater: it may have, or not."""
+        """Clear it of all before now; TryLater: it may be done or not."""
 
 
 class OperationOutcome(Protocol):
-    """What comes of an operation; ``by`` is who does it, in one word."""
+    """The outcome of an operation; ``by`` is who does it, in one word."""
 
     by: str
 
@@ -142,6 +142,6 @@ class OperationOutcome(Protocol):
         """Record that it may be done or not."""
 
 
-# Records that it is asked for, by whom, before it goes on, and at the end what came of it. Raises AwayError: it could
-# not be recorded, and so nothing is done.
+# Records the request, and by whom, before the body, and the outcome after it. Raises AwayError: it could not be
+# recorded, so nothing is done.
 Recorded = Callable[[Operation, str], AbstractAsyncContextManager[OperationOutcome]]

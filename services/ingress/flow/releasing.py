@@ -1,4 +1,4 @@
-"""The story of a release by HTTP: recorded by the name of the key, then done by a dispatcher, which judges it."""
+"""A release by HTTP: recorded with the name of the key, then decided and done by a dispatcher."""
 
 from services.contracts.away import AwayError
 from services.contracts.operations import Operation
@@ -27,7 +27,7 @@ class Releasing:
         return refused(answer.refusal)
 
     async def release(self, id_text: str, body: bytes, who: str) -> Released | Rejected | TryLater:
-        """Have a payment sent elsewhere than where it may have been charged, as the operator has confirmed."""
+        """Send a payment elsewhere than where it may have been charged, as the operator has confirmed."""
         wanted = read_release(id_text, body)
         if isinstance(wanted, Rejected):
             return wanted
@@ -44,11 +44,11 @@ class Releasing:
 
 
 def _answer(answered: ReleaseAnswered | TryLater, to: str, outcome: OperationOutcome) -> Released | Rejected | TryLater:
-    """Return what the operator is answered, and have the same recorded."""
+    """Return the operator's answer, and have the same recorded."""
     if isinstance(answered, TryLater):
         why = f"{answered.detail}; it may be done or not"
         outcome.failed(why)
-        return TryLater(answered.slug, f"{why}: repeating it is safe, and says")
+        return TryLater(answered.slug, f"{why}: repeating it is safe, and shows it")
     if answered.released is None:
         if answered.refusal is None:
             raise ValueError("neither released nor refused")

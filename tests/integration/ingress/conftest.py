@@ -1,4 +1,4 @@
-"""An ingress of a test's own, and one that tests share which leave nothing behind."""
+"""An ingress of a test's own, and one shared by tests that leave nothing behind."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def shared_ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; without it the tests are skipped, and fail where CI=true says that nothing may be missing."""
+    """Debian's Chromium; without it the tests are skipped, or fail if CI=true, as then nothing may be missing."""
     program = shutil.which("chromium")
     if program is None:
         if os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""``python -m services.ingress`` as a real process, and what tests say to it."""
+"""``python -m services.ingress`` as a real process, and what tests send to it."""
 
 import asyncio
 import json
@@ -28,12 +28,12 @@ def new_id() -> str:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on just now."""
+    """Return a TCP port that no process listens on just now."""
     return free(1)[0]
 
 
 class IngressProcess:
-    """One ingress; ``settings`` are environment variables. Anybody may call it if they say nothing else."""
+    """One ingress; ``settings`` are environment variables. Without OPEN and API_KEYS, anybody may call it."""
 
     program = "services.ingress"
 
@@ -46,11 +46,11 @@ class IngressProcess:
 
     @property
     def url(self) -> str:
-        """Where it listens, unless it was told to listen elsewhere."""
+        """Its URL, unless a setting made it listen elsewhere."""
         return f"http://127.0.0.1:{self.port}"
 
     def listen_everywhere(self) -> None:
-        """Have it listen on all addresses of this machine from its start on."""
+        """Make it listen on all addresses of this machine when it starts."""
         self._env["INGRESS_LISTEN"] = f"0.0.0.0:{self.port}"
 
     def spawn(self) -> Self:
@@ -68,7 +68,7 @@ class IngressProcess:
         return self
 
     def start(self) -> Self:
-        """Start it and wait until it says that it listens."""
+        """Start it and wait until it logs that it listens."""
         self.spawn()
         deadline = time.monotonic() + PATIENCE_S
         while "ingress.ready" not in self.events():
@@ -89,7 +89,7 @@ class IngressProcess:
         return self.process.wait(PATIENCE_S)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
-        """Have it end, and return its exit code; None where it was never started."""
+        """End it, and return its exit code; None if it was never started."""
         if self.process is None:
             return None
         if self.process.poll() is None:
@@ -103,9 +103,9 @@ class IngressProcess:
 
 
 class LedgerStandIn:
-    """Answers ``ledger.summary`` with ``totals`` and remembers what it was asked.
+    """Answers ``ledger.summary`` with ``totals`` and records the requests.
 
-    ``totals_after`` says after how many questions the totals become others.
+    ``totals_after``: after how many requests the totals change, and to what.
     """
 
     def __init__(self, totals: Mapping[str, Totals]) -> None:

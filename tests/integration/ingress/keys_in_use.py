@@ -1,4 +1,4 @@
-"""Keys with each set of scopes, and payments that are sent with them."""
+"""Keys with each set of scopes, and payments sent with them."""
 
 from datetime import UTC, datetime
 

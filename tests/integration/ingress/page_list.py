@@ -14,7 +14,7 @@ STAMP = "2025-07-15T12:00:00.123Z"
 
 
 def payment(number: int, amount: float = 19.9, **waiting: Any) -> dict[str, Any]:
-    """Return one that waits, in doubt at default if not said otherwise."""
+    """Return one that waits, by default in doubt at default."""
     last = {"requestedAt": STAMP, "processor": "default", "tookMs": 2000.4, "outcome": "unknown", "detail": "no answer"}
     known = {
         "processor": "default",
@@ -57,18 +57,18 @@ class Listed:
 
     @property
     def status(self) -> Locator:
-        """What is said of the list."""
+        """What the page says about the list."""
         return self.page.locator("#stuck-status")
 
     def open(self, *answers: Any) -> None:
-        """Open the page where the list is in sight."""
+        """Open the page, scrolled to the list."""
         self.answers = list(answers)
         self.page.goto(self._url)
         self.page.locator("#processors article").first.wait_for()
         self.page.locator("#stuck").scroll_into_view_if_needed()
 
     def refreshed(self, *answers: Any) -> None:
-        """Have it ask again by itself, and be answered so."""
+        """Have it ask again by itself, with these answers."""
         self.answers = list(answers)
         with self.page.expect_response("**/payments?*"):
             self.page.clock.run_for(10_000)

@@ -24,7 +24,7 @@ async def leave_the_queue(bus: Bus, payment_id: str) -> int:
 
 
 async def settle(bus: Bus, payment_id: str, cents: int = 1990) -> None:
-    """Have the payment settled."""
+    """Settle the payment."""
     seq = await leave_the_queue(bus, payment_id)
     event = PaymentSettled(payment_id, Cents(cents), "fallback", REQUESTED_AT, ACCEPTED_AT, seq)
     subject = subjects.settled("fallback", payment_id)
@@ -32,7 +32,7 @@ async def settle(bus: Bus, payment_id: str, cents: int = 1990) -> None:
 
 
 async def refuse(bus: Bus, payment_id: str) -> None:
-    """Have the payment refused."""
+    """Refuse the payment."""
     seq = await leave_the_queue(bus, payment_id)
     event = PaymentRefused(payment_id, Cents(1990), "default", "no such account", ACCEPTED_AT, seq)
     subject = subjects.refused("default", payment_id)

@@ -19,7 +19,7 @@ PHONE = {"width": 360, "height": 740}
 
 @pytest.fixture
 def page(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Page]:
-    """The page, drawn, on a phone in the dark; at the end nothing must have been refused or gone wrong in it."""
+    """The page, on a phone in dark mode; at the end nothing must have been refused or failed in it."""
     page = browser.new_page(viewport=PHONE, color_scheme="dark")  # type: ignore[arg-type]
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
@@ -33,10 +33,10 @@ def page(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Page]:
 
 
 def test_every_call_is_on_the_page_with_all_its_answers(page: Page) -> None:
-    """Under a heading of its own, and in the list that leads there."""
+    """Under its own heading, and in the list that links there."""
     for path, methods in OPENAPI["paths"].items():
         for method, operation in methods.items():
-            if method == "head":  # told with GET
+            if method == "head":  # shown with GET
                 continue
             name = f"{method.upper()} {path}"
             section = page.get_by_role("region", name=name, exact=True)
@@ -48,8 +48,8 @@ def test_every_call_is_on_the_page_with_all_its_answers(page: Page) -> None:
     assert page.get_by_role("status").inner_text() == ""
 
 
-def test_what_any_call_may_be_answered_is_told_once(page: Page) -> None:
-    """Each error with its text stands once on the page; the calls link there."""
+def test_what_any_call_may_be_answered_is_shown_once(page: Page) -> None:
+    """Each error with its text is on the page once; the calls link there."""
     for status in ("405", "408", "413", "431", "502", "504"):
         assert page.locator("summary .status", has_text=status).count() == 1
         link = page.get_by_role("region", name="GET /readyz", exact=True).get_by_role("link", name=status)
@@ -57,8 +57,8 @@ def test_what_any_call_may_be_answered_is_told_once(page: Page) -> None:
     assert page.locator("#any-call").count() == 1
 
 
-def test_every_slug_has_an_address_that_says_what_it_means(page: Page, shared_ingress: IngressProcess) -> None:
-    """The type of a problem leads there."""
+def test_every_slug_has_an_address_with_its_meaning(page: Page, shared_ingress: IngressProcess) -> None:
+    """The type of a problem links there."""
     for slug, meaning in OPENAPI["x-errors"].items():
         said = page.locator(f"dt#{slug} + dd").inner_text()
         assert said == meaning.replace("`", "")
@@ -69,7 +69,7 @@ def test_every_slug_has_an_address_that_says_what_it_means(page: Page, shared_in
     assert page.locator("#no_such_payment").bounding_box()["y"] >= 0  # type: ignore[index]
 
 
-def test_problem_details_are_drawn_once(page: Page) -> None:
+def test_problem_details_are_shown_once(page: Page) -> None:
     """They are the same for every error."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert page.locator("main").inner_text().count("\napplication/problem+json\n") == 1
@@ -78,10 +78,10 @@ def test_problem_details_are_drawn_once(page: Page) -> None:
 def test_every_call_has_a_line_for_the_shell_that_is_answered_as_described(
     page: Page, shared_ingress: IngressProcess
 ) -> None:
-    """Copied as it stands, it is no wrong use of the call."""
+    """Copied as it is, it is a valid use of the call."""
     for path, methods in OPENAPI["paths"].items():
         for method, operation in methods.items():
-            if method == "head" or path == "/events":  # which has no end
+            if method == "head" or path == "/events":  # which does not end
                 continue
             section = page.get_by_role("region", name=f"{method.upper()} {path}", exact=True)
             line = section.locator(".curl").inner_text()
@@ -97,10 +97,10 @@ def test_every_call_has_a_line_for_the_shell_that_is_answered_as_described(
             assert done.stdout in set(operation["responses"]) - {"400", "401", "405", "415"}, line
 
 
-def test_there_is_a_way_to_the_operators_page_and_an_icon(
+def test_the_page_links_to_the_operators_page_and_names_an_icon(
     page: Page, browser: Browser, shared_ingress: IngressProcess
 ) -> None:
-    """And on that page one back. Its script stays out: it asks dispatchers and the ledger, and there are none here."""
+    """And that page links back. Its script is off: it asks dispatchers and the ledger, and there are none here."""
     assert page.locator("link[rel=icon]").get_attribute("href") == "/page.svg"
     assert page.get_by_role("link", name="The operator's page").get_attribute("href") == "/"
     with browser.new_context(java_script_enabled=False) as without_script:
@@ -126,8 +126,8 @@ def test_nothing_is_wider_than_a_phone(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_it_is_dark_where_the_reader_wants_it_dark(page: Page) -> None:
-    """Light letters on a dark ground, and the other way round."""
+def test_it_follows_the_readers_colour_scheme(page: Page) -> None:
+    """Light text on a dark background, and the other way round."""
 
     def brightness(name: str) -> float:
         value: str = page.evaluate(f"getComputedStyle(document.body).{name}")
@@ -139,7 +139,7 @@ def test_it_is_dark_where_the_reader_wants_it_dark(page: Page) -> None:
 
 
 def test_an_answer_unfolds_by_keyboard_alone(page: Page) -> None:
-    """The first stop leads past the list; from there to an answer, which Enter unfolds."""
+    """The first stop skips the list; from there to an answer, which Enter unfolds."""
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
@@ -151,8 +151,8 @@ def test_an_answer_unfolds_by_keyboard_alone(page: Page) -> None:
     assert page.evaluate("document.activeElement.parentElement.open") is True
 
 
-def test_a_description_that_cannot_be_read_is_said(browser: Browser, shared_ingress: IngressProcess) -> None:
-    """To the eye and to a screen reader, with what to do."""
+def test_a_description_that_cannot_be_read_is_reported(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """Visibly and to a screen reader, with what to do."""
     page = browser.new_page()
     page.route("**/openapi.json", lambda route: route.fulfill(status=503, body="{}"))
     page.goto(f"{shared_ingress.url}/docs")

@@ -80,7 +80,12 @@ REQUESTS = {
     "from given twice": ("GET", "/payments-summary?from=2025-07-15&from=2025-07-15", 400, "not_a_period"),
     "from after to": ("GET", "/payments-summary?from=2025-07-16&to=2025-07-15", 400, "not_a_period"),
     "parameter in another case": ("GET", "/payments-summary?FROM=2025-07-15", 400, "unknown_parameter"),
-    "parameter of elsewhere": ("GET", "/payments-summary?from=2025-07-15&start=2025-07-15", 400, "unknown_parameter"),
+    "parameter of another": (
+        "GET",
+        "/payments-summary?from=2025-07-15&start=2025-07-15",
+        400,
+        "unknown_parameter",
+    ),
     "parameter without a value": ("GET", "/payments-summary?all", 400, "unknown_parameter"),
     "parameter of a payment": ("GET", f"/payments/{ID}?verbose=1", 400, "unknown_parameter"),
     "parameter of health": ("GET", "/healthz?x=1", 400, "unknown_parameter"),
@@ -126,16 +131,16 @@ def test_bad_body_is_rejected_with_its_slug(shared_ingress: IngressProcess, name
     assert _is_error(answer.json())
 
 
-def test_a_compressed_body_is_told_so(shared_ingress: IngressProcess) -> None:
-    """And not what a parser of JSON makes of it."""
-    told = _post(shared_ingress, gzip.compress(_body())).json()
-    assert told == {"error": "not_json", "detail": "body: is compressed with gzip, and must not be"}
+def test_a_compressed_body_is_named_as_such(shared_ingress: IngressProcess) -> None:
+    """Instead of what a parser of JSON would report."""
+    error = _post(shared_ingress, gzip.compress(_body())).json()
+    assert error == {"error": "not_json", "detail": "body: is compressed with gzip, and must not be"}
     assert _post(shared_ingress, BODIES["not utf-8"][0]).json()["detail"] == "body: is not UTF-8 from byte 19 on"
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_bad_request_is_rejected_with_its_slug(shared_ingress: IngressProcess, name: str) -> None:
-    """Routes, methods, ids and periods that are none are told so, whatever their bytes."""
+    """Invalid routes, methods, ids and periods, whatever their bytes."""
     method, target, status, slug = REQUESTS[name]
     answer = _raw(shared_ingress, f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -145,7 +150,7 @@ def test_bad_request_is_rejected_with_its_slug(shared_ingress: IngressProcess, n
 
 @pytest.mark.parametrize("name", RAW)
 def test_what_is_not_http_is_rejected_in_the_same_shape(shared_ingress: IngressProcess, name: str) -> None:
-    """What Sanic turns down by itself has the shape of all other errors."""
+    """What Sanic refuses by itself has the shape of all other errors."""
     request, status = RAW[name]
     head, _, body = _raw(shared_ingress, request).partition(b"\r\n\r\n")
     assert int(head.split()[1]) == status, head
@@ -156,7 +161,9 @@ def test_what_is_not_http_is_rejected_in_the_same_shape(shared_ingress: IngressP
     ("target", "allowed"),
     [("/payments", {"POST", "GET", "HEAD"}), (f"/payments/{ID}", {"GET", "HEAD"}), ("/purge-payments", {"POST"})],
 )
-def test_wrong_method_says_which_are_allowed(shared_ingress: IngressProcess, target: str, allowed: set[str]) -> None:
+def test_wrong_method_is_answered_with_the_allowed_ones(
+    shared_ingress: IngressProcess, target: str, allowed: set[str]
+) -> None:
     """A 405 has an Allow header."""
     answer = httpx.delete(f"{shared_ingress.url}{target}", timeout=PATIENCE_S, trust_env=False)
     assert answer.status_code == 405
@@ -168,10 +175,10 @@ def test_wrong_method_says_which_are_allowed(shared_ingress: IngressProcess, tar
     [("POST /nowhere", 404), ("PUT /payments", 405), ("DELETE /payments-summary", 405)],
 )
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_the_body_of_a_refused_request_is_nobodys_request(
+def test_the_body_of_a_refused_request_is_not_read_as_a_request(
     shared_ingress: IngressProcess, line: str, status: int, *, is_chunked: bool
 ) -> None:
-    """Sanic answers before it has read the body, which may look like a payment; what follows it is answered."""
+    """Sanic answers before it has read the body, which may look like a payment; the next request is answered."""
     payment_id = new_id()
     body = _body(f'"{payment_id}"')
     smuggled = b"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
@@ -191,7 +198,7 @@ def test_the_body_of_a_refused_request_is_nobodys_request(
 
 
 def test_a_good_payment_is_accepted_after_all_that(shared_ingress: IngressProcess) -> None:
-    """The process outlives bad input, and has logged no fault."""
+    """The process survives bad input, and has logged no fault."""
     answer = _post(shared_ingress, _body(f'"{new_id()}"'))
     assert answer.status_code == 202
     assert "ingress.fault" not in shared_ingress.events()

@@ -32,7 +32,7 @@ Documents = AsyncIterator[dict[str, Any]]
 
 @asynccontextmanager
 async def opened(http: httpx.AsyncClient) -> AsyncIterator[Documents]:
-    """Open a page's stream; its documents as they come."""
+    """Open a page's stream; yield its documents as they come."""
     async with http.stream("GET", "/events") as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/event-stream"
@@ -53,11 +53,11 @@ async def _documents(lines: AsyncIterator[str]) -> Documents:
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:
-    """Return how each service is; the instance's name is that of the process here."""
+    """Return the state of each service; the instance's name is that of the process here."""
     return {one["service"]: one["state"] for one in document["services"]}
 
 
-async def until_told(documents: Documents, **wanted: str) -> dict[str, Any]:
+async def until_states(documents: Documents, **wanted: str) -> dict[str, Any]:
     """Return the first document in which these services are in these states."""
     async with asyncio.timeout(PATIENCE_S):
         async for document in documents:
@@ -66,8 +66,8 @@ async def until_told(documents: Documents, **wanted: str) -> dict[str, Any]:
     raise AssertionError("the stream ended")
 
 
-async def test_what_ingress_accepts_is_told_a_second_later(http: httpx.AsyncClient) -> None:
-    """Its own pulses go round over NATS too; the backlog is what the stream holds."""
+async def test_what_ingress_accepts_is_shown_a_second_later(http: httpx.AsyncClient) -> None:
+    """Its own pulses arrive over NATS too; the backlog is what the stream holds."""
     async with opened(http) as documents:
         for _ in range(3):
             assert (await http.post("/payments", json=payment(new_id()))).status_code == 202
@@ -79,48 +79,48 @@ async def test_what_ingress_accepts_is_told_a_second_later(http: httpx.AsyncClie
         assert states(document)["nats"] == "up"
 
 
-async def test_what_others_say_of_themselves_is_folded_in(bus: Bus, http: httpx.AsyncClient) -> None:
-    """And what is no pulse is left out, without harm."""
+async def test_other_services_pulses_are_included(bus: Bus, http: httpx.AsyncClient) -> None:
+    """And an invalid pulse is ignored, without harm."""
     async with opened(http) as documents:
-        await until_told(documents, ingress="up")
-        bus.publish(subjects.pulse("ledger", "ledger"), b"no pulse")
+        await until_states(documents, ingress="up")
+        bus.publish(subjects.pulse("ledger", "ledger"), b"not a pulse")
         bus.publish(subjects.pulse("ledger", "ledger"), encode(ledger({"default": Totals(2, 3980)})))
         bus.publish(subjects.pulse("dispatcher", "dispatcher-1"), encode(dispatcher({"default": 2})))
-        document = await until_told(documents, ledger="up", dispatcher="up")
+        document = await until_states(documents, ledger="up", dispatcher="up")
         assert document["totals"] == {"settled": 2, "amount": 39.8, "feesPaid": 1.99, "saved": 3.98}
         assert document["processors"][0]["condition"] == "serving"
 
 
-async def test_nats_away_is_told_and_so_is_its_return(nats_server: NatsServer, http: httpx.AsyncClient) -> None:
-    """The stream goes on meanwhile, a document a second."""
+async def test_the_loss_of_nats_and_its_return_are_shown(nats_server: NatsServer, http: httpx.AsyncClient) -> None:
+    """The stream continues meanwhile, a document a second."""
     async with opened(http) as documents:
-        await until_told(documents, nats="up")
+        await until_states(documents, nats="up")
         nats_server.kill()
-        document = await until_told(documents, nats="silent")
+        document = await until_states(documents, nats="silent")
         assert document["troubles"] == [one for one in document["troubles"] if one.startswith("NATS has not")] != []
         nats_server.start()
-        await until_told(documents, nats="up", ingress="up")
+        await until_states(documents, nats="up", ingress="up")
 
 
-async def test_a_page_opened_while_nats_is_away_is_told_and_lives_on(
+async def test_a_page_opened_while_nats_is_away_shows_it_and_continues(
     nats_server: NatsServer, http: httpx.AsyncClient
 ) -> None:
-    """That is when operators open it: it must not be the end of the instance that is asked."""
+    """That is when operators open it: it must not end the instance that serves it."""
     nats_server.kill()
     async with opened(http) as documents:
-        await until_told(documents, nats="silent", ingress="silent")
+        await until_states(documents, nats="silent", ingress="silent")
         nats_server.start()
-        await until_told(documents, nats="up", ingress="up")
+        await until_states(documents, nats="up", ingress="up")
 
 
-async def test_a_frozen_nats_is_told_too(nats_server: NatsServer, http: httpx.AsyncClient) -> None:
-    """Its connection stays open and says nothing: only a question that is not answered shows it."""
+async def test_a_frozen_nats_is_shown_too(nats_server: NatsServer, http: httpx.AsyncClient) -> None:
+    """Its connection stays open and silent: only an unanswered request shows it."""
     async with opened(http) as documents:
-        await until_told(documents, nats="up")
+        await until_states(documents, nats="up")
         nats_server.freeze()
-        await until_told(documents, nats="silent")
+        await until_states(documents, nats="silent")
         nats_server.thaw()
-        await until_told(documents, nats="up", ingress="up")
+        await until_states(documents, nats="up", ingress="up")
 
 
 async def test_one_page_too_many_is_503_until_another_leaves(ingress: IngressProcess) -> None:
@@ -137,15 +137,15 @@ async def test_one_page_too_many_is_503_until_another_leaves(ingress: IngressPro
             assert (refused.status_code, refused.json()["error"]) == (503, "too_many_pages")
             assert refused.headers["retry-after"] == "1"
 
-        async def is_welcome() -> bool:
+        async def is_admitted() -> bool:
             async with http.stream("GET", "/events") as answer:
                 return answer.status_code == 200
 
-        await until(is_welcome, "the end of the page that was closed")
+        await until(is_admitted, "the end of the page that was closed")
 
 
 async def test_pages_of_one_address_leave_room_for_others(ingress: IngressProcess) -> None:
-    """Whoever opens as many as it may shuts nobody else out."""
+    """A client that opens as many as it may keeps no other out."""
     async with (
         client_at(ingress, "127.0.0.1") as http,
         client_at(ingress, "127.0.0.2") as other,
@@ -153,25 +153,25 @@ async def test_pages_of_one_address_leave_room_for_others(ingress: IngressProces
     ):
         for _ in range(PAGES_PER_ADDRESS_MAX):
             await pages.enter_async_context(opened(http))
-        refused = await http.get("/events", headers={"X-Real-IP": "10.0.0.1"})  # which only our balancer is asked for
+        refused = await http.get("/events", headers={"X-Real-IP": "10.0.0.1"})  # which is read only from our balancer
         assert (refused.status_code, refused.json()["error"]) == (429, "too_many_pages")
         async with opened(other) as documents:
             await anext(documents)
 
 
-async def test_a_page_that_closes_is_forgotten_and_nothing_is_heard_any_more(
+async def test_when_the_last_page_closes_nothing_is_subscribed_to_any_more(
     ingress: IngressProcess, http: httpx.AsyncClient
 ) -> None:
-    """What nobody looks at costs nothing."""
+    """Without a reader it costs nothing."""
     async with opened(http) as documents:
         await anext(documents)
     await until(lambda: "vitals.unwatched" in ingress.events(), "the end of listening")
 
 
-async def test_open_pages_do_not_hold_the_stop_up_and_end_in_order(
+async def test_open_pages_do_not_delay_the_stop_and_end_in_order(
     ingress: IngressProcess, http: httpx.AsyncClient
 ) -> None:
-    """Their streams end as a stream should: the reader knows that it is whole, and comes back."""
+    """Their streams end as a stream should: the reader knows that it is complete, and reconnects."""
     async with opened(http) as first, opened(http) as second:
         await anext(first)
         stopped = asyncio.create_task(asyncio.to_thread(ingress.stop, signal.SIGTERM))
@@ -179,7 +179,7 @@ async def test_open_pages_do_not_hold_the_stop_up_and_end_in_order(
             for documents in (first, second):
                 _ = [document async for document in documents]
         assert await stopped == 0
-    assert "ingress.connection_aborted" not in ingress.events()  # which is what follows where the stop waits in vain
+    assert "ingress.connection_aborted" not in ingress.events()  # logged if the stop waits in vain
 
 
 async def test_a_stream_outlasts_the_time_that_other_answers_have(

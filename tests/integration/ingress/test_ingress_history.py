@@ -17,14 +17,14 @@ NOT_KNOWN = HistoryStep(None, None, None, None, None, None, None)
 
 
 class PastStandIn:
-    """Answers ``ledger.history`` with two steps, or as the test says."""
+    """Answers ``ledger.history`` with two steps, or as the test sets."""
 
     def __init__(self) -> None:
         self.asked: list[HistoryAsked] = []
         self.answer: bytes | Exception = history.encode(HistoryAnswered(UNTIL, 10, (NOT_KNOWN, KNOWN)))
 
     async def history(self, data: bytes) -> bytes:
-        """Remember the question."""
+        """Record the request."""
         self.asked.append(history.decode_asked(data))
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -33,14 +33,14 @@ class PastStandIn:
 
 @pytest.fixture
 async def past(bus: Bus) -> PastStandIn:
-    """A ledger that is asked about the past."""
+    """A ledger that answers about the past."""
     past = PastStandIn()
     await serve(bus, subjects.LEDGER, "a stand-in", {subjects.LEDGER_HISTORY: past.history})
     return past
 
 
-async def test_steps_say_when_they_end_and_what_is_not_known(past: PastStandIn, http: httpx.AsyncClient) -> None:
-    """Times with their zone, money in decimals, and null where nothing is known."""
+async def test_steps_have_their_end_and_null_for_what_is_not_known(past: PastStandIn, http: httpx.AsyncClient) -> None:
+    """Times with their zone, money in decimals."""
     answer = await http.get("/history")
     assert answer.status_code == 200
     nothing = dict.fromkeys(("acceptedPerS", "settledPerS", "p50Ms", "p99Ms", "backlog", "saved", "troubles"))
@@ -83,8 +83,8 @@ async def test_a_wrong_query_is_refused(past: PastStandIn, http: httpx.AsyncClie
     assert past.asked == []
 
 
-async def test_without_a_ledger_it_says_so(http: httpx.AsyncClient) -> None:
-    """503, to be repeated."""
+async def test_without_a_ledger_it_is_503(http: httpx.AsyncClient) -> None:
+    """Which may be repeated."""
     answer = await http.get("/history")
     assert (answer.status_code, answer.json()["error"]) == (503, "ledger_away")
     assert answer.headers["Retry-After"] == "1"
@@ -97,10 +97,10 @@ async def test_without_a_ledger_it_says_so(http: httpx.AsyncClient) -> None:
         (b"{}", "ledger_unreadable"),
     ],
 )
-async def test_a_ledger_that_cannot_answer_is_passed_on(
+async def test_a_ledgers_refusal_is_passed_on(
     past: PastStandIn, http: httpx.AsyncClient, said: bytes | Exception, slug: str
 ) -> None:
-    """In its own words where it has some."""
+    """In the ledger's own words if there are any."""
     past.answer = said
     answer = await http.get("/history")
     assert (answer.status_code, answer.json()["error"]) == (503, slug)

@@ -1,4 +1,4 @@
-"""Who may call a real ingress that asks for keys, on both ways that a payment takes; and what becomes of a key."""
+"""Who may call a real ingress that needs keys, on both paths of a payment; and what happens to a key."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ingress(tmp_path: Path, nats_server: NatsServer, file: Path) -> Iterator[IngressProcess]:
-    """An ingress that asks for them, where anybody could reach it."""
+    """An ingress that needs them, reachable from other machines."""
     process = IngressProcess(tmp_path / "log", nats_server.url, ALLOW_PURGE="1", API_KEYS=str(file), INSTANCE="closed")
     process.listen_everywhere()
     try:
@@ -43,7 +43,7 @@ def ingress(tmp_path: Path, nats_server: NatsServer, file: Path) -> Iterator[Ing
 
 @pytest_asyncio.fixture
 async def http(ingress: IngressProcess) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that says of its connection only what it is told to."""
+    """A client without a Connection header of its own."""
     async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as client:
         del client.headers["connection"]
         yield client
@@ -51,7 +51,7 @@ async def http(ingress: IngressProcess) -> AsyncIterator[httpx.AsyncClient]:
 
 @every_way
 async def test_a_payment_needs_a_key_that_may_pay(http: httpx.AsyncClient, bus: Bus, way: str) -> None:
-    """Whoever has none, a wrong one or another one is refused, and nothing is stored."""
+    """Without a key, with a wrong one or another one it is refused, and nothing is stored."""
     with_way = WAYS[way]
     nobody = await pay(http, with_way)
     assert slug(nobody) == (401, "key_missing")
@@ -70,7 +70,7 @@ async def test_a_payment_needs_a_key_that_may_pay(http: httpx.AsyncClient, bus: 
 
 @every_way
 async def test_a_used_up_limit_is_429_with_retry_after(http: httpx.AsyncClient, way: str) -> None:
-    """It is one limit on both ways; who keeps to it is not held up by who does not."""
+    """It is one limit on both paths; a key within its limit is not affected by one beyond it."""
     assert (await pay(http, bearer("slow"))).status_code == 202
     assert (await pay(http, bearer("slow") | WAYS["of the framework"])).status_code == 202
     refused = await pay(http, bearer("slow") | WAYS[way])
@@ -79,8 +79,8 @@ async def test_a_used_up_limit_is_429_with_retry_after(http: httpx.AsyncClient, 
     assert (await pay(http, bearer("payer") | WAYS[way])).status_code == 202
 
 
-async def test_each_route_asks_for_its_scope(http: httpx.AsyncClient) -> None:
-    """And those that anybody may call tell nothing about payments."""
+async def test_each_route_needs_its_scope(http: httpx.AsyncClient) -> None:
+    """And those that anybody may call reveal nothing about payments."""
     scopes: dict[tuple[str, str], str] = {
         ("GET", "/payments-summary"): "reader",
         ("GET", f"/payments/{new_id()}"): "reader",
@@ -102,7 +102,7 @@ async def test_each_route_asks_for_its_scope(http: httpx.AsyncClient) -> None:
 
 
 async def test_why_it_is_not_ready_is_answered_to_keys_that_may_read(http: httpx.AsyncClient) -> None:
-    """There is no ledger here. Whoever balances needs the status alone."""
+    """There is no ledger here. A balancer needs the status alone."""
     stranger, reader = await http.get("/readyz"), await http.get("/readyz", headers=bearer("reader"))
     assert (stranger.status_code, reader.status_code) == (503, 503)
     assert "ledger" not in stranger.text
@@ -110,7 +110,7 @@ async def test_why_it_is_not_ready_is_answered_to_keys_that_may_read(http: httpx
 
 
 async def test_a_revoked_key_is_refused_and_what_it_watches_ends(http: httpx.AsyncClient, file: Path) -> None:
-    """On the same connection, within about a second; a page that was open is told nothing more."""
+    """On the same connection, within about a second; an open page gets nothing more."""
     async with http.stream("GET", "/events", headers=SIGNED_IN) as page:
         lines = page.aiter_lines()
         caller = 'data: {"keyName":"both","mayOperate":false}'
@@ -129,13 +129,13 @@ async def test_a_revoked_key_is_refused_and_what_it_watches_ends(http: httpx.Asy
     assert slug(await http.get("/payments-summary", headers=SIGNED_IN)) == (401, "key_unknown")
 
 
-async def test_a_file_that_cannot_be_used_leaves_the_keys_of_before_and_is_logged(
+async def test_a_file_that_cannot_be_used_leaves_the_previous_keys_and_is_logged(
     http: httpx.AsyncClient, ingress: IngressProcess, bus: Bus, file: Path
 ) -> None:
-    """Broken, readable by others, or gone: logged once each, and told with the pulse, until it is mended."""
+    """Broken, readable by others, or gone: logged once each, and in the pulse, until it is fixed."""
     pulses: list[IngressPulse] = []
 
-    def heard(message: Message) -> None:
+    def received(message: Message) -> None:
         pulse = decode(message.data)
         assert isinstance(pulse, IngressPulse)
         pulses.append(pulse)
@@ -145,7 +145,7 @@ async def test_a_file_that_cannot_be_used_leaves_the_keys_of_before_and_is_logge
         await until(lambda: any(text in pulse.trouble for pulse in pulses), text)
         assert (await pay(http, bearer("payer"))).status_code == 202
 
-    await bus.subscribe(subjects.pulse("ingress", "closed"), heard)
+    await bus.subscribe(subjects.pulse("ingress", "closed"), received)
     write_secret(file, '{"keys": [')
     await until_trouble("is no file of keys")
     await asyncio.to_thread(file.chmod, 0o644)
@@ -160,7 +160,7 @@ async def test_a_file_that_cannot_be_used_leaves_the_keys_of_before_and_is_logge
 
 
 async def test_what_was_denied_is_counted(tmp_path: Path, nats_server: NatsServer, file: Path) -> None:
-    """By the slug, for whoever watches for somebody who tries keys."""
+    """By the slug, to detect a client that tries keys."""
     where = f"127.0.0.1:{free_port()}"
     process = IngressProcess(tmp_path / "m.log", nats_server.url, API_KEYS=str(file), METRICS_LISTEN=where)
     try:
@@ -176,7 +176,7 @@ async def test_what_was_denied_is_counted(tmp_path: Path, nats_server: NatsServe
 
 @pytest.mark.parametrize("text", [None, "", '{"keys": {}}', '{"keys": [{"name": "shop"}]}'])
 def test_without_a_file_that_can_be_used_it_does_not_start(tmp_path: Path, text: str | None) -> None:
-    """With 2, and the name of the setting; NATS is not even looked for."""
+    """With 2, and the name of the setting; it does not even connect to NATS."""
     path = tmp_path / "api_keys.json"
     if text is not None:
         write_secret(path, text)
@@ -186,7 +186,7 @@ def test_without_a_file_that_can_be_used_it_does_not_start(tmp_path: Path, text:
 
 
 def test_beyond_loopback_it_does_not_start_open_unless_set_to(tmp_path: Path) -> None:
-    """It says what to do, and both ways of doing it."""
+    """The sentence has both ways to fix it."""
     process = IngressProcess(tmp_path / "log", "nats://127.0.0.1:1", OPEN="0")
     process.listen_everywhere()
     assert process.spawn().wait() == 2
@@ -196,10 +196,10 @@ def test_beyond_loopback_it_does_not_start_open_unless_set_to(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("proto", [None, "https"])
-async def test_signing_in_stores_the_key_where_no_script_and_no_other_page_has_it(
+async def test_signing_in_stores_the_key_where_no_script_and_no_other_page_can_use_it(
     http: httpx.AsyncClient, proto: str | None
 ) -> None:
-    """For TLS alone where the browser came by TLS; signing out takes it away again."""
+    """For TLS only if the browser came by TLS; signing out removes it."""
     own = {"Origin": str(http.base_url).rstrip("/"), **({"X-Forwarded-Proto": proto} if proto else {})}
     done = await http.post("/sign-in", data={"key": " both "}, headers=own)
     assert (done.status_code, done.headers["location"]) == (303, "./")
@@ -209,8 +209,8 @@ async def test_signing_in_stores_the_key_where_no_script_and_no_other_page_has_i
     assert out.headers["set-cookie"].startswith("tarifa_key=; Path=/; Max-Age=0;")
 
 
-async def test_a_wrong_key_or_another_page_signs_nobody_in(http: httpx.AsyncClient) -> None:
-    """A page of elsewhere would have its visitor look at what is another's, or sign it out."""
+async def test_a_wrong_key_or_another_sites_page_signs_nobody_in(http: httpx.AsyncClient) -> None:
+    """Another site's page could sign its visitor in with another key, or sign it out."""
     own = {"Origin": str(http.base_url).rstrip("/")}
     for body in (b"", b"key=nobody", b"key=payer", b"key=" + b"x" * 60_000, b"\xff=\xff&key", b"other=both"):
         wrong = await http.post("/sign-in", content=body, headers=own)
@@ -223,15 +223,15 @@ async def test_a_wrong_key_or_another_page_signs_nobody_in(http: httpx.AsyncClie
 
 
 async def test_a_browser_without_a_key_is_sent_to_sign_in(http: httpx.AsyncClient) -> None:
-    """A program is told what is missing."""
+    """A program gets what is missing."""
     sent = await http.get("/", headers={"Accept": "text/html,*/*"})
     assert (sent.status_code, sent.headers["location"]) == (303, "sign-in")
     assert slug(await http.get("/")) == (401, "key_missing")
     assert (await http.get("/", headers=SIGNED_IN | {"Accept": "text/html"})).status_code == 200
 
 
-async def test_no_page_of_ours_has_anything_inline_or_is_framed(http: httpx.AsyncClient) -> None:
-    """By what each document is sent with."""
+async def test_no_page_of_ours_has_anything_inline_or_in_a_frame(http: httpx.AsyncClient) -> None:
+    """By the headers of each document."""
     for path in ("/", "/docs", "/sign-in"):
         headers = (await http.get(path, headers=bearer("reader"))).headers
         policy = headers["content-security-policy"]

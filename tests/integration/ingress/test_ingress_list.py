@@ -1,4 +1,4 @@
-"""``GET /payments`` of a real process on a real server: what waits, as dispatchers say, and what is settled."""
+"""``GET /payments`` of a real process on a real server: what waits, by dispatchers' answers, and what is settled."""
 
 import asyncio
 import time
@@ -58,7 +58,7 @@ async def answers(bus: Bus, owner: str, others: tuple[str, ...], known: Callable
 
 
 async def listed(http: httpx.AsyncClient, **query: str) -> dict[str, Any]:
-    """Return a page; where no dispatcher has answered yet, it is asked for again, as the 503 says."""
+    """Return a page; while no dispatcher has answered, ask again, as the 503 says."""
     answer = await http.get("/payments", params=query)
     deadline = time.monotonic() + PATIENCE_S
     while answer.status_code == 503 and time.monotonic() < deadline:
@@ -99,7 +99,7 @@ async def test_what_is_in_doubt_is_listed_with_what_it_waits_for(bus: Bus, http:
 
 
 async def test_a_dispatcher_that_hangs_is_named(bus: Bus, http: httpx.AsyncClient) -> None:
-    """And the others' word is given without it."""
+    """And the others' answers are returned without it."""
     seqs = await accepted(bus, http, 1)
     known = [Holding(each, "default", 4, OTHER, 0, in_doubt=True, seq=seq) for each, seq in seqs.items()]
     await answers(bus, ME, (ME, OTHER), lambda: known)
@@ -109,7 +109,7 @@ async def test_a_dispatcher_that_hangs_is_named(bus: Bus, http: httpx.AsyncClien
 
 
 async def test_all_that_waits_is_listed_page_by_page(bus: Bus, http: httpx.AsyncClient) -> None:
-    """Without any dispatcher, too; and one that came under a page already read is on a later one."""
+    """Without any dispatcher, too; a payment accepted after the first page is on a later one."""
     seqs = list(await accepted(bus, http, 5))
     found: list[str] = []
     cursor: dict[str, str] = {}
@@ -128,7 +128,7 @@ async def test_all_that_waits_is_listed_page_by_page(bus: Bus, http: httpx.Async
 
 
 async def test_what_cannot_be_read_does_not_hide_the_rest(bus: Bus, http: httpx.AsyncClient) -> None:
-    """It waits for ever, and the list goes on behind it."""
+    """It waits for ever, and the list continues after it."""
     before = list(await accepted(bus, http, 1))
     assert isinstance(await store(bus, subjects.PAYMENTS, subjects.accepted(new_id()), b"{}"), Stored)
     after = list(await accepted(bus, http, 1))
@@ -137,7 +137,7 @@ async def test_what_cannot_be_read_does_not_hide_the_rest(bus: Bus, http: httpx.
 
 
 async def test_settled_ones_are_listed_by_the_processors_stamp(bus: Bus, http: httpx.AsyncClient) -> None:
-    """In the order in which they were stored, and each says whether the book counts it."""
+    """In the order in which they were stored, each with whether the book counts it."""
     before = await settle(bus, 1)
     assert isinstance(
         await store(bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(NOON))), Stored
@@ -173,7 +173,7 @@ async def test_settled_ones_are_listed_by_the_processors_stamp(bus: Bus, http: h
 @pytest.mark.parametrize(
     "query", ["inDoubt=maybe", "limit=9999", "cursor=x", "olderThan=60", "colour=red", "limit=1&limit=2"]
 )
-async def test_what_cannot_be_meant_is_refused(http: httpx.AsyncClient, query: str) -> None:
+async def test_an_invalid_query_is_refused(http: httpx.AsyncClient, query: str) -> None:
     """With a slug and a sentence, also in a HEAD."""
     refused = await http.get(f"/payments?{query}")
     assert refused.status_code == 400
@@ -182,8 +182,8 @@ async def test_what_cannot_be_meant_is_refused(http: httpx.AsyncClient, query: s
     assert (await http.head(f"/payments?{query}")).status_code == 400
 
 
-async def test_payments_are_taken_while_lists_are_read(bus: Bus, http: httpx.AsyncClient) -> None:
-    """A list of thousands is read a piece at a time, and few at once."""
+async def test_payments_are_accepted_while_lists_are_read(bus: Bus, http: httpx.AsyncClient) -> None:
+    """A list of thousands is read a part at a time, and few at once."""
     await asyncio.gather(*(http.post("/payments", json=payment(new_id())) for _ in range(300)))
     lists = [asyncio.create_task(http.get("/payments?limit=500")) for _ in range(4)]
     for _ in range(20):
@@ -193,8 +193,8 @@ async def test_payments_are_taken_while_lists_are_read(bus: Bus, http: httpx.Asy
     assert set(statuses) <= {200, 503}
 
 
-async def test_a_payments_life_is_told_step_by_step(bus: Bus, http: httpx.AsyncClient) -> None:
-    """While it waits with what its dispatcher remembers, and once it is settled with all releases."""
+async def test_a_payments_life_is_returned_step_by_step(bus: Bus, http: httpx.AsyncClient) -> None:
+    """While it waits with what its dispatcher has in memory, and once it is settled with all releases."""
     seqs = await accepted(bus, http, 1)
     ((payment_id, seq),) = seqs.items()
     line = AssignmentMade(4, NOON, "send", "default", ME)

@@ -1,4 +1,4 @@
-"""Where it cannot be stored it is not called stored: NATS away, silent, full; and all is well again afterwards."""
+"""What cannot be stored is not reported as stored: NATS away, silent, full; and all works again afterwards."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ from tests.nats_server import PATIENCE_S, NatsServer, until
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[NatsServer]:
-    """A server whose store has a disk of its own of 16 MiB; skipped where none can be mounted."""
+    """A server whose store has its own disk of 16 MiB; skipped if none can be mounted."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
@@ -36,7 +36,7 @@ def small_disk(tmp_path: Path) -> Iterator[NatsServer]:
     )
     if mounted.returncode != 0:
         pytest.skip(f"a small disk needs root: {mounted.stderr.strip()}")
-    # Left to itself the server lets streams reserve three quarters of the disk, and no more.
+    # By default the server lets streams reserve three quarters of the disk, and no more.
     (tmp_path / "nats.conf").write_text("jetstream { max_file_store: 16GB }")
     server = NatsServer(folder, "-c", str(tmp_path / "nats.conf"))
     try:
@@ -70,7 +70,7 @@ async def _repeat_until_accepted(http: httpx.AsyncClient, payment_id: str) -> No
 async def test_killed_nats_is_503_and_comes_back(
     nats_server: NatsServer, ingress: IngressProcess, http: httpx.AsyncClient
 ) -> None:
-    """While NATS is away nothing is accepted; what was stored before is answered again after."""
+    """While NATS is away nothing is accepted; what was stored before is answered again afterwards."""
     before, during = new_id(), new_id()
     assert (await http.post("/payments", json=payment(before))).status_code == 202
     nats_server.kill()
@@ -90,7 +90,7 @@ async def test_killed_nats_is_503_and_comes_back(
 async def test_an_id_that_the_server_forgot_is_still_known(
     bus: Bus, nats_server: NatsServer, ingress: IngressProcess, tmp_path: Path
 ) -> None:
-    """A restarted server forgets the ids of settled payments, and any server those of long ago: they are replays."""
+    """A restarted server forgets the ids of settled payments, and any server old ones: they are replays."""
     settled_id, now = new_id(), datetime.now(UTC)
     await _store_settled(bus, settled_id, accepted_at=now)
     async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
@@ -125,7 +125,7 @@ async def _assert_known(http: httpx.AsyncClient, payment_id: str) -> None:
 async def test_nats_that_does_not_confirm_is_503(
     bus: Bus, nats_server: NatsServer, ingress: IngressProcess, http: httpx.AsyncClient
 ) -> None:
-    """A publish without a PubAck is not called stored; repeated, it is stored once."""
+    """A publish without a PubAck is not reported as stored; repeated, it is stored once."""
     payment_id = new_id()
     assert (await http.post("/payments", json=payment(new_id()))).status_code == 202
     nats_server.freeze()
@@ -136,7 +136,7 @@ async def test_nats_that_does_not_confirm_is_503(
 
 
 async def test_full_stream_is_503(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
-    """At BACKLOG_MAX a new payment waits outside, a known one is still answered, and nothing stored is dropped."""
+    """At BACKLOG_MAX a new payment is refused, a known one is still answered, and nothing stored is dropped."""
     await LedgerStandIn({"default": Totals(0, 0)}).serve(bus)
     ingress = IngressProcess(tmp_path / "ingress.log", nats_server.url, BACKLOG_MAX="3").start()
     try:
@@ -155,10 +155,10 @@ async def test_full_stream_is_503(bus: Bus, nats_server: NatsServer, tmp_path: P
         ingress.stop()
 
 
-async def test_a_full_disk_is_told_by_readiness_without_any_payment(
+async def test_readiness_detects_a_full_disk_without_any_payment(
     bus: Bus, small_disk: NatsServer, tmp_path: Path
 ) -> None:
-    """Something is stored to find out; after a restart of NATS that has room again, all is well."""
+    """It stores something to check; after a restart of NATS with room again, all works."""
     full = await Bus.connect(small_disk.url, "fills")
     await ensure_streams(full, replace(LIMITS, settlements_bytes_max=1 << 20))
     await LedgerStandIn({"default": Totals(0, 0)}).serve(full)
@@ -196,7 +196,7 @@ async def test_readiness_stores_little_however_often_it_is_asked_for(
         ingress.stop()
 
 
-async def test_full_settlements_are_told_by_readiness(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
+async def test_readiness_detects_full_settlements(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
     """Payments are accepted then, and none settles."""
     await ensure_streams(bus, replace(LIMITS, settlements_bytes_max=1 << 20))
     await LedgerStandIn({"default": Totals(0, 0)}).serve(bus)
@@ -213,7 +213,7 @@ async def test_full_settlements_are_told_by_readiness(bus: Bus, nats_server: Nat
 
 
 async def _until_ready_says(http: httpx.AsyncClient, text: str) -> httpx.Response:
-    """Return the readiness that says it; on a busy machine one of a question that took too long may come first."""
+    """Return the readiness with that text; on a busy machine one with a timeout may come first."""
     async with asyncio.timeout(PATIENCE_S):
         while text not in (readiness := await http.get("/readyz")).text:  # noqa: ASYNC110  # HTTP has no event
             await asyncio.sleep(0.1)

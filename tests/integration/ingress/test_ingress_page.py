@@ -1,4 +1,4 @@
-"""The page's files: safe, cached by their content, and everything else is as it was."""
+"""The page's files: safe, cached by their content, and nothing else is served."""
 
 import httpx
 import pytest
@@ -17,10 +17,10 @@ def ask(ingress: IngressProcess, method: str, path: str, **headers: str) -> http
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_every_file_is_served_with_its_type_and_nothing_from_elsewhere_allowed(
+def test_every_file_is_served_with_its_type_and_allows_no_other_origin(
     shared_ingress: IngressProcess, path: str
 ) -> None:
-    """A page that shows money runs no script and sends nothing to anybody but what came from here."""
+    """A page that shows money runs only our own scripts, and sends nothing to other origins."""
     answer = ask(shared_ingress, "GET", path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, FILES[path])
     policy = answer.headers["content-security-policy"]
@@ -32,7 +32,7 @@ def test_every_file_is_served_with_its_type_and_nothing_from_elsewhere_allowed(
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_no_file_has_script_or_style_within_or_names_another_place(shared_ingress: IngressProcess, path: str) -> None:
+def test_no_file_has_inline_script_or_style_or_names_another_host(shared_ingress: IngressProcess, path: str) -> None:
     """What the policy forbids is not tried either."""
     text = ask(shared_ingress, "GET", path).text.replace("http://www.w3.org/2000/svg", "")
     assert "://" not in text
@@ -43,8 +43,8 @@ def test_no_file_has_script_or_style_within_or_names_another_place(shared_ingres
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_head_says_what_get_would_and_has_no_body(shared_ingress: IngressProcess, path: str) -> None:
-    """Also on one connection with what follows."""
+def test_head_has_the_headers_of_get_and_no_body(shared_ingress: IngressProcess, path: str) -> None:
+    """Also on one connection with the next request."""
     whole = ask(shared_ingress, "GET", path)
     with httpx.Client(base_url=shared_ingress.url, timeout=PATIENCE_S, trust_env=False) as client:
         head = client.head(path)
@@ -55,8 +55,8 @@ def test_head_says_what_get_would_and_has_no_body(shared_ingress: IngressProcess
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_what_the_reader_has_already_is_not_sent_again(shared_ingress: IngressProcess, path: str) -> None:
-    """304 for the same content, however the tag has travelled; all of it for another."""
+def test_an_unchanged_file_is_not_sent_again(shared_ingress: IngressProcess, path: str) -> None:
+    """304 for the same content, however a cache changed the tag; the whole file for another tag."""
     first = ask(shared_ingress, "GET", path)
     tag = first.headers["etag"]
     for said in (tag, f"W/{tag}", f'"other", {tag}'):
@@ -66,14 +66,14 @@ def test_what_the_reader_has_already_is_not_sent_again(shared_ingress: IngressPr
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_pages_are_asked_about_each_time_and_the_icon_once_a_day(shared_ingress: IngressProcess, path: str) -> None:
-    """An upgrade shows at once; an icon of before harms nobody."""
+def test_pages_are_revalidated_each_time_and_the_icon_once_a_day(shared_ingress: IngressProcess, path: str) -> None:
+    """An upgrade shows at once; an outdated icon does no harm."""
     expected = "public, max-age=86400" if path == ICON else "no-cache"
     assert ask(shared_ingress, "GET", path).headers["cache-control"] == expected
 
 
 def test_the_icon_is_the_file_as_it_is_shipped(shared_ingress: IngressProcess) -> None:
-    """In the format of its name, which browsers ask for by themselves."""
+    """In the format of its name, which browsers request by themselves."""
     body = ask(shared_ingress, "GET", ICON).content
     assert body == (FOLDER / "favicon.ico").read_bytes()
     assert body[:4] == b"\x00\x00\x01\x00"
@@ -94,14 +94,14 @@ def test_the_icon_is_the_file_as_it_is_shipped(shared_ingress: IngressProcess) -
 def test_other_paths_and_methods_stay_errors_as_json(
     shared_ingress: IngressProcess, method: str, path: str, status: int
 ) -> None:
-    """The page has not opened a door to anything else."""
+    """The page has not opened anything else."""
     answer = ask(shared_ingress, method, path)
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "detail"}
 
 
 @pytest.mark.parametrize("path", ["/page.css/", "/?x=1", "/page.js?v=2"])
-def test_a_slash_or_a_query_too_many_does_no_harm(shared_ingress: IngressProcess, path: str) -> None:
+def test_an_extra_slash_or_query_does_no_harm(shared_ingress: IngressProcess, path: str) -> None:
     """The same file, and never a fault."""
     assert ask(shared_ingress, "GET", path).status_code == 200
     assert "ingress.fault" not in shared_ingress.events()

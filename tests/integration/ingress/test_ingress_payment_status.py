@@ -18,7 +18,7 @@ from tests.integration.ingress.payment_states import ACCEPTED_AT, refuse, settle
 
 
 async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> None:
-    """GET tells accepted, then settled with what the processor recorded; any spelling of the id will do."""
+    """GET returns accepted, then settled with what the processor recorded; any spelling of the id works."""
     payment_id = new_id()
     await http.post("/payments", json=payment(payment_id))
     accepted = (await http.get(f"/payments/{payment_id}")).json()
@@ -40,7 +40,7 @@ async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> 
 
 
 @pytest.mark.parametrize(
-    ("known", "told"),
+    ("known", "waiting_for"),
     [
         (
             Holding("", "default", 7, "dispatcher-1/1", attempts=3, in_doubt=True, since=ACCEPTED_AT),
@@ -60,7 +60,7 @@ async def test_status_follows_the_payment(bus: Bus, http: httpx.AsyncClient) -> 
     ],
 )
 async def test_an_accepted_payment_is_returned_with_what_it_waits_for(
-    bus: Bus, http: httpx.AsyncClient, known: Holding, told: dict[str, Any]
+    bus: Bus, http: httpx.AsyncClient, known: Holding, waiting_for: dict[str, Any]
 ) -> None:
     """As the dispatcher that has it in hand answers; once it is settled, it waits for nothing."""
     payment_id = new_id()
@@ -71,16 +71,16 @@ async def test_an_accepted_payment_is_returned_with_what_it_waits_for(
 
     await bus.subscribe(subjects.DISPATCHER_PAYMENT, answer)
     await http.post("/payments", json=payment(payment_id))
-    assert (await http.get(f"/payments/{payment_id}")).json()["waitingFor"] == told
+    assert (await http.get(f"/payments/{payment_id}")).json()["waitingFor"] == waiting_for
     await settle(bus, payment_id)
     assert "waitingFor" not in (await http.get(f"/payments/{payment_id}")).json()
 
 
 @pytest.mark.parametrize("says", [None, b"not what was agreed on"])
-async def test_where_no_dispatcher_answers_the_rest_is_returned_all_the_same(
+async def test_if_no_dispatcher_answers_the_rest_is_still_returned(
     bus: Bus, http: httpx.AsyncClient, says: bytes | None
 ) -> None:
-    """They hear the question and have nothing to say, or nothing that can be read: soon it is told without."""
+    """They get the request and do not answer, or not readably: the rest is returned soon."""
     payment_id = new_id()
 
     def answer(message: Message) -> None:
@@ -99,10 +99,10 @@ async def test_where_no_dispatcher_answers_the_rest_is_returned_all_the_same(
     ("stream", "subject"),
     [(subjects.PAYMENTS, subjects.accepted), (subjects.SETTLEMENTS, lambda each: subjects.settled("default", each))],
 )
-async def test_what_cannot_be_read_is_named_and_is_no_bug(
+async def test_an_unreadable_record_is_named_and_is_not_a_bug(
     bus: Bus, http: httpx.AsyncClient, stream: str, subject: Callable[[str], str]
 ) -> None:
-    """Neither a payment nor none: the answer names the stream and the message, and what a person must do."""
+    """It may be a payment or not: the answer names the stream and the message, and what a person must do."""
     payment_id = new_id()
     stored = await store(bus, stream, subject(payment_id), b"{}", message_id=payment_id)
     assert isinstance(stored, Stored)
@@ -119,7 +119,7 @@ async def test_what_cannot_be_read_is_named_and_is_no_bug(
 
 
 async def test_status_of_a_refused_payment_has_the_reason(bus: Bus, http: httpx.AsyncClient) -> None:
-    """What was turned down says by whom and why."""
+    """And the processor that refused it."""
     payment_id = new_id()
     await http.post("/payments", json=payment(payment_id))
     await refuse(bus, payment_id)

@@ -21,7 +21,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 async def test_accepted_payment_is_in_the_stream_when_the_answer_is_there(bus: Bus, http: httpx.AsyncClient) -> None:
-    """A 202 is given for a payment that can be looked up, in whole cents."""
+    """A 202 is sent only for a payment that can be looked up, in whole cents."""
     payment_id = new_id()
     answer = await http.post("/payments", json=payment(payment_id, 19.90))
     assert (answer.status_code, answer.json()) == (202, {"correlationId": payment_id, "status": "accepted"})
@@ -32,8 +32,8 @@ async def test_accepted_payment_is_in_the_stream_when_the_answer_is_there(bus: B
     assert (event.id, event.amount_cents) == (payment_id, 1990)
 
 
-async def test_a_traceparent_travels_with_the_payment(bus: Bus, http: httpx.AsyncClient) -> None:
-    """It is a header of the message, and of how the payment stands; so it is once the payment is settled."""
+async def test_a_traceparent_stays_with_the_payment(bus: Bus, http: httpx.AsyncClient) -> None:
+    """It is a header of the message, and in the payment's status, also once it is settled."""
     payment_id = new_id()
     await http.post("/payments", json=payment(payment_id), headers={"TraceParent": TRACEPARENT})
     found = await last_for(bus, subjects.PAYMENTS, subjects.accepted(payment_id))
@@ -58,10 +58,10 @@ async def test_a_traceparent_travels_with_the_payment(bus: Bus, http: httpx.Asyn
     ],
     ids=["none", "not valid", "twice", "in capitals"],
 )
-async def test_a_traceparent_that_is_not_valid_is_none(
+async def test_an_invalid_traceparent_is_ignored(
     bus: Bus, http: httpx.AsyncClient, headers: list[tuple[str, str]]
 ) -> None:
-    """The payment is accepted all the same, and has no trace."""
+    """The payment is accepted, and has no trace."""
     payment_id = new_id()
     answer = await http.post("/payments", json=payment(payment_id), headers=headers)
     assert answer.status_code == 202
@@ -92,7 +92,7 @@ async def test_same_id_with_another_amount_is_refused(bus: Bus, http: httpx.Asyn
 
 
 async def test_simultaneous_repetitions_are_stored_once(bus: Bus, http: httpx.AsyncClient) -> None:
-    """Of many at once exactly one is new; whoever is told 2xx is told so of that one."""
+    """Of many at once exactly one is new; every 2xx is about that one."""
     payment_id = new_id()
     answers = await asyncio.gather(*(http.post("/payments", json=payment(payment_id)) for _ in range(50)))
     assert {answer.status_code for answer in answers} <= {202, 503}
@@ -135,7 +135,7 @@ async def test_known_id_whose_original_is_gone_is_never_answered_as_stored(bus: 
 async def test_id_is_queued_once_even_when_the_server_has_forgotten_it(
     bus: Bus, nats_server: NatsServer, ingress: IngressProcess, http: httpx.AsyncClient
 ) -> None:
-    """Beyond the window of deduplication the expected sequence still keeps a waiting payment single."""
+    """Beyond the window of deduplication the expected sequence still prevents storing the waiting payment twice."""
     payment_id = new_id()
     await http.post("/payments", json=payment(payment_id))
     info = await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}")
@@ -146,8 +146,8 @@ async def test_id_is_queued_once_even_when_the_server_has_forgotten_it(
     assert await waiting(bus) == 1
 
 
-async def test_amounts_up_to_the_most_are_exact(bus: Bus, http: httpx.AsyncClient) -> None:
-    """What comes back is what was sent, to the cent, up to AMOUNT_MAX itself."""
+async def test_amounts_up_to_the_maximum_are_exact(bus: Bus, http: httpx.AsyncClient) -> None:
+    """What is returned is what was sent, to the cent, up to AMOUNT_MAX itself."""
     for amount in (0.01, 19.9, 100, 999_999_999.99, 1_000_000_000):
         payment_id = new_id()
         assert (await http.post("/payments", json=payment(payment_id, amount))).status_code == 202

@@ -41,7 +41,7 @@ def test_wrong_setting_stops_the_start_and_is_named(tmp_path: Path, name: str) -
 
 
 def test_address_in_use_stops_the_start(tmp_path: Path, nats_server: NatsServer) -> None:
-    """A port that somebody has is told as the setting that is wrong."""
+    """A port that another process uses is reported as the wrong setting."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         process = IngressProcess(tmp_path / "ingress.log", nats_server.url, INGRESS_LISTEN=where).spawn()
@@ -49,7 +49,7 @@ def test_address_in_use_stops_the_start(tmp_path: Path, nats_server: NatsServer)
     assert f"INGRESS_LISTEN is {where}" in process.log.read_text()
 
 
-def test_two_instances_share_a_port_when_told_to(tmp_path: Path, nats_server: NatsServer) -> None:
+def test_two_instances_share_a_port_if_set_to(tmp_path: Path, nats_server: NatsServer) -> None:
     """INGRESS_REUSE_PORT lets a second instance listen beside the first."""
     settings = {"INGRESS_LISTEN": f"127.0.0.1:{free_port()}", "INGRESS_REUSE_PORT": "1"}
     both = [IngressProcess(tmp_path / f"{number}.log", nats_server.url, **settings) for number in (1, 2)]
@@ -67,7 +67,7 @@ def test_two_instances_share_a_port_when_told_to(tmp_path: Path, nats_server: Na
 def test_unix_socket_of_a_killed_process_is_replaced_and_a_live_one_is_not(
     tmp_path: Path, nats_server: NatsServer
 ) -> None:
-    """A stale socket file is no obstacle; a live one is nobody else's; every user may connect; the end removes it."""
+    """A stale socket file is replaced; a live one is an error; every user may connect; the end removes it."""
     path = tmp_path / "in.sock"
     killed, second, third = (
         IngressProcess(tmp_path / f"{number}.log", nats_server.url, INGRESS_LISTEN=f"unix:{path}")
@@ -89,8 +89,8 @@ def test_unix_socket_of_a_killed_process_is_replaced_and_a_live_one_is_not(
             process.stop()
 
 
-async def test_signal_while_nats_has_not_come_ends_the_process(tmp_path: Path) -> None:
-    """Whoever waits for NATS can still be told to stop."""
+async def test_signal_before_nats_is_there_ends_the_process(tmp_path: Path) -> None:
+    """A process that waits for NATS can still be stopped."""
     process = IngressProcess(tmp_path / "ingress.log", f"nats://127.0.0.1:{free_port()}").spawn()
     try:
         await until(lambda: "bus.error" in process.events(), "the first attempt to connect")
@@ -127,7 +127,7 @@ async def test_stop_under_load_answers_whatever_was_sent(bus: Bus, ingress: Ingr
 
 
 def test_only_what_is_needed_is_imported() -> None:
-    """No HTTP client, and nothing of the other services: their memory would be paid for in each instance."""
+    """No HTTP client, and nothing of the other services: each instance would use memory for them."""
     code = "import sys, services.ingress.__main__; print(*sys.modules)"
     modules = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     assert not modules & {"httpx", "sanic_ext", "services.dispatcher", "services.ledger"}
@@ -144,7 +144,7 @@ def _is_refused(port: int) -> bool:
 
 
 async def _answer(reader: asyncio.StreamReader) -> int | None:
-    """Return the status of one answer; None where the connection was closed instead."""
+    """Return the status of one answer; None if the connection was closed instead."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -42,7 +42,7 @@ def bearer(name: str) -> dict[str, str]:
 
 @pytest.fixture
 def ingress(tmp_path: Path, nats_server: NatsServer, streams: StreamLimits) -> Iterator[IngressProcess]:
-    """An ingress that asks for keys."""
+    """An ingress that needs keys."""
     path = tmp_path / "api_keys.json"
     write_keys(path, (key("desk", "read", "operate"), key("reader", "read")))
     process = IngressProcess(tmp_path / "log", nats_server.url, API_KEYS=str(path), ALLOW_PURGE="1")
@@ -54,7 +54,7 @@ def ingress(tmp_path: Path, nats_server: NatsServer, streams: StreamLimits) -> I
 
 @pytest_asyncio.fixture
 async def http(ingress: IngressProcess) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with the key of somebody who may operate."""
+    """A client with the key of an operator."""
     async with httpx.AsyncClient(
         base_url=ingress.url, headers=bearer("desk"), timeout=PATIENCE_S, trust_env=False
     ) as client:
@@ -73,12 +73,12 @@ async def bucket(bus: Bus, streams: StreamLimits) -> ProcessorBucket:
 
 @pytest_asyncio.fixture
 async def dispatcher(bus: Bus, bucket: ProcessorBucket) -> Served:
-    """Who answers."""
+    """The endpoint that answers."""
     return await serve(bus, subjects.DISPATCHER, "a dispatcher's endpoint", ProcessorsEndpoint(bus).answers, ABOUT)
 
 
 async def recorded(bus: Bus) -> list[OperationRecorded]:
-    """Return all that the log has."""
+    """Return all events in the log."""
     events: list[OperationRecorded] = []
 
     def take(delivery: Delivery) -> None:
@@ -102,7 +102,7 @@ def one(document: dict[str, Any], name: str) -> dict[str, Any]:
 async def test_paused_by_http_listed_and_resumed(
     http: httpx.AsyncClient, bus: Bus, bucket: ProcessorBucket, dispatcher: Served
 ) -> None:
-    """The bucket has it as by command; the list says who, when and why; each step is in the log by the key's name."""
+    """The bucket changes as by command; the list has who, when and why; each step is in the log with the key's name."""
     listed = (await http.get("/processors", headers=bearer("reader"))).json()
     assert [each["name"] for each in listed["processors"]] == ["default", "fallback"]
     assert one(listed, "default") == {
@@ -124,7 +124,7 @@ async def test_paused_by_http_listed_and_resumed(
     again = await http.post("/processors/default/pause", json={"reason": "it takes longer"})
     pause = again.json()["pause"]
     assert (pause["reason"], pause["since"]) == ("it takes longer", paused.json()["pause"]["since"])
-    for _ in range(2):  # resumed once more it is as it was
+    for _ in range(2):  # resumed again it is unchanged
         resumed = await http.post("/processors/default/resume")
         assert (resumed.status_code, resumed.json()["state"], resumed.json()["pause"]) == (200, "open", None)
     events = await recorded(bus)
@@ -137,14 +137,14 @@ async def test_paused_by_http_listed_and_resumed(
 async def test_an_earlier_url_that_still_settles_is_listed_as_closing(
     http: httpx.AsyncClient, bucket: ProcessorBucket, dispatcher: Served
 ) -> None:
-    """As the command has it."""
+    """As the command lists it."""
     another = Processor("default", "http://elsewhere:1", Decimal("0.05"))
     await bucket.change("default", lambda known: seeded(known, another, 0))
-    told = [(each["generation"], each["state"]) for each in (await http.get("/processors")).json()["processors"]]
-    assert told == [("default/2", "open"), ("fallback/1", "open"), ("default/1", "closing")]
+    listed = [(each["generation"], each["state"]) for each in (await http.get("/processors")).json()["processors"]]
+    assert listed == [("default/2", "open"), ("fallback/1", "open"), ("default/1", "closing")]
 
 
-async def test_what_is_no_processor_or_no_reason_is_refused(
+async def test_an_unknown_processor_or_an_invalid_reason_is_refused(
     http: httpx.AsyncClient, bus: Bus, bucket: ProcessorBucket, dispatcher: Served
 ) -> None:
     """With a slug and a sentence; nothing is changed."""
@@ -173,10 +173,10 @@ async def test_what_is_no_processor_or_no_reason_is_refused(
     ]
 
 
-async def test_a_page_of_elsewhere_cannot_pause(
+async def test_another_sites_page_cannot_pause(
     ingress: IngressProcess, bucket: ProcessorBucket, dispatcher: Served
 ) -> None:
-    """Not with the cookie of an operator who is signed in; our own page can."""
+    """Not even with the cookie of a signed-in operator; our own page can."""
     cookie = {"Cookie": "tarifa_key=desk"}
     async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
         for site in ({"Origin": "http://evil.test"}, {"Sec-Fetch-Site": "same-site"}, {}):
@@ -188,10 +188,10 @@ async def test_a_page_of_elsewhere_cannot_pause(
         assert (await http.post("/processors/default/pause", json=WHY, headers=own)).status_code == 200
 
 
-async def test_without_a_dispatcher_it_says_so_and_the_log_has_it(
+async def test_without_a_dispatcher_it_is_503_and_in_the_log(
     http: httpx.AsyncClient, bus: Bus, bucket: ProcessorBucket
 ) -> None:
-    """503, to be repeated."""
+    """Which may be repeated."""
     assert (await http.get("/processors")).json()["error"] == "dispatcher_away"
     answer = await http.post("/processors/default/pause", json=WHY)
     assert (answer.status_code, answer.json()["error"]) == (503, "dispatcher_away")
@@ -200,15 +200,15 @@ async def test_without_a_dispatcher_it_says_so_and_the_log_has_it(
     assert [each.step for each in await recorded(bus)] == ["asked", "failed"]
 
 
-async def test_a_dispatcher_takes_no_pause_that_nobody_asked_for(bus: Bus, dispatcher: Served) -> None:
-    """Whoever may ask it says who does; what is no question is an error."""
+async def test_a_dispatcher_refuses_an_invalid_pause(bus: Bus, dispatcher: Served) -> None:
+    """The request must name who does it; anything else is an error."""
     for asked in (b"", b"{}", b'{"name": "default", "pause": {"by": "", "reason": "x", "since": null}}'):
         answer = await bus.request(subjects.DISPATCHER_PAUSE, asked, PATIENCE_S)
         assert answer.headers["Nats-Service-Error-Code"] == "400"
         assert answer.headers["Nats-Service-Error"].startswith("not a PauseAsked: ")
 
 
-async def test_a_purge_is_in_the_log_by_the_name_of_the_key(http: httpx.AsyncClient, bus: Bus) -> None:
+async def test_a_purge_is_in_the_log_with_the_name_of_the_key(http: httpx.AsyncClient, bus: Bus) -> None:
     """Before and after it is done."""
     assert (await http.post("/purge-payments")).json() == {"status": "cleared"}
     events = await recorded(bus)

@@ -1,4 +1,4 @@
-"""A plain payment is answered as Sanic would have it answered, whatever became of it; here with a stand-in story."""
+"""A plain payment is answered as Sanic would answer it, whatever the result; here with a scripted flow."""
 
 import asyncio
 import json
@@ -27,11 +27,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ID = new_id()
 ORIGINAL = Standing(ID, "settled", Cents(1990), datetime(2025, 7, 15, 12, tzinfo=UTC), processor="default")
 BODY = json.dumps(payment(ID)).encode()
-OF_SANIC = "Connection: keep-alive\r\n"  # asked for by name, which makes a request none that is plain
+OF_SANIC = "Connection: keep-alive\r\n"  # given explicitly, which makes a request not plain
 
 
-class Told:
-    """A story that ends as it is told to."""
+class ScriptedFlow:
+    """A flow that ends as the test sets."""
 
     def __init__(self) -> None:
         self.end: Any = Accepted(ID)
@@ -39,7 +39,7 @@ class Told:
         self.is_waited_for, self.given_up = asyncio.Event(), asyncio.Event()
 
     async def accept(self, body: bytes, traceparent: str | None = None) -> Any:
-        """Note the body; come to the end, or to none."""
+        """Record the body; end as set, or not at all."""
         self.bodies.append(body)
         if isinstance(self.end, Exception):
             raise self.end
@@ -48,7 +48,7 @@ class Told:
         return self.end
 
     async def final(self, payment_id: str, within_s: float) -> Any:
-        """Wait for all of that time, or until it is given up."""
+        """Wait for all of that time, or until it is cancelled."""
         self.is_waited_for.set()
         try:
             await asyncio.sleep(within_s)
@@ -58,17 +58,17 @@ class Told:
         return NotYet()
 
 
-STORY = Told()
+FLOW = ScriptedFlow()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def port() -> AsyncIterator[int]:
-    """A server that tells it. One for all tests: Sanic rewrites its own code at a start, and cannot do it twice."""
+    """A server with it. One for all tests: Sanic rewrites its own code at a start, and cannot do it twice."""
     address = TcpAddress("127.0.0.1", free_port())
     meter = Meter()
     guard = HttpGuard(Guard(Access.OPEN), meter)
-    app = http_app(STORY, STORY, meter, guard, processor_names=["default"])  # type: ignore[arg-type]
-    guard.stand_before(app)
+    app = http_app(FLOW, FLOW, meter, guard, processor_names=["default"])  # type: ignore[arg-type]
+    guard.install(app)
     app.config.RESPONSE_TIMEOUT = 0.5
     server = await HttpServer.start(app, address, Connections(16, 16), reuse_port=False)
     yield address.port
@@ -76,10 +76,10 @@ async def port() -> AsyncIterator[int]:
 
 
 @pytest.fixture
-def told(port: int) -> Told:
-    """The story, not yet told."""
-    STORY.end, STORY.bodies = Accepted(ID), []
-    return STORY
+def flow(port: int) -> ScriptedFlow:
+    """The flow, as at first."""
+    FLOW.end, FLOW.bodies = Accepted(ID), []
+    return FLOW
 
 
 async def answer(port: int, headers: str) -> tuple[list[str], bytes]:
@@ -101,7 +101,7 @@ async def answer(port: int, headers: str) -> tuple[list[str], bytes]:
 
 
 def of_ours(lines: list[str]) -> list[str]:
-    """Leave out what Sanic alone says: how long it keeps a connection, and an empty Alt-Svc."""
+    """Leave out what only Sanic sends: how long it keeps a connection, and an empty Alt-Svc."""
     return [line for line in lines if not line.startswith(("keep-alive:", "alt-svc:"))]
 
 
@@ -118,26 +118,26 @@ ENDS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_both_ways_answer_alike(told: Told, port: int, end: str) -> None:
+async def test_both_paths_answer_alike(flow: ScriptedFlow, port: int, end: str) -> None:
     """Status, headers, body, and whether the connection stays."""
-    told.end = ENDS[end]()
+    flow.end = ENDS[end]()
     plain, body = await answer(port, "")
     of_sanic, same_body = await answer(port, OF_SANIC)
     assert (of_ours(plain), body) == (of_ours(of_sanic), same_body)
-    assert told.bodies == [BODY, BODY]
+    assert flow.bodies == [BODY, BODY]
 
 
-async def test_no_end_is_503_in_time_and_closes(told: Told, port: int) -> None:
-    """RESPONSE_TIMEOUT holds for plain payments too; it may be stored or not, and the client is told so."""
-    told.end = None
+async def test_no_end_is_503_in_time_and_closes(flow: ScriptedFlow, port: int) -> None:
+    """RESPONSE_TIMEOUT applies to plain payments too; it may be stored or not, and the answer says so."""
+    flow.end = None
     lines, body = await answer(port, "")
     assert "http/1.1 503 service unavailable" in lines
     assert "connection: close" in lines
     assert json.loads(body)["error"] == "no_answer_in_time"
 
 
-async def test_a_wait_may_take_longer_than_any_other_answer(told: Told, port: int) -> None:
-    """Four times RESPONSE_TIMEOUT here; whatever comes after it on the connection has the usual time."""
+async def test_a_wait_may_take_longer_than_any_other_answer(flow: ScriptedFlow, port: int) -> None:
+    """Four times RESPONSE_TIMEOUT here; the next request on the connection has the usual time."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n"
     async with asyncio.timeout(PATIENCE_S):
@@ -147,30 +147,30 @@ async def test_a_wait_may_take_longer_than_any_other_answer(told: Told, port: in
         assert "preference-applied: wait=2\r\n" in waited
         assert "connection: keep-alive\r\n" in waited
         await reader.readexactly(len(json.dumps({"correlationId": ID, "status": "accepted"}, separators=(",", ":"))))
-        told.end = None
+        flow.end = None
         writer.write(f"{head}{OF_SANIC}\r\n".encode() + BODY)
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 503 ")
     writer.close()
 
 
-async def test_who_hangs_up_is_waited_for_no_more(told: Told, port: int) -> None:
-    """The payment is stored, whoever knows of it; the place is free again."""
-    told.is_waited_for.clear()
+async def test_after_a_client_hangs_up_its_wait_ends(flow: ScriptedFlow, port: int) -> None:
+    """The payment is stored anyway; the place is free again."""
+    flow.is_waited_for.clear()
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\nPrefer: wait=30\r\n\r\n"
     writer.write(head.encode() + BODY)
     async with asyncio.timeout(PATIENCE_S):
-        await told.is_waited_for.wait()
+        await flow.is_waited_for.wait()
         writer.close()
-        await told.given_up.wait()
-    assert told.bodies == [BODY]
+        await flow.given_up.wait()
+    assert flow.bodies == [BODY]
 
 
-async def test_a_bug_is_500_and_the_connection_serves_on(
-    told: Told, port: int, caplog: pytest.LogCaptureFixture
+async def test_a_bug_is_500_and_the_connection_stays_usable(
+    flow: ScriptedFlow, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged, and it is not the client's fault."""
-    told.end = ZeroDivisionError("a bug")
+    flow.end = ZeroDivisionError("a bug")
     lines, body = await answer(port, "")
     assert "http/1.1 500 internal server error" in lines
     assert "connection: keep-alive" in lines
@@ -178,7 +178,7 @@ async def test_a_bug_is_500_and_the_connection_serves_on(
     assert "ingress.fault" in caplog.messages
 
 
-async def test_plain_payments_on_one_connection_are_answered_in_order(told: Told, port: int) -> None:
+async def test_plain_payments_on_one_connection_are_answered_in_order(flow: ScriptedFlow, port: int) -> None:
     """Sent all at once, before the first was answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     request = b"POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
@@ -192,4 +192,4 @@ async def test_plain_payments_on_one_connection_are_answered_in_order(told: Told
                 len(json.dumps({"correlationId": ID, "status": "accepted"}, separators=(",", ":")))
             )
     writer.close()
-    assert told.bodies == bodies
+    assert flow.bodies == bodies

@@ -48,7 +48,7 @@ async def test_head_is_get_without_the_body(http: httpx.AsyncClient, target: str
 
 
 async def test_head_of_the_events_ends_at_once(http: httpx.AsyncClient) -> None:
-    """They have no end that could be waited for; nobody is counted as a page."""
+    """The stream does not end by itself; no page is counted."""
     head = await http.head("/events")
     assert (head.status_code, head.headers["Content-Type"]) == (200, "text/event-stream")
 
@@ -65,7 +65,7 @@ async def test_processor_without_settlements_has_zeros(ledger: LedgerStandIn, ht
 async def test_what_was_charged_at_a_processor_does_not_vanish_with_its_setting(
     ledger: LedgerStandIn, http: httpx.AsyncClient
 ) -> None:
-    """Taken out of PROCESSORS, it still is in every summary, after those that are configured."""
+    """Removed from PROCESSORS, it is still in every summary, after those that are configured."""
     ledger.totals = {"abroad": Totals(100, 199_000), "default": Totals(1, 5)}
     answer = (await http.get("/payments-summary")).json()
     assert list(answer) == ["default", "fallback", "abroad"]
@@ -73,7 +73,7 @@ async def test_what_was_charged_at_a_processor_does_not_vanish_with_its_setting(
 
 
 async def test_period_reaches_the_ledger_to_the_microsecond(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
-    """Ends are handed on as they were written, in UTC; an unescaped plus is still a plus."""
+    """Ends are passed on as they were written, in UTC; an unescaped plus is still a plus."""
     query = "from=2025-07-15T12:00:00.000001Z&to=2025-07-15T14:00:00.5+01:00"
     assert (await http.get(f"/payments-summary?{query}")).status_code == 200
     [asked] = ledger.asked
@@ -82,14 +82,14 @@ async def test_period_reaches_the_ledger_to_the_microsecond(ledger: LedgerStandI
 
 
 async def test_absent_ledger_is_named(http: httpx.AsyncClient) -> None:
-    """Without a ledger the summary is 503, and says whom it lacks."""
+    """Without a ledger the summary is 503, and names it."""
     answer = await http.get("/payments-summary")
     assert (answer.status_code, answer.json()["error"]) == (503, "ledger_away")
     assert int(answer.headers["Retry-After"]) > 0
 
 
-async def test_silent_ledger_is_given_up(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
-    """A ledger that does not answer makes a 503, not a request that hangs."""
+async def test_silent_ledger_is_503_in_time(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
+    """If the ledger does not answer, the request does not hang."""
     ledger.may_speak.clear()
     answer = await http.get("/payments-summary")
     ledger.may_speak.set()
@@ -97,7 +97,7 @@ async def test_silent_ledger_is_given_up(ledger: LedgerStandIn, http: httpx.Asyn
 
 
 async def test_ledger_that_is_replaying_is_503(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
-    """A ledger which says that it cannot answer yet is believed."""
+    """The ledger's answer that it cannot answer yet is passed on."""
     ledger.failure = CannotAnswerError(503, "replaying")
     answer = await http.get("/payments-summary")
     assert (answer.status_code, answer.json()["error"]) == (503, "ledger_not_ready")
@@ -106,7 +106,7 @@ async def test_ledger_that_is_replaying_is_503(ledger: LedgerStandIn, http: http
 
 async def test_purge_is_stored_before_it_is_answered(bus: Bus, ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
     """A purge is an event in SETTLEMENTS; the answer waits for the book to show it."""
-    # The book shows the clearing only when it has been looked at twice; the answer waits for that.
+    # The book shows the clearing only at the third request; the answer waits for that.
     ledger.totals_after = {2: NOTHING}
     answer = await http.post("/purge-payments")
     assert (answer.status_code, answer.json()) == (200, {"status": "cleared"})
@@ -121,7 +121,7 @@ async def test_purge_does_not_need_the_ledger(bus: Bus, http: httpx.AsyncClient)
 
 
 async def test_ready_means_a_round_trip_to_everything(ledger: LedgerStandIn, http: httpx.AsyncClient) -> None:
-    """Ready where a payment would be stored and a summary answered; alive in any case."""
+    """Ready if a payment would be stored and a summary answered; alive in any case."""
     assert (await http.get("/healthz")).status_code == 200
     assert (await http.get("/readyz")).status_code == 200
     ledger.failure = CannotAnswerError(503, "replaying")

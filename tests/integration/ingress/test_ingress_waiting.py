@@ -23,13 +23,13 @@ FINAL = {"settled": settle, "refused": refuse}
 
 @pytest.fixture
 def metrics_port() -> int:
-    """Where the test's ingress serves its metrics."""
+    """The port of the ingress's metrics."""
     return free_port()
 
 
 @pytest.fixture
 def ingress(tmp_path: Path, nats_server: NatsServer, metrics_port: int) -> Iterator[IngressProcess]:
-    """A ready ingress that is measured."""
+    """A ready ingress with metrics."""
     process = IngressProcess(tmp_path / "log", nats_server.url, METRICS_LISTEN=f"127.0.0.1:{metrics_port}")
     try:
         yield process.start()
@@ -38,7 +38,7 @@ def ingress(tmp_path: Path, nats_server: NatsServer, metrics_port: int) -> Itera
 
 
 class Waits:
-    """What the ingress says of those that wait."""
+    """The ingress's metrics about requests that wait."""
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/metrics"
@@ -48,11 +48,11 @@ class Waits:
         return await self._read("tarifa_awaiting_requests")
 
     async def counted(self, result: str) -> int:
-        """Return how many ended so."""
+        """Return how many ended with that result."""
         return await self._read(f'tarifa_waits_total{{result="{result}"}}')
 
     async def are(self, count: int) -> None:
-        """Wait until so many wait."""
+        """Wait until that many wait."""
 
         async def is_so() -> bool:
             return await self.now() == count
@@ -67,23 +67,23 @@ class Waits:
 
 @pytest.fixture
 def waits(metrics_port: int) -> Waits:
-    """Of the test's ingress."""
+    """Those of the test's ingress."""
     return Waits(metrics_port)
 
 
 @asynccontextmanager
 async def asked(http: httpx.AsyncClient, waits: Waits, *request: Any, **more: Any) -> AsyncIterator[Any]:
-    """Give a task with the answer to a request, once that waits."""
+    """Yield a task with the answer to a request, once that waits."""
     task = asyncio.create_task(http.request(*request, **more))
     await waits.are(1)
     yield task
 
 
 @pytest.mark.parametrize("status", FINAL)
-async def test_who_pays_is_answered_when_it_is_settled_or_refused(
+async def test_a_payer_is_answered_when_it_is_settled_or_refused(
     bus: Bus, http: httpx.AsyncClient, waits: Waits, status: str
 ) -> None:
-    """200 with what GET would answer, at once and not after the time; and nothing is left behind."""
+    """200 with what GET would answer, at once and not at the end of the wait; and nothing is left behind."""
     payment_id = new_id()
     more: dict[str, Any] = {"json": payment(payment_id), "headers": {"Prefer": "respond-async, wait=30"}}
     begun_s = time.monotonic()
@@ -102,8 +102,8 @@ async def test_who_pays_is_answered_when_it_is_settled_or_refused(
     assert again.json() == answer.json()
 
 
-async def test_who_asks_is_answered_when_it_is_settled(bus: Bus, http: httpx.AsyncClient, waits: Waits) -> None:
-    """By the same answer; without Prefer it says at once that it is not."""
+async def test_a_get_is_answered_when_it_is_settled(bus: Bus, http: httpx.AsyncClient, waits: Waits) -> None:
+    """With the same answer; without Prefer it returns at once that it is not."""
     payment_id = new_id()
     await http.post("/payments", json=payment(payment_id))
     async with asked(http, waits, "GET", f"/payments/{payment_id.upper()}", headers={"Prefer": 'Wait="999"'}) as task:
@@ -116,8 +116,8 @@ async def test_who_asks_is_answered_when_it_is_settled(bus: Bus, http: httpx.Asy
     assert (known.json(), known.headers["preference-applied"]) == (answer.json(), "wait=30")
 
 
-async def test_after_the_time_it_is_answered_as_without_waiting(http: httpx.AsyncClient, waits: Waits) -> None:
-    """202 to who pays, how it stands to who asks; that it was waited for is said."""
+async def test_after_the_wait_the_answer_is_the_usual_one(http: httpx.AsyncClient, waits: Waits) -> None:
+    """202 to a POST, the status to a GET; the header shows that it waited."""
     payment_id = new_id()
     begun_s = time.monotonic()
     paid = await http.post("/payments", json=payment(payment_id), headers={"Prefer": "wait=1"})
@@ -133,15 +133,15 @@ async def test_after_the_time_it_is_answered_as_without_waiting(http: httpx.Asyn
 @pytest.mark.parametrize(
     "prefer", ["wait=0", "wait=-1", "wait=soon", "wait", "respond-async", "return=minimal", "", "x"]
 )
-async def test_what_is_no_wait_is_ignored(http: httpx.AsyncClient, prefer: str) -> None:
-    """A preference makes nothing wrong."""
+async def test_an_invalid_wait_is_ignored(http: httpx.AsyncClient, prefer: str) -> None:
+    """A preference never makes a request wrong."""
     answer = await http.post("/payments", json=payment(new_id()), headers={"Prefer": prefer})
     assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
     assert "preference-applied" not in answer.headers
 
 
-async def test_what_will_not_be_settled_is_not_waited_for(bus: Bus, http: httpx.AsyncClient, waits: Waits) -> None:
-    """Nothing stored, nothing to wait for: the same errors, at once, and each stored or not as it would be."""
+async def test_what_will_not_be_settled_does_not_wait(bus: Bus, http: httpx.AsyncClient, waits: Waits) -> None:
+    """Nothing stored, nothing to wait for: the same errors, at once, and each stored or not as without Prefer."""
     prefers = {"Prefer": "wait=30"}
     payment_id = new_id()
     unknown = await http.get(f"/payments/{payment_id}", headers=prefers)
@@ -155,10 +155,10 @@ async def test_what_will_not_be_settled_is_not_waited_for(bus: Bus, http: httpx.
     assert await waits.counted("not_awaited") == 0
 
 
-async def test_a_client_that_is_gone_leaves_its_place_and_its_payment(
+async def test_a_client_that_hangs_up_frees_its_place_and_its_payment_stays(
     bus: Bus, http: httpx.AsyncClient, waits: Waits
 ) -> None:
-    """It was stored before it was waited for."""
+    """It was stored before the wait."""
     async with asked(http, waits, "POST", "/payments", json=payment(new_id()), headers={"Prefer": "wait=30"}) as task:
         task.cancel()
         await waits.are(0)
@@ -166,8 +166,10 @@ async def test_a_client_that_is_gone_leaves_its_place_and_its_payment(
     assert (await stream_state(bus, subjects.SETTLEMENTS)).messages == 0
 
 
-async def test_a_stop_answers_who_waits_at_once(http: httpx.AsyncClient, waits: Waits, ingress: IngressProcess) -> None:
-    """As without Prefer: stored it is, and the process ends as always."""
+async def test_a_stop_answers_waiting_requests_at_once(
+    http: httpx.AsyncClient, waits: Waits, ingress: IngressProcess
+) -> None:
+    """As without Prefer: it is stored, and the process ends as usual."""
     async with asked(http, waits, "POST", "/payments", json=payment(new_id()), headers={"Prefer": "wait=30"}) as task:
         begun_s = time.monotonic()
         assert await asyncio.to_thread(ingress.stop) == 0
@@ -178,10 +180,10 @@ async def test_a_stop_answers_who_waits_at_once(http: httpx.AsyncClient, waits: 
     assert "ingress.connection_aborted" not in ingress.events()
 
 
-async def test_while_nats_is_away_it_waits_on_and_finds_what_was_settled_since(
+async def test_while_nats_is_away_a_request_still_waits_and_then_finds_what_was_settled(
     bus: Bus, nats_server: NatsServer, http: httpx.AsyncClient, waits: Waits
 ) -> None:
-    """The subscription ends with the server; whatever was said meanwhile, it looks again."""
+    """The subscription ends with the server; the request looks up again, whatever was published meanwhile."""
     payment_id = new_id()
     await http.post("/payments", json=payment(payment_id))
     async with asked(http, waits, "GET", f"/payments/{payment_id}", headers={"Prefer": "wait=30"}) as task:

@@ -1,4 +1,4 @@
-"""Many clients, and such as never read: bounded in all and by address, and others are answered meanwhile."""
+"""Many clients, including some that never read: bounded in total and by address, and others are still answered."""
 
 import json
 import re
@@ -45,8 +45,8 @@ def pays(ingress: IngressProcess, address: str) -> int:
         http.close()
 
 
-def said_to(connection: socket.socket) -> tuple[int, str]:
-    """Return the status and slug that a connection is told without a request, and that it is closed."""
+def refusal(connection: socket.socket) -> tuple[int, str]:
+    """Return the status and slug that a connection gets without a request; it must then be closed."""
     answer = HTTPResponse(connection)
     answer.begin()
     document = json.loads(answer.read())
@@ -54,8 +54,8 @@ def said_to(connection: socket.socket) -> tuple[int, str]:
     return answer.status, document["error"]
 
 
-def test_connections_are_bounded_by_address_and_in_all(tmp_path: Path, nats_server: NatsServer) -> None:
-    """Idle connections of one address keep no other from paying; each that is refused is answered."""
+def test_connections_are_bounded_by_address_and_in_total(tmp_path: Path, nats_server: NatsServer) -> None:
+    """Idle connections of one address keep no other from paying; each refused one gets an answer."""
     limits = {"CONNECTIONS_MAX": str(CONNECTIONS_MAX), "CONNECTIONS_PER_ADDRESS_MAX": str(PER_ADDRESS_MAX)}
     with running(tmp_path, nats_server, **limits) as ingress, ExitStack() as idle:
         first = idle.enter_context(connect(ingress, ATTACKED))
@@ -63,22 +63,22 @@ def test_connections_are_bounded_by_address_and_in_all(tmp_path: Path, nats_serv
             idle.enter_context(connect(ingress, ATTACKED))
         for _ in range(20):
             with connect(ingress, ATTACKED) as one_too_many:
-                assert said_to(one_too_many) == (429, "too_many_connections")
+                assert refusal(one_too_many) == (429, "too_many_connections")
         assert pays(ingress, ELSEWHERE) == 202
         for _ in range(CONNECTIONS_MAX - PER_ADDRESS_MAX):
             idle.enter_context(connect(ingress, ELSEWHERE))
         with connect(ingress, THIRD) as one_too_many:
-            assert said_to(one_too_many) == (503, "too_many_connections")
+            assert refusal(one_too_many) == (503, "too_many_connections")
         assert ingress.events().count("ingress.connection_refused") < 10
         first.close()
         until_true(lambda: pays_if_admitted(ingress))
 
 
 def pays_if_admitted(ingress: IngressProcess) -> bool:
-    """Tell whether somebody at a third address can pay."""
+    """Return whether a client at a third address can pay."""
     try:
         return pays(ingress, THIRD) == 202
-    except ConnectionError:  # refused, and closed before the request was all there
+    except ConnectionError:  # refused, and closed before the request had been sent
         return False
 
 
@@ -90,8 +90,8 @@ def until_true(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_clients_that_never_read_cost_little_and_nobody_else(tmp_path: Path, nats_server: NatsServer) -> None:
-    """What they ask for is answered as far as they read, and read as far as it was answered."""
+def test_clients_that_never_read_cost_little_and_affect_nobody_else(tmp_path: Path, nats_server: NatsServer) -> None:
+    """Their requests are answered as far as they read, and read as far as they were answered."""
     with running(tmp_path, nats_server) as ingress, ExitStack() as deaf:
         assert pays(ingress, ATTACKED) == 202
         before_kib = rss_kib(ingress)
@@ -106,10 +106,10 @@ def test_clients_that_never_read_cost_little_and_nobody_else(tmp_path: Path, nat
 
 
 @pytest.mark.parametrize("count", [4_000])
-def test_thousands_of_idle_connections_cost_little_and_nobody_else(
+def test_thousands_of_idle_connections_cost_little_and_affect_nobody_else(
     count: int, tmp_path: Path, nats_server: NatsServer
 ) -> None:
-    """With the settings as they are: half as many as are opened stay."""
+    """With the default settings: half of those that are opened stay."""
     with running(tmp_path, nats_server) as ingress, ExitStack() as idle:
         before_kib = rss_kib(ingress)
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""The page's plots in a real browser: filled from the past, over a chosen range, with gaps where nobody knows."""
+"""The page's plots in a real browser: filled from the past, over a chosen range, with gaps where nothing is known."""
 
 import re
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def known(number: int, troubles: int = 0) -> HistoryStep:
     return HistoryStep(200.0 + number % 7, 190.0 + number % 5, 1.5, 9.5, number % 9, 100_000 + number, troubles)
 
 
-class Told:
-    """A page that is told what the test says, and what it asked of the past."""
+class Plots:
+    """A page with the test's answers, and what it asked of the past."""
 
     def __init__(self, browser: Browser, url: str, path: str = "", **how: Any) -> None:
         self.asked: list[str] = []
@@ -44,13 +44,13 @@ class Told:
         self.page.route("**/history?*", self._history)
         self.page.route("**/events", self._events)
 
-    def open(self) -> "Told":
-        """Look at it."""
+    def open(self) -> "Plots":
+        """Open the page."""
         self.page.goto(self._url)
         return self
 
     def label(self, title: str) -> str:
-        """Return what a plot says to who cannot see it."""
+        """Return a plot's text for a screen reader."""
         return self.page.get_by_role("img", name=re.compile(title)).get_attribute("aria-label") or ""
 
     def curve(self, title: str) -> str:
@@ -74,64 +74,64 @@ class Told:
 
 
 def document(after_s: float = 0.0, accepted: int = 10) -> dict[str, Any]:
-    """Return a document so long after NOW."""
+    """Return a document that long after NOW."""
     watched = Watched()
     watched.second(ingress(0, 1.8), dispatcher(), ledger(TOTALS))
-    told = watched.second(ingress(accepted, 1.8, 1.8), dispatcher(), ledger(TOTALS))
-    return told | {"at": text_of(NOW + timedelta(seconds=after_s))}
+    second = watched.second(ingress(accepted, 1.8, 1.8), dispatcher(), ledger(TOTALS))
+    return second | {"at": text_of(NOW + timedelta(seconds=after_s))}
 
 
 @pytest.fixture
-def told(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Told]:
-    """A page that was told one document, and is not open yet."""
-    told = Told(browser, shared_ingress.url)
-    told.events = [document()]
-    yield told
-    told.page.close()
+def plots(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Plots]:
+    """A page whose stream has one document, not open yet."""
+    plots = Plots(browser, shared_ingress.url)
+    plots.events = [document()]
+    yield plots
+    plots.page.close()
 
 
-def test_the_last_minutes_are_there_at_once(told: Told) -> None:
-    """All four plots, from the past and what is live, without a seam."""
-    told.open()
+def test_the_last_minutes_are_there_at_once(plots: Plots) -> None:
+    """All four plots, from the past and from live documents, without a gap between."""
+    plots.open()
     for title, said in (
         ("Payments a second", "accepted now 10.0, at most 206; settled now"),
         ("Time of a POST", "p99 now 2.0, at most 9.5"),
         ("Waiting", "not settled yet now 0.0, at most 8.0"),
         ("Saved", "in all now"),
     ):
-        plot = told.page.get_by_role("img", name=re.compile(f"{title}.* over the last 5 minutes"))
+        plot = plots.page.get_by_role("img", name=re.compile(f"{title}.* over the last 5 minutes"))
         expect(plot).to_have_attribute("aria-label", re.compile(said))
-        assert "with gaps" not in told.label(title)
-        assert told.curve(title).count("M") == 1
-        assert told.curve(title).count("L") == 30
-    assert (told.asked, told.complaints) == (["5m"], [])
+        assert "with gaps" not in plots.label(title)
+        assert plots.curve(title).count("M") == 1
+        assert plots.curve(title).count("L") == 30
+    assert (plots.asked, plots.complaints) == (["5m"], [])
 
 
-def test_what_is_not_known_is_a_gap_and_said_so(told: Told) -> None:
-    """No line through it, and never a zero; what stands alone is a dot."""
-    told.steps = [known(n) if n in {3, 10, 11, 29} else NOT_KNOWN for n in range(30)]
-    told.open()
-    plot = told.page.get_by_role("img", name=re.compile("Waiting over the last"))
+def test_what_is_not_known_is_a_gap_and_named_as_such(plots: Plots) -> None:
+    """No line through it, and never a zero; a single point is a dot."""
+    plots.steps = [known(n) if n in {3, 10, 11, 29} else NOT_KNOWN for n in range(30)]
+    plots.open()
+    plot = plots.page.get_by_role("img", name=re.compile("Waiting over the last"))
     expect(plot).to_have_attribute("aria-label", re.compile("not settled yet now 0.0, at most 3.0, with gaps"))
-    assert told.curve("Waiting").count("M") == 3
-    assert told.curve("Waiting").count("h0") == 3
-    assert told.complaints == []
+    assert plots.curve("Waiting").count("M") == 3
+    assert plots.curve("Waiting").count("h0") == 3
+    assert plots.complaints == []
 
 
-def test_when_something_was_wrong_is_behind_the_curves(told: Told) -> None:
-    """Steps next to each other are one band."""
-    told.steps = [known(n, troubles=int(n in {3, 4, 5, 20})) for n in range(30)]
-    told.open()
-    plot = told.page.get_by_role("img", name=re.compile("Waiting over the last"))
+def test_times_with_troubles_are_marked_behind_the_curves(plots: Plots) -> None:
+    """Adjacent steps are one band."""
+    plots.steps = [known(n, troubles=int(n in {3, 4, 5, 20})) for n in range(30)]
+    plots.open()
+    plot = plots.page.get_by_role("img", name=re.compile("Waiting over the last"))
     expect(plot.locator("rect.band")).to_have_count(2)
     widths = [float(each.get_attribute("width") or "") for each in plot.locator("rect.band").all()]
     assert widths[0] == pytest.approx(3 * widths[1], rel=0.01)
 
 
-def test_a_range_is_chosen_by_keyboard_and_stays(told: Told) -> None:
-    """The focus is seen, each range is asked for, the address says it, and after a reload it is shown again."""
-    told.open()
-    page = told.page
+def test_a_range_is_chosen_by_keyboard_and_stays(plots: Plots) -> None:
+    """The focus is visible, each range is requested, the address has it, and after a reload it is shown again."""
+    plots.open()
+    page = plots.page
     ranges = page.get_by_role("group", name="How far back")
     expect(ranges.get_by_role("radio")).to_have_count(5)
     ranges.get_by_role("radio", name="5 min", exact=True).focus()
@@ -145,63 +145,63 @@ def test_a_range_is_chosen_by_keyboard_and_stays(told: Told) -> None:
     page.reload()
     expect(ranges.get_by_role("radio", name="24 h", exact=True)).to_be_checked()
     expect(page.get_by_role("img", name=re.compile("over the last 24 hours"))).to_have_count(4)
-    assert told.asked == [*RANGES, "24h"]
-    assert told.complaints == []
+    assert plots.asked == [*RANGES, "24h"]
+    assert plots.complaints == []
 
 
-def test_a_range_that_is_none_in_the_address_is_the_shortest(told: Told, shared_ingress: IngressProcess) -> None:
-    """Whatever somebody wrote there."""
-    told.open()
-    told.page.goto(f"{shared_ingress.url}/?range=toString")
-    expect(told.page.get_by_role("radio", name="5 min", exact=True)).to_be_checked()
-    expect(told.page.get_by_role("img", name=re.compile("over the last 5 minutes"))).to_have_count(4)
-    assert told.complaints == []
+def test_an_unknown_range_in_the_address_is_the_shortest(plots: Plots, shared_ingress: IngressProcess) -> None:
+    """Whatever the address has."""
+    plots.open()
+    plots.page.goto(f"{shared_ingress.url}/?range=toString")
+    expect(plots.page.get_by_role("radio", name="5 min", exact=True)).to_be_checked()
+    expect(plots.page.get_by_role("img", name=re.compile("over the last 5 minutes"))).to_have_count(4)
+    assert plots.complaints == []
 
 
-def test_without_the_past_the_page_says_so_and_goes_on(told: Told) -> None:
-    """What is live is shown; a reader is told once why there is no more, and it is asked for again."""
-    told.refusal = "the ledger did not answer: timeout"
-    told.open()
-    note = told.page.locator("#past")
+def test_without_the_past_the_page_shows_why_and_continues(plots: Plots) -> None:
+    """Live values are shown, with one note why there is no more, and the past is requested again."""
+    plots.refusal = "the ledger did not answer: timeout"
+    plots.open()
+    note = plots.page.locator("#past")
     expect(note).to_contain_text("The past cannot be shown now (the ledger did not answer: timeout)")
     expect(note).to_have_attribute("role", "status")
-    expect(told.page.get_by_role("img", name=re.compile("accepted now 10.0, at most 10.0"))).to_have_count(1)
-    told.refusal = None
+    expect(plots.page.get_by_role("img", name=re.compile("accepted now 10.0, at most 10.0"))).to_have_count(1)
+    plots.refusal = None
     expect(note).to_be_hidden(timeout=30_000)
-    expect(told.page.get_by_role("img", name=re.compile("accepted now 10.0, at most 206"))).to_have_count(1)
-    assert told.complaints == []
+    expect(plots.page.get_by_role("img", name=re.compile("accepted now 10.0, at most 206"))).to_have_count(1)
+    assert plots.complaints == []
 
 
-def test_a_wrong_clock_of_the_reader_moves_nothing(told: Told) -> None:
-    """The service's own times are shown against the service's now."""
-    told.page.clock.set_system_time(NOW + timedelta(days=2))
-    told.open()
-    plot = told.page.get_by_role("img", name=re.compile("Payments a second over the last"))
+def test_a_wrong_clock_of_the_reader_changes_nothing(plots: Plots) -> None:
+    """The service's own times are shown relative to the service's now."""
+    plots.page.clock.set_system_time(NOW + timedelta(days=2))
+    plots.open()
+    plot = plots.page.get_by_role("img", name=re.compile("Payments a second over the last"))
     expect(plot).to_have_attribute("aria-label", re.compile("accepted now 10.0, at most 206"))
-    assert told.curve("Payments a second").count("L") == 30
+    assert plots.curve("Payments a second").count("L") == 30
 
 
-def test_what_came_before_and_long_ago_is_not_in_the_range(told: Told) -> None:
-    """A document of a clock that was ahead is taken out when time goes back."""
-    told.events = [document(3_600.0), document(-200.0, accepted=77), document(1.0)]
-    told.open()
-    plot = told.page.get_by_role("img", name=re.compile("Payments a second over the last"))
+def test_what_is_older_than_the_range_is_not_shown(plots: Plots) -> None:
+    """A document from a clock that was ahead is removed when time goes back."""
+    plots.events = [document(3_600.0), document(-200.0, accepted=77), document(1.0)]
+    plots.open()
+    plot = plots.page.get_by_role("img", name=re.compile("Payments a second over the last"))
     expect(plot).to_have_attribute("aria-label", re.compile("accepted now 10.0, at most 206"))
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_choice_fits_on_a_phone(told: Told, width: int) -> None:
-    """Nothing is cut off or goes sideways, in the longest range too."""
-    told.page.set_viewport_size({"width": width, "height": 844})
-    told.steps = [NOT_KNOWN if 100 < n < 130 else known(n, troubles=int(n > 270)) for n in range(288)]
-    told.open()
-    told.page.locator("#range").get_by_text("24 h", exact=True).click()
-    expect(told.page.get_by_role("img", name=re.compile("over the last 24 hours"))).to_have_count(4)
+def test_the_choice_fits_on_a_phone(plots: Plots, width: int) -> None:
+    """Nothing is cut off or scrolls sideways, in the longest range too."""
+    plots.page.set_viewport_size({"width": width, "height": 844})
+    plots.steps = [NOT_KNOWN if 100 < n < 130 else known(n, troubles=int(n > 270)) for n in range(288)]
+    plots.open()
+    plots.page.locator("#range").get_by_text("24 h", exact=True).click()
+    expect(plots.page.get_by_role("img", name=re.compile("over the last 24 hours"))).to_have_count(4)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    told.page.screenshot(path=SCREENSHOTS / f"history-{width}.png", full_page=True)
-    wide = told.page.evaluate(
+    plots.page.screenshot(path=SCREENSHOTS / f"history-{width}.png", full_page=True)
+    wide = plots.page.evaluate(
         "[...document.querySelectorAll('html, main, .titled, #range, #range label, figure')]"
         ".filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.outerHTML.slice(0, 80))"
     )
     assert wide == []
-    assert told.complaints == []
+    assert plots.complaints == []

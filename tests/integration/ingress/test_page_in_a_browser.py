@@ -1,4 +1,4 @@
-"""The operator's page in a real browser, told a document that no healthy stack would send."""
+"""The operator's page in a real browser, with a document that no healthy stack would send."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,10 @@ SCREENSHOTS = Path(__file__).parents[3] / ".run" / "screenshots"
 UNKNOWN = "\N{EN DASH}"
 
 
-def told(
+def opened(
     browser: Browser, ingress_process: IngressProcess, document: object, path: str = "", **how: Any
 ) -> tuple[Page, list[str]]:
-    """Open the page and have its stream say this document; return it, and what the browser complains of.
+    """Open the page with this document in its stream; return it, and the browser's errors.
 
     ``how``: as Playwright's new_page.
     """
@@ -35,10 +35,10 @@ def told(
     return page, complaints
 
 
-def test_a_processor_that_is_not_configured_any_more_is_shown(browser: Browser, shared_ingress: IngressProcess) -> None:
-    """With what was charged there; its fee is unknown, and so is what was paid and saved in all."""
+def test_a_processor_that_is_no_longer_configured_is_shown(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """With what was charged there; its fee is unknown, and so are the total fees and the total saved."""
     document = Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS | {"gone": Totals(90, 100_000)}))
-    page, complaints = told(browser, shared_ingress, document)
+    page, complaints = opened(browser, shared_ingress, document)
     card = page.locator("#processors article").filter(has=page.get_by_text("gone", exact=True))
     for path, text in (
         ("text condition", "unknown"),
@@ -57,10 +57,10 @@ def test_a_processor_that_is_not_configured_any_more_is_shown(browser: Browser, 
     page.close()
 
 
-def test_what_only_a_person_can_end_is_said_with_what_to_do(browser: Browser, shared_ingress: IngressProcess) -> None:
-    """A message of PAYMENTS that cannot be read: nothing else would ever say so."""
+def test_what_only_a_person_can_fix_is_shown_with_what_to_do(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """A message of PAYMENTS that cannot be read: nothing else would ever report it."""
     document = Watched().seconds(2, ingress(0), dispatcher(unreadable=1), ledger(TOTALS))
-    page, complaints = told(browser, shared_ingress, document)
+    page, complaints = opened(browser, shared_ingress, document)
     expect(page.locator("#troubles li")).to_contain_text("nats stream rmm PAYMENTS SEQ")
     expect(page.locator("#state")).to_have_text("1 trouble")
     assert complaints == []
@@ -72,10 +72,10 @@ def test_what_only_a_person_can_end_is_said_with_what_to_do(browser: Browser, sh
 def test_sums_of_ten_digits_stay_in_their_cards(
     browser: Browser, shared_ingress: IngressProcess, width: int, look: Literal["light", "dark"]
 ) -> None:
-    """On a phone and at a desk: nothing is wider than its place, and the page does not go sideways."""
+    """On a phone and on a desktop: nothing is wider than its place, and the page does not scroll sideways."""
     large = {"default": Totals(9_876_543_210, 987_654_321_098), "fallback": Totals(9_876_543_210, 987_654_321_098)}
     document = Watched().seconds(2, ingress(0), dispatcher(), ledger(large), backlog=Backlog(1, 0.1, 9_876_543_210))
-    page, complaints = told(
+    page, complaints = opened(
         browser, shared_ingress, document, viewport={"width": width, "height": 844}, color_scheme=look
     )
     expect(page.locator("[data-show='money totals.amount']")).to_have_text("19,753,086,421.96")
@@ -95,19 +95,19 @@ def test_sums_of_ten_digits_stay_in_their_cards(
 
 
 def test_a_processor_that_was_never_called_has_no_latency(browser: Browser, shared_ingress: IngressProcess) -> None:
-    """A dash, and no unit behind it."""
+    """A dash, and no unit after it."""
     document = Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS))
-    page, _ = told(browser, shared_ingress, document)
+    page, _ = opened(browser, shared_ingress, document)
     latencies = page.locator("#processors [data-show='took latencyMs']")
     expect(latencies).to_have_text(["12.3 ms", UNKNOWN])
     page.close()
 
 
-def test_a_link_to_a_payment_leads_there_on_a_phone(browser: Browser, shared_ingress: IngressProcess) -> None:
-    """What is looked up is in sight, below all cards; whoever then scrolls is left alone."""
+def test_a_link_to_a_payment_scrolls_to_it_on_a_phone(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """What is looked up is in view, below all cards; a reader who then scrolls is not moved again."""
     document = Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS))
     path = "#4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
-    page, _ = told(browser, shared_ingress, document, path, viewport={"width": 390, "height": 844})
+    page, _ = opened(browser, shared_ingress, document, path, viewport={"width": 390, "height": 844})
     expect(page.locator("#life .verdict")).to_have_text("No such payment")
     expect(page.locator("#processors article")).to_have_count(2)
     expect(page.locator("#life .verdict")).to_be_in_viewport()
@@ -116,17 +116,17 @@ def test_a_link_to_a_payment_leads_there_on_a_phone(browser: Browser, shared_ing
     page.close()
 
 
-def test_times_say_of_which_zone_they_are(browser: Browser, shared_ingress: IngressProcess) -> None:
+def test_times_have_their_zone(browser: Browser, shared_ingress: IngressProcess) -> None:
     """The reader's own."""
     document = Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS))
-    page, _ = told(browser, shared_ingress, document, timezone_id="America/Sao_Paulo", locale="en-GB")
+    page, _ = opened(browser, shared_ingress, document, timezone_id="America/Sao_Paulo", locale="en-GB")
     expect(page.locator("#at")).to_have_text("09:30:00 GMT-3")
     page.close()
 
 
-def test_the_footer_says_what_share_and_saved_are(browser: Browser, shared_ingress: IngressProcess) -> None:
-    """They are no words of the field."""
-    page, _ = told(browser, shared_ingress, Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS)))
+def test_the_footer_explains_share_and_saved(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """They are not terms of the field."""
+    page, _ = opened(browser, shared_ingress, Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS)))
     expect(page.get_by_role("contentinfo")).to_contain_text("Share is a processor's part of all settlements")
     expect(page.get_by_role("contentinfo")).to_contain_text("Saved is what the dearest processor would have taken")
     page.close()

@@ -1,4 +1,4 @@
-"""One payment's life on the operator's page, from answers that a test makes up."""
+"""One payment's life on the operator's page, from answers that the test makes up."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +33,7 @@ def life(status: str, *steps: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return a life."""
     accepted = {"what": "accepted", "at": STAMP}
     standing = {"correlationId": new_id(), "amount": 19.9, "status": status, "acceptedAt": STAMP}
-    return standing | {"steps": [accepted, *steps], "notKnown": ["calls of those before"]} | more
+    return standing | {"steps": [accepted, *steps], "notKnown": ["calls of earlier dispatchers"]} | more
 
 
 class Shown:
@@ -46,12 +46,12 @@ class Shown:
         page.clock.install()
 
     def look(self, answer: dict[str, Any]) -> None:
-        """Look a payment up whose life this is."""
+        """Look up a payment that has this life."""
         self.answer = answer
         self.page.goto(f"{self._url}/#{answer['correlationId']}")
 
     def again(self, answer: dict[str, Any]) -> None:
-        """Have the page ask again, and be answered so."""
+        """Have the page ask again, with this answer."""
         self.answer = answer
         with self.page.expect_response("**/life"):
             self.page.clock.run_for(2_100)
@@ -69,7 +69,7 @@ def shown(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Shown]:
 
 
 def test_each_step_is_shown_with_what_is_known_of_it(shown: Shown) -> None:
-    """And what nobody recorded is said to be unknown."""
+    """And what was not recorded is shown as not known."""
     assigned = {"what": "assigned", "at": STAMP, "processor": "default", "dispatcher": "dispatcher-1"}
     released = {"what": "released", "at": STAMP, "from": "default", "to": "fallback", "reason": "shut down"}
     returned = {"what": "returned", "at": None, "processor": "default", "dispatcher": "dispatcher-2"}
@@ -90,11 +90,11 @@ def test_each_step_is_shown_with_what_is_known_of_it(shown: Shown) -> None:
         ]
     )
     expect(shown.page.locator("#life")).to_contain_text("Sent to be charged 2.0 s after it was accepted")
-    expect(shown.page.locator("#life")).to_contain_text("Not known: calls of those before.")
+    expect(shown.page.locator("#life")).to_contain_text("Not known: calls of earlier dispatchers.")
 
 
 def test_many_calls_are_folded_and_stay_open_when_there_is_news(shown: Shown) -> None:
-    """The first and the newest are in sight; whoever reads those between is not disturbed."""
+    """The first and the newest are visible; a reader of those between is not disturbed."""
     calls = [attempt(number) for number in range(1, 21)]
     answer = life("accepted", *calls, waitingFor=WAITING)
     shown.look(answer)
@@ -110,8 +110,8 @@ def test_many_calls_are_folded_and_stay_open_when_there_is_news(shown: Shown) ->
     expect(items.nth(2).get_by_text("no answer, 10")).to_be_visible()
 
 
-def test_a_call_that_a_newer_version_tells_of_is_shown_as_it_is_called(shown: Shown) -> None:
-    """A step and an outcome that this page does not know: neither is left out."""
+def test_an_unknown_step_or_outcome_is_shown_by_its_name(shown: Shown) -> None:
+    """A newer version may send some that this page does not know: neither is left out."""
     shown.look(life("accepted", {"what": "blessed", "at": STAMP}, attempt(1, "odd"), waitingFor=None))
     expect(shown.page.locator("#life li").nth(1)).to_contain_text("blessed")
     expect(shown.page.locator("#life li").nth(2)).to_contain_text("odd after 2,001 ms")

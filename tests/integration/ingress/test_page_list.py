@@ -1,4 +1,4 @@
-"""The operator's page lists stuck payments: what is shown, filtered, sorted and turned over."""
+"""The operator's page lists stuck payments: shown, filtered, sorted, page by page."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -15,14 +15,14 @@ THIRD = "2025-07-15T12:00:02.000Z"
 
 @pytest.fixture
 def list_(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Listed]:
-    """A page of the test's own, at a desk."""
+    """A page of the test's own, on a desktop."""
     page = browser.new_page(locale="en-GB", timezone_id="UTC", viewport={"width": 1280, "height": 900})
     yield Listed(page, shared_ingress.url)
     page.close()
 
 
 def test_each_payment_is_shown_with_what_it_waits_for(list_: Listed) -> None:
-    """What is not known is a dash; a payment in nobody's hands waits since it was accepted."""
+    """What is not known is a dash; a payment that no dispatcher has in hand waits since it was accepted."""
     under_way = {"requestedAt": STAMP, "processor": "fallback", "tookMs": None, "outcome": None, "detail": ""}
     nobody = payment(3, 7) | {"waitingFor": None}
     other = payment(2, processor=None, since=None, attempts=1, inDoubt=False, lastAttempt=under_way)
@@ -41,8 +41,8 @@ def test_each_payment_is_shown_with_what_it_waits_for(list_: Listed) -> None:
     assert list_.cells("last") == [unknown, "a call is under way", "\N{EN DASH}", "\N{EN DASH}"]
 
 
-def test_a_row_leads_to_the_payments_life(list_: Listed) -> None:
-    """By a link that can be passed on; the row says that it is the one that is shown."""
+def test_a_row_links_to_the_payments_life(list_: Listed) -> None:
+    """By a link that can be shared; the row is marked as the one that is shown."""
     list_.open([payment(1), payment(2)])
     list_.rows.nth(1).get_by_role("link").click()
     expect(list_.page.locator("#life .verdict")).to_have_text("No such payment")  # the service itself knows of none
@@ -55,7 +55,7 @@ def test_a_row_leads_to_the_payments_life(list_: Listed) -> None:
 
 
 def test_the_service_filters(list_: Listed) -> None:
-    """At first what is in doubt for over ten seconds; each change asks anew, from the first page on."""
+    """At first what is in doubt for over ten seconds; each change asks again, from the first page."""
     list_.open([])
     expect(list_.status).to_have_text("None.")
     expect(list_.page.get_by_role("table")).to_have_count(0)
@@ -74,7 +74,7 @@ def test_the_service_filters(list_: Listed) -> None:
 
 
 def test_a_column_is_sorted_by_its_head(list_: Listed) -> None:
-    """Up, then down, and said so; what is not known is last either way. By keyboard as by hand."""
+    """Up, then down, and marked so; what is not known is last either way. By keyboard too."""
     rows = [payment(1, 20, since=THIRD, attempts=5), payment(2, 5, since=STAMP, attempts=40)]
     list_.open([*rows, payment(3, 100, since=SECOND) | {"waitingFor": None, "acceptedAt": SECOND}])
     expect(list_.rows).to_have_count(3)
@@ -95,8 +95,8 @@ def test_a_column_is_sorted_by_its_head(list_: Listed) -> None:
     expect(list_.page.locator("#stuck th[aria-sort=none]")).to_have_count(5)
 
 
-def test_a_long_list_is_turned_over_by_its_cursors(list_: Listed) -> None:
-    """Forth and back; at either end the button does nothing, and keeps the focus."""
+def test_a_long_list_is_paged_by_its_cursors(list_: Listed) -> None:
+    """Forward and back; at either end the button does nothing, and keeps the focus."""
     first, second = listed([payment(number) for number in range(20)], "accepted-7"), listed([payment(20)])
     list_.open(first, second, first)
     section = list_.page.locator("#stuck")
@@ -116,7 +116,7 @@ def test_a_long_list_is_turned_over_by_its_cursors(list_: Listed) -> None:
 
 def test_parts_of_a_page_are_put_together(list_: Listed) -> None:
     """An answer may have fewer than a page, or none, with more to come; a busy instance is asked again."""
-    busy = (503, {"error": "too_many_lists", "detail": "this instance reads 2 lists at once"})
+    busy = (503, {"error": "too_many_lists", "detail": "this instance reads at most 2 lists at once"})
     list_.open(listed([payment(1)], "accepted-5"), busy, listed([], "accepted-9"), listed([payment(2)]))
     while len(list_.asked) < 4:
         list_.page.clock.run_for(500)
@@ -125,8 +125,8 @@ def test_parts_of_a_page_are_put_together(list_: Listed) -> None:
     assert [query["limit"] for query in list_.asked] == ["20", "19", "19", "19"]
 
 
-def test_who_does_not_answer_is_named(list_: Listed) -> None:
-    """What a dispatcher has in hand, only that one knows."""
+def test_a_silent_dispatcher_is_named(list_: Listed) -> None:
+    """Only that one knows what it has in hand."""
     list_.open(listed([payment(1)], None, "dispatcher-2"))
     expect(list_.status).to_have_text("1 payment. No answer from dispatcher-2: calls made there are not known.")
 
@@ -136,7 +136,7 @@ def test_who_does_not_answer_is_named(list_: Listed) -> None:
 def test_nothing_is_wider_than_its_place(
     browser: Browser, shared_ingress: IngressProcess, width: int, look: Literal["light", "dark"]
 ) -> None:
-    """Large amounts, long names and long answers; on a phone too it is a table for who cannot see it."""
+    """Large amounts, long names and long answers; on a phone too it is a table for screen readers."""
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=look)
     name, detail = "a-name-as-long-as-they-can-be-12", "LocalProtocolErrorWithoutAnySpaces" * 6
     last = {"requestedAt": STAMP, "processor": name, "tookMs": 123456.7, "outcome": "unknown", "detail": detail}

@@ -1,4 +1,4 @@
-"""The list of stuck payments is asked for again by itself, which does not disturb whoever reads it."""
+"""The list of stuck payments refreshes by itself, without disturbing its reader."""
 
 from collections.abc import Iterator
 
@@ -13,14 +13,14 @@ AWAY = (503, {"error": "dispatchers_away", "detail": "no dispatcher answers"})
 
 @pytest.fixture
 def list_(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Listed]:
-    """A page of the test's own, at a desk."""
+    """A page of the test's own, on a desktop."""
     page = browser.new_page(locale="en-GB", timezone_id="UTC", viewport={"width": 1280, "height": 900})
     yield Listed(page, shared_ingress.url)
     page.close()
 
 
-def test_what_changes_is_shown_where_it_is(list_: Listed) -> None:
-    """No row moves, though it would be sorted elsewhere now; the focus and what is marked stay."""
+def test_a_change_is_shown_in_place(list_: Listed) -> None:
+    """No row moves, even if it would be sorted elsewhere now; focus and selection stay."""
     list_.open([payment(1, attempts=1), payment(2, attempts=2), payment(3, attempts=3)])
     list_.head("Calls").click()
     list_.rows.nth(1).get_by_role("link").focus()
@@ -34,8 +34,8 @@ def test_what_changes_is_shown_where_it_is(list_: Listed) -> None:
     assert list_.ids() == [1, 3, 2]
 
 
-def test_what_waits_no_longer_stays_and_what_is_new_is_counted(list_: Listed) -> None:
-    """Until somebody asks for them: then the list is as it is now."""
+def test_what_no_longer_waits_stays_and_what_is_new_is_counted(list_: Listed) -> None:
+    """Until the reader asks for them: then the list is as it is now."""
     list_.open([payment(1), payment(2), payment(3)])
     later = [payment(1), payment(3), payment(4), payment(5)]
     list_.refreshed(later)
@@ -47,8 +47,8 @@ def test_what_waits_no_longer_stays_and_what_is_new_is_counted(list_: Listed) ->
     assert list_.ids() == [1, 3, 4, 5]
 
 
-def test_what_was_not_looked_at_is_not_said_to_be_gone(list_: Listed) -> None:
-    """An answer that ended early: what lies behind its last payment may be there still."""
+def test_what_was_not_reached_is_not_shown_as_gone(list_: Listed) -> None:
+    """An answer that ended early: what is after its last payment may still be there."""
     parts = [listed([], f"accepted-{number}") for number in range(1, 10)]
     list_.open([payment(1), payment(2), payment(3)])
     list_.refreshed(listed([payment(2)], "accepted-1"), *parts)
@@ -56,8 +56,8 @@ def test_what_was_not_looked_at_is_not_said_to_be_gone(list_: Listed) -> None:
     assert list_.cells("waits") == ["waits no longer", "default in doubt", "default in doubt"]
 
 
-def test_what_is_not_known_now_leaves_what_was(list_: Listed) -> None:
-    """And says so; with the next answer all is as before."""
+def test_if_the_list_is_not_known_the_old_one_stays(list_: Listed) -> None:
+    """And the page says so; with the next answer all is as before."""
     list_.open([payment(1)])
     expect(list_.status).to_have_text("1 payment.")
     list_.refreshed(AWAY)
@@ -67,8 +67,8 @@ def test_what_is_not_known_now_leaves_what_was(list_: Listed) -> None:
     expect(list_.status).to_have_text("1 payment.")
 
 
-def test_the_first_stuck_payments_come_by_themselves(list_: Listed) -> None:
-    """An empty list is read by nobody."""
+def test_the_first_stuck_payments_appear_by_themselves(list_: Listed) -> None:
+    """An empty list has no reader to disturb."""
     list_.open([])
     expect(list_.status).to_have_text("None.")
     list_.refreshed([payment(1)])
@@ -76,8 +76,8 @@ def test_the_first_stuck_payments_come_by_themselves(list_: Listed) -> None:
     assert list_.ids() == [1]
 
 
-def test_what_nobody_looks_at_is_not_asked_for_again(browser: Browser, shared_ingress: IngressProcess) -> None:
-    """On a phone the list is far below: until it is in sight it costs nothing."""
+def test_a_list_out_of_view_is_not_refreshed(browser: Browser, shared_ingress: IngressProcess) -> None:
+    """On a phone the list is far below: until it is in view it costs nothing."""
     page = browser.new_page(viewport={"width": 390, "height": 844})
     list_ = Listed(page, shared_ingress.url)
     list_.open([payment(1)])

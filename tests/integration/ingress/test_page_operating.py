@@ -1,4 +1,4 @@
-"""Pausing and resuming on the operator's page, with a stream and answers that a test makes up."""
+"""Pausing and resuming on the operator's page, with a stream and answers that the test makes up."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ MAY_NOT = "sign in with one that has the scope operate"
 
 
 def document(paused: Pause | None = None, condition: str = "serving") -> dict[str, Any]:
-    """Return a document in which default is so; a third processor is configured no more."""
+    """Return a document with this state of default; a third processor is no longer configured."""
     default = ProcessorSeen(condition, 12.3, 3, 0, paused=paused)  # type: ignore[arg-type]
     seen = {"default": default, "fallback": ProcessorSeen("serving", 5.0, 0, 0)}
     totals = TOTALS | {"gone": Totals(1, 100)}
@@ -27,7 +27,7 @@ def document(paused: Pause | None = None, condition: str = "serving") -> dict[st
 
 
 class Desk:
-    """The page; ``sent`` are the changes that it asked for, each answered by ``answers``."""
+    """The page; ``sent`` are the changes that it requested, each answered by ``answers``."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page, self._url = page, url
@@ -36,7 +36,7 @@ class Desk:
         page.route("**/processors/*/*", self._answer)
 
     def show(self, news: dict[str, Any], caller: dict[str, Any] | None = None) -> None:
-        """Open the page with this as its news, looked at by whoever this says."""
+        """Open the page with this document, with this caller."""
         events = f"event: caller\ndata: {orjson.dumps(caller).decode()}\n\n" if caller else ""
         events += f"event: vitals\ndata: {orjson.dumps(news).decode()}\n\n"
         self.page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=events))
@@ -61,8 +61,8 @@ def desk(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("condition", ["serving", "failing"])
-def test_paused_and_failing_are_two_things(desk: Desk, condition: str) -> None:
-    """One may be both, and is said to be both; what is paused says by whom, since when and why."""
+def test_paused_and_failing_are_independent(desk: Desk, condition: str) -> None:
+    """One may be both, and both are shown; a pause has by whom, since when and why."""
     desk.show(document(PAUSE, condition))
     chips = desk.card("default").locator(".chip:visible")
     expect(chips).to_have_text([condition, "paused"])
@@ -74,7 +74,7 @@ def test_paused_and_failing_are_two_things(desk: Desk, condition: str) -> None:
 
 
 def test_a_pause_needs_a_reason_and_is_sent_once(desk: Desk) -> None:
-    """By keyboard alone: the reason has the focus, the return key sends it, and the button has the focus again."""
+    """By keyboard alone: the reason has the focus, Enter sends it, and the button has the focus again."""
     desk.show(document())
     desk.card("default").get_by_role("button", name="Pause").press("Enter")
     dialog = desk.page.get_by_role("dialog", name="Pause default")
@@ -99,8 +99,8 @@ def test_a_resume_needs_no_reason(desk: Desk) -> None:
     assert desk.sent == [("/processors/default/resume", {})]
 
 
-def test_what_is_not_known_to_be_done_is_said_and_can_be_repeated(desk: Desk) -> None:
-    """The dialog stays open with the reason in it, until it is done or somebody goes away from it."""
+def test_an_unknown_outcome_is_shown_and_can_be_repeated(desk: Desk) -> None:
+    """The dialog stays open with the reason in it, until it is done or cancelled."""
     desk.show(document())
     desk.card("fallback").get_by_role("button", name="Pause").click()
     dialog = desk.page.get_by_role("dialog", name="Pause fallback")
@@ -120,8 +120,8 @@ def test_what_is_not_known_to_be_done_is_said_and_can_be_repeated(desk: Desk) ->
 
 
 @pytest.mark.parametrize("way", ["button", "key"])
-def test_who_goes_away_from_a_dialog_changes_nothing(desk: Desk, way: str) -> None:
-    """And finds it empty the next time, whichever processor that is for."""
+def test_a_cancelled_dialog_changes_nothing(desk: Desk, way: str) -> None:
+    """And is empty the next time, for whichever processor."""
     desk.show(document())
     desk.card("default").get_by_role("button", name="Pause").click()
     dialog = desk.page.get_by_role("dialog")
@@ -137,8 +137,8 @@ def test_who_goes_away_from_a_dialog_changes_nothing(desk: Desk, way: str) -> No
     assert desk.sent == []
 
 
-def test_a_key_without_the_scope_is_offered_nothing_and_is_told_why(desk: Desk) -> None:
-    """With it, or where no key is asked for, there are buttons and no such sentence."""
+def test_a_key_without_the_scope_gets_no_buttons_and_a_reason(desk: Desk) -> None:
+    """With the scope, or if no key is needed, there are buttons and no such sentence."""
     desk.show(document(), {"keyName": "wall", "mayOperate": False})
     expect(desk.card("default")).to_be_visible()
     expect(desk.page.locator("#processors button:visible")).to_have_count(0)
@@ -152,7 +152,7 @@ def test_a_key_without_the_scope_is_offered_nothing_and_is_told_why(desk: Desk) 
     expect(desk.page.get_by_role("button", name="Sign out")).to_be_hidden()
 
 
-def test_a_processor_that_is_not_configured_any_more_cannot_be_paused(desk: Desk) -> None:
+def test_a_processor_that_is_no_longer_configured_cannot_be_paused(desk: Desk) -> None:
     """Nothing new is sent there anyway."""
     desk.show(document())
     expect(desk.card("gone")).to_be_visible()

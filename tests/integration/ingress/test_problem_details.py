@@ -1,4 +1,4 @@
-"""Errors in the form that is asked for: our own, Sanic's and the guard's, by a real ingress."""
+"""Errors in the requested form: our own, Sanic's and the guard's, by a real ingress."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.nats_server import PATIENCE_S, NatsServer
 PROBLEM = {"Accept": "application/problem+json"}
 ID = new_id()
 
-# Method, path, what comes with it; and what is answered.
+# Method, path, what is sent with it; and the answer.
 OPEN: dict[str, tuple[str, str, Mapping[str, object], int, str]] = {
     "no such payment": ("GET", f"/payments/{ID}", {}, 404, "no_such_payment"),
     "no such route": ("GET", "/nowhere", {}, 404, "no_such_route"),
@@ -50,8 +50,8 @@ def is_problem(answer: httpx.Response, status: int, slug: str) -> bool:
 
 
 @pytest.mark.parametrize("name", OPEN)
-def test_an_error_is_a_problem_to_who_asks_for_one(shared_ingress: IngressProcess, name: str) -> None:
-    """With the same status and headers, the same slug and the same sentence; others get the bytes that they got."""
+def test_an_error_is_a_problem_if_the_request_accepts_one(shared_ingress: IngressProcess, name: str) -> None:
+    """With the same status and headers, the same slug and the same sentence; others get the usual bytes."""
     method, path, more, status, slug = OPEN[name]
     plain = ask(shared_ingress, method, path, more)
     assert (plain.status_code, plain.headers["content-type"]) == (status, "application/json")
@@ -74,21 +74,21 @@ def test_a_head_has_the_headers_of_a_problem_and_no_body(shared_ingress: Ingress
     assert head.headers["content-length"] == str(len(whole.content))
 
 
-def test_a_head_that_is_refused_as_it_is_read_is_answered_in_the_usual_form(shared_ingress: IngressProcess) -> None:
-    """There is no request yet whose Accept could be looked at."""
+def test_a_head_that_is_refused_while_it_is_read_is_answered_in_the_usual_form(shared_ingress: IngressProcess) -> None:
+    """There is no request yet whose Accept could be read."""
     answer = ask(shared_ingress, "POST", "/payments", {"content": b"x"}, Expect="tea", **PROBLEM)
     assert (answer.status_code, answer.headers["content-type"]) == (417, "application/json")
 
 
-def test_what_is_no_error_stays_as_it_is(shared_ingress: IngressProcess) -> None:
-    """Nothing else is to be had, and a stored payment is not refused for that."""
+def test_what_is_not_an_error_is_unchanged(shared_ingress: IngressProcess) -> None:
+    """There is no other form, and a stored payment is not refused for that."""
     paid = ask(shared_ingress, "POST", "/payments", {"json": {"correlationId": new_id(), "amount": 1}}, **PROBLEM)
     assert (paid.status_code, paid.headers["content-type"]) == (202, "application/json")
 
 
 @pytest.fixture
 def closed(tmp_path: Path, nats_server: NatsServer) -> Iterator[IngressProcess]:
-    """An ingress that asks for keys."""
+    """An ingress that needs keys."""
     file = tmp_path / "api_keys.json"
     write_keys(file, KEYS)
     process = IngressProcess(tmp_path / "log", nats_server.url, API_KEYS=str(file))
@@ -98,8 +98,8 @@ def closed(tmp_path: Path, nats_server: NatsServer) -> Iterator[IngressProcess]:
         process.stop()
 
 
-def test_who_may_not_call_is_answered_in_the_same_form(closed: IngressProcess) -> None:
-    """401, 403 and 429, on the way of a payment and beside it."""
+def test_a_denied_caller_is_answered_in_the_same_form(closed: IngressProcess) -> None:
+    """401, 403 and 429, for payments and other calls."""
     pay = ("POST", "/payments", {"content": b"{}"})
     assert is_problem(ask(closed, *pay, **PROBLEM), 401, "key_missing")
     assert is_problem(ask(closed, *pay, **PROBLEM, **bearer("nobody")), 401, "key_unknown")

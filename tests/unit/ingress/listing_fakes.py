@@ -1,4 +1,4 @@
-"""Fakes of what a list of payments is read from, and a list over them."""
+"""Fakes of the sources of a list of payments, and a list that uses them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def an_id(number: int) -> str:
 
 
 def held(seq: int, *, in_doubt: bool = True, in_hand: bool = True, processor: str = "default") -> Holding:
-    """Return what a dispatcher says of a payment."""
+    """Return what a dispatcher reports of a payment."""
     return Holding(an_id(seq), processor, seq, ME, 2, in_doubt, NOON, seq=seq, in_hand=in_hand)
 
 
@@ -42,7 +42,7 @@ class FakePayments:
     asked: int = 0
 
     async def first_from(self, seq: int) -> Waiting | None:
-        """Return the first at or behind it."""
+        """Return the first at or after it."""
         self.asked += 1
         if self.away:
             raise AwayError("away")
@@ -61,7 +61,7 @@ class FakeDispatchers:
     asked: list[HoldingsAsked] = field(default_factory=list)
 
     async def holdings(self, asked: HoldingsAsked) -> KnownHoldings | None:
-        """Answer as one."""
+        """Answer as if they were one."""
         self.asked.append(asked)
         if self.holdings_known is None:
             return None
@@ -90,7 +90,7 @@ class FakeSettled:
         return max(1, round((moment - NOON).total_seconds()))
 
     async def read(self, first: int, count: int) -> SettledStretch:
-        """Return a stretch; count is made small, so that there are several."""
+        """Return a stretch of at most 3, so that there are several."""
         end = min(self.last, first + min(count, 3) - 1)
         rows = tuple((seq, settled(seq)) for seq in range(first, end + 1))
         return SettledStretch(rows, end + 1 if end < self.last else None)
@@ -106,25 +106,25 @@ def settled(seq: int) -> Row:
 def listing(
     seqs: Sequence[int] = (), known: list[Holding] | None = None, settled_to: int = 0
 ) -> tuple[Listing, FakePayments, FakeDispatchers]:
-    """Return the story with its fakes; it is an hour past noon."""
+    """Return the flow with its fakes; it is an hour past noon."""
     payments, dispatchers = FakePayments(list(seqs)), FakeDispatchers(known)
     payments.may_answer.set()
-    story = Listing(
+    flow = Listing(
         payments=payments,
         settled=FakeSettled(settled_to),
         dispatchers=dispatchers,
         clock=lambda: NOON + timedelta(hours=1),
     )
-    return story, payments, dispatchers
+    return flow, payments, dispatchers
 
 
-async def all_of(story: Listing, **query: str) -> list[int]:
-    """Return the sequences of all pages, and go on until there is none."""
+async def all_of(flow: Listing, **query: str) -> list[int]:
+    """Return the sequences of all pages, until there is no next one."""
     found: list[int] = []
     cursor: str | None = None
     while True:
         more = {} if cursor is None else {"cursor": cursor}
-        page = await story.page({name: [text] for name, text in (query | more).items()})
+        page = await flow.page({name: [text] for name, text in (query | more).items()})
         assert isinstance(page, Page), page
         found += [int(row.payment.payment_id[-12:]) for row in page.rows]
         cursor = page.next_cursor

@@ -1,4 +1,4 @@
-"""A request that waits for its payment: what ends the wait, and that nothing is inferred from what is heard."""
+"""A request that waits for its payment: what ends the wait, and that a hint alone decides nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,36 +21,36 @@ LONG_S = 1_000.0
 
 
 class Ports:
-    """Both ports: ``finds`` are what the looks find, one after another, the last one for ever."""
+    """Both ports: ``finds`` are what the look-ups find, one after another, the last one for ever."""
 
     def __init__(self, *finds: Standing | Missing | TryLater) -> None:
         self.finds = list(finds)
-        self.told: list[str] = []
+        self.noted: list[str] = []
         self.calls: list[Callable[[], None]] = []
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
-        """Remember the look."""
+        """Record the look-up."""
         assert payment_id == ID
-        self.told.append("look")
+        self.noted.append("look")
         await asyncio.sleep(0)
         return self.finds.pop(0) if len(self.finds) > 1 else self.finds[0]
 
     @asynccontextmanager
-    async def heard(self, payment_id: str, call: Callable[[], None]) -> AsyncIterator[None]:
-        """Remember whom to call."""
+    async def listening(self, payment_id: str, call: Callable[[], None]) -> AsyncIterator[None]:
+        """Record what to call."""
         assert payment_id == ID
         await asyncio.sleep(0)
-        self.told.append("listen")
+        self.noted.append("listen")
         self.calls.append(call)
         try:
             yield
         finally:
             self.calls.remove(call)
-            self.told.append("no more")
+            self.noted.append("stop listening")
 
     async def until(self, looks: int) -> None:
-        """Wait until so many looks have ended."""
-        while self.told.count("look") < looks:  # noqa: ASYNC110  # turns of this very loop
+        """Wait until that many look-ups have ended."""
+        while self.noted.count("look") < looks:  # noqa: ASYNC110  # turns of this very loop
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -62,50 +62,50 @@ def _awaiting(ports: Ports, meter: Meter | None = None, awaiting_max: int = 8) -
 
 @pytest.fixture
 def only_hints(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have nobody look again by himself."""
+    """Prevent periodic look-ups."""
     monkeypatch.setattr(awaiting, "LOOK_AGAIN_S", LONG_S)
 
 
 @pytest.mark.parametrize("final", [SETTLED, REFUSED])
-async def test_what_is_final_already_is_returned_after_one_look(final: Standing) -> None:
-    """It listens before it looks, so that nothing falls between the two."""
+async def test_what_is_already_final_is_returned_after_one_look_up(final: Standing) -> None:
+    """It listens before it looks up, so that nothing is missed in between."""
     ports = Ports(final)
     assert await _awaiting(ports).final(ID, LONG_S) == final
-    assert ports.told == ["listen", "look", "no more"]
+    assert ports.noted == ["listen", "look", "stop listening"]
 
 
 @pytest.mark.usefixtures("only_hints")
-async def test_a_hint_ends_the_wait_by_a_look() -> None:
-    """It is heard before the settlement is stored: looks go on until it is found."""
+async def test_a_hint_ends_the_wait_by_a_look_up() -> None:
+    """It comes before the settlement is stored: look-ups continue until it is found."""
     ports = Ports(Missing(), Missing(), Missing(), SETTLED)
     waiting = asyncio.create_task(_awaiting(ports).final(ID, LONG_S))
     await ports.until(looks=1)
     assert not waiting.done()
     ports.calls[0]()
     assert await waiting == SETTLED
-    assert ports.told == ["listen", "look", "look", "look", "look", "no more"]
+    assert ports.noted == ["listen", "look", "look", "look", "look", "stop listening"]
 
 
 @pytest.mark.usefixtures("only_hints")
-async def test_a_hint_that_comes_during_a_look_is_a_hint() -> None:
-    """What the look finds may be of the moment before."""
+async def test_a_hint_that_comes_during_a_look_up_counts() -> None:
+    """The look-up may return what was true a moment before."""
     ports = Ports(Missing(), SETTLED)
     waiting = asyncio.create_task(_awaiting(ports).final(ID, LONG_S))
-    while "look" not in ports.told:  # noqa: ASYNC110  # as above
+    while "look" not in ports.noted:  # noqa: ASYNC110  # as above
         await asyncio.sleep(0)
     ports.calls[0]()
     assert await waiting == SETTLED
 
 
 async def test_a_lost_hint_costs_time_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It looks again all the same, and also where NATS was away for a look."""
+    """There is another look-up anyway, also after one during which NATS was away."""
     monkeypatch.setattr(awaiting, "LOOK_AGAIN_S", 0.001)
     assert await _awaiting(Ports(Missing(), AWAY, Missing(), SETTLED)).final(ID, LONG_S) == SETTLED
 
 
 @pytest.mark.usefixtures("only_hints")
-async def test_a_hint_without_a_settlement_is_none() -> None:
-    """Whatever was heard, the answer is what was read."""
+async def test_a_hint_without_a_settlement_changes_nothing() -> None:
+    """Whatever was published, the answer is what was read."""
     ports = Ports(Missing())
     waiting = asyncio.create_task(_awaiting(ports).final(ID, 0.05))
     await ports.until(looks=1)
@@ -114,16 +114,16 @@ async def test_a_hint_without_a_settlement_is_none() -> None:
 
 
 @pytest.mark.usefixtures("only_hints")
-async def test_the_last_look_is_after_the_time() -> None:
-    """What was settled meanwhile is found, though nobody said so."""
+async def test_the_last_look_up_is_at_the_end_of_the_wait() -> None:
+    """What was settled meanwhile is found, even without a hint."""
     assert await _awaiting(Ports(Missing(), SETTLED)).final(ID, 0.01) == SETTLED
     ports = Ports(Missing())
     assert await _awaiting(ports).final(ID, 0.01) == NotYet()
-    assert ports.told == ["listen", "look", "look", "no more"]
+    assert ports.noted == ["listen", "look", "look", "stop listening"]
 
 
-async def test_as_many_wait_as_may() -> None:
-    """One more is not let wait; one that gives up leaves its place. Each is counted."""
+async def test_the_number_of_waits_is_bounded() -> None:
+    """One more does not wait; one that gives up leaves its place. Each is counted."""
     ports, meter = Ports(Missing()), Meter()
     waits = _awaiting(ports, meter, awaiting_max=2)
     waiting = [asyncio.create_task(waits.final(ID, LONG_S)) for _ in range(2)]
@@ -144,7 +144,7 @@ async def test_as_many_wait_as_may() -> None:
 
 @pytest.mark.usefixtures("only_hints")
 async def test_a_stop_ends_all_waits_at_once() -> None:
-    """And none begins; what is settled by then is still answered so."""
+    """And none begins; what is settled by then is still answered."""
     ports = Ports(Missing())
     waits = _awaiting(ports)
     waiting = [asyncio.create_task(waits.final(ID, LONG_S)) for _ in range(3)]
@@ -152,6 +152,6 @@ async def test_a_stop_ends_all_waits_at_once() -> None:
     ports.finds = [SETTLED, Missing()]
     waits.close()
     assert sorted(map(str, await asyncio.gather(*waiting))) == sorted(map(str, [SETTLED, NotAwaited(), NotAwaited()]))
-    looks = ports.told.count("look")
+    looks = ports.noted.count("look")
     assert await waits.final(ID, LONG_S) == NotAwaited()
-    assert ports.told.count("look") == looks
+    assert ports.noted.count("look") == looks

@@ -7,7 +7,7 @@ from services.ingress.core.bucket import Bucket
 
 
 def test_the_burst_at_once_then_one_at_a_time() -> None:
-    """How long to wait is exact: a moment earlier there is none, then there is."""
+    """The wait is exact: a moment earlier there is no token, then there is."""
     bucket = Bucket(2.0, 3, now_s=100.0)
     assert [bucket.take(100.0) for _ in range(3)] == [0.0, 0.0, 0.0]
     assert bucket.take(100.0) == 0.5
@@ -23,7 +23,7 @@ def test_the_burst_at_once_then_one_at_a_time() -> None:
     waits=st.lists(st.floats(0, 5), min_size=1, max_size=200),
 )
 def test_never_more_than_the_burst_and_the_rate(rate: int, burst: int, waits: list[float]) -> None:
-    """However the calls come."""
+    """Whenever the calls come."""
     bucket = Bucket(rate, burst, now_s=0.0)
     now_s, taken = 0.0, 0
     for wait_s in waits:

@@ -1,4 +1,4 @@
-"""Who may ask what: every kind of caller against every kind of access."""
+"""Who may do what: every kind of caller with every kind of access."""
 
 from datetime import UTC, datetime
 
@@ -24,12 +24,12 @@ ALL: tuple[Scope, ...] = ("pay", "read", "operate")
 
 
 def key(secret: str, scopes: tuple[Scope, ...] = ALL, rate_per_s: float = 1.0, burst: int = 1000) -> Key:
-    """Return a key whose name is its secret's."""
+    """Return a key whose name is derived from its secret."""
     return Key(f"of-{secret}", hash_of(secret.encode()), scopes, rate_per_s, burst, AT)
 
 
 def knowing(*keys: Key) -> Guard:
-    """Return a guard that asks for keys."""
+    """Return a guard that requires keys."""
     guard = Guard(Access.KEYS)
     guard.use(keys, 0.0)
     return guard
@@ -40,12 +40,12 @@ def bearer(secret: str, method: str = "POST", **headers: str) -> Call:
     return Call(method, HOST, f"Bearer {secret}", **headers)
 
 
-def told(judged: Caller | Denied) -> str | None:
+def outcome(judged: Caller | Denied) -> str | None:
     """Return the name of the key, or the slug."""
     return judged.slug if isinstance(judged, Denied) else judged.key_name
 
 
-def test_each_key_may_what_its_scopes_say() -> None:
+def test_each_key_may_do_what_its_scopes_allow() -> None:
     """And nothing else, which is 403 and names what is missing."""
     for scope in ALL:
         guard = knowing(key("one", (scope,)))
@@ -76,34 +76,34 @@ def test_each_key_may_what_its_scopes_say() -> None:
         ("bearer  one ", Caller("of-one", hash_of(b"one"))),
     ],
 )
-def test_what_is_no_key_lets_nobody_in(authorization: str | None, expected: Caller | Denied) -> None:
-    """Not even what the file holds: its reader must not be able to call."""
+def test_an_invalid_key_lets_nobody_in(authorization: str | None, expected: Caller | Denied) -> None:
+    """Not even the hash in the file: whoever can read the file must not be able to call."""
     assert knowing(key("one")).judge(Call("POST", HOST, authorization), "pay", 0.0) == expected
 
 
-def test_a_limit_is_the_keys_own_and_says_when_to_come_again() -> None:
-    """Whole seconds, rounded up; another key is not held up by it, and a refusal costs nothing."""
+def test_a_limit_is_the_keys_own_and_the_denial_says_when_to_retry() -> None:
+    """Whole seconds, rounded up; it does not delay another key, and a denial uses nothing up."""
     guard = knowing(key("one", rate_per_s=0.4, burst=2), key("two", ("read",)))
-    assert [told(guard.judge(bearer("one"), "pay", 0.0)) for _ in range(2)] == ["of-one", "of-one"]
+    assert [outcome(guard.judge(bearer("one"), "pay", 0.0)) for _ in range(2)] == ["of-one", "of-one"]
     denied = guard.judge(bearer("one"), "pay", 0.0)
     assert isinstance(denied, Denied)
     assert (denied.status, denied.slug, denied.headers["Retry-After"]) == (429, "too_many_requests", "3")
-    assert told(guard.judge(bearer("two"), "read", 0.0)) == "of-two"
-    assert told(guard.judge(bearer("one"), "pay", 2.5)) == "of-one"
+    assert outcome(guard.judge(bearer("two"), "read", 0.0)) == "of-two"
+    assert outcome(guard.judge(bearer("one"), "pay", 2.5)) == "of-one"
 
 
 def test_a_revoked_key_is_refused_at_once_and_a_used_up_limit_stays() -> None:
-    """Reading the file again must not give anybody a new burst; a new limit is new."""
+    """Reading the file again must not give a key a new burst; a new limit is new."""
     one, two = key("one", rate_per_s=0.001, burst=1), key("two")
     guard = knowing(one, two)
     caller = guard.judge(bearer("one"), "read", 0.0)
     assert isinstance(caller, Caller)
     guard.use((one,), 1.0)
     assert guard.judge(bearer("two"), "read", 1.0) == KEY_UNKNOWN
-    assert told(guard.judge(bearer("one"), "read", 1.0)) == "too_many_requests"
+    assert outcome(guard.judge(bearer("one"), "read", 1.0)) == "too_many_requests"
     assert guard.may_still(caller, "read")
     guard.use((key("one", ("pay",), rate_per_s=0.001, burst=2),), 2.0)
-    assert told(guard.judge(bearer("one"), "pay", 2.0)) == "of-one"
+    assert outcome(guard.judge(bearer("one"), "pay", 2.0)) == "of-one"
     assert not guard.may_still(caller, "read")
     # The same name with another secret is another key.
     guard.use((replace_secret(one, "three"),), 3.0)
@@ -118,21 +118,21 @@ def replace_secret(known: Key, secret: str) -> Key:
 OURS = Call("POST", HOST, cookie="one", origin=f"http://{HOST}", site="same-origin", mode="cors", dest="empty")
 COOKIES = {
     "a script of our page": (OURS, "of-one"),
-    "the same in a browser of before": (Call("POST", HOST, cookie="one", origin=f"http://{HOST}"), "of-one"),
-    "a form of elsewhere": (OURS._replace(origin="http://evil.test", site="cross-site", mode="navigate"), "cross_site"),
+    "the same in an older browser": (Call("POST", HOST, cookie="one", origin=f"http://{HOST}"), "of-one"),
+    "another site's form": (OURS._replace(origin="http://evil.test", site="cross-site", mode="navigate"), "cross_site"),
     "another port of this host": (OURS._replace(origin="http://127.0.0.1:5000", site="same-site"), "cross_site"),
-    "the same, before": (Call("POST", HOST, cookie="one", origin="http://127.0.0.1:5000"), "cross_site"),
+    "the same in an older one": (Call("POST", HOST, cookie="one", origin="http://127.0.0.1:5000"), "cross_site"),
     "a page without an origin": (Call("POST", HOST, cookie="one", origin="null"), "cross_site"),
-    "a change that nobody answers for": (Call("POST", HOST, cookie="one"), "cross_site"),
+    "a change without any origin": (Call("POST", HOST, cookie="one"), "cross_site"),
     "a change as if typed": (Call("POST", HOST, cookie="one", site="none", mode="navigate"), "cross_site"),
     "an address that was typed": (Call("GET", HOST, cookie="one", site="none", mode="navigate"), "of-one"),
-    "a look of before": (Call("GET", HOST, cookie="one"), "of-one"),
-    "an image of elsewhere": (Call("GET", HOST, cookie="one", site="cross-site", mode="no-cors"), "cross_site"),
-    "a frame of elsewhere": (
+    "a GET of an older browser": (Call("GET", HOST, cookie="one"), "of-one"),
+    "another site's image": (Call("GET", HOST, cookie="one", site="cross-site", mode="no-cors"), "cross_site"),
+    "another site's frame": (
         Call("GET", HOST, cookie="one", site="same-site", mode="navigate", dest="iframe"),
         "cross_site",
     ),
-    "a link of elsewhere": (
+    "another site's link": (
         Call("GET", HOST, cookie="one", site="same-site", mode="navigate", dest="document"),
         "of-one",
     ),
@@ -142,20 +142,20 @@ COOKIES = {
 
 @pytest.mark.parametrize("who", COOKIES)
 def test_a_cookie_counts_only_for_our_own_pages(who: str) -> None:
-    """A browser sends it by itself, so where a request comes from must be shown."""
+    """A browser sends it by itself, so the request must be shown to come from our page."""
     call, expected = COOKIES[who]
-    assert told(knowing(key("one")).judge(call, "operate", 0.0)) == expected
+    assert outcome(knowing(key("one")).judge(call, "operate", 0.0)) == expected
 
 
-def test_a_header_needs_no_such_proof_and_goes_before_the_cookie() -> None:
-    """No page of elsewhere can have a browser send it."""
+def test_a_header_needs_no_such_proof_and_takes_precedence_over_the_cookie() -> None:
+    """No other site's page can make a browser send it."""
     guard = knowing(key("one"), key("two"))
-    assert told(guard.judge(bearer("two", origin="http://evil.test", cookie="one"), "pay", 0.0)) == "of-two"
+    assert outcome(guard.judge(bearer("two", origin="http://evil.test", cookie="one"), "pay", 0.0)) == "of-two"
 
 
 @pytest.mark.parametrize("access", [Access.LOOPBACK, Access.OPEN])
-def test_without_keys_a_page_of_elsewhere_may_still_do_nothing(access: Access) -> None:
-    """Not even with a header that looks like a key; a program says nothing of where it comes from."""
+def test_without_keys_another_sites_page_may_still_do_nothing(access: Access) -> None:
+    """Not even with a header that looks like a key; a program does not send where it comes from."""
     guard = Guard(access)
     assert guard.judge(Call("POST", HOST), "pay", 0.0) == ANYBODY
     assert guard.judge(bearer("anything"), "pay", 0.0) == ANYBODY
@@ -168,8 +168,8 @@ def test_without_keys_a_page_of_elsewhere_may_still_do_nothing(access: Access) -
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9999", "a.localhost", "127.0.0.1", "127.1.2.3:1", "[::1]:80"])
-def test_on_loopback_the_machines_own_names_are_taken(host: str) -> None:
-    """With whatever port."""
+def test_on_loopback_the_machines_own_names_are_accepted(host: str) -> None:
+    """With any port."""
     assert Guard(Access.LOOPBACK).judge(Call("POST", host), "pay", 0.0) == ANYBODY
 
 
@@ -177,25 +177,25 @@ def test_on_loopback_the_machines_own_names_are_taken(host: str) -> None:
     "host",
     ["evil.test:9999", "127.0.0.1.evil.test", "localhost.evil.test", "evillocalhost", "0.0.0.0:9999", "", "10.0.0.1"],
 )
-def test_on_loopback_a_name_of_elsewhere_is_refused(host: str) -> None:
-    """A page whose name is made to lead here (DNS rebinding) is of our own origin for its browser."""
+def test_on_loopback_any_other_name_is_refused(host: str) -> None:
+    """A page whose name is made to resolve to us (DNS rebinding) is same-origin for its browser."""
     as_own = Call("POST", host, origin=f"http://{host}", site="same-origin", mode="cors", dest="empty")
     assert Guard(Access.LOOPBACK).judge(as_own, "pay", 0.0) == WRONG_HOST
     assert Guard(Access.OPEN).judge(Call("POST", host), "pay", 0.0) == ANYBODY
 
 
-def test_signing_in_needs_a_key_that_may_look() -> None:
-    """One that may only pay would see a page of errors."""
+def test_signing_in_needs_a_key_that_may_read() -> None:
+    """One that may only pay would get a page of errors."""
     guard = knowing(key("one", ("read",)), key("two", ("pay",)))
-    assert [told(guard.signed_in(secret)) for secret in ("one", "two", "three")] == [
+    assert [outcome(guard.signed_in(secret)) for secret in ("one", "two", "three")] == [
         "of-one",
         "scope_missing",
         "key_unknown",
     ]
 
 
-def test_who_may_know_more_is_told_so_without_counting() -> None:
-    """What anybody may ask is not refused to a key that has used up its limit."""
+def test_checking_a_scope_does_not_count_against_the_limit() -> None:
+    """What anybody may call is not refused to a key that has used up its limit."""
     guard = knowing(key("one", ("read",), rate_per_s=0.001, burst=1), key("two", ("pay",)))
     assert [guard.may(bearer("one", "GET"), "read") for _ in range(3)] == [True, True, True]
     assert not guard.may(bearer("two", "GET"), "read")

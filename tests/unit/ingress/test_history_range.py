@@ -1,4 +1,4 @@
-"""Which range of the past is asked for, and in which steps."""
+"""Which range of the past is requested, and in which steps."""
 
 import pytest
 
@@ -20,8 +20,8 @@ def test_each_range_is_as_long_as_its_name_says(name: str) -> None:
     assert asked.steps <= STEPS_MAX
 
 
-def test_without_a_word_it_is_the_shortest() -> None:
-    """The last minutes, as the page opens with."""
+def test_the_default_is_the_shortest() -> None:
+    """The last minutes, with which the page opens."""
     assert read_range([]) == RANGES["5m"]
 
 
@@ -36,7 +36,7 @@ def test_without_a_word_it_is_the_shortest() -> None:
     ],
 )
 def test_any_other_is_refused(texts: list[str], said: str) -> None:
-    """In words, and no longer than needed."""
+    """With a sentence that is no longer than needed."""
     refused = read_range(texts)
     assert isinstance(refused, Rejected)
     assert (refused.slug, said in refused.detail) == ("bad_parameter", True)

@@ -22,7 +22,7 @@ def _admit(amount: object = 19.90, payment_id: object = ID) -> Admitted | Reject
     ("amount", "cents"),
     [("19.90", 1990), ("19.9", 1990), ("0.01", 1), ("1", 100), ("1e2", 10_000), ("0.29", 29), ("1000000", 10**8)],
 )
-def test_amount_is_taken_in_whole_cents(amount: str, cents: int) -> None:
+def test_amount_is_read_in_whole_cents(amount: str, cents: int) -> None:
     """However a number is written, it is the same cents."""
     body = f'{{"correlationId": "{ID}", "amount": {amount}}}'.encode()
     assert admit(body, AMOUNT_MAX) == Admitted(ID, Cents(cents))
@@ -47,8 +47,8 @@ def test_amount_is_taken_in_whole_cents(amount: str, cents: int) -> None:
         (float("inf"), "not_json"),
     ],
 )
-def test_amount_that_is_none_has_its_slug(amount: object, slug: str) -> None:
-    """Each kind of wrong amount is told apart."""
+def test_invalid_amount_has_its_slug(amount: object, slug: str) -> None:
+    """Each kind of wrong amount has its own."""
     answer = _admit(amount)
     assert isinstance(answer, Rejected)
     assert (answer.status, answer.slug) == (400, slug)
@@ -73,15 +73,15 @@ def test_amount_that_is_none_has_its_slug(amount: object, slug: str) -> None:
         ">",
     ],
 )
-def test_text_that_is_no_id_is_refused(text: str) -> None:
-    """Only 8-4-4-4-12 hexadecimal digits are an id: nothing that could be part of a subject gets through."""
+def test_text_that_is_not_an_id_is_refused(text: str) -> None:
+    """Only 8-4-4-4-12 hexadecimal digits are an id: nothing that could be part of a subject is accepted."""
     answer = _admit(payment_id=text)
     assert isinstance(answer, Rejected)
     assert answer.slug == "not_an_id"
 
 
 def test_upper_case_is_another_spelling_of_the_same_id() -> None:
-    """Ids are lower-cased before anything else sees them."""
+    """Ids are lower-cased before anything else uses them."""
     assert _admit(payment_id=ID.upper()) == _admit()
     assert read_id(ID.upper()) == ID
 
@@ -103,13 +103,13 @@ def test_body_of_just_four_kib_is_read() -> None:
     assert (answer.status, answer.slug) == (413, "body_too_large")
 
 
-def test_further_fields_are_no_error() -> None:
-    """A client may say more than is needed."""
+def test_further_fields_are_not_an_error() -> None:
+    """A client may send more than is needed."""
     body = json.dumps({"correlationId": ID, "amount": 1, "note": "hello"}).encode()
     assert admit(body, AMOUNT_MAX) == Admitted(ID, Cents(100))
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.integers(min_value=1, max_value=AMOUNT_MAX * 100))
 def test_every_whole_number_of_cents_is_admitted_exactly(cents: int) -> None:
     """What has two decimals is never refused and never changed."""
@@ -117,7 +117,7 @@ def test_every_whole_number_of_cents_is_admitted_exactly(cents: int) -> None:
     assert admit(body, AMOUNT_MAX) == Admitted(ID, Cents(cents))
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.floats(min_value=1e-9, max_value=AMOUNT_MAX))
 def test_more_than_two_decimals_are_refused_by_the_shortest_text(amount: float) -> None:
     """A double is admitted if and only if its shortest text has at most two decimals."""
@@ -126,7 +126,7 @@ def test_more_than_two_decimals_are_refused_by_the_shortest_text(amount: float) 
     assert isinstance(_admit(amount), Admitted) == (exponent >= -2)
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(
     st.binary(max_size=200)
     | st.recursive(
@@ -151,7 +151,7 @@ def test_any_bytes_get_an_answer(body: bytes) -> None:
     ],
 )
 def test_a_key_given_twice_is_refused(body: str) -> None:
-    """Which of the two counts, readers of JSON do not agree about; and one of them is the amount."""
+    """Readers of JSON do not agree which of the two counts; and one of them is the amount."""
     answer = admit(body.replace("ID", ID).encode(), AMOUNT_MAX)
     assert isinstance(answer, Rejected)
     assert (answer.status, answer.slug) == (400, "key_repeated")
@@ -166,13 +166,13 @@ def test_a_key_given_twice_is_refused(body: str) -> None:
         '{"\\u0063orrelationId": "ID", "amount": 19.90}',
     ],
 )
-def test_other_keys_and_spellings_are_no_second_key(body: str) -> None:
-    """What looks like one in a text, or in another object, is none."""
+def test_other_keys_and_spellings_do_not_count_as_a_second_key(body: str) -> None:
+    """Neither what looks like one within a text, nor one in another object."""
     assert admit(body.replace("ID", ID).encode(), AMOUNT_MAX) == Admitted(ID, Cents(1990))
 
 
 def test_what_is_nested_too_deeply_is_refused() -> None:
-    """Whether its keys repeat cannot be told."""
+    """Whether its keys repeat cannot be checked."""
     answer = admit(
         b'{"correlationId": "%b", "amount": 1, "x": %b}' % (ID.encode(), b"[" * 1010 + b"]" * 1010), AMOUNT_MAX
     )
@@ -195,7 +195,7 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
         (None, "br", "content_encoded"),
     ],
 )
-def test_only_json_as_it_is_is_read(content_type: str | None, encoding: str | None, slug: str | None) -> None:
+def test_only_uncompressed_json_is_read(content_type: str | None, encoding: str | None, slug: str | None) -> None:
     """A form or plain text can come from any page that an operator looks at."""
     refused = media_type_refused(content_type, encoding)
     assert (refused and (refused.status, refused.slug)) == (slug and (415, slug))

@@ -1,4 +1,4 @@
-"""The story with ports that say what they are told to: when it looks where, and what it then answers."""
+"""The flow with ports under the test's control: when it looks up where, and what it then answers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -38,7 +38,7 @@ Found = Standing | Missing | TryLater
 
 
 class Ports:
-    """All ports: ``stored`` is what the stream says, ``finds`` what the look-ups find, one after another."""
+    """All ports: ``stored`` is the stream's answer, ``finds`` what the look-ups find, one after another."""
 
     def __init__(self, stored: Stored | Known | TryLater, *finds: Found) -> None:
         self.stored = stored
@@ -50,36 +50,36 @@ class Ports:
         self.waits_for: WaitingFor | None = AT_DEFAULT
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
-        """Remember what was to be stored."""
+        """Record what was to be stored."""
         self.payments.append(payment)
         return self.stored
 
     async def accepted(self, payment_id: str) -> Found:
-        """Remember the look."""
+        """Record the look-up."""
         self.looks.append("accepted")
         return self.finds.pop(0)
 
     async def settlement(self, payment_id: str) -> Found:
-        """Remember the look."""
+        """Record the look-up."""
         self.looks.append("settlement")
         return self.finds.pop(0)
 
     async def waiting_for(self, payment_id: str) -> WaitingFor | None:
-        """Remember the question."""
+        """Record the request."""
         self.looks.append("waiting_for")
         return self.waits_for
 
     async def clear(self, at: datetime) -> Stored | TryLater:
-        """Answer as to a payment."""
+        """Answer as for a payment."""
         assert not isinstance(self.stored, Known)
         return self.stored
 
     async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
-        """Give the next summary."""
+        """Return the next summary."""
         return self.summaries.pop(0)
 
     async def trouble(self) -> str | None:
-        """Say what is told."""
+        """Return what the test set."""
         return self.trouble_text
 
 
@@ -96,7 +96,7 @@ async def test_stored_is_accepted() -> None:
 
 
 async def test_a_traceparent_is_stored_with_its_payment() -> None:
-    """It came with the payment, and goes on with it."""
+    """It came with the payment, and is passed on with it."""
     ports = Ports(Stored())
     await _ingress(ports).accept(BODY, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     (payment,) = ports.payments
@@ -104,7 +104,7 @@ async def test_a_traceparent_is_stored_with_its_payment() -> None:
 
 
 async def test_rejected_is_not_stored() -> None:
-    """What is no payment never reaches the stream."""
+    """What is not a payment never reaches the stream."""
     ports = Ports(Stored())
     assert isinstance(await _ingress(ports).accept(b"{}"), Rejected)
     assert ports.payments == []
@@ -121,14 +121,14 @@ async def test_rejected_is_not_stored() -> None:
     ],
 )
 async def test_known_id_is_answered_from_its_original(finds: list[Found], answer: object, looks: int) -> None:
-    """Accepted is looked at first, then settled, then accepted once more."""
+    """Accepted is looked up first, then settled, then accepted once more."""
     ports = Ports(Known(), *finds)
     assert await _ingress(ports).accept(BODY) == answer
     assert ports.looks == ["accepted", "settlement", "accepted"][:looks]
 
 
-async def test_known_id_whose_settlement_was_found_is_looked_up_no_more() -> None:
-    """What was charged is the original, also where an acceptance of another amount waits by some accident."""
+async def test_known_id_whose_settlement_was_found_is_not_looked_up_again() -> None:
+    """What was charged is the original, even if an acceptance of another amount waits by some accident."""
     ports = Ports(Known(SETTLED))
     assert await _ingress(ports).accept(BODY) == Replayed(SETTLED)
     other = replace(SETTLED, amount_cents=Cents(1))
@@ -158,14 +158,14 @@ async def test_known_id_without_original_is_never_accepted() -> None:
         ([AWAY], AWAY),
     ],
 )
-async def test_standing_is_the_newest_event(finds: list[Found], answer: object) -> None:
-    """Settled wins over accepted; a payment settled between two looks is found by the third."""
+async def test_the_status_is_the_newest_event(finds: list[Found], answer: object) -> None:
+    """Settled takes precedence over accepted; a payment settled between two look-ups is found by the third."""
     ports = Ports(Stored(), *finds)
     assert await _ingress(ports).standing(ID.upper()) == answer
     assert ports.looks == ["settlement", "accepted", "settlement"][: len(finds)]
 
 
-async def test_an_accepted_payment_says_what_it_waits_for() -> None:
+async def test_an_accepted_payment_has_what_it_waits_for() -> None:
     """Asked of the dispatchers, once it is known to be accepted."""
     ports = Ports(Stored(), Missing(), ACCEPTED)
     assert await _ingress(ports).standing(ID) == replace(ACCEPTED, waiting_for=AT_DEFAULT)
@@ -173,8 +173,8 @@ async def test_an_accepted_payment_says_what_it_waits_for() -> None:
 
 
 @pytest.mark.parametrize(("then", "answer"), [(Missing(), ACCEPTED), (AWAY, ACCEPTED), (SETTLED, SETTLED)])
-async def test_where_no_dispatcher_says_it_may_have_been_settled_meanwhile(then: Found, answer: object) -> None:
-    """Waiting for an answer takes longer than settling; and what is known is told, whatever the last look says."""
+async def test_if_no_dispatcher_answers_it_may_have_been_settled_meanwhile(then: Found, answer: object) -> None:
+    """Waiting for an answer takes longer than settling; what is known is returned, whatever the last look-up finds."""
     ports = Ports(Stored(), Missing(), ACCEPTED, then)
     ports.waits_for = None
     assert await _ingress(ports).standing(ID) == answer
@@ -189,8 +189,8 @@ async def test_purge_waits_until_the_book_shows_it() -> None:
     assert len(ports.summaries) == 1
 
 
-async def test_purge_that_is_not_stored_is_not_said_to_be_done() -> None:
-    """Like a payment: only stored is done."""
+async def test_purge_that_is_not_stored_is_not_reported_as_done() -> None:
+    """Like a payment: it is done only when it is stored."""
     assert await _ingress(Ports(AWAY)).purge() == AWAY
 
 

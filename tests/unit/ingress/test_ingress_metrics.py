@@ -1,4 +1,4 @@
-"""What ingress tells Prometheus."""
+"""The metrics of ingress."""
 
 from services.contracts.durations import Durations
 from services.ingress.adapters.metrics import of_ingress
@@ -8,8 +8,8 @@ from services.ingress.core.meter import RESULTS, WAITS, Meter
 from tests.scraped import scraped_from
 
 
-async def test_answers_are_told_by_result_and_errors_by_reason() -> None:
-    """Every result is there from the start; a reason once it was given."""
+async def test_answers_are_counted_by_result_and_errors_by_reason() -> None:
+    """Every result is there from the start; a reason once it occurred."""
     meter, store_took = Meter(), Durations()
     meter.answered(Accepted("x"), 2.0)
     meter.answered(Rejected(400, "not_json", "body"), 1.0)

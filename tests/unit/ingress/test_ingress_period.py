@@ -1,4 +1,4 @@
-"""The period of a summary: what its ends may look like, and that none of them raises."""
+"""The period of a summary: how its ends may be written, and that no text raises."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -64,7 +64,7 @@ def test_spellings_of_one_instant_are_one_instant(text: str) -> None:
     ],
 )
 def test_garbage_is_rejected_at_either_end(text: str) -> None:
-    """What is not ISO 8601, or no instant, is 400 and names its end."""
+    """What is not ISO 8601, or not an instant, is 400 and names its end."""
     for where, texts in (("from", ([text], [])), ("to", ([], [text]))):
         answer = read_period(*texts)
         assert isinstance(answer, Rejected)
@@ -78,8 +78,8 @@ def test_missing_end_is_open() -> None:
     assert read_period([], ["2025-07-15T12"]) == Period(None, NOON)
 
 
-def test_ends_may_be_one_instant_but_not_turned_round() -> None:
-    """Both ends are inclusive, so a period of one instant is one; from after to is not."""
+def test_ends_may_be_one_instant_but_not_reversed() -> None:
+    """Both ends are inclusive, so a period of one instant is valid; from after to is not."""
     assert read_period(["2025-07-15T12"], ["2025-07-15T12"]) == Period(NOON, NOON)
     assert isinstance(read_period(["2025-07-15T12:00:00.000001"], ["2025-07-15T12"]), Rejected)
 
@@ -90,17 +90,17 @@ def test_end_given_twice_is_rejected() -> None:
 
 
 def test_digits_beyond_microseconds_never_widen_the_period() -> None:
-    """The first stamp at or after from, and the last one at or before to."""
+    """From is the first stamp at or after it, to the last one at or before it."""
     micros = timedelta(microseconds=1)
     assert read_period(["2025-07-15T12:00:00.0000001Z"], []) == Period(NOON + micros, None)
     assert read_period([], ["2025-07-15T12:00:00.0000009Z"]) == Period(None, NOON)
     assert read_period(["2025-07-15T12:00:00.000000000Z"], []) == Period(NOON, None)
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.datetimes(timezones=st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))))
 def test_any_instant_written_by_isoformat_is_read_exactly(stamp: datetime) -> None:
-    """To the microsecond, with its zone; also where its plus arrives as a space."""
+    """To the microsecond, with its zone; also if its plus arrives as a space."""
     try:
         expected = stamp.astimezone(UTC)
     except OverflowError:
@@ -110,8 +110,8 @@ def test_any_instant_written_by_isoformat_is_read_exactly(stamp: datetime) -> No
     assert read_period([stamp.isoformat().replace("+", " ")], []) == Period(expected, None)
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.text(max_size=60) | st.from_regex(r"\A[0-9TZ:+., -]{0,45}\Z"))
 def test_any_text_gets_an_answer(text: str) -> None:
-    """Nothing that a query may hold raises."""
+    """Nothing that a query may contain raises."""
     assert isinstance(read_period([text], [text]), Period | Rejected)

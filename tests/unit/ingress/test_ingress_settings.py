@@ -66,14 +66,14 @@ def test_address_is_read_and_written_alike(text: str, address: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["", ":8080", "host", "host:", "host:0", "host:65536", "host:8x", "unix:", "unix:a"])
-def test_text_that_is_no_address_is_refused(text: str) -> None:
-    """A port must be one, and a socket's path absolute."""
+def test_text_that_is_not_an_address_is_refused(text: str) -> None:
+    """The port must be valid, and a socket's path absolute."""
     with pytest.raises(ValueError, match="host:port"):
         address_from_text(text)
 
 
 def test_an_instance_without_a_name_is_named_after_host_and_process() -> None:
-    """Two of them never share a name, whatever the host is called."""
+    """Two of them never share a name, whatever the host's name is."""
     name = ingress_settings({}).bus.instance
     assert instance_from_text(name) == name
     assert name.endswith(f"-{os.getpid()}")
@@ -81,8 +81,8 @@ def test_an_instance_without_a_name_is_named_after_host_and_process() -> None:
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8080", "10.0.0.7:80", "[::]:80", "shop.example:80", "unix:/run/in.sock"])
-def test_what_others_may_reach_is_closed_unless_it_is_said(listen: str) -> None:
-    """A socket too: who listens before it is not known here."""
+def test_what_others_may_reach_is_closed_unless_the_settings_say_otherwise(listen: str) -> None:
+    """A socket too: what listens before it is not known here."""
     with pytest.raises(SettingError, match=r"^API_KEYS must name a file of keys"):
         ingress_settings({"INGRESS_LISTEN": listen})
     assert ingress_settings({"INGRESS_LISTEN": listen, "OPEN": "1"}).access is Access.OPEN
@@ -91,20 +91,20 @@ def test_what_others_may_reach_is_closed_unless_it_is_said(listen: str) -> None:
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "127.9.9.9:80", "[::1]:80", "localhost:80"])
-def test_on_loopback_nobody_needs_a_key_unless_it_is_said(listen: str) -> None:
+def test_on_loopback_nobody_needs_a_key_unless_the_settings_say_otherwise(listen: str) -> None:
     """Only this machine reaches it."""
     assert ingress_settings({"INGRESS_LISTEN": listen}).access is Access.LOOPBACK
     assert ingress_settings({"INGRESS_LISTEN": listen, "API_KEYS": "/keys.json"}).access is Access.KEYS
 
 
-def test_before_a_socket_loopback_can_be_said_and_before_an_address_it_must_be_true() -> None:
-    """As make up says it, whose balancer listens on 127.0.0.1."""
+def test_loopback_can_be_set_for_a_socket_and_must_be_true_for_an_address() -> None:
+    """As make up sets it, whose balancer listens on 127.0.0.1."""
     assert ingress_settings({"INGRESS_LISTEN": "unix:/s", "OPEN": "loopback"}).access is Access.LOOPBACK
     with pytest.raises(SettingError, match=r"^OPEN is loopback, but INGRESS_LISTEN is 0\.0\.0\.0:80"):
         ingress_settings({"INGRESS_LISTEN": "0.0.0.0:80", "OPEN": "loopback"})
 
 
 def test_open_with_keys_is_a_contradiction() -> None:
-    """Whoever says both must be asked which of them is meant."""
+    """The operator must decide which of them is meant."""
     with pytest.raises(SettingError, match=r"^OPEN is 1, and API_KEYS names /keys"):
         ingress_settings({"API_KEYS": "/keys", "OPEN": "1"})

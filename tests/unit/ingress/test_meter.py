@@ -7,7 +7,7 @@ from services.ingress.core.meter import Meter
 
 
 def test_answers_are_counted_by_their_kind_and_time() -> None:
-    """All kinds are there from the start, so that a reader sees a zero and no gap."""
+    """All kinds are there from the start, so that a reader gets a zero and no gap."""
     meter = Meter()
     meter.answered(Accepted("x"), 2.0)
     meter.answered(Accepted("y"), 2.0)

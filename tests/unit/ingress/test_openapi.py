@@ -30,15 +30,15 @@ ROOT = Path(__file__).parents[3]
 INGRESS = ROOT / "services" / "ingress"
 OPENAPI: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
 
-# What the pages are made of: no calls of the API.
+# The files of pages: not calls of the API.
 PARTS_OF_PAGES = {"/docs.css", "/docs.js", "/sign-in", "/sign-out"}
 PARTS_OF_PAGES |= {document.path for document in PAGE if document.path != "/"}
-# By the name of what is called: which argument is the slug.
+# By the name of the function: which argument is the slug.
 SLUG_ARGUMENTS = {"Rejected": 1, "TryLater": 0, "error": 1, "_bad": 0, "Denied": 1}
 
 
-class NoStory:
-    """Routes are only looked at: nothing is told."""
+class NoFlow:
+    """Routes are only inspected: none is called."""
 
 
 def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
@@ -46,14 +46,14 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     monkeypatch.setattr(Sanic, "_app_registry", {})  # another test of this process may have one of that name
     meter = Meter()
     guard = HttpGuard(Guard(Access.OPEN), meter)
-    app = http_app(NoStory(), NoStory(), meter, guard, processor_names=[])  # type: ignore[arg-type]
-    add_listing(app, NoStory(), NoStory())  # type: ignore[arg-type]
-    add_history(app, NoStory())  # type: ignore[arg-type]
-    add_operating(app, NoStory(), allow_purge=False)  # type: ignore[arg-type]
-    add_releasing(app, NoStory())  # type: ignore[arg-type]
-    add_page(app, NoStory(), guard)  # type: ignore[arg-type]
+    app = http_app(NoFlow(), NoFlow(), meter, guard, processor_names=[])  # type: ignore[arg-type]
+    add_listing(app, NoFlow(), NoFlow())  # type: ignore[arg-type]
+    add_history(app, NoFlow())  # type: ignore[arg-type]
+    add_operating(app, NoFlow(), allow_purge=False)  # type: ignore[arg-type]
+    add_releasing(app, NoFlow())  # type: ignore[arg-type]
+    add_page(app, NoFlow(), guard)  # type: ignore[arg-type]
     add_sign_in(app, guard)
-    guard.stand_before(app)
+    guard.install(app)
     assert {need_of(route) for route in app.router.routes} == set(NEEDS)
     return {
         (method.lower(), "/" + re.sub(r"<(?:\w+_)?(\w+)(?::\w+)?>", r"{\1}", route.path))
@@ -63,7 +63,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
 
 
 def slugs_of_the_code() -> set[str]:
-    """Return every slug that a call in ingress names, Sanic's own errors' among them."""
+    """Return every slug that a call in ingress names, including those of Sanic's own errors."""
     found = {*_SLUGS.values(), "bad_request", *get_args(Why)}
     for path in INGRESS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -96,13 +96,13 @@ def described_slugs() -> dict[str, set[str]]:
 
 
 def test_every_route_is_described_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A route without a description, or the other way round, is a lie to whoever reads it."""
+    """A route without a description, or a description without a route, misleads its reader."""
     described = {(method, path) for path, methods in OPENAPI["paths"].items() for method in methods}
     assert {route for route in routes(monkeypatch) if route[1] not in PARTS_OF_PAGES} == described
 
 
 def test_every_slug_is_described_and_no_other() -> None:
-    """Programs go by the slug: the enums are those that the code and the balancer can say."""
+    """Programs use the slug: the enums are those that the code and the balancer can send."""
     said = slugs_of_the_code() | {slug for _, slug in slugs_of_the_balancer()}
     assert set().union(*described_slugs().values()) == said
     assert set(OPENAPI["x-errors"]) == said
@@ -125,7 +125,7 @@ def test_every_error_is_described_in_both_forms() -> None:
 
 
 def test_the_balancers_errors_are_described_for_every_call() -> None:
-    """Whatever nginx answers by itself, it may answer to any call."""
+    """Nginx may answer any call by itself."""
     by_name = described_slugs()
     for methods in OPENAPI["paths"].values():
         for operation in methods.values():
@@ -146,7 +146,7 @@ def test_the_balancer_names_types_and_titles_as_ingress_does() -> None:
 
 
 def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
-    """A component that nobody refers to describes nothing."""
+    """A component without a reference describes nothing."""
     text = json.dumps(OPENAPI)
     used = set(re.findall(r'"\$ref": "#/components/(\w+/\w+)"', text))
     used |= {
@@ -161,13 +161,13 @@ def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
 
 
 def test_every_example_of_an_error_has_a_slug_of_its_own() -> None:
-    """An example that the schema refuses teaches the wrong thing."""
+    """An example that does not match the schema would mislead."""
     slugs = described_slugs()
     for name, said in OPENAPI["components"]["responses"].items():
         assert said["content"]["application/json"]["example"]["error"] in slugs[name]
 
 
-def test_the_page_asks_for_nothing_from_elsewhere() -> None:
+def test_the_page_loads_nothing_from_other_origins() -> None:
     """No address of another host, no script or style within the page: its content security policy allows neither."""
     for document in DOCUMENTS:
         if document.file != "openapi.json":  # which is shown as text: the URL of a processor in an example

@@ -1,4 +1,4 @@
-"""An operator by HTTP: what is read of the request, and that nothing is done that is not recorded before."""
+"""An operator by HTTP: what is read of the request, and that everything is recorded before it is done."""
 
 import json
 from collections.abc import AsyncIterator
@@ -22,32 +22,32 @@ BODY = b'{"reason": "tests"}'
 
 
 class World:
-    """A log and a dispatcher; ``happened`` has what they were asked, in that order."""
+    """A log and a dispatcher; ``happened`` has the requests to them, in order."""
 
     def __init__(self, answer: PauseAnswered | TryLater, *, records: bool = True) -> None:
         self.answer = answer
         self.records = records
         self.happened: list[object] = []
         self.outcome: Outcome | None = None
-        self.story = Operating(processors=self, book=self, recorded=self.recorded, clock=lambda: NOW)
+        self.operating = Operating(processors=self, book=self, recorded=self.recorded, clock=lambda: NOW)
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
-        """Say who charges."""
+        """Return the processors that charge."""
         return (PAUSED,)
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
-        """Note what is to be done."""
+        """Record the request."""
         self.happened.append((name, pause))
         return self.answer
 
     async def purge(self) -> Cleared | TryLater:
-        """Note that the book is to forget."""
+        """Record that the book is to be cleared."""
         self.happened.append("purged")
         return Cleared() if isinstance(self.answer, PauseAnswered) else self.answer
 
     @asynccontextmanager
     async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
-        """Note who wants it done, and what became of it."""
+        """Record who requests it, and the outcome."""
         if not self.records:
             raise AwayError("it could not be recorded, so nothing was done: the log is full")
         self.happened.append((operation, who))
@@ -56,10 +56,10 @@ class World:
         self.happened.append(self.outcome.step)
 
 
-async def test_a_pause_is_recorded_then_done_in_the_name_of_the_key() -> None:
-    """Who paused it is what the log has."""
+async def test_a_pause_is_recorded_then_done_with_the_name_of_the_key() -> None:
+    """The log has who paused it."""
     world = World(PauseAnswered(PAUSED, ("default",)))
-    assert await world.story.pause("default", b'{"reason": " tests "}', "shop") == PAUSED
+    assert await world.operating.pause("default", b'{"reason": " tests "}', "shop") == PAUSED
     assert world.happened == [
         (Operation("pause", "default", "tests"), "shop"),
         ("default", Pause("shop", "tests", NOW)),
@@ -71,9 +71,9 @@ async def test_a_pause_is_recorded_then_done_in_the_name_of_the_key() -> None:
     ("body", "reason"), [(b"", ""), (b"{}", ""), (b'{"reason": "they are back"}', "they are back")]
 )
 async def test_a_resume_needs_no_reason_and_keeps_one(body: bytes, reason: str) -> None:
-    """An empty body will do."""
+    """An empty body is enough."""
     world = World(PauseAnswered(PAUSED, ("default",)))
-    assert await world.story.resume("default", body, "shop") == PAUSED
+    assert await world.operating.resume("default", body, "shop") == PAUSED
     assert world.happened == [(Operation("resume", "default", reason), "shop"), ("default", None), "done"]
 
 
@@ -93,9 +93,9 @@ async def test_a_resume_needs_no_reason_and_keeps_one(body: bytes, reason: str) 
     ],
 )
 async def test_without_a_reason_nothing_is_recorded_or_done(body: bytes, slug: str) -> None:
-    """It is said what is wrong and where."""
+    """The answer says what is wrong and where."""
     world = World(PauseAnswered(PAUSED, ("default",)))
-    answer = await world.story.pause("default", body, "shop")
+    answer = await world.operating.pause("default", body, "shop")
     assert isinstance(answer, Rejected)
     assert (answer.slug, answer.detail.partition(":")[0]) == (
         slug,
@@ -105,19 +105,19 @@ async def test_without_a_reason_nothing_is_recorded_or_done(body: bytes, slug: s
 
 
 @pytest.mark.parametrize("name", ["", "Default", "a/b", "x" * 33, "%64efault", "a.b", ">"])
-async def test_what_can_be_no_name_is_not_recorded(name: str) -> None:
-    """The log is never deleted from: it is not for whatever somebody types into an address."""
+async def test_an_invalid_name_is_not_recorded(name: str) -> None:
+    """Nothing is ever deleted from the log: it must not take any text that somebody types into an address."""
     world = World(PauseAnswered(PAUSED, ("default",)))
-    answer = await world.story.pause(name, BODY, "shop")
+    answer = await world.operating.pause(name, BODY, "shop")
     assert isinstance(answer, Rejected)
     assert (answer.status, answer.slug) == (404, "no_such_processor")
     assert world.happened == []
 
 
-async def test_a_name_that_no_processor_has_is_refused_and_recorded_so() -> None:
-    """With those that there are."""
+async def test_an_unknown_processor_is_refused_and_recorded_as_such() -> None:
+    """With the names of the known ones."""
     world = World(PauseAnswered(None, ("default", "fallback")))
-    answer = await world.story.pause("defualt", BODY, "shop")
+    answer = await world.operating.pause("defualt", BODY, "shop")
     assert answer == Rejected(
         404, "no_such_processor", "name in the path: there is no processor defualt; there are default, fallback"
     )
@@ -129,17 +129,17 @@ async def test_a_name_that_no_processor_has_is_refused_and_recorded_so() -> None
 
 
 async def test_what_cannot_be_recorded_is_not_done() -> None:
-    """And may be asked for again."""
+    """The request may be repeated."""
     world = World(PauseAnswered(PAUSED, ("default",)), records=False)
-    answer = await world.story.pause("default", BODY, "shop")
+    answer = await world.operating.pause("default", BODY, "shop")
     assert answer == TryLater("not_recorded", "it could not be recorded, so nothing was done: the log is full")
     assert world.happened == []
 
 
-async def test_where_no_dispatcher_answers_it_is_not_known_and_recorded_so() -> None:
+async def test_if_no_dispatcher_answers_the_outcome_is_not_known_and_recorded_as_such() -> None:
     """Neither done nor refused."""
     world = World(TryLater("dispatcher_away", "no dispatcher answered"))
-    answer = await world.story.pause("default", BODY, "shop")
+    answer = await world.operating.pause("default", BODY, "shop")
     assert isinstance(answer, TryLater)
     assert "it may be done or not" in answer.detail
     assert world.outcome is not None
@@ -147,18 +147,18 @@ async def test_where_no_dispatcher_answers_it_is_not_known_and_recorded_so() -> 
 
 
 async def test_a_purge_is_recorded_before_it_is_done() -> None:
-    """And not done where it cannot be recorded."""
+    """And not done if it cannot be recorded."""
     world = World(PauseAnswered(None, ()))
-    assert await world.story.purge("shop") == Cleared()
+    assert await world.operating.purge("shop") == Cleared()
     assert world.happened == [(Operation("purge"), "shop"), "purged", "done"]
     full = World(PauseAnswered(None, ()), records=False)
-    answer = await full.story.purge("shop")
+    answer = await full.operating.purge("shop")
     assert isinstance(answer, TryLater)
     assert (answer.slug, full.happened) == ("not_recorded", [])
 
 
-async def test_a_purge_that_is_not_known_to_be_done_is_recorded_so() -> None:
-    """The stream did not say."""
+async def test_a_purge_with_an_unknown_outcome_is_recorded_as_such() -> None:
+    """The stream did not answer."""
     world = World(TryLater("not_cleared", "not stored: no answer"))
-    assert await world.story.purge("shop") == world.answer
+    assert await world.operating.purge("shop") == world.answer
     assert world.happened[-1] == "failed"

@@ -1,4 +1,4 @@
-"""One payment's life: its steps in their order, and what nobody recorded."""
+"""One payment's life: its steps in order, and what was not recorded."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ from services.contracts.holding import AssignmentMade, AttemptMade, Holding
 from services.contracts.money import Cents
 from services.contracts.stamp import text_of
 from services.ingress.core.answers import Standing
-from services.ingress.core.payment_life import BEFORE, BOOKED_AT, BY_LOG, NOBODY_SAYS, NOT_KEPT, OLDER, Life, life_of
+from services.ingress.core.payment_life import BEFORE, BOOKED_AT, BY_LOG, NO_ANSWER, NOT_KEPT, OLDER, Life, life_of
 
 ID = "00000000-0000-4000-8000-000000000001"
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ ME, GONE = "dispatcher-1/me", "dispatcher-9/gone"
 
 
 def at(seconds: float) -> datetime:
-    """Return so many seconds after noon."""
+    """Return the time that many seconds after noon."""
     return NOON + timedelta(seconds=seconds)
 
 
@@ -27,7 +27,7 @@ def steps_of(life: Life) -> list[tuple[str, datetime | None]]:
 
 
 def held(*, in_hand: bool = True, attempts: int = 2, owners: tuple[str, ...] = (ME,)) -> Holding:
-    """Return what a dispatcher remembers: lines a second apart, and an attempt that ended and one under way."""
+    """Return what a dispatcher has in memory: lines a second apart, an attempt that ended and one under way."""
     lines = tuple(AssignmentMade(n, at(n), "send", "default", owner) for n, owner in enumerate(owners, 1))
     made = (AttemptMade(at(10), "default", 5000.0, "unknown", "no answer"), AttemptMade(at(20), "default"))
     attempts_made = made if in_hand else ()
@@ -46,7 +46,7 @@ def held(*, in_hand: bool = True, attempts: int = 2, owners: tuple[str, ...] = (
 
 
 def test_a_payment_that_waits_has_its_assignments_and_attempts() -> None:
-    """In the order of their time; all of it is known here."""
+    """In order of time; all of it is known here."""
     life = life_of(ACCEPTED, [], held())
     assert steps_of(life) == [("accepted", NOON), ("assigned", at(1)), ("attempt", at(10)), ("attempt", at(20))]
     assert life.steps[1].facts == {"processor": "default", "dispatcher": "dispatcher-1"}
@@ -59,19 +59,19 @@ def test_a_payment_that_waits_has_its_assignments_and_attempts() -> None:
     assert life.not_known == ()
 
 
-def test_what_is_not_recorded_is_said() -> None:
-    """What other processes did, what was before the newest calls, and all calls where nobody has it in hand."""
+def test_what_is_not_recorded_is_listed() -> None:
+    """What other processes did, what was before the newest calls, and all calls if no dispatcher has it in hand."""
     assert life_of(ACCEPTED, [], held(owners=(GONE, ME))).not_known == (BEFORE,)
     assert life_of(ACCEPTED, [], held(attempts=30)).not_known == (OLDER,)
     assert life_of(ACCEPTED, [], held(in_hand=False)).not_known == (BY_LOG,)
-    assert life_of(ACCEPTED, [], None).not_known == (NOBODY_SAYS,)
+    assert life_of(ACCEPTED, [], None).not_known == (NO_ANSWER,)
     assert life_of(SETTLED, [], None).not_known == (NOT_KEPT,)
     settled_before = Standing(ID, "settled", Cents(1990), NOON, "fallback")
     assert life_of(settled_before, [], None).not_known == (NOT_KEPT, BOOKED_AT)
 
 
 def test_a_settled_payment_has_where_and_when_and_what_operators_did() -> None:
-    """When the answer came; where that is not known, when it was stored."""
+    """When the answer came; if that is not known, when it was stored."""
     history: list[tuple[Settlement, datetime]] = [
         (PaymentReleased(ID, "default", "fallback", "it is gone", at(30)), at(31)),
         (SettlementsCleared(at(32)), at(32)),
@@ -90,7 +90,7 @@ def test_a_settled_payment_has_where_and_when_and_what_operators_did() -> None:
     assert steps_of(before)[-1] == ("settled", at(42))
 
 
-def test_a_refused_payment_has_why() -> None:
+def test_a_refused_payment_has_the_reason() -> None:
     """And when that was stored."""
     refused = Standing(ID, "refused", Cents(1990), NOON, "default", detail="400: no")
     life = life_of(refused, [(PaymentRefused(ID, Cents(1990), "default", "400: no", NOON, 1), at(3))], None)
@@ -99,7 +99,7 @@ def test_a_refused_payment_has_why() -> None:
 
 
 def test_what_has_no_time_comes_last() -> None:
-    """The server does not always say at once when a line was stored."""
+    """The server does not always return at once when a line was stored."""
     line = AssignmentMade(1, None, "returned", "default", GONE)
     released = AssignmentMade(2, at(5), "released", "fallback", detail="why")
     known = Holding(ID, "", 1, "", 0, in_doubt=False, in_hand=True, assignments=(line, released))

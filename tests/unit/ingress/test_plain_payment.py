@@ -1,4 +1,4 @@
-"""Which requests are plain payments, byte for byte; all others are the framework's to read and to refuse."""
+"""Which requests are plain payments, byte for byte; all others are left to the framework."""
 
 import pytest
 
@@ -12,17 +12,17 @@ PLAIN = LINE + HOST + LENGTH + b"Content-Type: application/json\r\n\r\n" + BODY
 
 
 def read(received: bytes) -> PlainPayment | None:
-    """Read from what a connection has received."""
+    """Read what a connection has received."""
     return read_plain_payment(bytearray(received))
 
 
 def test_a_plain_payment_is_read() -> None:
-    """Its body, and how many bytes it takes."""
+    """Its body, and its size in bytes."""
     assert read(PLAIN) == PlainPayment(BODY, len(PLAIN), host="ingress")
 
 
 def test_what_follows_it_is_another_request() -> None:
-    """Two in one packet are taken one after the other."""
+    """Two in one packet are read one after the other."""
     received = bytearray(PLAIN + PLAIN[:40])
     first = read_plain_payment(received)
     assert first == PlainPayment(BODY, len(PLAIN), host="ingress")
@@ -43,14 +43,14 @@ def test_what_follows_it_is_another_request() -> None:
     ],
 )
 def test_headers_may_be_spelt_in_any_way(head: bytes, authorization: str | None, host: str | None) -> None:
-    """As HTTP has it; values stay as they were written, for a key in lower case is another key."""
+    """As HTTP allows; values stay as they were written, for a key in lower case is another key."""
     expected = PlainPayment(BODY, len(head) + 2 + len(BODY), authorization, host)
     assert read(head + b"\r\n" + BODY) == expected
 
 
 @pytest.mark.parametrize("length", range(len(PLAIN)))
-def test_part_of_one_is_none(length: int) -> None:
-    """Whoever sends slowly is read by the framework, with its timeouts."""
+def test_part_of_a_plain_payment_is_not_read(length: int) -> None:
+    """The framework reads slow requests, with its timeouts."""
     assert read(PLAIN[:length]) is None
 
 
@@ -90,7 +90,7 @@ def test_part_of_one_is_none(length: int) -> None:
         LINE + LENGTH + b"Long: %b\r\n\r\n" % (b"x" * 10_000) + BODY,
     ],
 )
-def test_whatever_is_not_certainly_plain_is_none(received: bytes) -> None:
+def test_whatever_is_not_certainly_plain_is_not_read(received: bytes) -> None:
     """What a request smuggler would try, and what asks for anything special."""
     assert read(received) is None
 
@@ -104,6 +104,6 @@ def test_whatever_is_not_certainly_plain_is_none(received: bytes) -> None:
         b"Content-Encoding: gzip\r\n",
     ],
 )
-def test_what_may_not_be_json_is_the_frameworks_to_refuse(header: bytes) -> None:
-    """It answers 415; the plain path answers nothing that it would not."""
+def test_the_framework_refuses_what_may_not_be_json(header: bytes) -> None:
+    """It answers 415; the plain path answers nothing that the framework would not."""
     assert read(LINE + HOST + LENGTH + header + b"\r\n" + BODY) is None

@@ -39,8 +39,8 @@ from services.ingress.core.preferences import WAIT_S_MAX, problem_asked, wait_as
         (['"' * 8_000], None),
     ],
 )
-def test_a_wait_is_read_as_the_rfc_has_it(lines: list[str], wait_s: int | None) -> None:
-    """In any case and beside anything; the first one counts, and one that cannot be read is none."""
+def test_a_wait_is_read_as_in_the_rfc(lines: list[str], wait_s: int | None) -> None:
+    """In any case and beside anything; only the first counts, and an unreadable one is ignored."""
     assert wait_asked(lines) == wait_s
 
 
@@ -72,6 +72,6 @@ def test_a_wait_is_read_as_the_rfc_has_it(lines: list[str], wait_s: int | None) 
         (['text/plain;x=",application/problem+json,"'], False),
     ],
 )
-def test_problem_details_are_for_who_names_them(lines: list[str], is_asked: bool) -> None:  # noqa: FBT001
-    """And prefers nothing to them that would be had otherwise."""
+def test_problem_details_must_be_named_in_accept(lines: list[str], is_asked: bool) -> None:  # noqa: FBT001
+    """And nothing that would be sent otherwise must be preferred to them."""
     assert problem_asked(lines) == is_asked

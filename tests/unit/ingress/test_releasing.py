@@ -1,4 +1,4 @@
-"""A release by HTTP: what an operator must say, that it is recorded before it is done, and what comes of it."""
+"""A release by HTTP: what an operator must send, that it is recorded before it is done, and the result."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,31 +29,31 @@ SAID: dict[str, Any] = {
     "idEndsWith": ID[-12:],
 }
 OPERATION = Operation("release", ID, "default is gone", "from default to fallback")
-DEED = (ID, "fallback", Confirmed("default", 7, "default is gone"))
+RELEASED = (ID, "fallback", Confirmed("default", 7, "default is gone"))
 
 
 class World:
-    """A log and a dispatcher; ``happened`` has what they were asked, in that order."""
+    """A log and a dispatcher; ``happened`` has the requests to them, in order."""
 
     def __init__(self, answer: ReleaseAnswered | TryLater, *, records: bool = True) -> None:
         self.answer = answer
         self.records = records
         self.happened: list[object] = []
         self.outcome: Outcome | None = None
-        self.story = Releasing(dispatchers=self, recorded=self.recorded)
+        self.releasing = Releasing(dispatchers=self, recorded=self.recorded)
 
     async def look(self, payment_id: str) -> ReleaseAnswered | TryLater:
         """Answer."""
         return self.answer
 
     async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered | TryLater:
-        """Note what is to be done."""
+        """Record the request."""
         self.happened.append((payment_id, to, confirmed))
         return self.answer
 
     @asynccontextmanager
     async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
-        """Note who wants it done, and what became of it."""
+        """Record who requests it, and the outcome."""
         if not self.records:
             raise AwayError("it could not be recorded, so nothing was done: the log is full")
         self.happened.append((operation, who))
@@ -65,18 +65,18 @@ class World:
 DONE = ReleaseAnswered(sight(), released=released())
 
 
-async def test_it_is_recorded_by_the_name_of_the_key_and_then_done() -> None:
+async def test_a_release_is_recorded_with_the_name_of_the_key_and_then_done() -> None:
     """A dispatcher gets what the operator has confirmed."""
     world = World(DONE)
     done = Released(released(), (), is_repeated=False)
-    assert await world.story.release(ID.upper(), json.dumps(SAID).encode(), "desk") == done
-    assert world.happened == [(OPERATION, "desk"), DEED, "done"]
+    assert await world.releasing.release(ID.upper(), json.dumps(SAID).encode(), "desk") == done
+    assert world.happened == [(OPERATION, "desk"), RELEASED, "done"]
 
 
-async def test_a_paused_processor_is_told() -> None:
+async def test_the_answer_warns_of_a_paused_processor() -> None:
     """The payment waits there."""
     world = World(ReleaseAnswered(sight(place("default"), place("fallback", PAUSE)), released=released()))
-    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    answer = await world.releasing.release(ID, json.dumps(SAID).encode(), "desk")
     assert isinstance(answer, Released)
     assert "waits there until it is resumed" in answer.warnings[0]
 
@@ -107,10 +107,10 @@ async def test_a_paused_processor_is_told() -> None:
 async def test_without_both_confirmations_and_a_reason_nothing_is_recorded_or_done(
     change: dict[str, object], slug: str, field: str
 ) -> None:
-    """It is said what is wrong and where; None takes the field away."""
+    """The answer says what is wrong and where; None removes the field."""
     said = {name: value for name, value in (SAID | change).items() if value is not None}
     world = World(DONE)
-    answer = await world.story.release(ID, json.dumps(said).encode(), "desk")
+    answer = await world.releasing.release(ID, json.dumps(said).encode(), "desk")
     assert isinstance(answer, Rejected)
     assert (answer.status, answer.slug, answer.detail.partition(":")[0]) == (400, slug, field)
     assert world.happened == []
@@ -126,10 +126,10 @@ async def test_without_both_confirmations_and_a_reason_nothing_is_recorded_or_do
         (ID, b" " * 5000, "body_too_large"),
     ],
 )
-async def test_what_is_no_release_is_not_recorded(path: str, body: bytes, slug: str) -> None:
+async def test_an_invalid_release_is_not_recorded(path: str, body: bytes, slug: str) -> None:
     """An id or a body that cannot be read."""
     world = World(DONE)
-    answer = await world.story.release(path, body, "desk")
+    answer = await world.releasing.release(path, body, "desk")
     assert isinstance(answer, Rejected)
     assert (answer.slug, world.happened) == (slug, [])
 
@@ -143,10 +143,10 @@ async def test_what_is_no_release_is_not_recorded(path: str, body: bytes, slug: 
         (Refusal("overtaken", "Look at it again."), 409),
     ],
 )
-async def test_what_may_not_be_is_refused_and_recorded_so(refusal: Refusal, status: int) -> None:
-    """By the dispatcher's sentence."""
+async def test_a_release_that_is_not_allowed_is_refused_and_recorded_as_such(refusal: Refusal, status: int) -> None:
+    """With the dispatcher's sentence."""
     world = World(ReleaseAnswered(sight(), refusal))
-    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    answer = await world.releasing.release(ID, json.dumps(SAID).encode(), "desk")
     assert isinstance(answer, Rejected)
     assert (answer.status, answer.slug) == (status, refusal.why)
     assert answer.detail.endswith(refusal.detail)
@@ -155,17 +155,17 @@ async def test_what_may_not_be_is_refused_and_recorded_so(refusal: Refusal, stat
 
 
 async def test_what_cannot_be_recorded_is_not_done() -> None:
-    """And may be asked for again."""
+    """The request may be repeated."""
     world = World(DONE, records=False)
-    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    answer = await world.releasing.release(ID, json.dumps(SAID).encode(), "desk")
     assert answer == TryLater("not_recorded", "it could not be recorded, so nothing was done: the log is full")
     assert world.happened == []
 
 
-async def test_where_no_dispatcher_answers_it_is_not_known_and_recorded_so() -> None:
-    """Neither done nor refused; the same again is safe."""
+async def test_if_no_dispatcher_answers_the_outcome_is_not_known_and_recorded_as_such() -> None:
+    """Neither done nor refused; repeating is safe."""
     world = World(TryLater("dispatcher_away", "no dispatcher answered"))
-    answer = await world.story.release(ID, json.dumps(SAID).encode(), "desk")
+    answer = await world.releasing.release(ID, json.dumps(SAID).encode(), "desk")
     assert isinstance(answer, TryLater)
     assert "it may be done or not: repeating it is safe" in answer.detail
     assert world.outcome is not None
@@ -173,19 +173,19 @@ async def test_where_no_dispatcher_answers_it_is_not_known_and_recorded_so() -> 
 
 
 async def test_a_look_is_not_recorded() -> None:
-    """It changes nothing; a payment that may not be released is shown with why, and an unknown one is none."""
+    """It changes nothing; a payment that may not be released is shown with the reason, and an unknown one is a 404."""
     refused = ReleaseAnswered(sight(), Refusal("not_in_doubt", "It is not in doubt."))
     world = World(refused)
-    assert await world.story.look(ID) == refused
+    assert await world.releasing.look(ID) == refused
     unknown = World(ReleaseAnswered(sight(), Refusal("no_such_payment", "There is no such payment.")))
-    answer = await unknown.story.look(ID)
+    answer = await unknown.releasing.look(ID)
     assert isinstance(answer, Rejected)
     assert answer.status == 404
     assert world.happened == unknown.happened == []
 
 
 def test_a_look_as_a_document() -> None:
-    """All that an operator must judge by, and the risk in words where it may be released."""
+    """All that an operator needs to decide, and the risk in words if it may be released."""
     document = sight_document(ReleaseAnswered(sight(place("default"), place("fallback", PAUSE))))
     assert str(document.pop("risk")).startswith("WHAT THIS RISKS: a double charge.")
     assert document == {

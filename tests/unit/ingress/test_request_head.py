@@ -1,4 +1,4 @@
-"""Which heads and chunks are taken for what they say; what two readers may read in two ways is refused."""
+"""Which heads and chunks are accepted; what two readers may read differently is refused."""
 
 import pytest
 
@@ -18,8 +18,8 @@ LINE = b"POST /payments HTTP/1.1"
         b"BREW * HTTP/1.1\r\nHost: x",
     ],
 )
-def test_a_head_that_can_be_read_in_one_way_is_taken(head: bytes) -> None:
-    """However its names are spelt and its values are set apart."""
+def test_a_head_that_can_be_read_in_one_way_only_is_accepted(head: bytes) -> None:
+    """However its names are spelt and its values are separated."""
     assert head_refused(head) is None
 
 
@@ -65,13 +65,13 @@ def test_a_head_that_can_be_read_in_one_way_is_taken(head: bytes) -> None:
         (b"POST /payments HTTP/1.0\r\nTransfer-Encoding: chunked", "chunked"),
     ],
 )
-def test_a_head_that_readers_may_differ_about_is_refused(head: bytes, why: str) -> None:
+def test_a_head_that_readers_may_read_differently_is_refused(head: bytes, why: str) -> None:
     """With a sentence that names what is wrong."""
     assert why in (head_refused(head) or "")
 
 
 @pytest.mark.parametrize("line", [b"\r\n5", b"\r\n0", b"\r\n0A", b"\r\nffFF", b"\r\n5;name=value", b'\r\n5; a="b"'])
-def test_a_chunk_may_say_its_size_in_any_hexadecimal_way(line: bytes) -> None:
+def test_a_chunks_size_may_be_any_hexadecimal_number(line: bytes) -> None:
     """With or without extensions."""
     assert chunk_refused(line) is None
 
@@ -92,6 +92,6 @@ def test_a_chunk_may_say_its_size_in_any_hexadecimal_way(line: bytes) -> None:
         ),
     ],
 )
-def test_a_chunk_whose_end_readers_may_differ_about_is_refused(line: bytes) -> None:
-    """Sanic itself passes over the line end before a size, and takes whatever Python takes for a number."""
+def test_a_chunk_whose_end_readers_may_read_differently_is_refused(line: bytes) -> None:
+    """Sanic itself does not check the line end before a size, and accepts whatever Python reads as a number."""
     assert chunk_refused(line) is not None
