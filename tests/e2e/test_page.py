@@ -118,7 +118,7 @@ async def test_a_reload_keeps_the_last_minutes(operator: Operator, river: River)
         rates = page.get_by_role("img", name=f"Payments a second over the last {words}")
         known = re.compile(r"accepted now .*, at most [\d.]*[1-9].*settled now .*, at most [\d.]*[1-9]")
         await expect(rates).to_have_attribute("aria-label", known, timeout=PATIENCE_MS)
-        for title, value in (("Time of a POST", "p99"), ("Saved", "in all")):
+        for title, value in (("Time of a POST", "p99"), ("Saved", "in total")):
             plot = page.get_by_role("img", name=re.compile(f"{title}.* over the last {words}"))
             await expect(plot).to_have_attribute("aria-label", re.compile(rf"{value} now .*, at most [\d.,]*[1-9]"))
     assert page.url.endswith("?range=1h")
@@ -144,7 +144,7 @@ async def test_the_search_shows_a_payments_history(operator: Operator, river: Ri
     await operator.look_up(new_id())
     await expect(life.locator(".verdict")).to_have_text("No such payment")
     await operator.look_up("4a7901b8")
-    await expect(life.locator(".verdict")).to_have_text("That is no id")
+    await expect(life.locator(".verdict")).to_have_text("Not a valid id")
 
 
 async def test_what_a_payment_waits_for_is_shown(operator: Operator, river: River) -> None:
@@ -213,7 +213,7 @@ async def test_a_lasting_trouble_is_announced_once(operator: Operator, river: Ri
     page = operator.page
     river.stack.kill("ledger", signal.SIGSTOP)
     try:
-        await operator.until_trouble("the ledger has not been heard of for")
+        await operator.until_trouble("the ledger has not been heard from for")
         await page.evaluate(
             "window.said = 0; new MutationObserver(() => window.said++)"
             ".observe(document.getElementById('said'), {childList: true, characterData: true, subtree: true})"

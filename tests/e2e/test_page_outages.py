@@ -35,7 +35,7 @@ async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles
     """The search result updates by itself."""
     river.stack.kill("dispatcher-1", signal.SIGSTOP)
     try:
-        await operator.until_trouble("dispatcher-1 has not been heard of")
+        await operator.until_trouble("dispatcher-1 has not been heard from")
         payment_id = (await river.pay_many(3))[0]
         await operator.until_shown("payments.backlog", "3")
         await expect(operator.processor("default").locator(".chip:visible")).to_have_text("unknown")
@@ -53,7 +53,7 @@ async def test_nats_away_is_the_only_trouble_shown_and_its_return_too(operator: 
     """The page stays connected: ingress keeps sending what it knows."""
     river.stack.kill("nats", signal.SIGSTOP)
     try:
-        await operator.until_trouble("NATS has not been heard of for")
+        await operator.until_trouble("NATS has not been heard from for")
         await expect(operator.page.locator("#troubles li")).to_have_count(1)
         await expect(operator.shown("payments.backlog")).to_have_text(UNKNOWN)
         await operator.screenshot("outage-nats")

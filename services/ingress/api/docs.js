@@ -1,6 +1,6 @@
 "use strict";
 
-// Shows /openapi.json as a page. Whatever the description says becomes text, never markup.
+// Shows /openapi.json as a page. The description's text becomes text only, never markup.
 
 const INDENT = 2;
 const PROBLEM = "application/problem+json";
@@ -31,7 +31,7 @@ function json(value) {
   return element("pre", { tabindex: "0" }, element("code", {}, JSON.stringify(value, null, INDENT)));
 }
 
-// A reference is followed once and for all, so that whoever draws sees values only.
+// References are resolved once, so that the drawing code gets only values.
 function resolved(value, whole) {
   if (Array.isArray(value)) return value.map((one) => resolved(one, whole));
   if (value === null || typeof value !== "object") return value;
@@ -42,7 +42,7 @@ function resolved(value, whole) {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner, whole)]));
 }
 
-// allOf as one schema: the description uses it to narrow a field, or to say more of one. anyOf is a schema or null.
+// allOf as one schema: the description uses it to narrow a field, or to add to its description. anyOf: a schema or null.
 function merged(schema) {
   if (schema.anyOf) {
     const { anyOf: [some, none], ...own } = schema;
@@ -133,11 +133,11 @@ function answer([status, said]) {
   const slugs = merged(said.content?.["application/json"]?.schema ?? {}).properties?.error?.enum;
   const label = element("summary", {}, element("span", { class: `status ${kindOf(status)}` }, status), " ");
   label.append(...inline(slugs?.length === 1 ? `\`${slugs[0]}\` ${said.description}` : said.description));
-  const { [PROBLEM]: _, ...types } = said.content ?? {};  // the same for all errors: drawn once, with their slugs
+  const { [PROBLEM]: _, ...types } = said.content ?? {};  // the same for all errors: shown once, with their slugs
   return element("details", {}, label, ...headers(said.headers), ...content(types));
 }
 
-// What more than half of all calls may be answered in the very same way is told once, for all of them.
+// An answer that more than half of all calls have in the same form is shown once, for all of them.
 function shared(calls) {
   const counts = new Map();
   for (const one of calls.flatMap(({ operation }) => Object.entries(operation.responses))) {
@@ -159,10 +159,10 @@ function answers(responses, common) {
 function anyCall(common) {
   const rows = [...common].map((text) => JSON.parse(text)).sort(([one], [other]) => one - other).map(answer);
   const heading = element("h2", { id: "any-call" }, "Any call");
-  return [heading, element("p", {}, "What these are answered is the same for every call that names them."), ...rows];
+  return [heading, element("p", {}, "These answers are the same for every call that names them."), ...rows];
 }
 
-// What every slug means, each at an address of its own: the type of a problem is its address.
+// The meaning of every slug, each with its own address, which is the type of its problem.
 function errors(meanings, problem) {
   const rows = Object.entries(meanings).flatMap(([slug, text]) => [
     element("dt", { id: slug }, element("code", {}, slug)), element("dd", {}, ...inline(text)),
@@ -176,7 +176,7 @@ function errors(meanings, problem) {
   ];
 }
 
-// A call as a line for a shell. Of the parameters that may be left out it shows two at most.
+// A call as a line for a shell, with at most two of the optional parameters.
 function curl(path, method, { parameters = [], requestBody, security }) {
   const filled = parameters.reduce((whole, one) => whole.replace(`{${one.name}}`, one.example), path);
   const asked = parameters.filter((one) => one.in === "query" && one.example !== undefined).slice(0, 2);
@@ -235,7 +235,7 @@ async function show() {
     const description = await response.json();
     draw(resolved(description, description));
     state.textContent = "";
-    // What the address names was not there yet when the browser looked for it.
+    // The element of the address's fragment was not there yet when the browser looked for it.
     document.getElementById(location.hash.slice(1))?.scrollIntoView();
   } catch (error) {
     state.textContent = `The description could not be read: ${error.message}. Reload the page to try again.`;

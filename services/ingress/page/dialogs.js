@@ -1,8 +1,8 @@
-// Dialogs that ask before something is done. One stays open until it is done, or somebody goes away from it.
+// Dialogs that ask before something is done. One stays open until it is done or cancelled.
 
 import { show } from "./elements.js";
 
-// Opens a dialog that shows these values. act(fields) does what was asked for and returns null, or why it is not done.
+// Opens a dialog that shows these values. act(fields) makes the request and returns null, or why it is not done.
 export function openDialog(dialog, values, act) {
   const form = dialog.querySelector("form"), wrong = dialog.querySelector(".wrong");
   show(dialog, values);

@@ -18,7 +18,7 @@ export const FORMS = {
 };
 const found = (document, path) => path.split(".").reduce((inner, name) => inner?.[name], document);
 
-// Elements say themselves what they show: data-show="<form> <path in the document>".
+// Elements declare what they show: data-show="<form> <path in the document>".
 export function show(element, values) {
   for (const place of element.querySelectorAll("[data-show]")) {
     const [form, path] = place.dataset.show.split(" ");
@@ -26,7 +26,7 @@ export function show(element, values) {
     const text = value == null ? UNKNOWN : FORMS[form](value);
     if (place.textContent === text) continue;
     place.textContent = text;
-    place.style.setProperty("--length", text.length);  // by which the style keeps it in its place
+    place.style.setProperty("--length", text.length);  // for the style, which shrinks long texts
   }
 }
 
@@ -45,7 +45,7 @@ export function drawn(name, attributes = {}, text = "") {
 }
 
 const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
-// A stamp in the reader's own zone, which it names.
+// A stamp in the reader's own zone, with the zone's name.
 export const when = (text) => {
   const stamp = new Date(text);
   const zone = ZONE.formatToParts(stamp).find(({ type }) => type === "timeZoneName").value;

@@ -1,4 +1,4 @@
-// What the plots show: the past as the ledger knows it, and behind its end what has come since, once a second.
+// What the plots show: the past as the ledger knows it, followed by what has come since, once a second.
 
 import { at, made } from "./elements.js";
 import { draw } from "./plots.js";
@@ -14,13 +14,13 @@ const RANGES = {
 };
 const ASK_EVERY_MS = MINUTE_MS;
 const ASK_AGAIN_MS = 5_000;
-const LIVE_MS = 10 * MINUTE_MS;  // longer than the newest step of any range and the time until it is asked for again
-const TOLD_EVERY_MS = 1_000;
+const LIVE_MS = 10 * MINUTE_MS;  // longer than the newest step of any range and the time until the next request for it
+const UPDATE_EVERY_MS = 1_000;
 
 let past = [];   // points of the ledger's steps
 let live = [];   // points of the documents since
-let ahead = 0;   // of this machine's clock, which need not be right, the service's is
-let asked = 0;   // the newest question; an answer to an earlier one is not shown
+let ahead = 0;   // how far the service's clock is ahead of this machine's, which need not be right
+let asked = 0;   // the newest request; an answer to an earlier one is not shown
 let asking;
 
 const chosen = () => at("range").querySelector(":checked").value;
@@ -36,23 +36,23 @@ function ofStep(step, stepMs) {
 
 function ofDocument({ at: time, window_s, payments, post, totals, troubles }) {
   return {
-    ms: Date.parse(time), ofMs: window_s * 1_000, troubledMs: troubles.length ? TOLD_EVERY_MS : 0,
+    ms: Date.parse(time), ofMs: window_s * 1_000, troubledMs: troubles.length ? UPDATE_EVERY_MS : 0,
     accepted: payments.acceptedPerS, settled: payments.settledPerS, p99: post.p99Ms, p50: post.p50Ms,
     waiting: payments.backlog, saved: totals.saved,
   };
 }
 
-// Again and again: the newest steps of the past may still have grown, by what was sent in them and settled later.
+// Periodically: the newest steps of the past may still have grown, by what was sent in them and settled later.
 async function ask() {
   const question = asked += 1;
   clearTimeout(asking);
   asking = setTimeout(ask, ASK_EVERY_MS);
-  const { ok, told } = await call(`history?range=${chosen()}`);
+  const { ok, body } = await call(`history?range=${chosen()}`);
   if (question !== asked) return;
-  at("past").textContent = ok ? "" : `The past cannot be shown now (${told.detail}); asked again every few seconds.`;
+  at("past").textContent = ok ? "" : `The past cannot be shown now (${body.detail}); asked again every few seconds.`;
   if (ok) {
-    past = told.steps.map((step) => ofStep(step, told.stepS * 1_000));
-    live = live.filter(({ ms }) => ms > Date.parse(told.to));
+    past = body.steps.map((step) => ofStep(step, body.stepS * 1_000));
+    live = live.filter(({ ms }) => ms > Date.parse(body.to));
     drawPlots();
   } else {
     clearTimeout(asking);
@@ -60,7 +60,7 @@ async function ask() {
   }
 }
 
-// Takes in the newest document of the stream.
+// Adds the newest document of the stream.
 export function plotNews(news) {
   const point = ofDocument(news);
   ahead = point.ms - Date.now();
@@ -69,7 +69,7 @@ export function plotNews(news) {
   drawPlots();
 }
 
-// The address says the range, so that it stays, and can be passed on.
+// The address has the range, so that it stays, and can be shared.
 function choose() {
   const address = new URL(location);
   address.searchParams.set("range", chosen());

@@ -5,8 +5,8 @@ import { call } from "./session.js";
 
 const AGAIN_MS = 2_000;
 
-let asked = 0;  // the newest question; an answer to an earlier one is not shown
-let shown = "";  // the same answer again is not said again
+let asked = 0;  // the newest request; an answer to an earlier one is not shown
+let shown = "";  // the same answer again is not announced again
 
 const VERDICTS = {
   accepted: () => "Accepted, waits to be settled",
@@ -17,7 +17,7 @@ const counted = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`
 const more = (...inner) => made("div", { class: "more" }, ...inner);
 const ifAny = (value, ...inner) => value ? inner : [];
 
-// ---- its steps, each as [what, ...how]; what a dispatcher or a processor said follows as it was said
+// ---- its steps, each as [what, ...how], followed by the text of a dispatcher or a processor as it is
 
 const OUTCOMES = { booked: "booked", notBooked: "not booked", refused: "refused", unknown: "unknown" };
 const STEPS = {
@@ -40,7 +40,7 @@ function stepShown(step) {
     ...how, ...ifAny(step.detail, more(step.detail)));
 }
 
-// A payment in doubt is asked about again and again: of many calls in a row the first and the newest are in sight.
+// A payment in doubt is asked about again and again: of many calls in a row the first and the newest are visible.
 const FIRST_SHOWN = 1, LAST_SHOWN = 2;
 function stepsShown(steps) {
   const shown = steps.map(stepShown);
@@ -55,13 +55,13 @@ function stepsShown(steps) {
 }
 
 function waiting(on) {
-  if (!on) return ["In no dispatcher's hands yet"];
+  if (!on) return ["Not in hand at any dispatcher yet"];
   const { processor, since, attempts, inDoubt, dispatcher, released } = on;
   return [
     processor ? `Waits for ${processor}` : "Waits for the first processor that serves",
     ...(since === null ? [] : [" since ", when(since)]),
     ...ifAny(dispatcher, more(`Assigned to ${dispatcher}`)),
-    ...ifAny(released, more("Released by an operator from where it was before")),
+    ...ifAny(released, more("Released by an operator from its previous processor")),
     ...ifAny(attempts, more(`${counted(attempts)} made so far`)),
     ...ifAny(inDoubt, more(`${processor ?? "One"} may have charged it already: it stays there until that is known`)),
   ];
@@ -74,7 +74,7 @@ const ENDS = {
 const after = ({ status, requestedAt, acceptedAt }) => status !== "settled" ? []
   : [made("p", { class: "more" }, `Sent to be charged ${FORMS.span((Date.parse(requestedAt) - Date.parse(acceptedAt)) / 1000)} after it was accepted`)];
 
-// Who follows a link to a payment sees it, on a phone too, until they move the page themselves.
+// After a link to a payment it is in view, on a phone too, until the reader moves the page.
 let isLinked = false;
 export function bringIntoView() {
   if (isLinked) at("life").parentElement.scrollIntoView({ block: "nearest" });
@@ -104,15 +104,15 @@ const showNoLife = (verdict, detail) =>
   showOnce(made("p", { class: "verdict" }, verdict), made("p", { class: "more" }, detail));
 
 async function lookUp(id, question) {
-  const { ok, status, told } = await call(`payments/${encodeURIComponent(id)}/life`);
+  const { ok, status, body } = await call(`payments/${encodeURIComponent(id)}/life`);
   if (question !== asked) return;
-  if (ok) showLife(told);
-  else if (status === 0) showNoLife("No answer", `${told.detail}. Asked again every two seconds.`);
+  if (ok) showLife(body);
+  else if (status === 0) showNoLife("No answer", `${body.detail}. Asked again every two seconds.`);
   else if (status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");
-  else if (status >= 500) showNoLife("It cannot be told now", `${told.detail} Asked again every two seconds.`);
-  else if (status === 400) showNoLife("That is no id", told.detail);
-  else showNoLife("It is not told", told.detail);
-  const again = status === 0 || status >= 500 || status === 429 || told.status === "accepted";
+  else if (status >= 500) showNoLife("Not known now", `${body.detail} Asked again every two seconds.`);
+  else if (status === 400) showNoLife("Not a valid id", body.detail);
+  else showNoLife("Not shown", body.detail);
+  const again = status === 0 || status >= 500 || status === 429 || body.status === "accepted";
   if (again) setTimeout(() => question === asked && lookUp(id, question), AGAIN_MS);
 }
 
@@ -124,16 +124,16 @@ function search(id) {
 at("search").addEventListener("submit", (event) => {
   event.preventDefault();
   const id = at("id").value.trim();
-  history.replaceState(null, "", `#${encodeURIComponent(id)}`);  // so that a payment can be shown to somebody else
+  history.replaceState(null, "", `#${encodeURIComponent(id)}`);  // so that a payment can be shared
   search(id);
 });
 
-function searchWhatTheAddressSays() {
+function searchForTheHash() {
   const id = location.hash.slice(1);
   if (!id || id === "id") return;  // #id is where the skip link leads
   at("id").value = id;
   isLinked = true;
   search(id);
 }
-addEventListener("hashchange", searchWhatTheAddressSays);
-searchWhatTheAddressSays();
+addEventListener("hashchange", searchForTheHash);
+searchForTheHash();

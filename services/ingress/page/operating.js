@@ -4,9 +4,9 @@ import { openDialog } from "./dialogs.js";
 import { at, when } from "./elements.js";
 import { call } from "./session.js";
 
-const OPEN = "open";  // who did it where no key is asked for
+const OPEN = "open";  // recorded as the operator where no key is needed
 
-// Paused and failing are two things: one is an operator's will, the other what is known of the processor.
+// Paused and failing are independent: one is an operator's decision, the other what is known of the processor.
 export function showOperating(card, { name, fee, paused }) {
   card.dataset.name = name;
   card.querySelector(".chip.paused").hidden = !paused;
@@ -18,7 +18,7 @@ export function showOperating(card, { name, fee, paused }) {
     about.replaceChildren(...(paused ? [`Paused${by}`, ...since, `: ${paused.reason}. Nothing new is sent there.`] : []));
   }
   const button = card.querySelector("button");
-  button.hidden = fee === null;  // it is not configured any more: nothing new goes there anyway
+  button.hidden = fee === null;  // it is no longer configured: nothing new goes there anyway
   const act = paused ? "resume" : "pause";
   if (button.dataset.act === act) return;
   button.dataset.act = act;
@@ -30,7 +30,7 @@ at("processors").addEventListener("click", ({ target }) => {
   if (!button) return;
   const { act } = button.dataset, { name } = button.closest("article").dataset;
   openDialog(at(act), { name }, async ({ reason }) => {
-    const { ok, told } = await call(`processors/${encodeURIComponent(name)}/${act}`, reason ? { reason } : {});
-    return ok ? null : `Not known to be done: ${told.detail}`;
+    const { ok, body } = await call(`processors/${encodeURIComponent(name)}/${act}`, reason ? { reason } : {});
+    return ok ? null : `Not known to be done: ${body.detail}`;
   });
 });

@@ -7,8 +7,8 @@ import { showOperating } from "./operating.js";
 import { leaveIfSignedOut, showCaller } from "./session.js";
 import { offer } from "./stuck.js";
 
-const STALE_MS = 4_000;        // without a document for so long, the page says so
-const REOPEN_MS = 8_000;       // an instance that is frozen does not end its stream: take another
+const STALE_MS = 4_000;        // after this long without a document the page says so
+const REOPEN_MS = 8_000;       // a frozen instance does not end its stream: connect to another
 const RETRY_MS = 2_000;
 
 // ---- what a document changes
@@ -33,9 +33,9 @@ function showProcessor(card, processor) {
 }
 
 function showSince(row, { state, seenS, startedAt }, now) {
-  const heard = seenS === null ? "never heard of" : `heard ${FORMS.span(Math.round(seenS))} ago`;
+  const silent = seenS === null ? "never heard from" : `last heard from ${FORMS.span(Math.round(seenS))} ago`;
   const up = startedAt === null ? "answers" : `up for ${FORMS.span((Date.parse(now) - Date.parse(startedAt)) / 1000)}`;
-  row.querySelector(".more").textContent = state === "up" ? up : heard;
+  row.querySelector(".more").textContent = state === "up" ? up : silent;
 }
 
 function showTroubles(troubles) {
@@ -44,7 +44,7 @@ function showTroubles(troubles) {
   list.replaceChildren(...troubles.map((trouble) => made("li", {}, trouble)));
 }
 
-// Said aloud only when something else is wrong than before: not for each second that passes.
+// Announced to screen readers only when something else is wrong than before: not each second.
 let said = "";
 function say(state, words, details = []) {
   document.documentElement.dataset.state = state;
@@ -55,10 +55,10 @@ function say(state, words, details = []) {
 }
 
 const begun = Date.now();
-let heard;  // when the newest document came
+let newest;  // when the newest document came
 function take(news) {
-  const isFirst = heard === undefined;
-  heard = Date.now();
+  const isFirst = newest === undefined;
+  newest = Date.now();
   show(document.querySelector("main > .now"), news);
   showEach(at("processors"), "processor", news.processors, showProcessor);
   offer(news.processors.map(({ name }) => name));
@@ -70,10 +70,10 @@ function take(news) {
   if (count) say("troubled", count === 1 ? "1 trouble" : `${count} troubles`, news.troubles);
   else say("well", "All is well");
   plotNews(news);
-  if (isFirst) bringIntoView();  // cards have come in above it
+  if (isFirst) bringIntoView();  // cards were added above it
 }
 
-// ---- the stream, which comes back by itself
+// ---- the stream, which reconnects by itself
 
 let stream, opened;
 function openStream() {
@@ -81,7 +81,7 @@ function openStream() {
   stream = new EventSource("events");
   stream.addEventListener("vitals", (event) => take(JSON.parse(event.data)));
   stream.addEventListener("caller", (event) => showCaller(JSON.parse(event.data)));
-  // A stream that was cut opens again by itself; one that was answered with an error does not.
+  // A stream that was cut reconnects by itself; one that was answered with an error does not.
   stream.onerror = async ({ target }) => {
     if (target.readyState !== EventSource.CLOSED || target !== stream) return;
     await leaveIfSignedOut();
@@ -90,9 +90,9 @@ function openStream() {
 }
 
 function watch() {
-  const ms = Date.now(), last = heard ?? begun;
+  const ms = Date.now(), last = newest ?? begun;
   if (ms - last > STALE_MS) {
-    say("lost", `No news for ${Math.round((ms - last) / 1000)} s, trying again`);
+    say("lost", `No update for ${Math.round((ms - last) / 1000)} s, trying again`);
     drawPlots();
   }
   if (ms - Math.max(last, opened) > REOPEN_MS && stream.readyState !== EventSource.CLOSED) {

@@ -1,12 +1,12 @@
-// The plots: curves over a range of time that ends now, and behind them when something was wrong.
-// A point speaks of the time `ofMs` before `ms`; what is null in it, or between two points, is unknown: a gap.
+// The plots: curves over a range of time that ends now, and behind them the times with troubles.
+// A point covers the time `ofMs` before `ms`; what is null in it, or between two points, is unknown: a gap.
 
 import { at, drawn, FORMS, made, short } from "./elements.js";
 
-const GAP_MS = 6_000;  // less than this between two points is no gap: the first rates that are live come so late after the past
+const GAP_MS = 6_000;  // a shorter distance between two points is not a gap: the first live rates follow the past this late
 
 class Plot {
-  // curves: [{name, look, of}], `of` the value of a point; unit follows the title in the text for who cannot see it.
+  // curves: [{name, look, of}], `of` the value of a point; unit follows the title in the text for screen readers.
   constructor(title, unit, curves) {
     Object.assign(this, { title, unit, curves });
     this.svg = drawn("svg", { role: "img" });
@@ -50,13 +50,13 @@ class Plot {
     for (const { ms, ofMs, [of]: value } of points) {
       if (value === null) { before = -Infinity; continue; }
       const place = `${x(ms).toFixed(1)} ${y(value).toFixed(1)}`;
-      path += ms - ofMs - before > GAP_MS ? `M${place}h0` : `L${place}`;  // h0: one that stands alone is a dot
+      path += ms - ofMs - before > GAP_MS ? `M${place}h0` : `L${place}`;  // h0: a single point is a dot
       before = ms;
     }
     return path;
   }
 
-  // Behind the curves: when something was wrong.
+  // Behind the curves: times with troubles.
   bands(points, x, top, bottom) {
     const bands = [];
     for (const { ms, troubledMs } of points.filter(({ troubledMs }) => troubledMs)) {
@@ -90,10 +90,10 @@ const PLOTS = [
     { name: "p50", look: "violet second", of: "p50" },
   ]),
   new Plot("Waiting", "payments", [{ name: "not settled yet", look: "amber", of: "waiting" }]),
-  new Plot("Saved", "in units of money", [{ name: "in all", look: "green", of: "saved" }]),
+  new Plot("Saved", "in units of money", [{ name: "in total", look: "green", of: "saved" }]),
 ];
 
-// range: {ms, text, words}; points in the order of their times, which are those of the service's clock, as `now` is.
+// range: {ms, text, words}; points are ordered by time, by the service's clock, as `now` is.
 export function draw(points, range, now) {
   const within = points.filter(({ ms }) => ms > now - range.ms);
   for (const plot of PLOTS) plot.draw(within, range, now);

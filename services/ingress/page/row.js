@@ -1,4 +1,4 @@
-// A payment that waits, as a row of a table: its cells, and what the rows are sorted by.
+// A payment that waits, as a row of a table: its cells, and the keys by which the rows are sorted.
 
 import { FORMS, made, UNKNOWN, when } from "./elements.js";
 
@@ -6,18 +6,18 @@ const OUTCOMES = { notBooked: "not booked" };
 const more = (text) => made("span", { class: "more" }, ` ${text}`);
 const since = ({ waitingFor, acceptedAt }) => waitingFor?.since ?? acceptedAt;
 
-// By column: what is shown of a payment, and its key in an order; null is not known.
+// By column: what is shown of a payment, and its sort key; null is not known.
 const COLUMNS = {
   id: {
     key: ({ correlationId }) => correlationId,
-    // In halves, between which it is broken in two.
+    // In halves: the line breaks between them.
     cell: ({ correlationId: id }) => [made("a", { href: `#${id}` }, made("span", {}, id.slice(0, 19)), made("span", {}, id.slice(19)))],
   },
   amount: { key: ({ amount }) => amount, cell: ({ amount }) => [FORMS.money(amount)] },
   waits: {
     key: ({ waitingFor }) => waitingFor?.processor ?? null,
     cell: ({ waitingFor }) => [
-      waitingFor ? waitingFor.processor ?? "any that serves" : "in no dispatcher's hands",
+      waitingFor ? waitingFor.processor ?? "any that serves" : "not in hand",
       ...(waitingFor?.inDoubt ? [more("in doubt")] : []),
     ],
   },
@@ -50,7 +50,7 @@ function timeOf(text) {
   return stamp.toDateString() === new Date().toDateString() ? time : `${stamp.toLocaleDateString("sv")} ${time}`;
 }
 
-// place: in the order of the service. labels: by column, for where there is no room for a head above each.
+// place: in the service's order. labels: by column, for narrow screens without heads.
 export class Row {
   constructor(payment, place, labels) {
     Object.assign(this, { payment, place, isGone: false });
@@ -60,12 +60,12 @@ export class Row {
     this.show(payment);
   }
 
-  // What is there already is left alone: it may be read, or marked to be copied.
+  // An unchanged cell is left alone: it may be read, or selected to be copied.
   show(payment) {
     this.payment = payment;
     this.tr.classList.toggle("gone", this.isGone);
     Object.entries(COLUMNS).forEach(([name, { cell }], index) => {
-      if (this.isGone && name === "since") return;  // it does not go on
+      if (this.isGone && name === "since") return;  // it has ended
       const place = this.tr.cells[index].firstChild, inner = this.isGone && name === "waits" ? ["waits no longer"] : cell(payment);
       if (place.textContent !== inner.map((each) => each.textContent ?? each).join("")) place.replaceChildren(...inner);
     });
@@ -80,7 +80,7 @@ export class Row {
   }
 }
 
-// What is not known is last, whichever way; what is equal is in the order of the service.
+// What is not known is last, in either direction; equal ones are in the service's order.
 export const by = (column, isDown) => (one, other) => {
   const [a, b] = [one, other].map(({ payment }) => COLUMNS[column].key(payment));
   if (a === null || b === null) return (a === null) - (b === null) || one.place - other.place;

@@ -1,31 +1,31 @@
-// Requests in the name of who is signed in.
+// Requests with the key of the signed-in person.
 
 const JSON_TYPE = "application/json";
 
-// GET, or POST where there is something to send; returns {ok, status, told}. Without an answer the status is 0: then,
-// as after a 5xx, what was to be done is done or not, and repeating it is safe.
+// GET, or POST if there is something to send; returns {ok, status, body}. Without an answer the status is 0: then, as
+// after a 5xx, the request may be done or not, and repeating it is safe.
 export async function call(path, sent) {
   const post = { method: "POST", headers: { accept: JSON_TYPE, "content-type": JSON_TYPE }, body: JSON.stringify(sent) };
   try {
     const answer = await fetch(path, sent === undefined ? { headers: { accept: JSON_TYPE } } : post);
     if (answer.status === 401) await leaveIfSignedOut();
-    return { ok: answer.ok, status: answer.status, told: await answer.json() };
+    return { ok: answer.ok, status: answer.status, body: await answer.json() };
   } catch (error) {
-    return { ok: false, status: 0, told: { error: "no_answer", detail: error.message } };
+    return { ok: false, status: 0, body: { error: "no_answer", detail: error.message } };
   }
 }
 
-// A key that was revoked, or signed out of in another window: the page itself is then answered with the way to sign in.
+// After a key was revoked, or signed out of in another window, the page itself is redirected to the sign-in form.
 export async function leaveIfSignedOut() {
   try {
     const answer = await fetch("./", { method: "HEAD", redirect: "manual", headers: { accept: "text/html" } });
     if (answer.type === "opaqueredirect") location.assign("sign-in");
   } catch {
-    // Nobody answers: that is shown, and tried again.
+    // No answer: that is shown, and tried again.
   }
 }
 
-// Only where keys are asked for is somebody signed in; without keys everybody may do everything.
+// A person is signed in only where keys are needed; without keys everybody may do everything.
 export function showCaller({ keyName, mayOperate }) {
   const { body } = document;
   body.querySelector("#key-name").textContent = keyName;

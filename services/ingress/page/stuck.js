@@ -1,7 +1,7 @@
 // Payments that wait and should not, a page of them at a time: filtered by the service, sorted here.
 //
-// Whoever reads is not disturbed. What is asked again by itself changes cells where they are; rows come, go and move only
-// when somebody asks for that.
+// The reader is not disturbed: a refresh by itself only changes cells in place; rows appear, disappear and move only when
+// the reader asks for that.
 
 import { at, FORMS, made } from "./elements.js";
 import { readPage } from "./listing.js";
@@ -16,7 +16,7 @@ const starts = [null];  // cursors of the pages up to the one that is shown
 let page = { rows: [], next: null, silent: [] };
 let sort = { column: "since", isDown: false };
 let others = 0;         // that wait now and are not shown
-let question = 0;       // the newest; an answer to an earlier one is not shown
+let question = 0;       // the newest request; an answer to an earlier one is not shown
 let isAsking = false;
 
 function query() {
@@ -47,7 +47,7 @@ function showAnew({ payments, ...rest }) {
   sayWhatIsShown();
 }
 
-// The same page once more. A payment that is missing is gone if the list is complete, or has one from behind it.
+// The same page again. A missing payment is gone if the list is complete, or has one from after it.
 function showInPlace(answer) {
   if (!page.rows.length) {
     showAnew(answer);
@@ -99,7 +99,7 @@ function sayWhatIsShown() {
   at("stuck-next").setAttribute("aria-disabled", next === null);
 }
 
-// ---- what somebody does
+// ---- the reader's actions
 
 for (const head of heads) {
   head.addEventListener("click", () => {
@@ -132,7 +132,7 @@ at("stuck-next").addEventListener("click", () => {
 });
 addEventListener("hashchange", () => page.rows.forEach((row) => row.mark()));
 
-// Which processors there are to choose from.
+// The processors to choose from.
 export function offer(names) {
   const { processor: select } = filter.elements, { value } = select;
   if ([...select.options].slice(1).map((option) => option.value).join() === names.join()) return;

@@ -125,5 +125,5 @@ def _for_a_person(recent: AbstractSet[Happening], left_behind: Mapping[str, int]
 
 def _silent(one: Seen, *, others_continue: bool) -> str:
     who = "NATS" if one.instance == "nats" else f"the {one.service}" if one.instance == one.service else one.instance
-    since = "has not been heard of" if one.seen_s is None else f"has not been heard of for {one.seen_s:.0f} s"
-    return f"{who} {since}: {'the others go on' if others_continue else _MEANS[one.service]}"
+    since = "has not been heard from" if one.seen_s is None else f"has not been heard from for {one.seen_s:.0f} s"
+    return f"{who} {since}: {'the others continue' if others_continue else _MEANS[one.service]}"

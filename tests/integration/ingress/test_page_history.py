@@ -97,7 +97,7 @@ def test_the_last_minutes_are_there_at_once(plots: Plots) -> None:
         ("Payments a second", "accepted now 10.0, at most 206; settled now"),
         ("Time of a POST", "p99 now 2.0, at most 9.5"),
         ("Waiting", "not settled yet now 0.0, at most 8.0"),
-        ("Saved", "in all now"),
+        ("Saved", "in total now"),
     ):
         plot = plots.page.get_by_role("img", name=re.compile(f"{title}.* over the last 5 minutes"))
         expect(plot).to_have_attribute("aria-label", re.compile(said))

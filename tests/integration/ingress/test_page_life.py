@@ -115,4 +115,4 @@ def test_an_unknown_step_or_outcome_is_shown_by_its_name(shown: Shown) -> None:
     shown.look(life("accepted", {"what": "blessed", "at": STAMP}, attempt(1, "odd"), waitingFor=None))
     expect(shown.page.locator("#life li").nth(1)).to_contain_text("blessed")
     expect(shown.page.locator("#life li").nth(2)).to_contain_text("odd after 2,001 ms")
-    expect(shown.page.locator("#life")).to_contain_text("In no dispatcher's hands yet")
+    expect(shown.page.locator("#life")).to_contain_text("Not in hand at any dispatcher yet")

@@ -32,7 +32,7 @@ def test_each_payment_is_shown_with_what_it_waits_for(list_: Listed) -> None:
     assert list_.cells("waits") == [
         "default in doubt",
         "any that serves",
-        "in no dispatcher's hands",
+        "not in hand",
         "default in doubt",
     ]
     assert {text[: len("12:00:00 for 30 min")] for text in list_.cells("since")} == {"12:00:00 for 30 min"}

@@ -26,7 +26,7 @@ def test_totals_stay_while_the_ledger_is_away_and_that_is_shown() -> None:
     before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     document = watched.seconds(5, ingress(0), dispatcher())
     assert document["totals"] == before["totals"]
-    assert document["troubles"] == ["the ledger has not been heard of for 5 s: totals are from that time"]
+    assert document["troubles"] == ["the ledger has not been heard from for 5 s: totals are from that time"]
 
 
 def test_an_incomplete_book_changes_no_total() -> None:

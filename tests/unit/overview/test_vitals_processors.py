@@ -18,7 +18,7 @@ def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
     assert [one["condition"] for one in document["processors"]] == ["unknown", "unknown"]
     assert document["payments"]["settledPerS"] is None
     assert (document["payments"]["backlog"], document["payments"]["oldestWaitS"]) == (7, 4.0)
-    assert document["troubles"] == ["dispatcher-1 has not been heard of for 4 s: payments are accepted and wait"]
+    assert document["troubles"] == ["dispatcher-1 has not been heard from for 4 s: payments are accepted and wait"]
 
 
 def test_of_several_dispatchers_the_worst_view_is_shown() -> None:
