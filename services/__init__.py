@@ -1,4 +1,4 @@
-"""The river: how a payment goes all the way.
+"""The river: the way of a payment through the services.
 
 client -> nginx -> ingress --accepted--> [PAYMENTS] -> dispatcher --HTTP--> processor
                       ^                                    |
@@ -7,9 +7,9 @@ client -> nginx -> ingress --accepted--> [PAYMENTS] -> dispatcher --HTTP--> proc
                       +------------- ledger <------- [SETTLEMENTS]
 
 ingress     answers 2xx only for a payment that is stored in PAYMENTS
-dispatcher  has each stored payment charged at exactly one processor, once, and says so in SETTLEMENTS
-ledger      counts each settlement once, and answers what was charged where in any period
+dispatcher  charges each stored payment at exactly one processor, once, and records that in SETTLEMENTS
+ledger      counts each settlement once, and returns what was charged where in any period
 
-Read the three ``flow`` modules to follow a payment; ``contracts`` for what is said, ``bus`` for how, ``metrics`` and
-``telling`` for what an operator sees of it.
+Read the three ``flow`` packages to follow a payment; ``contracts`` for the messages, ``bus`` for how they are sent,
+``metrics`` and ``log_throttle`` for what an operator gets.
 """

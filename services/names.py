@@ -1,7 +1,7 @@
-"""Looking a name up without ever having to wait for the lookup: neither a stop nor a timeout is held up by it.
+"""Looks a name up in a thread of its own, so that neither a stop nor a timeout is delayed by it.
 
-The loop's own lookup cannot be given up: it holds one of a few threads until the resolver has had its time (tens of
-seconds where no server answers), the process cannot end before, and its late failure is logged as nobody's.
+The loop's own lookup cannot be cancelled: it holds one of a few threads until the resolver gives up (tens of seconds if
+no server answers), the process cannot end before, and its late failure is logged without a context.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _under_way: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Future[Addr
 
 
 async def addresses(host: str, port: int) -> Addresses:
-    """Return the IP addresses of a name, in the resolver's order; an address is its own. May be given up at any time.
+    """Return the IP addresses of a name, in the resolver's order; an address is its own. May be cancelled at any time.
 
     Raises:
         OSError: there is no such name, or no resolver that answers.
@@ -30,7 +30,7 @@ async def addresses(host: str, port: int) -> Addresses:
     if asked is None:
         asked = _under_way[key] = loop.create_future()
         asked.add_done_callback(lambda done: (_under_way.pop(key, None), done.cancelled() or done.exception()))
-        # A thread of its own, as those of a pool are waited for at the end of the process.
+        # A thread of its own, as the process waits for those of a pool when it ends.
         threading.Thread(target=_look_up, args=(loop, asked, host, port), name=f"name {host}", daemon=True).start()
     return await asyncio.shield(asked)
 
@@ -39,15 +39,15 @@ def _look_up(loop: asyncio.AbstractEventLoop, asked: asyncio.Future[Addresses], 
     found: Addresses = ()
     error: Exception | None = None
     try:
-        told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        found = tuple(dict.fromkeys(str(address[0]) for *_, address in told))
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = tuple(dict.fromkeys(str(address[0]) for *_, address in infos))
     except (OSError, UnicodeError) as failed:
         error = failed
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(_tell, asked, found, error)
+    with suppress(RuntimeError):  # the loop is closed: nothing waits any more
+        loop.call_soon_threadsafe(_set_result, asked, found, error)
 
 
-def _tell(asked: asyncio.Future[Addresses], found: Addresses, error: Exception | None) -> None:
+def _set_result(asked: asyncio.Future[Addresses], found: Addresses, error: Exception | None) -> None:
     if asked.done():
         return
     if error is None:

@@ -70,7 +70,7 @@ def _answer(
     if isinstance(answered, TryLater):
         outcome.failed(f"{answered.detail}; it may be done or not")
         return TryLater(
-            answered.slug, f"{answered.detail}; it may be done or not: GET /processors shows it, and repeating is safe"
+            answered.slug, f"{answered.detail}; it may be done or not: GET /processors shows it, repeating it is safe"
         )
     if answered.processor is None:
         why = no_such(name, answered.names)
