@@ -81,7 +81,7 @@ async def all_answers(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, 
     answers = {key: value for key, value in (await state(bus)).items() if key not in OF_SNAPSHOTS}
     answers |= {asked.decode(): await totals(bus, asked) for asked in PERIODS}
     conflicts = [line for line in ledger.logged("ledger.conflict") if line["seq"] > after]
-    return answers | {"conflict lines": [{key: line[key] for key in ("seq", "found", "told")} for line in conflicts]}
+    return answers | {"conflict lines": [{key: line[key] for key in ("seq", "found", "given")} for line in conflicts]}
 
 
 async def answers_of_a_full_replay(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:

@@ -77,9 +77,9 @@ async def test_conflict_is_reported_and_never_counted_twice(
     assert charged_twice["level"] == "error"
     assert charged_twice["seq"] == 2
     assert charged_twice["found"]["processor"] == "default"
-    assert charged_twice["told"]["processor"] == "fallback"
-    assert charged_twice["told"]["id"] == payment_id(1)
-    assert refused["told"]["requested_at_us"] is None
+    assert charged_twice["given"]["processor"] == "fallback"
+    assert charged_twice["given"]["id"] == payment_id(1)
+    assert refused["given"]["requested_at_us"] is None
 
 
 async def test_refused_payment_counts_nothing(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
