@@ -23,7 +23,7 @@ async def stuck(house: House) -> str:
 
 
 async def in_doubt(house: House) -> str:
-    """Return the id of a payment that was taken over: its first owner may have had it charged."""
+    """Return the id of a payment that was taken over: its first owner may have charged it."""
     payment_id = await house.accept()
     for _ in range(2):
         await house.assign(payment_id, "default")
@@ -203,7 +203,7 @@ async def test_a_released_payment_charged_twice_is_found_by_an_audit(house: Hous
     await house.settle("fallback", payment_id)
     ended = await house.audit("--json")
     assert ended.status == 1
-    assert {told["finding"] for told in ended.documents} == {"charged_twice", "released", "settled_still_waiting"}
+    assert {line["finding"] for line in ended.documents} == {"charged_twice", "released", "settled_still_waiting"}
     assert ended.documents[0]["releases"][0]["to"] == "fallback"
 
 

@@ -20,7 +20,7 @@ STUCK_S = 120.0
 STUCK = f"""
 import os, socket, sys, time
 def stuck(*_, **__):
-    os.write(1, b"asked\\n")  # not print: whoever holds that lock at the end of a process aborts it
+    os.write(1, b"asked\\n")  # not print: a thread that holds its lock at exit aborts the process
     time.sleep({STUCK_S})
 socket.getaddrinfo = stuck
 sys.argv = ["services.ledger"]

@@ -61,7 +61,7 @@ def _number(data: bytes) -> int:
 
 
 async def test_what_a_stream_holds_and_since_when(bus: Bus, streams: StreamLimits) -> None:
-    """None is the age of nothing; otherwise that of the oldest, whoever has it in hand."""
+    """No age if it is empty; otherwise that of the oldest message, delivered or not."""
     assert (await waiting(bus, subjects.PAYMENTS)).oldest_at is None
     before = datetime.now(UTC)
     for name in ("a", "b"):

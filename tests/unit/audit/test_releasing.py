@@ -1,4 +1,4 @@
-"""What an operator sees and is asked before a payment is released, and what is recorded."""
+"""Tests of what an operator sees and is asked before a payment is released, and of what is recorded."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ TAKEN = Refusal("overtaken", "Line 7 is no longer its last one. Look at it again
 
 
 def place(name: str, pause: Pause | None = None) -> ListedProcessor:
-    """Return a processor as it charges."""
+    """Return a processor that is charging."""
     return ListedProcessor(name, f"{name}/1", "open" if pause is None else "paused", 0.05, f"http://{name}:1", pause)
 
 
@@ -49,14 +49,14 @@ def sight(*processors: ListedProcessor) -> Sight:
 
 @dataclass
 class World:
-    """Dispatchers, operator and log in one; ``done`` is what happened, in that order."""
+    """The dispatchers, the operator and the log in one; ``done`` is what happened, in order."""
 
     seen: ReleaseAnswered = field(default_factory=lambda: ReleaseAnswered(sight()))
     answer: ReleaseAnswered = field(default_factory=lambda: ReleaseAnswered(sight(), released=released()))
     says_yes: bool = True
     is_recorded: bool = True
     done: list[object] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
 
     async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
         """A dispatcher."""
@@ -69,7 +69,7 @@ class World:
 
     def show(self, text: str) -> None:
         """The operator."""
-        self.told.append(text)
+        self.shown.append(text)
 
     async def accepts(self, payment_id: str) -> bool:
         """The operator."""
@@ -85,39 +85,39 @@ class World:
         yield self
 
     def refused(self, why: str) -> None:
-        """What came of it."""
+        """Its outcome in OPERATIONS."""
         self.done.append(why)
 
     async def run(self) -> bool:
-        """Run the story."""
-        story = Releasing(dispatchers=self, operator=self, recorded=self.recorded)
-        return await story.release(ID, "fallback", "default is gone")
+        """Release the payment; return whether it was released."""
+        flow = Releasing(dispatchers=self, operator=self, recorded=self.recorded)
+        return await flow.release(ID, "fallback", "default is gone")
 
 
 OPERATION = Operation("release", ID, "default is gone", "from default to fallback")
-DEED = (ID, "fallback", Confirmed("default", 7, "default is gone"))
+SENT = (ID, "fallback", Confirmed("default", 7, "default is gone"))
 
 
-async def test_it_is_recorded_before_it_is_done_and_only_where_somebody_means_it() -> None:
-    """A dispatcher gets what the operator saw; where it cannot be recorded nothing is done."""
+async def test_a_release_is_recorded_before_it_is_done_and_only_if_confirmed() -> None:
+    """A dispatcher is sent what the operator saw; if it cannot be recorded, nothing is done."""
     world = World()
     assert await world.run()
-    assert world.done == ["asked", OPERATION, DEED]
-    assert world.told[-1].startswith("Released: ")
+    assert world.done == ["asked", OPERATION, SENT]
+    assert world.shown[-1].startswith("Released: ")
     unrecorded = World(is_recorded=False)
     with pytest.raises(AwayError):
         await unrecorded.run()
     assert unrecorded.done == ["asked"]
-    unmeant = World(says_yes=False)
-    assert not await unmeant.run()
-    assert (unmeant.done, unmeant.told[-1]) == (["asked"], "Nothing was changed.")
+    declined = World(says_yes=False)
+    assert not await declined.run()
+    assert (declined.done, declined.shown[-1]) == (["asked"], "Nothing was changed.")
 
 
 async def test_the_operator_sees_everything_before_the_question() -> None:
-    """What is known, and in plain words what is risked."""
+    """What is known, and the risk in plain words."""
     world = World(says_yes=False)
     assert not await world.run()
-    text = "\n".join(world.told)
+    text = "\n".join(world.shown)
     for fact in (
         ID,
         "accepted 19.90",
@@ -130,12 +130,12 @@ async def test_the_operator_sees_everything_before_the_question() -> None:
     assert "paused" not in text
 
 
-async def test_a_pause_of_either_processor_is_said_before_the_question() -> None:
-    """A payment released to a paused one waits there; and a pause is no reason to release."""
+async def test_a_pause_of_either_processor_is_shown_before_the_question() -> None:
+    """A payment released to a paused processor waits there, and a pause is no reason to release."""
     both = sight(place("default", PAUSE), place("fallback", PAUSE), place("third", PAUSE))
     world = World(seen=ReleaseAnswered(both), says_yes=False)
     assert not await world.run()
-    said = [text.strip() for text in world.told if "is paused" in text]
+    said = [text.strip() for text in world.shown if "is paused" in text]
     assert said == [
         (
             "default is paused since 2026-11-22T12:00:00Z by desk (their maintenance): what is assigned there is still "
@@ -149,23 +149,23 @@ async def test_a_pause_of_either_processor_is_said_before_the_question() -> None
     assert len(warnings(both, "")) == 3
 
 
-async def test_what_may_not_be_released_is_not_asked_about() -> None:
+async def test_no_question_is_asked_about_a_payment_that_may_not_be_released() -> None:
     """The dispatcher's sentence says why; nothing is recorded."""
     world = World(seen=ReleaseAnswered(sight(), Refusal("payment_settled", "It is settled already, at default.")))
     assert not await world.run()
-    assert (world.done, world.told[-1]) == ([], "Not released. It is settled already, at default.")
+    assert (world.done, world.shown[-1]) == ([], "Not released. It is settled already, at default.")
 
 
-async def test_changed_while_the_operator_was_reading() -> None:
-    """The dispatcher refuses it, and so it is recorded."""
+async def test_a_payment_that_changed_while_the_operator_was_reading_is_not_released() -> None:
+    """The dispatcher refuses, and the refusal is recorded."""
     world = World(answer=ReleaseAnswered(sight(), TAKEN))
     assert not await world.run()
-    assert world.done == ["asked", OPERATION, DEED, TAKEN.detail]
-    assert world.told[-1] == f"Not released. {TAKEN.detail}"
+    assert world.done == ["asked", OPERATION, SENT, TAKEN.detail]
+    assert world.shown[-1] == f"Not released. {TAKEN.detail}"
 
 
-def test_a_release_as_json() -> None:
-    """Public names, as every event; and the subject is found by no look-up of settlements."""
+def test_a_release_is_json_under_a_subject_of_its_own() -> None:
+    """Its names are public, as in every event, and no look-up of settlements matches its subject."""
     assert decode_settlement(encode(released())) == released()
     assert b'"fromProcessor":"default","toProcessor":"fallback"' in encode(released())
     assert subjects.released(ID).count(".") == 2 != subjects.any_settlement(ID).count(".")

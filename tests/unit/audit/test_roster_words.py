@@ -25,6 +25,6 @@ ENTRIES = {
     ],
 )
 def test_a_move_that_would_be_wrong_is_refused(name: str, url: str, sentence: str | None) -> None:
-    """To another's address, of one that does not exist, or out of TLS: whoever changes the bucket cannot read along."""
+    """To another's address, of an unknown processor, or out of TLS: writing to the bucket must not expose the calls."""
     said = refusal(ENTRIES, name, url)
     assert said is None if sentence is None else sentence in (said or "")

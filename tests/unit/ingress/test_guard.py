@@ -77,7 +77,7 @@ def test_each_key_may_do_what_its_scopes_allow() -> None:
     ],
 )
 def test_an_invalid_key_lets_nobody_in(authorization: str | None, expected: Caller | Denied) -> None:
-    """Not even the hash in the file: whoever can read the file must not be able to call."""
+    """Not even the hash in the file is: reading the file must not be enough to call."""
     assert knowing(key("one")).judge(Call("POST", HOST, authorization), "pay", 0.0) == expected
 
 
