@@ -1,4 +1,4 @@
-"""A ledger process on the test's own nats-server."""
+"""A ledger process connected to the test's own nats-server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.nats_server import NatsServer
 
 @pytest.fixture
 def ledger(nats_server: NatsServer, tmp_path: Path) -> Iterator[LedgerProcess]:
-    """A ledger that is not started yet; gone at the end."""
+    """A ledger that is not started yet; killed at the end."""
     process = LedgerProcess(tmp_path, nats_server.url)
     yield process
     process.discard()
@@ -23,7 +23,7 @@ def ledger(nats_server: NatsServer, tmp_path: Path) -> Iterator[LedgerProcess]:
 
 @pytest.fixture
 async def case(bus: Bus, streams: StreamLimits) -> SnapshotCase:
-    """A store that has looked and found nothing."""
+    """A snapshot store that looked for a snapshot and found none."""
     case = SnapshotCase(bus)
     assert await case.store.load(case.book) == Absent()
     return case

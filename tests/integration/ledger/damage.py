@@ -1,4 +1,4 @@
-"""Damage to the blocks in which nats-server stores SETTLEMENTS, as a disk or a half-written copy does it."""
+"""Damage to the blocks in which nats-server stores SETTLEMENTS, as by a faulty disk or an incomplete copy."""
 
 import os
 import struct
@@ -12,7 +12,7 @@ _SUBJECT_AT = _HEAD.size
 
 @dataclass(frozen=True)
 class Stored:
-    """One record of a block: where it begins and its sequence."""
+    """One record of a block: its offset and its sequence."""
 
     at: int
     seq: int
@@ -25,7 +25,7 @@ def blocks(store: Path) -> list[Path]:
 
 
 def records(block: Path) -> list[Stored]:
-    """Return the records of a whole block."""
+    """Return the records of an undamaged block."""
     data, at, found = block.read_bytes(), 0, []
     while at < len(data):
         length, seq, _, subject_length = _HEAD.unpack_from(data, at)
@@ -49,7 +49,7 @@ def flip_in_length(block: Path) -> int:
 
 
 def truncate(block: Path) -> int:
-    """Cut the block off within its middle record; return that one's sequence."""
+    """Truncate the block inside its middle record; return the record's sequence."""
     record = _middle(block)
     os.truncate(block, record.at + _SUBJECT_AT + 10)
     return record.seq

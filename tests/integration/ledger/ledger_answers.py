@@ -1,4 +1,4 @@
-"""Settlements of every kind, and all that a ledger answers about them: the same from a snapshot as from a replay."""
+"""Settlements of every kind, and all that a ledger answers about them: equal after a snapshot and after a replay."""
 
 import asyncio
 import signal
@@ -39,7 +39,7 @@ def refused(number: int) -> PaymentRefused:
 
 
 def mixed(first: int, count: int) -> list[Settlement]:
-    """Return settlements, now and then a repeated one, a conflict, a refusal, and a settlement of what was refused."""
+    """Return settlements, among them repeats, conflicts, refusals, and settlements of refused payments."""
     events: list[Settlement] = []
     for number in range(first, first + count):
         event = settled(number, PROCESSORS[number % 3], number + 1)
@@ -54,14 +54,14 @@ def mixed(first: int, count: int) -> list[Settlement]:
 
 
 async def publish_in_order(bus: Bus, events: list[Settlement]) -> int:
-    """Store them in exactly their order; return the last one's sequence."""
+    """Store them in exactly this order; return the last one's sequence."""
     for event in events[:-1]:
         await publish(bus, [event])
     return await publish(bus, events[-1:])
 
 
 async def store_junk(bus: Bus) -> int:
-    """Store a message that is no event; return its sequence."""
+    """Store a message that is not an event; return its sequence."""
     stored = await store(bus, subjects.SETTLEMENTS, subjects.settled("default", "x"), b"not JSON")
     assert isinstance(stored, Stored)
     return stored.seq
@@ -77,7 +77,7 @@ async def snapshot_stored(bus: Bus, seq: int) -> None:
 
 
 async def all_answers(bus: Bus, ledger: LedgerProcess, after: int) -> dict[str, Any]:
-    """Return every answer that must not depend on how it started, and the conflicts above a sequence."""
+    """Return every answer that must not depend on how the ledger started, and the conflicts after a sequence."""
     answers = {key: value for key, value in (await state(bus)).items() if key not in OF_SNAPSHOTS}
     answers |= {asked.decode(): await totals(bus, asked) for asked in PERIODS}
     conflicts = [line for line in ledger.logged("ledger.conflict") if line["seq"] > after]

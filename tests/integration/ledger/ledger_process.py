@@ -1,4 +1,4 @@
-"""``python -m services.ledger`` as a process of a test's own: its log read as JSON, its answers as values."""
+"""``python -m services.ledger`` as the process of one test: its log parsed as JSON, its answers as values."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ TOGETHER = 500
 
 
 class LedgerProcess:
-    """One ledger. ``start`` begins a new log, in which ``logged`` looks."""
+    """One ledger. ``start`` begins a new log, which ``logged`` reads."""
 
     def __init__(self, folder: Path, nats_url: str) -> None:
         self._log = folder / "ledger.log"
@@ -33,7 +33,7 @@ class LedgerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **settings: str) -> None:
-        """Start it, with further variables."""
+        """Start it, with further environment variables."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "services.ledger"],
@@ -43,59 +43,59 @@ class LedgerProcess:
             )
 
     async def start_ready(self, **settings: str) -> dict[str, Any]:
-        """Start it, with further variables, and return its ``ledger.ready``."""
+        """Start it, with further environment variables, and return its ``ledger.ready``."""
         self.start(**settings)
         return (await self.until_logged("ledger.ready"))[0]
 
     def end(self, number: signal.Signals) -> int:
-        """Send it a signal and return its exit status."""
+        """Send it a signal; return its exit status."""
         assert self._process is not None
         self._process.send_signal(number)
         return self.status()
 
     def status(self) -> int:
-        """Wait for its end and return its exit status."""
+        """Wait until it exits; return its exit status."""
         assert self._process is not None
         return self._process.wait(PATIENCE_S)
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a process."""
+        """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
     def discard(self) -> None:
-        """Have it gone, if it was ever there."""
+        """Kill it, if it was started."""
         if self._process is not None and self._process.poll() is None:
             self.end(signal.SIGKILL)
 
     def text(self) -> str:
-        """Return all that it has said."""
+        """Return everything that it wrote."""
         return self._log.read_text()
 
     def logged(self, event: str) -> list[dict[str, Any]]:
-        """Return the complete log lines of that event."""
+        """Return the complete log lines of an event."""
         lines = [line for line in self.text().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
         return [record for record in map(json.loads, lines) if record["event"] == event]
 
     async def until_logged(self, event: str) -> list[dict[str, Any]]:
-        """Wait until it has logged that event, and return its lines."""
+        """Wait until it has logged an event; return the event's lines."""
         await until(lambda: self.logged(event), event)
         return self.logged(event)
 
 
 def payment_id(number: int) -> str:
-    """Return an id."""
+    """Return the id of the payment with that number."""
     return f"{number:08x}-0000-4000-8000-{number:012x}"
 
 
 def settled(number: int, processor: str = "default", cents: int = 1990) -> PaymentSettled:
-    """Return a settlement, one millisecond after that of the number before."""
+    """Return a settlement stamped one millisecond after that of the previous number."""
     stamp = START + timedelta(milliseconds=number)
     return PaymentSettled(payment_id(number), Cents(cents), processor, stamp, START, number + 1)
 
 
 async def publish(bus: Bus, events: Iterable[Settlement]) -> int:
-    """Store the events in their order; return the last one's sequence."""
+    """Store the events in this order; return the last one's sequence."""
     waiting, seq = list(events), 0
     while waiting:
         together, waiting = waiting[:TOGETHER], waiting[TOGETHER:]
@@ -131,7 +131,7 @@ async def totals(bus: Bus, asked: bytes = b"{}") -> dict[str, tuple[int, int]]:
 
 
 async def totals_after(bus: Bus, seq: int) -> dict[str, tuple[int, int]]:
-    """Return the totals of all as soon as that sequence is in the book and the ledger answers."""
+    """Return the totals of everything once the book has that sequence and the ledger answers."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
@@ -139,5 +139,5 @@ async def totals_after(bus: Bus, seq: int) -> dict[str, tuple[int, int]]:
                 if now["caughtUp"] and now["appliedSeq"] >= seq:
                     return await totals(bus)
             except (BusAwayError, NotAnsweredError):
-                pass  # not there, or not whole, at this moment
+                pass  # not reachable, or not whole, at this moment
             await asyncio.sleep(0.01)

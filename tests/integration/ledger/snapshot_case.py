@@ -1,4 +1,4 @@
-"""A book and the store of its snapshots, and what loading one returns."""
+"""A book, the store of its snapshots, and what loading one returns."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ COUNTS = Counts(1, 2)
 
 
 class SnapshotCase:
-    """A book of what is in SETTLEMENTS, and its store."""
+    """A book of SETTLEMENTS, and its snapshot store."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
@@ -29,12 +29,12 @@ class SnapshotCase:
         self.position = Position(0, "")
 
     async def settle(self, first: int, count: int) -> None:
-        """Store so many settlements, and record them."""
+        """Store ``count`` settlements and record them in the book."""
         events = [settled(number, KNOWN[number % 2], number + 1) for number in range(first, first + count)]
         seq = await publish(self.bus, events)
         for event in events:
             self.book.record(event)
-        # They were stored side by side, and the last sequence is not always that of the last event.
+        # They were stored concurrently, so the last sequence need not be that of the last event.
         self.position = await self.position_at(seq)
 
     async def position_at(self, seq: int) -> Position:
@@ -45,18 +45,18 @@ class SnapshotCase:
         return Position(seq, fingerprint(answer["message"]["subject"], encode(event)))
 
     async def save(self) -> Saved | NotSaved:
-        """Save the book as it is."""
+        """Save the book's current state."""
         return await self.store.save(self.book.picture(), self.position, COUNTS)
 
     async def restored(self) -> Book:
-        """Return the book that another process would restore, which must say that it is of the position."""
+        """Return the book that another process would restore, which must be of the saved position."""
         book = Book(KNOWN)
         assert await SnapshotStore(self.bus).load(book) == Restored(self.position, COUNTS)
         return book
 
 
 async def damaged(case: SnapshotCase) -> str:
-    """Return why nothing can be counted, of which the book is empty."""
+    """Return why loading reports damage; the book must be left empty."""
     book = Book(KNOWN)
     loaded = await SnapshotStore(case.bus).load(book)
     assert isinstance(loaded, Damaged)
@@ -65,12 +65,12 @@ async def damaged(case: SnapshotCase) -> str:
 
 
 def totals(book: Book) -> dict[str, tuple[int, int]]:
-    """Return count and cents of all."""
+    """Return count and cents by processor, of everything."""
     return {name: (total.count, total.cents) for name, total in book.totals(None, None).items()}
 
 
 async def messages(bus: Bus) -> int:
-    """Return how many messages the snapshots take."""
+    """Return how many messages the snapshots consist of."""
     return (await stream_state(bus, subjects.LEDGER_SNAPSHOTS)).messages
 
 
@@ -86,7 +86,7 @@ async def unusable(case: SnapshotCase) -> str:
 
 
 async def damage(bus: Bus, subject: str, change: Callable[[bytes], bytes]) -> None:
-    """Replace a message of the snapshot by what ``change`` makes of it."""
+    """Replace a message of the snapshot by what ``change`` returns for it."""
     answer = await bus.request(
         f"$JS.API.DIRECT.GET.{subjects.LEDGER_SNAPSHOTS}", b'{"last_by_subj": "%s"}' % subject.encode(), PATIENCE_S
     )
@@ -94,5 +94,5 @@ async def damage(bus: Bus, subject: str, change: Callable[[bytes], bytes]) -> No
 
 
 def replace_fingerprint(position: Position) -> Position:
-    """Return the position with another message's fingerprint."""
+    """Return the position with the fingerprint of another message."""
     return Position(position.seq, fingerprint("settlements.settled.default.x", b"{}"))

@@ -1,4 +1,4 @@
-"""The ledger asks real dispatchers' endpoints, over a real NATS, what they have stored."""
+"""The ledger asks the endpoints of real dispatchers, over a real NATS, what they have stored."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,11 +19,11 @@ from services.ledger.core.recent import Cut
 from services.records.settlements import SettlementRecords
 
 BEGAN = datetime(2025, 7, 15, 12, tzinfo=UTC)
-WITHIN_S = 20.0  # a test that waits for it has failed
+WITHIN_S = 20.0  # a test that waits this long has failed
 
 
 def pulse(owner: str) -> DispatcherPulse:
-    """Return a pulse of a dispatcher with nothing to do."""
+    """Return a pulse of an idle dispatcher."""
     return DispatcherPulse("one", BEGAN, 0, 0, 0.0, {}, {}, owner)
 
 
@@ -47,14 +47,14 @@ Heard = Callable[[str], Awaitable[None]]
 
 @pytest.fixture
 async def dispatchers(bus: Bus) -> Dispatchers:
-    """The ledger's view of the dispatchers, of which none was heard yet."""
-    heard = Dispatchers(bus)
-    await heard.listen()
-    return heard
+    """The ledger's view of the dispatchers, before any pulse was received."""
+    listening = Dispatchers(bus)
+    await listening.listen()
+    return listening
 
 
 async def hear(bus: Bus, owner: str) -> None:
-    """Have one pulse heard."""
+    """Send one pulse, and wait until it was delivered."""
     task = asyncio.create_task(send_pulses(bus, lambda: pulse(owner)))
     await asyncio.sleep(0)
     bus.flush()
@@ -65,7 +65,7 @@ async def hear(bus: Bus, owner: str) -> None:
 
 
 async def test_the_answer_comes_when_all_is_stored(bus: Bus, dispatchers: Dispatchers) -> None:
-    """Of all of them: the farthest sequence, as of the moment that was asked about."""
+    """By every dispatcher: the highest sequence, as of the moment that was asked about."""
     first, second = Stored(bus, 7), Stored(bus, 9)
     await first.endpoint.listen("one/a")
     await second.endpoint.listen("two/b")
@@ -85,8 +85,8 @@ async def test_the_answer_comes_when_all_is_stored(bus: Bus, dispatchers: Dispat
     assert cut.until_us >= micros_of(asked_at) - 1000  # stamps are whole milliseconds
 
 
-async def test_a_moment_that_another_clock_has_made_up_is_not_believed(bus: Bus, dispatchers: Dispatchers) -> None:
-    """The arrival is meant then: on the dispatcher's own clock, by which its settlements are stamped."""
+async def test_a_moment_of_another_clock_is_replaced_by_the_arrival(bus: Bus, dispatchers: Dispatchers) -> None:
+    """The request then means its arrival, on the dispatcher's own clock, which stamps its settlements."""
     only = Stored(bus, 1)
     only.all.set()
     await only.endpoint.listen("one/a")
@@ -98,8 +98,8 @@ async def test_a_moment_that_another_clock_has_made_up_is_not_believed(bus: Bus,
         assert before_us <= cut.until_us <= micros_of(datetime.now(UTC))
 
 
-async def test_one_that_is_gone_is_not_waited_for(bus: Bus, dispatchers: Dispatchers) -> None:
-    """The server says at once that nobody listens there; what the others know still counts, and nothing is left out."""
+async def test_a_stopped_dispatcher_is_not_waited_for(bus: Bus, dispatchers: Dispatchers) -> None:
+    """The server reports at once that nobody listens; the others' answers still count, and nothing is left out."""
     only = Stored(bus, 5)
     only.all.set()
     await only.endpoint.listen("one/a")
@@ -109,8 +109,8 @@ async def test_one_that_is_gone_is_not_waited_for(bus: Bus, dispatchers: Dispatc
     assert (await dispatchers.stored(None, WITHIN_S)).until_us is not None
 
 
-async def test_one_that_does_not_answer_delays_one_summary_and_no_more(bus: Bus, dispatchers: Dispatchers) -> None:
-    """It is asked again after its next pulse, which a frozen process does not send."""
+async def test_a_dispatcher_that_does_not_answer_delays_only_one_summary(bus: Bus, dispatchers: Dispatchers) -> None:
+    """It is asked again only after its next pulse, which a frozen process does not send."""
     frozen = Stored(bus, 5)
     await frozen.endpoint.listen("one/a")
     await hear(bus, "one/a")
@@ -121,8 +121,8 @@ async def test_one_that_does_not_answer_delays_one_summary_and_no_more(bus: Bus,
     assert (await dispatchers.stored(None, WITHIN_S)).seq == 5
 
 
-async def test_a_request_that_is_none_is_not_answered(bus: Bus, dispatchers: Dispatchers) -> None:
-    """Nor does it harm the next one."""
+async def test_an_invalid_request_is_not_answered(bus: Bus, dispatchers: Dispatchers) -> None:
+    """The next one is."""
     only = Stored(bus, 5)
     only.all.set()
     await only.endpoint.listen("one/a")

@@ -1,4 +1,4 @@
-"""The ledger process on a real stream: each settlement counts once, whatever is restarted, killed or published."""
+"""The ledger process with a real stream: each settlement counts once, whatever is restarted, killed or published."""
 
 import shutil
 import signal
@@ -31,7 +31,7 @@ CLEARED = SettlementsCleared(datetime(2025, 8, 1, 13, tzinfo=UTC))
 
 
 async def test_empty_stream_is_ready_and_all_zeros(bus: Bus, ledger: LedgerProcess) -> None:
-    """A first start makes the streams itself and names every processor of PROCESSORS."""
+    """The first start creates the streams and lists every processor of PROCESSORS."""
     ready = await ledger.start_ready()
     assert (ready["entries"], ready["seq"]) == (0, 0)
     assert await totals(bus) == {"default": (0, 0), "fallback": (0, 0)}
@@ -40,7 +40,7 @@ async def test_empty_stream_is_ready_and_all_zeros(bus: Bus, ledger: LedgerProce
 async def test_settlements_before_and_after_the_start_are_counted(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """The replay and what follows are one; a processor that PROCESSORS does not name is counted under its name."""
+    """The replay and what follows add up; a processor that PROCESSORS lacks is counted under its name."""
     await publish(bus, [settled(1), settled(2, "fallback", 5)])
     ready = await ledger.start_ready()
     assert (ready["entries"], ready["seq"]) == (2, 2)
@@ -50,7 +50,7 @@ async def test_settlements_before_and_after_the_start_are_counted(
 
 
 async def test_period_has_both_ends_inclusive(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """By requested_at, of entries that came in another order."""
+    """By requested_at, although the entries came in another order."""
     await publish(bus, [settled(number) for number in (5, 1, 4, 2, 3)])
     await ledger.start_ready()
     asked = b'{"from": "2025-08-01T12:00:00.002Z", "to": "2025-08-01T12:00:00.004Z"}'
@@ -58,7 +58,7 @@ async def test_period_has_both_ends_inclusive(bus: Bus, streams: StreamLimits, l
 
 
 async def test_repeated_settlement_counts_once(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """A dispatcher that did not get its PubAck publishes again."""
+    """A dispatcher that received no PubAck publishes again."""
     await ledger.start_ready()
     seq = await publish(bus, [settled(1), settled(1)])
     assert (await totals_after(bus, seq))["default"] == (1, 1990)
@@ -68,7 +68,7 @@ async def test_repeated_settlement_counts_once(bus: Bus, streams: StreamLimits, 
 async def test_conflict_is_reported_and_never_counted_twice(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """Settled at two processors, or settled and refused: errors in the log with both entries, one count."""
+    """Settled at two processors, or settled and refused: an error in the log with both entries, counted once."""
     await ledger.start_ready()
     seq = await publish(bus, [settled(1), settled(1, "fallback"), REFUSED])
     assert await totals_after(bus, seq) == {"default": (1, 1990), "fallback": (0, 0)}
@@ -83,7 +83,7 @@ async def test_conflict_is_reported_and_never_counted_twice(
 
 
 async def test_refused_payment_counts_nothing(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """It is remembered, and no total knows it."""
+    """It is remembered, but is in no total."""
     await publish(bus, [REFUSED])
     await ledger.start_ready()
     assert await totals(bus) == {"default": (0, 0), "fallback": (0, 0)}
@@ -94,7 +94,7 @@ async def test_refused_payment_counts_nothing(bus: Bus, streams: StreamLimits, l
 async def test_clearing_forgets_all_before_it_also_after_a_restart(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """The totals begin anew with the first settlement after it."""
+    """The totals start again with the first settlement after it."""
     await publish(bus, [settled(1), settled(2)])
     await ledger.start_ready()
     seq = await publish(bus, [CLEARED])
@@ -106,8 +106,8 @@ async def test_clearing_forgets_all_before_it_also_after_a_restart(
     assert (await totals(bus))["default"] == (2, 3980)
 
 
-async def test_message_that_is_no_event_is_skipped(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """Junk of any kind is an error in the log and a count; what follows is counted as ever."""
+async def test_message_that_is_not_an_event_is_skipped(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
+    """Junk of any kind is logged as an error and counted as unreadable; what follows counts as usual."""
     junk = [
         b"",
         b"not JSON",
@@ -127,10 +127,10 @@ async def test_message_that_is_no_event_is_skipped(bus: Bus, streams: StreamLimi
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_restarted_ledger_says_the_same(
+async def test_restarted_ledger_answers_the_same(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess, number: signal.Signals
 ) -> None:
-    """Stopped in order or killed: all of it is in the stream."""
+    """Stopped gracefully or killed: everything is in the stream."""
     await ledger.start_ready()
     seq = await publish(bus, [settled(number, "fallback", number + 1) for number in range(1_000)])
     before = await totals_after(bus, seq)
@@ -140,10 +140,10 @@ async def test_restarted_ledger_says_the_same(
     assert await totals(bus) == before
 
 
-async def test_killed_nats_server_loses_and_doubles_nothing(
+async def test_killing_nats_server_loses_nothing_and_counts_nothing_twice(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """The same process goes on after it, and counts what was stored before and after, once."""
+    """The same process continues, and counts what was stored before and after, once."""
     await ledger.start_ready()
     await publish(bus, (settled(number) for number in range(500)))
     for first in (500, 1_000):
@@ -156,10 +156,10 @@ async def test_killed_nats_server_loses_and_doubles_nothing(
     assert (await state(bus))["conflicts"] == 0
 
 
-async def test_store_that_was_lost_ends_the_ledger_and_the_next_one_tells_what_there_is(
+async def test_a_lost_store_ends_the_ledger_and_the_next_one_counts_the_new_store(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """A book of a stream that is no more must not answer; there is no going on from the middle of another stream."""
+    """A book of a stream that no longer exists must not answer, nor continue from the middle of another stream."""
     await publish(bus, [settled(1), settled(2)])
     await ledger.start_ready()
     nats_server.kill()
@@ -173,10 +173,10 @@ async def test_store_that_was_lost_ends_the_ledger_and_the_next_one_tells_what_t
     assert (await totals_after(bus, seq))["default"] == (1, 1990)
 
 
-async def test_answers_during_a_replay_are_whole_or_none(
+async def test_no_partial_answer_is_given_during_a_replay(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """Asked without a pause from before its start on, the ledger never reports a part of what is stored."""
+    """Asked continuously from before its start, the ledger never reports only a part of what is stored."""
     await publish(bus, (settled(number) for number in range(10_000)))
     ledger.start()
     answer = None

@@ -1,4 +1,4 @@
-"""The past as a real ledger answers it over a real bus: from the book, from its samples, and again after a restart."""
+"""The history that a real ledger answers over a real bus: from the book, from its samples, and after a restart."""
 
 import signal
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ MINUTES = b'{"stepS": 60, "steps": 120}'
 
 
 def round_minute() -> datetime:
-    """Return the minute that has begun an hour ago."""
+    """Return the start of a minute, one hour ago."""
     return datetime.now(UTC).replace(second=0, microsecond=0) - HOUR
 
 
@@ -34,16 +34,16 @@ async def asked(bus: Bus, data: bytes = MINUTES) -> HistoryAnswered:
 
 
 async def put(bus: Bus, *samples: VitalsSampled | bytes) -> None:
-    """Store samples, or whatever else, as a ledger of before did."""
+    """Store samples, or other bytes, as an earlier ledger did."""
     for sample in samples:
         data = sample if isinstance(sample, bytes) else history.encode(sample)
         assert isinstance(await store(bus, subjects.VITALS, subjects.VITALS_SAMPLED, data), Stored)
 
 
-async def test_settlements_are_in_their_steps_and_what_is_not_known_is_null(
+async def test_settlements_are_in_their_steps_and_unknown_values_are_null(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """By the stamp that the processor recorded; before the first one of all nothing is claimed."""
+    """By the stamp that the processor recorded; before the first settlement everything is null."""
     minute = round_minute()
     stamps = [minute + timedelta(seconds=each) for each in (0, 59.999, 60, 180)]
     await publish(
@@ -59,7 +59,7 @@ async def test_settlements_are_in_their_steps_and_what_is_not_known_is_null(
     assert {step.p99_ms for step in answered.steps} == {None}
 
 
-async def test_it_samples_what_it_hears_and_knows_it_again_after_a_kill(
+async def test_the_ledger_samples_pulses_and_rereads_the_samples_after_a_kill(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
     """A sample every ten seconds, stored in VITALS."""
@@ -84,13 +84,13 @@ async def test_it_samples_what_it_hears_and_knows_it_again_after_a_kill(
         number = int((sample.at - first).total_seconds()) // 10 - 1
         return number < 300 and answered.steps[number].backlog == 0
 
-    await until(is_answered, "the sample is answered from")
+    await until(is_answered, "an answer with the sample")
 
 
-async def test_samples_of_before_are_answered_and_what_is_none_is_passed_over(
+async def test_stored_samples_are_answered_and_an_invalid_one_is_skipped(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """More than one page of them, and one that is no sample."""
+    """More than one page of samples, and a message that is not a sample."""
     minute = round_minute()
     samples = [
         VitalsSampled(minute + timedelta(seconds=10 * n), float(n % 6), 1.0, float(n), n, int(n == 7))
@@ -111,18 +111,18 @@ async def test_samples_of_before_are_answered_and_what_is_none_is_passed_over(
     assert (after.accepted_per_s, after.backlog, after.troubles) == (None, None, None)
 
 
-async def test_samples_are_forgotten_by_the_server_and_nothing_else_is(bus: Bus, streams: StreamLimits) -> None:
-    """A day and an hour of them, in bounded room: the oldest make room for the newest."""
+async def test_samples_expire_on_the_server(bus: Bus, streams: StreamLimits) -> None:
+    """They are kept for 25 hours, within a limit: the oldest make room for the newest."""
     config = (await api.call(bus, f"STREAM.INFO.{subjects.VITALS}"))["config"]
     assert (config["max_age"], config["discard"]) == (25 * 3_600 * 10**9, "old")
     assert 0 < config["max_bytes"] <= 8 * 1024**2
 
 
 @pytest.mark.parametrize("data", [b"", b'{"stepS": 7, "steps": 3}', b'{"stepS": 10, "steps": 100000}'])
-async def test_a_question_without_bounds_is_refused(
+async def test_an_invalid_question_is_refused(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess, data: bytes
 ) -> None:
-    """With what is wrong; the next one is answered."""
+    """The error says what is wrong; the next question is answered."""
     await ledger.start_ready()
     with pytest.raises(NotAnsweredError, match="not a HistoryAsked"):
         await asked(bus, data)

@@ -1,4 +1,4 @@
-"""The ledger as outsiders see it: a NATS micro service, its errors, its exit status."""
+"""The ledger as others see it: a NATS micro service, its errors and its exit status."""
 
 import json
 import signal
@@ -15,13 +15,13 @@ from tests.nats_server import PATIENCE_S, NatsServer, until
 
 
 async def asked(bus: Bus, subject: str, data: bytes = b"") -> dict[str, Any]:
-    """Return what a plain request is answered with."""
+    """Return the answer to a plain request."""
     answer: dict[str, Any] = json.loads((await bus.request(subject, data, PATIENCE_S)).data)
     return answer
 
 
 async def test_ledger_is_a_micro_service(bus: Bus, ledger: LedgerProcess) -> None:
-    """Ping, info and stats name it, its three endpoints and the requests it has answered."""
+    """Ping, info and stats name it, its three endpoints and the number of requests that it answered."""
     await ledger.start_ready()
     await totals(bus)
     await totals(bus)
@@ -37,8 +37,8 @@ async def test_ledger_is_a_micro_service(bus: Bus, ledger: LedgerProcess) -> Non
     assert requests == {"summary": 2, "history": 0, "state": 0}
 
 
-async def test_its_pulse_says_the_totals(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """Once a second, the same that a summary of everything says."""
+async def test_its_pulse_has_the_totals(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
+    """Once a second, equal to a summary of everything."""
     heard: list[LedgerPulse] = []
     await bus.listen("pulse.ledger.*", lambda data: heard.append(ledger_pulse(data)))
     await publish(bus, [settled(1), settled(2)])
@@ -69,7 +69,7 @@ async def test_plain_request_of_an_empty_object_is_answered(
 
 
 async def test_bad_request_is_400_and_the_next_is_answered(bus: Bus, ledger: LedgerProcess) -> None:
-    """The error is in the reply's headers, as of every NATS micro service."""
+    """The error is in the reply's headers, as with every NATS micro service."""
     await ledger.start_ready()
     message = await bus.request("ledger.summary", b'{"from": "yesterday"}', PATIENCE_S)
     assert message.headers is not None
@@ -77,8 +77,8 @@ async def test_bad_request_is_400_and_the_next_is_answered(bus: Bus, ledger: Led
     assert await totals(bus) == {"default": (0, 0), "fallback": (0, 0)}
 
 
-async def test_state_has_what_an_operator_asks_first(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """Counts, how far it has read, and whether that is all."""
+async def test_state_has_what_an_operator_needs_first(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
+    """Counts, how far it has read, and whether that is everything."""
     await publish(bus, [settled(1), settled(2)])
     await ledger.start_ready()
     now = await state(bus)
@@ -96,7 +96,7 @@ async def test_state_has_what_an_operator_asks_first(bus: Bus, streams: StreamLi
         "snapshotSeq": 0,
         "snapshotsRefused": 0,
         "snapshotsFailed": 0,
-        "bookedToCountedMs": None,  # these do not say when they were booked
+        "bookedToCountedMs": None,  # these settlements lack the time of their booking
     }
 
 
@@ -105,15 +105,15 @@ async def test_state_has_what_an_operator_asks_first(bus: Bus, streams: StreamLi
     [("NATS_URL", "127.0.0.1:4222"), ("PROCESSORS", "default=nowhere"), ("BACKLOG_MAX", "many")],
 )
 def test_wrong_setting_exits_2_and_names_the_variable(ledger: LedgerProcess, name: str, value: str) -> None:
-    """It does not start, and says to a person what to mend."""
+    """It does not start, and says what to correct."""
     ledger.start(**{name: value})
     assert ledger.status() == 2
     assert ledger.text().startswith(name)
     assert "Traceback" not in ledger.text()
 
 
-async def test_stream_that_cannot_be_made_right_exits_2(bus: Bus, ledger: LedgerProcess) -> None:
-    """A SETTLEMENTS that loses what is acked is not a memory; a person must decide."""
+async def test_stream_that_cannot_be_corrected_exits_2(bus: Bus, ledger: LedgerProcess) -> None:
+    """A SETTLEMENTS that loses acknowledged messages cannot be the record; a person must decide."""
     config = {"name": "SETTLEMENTS", "subjects": ["settlements.>"], "retention": "workqueue"}
     await api.call(bus, "STREAM.CREATE.SETTLEMENTS", config)
     ledger.start()
@@ -122,16 +122,16 @@ async def test_stream_that_cannot_be_made_right_exits_2(bus: Bus, ledger: Ledger
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_signal_ends_it_in_order(ledger: LedgerProcess, number: signal.Signals) -> None:
-    """Exit status 0, and no word of an error."""
+async def test_signal_stops_it_gracefully(ledger: LedgerProcess, number: signal.Signals) -> None:
+    """Exit status 0, and no error in the log."""
     await ledger.start_ready()
     assert ledger.end(number) == 0
     assert "Traceback" not in ledger.text()
     assert "exception" not in ledger.text()
 
 
-async def test_signal_ends_it_while_nats_is_away(nats_server: NatsServer, ledger: LedgerProcess) -> None:
-    """Whether it has not been connected yet, or is no longer."""
+async def test_signal_stops_it_while_nats_is_away(nats_server: NatsServer, ledger: LedgerProcess) -> None:
+    """Whether it was never connected, or lost the connection."""
     await ledger.start_ready()
     nats_server.kill()
     await ledger.until_logged("bus.disconnected")

@@ -1,4 +1,4 @@
-"""The ledger process with snapshots: started from one or from nothing, it returns the same."""
+"""The ledger process with snapshots: started from one or from nothing, it answers the same."""
 
 import asyncio
 import signal
@@ -39,7 +39,7 @@ from tests.nats_server import NatsServer, until
 
 @pytest_asyncio.fixture
 async def seq(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> AsyncIterator[int]:
-    """Settlements of every kind, a ledger that has stored a snapshot of them all and was killed; the sequence."""
+    """The last sequence of settlements of every kind; a ledger stored a snapshot of them all and was killed."""
     await store_junk(bus)
     last = await publish_in_order(bus, mixed(0, 1_500))
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
@@ -51,7 +51,7 @@ async def seq(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> AsyncIt
 async def test_restarted_from_a_snapshot_it_answers_as_after_a_full_replay(
     bus: Bus, seq: int, ledger: LedgerProcess
 ) -> None:
-    """Totals, counters and each conflict that follows, also with entries from before the snapshot."""
+    """Totals, counters and each later conflict, also with entries from before the snapshot."""
     await store_junk(bus)
     after = [settled(7, "third", 9), settled(107, "third", 9), settled(12, "fallback"), refused(13), settled(57)]
     await publish_in_order(bus, [*after, *mixed(1_450, 300)])
@@ -65,7 +65,7 @@ async def test_restarted_from_a_snapshot_it_answers_as_after_a_full_replay(
 
 
 async def test_graceful_stop_stores_what_is_new(bus: Bus, streams: StreamLimits, ledger: LedgerProcess) -> None:
-    """So that the next start has nothing to read."""
+    """The next start then has nothing to read."""
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1000")
     last = await publish(bus, [settled(number) for number in range(300)])
     await totals_after(bus, last)
@@ -78,7 +78,7 @@ async def test_graceful_stop_stores_what_is_new(bus: Bus, streams: StreamLimits,
 
 
 async def test_damaged_chunk_means_a_full_replay(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
-    """Logged as an error and counted; right all the same; the next snapshot is whole again."""
+    """It is logged as an error and counted; the answers are still right, and the next snapshot is whole."""
     found = await api.call(
         bus, f"STREAM.MSG.GET.{subjects.LEDGER_SNAPSHOTS}", {"next_by_subj": "ledger.snapshots.chunk.>", "seq": 1}
     )
@@ -98,10 +98,10 @@ async def test_damaged_chunk_means_a_full_replay(bus: Bus, seq: int, ledger: Led
     assert answers == await answers_of_a_full_replay(bus, ledger, 0)
 
 
-async def test_settlements_created_anew_are_read_from_the_first_one(
+async def test_a_settlements_stream_created_again_is_read_from_its_first_message(
     bus: Bus, seq: int, ledger: LedgerProcess, streams: StreamLimits
 ) -> None:
-    """Nothing of the old ones is reported, though the new stream is longer than the snapshot."""
+    """No settlement of the old stream counts, although the new one is longer than the snapshot."""
     await api.call(bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
     await ensure_streams(bus, streams)
     last = await publish(bus, [settled(number, cents=1) for number in range(seq + 10)])
@@ -111,7 +111,7 @@ async def test_settlements_created_anew_are_read_from_the_first_one(
 
 
 async def test_clearing_after_the_snapshot_is_applied(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
-    """What the snapshot has is forgotten as in a replay, and conflicts with nothing."""
+    """The snapshot's entries are forgotten as in a replay, and conflict with nothing."""
     last = await publish_in_order(bus, [CLEARED, settled(1, "third", 3), settled(2)])
     await ledger.start_ready()
     assert ledger.logged("ledger.restored")[0]["seq"] == seq
@@ -122,7 +122,7 @@ async def test_clearing_after_the_snapshot_is_applied(bus: Bus, seq: int, ledger
 
 
 async def test_clearing_before_the_snapshot_stays_applied(bus: Bus, seq: int, ledger: LedgerProcess) -> None:
-    """The snapshot after a clearing has nothing from before it, nor has the stream."""
+    """Neither the snapshot after a clearing nor the stream has anything from before it."""
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     last = await publish_in_order(bus, [CLEARED, *mixed(1_000, 50)])
     await snapshot_stored(bus, last)
@@ -135,10 +135,10 @@ async def test_clearing_before_the_snapshot_stays_applied(bus: Bus, seq: int, le
     assert answers == await answers_of_a_full_replay(bus, ledger, last)
 
 
-async def test_killed_nats_server_spoils_no_snapshot(
+async def test_killing_nats_server_damages_no_snapshot(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """Killed again and again while snapshots are being stored: the ledger runs on, and restarts from a whole one."""
+    """Killed repeatedly while snapshots are being stored: the ledger continues, and restarts from a whole one."""
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     last = 0
     for first in range(0, 4_000, 500):
@@ -158,10 +158,10 @@ async def test_killed_nats_server_spoils_no_snapshot(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_ledger_that_is_ended_again_and_again_answers_the_same(
+async def test_ledger_that_is_ended_repeatedly_answers_the_same(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess, number: signal.Signals
 ) -> None:
-    """In the middle of reading and storing, wherever it is just then."""
+    """At any point while it reads and stores."""
     settlements = [settled(number, PROCESSORS[number % 3], number + 1) for number in range(6_000)]
     for first in range(0, 6_000, 1_000):
         ledger.start(LEDGER_SNAPSHOT_EVERY="100")
@@ -177,7 +177,7 @@ async def test_ledger_that_is_ended_again_and_again_answers_the_same(
 async def test_answers_while_snapshots_are_stored_are_right(
     bus: Bus, streams: StreamLimits, ledger: LedgerProcess
 ) -> None:
-    """A question never sees half of a snapshot."""
+    """No question is answered from half a snapshot."""
     seen: set[tuple[int, int]] = set()
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     publishing: asyncio.Task[int] = asyncio.create_task(publish(bus, [settled(number) for number in range(3_000)]))
@@ -189,5 +189,5 @@ async def test_answers_while_snapshots_are_stored_are_right(
 
 
 def test_settlement_is_an_event() -> None:
-    """The tests above use every kind that is counted."""
+    """The tests above use every kind of event that is counted."""
     assert {type(event) for event in mixed(0, 100)} == {PaymentSettled, PaymentRefused}

@@ -1,4 +1,4 @@
-"""SETTLEMENTS damaged on the disk of a real nats-server: found, reported, and never an answer that is wrong."""
+"""SETTLEMENTS damaged on the disk of a real nats-server: found, reported, and never answered from wrongly."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from tests.integration.ledger.ledger_process import LedgerProcess, publish, sett
 from tests.nats_server import NatsServer, until
 
 COUNT = 300  # four blocks of a stream that may hold 128,000 bytes
-SMALL_BLOCKS = 127_000  # nats-server makes blocks of 32,000 bytes where a stream may hold no more than four of them
+SMALL_BLOCKS = 127_000  # nats-server uses blocks of 32,000 bytes if a stream may hold at most four of them
 RIGHT = {"default": (COUNT, COUNT * 1990), "fallback": (0, 0)}
 FOUND_WITHIN_S = 60.0
 REREAD_EVERY_S = "12"
@@ -31,13 +31,13 @@ Damage = Callable[[Path], int]
 
 @dataclass(frozen=True)
 class Case:
-    """What is done to which block."""
+    """A kind of damage, and the block that it is done to."""
 
     damage: Damage
     where: int
 
     def do(self, server: NatsServer) -> int:
-        """Do it; return the sequence that is hit."""
+        """Damage the block; return the sequence of the damaged message."""
         return self.damage(blocks(server.folder / "store")[self.where])
 
 
@@ -46,13 +46,13 @@ IDS = [f"{case.damage.__name__}_{'last' if case.where == LAST else 'old'}_block"
 
 
 async def filled(bus: Bus) -> int:
-    """Make the streams, with small blocks, and fill SETTLEMENTS; return the last sequence."""
+    """Create the streams, with small blocks, and fill SETTLEMENTS; return the last sequence."""
     await ensure_streams(bus, replace(LIMITS, settlements_bytes_max=SMALL_BLOCKS))
     return await publish(bus, [settled(number) for number in range(COUNT)])
 
 
-async def told_of(ledger: LedgerProcess) -> str:
-    """Wait until the ledger has logged damage; return what it says of it."""
+async def reported_damage(ledger: LedgerProcess) -> str:
+    """Wait until the ledger has logged damage; return its description."""
     return str((await ledger.until_logged("ledger.settlements_damaged"))[-1]["damage"])
 
 
@@ -67,13 +67,13 @@ async def answers_of(bus: Bus, done: asyncio.Event) -> list[dict[str, tuple[int,
 
 
 async def reached(bus: Bus) -> None:
-    """Wait until how far was read is stored."""
+    """Wait until the position read up to is stored."""
 
     async def is_stored() -> bool:
         info = await api.call(bus, f"STREAM.INFO.{subjects.LEDGER_SNAPSHOTS}", {"subjects_filter": ">"})
         return subjects.SNAPSHOT_REACHED in (info["state"].get("subjects") or {})
 
-    await until(is_stored, "the record of how far was read")
+    await until(is_stored, "the position read up to")
 
 
 async def restarted(server: NatsServer, bus: Bus, end: signal.Signals, damage: Callable[[], int]) -> None:
@@ -92,7 +92,7 @@ async def restarted(server: NatsServer, bus: Bus, end: signal.Signals, damage: C
 async def test_a_ledger_that_starts_with_damage_answers_nothing(
     nats_server: NatsServer, bus: Bus, ledger: LedgerProcess, case: Case, end: signal.Signals
 ) -> None:
-    """Without a snapshot the book would be short: 503, with a sentence, whatever the server made of its block."""
+    """Without a snapshot the book would be incomplete: 503 with a reason, whatever the server does with its block."""
     last = await filled(bus)
     await ledger.start_ready()
     assert await totals_after(bus, last) == RIGHT
@@ -103,11 +103,11 @@ async def test_a_ledger_that_starts_with_damage_answers_nothing(
 
 
 async def answers_nothing(bus: Bus, ledger: LedgerProcess) -> None:
-    """Start the ledger; it says that there is damage, and never answers."""
+    """Start the ledger; it must report damage and never answer."""
     done = asyncio.Event()
     asking = asyncio.create_task(answers_of(bus, done))
     ledger.start()
-    assert await told_of(ledger)
+    assert await reported_damage(ledger)
     with pytest.raises(NotAnsweredError, match="SETTLEMENTS is damaged"):
         await totals(bus)
     done.set()
@@ -115,10 +115,10 @@ async def answers_nothing(bus: Bus, ledger: LedgerProcess) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_in_payload, flip_in_length, truncate])
-async def test_a_snapshot_of_before_answers_rightly_and_the_damage_is_told(
+async def test_an_earlier_snapshot_answers_correctly_and_the_damage_is_reported(
     nats_server: NatsServer, bus: Bus, ledger: LedgerProcess, damage: Damage
 ) -> None:
-    """The book is whole, the stream is not: totals are right, also of what is settled since; the damage is reported."""
+    """The book is whole, the stream is not: totals are right, also for later settlements; the damage is reported."""
     last = await filled(bus)
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     assert await totals_after(bus, last) == RIGHT
@@ -126,15 +126,15 @@ async def test_a_snapshot_of_before_answers_rightly_and_the_damage_is_told(
     ledger.end(signal.SIGTERM)
     await restarted(nats_server, bus, signal.SIGTERM, lambda: Case(damage, OLD).do(nats_server))
     await ledger.start_ready()
-    assert await told_of(ledger)
+    assert await reported_damage(ledger)
     more = await publish(bus, [settled(COUNT)])
     assert await totals_after(bus, more) == {"default": (COUNT + 1, (COUNT + 1) * 1990), "fallback": (0, 0)}
     now = await state(bus)
     assert now["missing"] or now["differing"]
 
 
-async def test_missing_messages_that_an_operator_knows_of_are_no_damage(bus: Bus, ledger: LedgerProcess) -> None:
-    """As after an archiving: nothing is answered until the setting says how many are gone."""
+async def test_missing_messages_that_an_operator_declared_are_not_damage(bus: Bus, ledger: LedgerProcess) -> None:
+    """As after archiving: nothing is answered until the setting says how many are missing."""
     last = await filled(bus)
     await api.call(bus, f"STREAM.PURGE.{subjects.SETTLEMENTS}", {"seq": 11})
     await answers_nothing(bus, ledger)
@@ -146,7 +146,7 @@ async def test_missing_messages_that_an_operator_knows_of_are_no_damage(bus: Bus
 
 @contextlib.asynccontextmanager
 async def on_a_server_of_its_own(folder: Path) -> AsyncIterator[tuple[NatsServer, Bus, LedgerProcess]]:
-    """A filled stream, and a ledger that is not started yet."""
+    """A nats-server, and a ledger that is not started yet."""
     server = NatsServer(folder / "nats").start()
     bus = await Bus.connect(server.url, "test")
     ledger = LedgerProcess(folder, server.url)
@@ -159,7 +159,7 @@ async def on_a_server_of_its_own(folder: Path) -> AsyncIterator[tuple[NatsServer
 
 
 async def test_damage_under_a_running_server_is_found(tmp_path: Path) -> None:
-    """Within a minute, wherever it is; every answer meanwhile is right or none, and so after a restart."""
+    """Within a minute, wherever it is; until then and after a restart no answer is wrong."""
 
     async def found(case: Case, folder: Path) -> None:
         async with on_a_server_of_its_own(folder) as (server, bus, ledger):
@@ -174,7 +174,7 @@ async def test_damage_under_a_running_server_is_found(tmp_path: Path) -> None:
                 await until(lambda: ledger.logged("ledger.settlements_damaged") or not ledger.is_running, "the damage")
             done.set()
             assert all(given == RIGHT for given in await asking)
-            await publish(bus, [settled(COUNT)])  # where a last block was cut off, it gets a sequence used before
+            await publish(bus, [settled(COUNT)])  # after a truncated last block it gets a sequence that was used before
             ledger.discard()
             await answers_nothing(bus, ledger)
 

@@ -30,7 +30,7 @@ from tests.integration.ledger.snapshot_case import (
 async def test_damaged_message_is_refused_and_replaced_by_the_next_save(
     case: SnapshotCase, subject: str, change: str
 ) -> None:
-    """Wherever the damage is; the next snapshot takes nothing over from the damaged one."""
+    """Wherever the damage is; the next snapshot reuses nothing of the damaged one."""
     await case.settle(0, 5_000)
     await case.save()
     at = random.Random(subject).randrange(100)  # noqa: S311  # the same in every run
@@ -51,7 +51,7 @@ async def test_damaged_message_is_refused_and_replaced_by_the_next_save(
 
 
 async def test_missing_chunk_is_refused(case: SnapshotCase) -> None:
-    """Somebody deleted it."""
+    """As if somebody had deleted it."""
     await case.settle(0, 5_000)
     await case.save()
     request = {"filter": subjects.snapshot_chunk(0, 2)}
@@ -60,7 +60,7 @@ async def test_missing_chunk_is_refused(case: SnapshotCase) -> None:
 
 
 async def test_whole_chunk_of_another_book_is_refused(case: SnapshotCase) -> None:
-    """Its own digest is right; it is not what the manifest speaks of."""
+    """Its own digest is right, but it is not the chunk that the manifest names."""
     await case.settle(0, 100)
     await case.save()
     other = Book(KNOWN)
@@ -71,10 +71,10 @@ async def test_whole_chunk_of_another_book_is_refused(case: SnapshotCase) -> Non
     assert "its chunks are" in await unusable(case)
 
 
-async def test_stream_created_anew_refuses_the_snapshot_of_the_old_one(
+async def test_a_stream_created_again_refuses_the_snapshot_of_the_old_one(
     case: SnapshotCase, streams: StreamLimits
 ) -> None:
-    """However much is settled in the new one."""
+    """However many settlements the new one has."""
     await case.settle(0, 100)
     await case.save()
     await api.call(case.bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
@@ -88,18 +88,18 @@ async def test_stream_created_anew_refuses_the_snapshot_of_the_old_one(
     [("PURGE", {"seq": 5}), ("MSG.DELETE", {"seq": 50})],
     ids=["partly purged", "one deleted"],
 )
-async def test_stream_that_lost_messages_of_before_has_its_snapshot(
+async def test_a_stream_that_lost_messages_before_the_snapshot_keeps_its_snapshot(
     case: SnapshotCase, command: str, request_: dict[str, Any]
 ) -> None:
-    """What was counted was there; that it is missing now is found by another way, and the book is right."""
+    """They existed when they were counted, so the book is right; that they are missing is found by other checks."""
     await case.settle(0, 100)
     await case.save()
     await api.call(case.bus, f"STREAM.{command}.{subjects.SETTLEMENTS}", request_)
     assert totals(await case.restored()) == totals(case.book)
 
 
-async def test_position_that_is_gone_or_another_message_has_is_damage(case: SnapshotCase) -> None:
-    """A replay would lack what was counted: no snapshot and no replay is the book of this stream."""
+async def test_a_missing_or_different_message_at_the_position_is_damage(case: SnapshotCase) -> None:
+    """A replay would lack what was counted, so neither the snapshot nor a replay is the right book."""
     await case.settle(0, 100)
     await case.save()
     await api.call(case.bus, f"STREAM.PURGE.{subjects.SETTLEMENTS}")
@@ -111,8 +111,8 @@ async def test_position_that_is_gone_or_another_message_has_is_damage(case: Snap
     assert "message 101 is another one" in await damaged(case)
 
 
-async def test_note_of_how_far_was_read_must_be_found_again(case: SnapshotCase, streams: StreamLimits) -> None:
-    """It reaches further than any snapshot; one of another stream says nothing of this one."""
+async def test_the_recorded_position_must_be_found_again(case: SnapshotCase, streams: StreamLimits) -> None:
+    """It is later than any snapshot; one recorded for another stream is ignored."""
     await case.settle(0, 100)
     await case.store.record_reached(case.position)
     assert await SnapshotStore(case.bus).load(Book(KNOWN)) == Absent()

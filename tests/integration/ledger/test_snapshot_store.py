@@ -1,4 +1,4 @@
-"""Snapshots on a real nats-server: at every moment there is a complete one or none, whatever ends or fails."""
+"""Snapshots on a real nats-server: at every moment there is a complete one or none, whatever stops or fails."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ from tests.integration.ledger.snapshot_case import COUNTS, SnapshotCase, message
 
 
 async def test_later_snapshot_stores_only_what_is_new(case: SnapshotCase) -> None:
-    """Rows that are stored are not stored again; the manifest is replaced."""
+    """Stored rows are not stored again; the manifest is replaced."""
     await case.settle(0, 3_000)
     assert isinstance(first := await case.save(), Saved)
     assert (first.stored_now, first.chunks) == (3, 3)
@@ -28,8 +28,8 @@ async def test_later_snapshot_stores_only_what_is_new(case: SnapshotCase) -> Non
     assert totals(await case.restored()) == totals(case.book)
 
 
-async def test_restored_store_goes_on_where_the_other_ended(case: SnapshotCase) -> None:
-    """The next process adds to what it found."""
+async def test_restored_store_continues_where_the_other_ended(case: SnapshotCase) -> None:
+    """The next process adds to what is stored."""
     await case.settle(0, 3_000)
     await case.save()
     other = SnapshotCase(case.bus)
@@ -43,7 +43,7 @@ async def test_restored_store_goes_on_where_the_other_ended(case: SnapshotCase) 
 async def test_crash_between_chunks_and_manifest_leaves_the_older_one(
     case: SnapshotCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is restored, and what the crash left is written over by the next process."""
+    """The older snapshot is restored, and the next process overwrites what the crash left."""
     await case.settle(0, 3_000)
     await case.save()
     before, position = totals(case.book), case.position
@@ -63,11 +63,11 @@ async def test_crash_between_chunks_and_manifest_leaves_the_older_one(
 
 
 class Crash(BaseException):
-    """The end of a process; nothing catches it."""
+    """The crash of a process; nothing catches it."""
 
 
 def crashing(whole: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., Coroutine[Any, Any, int]]:
-    """Return ``_store``, crashing where it should store a manifest."""
+    """Return a ``_store`` that crashes instead of storing a manifest."""
 
     async def until_manifest(self: SnapshotStore, name: str, data: bytes, **options: Any) -> int:
         if name == subjects.SNAPSHOT_MANIFEST:
@@ -77,8 +77,8 @@ def crashing(whole: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., Co
     return until_manifest
 
 
-async def test_clearing_begins_a_new_generation_and_the_old_one_goes(case: SnapshotCase) -> None:
-    """No row from before the clearing is left in the stream."""
+async def test_clearing_starts_a_new_generation_and_deletes_the_old_one(case: SnapshotCase) -> None:
+    """No row from before the clearing remains in the stream."""
     await case.settle(0, 5_000)
     await case.save()
     case.book.clear()
@@ -89,12 +89,12 @@ async def test_clearing_begins_a_new_generation_and_the_old_one_goes(case: Snaps
     assert totals(await case.restored()) == {"default": (1, 6_001), "fallback": (0, 0)}
 
 
-async def test_snapshot_is_of_one_moment_though_the_book_goes_on(case: SnapshotCase) -> None:
-    """Rows come, and the book is cleared, while its chunks are being stored."""
+async def test_snapshot_is_of_one_moment_while_the_book_changes(case: SnapshotCase) -> None:
+    """Rows are added and the book is cleared while its chunks are being stored."""
     await case.settle(0, 10 * CHUNK_ROWS)
     before = totals(case.book)
     saving = asyncio.create_task(case.save())
-    await asyncio.sleep(0)  # it has its picture now
+    await asyncio.sleep(0)  # the picture is taken now
     for number in range(20_000, 20_100):
         case.book.record(settled(number))
         await asyncio.sleep(0)
@@ -107,7 +107,7 @@ async def test_snapshot_is_of_one_moment_though_the_book_goes_on(case: SnapshotC
 
 
 async def test_full_stream_keeps_the_newest_snapshot(case: SnapshotCase) -> None:
-    """The newest snapshot stays; when there is room again, the next one is stored."""
+    """The newest snapshot stays; once there is room again, the next one is stored."""
     await case.settle(0, 1_000)
     await case.save()
     before, position = totals(case.book), case.position
@@ -125,8 +125,8 @@ async def test_full_stream_keeps_the_newest_snapshot(case: SnapshotCase) -> None
     assert totals(await case.restored()) == totals(case.book)
 
 
-async def test_two_ledgers_never_spoil_a_snapshot(case: SnapshotCase) -> None:
-    """Two run by mistake, or one not gone yet; after each save of either there is a whole one."""
+async def test_two_ledgers_never_damage_a_snapshot(case: SnapshotCase) -> None:
+    """Two run by mistake, or one has not exited yet; after each save by either, a whole snapshot is stored."""
     other = SnapshotCase(case.bus)
     await case.settle(0, 2_000)
     await case.save()
@@ -139,15 +139,15 @@ async def test_two_ledgers_never_spoil_a_snapshot(case: SnapshotCase) -> None:
 
 
 async def test_book_ahead_of_its_stream_is_not_stored(case: SnapshotCase) -> None:
-    """It speaks of messages that are no more."""
+    """It counts messages that no longer exist."""
     await case.settle(0, 100)
     case.position = Position(101, case.position.fingerprint)
     assert isinstance(await case.save(), NotSaved)
     assert await messages(case.bus) == 0
 
 
-async def test_all_of_a_picture_is_stored_anew_where_no_row_is_known(case: SnapshotCase) -> None:
-    """A picture of other clearings shares no row with what is stored, even if it looks alike."""
+async def test_a_whole_picture_is_stored_again_if_no_row_is_known(case: SnapshotCase) -> None:
+    """A picture after another clearing shares no row with the stored one, even if their rows are equal."""
     await case.settle(0, 3_000)
     await case.save()
     picture = replace(case.book.picture(), clearings=99)

@@ -10,7 +10,7 @@ from services.ledger.flow.ports import Record, Skip
 
 
 class NoDispatchers:
-    """Nobody stores settlements but the test; ``cut`` is what they say."""
+    """No dispatcher but the test itself stores settlements; ``cut`` is what they answer."""
 
     def __init__(self) -> None:
         self.cut = Cut(0, None)
@@ -23,23 +23,23 @@ class NoDispatchers:
 
 
 class StillClock:
-    """Time that passes only when the test says so."""
+    """A clock that only the test moves."""
 
     def __init__(self) -> None:
         self.s = 1_000.0
         self.us = 0
 
     def now_s(self) -> float:
-        """Return it."""
+        """Return the seconds that the test set."""
         return self.s
 
     def now_us(self) -> int:
-        """Return it."""
+        """Return the microseconds that the test set."""
         return self.us
 
 
 class StreamInHand:
-    """Settlements that are current when the test says so."""
+    """A stream of settlements that is current once the test says so."""
 
     def __init__(self, record: Record, skip: Skip) -> None:
         self.record = record
@@ -50,15 +50,15 @@ class StreamInHand:
 
     @property
     def is_current(self) -> bool:
-        """As the test has set it."""
+        """Whether the test said so."""
         return self.current.is_set()
 
     def position(self) -> Position | None:
-        """As the test has set it."""
+        """Return what the test set."""
         return self.reached
 
     def resume_after(self, seq: int) -> None:
-        """Begin there."""
+        """Start after that sequence."""
         self.applied_seq = seq
 
     async def caught_up(self) -> None:
@@ -71,15 +71,15 @@ class StreamInHand:
 
 
 class NoChecks:
-    """Nobody looks at what is stored."""
+    """No checks of what is stored."""
 
     async def run(self) -> None:
-        """Find nothing."""
+        """Never find anything."""
         await asyncio.Event().wait()
 
 
 class StoredInHand:
-    """A stream of messages that the test puts there, and takes away."""
+    """A stored stream whose messages the test adds and removes."""
 
     def __init__(self) -> None:
         self.messages: dict[int, bytes] = {}
@@ -87,13 +87,13 @@ class StoredInHand:
         self.created = "then"
 
     def store(self, count: int) -> None:
-        """Store so many more."""
+        """Store ``count`` more messages."""
         for seq in range(self.last_seq + 1, self.last_seq + count + 1):
             self.messages[seq] = b"message %d" % seq
             self.last_seq = seq
 
     def position(self, seq: int) -> Position:
-        """Return the position of a message as it is now."""
+        """Return the position of a message as stored now."""
         return Position(seq, fingerprint("", self.messages[seq]))
 
     async def extent(self) -> Extent:
@@ -101,11 +101,11 @@ class StoredInHand:
         return Extent(self.created, len(self.messages), self.last_seq)
 
     async def is_there(self, position: Position) -> bool | None:
-        """Return whether it is; None: another one."""
+        """Return whether it is stored; None: another message is stored in its place."""
         if position.seq not in self.messages:
             return False
         return True if self.position(position.seq) == position else None
 
     async def read(self, first: int, count: int) -> list[tuple[int, bytes]]:
-        """Return some messages."""
+        """Return up to ``count`` messages from ``first`` on."""
         return [(seq, data) for seq, data in sorted(self.messages.items()) if seq >= first][:count]

@@ -1,4 +1,4 @@
-"""Books, and snapshots of them as the messages that are stored."""
+"""Books, and their snapshots as the stored messages."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from services.ledger.core.columns import Picture
 from services.ledger.core.restoring import Restoring
 from services.ledger.core.snapshot import Chain, Counts, Position, Source
 
-without_deadline = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # whatever the machine
+without_deadline = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # for slow machines
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 KNOWN = ("default", "fallback")
@@ -34,7 +34,7 @@ def refused(number: int, processor: str = "default", cents: int = 1990) -> Payme
 
 
 def payment_id(number: int) -> str:
-    """Return an id."""
+    """Return the id of the payment with that number."""
     return f"{number:08x}-0000-4000-8000-{number:012x}"
 
 
@@ -47,7 +47,7 @@ class Written:
 
 
 def chunks_of(picture: Picture, chain: Chain, rows: int) -> tuple[list[bytes], Chain]:
-    """Return the chunks, of so many rows each, that the chain does not have yet, and the chain with them."""
+    """Return the chunks that the chain lacks, of up to ``rows`` rows each, and the chain with them."""
     chunks = []
     while chain.rows < picture.rows:
         data, chain = snapshot.encode_chunk(chain, picture.block(chain.rows, rows))
@@ -56,14 +56,14 @@ def chunks_of(picture: Picture, chain: Chain, rows: int) -> tuple[list[bytes], C
 
 
 def write(book: Book, rows: int = 7, generation: int = 5) -> Written:
-    """Return a snapshot of a book as it is."""
+    """Return a snapshot of the book's current state."""
     picture = book.picture()
     chunks, chain = chunks_of(picture, Chain(generation), rows)
     return Written(snapshot.encode_manifest(snapshot.manifest_of(SOURCE, POSITION, COUNTS, chain, picture)), chunks)
 
 
 def read(written: Written) -> Book:
-    """Return the book that a snapshot makes, or raise UnusableError."""
+    """Return the book restored from a snapshot, or raise UnusableError."""
     book = Book(KNOWN)
     restoring = Restoring(book, snapshot.decode_manifest(written.manifest))
     for chunk in written.chunks:
@@ -73,7 +73,7 @@ def read(written: Written) -> Book:
 
 
 def some_book(count: int = 30) -> Book:
-    """Return a book of three processors with refusals and a payment that was refused and settled all the same."""
+    """Return a book of three processors, with refusals and a payment that was both refused and settled."""
     book = Book(KNOWN)
     for number in range(count):
         book.record(settled(number, ("default", "third", "fallback")[number % 3], 1 + number, -number))
@@ -84,6 +84,6 @@ def some_book(count: int = 30) -> Book:
 
 
 def with_fields(**fields: object) -> bytes:
-    """Return a manifest, whole in itself, with other fields."""
+    """Return a valid manifest with these fields replaced."""
     manifest = snapshot.decode_manifest(write(some_book()).manifest)
     return snapshot.encode_manifest(msgspec.structs.replace(manifest, **fields))

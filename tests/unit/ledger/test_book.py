@@ -1,4 +1,4 @@
-"""The book against the most naive book there is: a list of all that was recorded, looked through every time."""
+"""The book, compared with the simplest possible one: a list of all entries, scanned for every question."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import CENTS_MAX, Book, Conflicting, Entry, Recorded, Recording, Repeated
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # whatever the machine
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # for slow machines
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 KNOWN = ("default", "fallback")
@@ -34,19 +34,19 @@ def refused(number: int, processor: str = "default", cents: int = 1990) -> Payme
 
 
 def payment_id(number: int) -> str:
-    """Return an id."""
+    """Return the id of the payment with that number."""
     return f"{number:08x}-0000-4000-8000-{number:012x}"
 
 
 def entry_of(event: Settlement) -> Entry:
-    """Return what the book would say of an event."""
+    """Return the book's entry for an event."""
     stamp = micros_of(event.requested_at) if isinstance(event, PaymentSettled) else None
     return Entry(event.id, event.processor, event.amount_cents, stamp)
 
 
 @dataclass
 class NaiveBook:
-    """One entry by id; every question looks at all of them."""
+    """One entry per id; every question scans all of them."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class NaiveBook:
         return Conflicting(found, given)
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals]:
-        """Look at every entry."""
+        """Scan every entry."""
         names = {entry.processor for entry in self.entries.values() if entry.requested_at_us is not None}
         result = {}
         for name in names | set(KNOWN):
@@ -93,8 +93,8 @@ steps = st.lists(settlements | refusals | st.tuples(ends, ends) | st.just(CLEAR)
 
 @unhurried
 @given(steps)
-def test_book_says_what_the_naive_book_says(story: list[Settlement | tuple[int | None, int | None] | str]) -> None:
-    """Whatever is recorded, repeated, contradicted and cleared: each answer and each period's totals are the same."""
+def test_the_book_answers_as_the_naive_book_does(story: list[Settlement | tuple[int | None, int | None] | str]) -> None:
+    """After any records, repeats, conflicts and clearings, each answer and each period's totals are the same."""
     book, naive = Book(KNOWN), NaiveBook()
     for step in story:
         if isinstance(step, str):
@@ -116,10 +116,10 @@ def test_book_says_what_the_naive_book_says(story: list[Settlement | tuple[int |
     st.lists(st.tuples(st.integers(-1, 3_001), st.integers(-1, 3_001)), max_size=20),
     st.integers(1, 400),
 )
-def test_totals_stay_right_when_entries_come_in_any_order_between_questions(
+def test_totals_are_right_when_entries_come_in_any_order_between_questions(
     stamps: list[int], periods: list[tuple[int, int]], between: int
 ) -> None:
-    """Enough entries for many blocks and a grown index; questions in between leave sums that later entries undo."""
+    """With enough entries for many blocks and a grown index; questions in between cache sums that go stale."""
     book, naive = Book(KNOWN), NaiveBook()
     questions = iter(periods)
     for number, micros in enumerate(stamps):
@@ -133,7 +133,7 @@ def test_totals_stay_right_when_entries_come_in_any_order_between_questions(
 
 
 def test_both_ends_of_a_period_are_inclusive_to_the_microsecond() -> None:
-    """An entry on an end counts; one microsecond outside, it does not."""
+    """An entry at either end counts; one a microsecond outside does not."""
     book = Book(KNOWN)
     book.record(settled(1))
     stamp = micros_of(START)
@@ -146,7 +146,7 @@ def test_both_ends_of_a_period_are_inclusive_to_the_microsecond() -> None:
 
 
 def test_a_missing_end_is_open() -> None:
-    """None has no bound on its side."""
+    """None means no bound on that side."""
     book = Book(KNOWN)
     book.record(settled(1, stamp=START - timedelta(days=9_000)))
     book.record(settled(2, stamp=START + timedelta(days=9_000)))
@@ -157,14 +157,14 @@ def test_a_missing_end_is_open() -> None:
 
 
 def test_period_that_ends_before_it_begins_is_empty() -> None:
-    """It holds nothing, rather than a negative count."""
+    """It has no entries, and no negative count."""
     book = Book(KNOWN)
     book.record(settled(1))
     assert book.totals(micros_of(START) + 1, micros_of(START) - 1)["default"] == ZERO
 
 
-def test_known_processors_have_zeros_and_others_come_as_they_occur() -> None:
-    """An empty book names every processor it was given; a third appears with its first settlement."""
+def test_known_processors_start_at_zero_and_others_appear_when_they_settle() -> None:
+    """An empty book names every processor it was given; another one appears with its first settlement."""
     book = Book(KNOWN)
     assert book.totals(None, None) == {"default": ZERO, "fallback": ZERO}
     book.record(refused(1, "third"))
@@ -174,7 +174,7 @@ def test_known_processors_have_zeros_and_others_come_as_they_occur() -> None:
 
 
 def test_repeated_settlement_is_counted_once_whatever_its_sequence() -> None:
-    """When it was accepted, and as which payment of the queue, is no part of an entry."""
+    """An entry contains neither when the payment was accepted nor its sequence in the queue."""
     book = Book(KNOWN)
     assert book.record(settled(1, seq=1)) == Recorded()
     assert book.record(settled(1, seq=2)) == Repeated()
@@ -182,7 +182,7 @@ def test_repeated_settlement_is_counted_once_whatever_its_sequence() -> None:
 
 
 def test_second_settlement_elsewhere_is_reported_and_the_first_stays() -> None:
-    """A charge at two processors is counted where it was given first, and both are handed out."""
+    """A payment charged at two processors is counted where it was settled first; both entries are returned."""
     book = Book(KNOWN)
     book.record(settled(1))
     second = settled(1, "fallback", 1991, START + MICROSECOND)
@@ -200,23 +200,23 @@ def test_settlement_of_a_refused_payment_is_reported_and_counted_once() -> None:
     assert (book.entries, book.refused) == (1, 0)
 
 
-def test_refusal_of_a_settled_payment_is_reported_and_the_settlement_stays() -> None:
-    """What was charged remains counted."""
+def test_refusal_of_a_settled_payment_is_reported_and_the_settlement_still_counts() -> None:
+    """The charge remains counted."""
     book = Book(KNOWN)
     book.record(settled(1))
     assert book.record(refused(1)) == Conflicting(entry_of(settled(1)), entry_of(refused(1)))
     assert book.totals(None, None)["default"] == Totals(1, 1990)
 
 
-def test_sums_beyond_what_a_column_holds_are_exact() -> None:
-    """Only a single entry is bounded by the width of a column."""
+def test_sums_larger_than_a_column_are_exact() -> None:
+    """Only a single entry is limited to the width of a column."""
     book = Book(KNOWN)
     for number in range(500):
         book.record(settled(number, cents=CENTS_MAX))
     assert book.totals(None, None)["default"] == Totals(500, 500 * CENTS_MAX)
 
 
-def test_cleared_book_records_what_it_had_before() -> None:
+def test_cleared_book_records_the_same_settlements_again() -> None:
     """After a clearing the same settlement is new."""
     book = Book(KNOWN)
     book.record(settled(1, "third"))

@@ -1,4 +1,4 @@
-"""The rows by id, against a dict."""
+"""The index of rows by id, compared with a dict."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,8 +10,8 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 @unhurried
 @given(st.lists(st.binary(min_size=16, max_size=16) | st.integers(0, 9).map(lambda number: bytes([number] * 16))))
-def test_every_id_has_one_row_in_the_order_of_placing(ids: list[bytes]) -> None:
-    """A new id gets the next row, a known one its own."""
+def test_every_id_has_one_row_in_the_order_of_insertion(ids: list[bytes]) -> None:
+    """A new id gets the next row, a known id keeps its own."""
     rows, naive = RowsById(), dict[bytes, int]()
     for packed in ids:
         assert rows.place(packed) == naive.setdefault(packed, len(naive))
@@ -19,7 +19,7 @@ def test_every_id_has_one_row_in_the_order_of_placing(ids: list[bytes]) -> None:
 
 
 def test_ids_keep_their_rows_while_the_index_grows() -> None:
-    """Twenty thousand ids, so that every shard grows several times; ids that differ in a single bit among them."""
+    """With 20,000 ids, so that every shard grows several times, some of them differing in a single bit."""
     rows = RowsById()
     ids = [number.to_bytes(16, "big") for number in range(20_000)]
     assert [rows.place(packed) for packed in ids] == list(range(20_000))
@@ -27,7 +27,7 @@ def test_ids_keep_their_rows_while_the_index_grows() -> None:
 
 
 def test_ids_that_overlap_in_memory_are_not_found() -> None:
-    """Where two stored ids meet, sixteen bytes that look like a third id are not one."""
+    """Sixteen bytes that span two stored ids and equal a third one are not a match."""
     rows = RowsById()
     rows.place(bytes(range(16)))
     rows.place(bytes(range(16, 32)))
@@ -36,8 +36,8 @@ def test_ids_that_overlap_in_memory_are_not_found() -> None:
 
 @unhurried
 @given(st.lists(st.binary(min_size=16, max_size=16) | st.integers(0, 9).map(lambda number: bytes([number] * 16))))
-def test_id_placed_anew_has_its_newest_row(ids: list[bytes]) -> None:
-    """Whether it had one before or not."""
+def test_id_inserted_again_has_its_newest_row(ids: list[bytes]) -> None:
+    """Whether or not it had one before."""
     rows, naive = RowsById(), dict[bytes, int]()
     for number, packed in enumerate(ids):
         assert rows.place_anew(packed) == number
@@ -45,8 +45,8 @@ def test_id_placed_anew_has_its_newest_row(ids: list[bytes]) -> None:
     assert {packed: rows.place(packed) for packed in ids} == naive
 
 
-def test_new_ids_placed_together_are_those_placed_one_by_one() -> None:
-    """With room made for them, for some of them or for none; others follow."""
+def test_new_ids_inserted_together_get_the_rows_of_a_one_by_one_insertion() -> None:
+    """With room reserved for all of them, for some or for none, and with more ids to follow."""
     ids = [number.to_bytes(16, "little") for number in range(20_000)]
     for expected in (0, 5_000, 20_000):
         rows = RowsById(expected)

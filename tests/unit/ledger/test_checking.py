@@ -1,4 +1,4 @@
-"""Checking what is stored against what was counted, with a stream in the test's hand."""
+"""Checking what is stored against what was counted, with a stream that the test controls."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ COUNT = 300
 
 
 class Counted:
-    """Settlements that were counted up to a message."""
+    """Settlements counted up to a position."""
 
     def __init__(self, stored: StoredInHand, integrity: Integrity) -> None:
         self._stored = stored
@@ -25,28 +25,28 @@ class Counted:
         self._position: Position | None = None
 
     def count(self) -> None:
-        """Count all that is stored."""
+        """Count everything stored."""
         for seq in range(self.applied_seq + 1, self._stored.last_seq + 1):
             self._integrity.counted(self.applied_seq, seq, self._stored.messages[seq])
             self.applied_seq, self._position = seq, self._stored.position(seq)
 
     def position(self) -> Position | None:
-        """Return how far."""
+        """Return the position counted up to."""
         return self._position
 
     def resume_after(self, seq: int) -> None:
-        """Begin there."""
+        """Start after that sequence."""
         self.applied_seq = seq
 
     async def caught_up(self) -> None:
-        """It is."""
+        """Return at once: it always is."""
 
     async def run(self) -> None:
         """Deliver nothing."""
 
 
 class Checked:
-    """A checker, what it checks, and what it finds out."""
+    """A checker, the stream it checks, and its findings."""
 
     def __init__(self, per_s: int = 1_000_000) -> None:
         self.integrity = Integrity()
@@ -55,26 +55,26 @@ class Checked:
         self.checker = Checker(self.counted, self.stored, self.integrity, per_s=per_s, every_s=0.0001)
 
     def settle(self, count: int) -> None:
-        """Store and count so many more."""
+        """Store and count ``count`` more."""
         self.stored.store(count)
         self.counted.count()
 
     async def read_all(self) -> None:
-        """Read all again once."""
+        """Reread everything once."""
         await self.checker.read_again(self.integrity.stretches(self.counted.applied_seq))
 
 
 @pytest.fixture
 def checked(monkeypatch: pytest.MonkeyPatch) -> Checked:
-    """300 settlements, counted as they are stored."""
+    """A checker of 300 settlements, each counted when it was stored."""
     monkeypatch.setattr(checking, "AGAIN_AFTER_S", 0)
     found = Checked()
     found.settle(COUNT)
     return found
 
 
-async def test_what_is_as_it_was_counted_holds(checked: Checked) -> None:
-    """All of it was read."""
+async def test_an_unchanged_stream_passes_the_check(checked: Checked) -> None:
+    """Everything was reread."""
     await checked.checker.look()
     await checked.read_all()
     assert checked.integrity.reread == COUNT
@@ -82,10 +82,10 @@ async def test_what_is_as_it_was_counted_holds(checked: Checked) -> None:
     assert checked.integrity.is_whole(COUNT)
 
 
-async def test_a_message_that_is_passed_over_is_found(checked: Checked, caplog: pytest.LogCaptureFixture) -> None:
-    """The server counts it as there, and does not deliver it; logged once."""
+async def test_a_message_that_is_not_delivered_is_found(checked: Checked, caplog: pytest.LogCaptureFixture) -> None:
+    """The server counts it as stored but does not deliver it; this is logged once."""
     good = checked.stored.messages.pop(100)
-    checked.stored.messages[10_000] = b"so that the server's count is what it was"
+    checked.stored.messages[10_000] = b"so that the server's count stays the same"
     await checked.read_all()
     await checked.read_all()
     assert checked.integrity.damage == "what is stored at 65 to 128 is not what was counted"
@@ -96,16 +96,16 @@ async def test_a_message_that_is_passed_over_is_found(checked: Checked, caplog: 
     assert checked.integrity.damage == ""
 
 
-async def test_another_message_is_found(checked: Checked) -> None:
-    """Wherever it stands."""
+async def test_a_replaced_message_is_found(checked: Checked) -> None:
+    """Anywhere in the stream."""
     checked.stored.messages[7] = b"another"
     await checked.read_all()
     assert checked.integrity.differing == 1
 
 
 @pytest.mark.parametrize("what", ["shorter", "other", "anew"])
-async def test_a_stream_that_went_back_ends_the_ledger(checked: Checked, what: str) -> None:
-    """Its book is of messages that are no more."""
+async def test_a_stream_restored_to_an_earlier_state_ends_the_ledger(checked: Checked, what: str) -> None:
+    """Its book counts messages that no longer exist."""
     await checked.checker.look()
     match what:
         case "shorter":
@@ -118,8 +118,8 @@ async def test_a_stream_that_went_back_ends_the_ledger(checked: Checked, what: s
         await checked.checker.look()
 
 
-async def test_what_comes_since_the_last_look_need_not_be_counted_yet(checked: Checked) -> None:
-    """What was there then must be."""
+async def test_messages_since_the_last_look_need_not_be_counted_yet(checked: Checked) -> None:
+    """Only what was stored at the last look must be counted."""
     await checked.checker.look()
     checked.stored.store(1)
     await checked.checker.look()
@@ -130,7 +130,7 @@ async def test_what_comes_since_the_last_look_need_not_be_counted_yet(checked: C
     assert checked.integrity.is_whole(COUNT + 1)
 
 
-async def test_the_newest_are_read_each_time_and_all_in_turn() -> None:
+async def test_the_newest_are_reread_each_time_and_all_others_in_turn() -> None:
     """However long the stream is."""
     found = Checked(per_s=2_000_000)  # 100 at a time
     found.settle(COUNT)
@@ -139,8 +139,8 @@ async def test_the_newest_are_read_each_time_and_all_in_turn() -> None:
     assert set().union(*rounds) == {1, 65, 129, 193, 257}
 
 
-async def test_it_looks_at_once_after_a_reconnect(checked: Checked) -> None:
-    """Until then nothing is whole."""
+async def test_the_stream_is_looked_at_immediately_after_a_reconnect(checked: Checked) -> None:
+    """Until then the book is not whole."""
     running = asyncio.create_task(checked.checker.run())
     while not checked.integrity.is_looked_at:  # noqa: ASYNC110  # turns of the loop, not time
         await asyncio.sleep(0)

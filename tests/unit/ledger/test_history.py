@@ -1,4 +1,4 @@
-"""The past in steps of time, against a count that looks at every settlement."""
+"""The history in steps of time, compared with a count over every settlement."""
 
 import asyncio
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ STEPS = 6
 
 
 def sample(seconds: int, **known: float) -> VitalsSampled:
-    """Return the sample of the ten seconds that end so many after START."""
+    """Return the sample of the ten seconds that end that many seconds after START."""
     values = {"accepted_per_s": None, "p50_ms": None, "p99_ms": None, "backlog": None, "troubles": 0, **known}
     return VitalsSampled(START + timedelta(seconds=seconds), **values)  # type: ignore[arg-type]
 
@@ -45,7 +45,7 @@ def edges() -> list[int]:
 
 
 def naive(events: Sequence[PaymentSettled], begin_us: int, end_us: int) -> tuple[float, int]:
-    """Return what was settled a second in a step and saved up to its end, by looking at all."""
+    """Return the settlements per second in a step, and the cents saved up to its end, by scanning all of them."""
     stamps = [micros_of(event.requested_at) for event in events]
     count = sum(begin_us <= stamp < end_us for stamp in stamps)
     before = [event for event, stamp in zip(events, stamps, strict=True) if stamp < end_us]
@@ -61,8 +61,8 @@ moments = st.integers(-5 * SECOND_US, (STEPS * STEP_S + 5) * SECOND_US) | st.int
 
 @unhurried
 @given(st.lists(st.tuples(moments, st.sampled_from(KNOWN), st.integers(1, 5_000)), min_size=1, max_size=300))
-def test_steps_are_what_a_naive_count_says(drawn: list[tuple[int, str, int]]) -> None:
-    """Whatever order they come in, each is in one step; before the first one of all nothing is known."""
+def test_steps_equal_a_naive_count(drawn: list[tuple[int, str, int]]) -> None:
+    """In whatever order they come, each is in one step; before the first settlement nothing is known."""
     events = [
         settled(number, name, cents, START + timedelta(microseconds=at))
         for number, (at, name, cents) in enumerate(drawn)
@@ -80,21 +80,21 @@ def test_steps_are_what_a_naive_count_says(drawn: list[tuple[int, str, int]]) ->
 
 
 def test_an_empty_book_knows_nothing() -> None:
-    """It may have been cleared: that nothing was settled would be a claim."""
+    """It may have been cleared, so it must not claim that nothing was settled."""
     [step] = steps_of(Book(KNOWN), Samples(), PROCESSORS, edges()[-2:])
     assert step == HistoryStep(None, None, None, None, None, None, None)
 
 
-def test_what_was_saved_is_not_known_where_a_fee_is_not() -> None:
-    """A processor that is not configured any more."""
+def test_savings_are_unknown_if_a_fee_is_unknown() -> None:
+    """As for a processor that is no longer configured."""
     book = Book(KNOWN)
     book.record(settled(1, "gone", stamp=START))
     [step] = steps_of(book, Samples(), PROCESSORS, edges()[:2])
     assert (step.settled_per_s, step.saved_cents) == (0.1, None)
 
 
-def test_a_step_has_the_mean_rate_and_the_largest_of_all_else() -> None:
-    """Of what is known of it; a sample belongs to the step in which its seconds are."""
+def test_a_step_has_the_mean_rate_and_the_maximum_of_the_other_values() -> None:
+    """Of the values that are known; a sample belongs to the step that contains its seconds."""
     samples = Samples()
     samples.put(sample(20, accepted_per_s=10.0, p50_ms=1.0, p99_ms=40.0, backlog=7))
     samples.put(sample(10, accepted_per_s=20.0, p50_ms=2.0, p99_ms=30.0, backlog=0, troubles=2))
@@ -108,7 +108,7 @@ def test_a_step_has_the_mean_rate_and_the_largest_of_all_else() -> None:
 
 
 def test_samples_are_kept_for_a_day_and_a_little_longer() -> None:
-    """However long the ledger runs, and whatever it missed meanwhile."""
+    """However long the ledger runs, and however long it was stopped."""
     samples = Samples()
     count = 2 * SAMPLES_MAX
     for number in range(count):
@@ -119,7 +119,7 @@ def test_samples_are_kept_for_a_day_and_a_little_longer() -> None:
 
 
 class Stage:
-    """A ledger over a stream in the test's hand, and its history."""
+    """A ledger over a stream that the test controls, and its history."""
 
     def __init__(self) -> None:
         self.clock = StillClock()
@@ -134,12 +134,12 @@ class Stage:
 
 @pytest.fixture
 async def stage() -> Stage:
-    """One with a book that is whole."""
+    """A stage whose book is whole."""
     return Stage()
 
 
-async def test_the_newest_step_is_the_last_that_is_over_and_sampled(stage: Stage) -> None:
-    """Steps begin at round times, so that one who asks again is answered the same of them."""
+async def test_the_newest_step_is_the_last_complete_and_sampled_one(stage: Stage) -> None:
+    """Steps begin at round times, so that a repeated question is answered with the same steps."""
     for seconds, until in ((0, -10), (1, -10), (2, 0), (9, 0), (12, 10)):
         stage.clock.us = micros_of(START) + seconds * SECOND_US
         answered = await stage.history.answer(HistoryAsked(10, 3))
@@ -148,8 +148,8 @@ async def test_the_newest_step_is_the_last_that_is_over_and_sampled(stage: Stage
         assert len(answered.steps) == 3
 
 
-async def test_others_have_their_turn_while_a_long_answer_is_made(stage: Stage) -> None:
-    """A summary waits for a part of it, not for all."""
+async def test_other_tasks_run_while_a_long_answer_is_computed(stage: Stage) -> None:
+    """A summary waits for one part of it, not for all of it."""
     turns = 0
 
     async def others() -> None:
@@ -168,8 +168,8 @@ async def test_others_have_their_turn_while_a_long_answer_is_made(stage: Stage) 
     assert turns - before >= 288 // TOGETHER
 
 
-async def test_parts_of_an_answer_fit_together(stage: Stage) -> None:
-    """Every settlement is in one step, at the seams too."""
+async def test_the_parts_of_an_answer_add_up(stage: Stage) -> None:
+    """Every settlement is in exactly one step, also where two parts meet."""
     for number in range(600):
         stage.stream.record(settled(number, stamp=START + timedelta(seconds=number)), number + 1)
     stage.clock.us = micros_of(START) + 1_800 * SECOND_US
@@ -181,15 +181,15 @@ async def test_parts_of_an_answer_fit_together(stage: Stage) -> None:
 
 
 async def test_no_answer_while_the_book_is_not_whole(stage: Stage) -> None:
-    """As of a summary: the asker asks again."""
+    """As with a summary: the client has to ask again."""
     stage.stream.current.clear()
     with pytest.raises(CannotAnswerError, match="not read all settlements yet") as refused:
         await stage.endpoint.history(encode(HistoryAsked(10, 3)))
     assert refused.value.code == 503
 
 
-async def test_no_answer_of_two_books(stage: Stage) -> None:
-    """Cleared while it was made: half of it would be of what is forgotten."""
+async def test_no_answer_mixes_two_books(stage: Stage) -> None:
+    """If it is cleared while an answer is computed, half of that answer would be of forgotten settlements."""
     stage.stream.record(settled(1), 1)
     answering = asyncio.create_task(stage.history.answer(HistoryAsked(10, 3 * TOGETHER)))
     await asyncio.sleep(0)
@@ -197,7 +197,7 @@ async def test_no_answer_of_two_books(stage: Stage) -> None:
     assert await answering is None
 
 
-async def test_a_question_is_answered_and_another_is_refused(stage: Stage) -> None:
+async def test_a_valid_question_is_answered_and_an_invalid_one_is_refused(stage: Stage) -> None:
     """Over the bus: bytes in, bytes out."""
     answered = decode_answered(await stage.endpoint.history(b'{"stepS": 60, "steps": 5}'))
     assert (answered.step_s, len(answered.steps)) == (60, 5)

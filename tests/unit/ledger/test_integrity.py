@@ -1,10 +1,10 @@
-"""What is known about SETTLEMENTS: when a book of it is whole, and what is said where it is damaged."""
+"""What is known about SETTLEMENTS: when the book of it is whole, and how damage is reported."""
 
 from services.ledger.core.integrity import Extent, Integrity
 
 
 def counted(*seqs: int, known: int = 0) -> Integrity:
-    """Return what is known when messages of these sequences were counted, and the server said that this is all."""
+    """Return the integrity after counting these sequences, where the server says that there are no others."""
     found = Integrity(known)
     before = 0
     for seq in seqs:
@@ -15,14 +15,14 @@ def counted(*seqs: int, known: int = 0) -> Integrity:
 
 
 def test_a_stream_without_a_gap_is_whole() -> None:
-    """And nothing is said."""
+    """No damage is reported."""
     found = counted(1, 2, 3)
     assert found.is_whole(3)
     assert (found.damage, found.missing, found.differing) == ("", 0, 0)
 
 
-def test_nothing_is_whole_before_somebody_has_looked() -> None:
-    """At the start, and after each reconnect: a tail that is gone leaves no gap."""
+def test_no_book_is_whole_before_the_stream_was_looked_at() -> None:
+    """At the start and after each reconnect: a missing tail leaves no gap."""
     found = Integrity()
     found.counted(0, 1, b"x")
     assert not found.is_whole(1)
@@ -32,16 +32,16 @@ def test_nothing_is_whole_before_somebody_has_looked() -> None:
     assert not found.is_whole(1)
 
 
-def test_a_gap_makes_the_book_short() -> None:
-    """At the head as well."""
+def test_a_gap_makes_the_book_incomplete() -> None:
+    """Also at the head."""
     found = counted(1, 4)
     assert not found.is_whole(4)
     assert found.damage == "2 of its messages are missing"
     assert counted(3).missing == 2
 
 
-def test_a_tail_that_is_gone_makes_the_book_short() -> None:
-    """The server remembers its last sequence, and never delivers it."""
+def test_a_missing_tail_makes_the_book_incomplete() -> None:
+    """The server remembers its last sequence, but never delivers that message."""
     found = Integrity()
     found.counted(0, 1, b"x")
     found.looked(Extent("then", 1, 3), 3)
@@ -50,15 +50,15 @@ def test_a_tail_that_is_gone_makes_the_book_short() -> None:
 
 
 def test_messages_lost_after_they_were_counted_leave_the_book_whole() -> None:
-    """And are reported."""
+    """They are reported."""
     found = counted(1, 2, 3)
     found.looked(Extent("then", 2, 3), 3)
     assert found.is_whole(3)
     assert found.damage == "1 of its messages are missing"
 
 
-def test_what_an_operator_knows_to_be_missing_is_no_damage() -> None:
-    """Up to so many."""
+def test_missing_messages_that_the_operator_declared_are_not_damage() -> None:
+    """Up to that number of messages."""
     found = counted(3, known=2)
     assert found.is_whole(3)
     assert found.damage == ""
@@ -67,8 +67,8 @@ def test_what_an_operator_knows_to_be_missing_is_no_damage() -> None:
     assert found.missing == 1
 
 
-def test_a_stretch_that_differs_is_reported_until_it_holds() -> None:
-    """Which is news both times, and only then; a longer stretch over it speaks for it."""
+def test_a_stretch_that_differs_is_reported_until_it_matches() -> None:
+    """Each change is reported once; a longer stretch over it replaces its result."""
     found = counted(*range(1, 151))
     one, other, _ = found.stretches(150)
     assert found.compared(other, holds=False)
@@ -80,7 +80,7 @@ def test_a_stretch_that_differs_is_reported_until_it_holds() -> None:
     assert found.damage == ""
 
 
-def test_a_store_that_cannot_be_counted_is_never_whole() -> None:
+def test_a_stream_that_cannot_be_counted_is_never_whole() -> None:
     """Whatever else is known."""
     found = counted(1)
     found.broken("it ends too early")
@@ -88,7 +88,7 @@ def test_a_store_that_cannot_be_counted_is_never_whole() -> None:
     assert found.damage == "it ends too early"
 
 
-def test_sums_and_gaps_go_through_a_snapshot() -> None:
+def test_sums_and_gaps_survive_a_snapshot() -> None:
     """A restart knows what was known before."""
     found = counted(1, 4)
     later = Integrity()

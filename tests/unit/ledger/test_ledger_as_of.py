@@ -1,4 +1,4 @@
-"""A summary is as of the moment it was asked: it waits for what was booked by then, and leaves out what came later."""
+"""A summary is as of the moment of the request: it waits for what was booked by then and omits what came later."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ NOTHING, ONE, TWO = Totals(0, 0), Totals(1, 1990), Totals(2, 3980)
 
 
 def booked(number: int, after_ms: int) -> PaymentSettled:
-    """Return a settlement whose answer came so long after noon; its stamp is noon."""
+    """Return a settlement answered that many milliseconds after noon; its stamp is noon."""
     at = NOON + timedelta(milliseconds=after_ms)
     return PaymentSettled(ID.format(number), Cents(1990), "default", NOON, NOON, number, at)
 
@@ -44,20 +44,20 @@ class Stream:
         self.applied_seq += 1
 
     def position(self) -> None:
-        """Nothing new."""
+        """Return no new position."""
 
     def resume_after(self, seq: int) -> None:
-        """Begin there."""
+        """Start after that sequence."""
 
     async def caught_up(self) -> None:
-        """All was delivered."""
+        """Return at once: everything was delivered."""
 
     async def run(self) -> None:
         """Deliver nothing by itself."""
 
 
 class LedgerCase:
-    """A ledger, and all that it needs."""
+    """A ledger and all its collaborators."""
 
     def __init__(self) -> None:
         self.dispatchers, self.clock = NoDispatchers(), StillClock()
@@ -69,7 +69,7 @@ class LedgerCase:
         return self.stream
 
     async def count(self, to_us: int | None = None) -> Totals | None:
-        """Return what is said of the processor, as of noon."""
+        """Return the processor's totals as of noon."""
         totals = await self.ledger.summary(None, to_us, NOON)
         return None if totals is None else totals["default"]
 
@@ -80,8 +80,8 @@ def case() -> LedgerCase:
     return LedgerCase()
 
 
-async def test_what_was_booked_by_then_is_waited_for(case: LedgerCase) -> None:
-    """The dispatchers say how far to read, and the answer comes when that is in the book."""
+async def test_a_summary_waits_for_what_was_booked_by_then(case: LedgerCase) -> None:
+    """The dispatchers say how far to read; the answer comes once the book has read that far."""
     case.dispatchers.cut = Cut(2, NOON_US)
     asking = asyncio.create_task(case.count())
     await asyncio.sleep(0)
@@ -93,15 +93,15 @@ async def test_what_was_booked_by_then_is_waited_for(case: LedgerCase) -> None:
     assert case.dispatchers.asked == [NOON]
 
 
-async def test_what_was_booked_later_is_left_out(case: LedgerCase) -> None:
-    """Also where it is in the book already, or came while the answer waited."""
+async def test_a_summary_leaves_out_what_was_booked_later(case: LedgerCase) -> None:
+    """Also if it is already in the book, or came while the answer was waiting."""
     case.stream.deliver(booked(1, 0))
     case.stream.deliver(booked(2, 1))
     case.dispatchers.cut = Cut(1, NOON_US)
     assert await case.count() == ONE
 
 
-async def test_what_is_in_the_book_for_longer_is_counted_whatever_its_clock_said(case: LedgerCase) -> None:
+async def test_an_entry_that_is_not_recent_is_counted_whatever_its_stamp(case: LedgerCase) -> None:
     """A dispatcher whose clock is ahead makes no summary short for long."""
     case.stream.deliver(booked(1, 60_000))
     case.dispatchers.cut = Cut(1, NOON_US)
@@ -110,36 +110,36 @@ async def test_what_is_in_the_book_for_longer_is_counted_whatever_its_clock_said
     assert await case.count() == ONE
 
 
-async def test_nothing_is_left_out_where_a_dispatcher_did_not_say(case: LedgerCase) -> None:
-    """Its clock may be another one: then what is known is counted."""
+async def test_nothing_is_left_out_if_a_dispatcher_gave_no_moment(case: LedgerCase) -> None:
+    """A dispatcher that gives no moment may have a different clock: everything known is counted."""
     case.stream.deliver(booked(1, 60_000))
     case.dispatchers.cut = Cut(1, None)
     assert await case.count() == ONE
 
 
-async def test_only_what_lies_in_the_period_is_left_out_of_it(case: LedgerCase) -> None:
-    """A period that ended before the payment's stamp never had it."""
+async def test_only_entries_of_the_period_are_left_out_of_it(case: LedgerCase) -> None:
+    """A period that ended before the payment's stamp never included it."""
     case.stream.deliver(replace(booked(1, -5), requested_at=NOON - timedelta(seconds=2)))
     case.stream.deliver(booked(2, 5))
     case.dispatchers.cut = Cut(2, NOON_US)
     assert await case.count(NOON_US - 1) == ONE
 
 
-async def test_what_was_settled_without_its_moment_is_counted(case: LedgerCase) -> None:
-    """Settlements of earlier versions do not have the time of their answer."""
+async def test_a_settlement_without_the_time_of_its_booking_is_counted(case: LedgerCase) -> None:
+    """Settlements of earlier versions lack the time of the answer."""
     case.stream.deliver(replace(booked(1, 0), booked_at=None))
     case.dispatchers.cut = Cut(1, NOON_US)
     assert await case.count() == ONE
 
 
-async def test_a_book_that_stays_behind_answers_with_what_it_has(case: LedgerCase) -> None:
-    """After its time, so that no client waits without bound."""
+async def test_a_book_that_stays_behind_answers_after_a_timeout(case: LedgerCase) -> None:
+    """After a timeout, so that no client waits without bound."""
     case.dispatchers.cut = Cut(5, NOON_US)
     assert await case.count() == NOTHING
 
 
-async def test_nobody_is_asked_about_a_period_long_past(case: LedgerCase) -> None:
-    """What is booked now has a stamp of now."""
+async def test_no_dispatcher_is_asked_about_a_period_long_past(case: LedgerCase) -> None:
+    """What is booked now has a stamp of now, outside that period."""
     case.stream.deliver(booked(1, 0))
     case.clock.us = NOON_US + RECENT_US + 1
     assert await case.count(NOON_US) == ONE

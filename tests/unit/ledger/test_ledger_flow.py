@@ -1,4 +1,4 @@
-"""The flow of the ledger with a stream under the test's control: what is reported, and when nothing is answered."""
+"""The ledger's flow over a stream that the test controls: what is reported, and when nothing is answered."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ REFUSED = PaymentRefused(ID, Cents(1990), "fallback", "no", START, 1)
 
 @pytest.fixture
 def ledger() -> Ledger:
-    """A ledger of two processors over a stream in the test's hand."""
+    """A ledger of two processors over a stream that the test controls."""
     return Ledger(Book(("default", "fallback")), StreamInHand, NoDispatchers(), StillClock(), Integrity())
 
 
@@ -39,12 +39,12 @@ def stream(ledger: Ledger) -> StreamInHand:
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
-    """Return the fields of a log record, its own and the given ones."""
+    """Return the fields of a log record, standard and extra."""
     return vars(record)
 
 
 def test_no_summary_while_the_book_is_not_whole(ledger: Ledger, stream: StreamInHand) -> None:
-    """Neither during the replay nor after an interruption, however much is in the book by then."""
+    """Neither during the replay nor after an interruption, however much the book has by then."""
     stream.record(SETTLED, 1)
     assert ledger.totals(None, None) is None
     stream.current.set()
@@ -56,7 +56,7 @@ def test_no_summary_while_the_book_is_not_whole(ledger: Ledger, stream: StreamIn
 def test_conflict_is_logged_with_both_entries_and_counted(
     ledger: Ledger, stream: StreamInHand, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Settled here and refused there: an error that names both, and a count for the operator."""
+    """An error with both entries, settled at one processor and refused at another, and a count for the operator."""
     stream.record(SETTLED, 7)
     stream.record(SETTLED, 8)
     stream.record(REFUSED, 9)
@@ -74,7 +74,7 @@ def test_conflict_is_logged_with_both_entries_and_counted(
 def test_unreadable_message_is_logged_and_counted(
     ledger: Ledger, stream: StreamInHand, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is an error that names the sequence, and nothing else changes."""
+    """The error has the sequence, and nothing else changes."""
     stream.skip(3, "not JSON")
     [record] = caplog.records
     assert (record.message, record.levelno) == ("ledger.unreadable", logging.ERROR)
@@ -82,8 +82,8 @@ def test_unreadable_message_is_logged_and_counted(
     assert ledger.state()["unreadable"] == 1
 
 
-def test_resumed_ledger_counts_on(ledger: Ledger, stream: StreamInHand) -> None:
-    """The counters and the sequence are those of the position; the next event follows it."""
+def test_resumed_ledger_continues_its_counters(ledger: Ledger, stream: StreamInHand) -> None:
+    """It continues with the position's counters and sequence; the next event follows it."""
     ledger.resume(Position(700, "x"), Counts(conflicts=2, unreadable=3))
     stream.record(SETTLED, 701)
     stream.record(REFUSED, 702)
@@ -92,12 +92,12 @@ def test_resumed_ledger_counts_on(ledger: Ledger, stream: StreamInHand) -> None:
 
 
 def test_picture_is_of_what_was_delivered(ledger: Ledger, stream: StreamInHand) -> None:
-    """There is none before the first message of this run; then book, position and counters belong together."""
+    """There is none before the first message of this run; after it, book, position and counters match."""
     assert ledger.picture() is None
     stream.record(SETTLED, 1)
     stream.skip(2, "not JSON")
     stream.reached = Position(2, "x")
-    assert ledger.picture() is None  # nobody has looked whether that is all
+    assert ledger.picture() is None  # the stream was not yet looked at
     ledger.integrity.looked(Extent("then", 2, 2), 2)
     picture = ledger.picture()
     assert picture is not None
@@ -105,7 +105,7 @@ def test_picture_is_of_what_was_delivered(ledger: Ledger, stream: StreamInHand) 
 
 
 def test_clearing_forgets_all_before_it(ledger: Ledger, stream: StreamInHand) -> None:
-    """What was settled before is gone at once, what comes after counts."""
+    """Earlier settlements are gone at once; later ones count."""
     stream.current.set()
     stream.record(SETTLED, 1)
     stream.record(SettlementsCleared(START), 2)
@@ -134,8 +134,8 @@ async def test_ready_is_logged_once_the_replay_is_in_the_book(
     assert "seconds" in fields(record)
 
 
-async def test_endpoint_says_503_while_the_book_is_not_whole(ledger: Ledger) -> None:
-    """The error says to ask again, and there is no number."""
+async def test_endpoint_answers_503_while_the_book_is_not_whole(ledger: Ledger) -> None:
+    """The error says to ask again, and the answer contains no number."""
     with pytest.raises(CannotAnswerError) as caught:
         await SummaryEndpoint(ledger).summary(b"{}")
     assert caught.value.code == 503
@@ -153,8 +153,8 @@ async def test_endpoint_says_503_while_the_book_is_not_whole(ledger: Ledger) -> 
         b'{"x":' + b"[" * 100_000,
     ],
 )
-async def test_endpoint_says_400_to_what_is_no_period(ledger: Ledger, stream: StreamInHand, asked: bytes) -> None:
-    """Whatever is wrong with the request, it is the asker's, and is not answered with a number."""
+async def test_endpoint_answers_400_to_an_invalid_period(ledger: Ledger, stream: StreamInHand, asked: bytes) -> None:
+    """The error is the client's, and the answer contains no number."""
     stream.current.set()
     with pytest.raises(CannotAnswerError) as caught:
         await SummaryEndpoint(ledger).summary(asked)
@@ -178,7 +178,7 @@ async def test_endpoint_says_400_to_what_is_no_period(ledger: Ledger, stream: St
 async def test_endpoint_reads_periods_with_both_ends_inclusive(
     ledger: Ledger, stream: StreamInHand, asked: bytes, count: int
 ) -> None:
-    """Any zone, no zone as UTC, a missing end as open."""
+    """Times in any zone, times without a zone as UTC, a missing end as open."""
     stream.record(SETTLED, 1)
     stream.current.set()
     answer = summary.decode_answered(await SummaryEndpoint(ledger).summary(asked))

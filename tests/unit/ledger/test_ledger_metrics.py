@@ -20,21 +20,21 @@ SETTLED = PaymentSettled("00000001-0000-4000-8000-000000000001", Cents(1990), "d
 
 
 class Settlements:
-    """A stream whose every message has been delivered already, or not."""
+    """A stream of which everything has been delivered, or not, as the test says."""
 
     def __init__(self) -> None:
         self.applied_seq = 0
         self.is_current = True
 
     def position(self) -> None:
-        """Nothing new."""
+        """Return no new position."""
 
     def resume_after(self, seq: int) -> None:
-        """Begin there."""
+        """Start after that sequence."""
         self.applied_seq = seq
 
     async def caught_up(self) -> None:
-        """All was delivered."""
+        """Return at once: everything was delivered."""
 
     async def run(self) -> None:
         """Deliver nothing."""
@@ -43,7 +43,7 @@ class Settlements:
 
 @pytest.fixture
 def settlements() -> Settlements:
-    """A stream in the test's hand."""
+    """A stream that the test controls."""
     return Settlements()
 
 
@@ -56,12 +56,12 @@ def ledger(settlements: Settlements) -> Ledger:
 
 
 async def read(ledger: Ledger) -> Scraped:
-    """Scrape it."""
+    """Return the scraped metrics."""
     return await scraped_from(of_ledger(ledger))
 
 
-async def test_totals_are_the_books_to_the_cent(ledger: Ledger, settlements: Settlements) -> None:
-    """Count and cents by processor, and how far the book has come."""
+async def test_totals_equal_the_book_to_the_cent(ledger: Ledger, settlements: Settlements) -> None:
+    """Count and cents by processor, and how far the book has read."""
     ledger.record(SETTLED, 1)
     settlements.applied_seq = 1
     scraped = await read(ledger)
@@ -72,8 +72,8 @@ async def test_totals_are_the_books_to_the_cent(ledger: Ledger, settlements: Set
     assert scraped.value("tarifa_ledger_entries") == 1
 
 
-async def test_contradictions_and_unreadable_messages_are_reported(ledger: Ledger) -> None:
-    """These are what somebody must look at."""
+async def test_conflicts_and_unreadable_messages_are_counted(ledger: Ledger) -> None:
+    """An operator must look at these."""
     ledger.record(SETTLED, 1)
     ledger.record(replace(SETTLED, amount_cents=Cents(1)), 2)
     ledger.skip(3, "no event")
@@ -83,7 +83,7 @@ async def test_contradictions_and_unreadable_messages_are_reported(ledger: Ledge
 
 
 async def test_a_book_that_is_not_whole_reports_no_totals(ledger: Ledger, settlements: Settlements) -> None:
-    """A sum of half the settlements would look like money that went back."""
+    """The sum of half the settlements would look like refunded money."""
     ledger.record(SETTLED, 1)
     settlements.is_current = False
     scraped = await read(ledger)

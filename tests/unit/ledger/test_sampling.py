@@ -1,4 +1,4 @@
-"""Sampling with a clock of the test's own: what is kept, and what is left out rather than be wrong."""
+"""Sampling with a clock that the test controls: what is stored, and what is left out because it would be wrong."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,11 +19,11 @@ from tests.unit.overview.pulses import PROCESSORS, TOTALS, dispatcher, ingress, 
 
 START = datetime(2025, 8, 1, 12, tzinfo=UTC)
 SECOND_US = 1_000_000
-ALMOST_US = 9_999_900  # a moment before a sample is due, so that nothing is slept for
+ALMOST_US = 9_999_900  # just before a sample is due, so that nothing sleeps
 
 
 class SignsInHand:
-    """What is heard when the sampler asks for the backlog; then so much time has passed."""
+    """The pulses received until the sampler asks for the backlog; then that much time has passed."""
 
     def __init__(self, clock: StillClock) -> None:
         self.clock = clock
@@ -35,13 +35,13 @@ class SignsInHand:
 
     @asynccontextmanager
     async def pulses(self, receive: Callable[[Pulse], None]) -> AsyncIterator[None]:
-        """Give the sampler the pulses of the test."""
+        """Pass the test's pulses to the sampler."""
         self.receive = receive
         yield
         self.receive = None
 
     async def backlog(self) -> Backlog | None:
-        """Let ten seconds be over, in which these pulses came."""
+        """Let ten seconds pass in which these pulses came."""
         if not self.to_come:
             self.ended.set()
             await asyncio.Event().wait()
@@ -54,7 +54,7 @@ class SignsInHand:
 
 
 class Kept:
-    """A stream of samples that the test has filled, and looks into."""
+    """A stream of samples that the test fills and reads."""
 
     def __init__(self, *before: VitalsSampled) -> None:
         self.before = before
@@ -67,14 +67,14 @@ class Kept:
             yield sample
 
     async def store(self, sample: VitalsSampled) -> None:
-        """Keep it; the next one is due at once."""
+        """Store it; the next one is due at once."""
         self.stored_now.append(sample)
         assert self.clock is not None
         self.clock.us += 10 * SECOND_US - 200
 
 
 class Stage:
-    """A sampler whose first sample is due at START and ten seconds."""
+    """A sampler whose first sample is due ten seconds after START."""
 
     def __init__(self, *before: VitalsSampled) -> None:
         self.clock = StillClock()
@@ -85,7 +85,7 @@ class Stage:
         self.samples = Samples()
 
     async def run(self, *pulses: list[Pulse]) -> list[VitalsSampled]:
-        """Have so many samples taken; return what was stored."""
+        """Take one sample per list of pulses; return what was stored."""
         self.signs.to_come = list(pulses)
         sampler = Sampler(self.signs, partial(Vitals, PROCESSORS), self.samples, self.kept, self.clock)
         task = asyncio.create_task(sampler.run())
@@ -95,7 +95,7 @@ class Stage:
 
 
 def ten_seconds(begin: int, per_s: int) -> list[Pulse]:
-    """Return the pulses of ten seconds in which payments are accepted at a rate, each answered within 2 ms."""
+    """Return the pulses of ten seconds in which payments are accepted at that rate, each answered within 2 ms."""
     pulses: list[Pulse] = []
     for second in range(1, 11):
         count = begin + second * per_s
@@ -103,8 +103,8 @@ def ten_seconds(begin: int, per_s: int) -> list[Pulse]:
     return pulses
 
 
-async def test_each_sample_is_what_the_page_shows_at_its_time() -> None:
-    """At round times; what is not known yet is said so."""
+async def test_each_sample_equals_what_the_page_showed_at_its_time() -> None:
+    """At round times; unknown values are marked as unknown."""
     stored = await Stage().run([], ten_seconds(0, 3), ten_seconds(30, 3))
     first, second, third = stored
     assert first == VitalsSampled(START + timedelta(seconds=10), None, None, None, 3, 0)
@@ -115,8 +115,8 @@ async def test_each_sample_is_what_the_page_shows_at_its_time() -> None:
     assert third.backlog == 3
 
 
-async def test_what_nats_does_not_say_is_not_known_and_is_a_trouble() -> None:
-    """A gap in the plot, and a band behind it."""
+async def test_a_backlog_that_nats_does_not_report_is_unknown_and_a_problem() -> None:
+    """The plot has a gap there, marked as a problem."""
     stage = Stage()
     stage.signs.waiting = None
     stage.clock.s += 100
@@ -126,7 +126,7 @@ async def test_what_nats_does_not_say_is_not_known_and_is_a_trouble() -> None:
 
 
 async def test_a_sample_that_is_late_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    """A process that was frozen would speak of other seconds than it says."""
+    """After a freeze it would describe other seconds than its time says."""
     stage = Stage()
     stage.signs.late_us = 10 * SECOND_US
     stored = await stage.run([])
@@ -135,8 +135,8 @@ async def test_a_sample_that_is_late_is_left_out(caplog: pytest.LogCaptureFixtur
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["ledger.sample_missed"]
 
 
-async def test_samples_of_before_are_known_again_after_a_start() -> None:
-    """From the stream, beside those that are taken meanwhile."""
+async def test_earlier_samples_are_read_again_after_a_start() -> None:
+    """From the stream, together with those taken meanwhile."""
     before = VitalsSampled(START - timedelta(hours=3), 5.0, 1.0, 2.0, 0, 0)
     stage = Stage(before)
     [now] = await stage.run([])

@@ -1,4 +1,4 @@
-"""A snapshot that is damaged, incomplete, of another kind or of another stream is refused."""
+"""A snapshot that is damaged, incomplete, in another format or of another stream is refused."""
 
 import msgspec
 import pytest
@@ -24,7 +24,7 @@ from tests.unit.ledger.snapshot_messages import (
 @without_deadline
 @given(st.data())
 def test_flipped_bit_anywhere_is_refused(data: st.DataObject) -> None:
-    """In the manifest or in any chunk, in a digest or in a number."""
+    """In the manifest or any chunk, in a digest or a number."""
     written = write(some_book())
     messages = [written.manifest, *written.chunks]
     number = data.draw(st.integers(0, len(messages) - 1))
@@ -39,7 +39,7 @@ def test_flipped_bit_anywhere_is_refused(data: st.DataObject) -> None:
 @without_deadline
 @given(st.data())
 def test_half_written_message_is_refused(data: st.DataObject) -> None:
-    """Cut short anywhere, down to nothing at all."""
+    """Truncated anywhere, down to nothing."""
     written = write(some_book())
     messages = [written.manifest, *written.chunks]
     number = data.draw(st.integers(0, len(messages) - 1))
@@ -59,7 +59,7 @@ def test_missing_chunk_is_refused(missing: int) -> None:
 
 
 def test_complete_chunk_of_another_snapshot_is_refused() -> None:
-    """In another's place, of another generation, or of a book that differs in one cent."""
+    """From another position, of another generation, or of a book that differs by one cent."""
     written, other = write(some_book()), Book(KNOWN)
     swapped = [written.chunks[1], written.chunks[0], *written.chunks[2:]]
     other.record(settled(0, "default", 2))
@@ -81,13 +81,13 @@ def test_complete_chunk_of_another_snapshot_is_refused() -> None:
     ],
 )
 def test_manifest_of_another_kind_is_refused(manifest: bytes, reason: str) -> None:
-    """Older, newer, of another machine, or no manifest; the log will say which."""
+    """Older, newer, of another architecture, or no manifest; the log says which."""
     with pytest.raises(UnusableError, match=reason):
         snapshot.decode_manifest(manifest)
 
 
-def test_counts_that_the_rows_do_not_make_are_refused() -> None:
-    """All digests are right, and still it is not the book that was written: then a bug wrote it."""
+def test_counts_that_differ_from_the_rows_are_refused() -> None:
+    """All digests are right, but it is not the book that was written: a bug wrote it."""
     written = write(some_book())
     for fields in ({"entries": 30}, {"names": ("default", "third")}):
         with pytest.raises(UnusableError):
@@ -95,7 +95,7 @@ def test_counts_that_the_rows_do_not_make_are_refused() -> None:
 
 
 def test_snapshot_of_another_stream_is_refused() -> None:
-    """Created anew, if only a moment later."""
+    """Even if that stream was created only a moment later."""
     manifest = snapshot.decode_manifest(write(some_book()).manifest)
     snapshot.check_source(manifest.source, SOURCE)
     with pytest.raises(UnusableError):
@@ -103,7 +103,7 @@ def test_snapshot_of_another_stream_is_refused() -> None:
 
 
 def test_manifest_too_large_for_the_bus_is_not_written() -> None:
-    """Rather no snapshot than one that NATS rejects."""
+    """No snapshot is better than one that NATS rejects."""
     manifest: Manifest = snapshot.decode_manifest(write(some_book()).manifest)
     with pytest.raises(ValueError, match="bytes"):
         snapshot.encode_manifest(msgspec.structs.replace(manifest, names=("x" * 50_000,)))

@@ -39,13 +39,13 @@ stories = st.lists(events, max_size=80)
 
 @without_deadline
 @given(stories, stories, st.lists(st.integers(0, 80), max_size=3), st.integers(1, 20))
-def test_restored_book_is_the_book_for_all_that_follows(
+def test_restored_book_behaves_like_the_original(
     before: list[PaymentSettled | PaymentRefused],
     after: list[PaymentSettled | PaymentRefused],
     pictures_at: list[int],
     rows: int,
 ) -> None:
-    """Written in one go or in several, with refusals and conflicts: the same totals, the same reports ever after."""
+    """Written at once or in several steps, with refusals and conflicts: equal totals and equal reports from then on."""
     book, chunks, chain = Book(KNOWN), [], Chain(5)
     for number, event in enumerate(before):
         book.record(event)
@@ -66,8 +66,8 @@ def test_restored_book_is_the_book_for_all_that_follows(
             assert restored.totals(stamp, stamp + 5) == book.totals(stamp, stamp + 5)
 
 
-def test_many_rows_in_any_order_come_back() -> None:
-    """Enough for many blocks of sums, a grown index and chunks of full size; a second snapshot of it is the same."""
+def test_many_rows_in_any_order_are_restored() -> None:
+    """Enough for many blocks of sums, a grown index and full chunks; a second snapshot of it is the same."""
     book, choice = Book(KNOWN), random.Random(1)  # noqa: S311  # the same in every run
     for number in range(5_000):
         book.record(settled(number, KNOWN[number % 2], 1 + number, choice.randrange(10_000)))
@@ -80,14 +80,14 @@ def test_many_rows_in_any_order_come_back() -> None:
         assert restored.totals(*period) == book.totals(*period)
 
 
-def test_empty_book_comes_back() -> None:
-    """Of what was cleared nothing is left but how far was read."""
+def test_empty_book_is_restored() -> None:
+    """After a clearing only the position read up to is left."""
     written = write(Book(KNOWN))
     assert written.chunks == []
     assert read(written).totals(None, None) == Book(KNOWN).totals(None, None)
 
 
-def test_picture_stays_what_it_was() -> None:
+def test_picture_does_not_change() -> None:
     """Whatever is recorded, replaced or cleared before its rows are copied."""
     book = some_book()
     picture, written = book.picture(), write(book)
@@ -99,16 +99,16 @@ def test_picture_stays_what_it_was() -> None:
     assert book.picture().clearings != picture.clearings
 
 
-def test_manifest_has_what_it_is_of() -> None:
-    """Stream, position, counters and processors come back as they were written."""
+def test_manifest_names_what_it_describes() -> None:
+    """Stream, position, counters and processors are read as they were written."""
     manifest = snapshot.decode_manifest(write(some_book()).manifest)
     assert (manifest.source, manifest.position, manifest.counts) == (SOURCE, POSITION, COUNTS)
     assert manifest.names == ("default", "third", "fallback")
     assert (manifest.entries, manifest.refused, manifest.chain.rows) == (31, 1, 33)
 
 
-def test_how_far_was_read_comes_back_as_it_was_written() -> None:
-    """And what is no such note is refused."""
+def test_the_position_read_up_to_is_decoded_as_it_was_encoded() -> None:
+    """Anything else is refused."""
     reached = Reached(SOURCE, Position(700, "x"))
     assert snapshot.decode_reached(snapshot.encode_reached(reached)) == reached
     with pytest.raises(UnusableError):
@@ -116,13 +116,13 @@ def test_how_far_was_read_comes_back_as_it_was_written() -> None:
 
 
 def test_fingerprint_differs_for_different_messages() -> None:
-    """By subject and by data."""
+    """For another subject and for other data."""
     one = snapshot.fingerprint("a.b", b"c")
     assert one == snapshot.fingerprint("a.b", b"c")
     assert len({one, snapshot.fingerprint("a.b", b"d"), snapshot.fingerprint("a", b".bc")}) == 3
 
 
-def test_a_block_has_one_id_a_row() -> None:
-    """A block's ids are as long as its other columns say."""
+def test_a_block_has_one_id_per_row() -> None:
+    """There are as many ids as rows in its other columns."""
     block = some_book().picture().block(3, 4)
     assert (len(block), len(block.ids)) == (4, 4 * ID_BYTES)

@@ -1,4 +1,4 @@
-"""The snapshot runner, with a stream and snapshots that do as the test says: what is loaded, and when one is stored."""
+"""The snapshot runner over a stream and snapshots that the test controls: what is loaded, and when one is stored."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ EVERY = 50
 
 
 class StreamOnDemand:
-    """Delivers as many settlements as the test asks for."""
+    """A stream that delivers as many settlements as the test asks for."""
 
     def __init__(self, record: Record, _skip: Skip) -> None:
         self.record = record
@@ -34,22 +34,22 @@ class StreamOnDemand:
         self.is_current = True
 
     def deliver(self, count: int) -> None:
-        """Deliver so many more."""
+        """Deliver ``count`` more."""
         for seq in range(self.applied_seq + 1, self.applied_seq + count + 1):
             payment_id = f"{seq:08x}-0000-4000-8000-{seq:012x}"
             self.record(PaymentSettled(payment_id, Cents(1), "default", START, START, seq), seq)
             self.applied_seq = seq
 
     def position(self) -> Position:
-        """Return where the stream is."""
+        """Return the stream's position."""
         return Position(self.applied_seq, "x")
 
     def resume_after(self, seq: int) -> None:
-        """Begin there."""
+        """Start after that sequence."""
         self.applied_seq = seq
 
     async def caught_up(self) -> None:
-        """Be caught up."""
+        """Return at once."""
 
     async def run(self) -> None:
         """Deliver nothing by itself."""
@@ -57,7 +57,7 @@ class StreamOnDemand:
 
 
 class SnapshotsInHand:
-    """Loads what the test says; saves, or fails, or hangs, as the test says."""
+    """Snapshots that load what the test set, and save, fail or hang as the test set."""
 
     def __init__(self) -> None:
         self.loaded: Loaded = Absent()
@@ -67,11 +67,11 @@ class SnapshotsInHand:
         self.recorded: list[int] = []
 
     async def load(self, _book: Book) -> Loaded:
-        """Return what was said."""
+        """Return what the test set."""
         return self.loaded
 
     async def save(self, picture: Picture, position: Position, _counts: Counts) -> Saved | NotSaved:
-        """Record the call, and do as was said."""
+        """Record the call; return what the test set, or hang."""
         assert picture.entries == position.seq
         self.seqs.append(position.seq)
         if self.hangs:
@@ -84,7 +84,7 @@ class SnapshotsInHand:
 
 
 class SnapshotCase:
-    """A ledger, its stream, its snapshots, and what runs it."""
+    """A ledger, its stream, its snapshots and its runner."""
 
     def __init__(self) -> None:
         self.ledger = Ledger(Book(("default",)), StreamOnDemand, NoDispatchers(), StillClock(), Integrity())
@@ -95,14 +95,14 @@ class SnapshotCase:
         self.runner = SnapshotRunner(self.ledger, self.snapshots, EVERY, NoChecks())
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for it."""
+        """Wait for the condition."""
         while not condition():  # noqa: ASYNC110  # turns of the loop, not time
             await asyncio.sleep(0)
 
 
 @pytest.fixture
 def case(monkeypatch: pytest.MonkeyPatch) -> SnapshotCase:
-    """A ledger whose snapshots have no pauses between."""
+    """A ledger whose snapshots are taken without pauses."""
     monkeypatch.setattr(snapshots, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(snapshots, "AGAIN_AFTER_S", 0)
     monkeypatch.setattr(snapshots, "RECORD_EVERY_S", 0)
@@ -127,8 +127,8 @@ async def begin(case: SnapshotCase) -> AsyncIterator[Begin]:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_snapshot_is_stored_when_enough_is_new(case: SnapshotCase, begin: Begin) -> None:
-    """Not one settlement sooner; and the next one as many later."""
+async def test_snapshot_is_stored_after_enough_new_settlements(case: SnapshotCase, begin: Begin) -> None:
+    """Not one settlement earlier; the next one after as many again."""
     await begin()
     case.stream.deliver(EVERY - 1)
     for _ in range(100):
@@ -141,7 +141,7 @@ async def test_snapshot_is_stored_when_enough_is_new(case: SnapshotCase, begin: 
     assert case.snapshots.seqs == [EVERY, 2 * EVERY]
 
 
-async def test_restored_ledger_goes_on_after_the_snapshot(case: SnapshotCase, begin: Begin) -> None:
+async def test_restored_ledger_continues_after_the_snapshot(case: SnapshotCase, begin: Begin) -> None:
     """With its sequence and its counters; what it covers is not stored again."""
     case.snapshots.loaded = Restored(Position(700, "x"), Counts(1, 2))
     await begin()
@@ -152,10 +152,10 @@ async def test_restored_ledger_goes_on_after_the_snapshot(case: SnapshotCase, be
     assert case.snapshots.seqs == []
 
 
-async def test_refused_snapshot_is_logged_and_counted_and_all_is_read(
+async def test_refused_snapshot_is_logged_and_counted_and_everything_is_read(
     case: SnapshotCase, begin: Begin, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From the first settlement on; a person can see why the start took long."""
+    """From the first settlement on; the log shows why the start took long."""
     case.snapshots.loaded = Unusable("chunk 3 is damaged")
     await begin()
     await case.until(lambda: case.ledger.state()["snapshotsRefused"] == 1)
@@ -164,10 +164,10 @@ async def test_refused_snapshot_is_logged_and_counted_and_all_is_read(
     assert case.ledger.state()["appliedSeq"] == 0
 
 
-async def test_failed_snapshot_is_logged_counted_and_tried_again(
+async def test_failed_snapshot_is_logged_counted_and_retried(
     case: SnapshotCase, begin: Begin, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The ledger counts on meanwhile, and the snapshot that is stored at last is of then."""
+    """The ledger continues to count, and the snapshot that is finally stored includes that."""
     case.snapshots.saved = NotSaved("the stream is full")
     await begin()
     case.stream.deliver(EVERY)
@@ -179,19 +179,19 @@ async def test_failed_snapshot_is_logged_counted_and_tried_again(
 
 
 @pytest.mark.parametrize(("count", "seqs"), [(EVERY // 10 - 1, []), (EVERY // 10, [EVERY // 10])])
-async def test_last_snapshot_is_stored_at_the_end_if_enough_is_new(
+async def test_last_snapshot_is_stored_on_stop_after_enough_new_settlements(
     case: SnapshotCase, count: int, seqs: list[int]
 ) -> None:
-    """A tenth of what is due in running."""
+    """A tenth of what is due while it runs."""
     case.stream.deliver(count)
     await case.runner.stop()
     assert case.snapshots.seqs == seqs
 
 
-async def test_end_does_not_wait_for_a_snapshot_without_bound(
+async def test_stop_does_not_wait_for_a_snapshot_without_bound(
     case: SnapshotCase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A stop has a deadline; NATS that does not answer must not use it up."""
+    """A stop has a deadline, which an unresponsive NATS must not use up."""
     monkeypatch.setattr(snapshots, "STOP_WITHIN_S", 0.01)
     case.snapshots.hangs = True
     case.stream.deliver(EVERY)
