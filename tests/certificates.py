@@ -25,7 +25,7 @@ class Pair:
 
 
 class Authority:
-    """Signs what it is asked to; ``ca`` is its own certificate's file."""
+    """Issues certificates; ``ca`` is the file of its own."""
 
     def __init__(self, folder: Path, name: str = "An authority") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ class Authority:
         self.ca.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(written.Encoding.PEM))
 
     def issue(self, name: str, hosts: Sequence[str] = LOOPBACK, *, valid: timedelta = 7 * DAY) -> Pair:
-        """Sign a certificate; a negative ``valid``: it expired so long ago."""
+        """Sign a certificate; with a negative ``valid`` it expired that long ago."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._builder(subject, key, valid).add_extension(
@@ -51,7 +51,7 @@ class Authority:
 
     @property
     def itself(self) -> Pair:
-        """Its own certificate, for a server that vouches for itself."""
+        """Its own certificate, for a self-signed server."""
         pair = Pair(self.ca, self.ca.with_suffix(".key"))
         _write_key(pair.key, self._key)
         return pair

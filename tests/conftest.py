@@ -11,12 +11,12 @@ from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.wire.connection import Bus
 from tests.nats_server import NatsServer
 
-# Large enough that only a test of a limit reaches one.
+# Large enough that only a test of a limit reaches them.
 LIMITS = StreamLimits(backlog_max=100_000, idempotency_window_s=600, settlements_bytes_max=1 << 28, lease_s=10)
 
 
 def pytest_configure() -> None:
-    """Let programs that tests start be interrupted, though a shell in the background has SIGINT ignored for all."""
+    """Let SIGINT interrupt programs that tests start, although a background shell makes them ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -31,7 +31,7 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 
 @pytest_asyncio.fixture
 async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
-    """A connected bus; closed at the end, whatever state the server is in."""
+    """A connected bus; closed at the end, whatever the server's state."""
     connected = await Bus.connect(nats_server.url, "test")
     yield connected
     await connected.close()
@@ -39,6 +39,6 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
 
 @pytest_asyncio.fixture
 async def streams(bus: Bus) -> StreamLimits:
-    """All streams, made with these limits."""
+    """All streams, created with these limits."""
     await ensure_streams(bus, LIMITS)
     return LIMITS

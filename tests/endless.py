@@ -1,4 +1,4 @@
-"""Answers that do not end in any time or memory that a caller has, piece by piece."""
+"""Answers that end within neither the time nor the memory of any caller, piece by piece."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,28 +11,28 @@ Endless = Callable[[], AsyncIterator[bytes]]
 
 
 async def hundred_mb() -> AsyncIterator[bytes]:
-    """A body of 100 MB, with its true length."""
+    """A body of 100 MB, with its correct length."""
     yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % HUNDRED_MB
     for _ in range(HUNDRED_MB // len(PIECE)):
         yield PIECE
 
 
 async def chunks_without_end() -> AsyncIterator[bytes]:
-    """One chunk after the other."""
+    """Chunks without end."""
     yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     while True:
         yield b"%x\r\n%b\r\n" % (len(PIECE), PIECE)
 
 
 async def headers_without_end() -> AsyncIterator[bytes]:
-    """One header after the other."""
+    """Headers without end."""
     yield b"HTTP/1.1 200 OK\r\n"
     while True:
         yield b"X-More: %b\r\n" % PIECE[:4000]
 
 
 async def one_header_without_end() -> AsyncIterator[bytes]:
-    """A header that never comes to its line's end."""
+    """A header whose line never ends."""
     yield b"HTTP/1.1 200 OK\r\nX-Long: "
     while True:
         yield PIECE
@@ -45,7 +45,7 @@ async def interim_answers_without_end() -> AsyncIterator[bytes]:
 
 
 async def now_and_then_a_byte() -> AsyncIterator[bytes]:
-    """A byte now and then: never silent for long, and never done."""
+    """A byte now and then: never silent for long, and never complete."""
     yield b"HTTP/1.1 200 OK\r\nContent-Length: 3600\r\n\r\n"
     while True:
         await asyncio.sleep(0.05)

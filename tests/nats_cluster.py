@@ -35,11 +35,11 @@ class NatsCluster:
 
     @property
     def url(self) -> str:
-        """All of them, as in NATS_URL."""
+        """The URLs of all servers, as in NATS_URL."""
         return ",".join(server.url for server in self.servers.values())
 
     def start(self) -> Self:
-        """Start all; a leader is there some seconds later."""
+        """Start all; a leader is elected some seconds later."""
         for server in self.servers.values():
             server.start()
         return self
@@ -50,7 +50,7 @@ class NatsCluster:
             server.stop()
 
     def other_than(self, *names: str) -> NatsServer:
-        """Return a server that is none of these."""
+        """Return a server other than these."""
         return next(server for name, server in self.servers.items() if name not in names)
 
 
@@ -71,7 +71,7 @@ async def leader_of(bus: Bus, stream: str) -> str:
 
 
 async def all_current(bus: Bus) -> None:
-    """Wait until every stream has a leader and current replicas: then a server may die without harm."""
+    """Wait until every stream has a leader and current replicas, so that a server may die without loss."""
     for stream in [config["name"] for config in wanted(THREE)]:
 
         async def is_current(stream: str = stream) -> bool:
@@ -91,7 +91,7 @@ def new_id() -> str:
 
 
 async def made(bus: Bus) -> None:
-    """Have the consumer created, which waits until its stream has its replicas."""
+    """Create the consumer; retries until its stream has its replicas."""
 
     async def ensured() -> bool:
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 PROGRAM = Path(sys.executable).with_name("nats-server")
-PATIENCE_S = 30.0  # how long a thing that must happen may take on a busy machine; nothing is measured with it
+PATIENCE_S = 30.0  # how long a required event may take on a busy machine; nothing is measured with it
 _LOOK_EVERY_S = 0.01
 
 # As in nats.conf: what is too large there must be too large here.
@@ -43,7 +43,7 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        """What a client connects to; known from the first start on."""
+        """The URL for clients; known from the first start on."""
         assert self.port, "start the server first"
         return f"nats://127.0.0.1:{self.port}"
 
@@ -55,11 +55,11 @@ class NatsServer:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a process, frozen or not."""
+        """Whether the process runs, frozen or not."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> Self:
-        """Start it and wait until it says in its log that it is ready."""
+        """Start it and wait until it logs that it is ready."""
         assert not self.is_running, "the server runs already"
         self.folder.mkdir(parents=True, exist_ok=True)
         where = ["-a", "127.0.0.1", "-p", str(self.port or -1)]
@@ -82,19 +82,19 @@ class NatsServer:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it in order; does nothing where it does not run. A frozen one is thawed first."""
+        """Stop it gracefully, thawing it first if it is frozen; does nothing if it does not run."""
         if self.is_running:
             self.thaw()
             self._end(signal.SIGTERM)
 
     def restart(self) -> Self:
-        """Start it again with the same store and port; one that still runs is killed."""
+        """Start it again with the same store and port; kill it first if it still runs."""
         if self.is_running:
             self.kill()
         return self.start()
 
     def freeze(self) -> None:
-        """Stop all of its threads: connections stay open, nothing answers."""
+        """Stop all of its threads: connections stay open, but nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
         deadline = time.monotonic() + PATIENCE_S
         # The signal has taken effect when all threads have stopped.

@@ -1,4 +1,4 @@
-"""A scrape, as tests read it: one number by the metric's name and its labels."""
+"""A scrape for tests: one value by the metric's name and its labels."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,7 @@ from tests.nats_server import PATIENCE_S
 
 
 class Scraped:
-    """The samples of one text."""
+    """The samples of one scraped text."""
 
     def __init__(self, text: str) -> None:
         self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -40,14 +40,14 @@ class Scraped:
 
 
 def scrape(url: str) -> Scraped:
-    """Ask as Prometheus does."""
+    """Scrape as Prometheus does."""
     answer = httpx.get(url, trust_env=False, timeout=PATIENCE_S)
     assert answer.status_code == 200, answer.text
     return Scraped(answer.text)
 
 
 def exposed(metrics: Iterable[Metric]) -> Scraped:
-    """Return what Prometheus would read of these."""
+    """Return what Prometheus would read of these metrics."""
     text, _ = Exposition("test", "1").text(metrics, "")
     return Scraped(text.decode())
 

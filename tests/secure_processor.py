@@ -1,4 +1,4 @@
-"""Real processors that speak https only, and want to see of their callers a certificate and a header."""
+"""Real processors that serve only HTTPS, and require a certificate and a header of their callers."""
 
 import json
 import ssl
@@ -17,7 +17,7 @@ ADMIN = {"X-Rinha-Token": "123"}
 
 
 class SecureProcessor:
-    """``python -m sandbox.processor`` over TLS, on a port that it keeps; ``key`` is what it wants in X-Key."""
+    """``python -m sandbox.processor`` over TLS, on a port that it keeps; ``key`` is the X-Key that it requires."""
 
     def __init__(self, authority: Authority, name: str, key: str, port: int = 0) -> None:
         self._authority = authority
@@ -28,7 +28,7 @@ class SecureProcessor:
         self.start(key)
 
     def start(self, key: str) -> None:
-        """Start, with nothing booked, wanting this key."""
+        """Start it with empty books, requiring this key."""
         self.key = key
         command = [sys.executable, "-m", "sandbox.processor", "--port", str(self._port), "--name", self.name]
         command += ["--certificate", str(self._server.certificate), "--key", str(self._server.key)]
@@ -40,7 +40,7 @@ class SecureProcessor:
         self._port = int(self.url.rpartition(":")[2])
 
     def stop(self) -> None:
-        """End."""
+        """Stop it."""
         if self._process.poll() is None:
             self._process.terminate()
             self._process.wait(PATIENCE_S)
@@ -49,7 +49,7 @@ class SecureProcessor:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """What PROCESSOR_CREDENTIALS must have for it."""
+        """Its entry in PROCESSOR_CREDENTIALS."""
         certificate, key = self.client.certificate, self.client.key
         return {"headers": {"X-Key": self.key}, "certificate": str(certificate), "key": str(key)}
 
@@ -60,14 +60,14 @@ class SecureProcessor:
         return {row["correlationId"]: row for row in map(json.loads, rows)}
 
     def http(self, headers: Mapping[str, str]) -> httpx.Client:
-        """Return a client that has a certificate, and shows these headers."""
+        """Return a client with a certificate and these headers."""
         tls = ssl.create_default_context(cafile=self._authority.ca)
         tls.load_cert_chain(self.client.certificate, self.client.key)
         return httpx.Client(base_url=self.url, verify=tls, headers=headers, timeout=PATIENCE_S, trust_env=False)
 
 
 def write_credentials(path: Path, *processors: SecureProcessor) -> dict[str, str]:
-    """Write the file of these processors, whole at once; return the environment that names it."""
+    """Write the credentials file of these processors atomically; return the environment that names it."""
     unfinished = path.with_suffix(".new")
     unfinished.touch(mode=0o600)
     unfinished.write_text(json.dumps({each.url: each.entry for each in processors}))

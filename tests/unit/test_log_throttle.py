@@ -1,4 +1,4 @@
-"""Log lines: what comes payment after payment is counted, and a lasting failure is logged once."""
+"""Log lines: events of each payment are counted, and a lasting failure is logged once."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What a service asks NATS at its start is asked until it is answered, or until the service stops."""
+"""A service repeats its first request to NATS until it is answered, or until the service stops."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from services.bus.wire.connection import BusAwayError
 from services.process import retry_until_answered
 
 
-async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_request_is_repeated_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """As often as needed."""
     monkeypatch.setattr(running, "ASK_AGAIN_AFTER_S", 0.0)
     answers = iter([BusAwayError("no leader"), BusAwayError("no leader"), None])
@@ -23,8 +23,8 @@ async def test_it_is_asked_again_until_it_is_answered(monkeypatch: pytest.Monkey
     assert list(answers) == []
 
 
-async def test_a_stop_ends_it() -> None:
-    """At once, and before the first request if it came first."""
+async def test_a_stop_ends_the_requests() -> None:
+    """At once, and before the first request if the stop came first."""
     stop = asyncio.Event()
 
     async def ask() -> None:

@@ -104,7 +104,7 @@ async def test_released_by_a_person(house: House) -> None:
     assert released_to(house, payment_id) == "fallback"
 
 
-async def test_a_person_who_does_not_mean_it(house: House) -> None:
+async def test_without_confirmation_nothing_is_released(house: House) -> None:
     """No, another id, and Ctrl-C change nothing."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def keys(path: Path, *words: str, by: str = "--file") -> subprocess.CompletedProcess[str]:
-    """Run it on a file."""
+    """Run the program on a file."""
     flags, env = (["--file", str(path)], {}) if by == "--file" else ([], {"API_KEYS": str(path)})
     command = [sys.executable, "-m", "services.keys", *flags, *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env={"PATH": "", **env})
@@ -25,7 +25,7 @@ def keys(path: Path, *words: str, by: str = "--file") -> subprocess.CompletedPro
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file that does not exist, in a folder that does not exist."""
+    """The path of a file that does not exist, in a folder that does not exist."""
     return tmp_path / "secrets" / "api_keys.json"
 
 
@@ -78,7 +78,7 @@ def test_a_file_that_another_reads_stays_readable_for_it(path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_a_file_stays_its_owners_when_root_changes_it(path: Path) -> None:
-    """Otherwise the service could not read it any more."""
+    """Otherwise the service could no longer read it."""
     assert keys(path, "init").returncode == 0
     os.chown(path, 10001, 10001)
     assert keys(path, "add", "shop", "--scope", "pay").returncode == 0

@@ -18,7 +18,7 @@ from tests.integration.sandbox.processor_process import Processor, StartProcesso
 
 @pytest.fixture
 def nginx_binary() -> Path:
-    """Return nginx; a test without it is skipped, or fails where CI=true says that nothing may be missing."""
+    """Return nginx; without it the test is skipped, or fails if CI=true says that nothing may be missing."""
     if found := find_nginx():
         return found
     reason = "nginx is not installed (Debian: nginx-light)"
@@ -40,7 +40,7 @@ async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
 
 @pytest.fixture
 def start_processor() -> Iterator[StartProcessor]:
-    """Starts processors, and stops those that the test left running."""
+    """Starts processors; stops those that the test left running."""
     running: list[Processor] = []
 
     def start_one(*arguments: str) -> Processor:
@@ -61,7 +61,7 @@ def processor(start_processor: StartProcessor) -> Processor:
 
 @pytest_asyncio.fixture
 async def target() -> AsyncIterator[Target]:
-    """A target that is not started."""
+    """A target that is not started yet."""
     made = Target()
     yield made
     made.stop()
@@ -79,7 +79,7 @@ async def proxy(target: Target) -> AsyncIterator[FaultProxy]:
 
 @pytest_asyncio.fixture
 async def connect(proxy: FaultProxy) -> AsyncIterator[Connect]:
-    """Makes clients, and closes those that the test has left connected."""
+    """Connects clients; closes those that the test left connected."""
     clients: list[Client] = []
 
     async def connect_one() -> Client:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 PATIENCE_S = 30
-A_WHILE_S = 0.2  # how long a silent connection is watched: a slow machine makes such a check weaker, never wrong
+A_WHILE_S = 0.2  # how long a connection must stay silent: on a slow machine the check proves less, but is never wrong
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Target:
-    """Answers every line with the same line, and keeps them all."""
+    """Answers every line with the same line, and keeps all of them."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []

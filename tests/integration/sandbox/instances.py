@@ -15,7 +15,7 @@ NAMES = ("one", "two")
 
 
 class Instance:
-    """A test's ingress: answers with its name, or reads a request and drops it, or never answers it."""
+    """An ingress of the test: answers with its name, or reads a request and drops it, or never answers it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,7 +33,7 @@ class Instance:
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
     async def stop(self) -> None:
-        """Stop listening, close every connection, and leave the socket's file behind, as a killed process does."""
+        """Stop listening, close every connection, and leave the socket's file behind, like a killed process."""
         if self._server is not None:
             self._server.close()
             for writer in list(self._open):

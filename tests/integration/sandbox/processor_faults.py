@@ -1,4 +1,4 @@
-"""Faults of the simulated processor: switched on, reported, and seen on a bare connection."""
+"""Faults of the simulated processor: switched on, reported, and observed on a bare connection."""
 
 import socket
 
@@ -6,7 +6,7 @@ from sandbox.processor.faults import Fault
 from tests.integration.sandbox.processor_process import TOKEN, Processor
 
 OK_START = b"HTTP/1.1 200 OK\r\n"
-# How long a silent connection is watched: a slow machine makes such a check weaker, never wrong.
+# How long a connection must stay silent: on a slow machine the check proves less, but is never wrong.
 A_WHILE_S = 0.2
 NOT_BOOKED = {
     Fault.CLOSE_BEFORE_BOOKING,
@@ -16,7 +16,7 @@ NOT_BOOKED = {
     Fault.REDIRECT_302,
     Fault.REDIRECT_307,
     Fault.UNREAD,
-    Fault.BOOK_LATE,  # not within the life of a test that says NEVER_MS
+    Fault.BOOK_LATE,  # not during a test that uses NEVER_MS
 }
 CHARGE_FAULTS = [fault for fault in Fault if not fault.startswith(("look_up_", "health_"))]
 
@@ -27,18 +27,18 @@ def switch(processor: Processor, *faults: Fault, **fields: int) -> None:
 
 
 def put_plan(processor: Processor, plan: dict[str, object]) -> None:
-    """Put a plan in force."""
+    """Set the plan of faults."""
     answer = processor.client.put("/admin/faults", json=plan, headers=TOKEN)
     assert answer.status_code == 200, answer.text
 
 
 def report(processor: Processor) -> dict[str, dict[str, int]]:
-    """What the processor reports of its faults."""
+    """Return the processor's report of its faults."""
     return dict(processor.client.get("/admin/faults", headers=TOKEN).json())
 
 
 def received_until_closed(connection: socket.socket) -> bytes:
-    """Everything that comes before the other side closes."""
+    """Return everything received before the other side closes."""
     received = b""
     while piece := connection.recv(65_536):
         received += piece
@@ -46,7 +46,7 @@ def received_until_closed(connection: socket.socket) -> bytes:
 
 
 def receives_nothing(connection: socket.socket) -> bool:
-    """Whether the connection stays open and silent for a while."""
+    """Return whether the connection stays open and silent for a while."""
     connection.settimeout(A_WHILE_S)
     try:
         connection.recv(1)

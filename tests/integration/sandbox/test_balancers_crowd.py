@@ -1,4 +1,4 @@
-"""nginx with many slow clients: bounded by address, while others are answered."""
+"""nginx with many slow clients: each address has limits, and others are answered."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ EVENTS = b"GET /events HTTP/1.1\r\nHost: x\r\nX-Real-IP: 10.9.9.9\r\n\r\n"
 
 
 class Instance(BaseHTTPRequestHandler):
-    """Answers any request; a page's events never end. The answer has the address that it was given as the client's."""
+    """Answers any request with the client's address as nginx passed it on; a page's events never end."""
 
     protocol_version = "HTTP/1.1"
     end = threading.Event()
@@ -68,21 +68,21 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def opened(port: int, request: bytes = b"", address: str = ATTACKED) -> socket.socket:
-    """Connect from an address of this machine, and send something."""
+    """Connect from an address of this machine, and send bytes."""
     connection = socket.create_connection(("127.0.0.1", port), PATIENCE_S, source_address=(address, 0))
     connection.sendall(request)
     return connection
 
 
 def status_of(connection: socket.socket) -> int:
-    """Return the status of the answer that comes."""
+    """Return the status of the answer."""
     answer = HTTPResponse(connection)
     answer.begin()
     return answer.status
 
 
 def test_pages_of_one_address_leave_room_for_others(port: int) -> None:
-    """One more is refused, as ingress would; the instance gets the address that nginx has seen."""
+    """One more is refused, as by ingress; the instance gets the address that nginx saw."""
     with ExitStack() as pages:
         for _ in range(PAGES_MAX):
             assert status_of(pages.enter_context(opened(port, EVENTS))) == 200
@@ -100,7 +100,7 @@ def test_pages_of_one_address_leave_room_for_others(port: int) -> None:
 
 
 def test_bodies_that_do_not_end_leave_room_for_others(port: int) -> None:
-    """One address has as many requests under way as are allowed, and others all that they need."""
+    """One address may have only so many requests under way; others are not affected."""
     with ExitStack() as slow:
         for _ in range(REQUESTS_MAX):
             slow.enter_context(opened(port, HALF_A_PAYMENT))
@@ -113,7 +113,7 @@ def test_bodies_that_do_not_end_leave_room_for_others(port: int) -> None:
 
 
 def test_idle_connections_are_closed_for_others(port: int) -> None:
-    """More than there is room for, all from one address: a client with a request is answered."""
+    """With more than fit, all from one address, a client with a request is still answered."""
     with ExitStack() as idle:
         for at in range(IDLE):
             idle.enter_context(opened(port))

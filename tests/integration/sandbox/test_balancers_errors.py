@@ -1,4 +1,4 @@
-"""Errors of nginx itself have the form of ingress's errors: JSON, a slug and a sentence."""
+"""Errors of nginx itself have the form of ingress's errors: JSON with a slug and a sentence."""
 
 import json
 import socket
@@ -84,8 +84,8 @@ def test_an_error_of_nginx_has_the_form_of_all_errors(port: int, name: str) -> N
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_as_problem_details_to_who_asks_for_them(port: int, name: str) -> None:
-    """As ingress says them; what could not be read is refused in the usual shape."""
+def test_a_client_that_accepts_problem_details_gets_them(port: int, name: str) -> None:
+    """As from ingress; a request whose headers were not read is answered in the usual form."""
     request, status, slug = REFUSED[name]
     line, headers, rest = request.partition(b" HTTP/1.1\r\n")
     accept = b"Accept: text/html, Application/Problem+JSON;q=0.5\r\n"
@@ -99,7 +99,7 @@ def test_it_is_refused_as_problem_details_to_who_asks_for_them(port: int, name: 
 
 
 @pytest.mark.parametrize("accept", [b"*/*", b"application/json", b"application/problem+json;q=0", b"application/*"])
-def test_who_does_not_ask_for_problem_details_gets_the_usual_shape(port: int, accept: bytes) -> None:
-    """A wildcard names nothing, and a weight of zero is a no."""
+def test_a_client_that_does_not_accept_problem_details_gets_the_usual_form(port: int, accept: bytes) -> None:
+    """A wildcard does not name them, and a weight of zero excludes them."""
     _, kind, document = answer_to(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nAccept: %b\r\n\r\n" % accept)
     assert (kind, set(document)) == ("application/json", {"error", "detail"})

@@ -28,7 +28,7 @@ class Door:
     files: Certificates
 
     def context(self) -> ssl.SSLContext:
-        """Return a context with which a client verifies it."""
+        """Return a context with which a client verifies its certificate."""
         return ssl.create_default_context(cafile=self.files.ca)
 
     def client(self, host: str = HOST) -> httpx.AsyncClient:
@@ -37,7 +37,7 @@ class Door:
         return httpx.AsyncClient(base_url=url, verify=self.context(), timeout=PATIENCE_S, trust_env=False)
 
     def shown(self, context: ssl.SSLContext) -> tuple[int, str | None, str | None]:
-        """Connect; return the certificate's number, the TLS version and the protocol that was negotiated."""
+        """Connect; return the certificate's serial number, the TLS version and the negotiated protocol."""
         with (
             socket.create_connection((HOST, self.port), PATIENCE_S) as plain,
             context.wrap_socket(plain, server_hostname=HOST) as tls,
@@ -55,7 +55,7 @@ async def door(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) ->
 
 
 async def test_requests_are_passed_on_as_https(door: Door, instances: list[Instance]) -> None:
-    """What a client itself says of the protocol is not passed on."""
+    """What a client itself claims about the protocol is not passed on."""
     async with door.client() as http:
         answer = await http.post("/payments", json={}, headers={"X-Forwarded-Proto": "gopher"})
     assert answer.status_code == 202
@@ -66,7 +66,7 @@ async def test_requests_are_passed_on_as_https(door: Door, instances: list[Insta
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 async def test_http2_works_with_both_versions_of_tls(door: Door, version: str) -> None:
-    """For clients that offer it; others get HTTP/1.1."""
+    """Clients that do not offer it get HTTP/1.1."""
     context = door.context()
     context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -76,7 +76,7 @@ async def test_http2_works_with_both_versions_of_tls(door: Door, version: str) -
 
 
 async def test_older_versions_and_ciphers_without_forward_secrecy_are_refused(door: Door) -> None:
-    """By the server: the client would accept them."""
+    """The server refuses them; the client would accept them."""
     weak = door.context()
     weak.maximum_version = ssl.TLSVersion.TLSv1_2
     weak.set_ciphers("AES128-SHA:AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
@@ -84,8 +84,8 @@ async def test_older_versions_and_ciphers_without_forward_secrecy_are_refused(do
         door.shown(weak)
 
 
-async def test_every_answer_tells_browsers_to_use_tls_only(door: Door, instances: list[Instance]) -> None:
-    """Errors of nginx's own too; but not for this machine's own name, where it would hold for all ports."""
+async def test_every_answer_makes_browsers_use_tls_only(door: Door, instances: list[Instance]) -> None:
+    """Also nginx's own errors; but not for this machine's own name, where it would apply to all ports."""
     async with door.client() as http, door.client("localhost") as local:
         for status in (202, 404):
             instances[0].answer = instances[1].answer = status
@@ -99,8 +99,8 @@ async def test_every_answer_tells_browsers_to_use_tls_only(door: Door, instances
         assert answer.headers["Retry-After"] == "1"
 
 
-async def test_files_that_do_not_fit_each_other_change_nothing(door: Door, tmp_path: Path) -> None:
-    """As when only one was replaced: the old certificate is sent, and the new one after the next SIGHUP."""
+async def test_a_certificate_and_a_key_that_do_not_match_change_nothing(door: Door, tmp_path: Path) -> None:
+    """As when only one of the files was replaced: the old certificate is used until a SIGHUP after both were."""
     before, key = door.shown(door.context())[0], door.files.key.read_bytes()
     door.files.key.write_bytes(make_certificates(tmp_path / "other", NAMED).key.read_bytes())
     door.nginx.send_signal(signal.SIGHUP)
@@ -123,7 +123,7 @@ async def test_plain_http_is_refused_in_the_form_of_all_errors(door: Door, insta
 
 
 async def test_new_certificates_are_loaded_without_a_failed_request(door: Door) -> None:
-    """SIGHUP: clients that connect meanwhile, one after the other in eight sequences, are all answered."""
+    """After a SIGHUP; clients that connect meanwhile, in eight concurrent sequences, are all answered."""
     before, known = door.shown(door.context())[0], door.context()
     is_over, counts = asyncio.Event(), [0] * 8
 

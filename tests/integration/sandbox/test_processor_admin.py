@@ -1,4 +1,4 @@
-"""Delay, failure, limits, health and admin calls of the simulated processor: order and causality, never durations."""
+"""Delay, failure, limits, health and admin calls of the simulated processor: order and cause, never durations."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from tests.integration.sandbox.processor_process import (
 
 
 def test_failing_processor_books_nothing_but_answers_lookups(processor: Processor) -> None:
-    """During an outage POST is 500 with an empty body while GET returns what was booked before."""
+    """During an outage POST is 500 with an empty body, while GET returns earlier bookings."""
     before, during = new_id(), new_id()
     processor.post(before)
     assert processor.configure("failure", value=True).status_code == 200
@@ -30,7 +30,7 @@ def test_failing_processor_books_nothing_but_answers_lookups(processor: Processo
 
 
 def test_failure_flag_is_read_after_the_delay(processor: Processor) -> None:
-    """A payment that arrived while all was well fails if the flag is set before its delay is over."""
+    """A payment that arrived before the flag was set fails if it is set before the payment's delay is over."""
     processor.configure("delay", 200)
     correlation_id = new_id()
     answers = processor.pipeline(
@@ -50,7 +50,7 @@ def test_delay_is_read_on_arrival(processor: Processor) -> None:
 
 
 def test_lookup_is_not_delayed(processor: Processor) -> None:
-    """GET answers while payments are held up without end."""
+    """GET is answered while payments are delayed without end."""
     correlation_id = new_id()
     processor.post(correlation_id)
     processor.configure("delay", NEVER_MS)
@@ -58,7 +58,7 @@ def test_lookup_is_not_delayed(processor: Processor) -> None:
 
 
 def test_calls_beyond_both_limits_are_refused(start_processor: StartProcessor) -> None:
-    """One runs, one waits, and the third is 429; payments and lookups share the limit."""
+    """One runs, one waits, the third is 429; payments and lookups share the limit."""
     processor = start_processor("--running-max", "1", "--waiting-max", "1")
     processor.configure("delay", 200)
     running, waiting, refused = new_id(), new_id(), new_id()
@@ -73,7 +73,7 @@ def test_calls_beyond_both_limits_are_refused(start_processor: StartProcessor) -
 
 
 def test_waiting_calls_are_served_in_order_when_places_become_free(start_processor: StartProcessor) -> None:
-    """All calls that wait for one place are served, the oldest first, even without a delay."""
+    """All calls that wait for a place are served, the oldest first, even without a delay."""
     processor = start_processor("--running-max", "1")
     processor.configure("delay", 100)
     ids = [new_id() for _ in range(400)]
@@ -92,18 +92,18 @@ def test_health_returns_what_is_configured(processor: Processor) -> None:
 
 
 def test_health_calls_beyond_the_window_are_held_then_refused(start_processor: StartProcessor) -> None:
-    """The second and third wait for windows of their own, see what is configured then, and the fourth is refused."""
+    """The second and third wait for their own windows and see what is configured then; the fourth is refused."""
     processor = start_processor("--health-window-ms", "1000")
     ask = request("GET", "/payments/service-health")
     began = time.monotonic()
     answers = processor.pipeline(ask, ask, ask, ask, request("PUT", "/admin/configurations/delay", {"delay": 7}))
     assert [status for status, _ in answers] == [200, 200, 200, 429, 200]
     assert [json.loads(body)["minResponseTime"] for _, body in answers[:3]] == [0, 7, 7]
-    assert time.monotonic() - began > 1.5  # two windows; only ever longer on a slow machine
+    assert time.monotonic() - began > 1.5  # two windows; longer only on a slow machine
 
 
 def test_refused_health_call_returns_when_to_retry(start_processor: StartProcessor) -> None:
-    """The 429 carries Retry-After in whole seconds."""
+    """The 429 has Retry-After in whole seconds."""
     processor = start_processor("--health-window-ms", "600000", "--health-held-max", "0")
     answers = [processor.client.get("/payments/service-health") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 429]
@@ -148,7 +148,7 @@ def test_summary_counts_the_period_with_both_ends(start_processor: StartProcesso
 
 
 def test_purge_empties_the_books(processor: Processor) -> None:
-    """After it the summary is zero and a purged id may be charged anew."""
+    """After it the summary is zero, and a purged id may be charged again."""
     correlation_id = new_id()
     processor.post(correlation_id)
     assert processor.client.post("/admin/purge-payments", headers=TOKEN).status_code == 200

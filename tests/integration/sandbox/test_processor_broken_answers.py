@@ -1,4 +1,4 @@
-"""Every fault of an answer over real sockets: what its caller sees, and that it is booked exactly as the fault says."""
+"""Every fault of an answer over real sockets: what the caller sees, and whether the payment is booked."""
 
 import signal
 from collections import Counter
@@ -37,7 +37,7 @@ def processor(start_processor: StartProcessor, tmp_path: Path) -> Processor:
 
 @pytest.mark.parametrize("fault", [Fault.CLOSE_BEFORE_BOOKING, Fault.CLOSE_AFTER_BOOKING])
 def test_connection_closed_without_an_answer(processor: Processor, fault: Fault) -> None:
-    """The connection ends without a byte, and only the fault's name says whether the payment is booked."""
+    """The connection ends without a byte; whether the payment is booked depends only on the fault."""
     switch(processor, fault)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -48,7 +48,7 @@ def test_connection_closed_without_an_answer(processor: Processor, fault: Fault)
 
 @pytest.mark.parametrize("fault", [Fault.UNREAD, Fault.HANG_AFTER_BOOKING, Fault.BOOK_LATE, Fault.LATE_ANSWER])
 def test_payment_that_is_never_answered(processor: Processor, fault: Fault) -> None:
-    """The connection stays open and silent, and only the fault's name says whether the payment is booked."""
+    """The connection stays open and silent; whether the payment is booked depends only on the fault."""
     switch(processor, fault, late_ms=NEVER_MS)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -59,7 +59,7 @@ def test_payment_that_is_never_answered(processor: Processor, fault: Fault) -> N
 
 
 def test_unread_connection_takes_no_later_request_either(processor: Processor) -> None:
-    """What follows on the connection is not booked, even when the faults are off."""
+    """Later requests on the connection are not booked, even when the faults are off."""
     switch(processor, Fault.UNREAD)
     with closing(processor.connect()) as connection:
         connection.sendall(payment_request(new_id()) * 2)
@@ -71,7 +71,7 @@ def test_unread_connection_takes_no_later_request_either(processor: Processor) -
 
 
 def test_half_an_answer_is_booked(processor: Processor) -> None:
-    """The head and a piece of the body come, then the end; the payment is booked."""
+    """The head and a part of the body come, then the end; the payment is booked."""
     switch(processor, Fault.HALF_ANSWER)
     correlation_id = new_id()
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
@@ -80,7 +80,7 @@ def test_half_an_answer_is_booked(processor: Processor) -> None:
 
 
 def test_an_answer_that_is_not_http_is_booked(processor: Processor) -> None:
-    """What comes is not HTTP; the payment is booked."""
+    """The answer is not HTTP; the payment is booked."""
     switch(processor, Fault.GARBAGE_ANSWER)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -92,7 +92,7 @@ def test_an_answer_that_is_not_http_is_booked(processor: Processor) -> None:
 
 
 def test_error_although_booked(processor: Processor) -> None:
-    """The answer is 500, the payment is booked, and so it is for a repetition of what is booked already."""
+    """The answer is 500 and the payment is booked; a repetition is answered with 500 too."""
     switch(processor, Fault.ERROR_AFTER_BOOKING)
     correlation_id = new_id()
     assert [processor.post(correlation_id).status_code for _ in range(2)] == [500, 500]
@@ -100,7 +100,7 @@ def test_error_although_booked(processor: Processor) -> None:
 
 
 def test_slow_answer_is_booked_before_its_second_byte(processor: Processor) -> None:
-    """One byte comes and the payment is booked; the whole comes too, given time."""
+    """The payment is booked when the first byte comes; the rest comes later."""
     switch(processor, Fault.SLOW_ANSWER, byte_ms=NEVER_MS)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -113,13 +113,13 @@ def test_slow_answer_is_booked_before_its_second_byte(processor: Processor) -> N
 
 
 def test_late_answer_is_the_right_one(processor: Processor) -> None:
-    """A caller that waits long enough gets it."""
+    """A caller that waits long enough receives it."""
     switch(processor, Fault.LATE_ANSWER, late_ms=50)
     assert processor.post(new_id()).status_code == 200
 
 
 def test_held_payment_is_booked_after_the_caller_hung_up(processor: Processor) -> None:
-    """It is held, and is booked in the end, although the faults were switched off in between."""
+    """It is held, and booked in the end although the faults were switched off meanwhile."""
     switch(processor, Fault.BOOK_LATE, late_ms=1_000)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -131,7 +131,7 @@ def test_held_payment_is_booked_after_the_caller_hung_up(processor: Processor) -
 
 
 def test_second_answer_behind_the_answer(processor: Processor) -> None:
-    """Two answers come for one payment, and a caller that takes the second for its next payment's is wrong."""
+    """Two answers come for one payment; a caller that takes the second for its next payment's is wrong."""
     switch(processor, Fault.UNASKED_BEHIND)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -160,7 +160,7 @@ def test_answer_without_a_request_on_an_idle_connection(processor: Processor) ->
 
 
 def test_all_faults_leave_the_books_and_the_journal_right(processor: Processor, tmp_path: Path) -> None:
-    """Of a mix of all, exactly those are booked whose fault says so, and kill -9 with a restart changes nothing."""
+    """In a mix of all faults exactly those are booked whose fault says so, also after kill -9 and a restart."""
     plan = Plan(seed=11, rates=dict.fromkeys(CHARGE_FAULTS, 0.05), late_ms=NEVER_MS)
     put_plan(processor, {"seed": plan.seed, "rates": dict(plan.rates), "late_ms": plan.late_ms})
     expected, connections, done = [], [], Counter[Fault]()

@@ -20,7 +20,7 @@ from tests.integration.sandbox.processor_process import (
 )
 
 HEALTH = "/payments/service-health"
-A_WHILE_S = 0.2  # how long nothing is watched to happen; more on a slow machine proves less, never something wrong
+A_WHILE_S = 0.2  # how long nothing may happen: on a slow machine the check proves less, but is never wrong
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def switch(processor: Processor, *faults: Fault, **fields: int) -> httpx.Respons
 
 
 def booked(processor: Processor) -> str:
-    """An id that is booked."""
+    """Return an id that is booked."""
     correlation_id = new_id()
     processor.post(correlation_id)
     return correlation_id
 
 
 def look_up(processor: Processor, correlation_id: str) -> int:
-    """The status of a look-up."""
+    """Return the status of a look-up."""
     return processor.client.get(f"/payments/{correlation_id}").status_code
 
 
@@ -54,7 +54,7 @@ def look_up(processor: Processor, correlation_id: str) -> int:
     [(Fault.LOOK_UP_ERROR, False), (Fault.HEALTH_ERROR, True)],
 )
 def test_look_up_or_health_that_fails(processor: Processor, fault: Fault, *, is_health: bool) -> None:
-    """It is 500 until all is calm again."""
+    """It is 500 until the faults are off."""
     path = HEALTH if is_health else f"/payments/{booked(processor)}"
     switch(processor, fault)
     assert processor.client.get(path).status_code == 500
@@ -82,7 +82,7 @@ def test_look_up_or_health_that_hangs(processor: Processor, fault: Fault, path: 
 
 
 def test_stale_look_up_denies_what_was_just_booked(processor: Processor) -> None:
-    """A young booking is 404 although it is booked, an old one is found, and calm shows everything."""
+    """A recent booking is answered with 404, an older one is found; without faults both are found."""
     before = booked(processor)
     switch(processor, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
     young = booked(processor)
@@ -92,7 +92,7 @@ def test_stale_look_up_denies_what_was_just_booked(processor: Processor) -> None
     assert look_up(processor, young) == 200
 
 
-def test_stale_look_up_sees_what_is_old_enough(processor: Processor) -> None:
+def test_stale_look_up_finds_a_booking_that_is_old_enough(processor: Processor) -> None:
     """After `stale_ms` the booking is found."""
     switch(processor, Fault.LOOK_UP_STALE, stale_ms=100)
     correlation_id = booked(processor)
@@ -101,7 +101,7 @@ def test_stale_look_up_sees_what_is_old_enough(processor: Processor) -> None:
 
 @pytest.mark.parametrize(("fault", "status"), [(Fault.ERROR_AFTER_BOOKING, 200), (Fault.CLOSE_AFTER_BOOKING, 404)])
 def test_booking_answered_with_an_error_is_never_denied(processor: Processor, fault: Fault, status: int) -> None:
-    """500 and then "not found" would be a lie that nobody can see through; no answer and then that is none."""
+    """A "not found" after a 500 would be a lie that no caller can detect; after no answer it is allowed."""
     switch(processor, fault, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -111,7 +111,7 @@ def test_booking_answered_with_an_error_is_never_denied(processor: Processor, fa
 
 
 def test_repetition_answered_with_an_error_ends_the_denial(processor: Processor) -> None:
-    """An id denied at first is seen as soon as a call for it has been answered 5xx after booking."""
+    """An id denied at first is found as soon as a call for it was answered with 5xx after booking."""
     switch(processor, Fault.LOOK_UP_STALE, stale_ms=NEVER_MS)
     correlation_id = booked(processor)
     put = {"rates": {"look_up_stale": 1, "error_after_booking": 1}, "stale_ms": NEVER_MS}
@@ -121,16 +121,16 @@ def test_repetition_answered_with_an_error_ends_the_denial(processor: Processor)
 
 
 @pytest.mark.parametrize("is_failing", [True, False])
-def test_health_that_lies_says_the_opposite(processor: Processor, *, is_failing: bool) -> None:
-    """Well while failing, failing while well; the delay is reported as it is."""
+def test_health_that_lies_reports_the_opposite(processor: Processor, *, is_failing: bool) -> None:
+    """Healthy while failing, failing while healthy; the delay is reported correctly."""
     processor.configure("failure", value=is_failing)
     processor.configure("delay", 7)
     switch(processor, Fault.HEALTH_LIE)
     assert processor.client.get(HEALTH).json() == {"failing": not is_failing, "minResponseTime": 7}
 
 
-def test_same_seed_and_requests_meet_the_same_faults(processor: Processor) -> None:
-    """The statuses of a sequence of payments are the same in a second run, and other with another seed."""
+def test_same_seed_and_requests_have_the_same_faults(processor: Processor) -> None:
+    """The statuses of a sequence of payments are the same in a second run, and different with another seed."""
     rates = {"error_before_booking": 0.3, "too_many_requests": 0.3}
 
     def run(seed: int) -> list[int]:
@@ -143,8 +143,8 @@ def test_same_seed_and_requests_meet_the_same_faults(processor: Processor) -> No
     assert run(8) != first
 
 
-def test_faults_need_the_token_and_sense(processor: Processor) -> None:
-    """401 without the token, 400 for what is not known, and neither changes the plan in force."""
+def test_faults_need_the_token_and_a_valid_plan(processor: Processor) -> None:
+    """401 without the token, 400 for an unknown fault; neither changes the current plan."""
     assert switch(processor, Fault.TOO_MANY_REQUESTS).status_code == 200
     assert processor.client.put("/admin/faults", json={}).status_code == 401
     assert processor.client.get("/admin/faults").status_code == 401
@@ -156,8 +156,8 @@ def test_faults_need_the_token_and_sense(processor: Processor) -> None:
     assert processor.post(new_id()).status_code == 200
 
 
-def test_long_listing_is_whole_and_in_order(processor: Processor) -> None:
-    """Many slices make one listing of all payments that were booked when it was asked for."""
+def test_long_listing_is_complete_and_in_order(processor: Processor) -> None:
+    """Many slices make one listing of all payments that were booked at the time of the request."""
     ids = [new_id() for _ in range(1_600)]
     for begin in range(0, len(ids), 800):
         processor.pipeline(*map(payment_request, ids[begin : begin + 800]))

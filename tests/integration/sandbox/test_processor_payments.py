@@ -20,7 +20,7 @@ from tests.integration.sandbox.processor_process import (
 
 
 def test_payment_is_booked_and_found(processor: Processor) -> None:
-    """A charged payment is answered 200 and given by GET as it was sent."""
+    """A charged payment is answered with 200, and GET returns it as it was sent."""
     correlation_id = new_id()
     answer = processor.post(correlation_id)
     assert (answer.status_code, answer.json()) == (200, {"message": "payment processed successfully"})
@@ -33,12 +33,12 @@ def test_payment_is_booked_and_found(processor: Processor) -> None:
     "path", ["/payments/00000000-0000-4000-8000-000000000404", "/payments/nonsense", "/payments/", "/elsewhere"]
 )
 def test_what_is_not_booked_is_not_found(processor: Processor, path: str) -> None:
-    """An unknown id, a text that is no id, and an unknown path are 404."""
+    """An unknown id, a text that is not an id, and an unknown path are 404."""
     assert processor.client.get(path).status_code == 404
 
 
 def test_second_charge_of_one_id_is_refused_and_changes_nothing(processor: Processor) -> None:
-    """The same id, in either case and with any amount, is 422 and the first booking stands."""
+    """The same id, in upper or lower case and with any amount, is 422, and the first booking remains."""
     correlation_id = new_id()
     processor.post(correlation_id, 19.9)
     again = processor.post(correlation_id.upper(), 5)
@@ -60,7 +60,7 @@ def test_unreadable_payment_is_refused(processor: Processor, body: bytes) -> Non
 
 
 def test_amount_is_rounded_and_stamp_kept_to_the_microsecond(processor: Processor) -> None:
-    """Two decimals of the amount and six of the stamp's second are what is booked."""
+    """The amount is booked with two decimals, the stamp with six."""
     correlation_id = new_id()
     processor.post(correlation_id, 10.005, "2025-07-15T09:34:56.1234567-03:00")
     found = processor.client.get(f"/payments/{correlation_id}")
@@ -69,7 +69,7 @@ def test_amount_is_rounded_and_stamp_kept_to_the_microsecond(processor: Processo
 
 
 def test_payment_is_booked_although_the_caller_hung_up(processor: Processor) -> None:
-    """Hanging up during the delay changes nothing: the booking comes, after the caller has gone."""
+    """Hanging up during the delay changes nothing: the payment is booked after the caller has gone."""
     processor.configure("delay", 500)
     correlation_id = new_id()
     with closing(processor.connect()) as connection:
@@ -83,8 +83,8 @@ def test_method_that_a_path_does_not_serve_is_refused(processor: Processor) -> N
     assert processor.client.delete(f"/payments/{uuid4()}").status_code == 405
 
 
-def test_answers_of_one_connection_come_in_the_order_of_its_requests(processor: Processor) -> None:
-    """A quick call behind a delayed one waits for it."""
+def test_answers_on_one_connection_are_in_the_order_of_its_requests(processor: Processor) -> None:
+    """A fast call behind a delayed one waits for it."""
     processor.configure("delay", 200)
     correlation_id = new_id()
     answers = processor.pipeline(payment_request(correlation_id), request("GET", f"/payments/{correlation_id}"))
@@ -92,7 +92,7 @@ def test_answers_of_one_connection_come_in_the_order_of_its_requests(processor: 
 
 
 def test_kill_loses_no_answered_payment(start_processor: StartProcessor, tmp_path: Path) -> None:
-    """After kill -9, a torn last line and a restart, twice over, the books are those that callers got an answer for."""
+    """After kill -9, a torn last line and a restart, twice, the books have the payments that were answered."""
     journal = tmp_path / "journal"
     ids = [new_id() for _ in range(50)]
     first = start_processor("--journal", str(journal))

@@ -1,4 +1,4 @@
-"""Faults before the booking, and faults to begin with: what the caller sees, and that nothing is booked."""
+"""Faults before the booking, and faults from the start: what the caller sees, and that nothing is booked."""
 
 import signal
 import subprocess
@@ -29,7 +29,7 @@ def processor(start_processor: StartProcessor, tmp_path: Path) -> Processor:
     ],
 )
 def test_refusing_answer_means_not_booked(processor: Processor, fault: Fault, status: int) -> None:
-    """The answer comes, nothing is booked, and the same id is charged once the faults are off."""
+    """An answer comes, nothing is booked, and the same id is charged once the faults are off."""
     switch(processor, fault)
     correlation_id = new_id()
     assert processor.post(correlation_id).status_code == status
@@ -40,7 +40,7 @@ def test_refusing_answer_means_not_booked(processor: Processor, fault: Fault, st
 
 
 def test_a_processor_can_start_with_faults(tmp_path: Path) -> None:
-    """One that is killed while it refuses everything books nothing between its start and the next admin call."""
+    """A processor that refuses everything, is killed and restarted books nothing before the next admin call."""
     plan = tmp_path / "faults.json"
     plan.write_text('{"rates": {"bad_request": 1}}')
     running = Processor("--faults", str(plan))
@@ -62,7 +62,7 @@ def test_faults_to_start_with_must_be_faults(tmp_path: Path) -> None:
 
 
 def test_a_followed_redirect_is_answered_unbooked_and_counted(processor: Processor) -> None:
-    """The other place answers 200 and books nothing, so that following it shows in the books and in the count."""
+    """The target answers 200 and books nothing, so following it shows in the books and in the count."""
     switch(processor, Fault.REDIRECT_302)
     answer = processor.client.post(
         "/payments", content=payment_request(new_id()).partition(b"\r\n\r\n")[2], follow_redirects=True
@@ -73,7 +73,7 @@ def test_a_followed_redirect_is_answered_unbooked_and_counted(processor: Process
 
 
 def test_fault_after_booking_is_not_done_where_nothing_is_booked(processor: Processor) -> None:
-    """A failing processor answers 500 as ever, and nothing is counted."""
+    """A failing processor answers 500 as usual, and nothing is counted."""
     switch(processor, Fault.GARBAGE_ANSWER)
     processor.configure("failure", value=True)
     assert processor.post(new_id()).status_code == 500

@@ -1,4 +1,4 @@
-"""The floor: measured with the real load generator against a real nginx, known for an hour."""
+"""The floor: measured with the real load generator against a real nginx, and valid for an hour."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ MEASURED = floor.Floor(1000.0, "smoke", 0.5, 1.5, 0.5, 1.5)
 
 
 def test_the_floor_is_measured_with_the_profiles_own_load(nginx_binary: Path, tmp_path: Path) -> None:
-    """Nginx alone accepts every payment, is asked for summaries, and can be made to fail."""
+    """Nginx alone accepts every payment, answers summaries, and can be made to fail."""
     second = {"length_s": 1, "users": [{"during_s": 1, "up_to": 3}], "stages": SMOKE.as_json["stages"][:1]}
     short = SMOKE.as_json | second
     measured = measure(profile.parse(short), ports.free(1)[0], tmp_path)
@@ -21,8 +21,8 @@ def test_the_floor_is_measured_with_the_profiles_own_load(nginx_binary: Path, tm
     assert 0 < measured.post_p50_ms <= measured.post_p99_ms
 
 
-def test_a_floor_is_known_for_an_hour_to_runs_of_its_profile(tmp_path: Path) -> None:
-    """An older one, another load's, or one from the future says nothing about this run."""
+def test_a_floor_is_valid_for_an_hour_for_runs_of_its_profile(tmp_path: Path) -> None:
+    """An older one, one of another load, or one from the future is ignored."""
     file = tmp_path / "floor.json"
     assert floor.known("smoke", 1000.0, file) is None
     floor.keep(MEASURED, file)
@@ -33,7 +33,7 @@ def test_a_floor_is_known_for_an_hour_to_runs_of_its_profile(tmp_path: Path) -> 
     assert floor.known("smoke", 1000.0, file) is None
 
 
-def test_what_is_not_a_floor_is_none(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_floor_is_ignored(tmp_path: Path) -> None:
     """A file of another version does not stop a run."""
     file = tmp_path / "floor.json"
     file.write_text('{"p99": 1}')

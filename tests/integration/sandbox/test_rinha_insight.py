@@ -1,4 +1,4 @@
-"""A running stack looked into from beside."""
+"""Reading the state of a running stack."""
 
 import time
 from collections.abc import Callable
@@ -14,8 +14,8 @@ PATIENCE_S = 60.0
 SERVICES = {"nats", "ledger", "dispatcher", "ingress-1", "ingress-2"}
 
 
-def test_a_stack_is_looked_into_while_it_runs_and_when_its_bus_is_gone() -> None:
-    """The dispatcher's word, every service's CPU and memory; without NATS no word, and no error."""
+def test_a_stack_is_read_while_it_runs_and_after_its_bus_stopped() -> None:
+    """The dispatcher's state, every service's CPU and memory; without NATS no state, and no error."""
     with Stack(flags=["--no-nginx"]) as stack:
 
         def spent() -> dict[str, insight.Spent]:

@@ -1,4 +1,4 @@
-"""The load test's report in a real browser: a phone scrolls it down, and never sideways."""
+"""The load test's report in a real browser: on a phone it never scrolls sideways."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SMOKE = profile.load("smoke")
 
 
 async def test_the_report_is_no_wider_than_a_phone(tmp_path: Path) -> None:
-    """Figures, plots, slices and checks; what is wider has a bar of its own."""
+    """Figures, plots, slices and checks; wider elements have their own scroll bar."""
     journal, result = small_run()
     series, inside = series_of(journal, CHARGES), slices_of(journal, READINGS, 10)
     images = plots.plots(SMOKE, series, inside)

@@ -1,4 +1,4 @@
-"""A load that does not end is given up."""
+"""A load that does not end is stopped."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from sandbox.rinha.progress import display
 
 
 def test_a_load_generator_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some time after the profile's end; its caller ends it."""
+    """Some time after the profile's end; its caller then stops it."""
     journal = tmp_path / "journal.ndjson"
     journal.touch()
     smoke = profile.load("smoke")

@@ -1,4 +1,4 @@
-"""What the balancer promises, with a real nginx in front of two small instances on unix sockets."""
+"""The balancer's guarantees, with a real nginx in front of two small instances on unix sockets."""
 
 import asyncio
 import re
@@ -29,7 +29,7 @@ async def client(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) 
 
 
 def test_the_configuration_is_accepted_without_a_warning(nginx_binary: Path, tmp_path: Path) -> None:
-    """Nginx has no complaint about the repository's file with what compose puts beside it."""
+    """Nginx accepts the repository's file with the files that compose puts beside it."""
     folder = tmp_path / "balancer"
     balancer.write_conf(folder, listen="listen 9999;\n", upstreams=["127.0.0.1:8080", "127.0.0.1:8081"])
     done = subprocess.run([*balancer.command(nginx_binary, folder), "-t"], check=False, capture_output=True, text=True)
@@ -58,7 +58,7 @@ async def test_while_one_instance_is_away_no_client_notices(
 
 
 async def test_an_instance_that_is_back_is_used_again(client: httpx.AsyncClient, instances: list[Instance]) -> None:
-    """An instance that failed is not used only for a moment."""
+    """A failed instance is skipped only for a moment."""
     await instances[0].stop()
     for _ in range(10):
         await client.post("/payments", json={})
@@ -72,17 +72,17 @@ async def test_an_instance_that_is_back_is_used_again(client: httpx.AsyncClient,
 async def test_a_payment_that_was_read_and_dropped_is_sent_to_the_other(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """As at the end of an instance that is replaced: the id is one payment, whichever instance has read it."""
+    """As when an instance is replaced: the id is one payment, whichever instance has read it."""
     instances[0].drops = True
     answers = [await client.post("/payments", json={}) for _ in range(4)]
     assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
-    assert len(instances[0].seen) == 1  # and then it rests
+    assert len(instances[0].seen) == 1  # then it is not used for a while
 
 
 async def test_a_frozen_instance_costs_a_client_a_wait_and_no_error(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """At any rate: one payment finds out, and is answered by the other."""
+    """One payment waits for it, and is answered by the other instance."""
     instances[0].is_frozen = True
     answers = [await client.post("/payments", json={}) for _ in range(4)]
     assert {(answer.status_code, answer.text) for answer in answers} == {(202, "two")}
@@ -92,7 +92,7 @@ async def test_a_frozen_instance_costs_a_client_a_wait_and_no_error(
 async def test_after_both_were_away_an_instance_is_used_at_once(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Neither is in use, and both are tried."""
+    """Both are marked as failed, and both are tried."""
     for instance in instances:
         await instance.stop()
     assert (await client.post("/payments", json={})).status_code == 502
@@ -105,7 +105,7 @@ async def test_after_both_were_away_an_instance_is_used_at_once(
 async def test_another_post_that_was_read_and_dropped_is_never_repeated(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Whatever happened in the first instance, no other gets it; the client gets 502 and may repeat it."""
+    """Whatever happened in the first instance, no other receives it; the client gets 502 and may repeat it."""
     for instance in instances:
         instance.drops = True
     answer = await client.post("/purge-payments")
@@ -119,7 +119,7 @@ async def test_another_post_that_was_read_and_dropped_is_never_repeated(
 async def test_a_post_dropped_on_a_connection_used_before_is_not_repeated(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """Nginx allows one more try where a kept connection fails; that must not be a POST either."""
+    """Nginx allows one more try if a kept connection fails; that must not be a POST either."""
     for _ in range(4):
         await client.post("/purge-payments")
     for instance in instances:
@@ -139,7 +139,7 @@ async def test_a_get_that_was_dropped_is_sent_to_the_other(
 
 
 async def test_an_instances_own_answer_passes_untouched(client: httpx.AsyncClient, instances: list[Instance]) -> None:
-    """A 503 of ingress is an answer: not repeated, not replaced."""
+    """A 503 of ingress is an answer: it is neither repeated nor replaced."""
     for instance in instances:
         instance.answer = 503
     answer = await client.post("/payments", json={})
@@ -170,10 +170,10 @@ async def test_without_any_instance_the_client_gets_a_502_at_once(
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/payments"), ("GET", "/payments/x"), ("HEAD", "/payments/x")])
-async def test_who_waits_for_a_settlement_is_not_cut_off_and_asked_for_once(
+async def test_a_request_that_waits_for_a_settlement_is_not_cut_off_and_sent_once(
     client: httpx.AsyncClient, instances: list[Instance], method: str, path: str
 ) -> None:
-    """Longer than a payment may take otherwise, at one instance; others are answered there meanwhile."""
+    """It may wait longer than other requests, at one instance; others are answered there meanwhile."""
     for instance in instances:
         instance.late_s = PAYMENT_READ_S + 1
     waiting = asyncio.create_task(client.request(method, path, headers={"Prefer": "wait=5"}))
@@ -186,10 +186,10 @@ async def test_who_waits_for_a_settlement_is_not_cut_off_and_asked_for_once(
     assert len(asked) == 1
 
 
-async def test_who_waits_is_given_to_the_other_where_an_instance_ends(
+async def test_a_waiting_request_is_sent_to_the_other_instance_if_one_stops(
     client: httpx.AsyncClient, instances: list[Instance]
 ) -> None:
-    """As every payment; nothing else that changes anything is sent twice, whatever it prefers."""
+    """Like every payment; no other request that changes anything is sent twice, whatever it prefers."""
     prefers = {"Prefer": "wait=5"}
     instances[0].drops = True
     answers = [await client.post("/payments", json={}, headers=prefers) for _ in range(4)]
@@ -202,7 +202,7 @@ async def test_who_waits_is_given_to_the_other_where_an_instance_ends(
 
 
 def test_nginx_waits_longer_than_ingress_does() -> None:
-    """A wait, what it takes to store before it, and the looks after it; as long an ordinary answer may take too."""
+    """A wait, the storing before it and the reads after it; an ordinary answer may take as long."""
     conf = balancer.CONF.read_text()
     for name in ("@asks_and_waits", "@pays_and_waits"):
         body = conf.partition(f"location {name} {{")[2].partition("}")[0]

@@ -18,7 +18,7 @@ def taken() -> Iterator[int]:
 
 
 def test_a_taken_port_is_named_with_its_holder(taken: int) -> None:
-    """The sentence says which port, what wanted it, and the process that has it."""
+    """The sentence names the port, the part that needs it, and the process that has it."""
     with pytest.raises(StackError, match=rf"port {taken} \(http\) is taken by process {os.getpid()}: .*python"):
         ports.check({"http": taken}, patience_s=0)
 

@@ -37,7 +37,7 @@ def test_every_ending_has_its_exit_code_and_sentence(ending: Ending, code: Exit,
     assert (sentence == "") == (code is Exit.DONE)
 
 
-def test_pythons_own_exit_code_is_no_verdict() -> None:
+def test_pythons_own_exit_code_is_not_a_verdict() -> None:
     """A bug, with which Python exits with 1, is not taken for any of them."""
     assert 1 not in set(Exit)
 

@@ -96,7 +96,7 @@ def test_a_wrong_document_is_recorded(document: dict[str, object] | None) -> Non
 
 
 @pytest.mark.parametrize("asked", [Asked.REPLAY, Asked.OTHER_AMOUNT])
-def test_a_repeat_of_what_the_store_has_lost_may_be_accepted_anew(asked: Asked) -> None:
+def test_a_repeat_of_what_the_store_has_lost_may_be_accepted_again(asked: Asked) -> None:
     """It was under way while a copy was restored that lacks the payment."""
     payment = offer(accepted=True)
     payment.given_up = True

@@ -57,7 +57,7 @@ def test_a_wrong_value_is_named(name: str, text: str) -> None:
         read([], {name: text})
 
 
-def test_none_is_no_group() -> None:
+def test_no_group_can_be_asked_for() -> None:
     """A run without faults can be asked for."""
     assert read(["--faults", "none"], {}).groups == frozenset()
 

@@ -1,4 +1,4 @@
-"""What a schema cannot say is mended, and nothing else."""
+"""What a schema cannot express is corrected, and nothing else."""
 
 import pytest
 from hypothesis import given
@@ -21,14 +21,14 @@ EARLY, LATE = "2025-07-15T12:00:00Z", "2025-07-15T13:00:00+00:30"
         ({}, {}),
     ],
 )
-def test_a_period_that_ends_before_it_begins_is_turned_round(query: dict[str, str], mended: dict[str, str]) -> None:
-    """By the moments and not by the texts."""
+def test_a_period_that_ends_before_it_begins_is_reversed(query: dict[str, str], mended: dict[str, str]) -> None:
+    """Comparing moments, not texts."""
     assert mended_query(query) == mended
 
 
 @given(st.floats(min_value=0, max_value=1e9, exclude_min=True))
 def test_every_amount_in_bounds_becomes_one_of_whole_cents(amount: float) -> None:
-    """At least a cent; what is none to ingress is none here."""
+    """At least a cent, and ingress accepts it."""
     body = mended_body({"amount": amount, "x": 1})
     assert isinstance(body, dict)
     assert cents_of(body["amount"]) is not None
@@ -37,8 +37,8 @@ def test_every_amount_in_bounds_becomes_one_of_whole_cents(amount: float) -> Non
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"amount": 19}, {"amount": "1.234"}, {"amount": True}])
-def test_what_has_no_fraction_stays_as_it_is(body: object) -> None:
-    """Also what is no payment at all."""
+def test_what_has_no_fraction_is_unchanged(body: object) -> None:
+    """Also a body that is not a payment."""
     assert mended_body(body) == body
 
 
@@ -50,6 +50,8 @@ def test_what_has_no_fraction_stays_as_it_is(body: object) -> None:
         ({"status": "accepted", "limit": 3}, {"status": "accepted", "limit": 3}),
     ],
 )
-def test_a_list_is_asked_for_by_what_belongs_to_its_status(query: dict[str, object], mended: dict[str, object]) -> None:
-    """Each parameter by itself is right; together they need not be."""
+def test_a_list_is_asked_for_with_the_parameters_of_its_status(
+    query: dict[str, object], mended: dict[str, object]
+) -> None:
+    """Each parameter is valid by itself; together they need not be."""
     assert mended_list(query) == mended

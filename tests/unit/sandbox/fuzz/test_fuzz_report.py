@@ -1,4 +1,4 @@
-"""The words of a run, and whether it passed."""
+"""The report of a run, and whether it passed."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from sandbox.fuzz.report import Finding, Report
 from services.settings.environment import SettingError
 
 
-def test_a_clean_run_says_what_it_did() -> None:
-    """How often each operation was answered how."""
+def test_the_report_of_a_clean_run_has_its_counts() -> None:
+    """By operation and status."""
     report = Report()
     report.answers.update({("POST /payments", 202): 3, ("POST /payments", 400): 4, ("GET /docs", 200): 1})
     report.accepted.add("id")
@@ -21,8 +21,8 @@ def test_a_clean_run_says_what_it_did() -> None:
     assert report.passed
 
 
-def test_what_is_not_as_described_is_said_once_a_kind() -> None:
-    """The first of a kind, with all that is needed to repeat it."""
+def test_an_answer_that_is_not_as_described_is_reported_once_per_kind() -> None:
+    """The first of a kind, with everything needed to repeat it."""
     report = Report()
     for text in ("first", "second"):
         report.found(Finding("GET /docs", "Undocumented HTTP status code (418)", text))
@@ -34,7 +34,7 @@ def test_what_is_not_as_described_is_said_once_a_kind() -> None:
 
 
 def test_a_lost_payment_fails_the_run() -> None:
-    """Whatever else was in order."""
+    """Even if everything else is right."""
     report = Report(accepted={"a", "b"}, lost=["b"])
     assert not report.passed
     assert "LOST b: answered 202, and not found" in list(report.lines())

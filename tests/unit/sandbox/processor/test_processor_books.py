@@ -1,4 +1,4 @@
-"""The books find by id and sum by period, to the cent."""
+"""The books are searched by id and summed by period, to the cent."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ def test_booked_payment_is_found_and_others_are_not() -> None:
 
 
 def test_period_includes_both_ends() -> None:
-    """A stamp on either end belongs to the period, one microsecond outside does not."""
+    """A stamp at either end belongs to the period, one a microsecond outside does not."""
     books = Books()
     for stamp_us in (9, 10, 15, 20, 21):
         books.book(Payment(str(stamp_us), 100, stamp_us))
@@ -31,7 +31,7 @@ def test_period_includes_both_ends() -> None:
 
 
 def test_missing_end_means_everything() -> None:
-    """As at the official processor, one end alone is no period."""
+    """As at the official processor, one end alone is ignored."""
     books = Books()
     for stamp_us in (1, 2, 3):
         books.book(Payment(str(stamp_us), 1, stamp_us))
@@ -39,14 +39,14 @@ def test_missing_end_means_everything() -> None:
 
 
 def test_reversed_period_is_empty() -> None:
-    """From after to holds nothing, and above all nothing negative."""
+    """It has no payments, and no negative count."""
     books = Books()
     books.book(Payment("a", 1, 15))
     assert books.totals(20, 10) == Totals(0, 0)
 
 
 def test_books_are_listed_in_order_of_booking() -> None:
-    """An audit reads them as they came, whatever their stamps."""
+    """An audit reads them in the order of booking, whatever their stamps."""
     books = Books()
     payments = [Payment("b", 1, 9), Payment("a", 2, 3)]
     for payment in payments:
@@ -57,8 +57,8 @@ def test_books_are_listed_in_order_of_booking() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.tuples(st.just("add"), SMALL, SMALL), st.tuples(st.just("ask"), SMALL, SMALL))))
-def test_timeline_equals_counting_by_hand(steps: list[tuple[str, int, int]]) -> None:
-    """However additions and questions interleave, each answer is the sum over all rows of the period."""
+def test_timeline_equals_a_naive_count(steps: list[tuple[str, int, int]]) -> None:
+    """However bookings and questions interleave, each answer is the sum over all rows of the period."""
     timeline = Timeline()
     rows: list[tuple[int, int]] = []
     for step, one, other in steps:

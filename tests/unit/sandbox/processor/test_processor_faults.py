@@ -1,4 +1,4 @@
-"""Which fault befalls a call is decided by seed, kind and number alone, as often as the rates say."""
+"""Seed, kind and number alone decide the fault of a call, as often as the rates say."""
 
 import json
 from collections import Counter
@@ -23,13 +23,13 @@ def test_same_seed_decides_the_same() -> None:
 
 
 def test_faults_of_other_calls_change_nothing() -> None:
-    """A charge meets the same fault whatever is to befall look-ups and health."""
+    """A charge has the same fault whatever the rates of look-ups and health."""
     more = {**CHARGES, Fault.LOOK_UP_CLOSE: 0.5, Fault.HEALTH_LIE: 1}
     assert decisions(Plan(7, CHARGES), Call.CHARGE) == decisions(Plan(7, more), Call.CHARGE)
 
 
-def test_faults_come_as_often_as_their_rates_say() -> None:
-    """Of many calls each fault has its share, and the rest goes well."""
+def test_faults_occur_as_often_as_their_rates_say() -> None:
+    """Of many calls each fault has its share, and the rest have none."""
     counted = Counter(decisions(Plan(1, CHARGES), Call.CHARGE, 10_000))
     assert 1_800 < counted[Fault.CLOSE_AFTER_BOOKING] < 2_200
     assert 850 < counted[Fault.ERROR_AFTER_BOOKING] < 1_150
@@ -37,8 +37,8 @@ def test_faults_come_as_often_as_their_rates_say() -> None:
 
 
 @pytest.mark.parametrize("call", Call)
-def test_fault_befalls_only_the_calls_that_it_is_for(call: Call) -> None:
-    """With every fault at its share, each is met by one kind of call, and each kind meets all of its own."""
+def test_a_fault_affects_only_calls_of_its_kind(call: Call) -> None:
+    """With all faults on, each affects one kind of call, and each kind of call has all of its faults."""
     met = {kind: set(decisions(Plan(3, dict.fromkeys(Fault, 0.06)), kind)) - {None} for kind in Call}
     others = set().union(*(met[kind] for kind in Call if kind is not call))
     assert met[call]
@@ -47,12 +47,12 @@ def test_fault_befalls_only_the_calls_that_it_is_for(call: Call) -> None:
 
 @pytest.mark.parametrize(("rate", "fault"), [(1, Fault.HEALTH_HANG), (0, None)])
 def test_certain_fault_is_certain(rate: float, fault: Fault | None) -> None:
-    """Rate 1 befalls every call and rate 0 none."""
+    """Rate 1 affects every call and rate 0 none."""
     assert set(decisions(Plan(5, {Fault.HEALTH_HANG: rate}), Call.HEALTH)) == {fault}
 
 
-def test_plan_is_read_as_it_is_written() -> None:
-    """Every field arrives; those left out have their defaults, and nothing at all is calm."""
+def test_plan_is_decoded_as_it_is_encoded() -> None:
+    """Every field is read; absent ones have their defaults, and an empty plan has no faults."""
     body = {"seed": 7, "rates": {"unread": 0.5}, "late_ms": 12_000, "stale_ms": 1, "byte_ms": 2}
     assert read_plan(json.dumps(body).encode()) == Plan(7, {Fault.UNREAD: 0.5}, 12_000, 1, 2)
     assert read_plan(b"{}") == Plan()
@@ -79,15 +79,15 @@ def test_plan_is_read_as_it_is_written() -> None:
         ('{"later_ms": 1}', "later_ms is not known"),
     ],
 )
-def test_senseless_plan_is_refused_with_its_reason(body: str, why: str) -> None:
-    """What is mistyped, out of bounds or misspelt says so, instead of faults that never come."""
+def test_invalid_plan_is_refused_with_the_reason(body: str, why: str) -> None:
+    """A wrong type, value or name is an error, instead of faults that never occur."""
     plan = read_plan(body.encode())
     assert isinstance(plan, Malformed)
     assert why in plan.why
 
 
 def test_rates_of_different_calls_are_not_added_up() -> None:
-    """Each kind of call has a whole to share out, and ten tenths are a whole."""
+    """The rates of each kind of call may add up to 1, and ten tenths are 1."""
     charges = [fault for fault in Fault if not fault.startswith(("look_up", "health"))][:10]
     rates = dict.fromkeys(charges, 0.1) | {Fault.LOOK_UP_ERROR: 1, Fault.HEALTH_ERROR: 1}
     assert isinstance(read_plan(json.dumps({"rates": rates}).encode()), Plan)

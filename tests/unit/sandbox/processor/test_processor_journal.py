@@ -1,4 +1,4 @@
-"""The books are read back from the journal, or an error says that they cannot be."""
+"""The books are read from the journal, or an error says that they cannot be."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ A = Payment("4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", 1990, 1_752_582_896_123_000)
 B = Payment("5b7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", -5, 1)
 
 
-def test_replay_gives_the_books_back() -> None:
-    """What was written for bookings is read as the same bookings, in their order."""
+def test_replay_restores_the_books() -> None:
+    """Written bookings are read as the same bookings, in the same order."""
     assert list(replay(booking_line(A) + booking_line(B))) == [A, B]
 
 
@@ -22,20 +22,20 @@ def test_purge_forgets_what_was_before_it() -> None:
 
 
 @pytest.mark.parametrize("line", [b"X\n", b"B only-an-id\n", b"B id cents 1\n", b"\n", booking_line(A)])
-def test_line_without_sense_is_damage(line: bytes) -> None:
-    """A complete line that is neither booking nor purge, or books an id again, names itself."""
+def test_an_invalid_line_is_damage(line: bytes) -> None:
+    """The error names a complete line that is neither booking nor purge, or that books an id again."""
     with pytest.raises(JournalDamagedError, match="line 2 "):
         replay(booking_line(A) + line)
 
 
 def test_absent_file_means_empty_books(tmp_path: Path) -> None:
-    """The first start finds nothing and that is right."""
+    """The first start finds no file."""
     assert len(restore(tmp_path / "journal")) == 0
 
 
 @pytest.mark.parametrize("torn_length", range(1, len(booking_line(B))))
 def test_torn_last_line_is_dropped_and_not_continued(tmp_path: Path, torn_length: int) -> None:
-    """Wherever the last line was torn, it is not read, and what is written next stands on a line of its own."""
+    """Wherever it was torn, it is not read, and the next write starts a new line."""
     path = tmp_path / "journal"
     path.write_bytes(booking_line(A) + booking_line(B)[:torn_length])
     assert list(restore(path)) == [A]
@@ -44,7 +44,7 @@ def test_torn_last_line_is_dropped_and_not_continued(tmp_path: Path, torn_length
 
 
 def test_journal_without_a_path_writes_nothing() -> None:
-    """Keeping books in memory only is the same calls without a file."""
+    """Books in memory only use the same calls without a file."""
     journal = Journal(None)
     journal.booked(A)
     journal.purged()

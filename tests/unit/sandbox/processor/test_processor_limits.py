@@ -1,4 +1,4 @@
-"""The limiter and the health window, by values alone."""
+"""The limiter and the health window, without a clock."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,14 +8,14 @@ from sandbox.processor.limits import Admission, HealthWindow, Limiter
 ENTERED, WAITING, REFUSED = Admission.ENTERED, Admission.WAITING, Admission.REFUSED
 
 
-def test_limiter_fills_places_then_line_then_refuses() -> None:
-    """Two inside, one in line, the fourth is refused."""
+def test_limiter_fills_places_then_the_queue_then_refuses() -> None:
+    """Two are running, one is queued, the fourth is refused."""
     limiter = Limiter[str](2, 1)
     assert [limiter.arrive(name) for name in "abcd"] == [ENTERED, ENTERED, WAITING, REFUSED]
 
 
-def test_place_goes_to_the_oldest_in_line() -> None:
-    """Who leaves hands the place on; it is free only when the line is empty."""
+def test_a_free_place_goes_to_the_oldest_in_the_queue() -> None:
+    """A place is passed on when its call ends; it is free only if the queue is empty."""
     limiter = Limiter[str](1, 2)
     for name in "abc":
         limiter.arrive(name)
@@ -29,7 +29,7 @@ def test_place_goes_to_the_oldest_in_line() -> None:
 @settings(deadline=None)
 @given(st.lists(st.booleans()))
 def test_limiter_never_exceeds_its_bounds(arrivals: list[bool]) -> None:
-    """Whatever the order of comings and goings, at most three are inside and two in line, and no place is lost."""
+    """In whatever order calls begin and end, at most three run and two are queued, and no place is lost."""
     limiter = Limiter[int](3, 2)
     inside, waiting = 0, 0
     for number, is_arrival in enumerate(arrivals):
@@ -56,7 +56,7 @@ def test_window_serves_one_holds_two_refuses_the_rest() -> None:
 
 
 def test_each_window_releases_one_held_caller() -> None:
-    """A held caller gets the call of the next window, the one behind it that of the window after."""
+    """A held caller is served in the next window, the one behind it in the window after."""
     window = HealthWindow[str](5_000, 2)
     for name in "abc":
         window.arrive(1_000, name)
@@ -68,8 +68,8 @@ def test_each_window_releases_one_held_caller() -> None:
     assert not window.has_held
 
 
-def test_newcomer_does_not_overtake_the_held() -> None:
-    """While somebody is held, a free window belongs to them, even if the newcomer asks first."""
+def test_a_new_caller_does_not_overtake_a_held_one() -> None:
+    """While a caller is held, a free window is its own, even if the new caller asks first."""
     window = HealthWindow[str](5_000, 2)
     window.arrive(0, "a")
     window.arrive(1, "b")
@@ -88,14 +88,14 @@ def test_windows_are_fixed_from_the_first_call() -> None:
 
 
 def test_unused_windows_are_not_saved_up() -> None:
-    """After a long silence there is still one call, not several."""
+    """After a long silence one call is served, not several."""
     window = HealthWindow[str](5_000, 0)
     window.arrive(0, "a")
     assert [window.arrive(60_000, name) for name in "bc"] == [ENTERED, REFUSED]
 
 
-def test_window_is_not_spent_on_somebody_who_left() -> None:
-    """A held caller that is gone frees its place in line and its window."""
+def test_no_window_is_used_for_a_caller_that_left() -> None:
+    """A held caller that is gone frees its place in the queue and its window."""
     window = HealthWindow[str](5_000, 2)
     for name in "abc":
         window.arrive(0, name)

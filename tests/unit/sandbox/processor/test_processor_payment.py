@@ -26,12 +26,12 @@ STAMP_US = 1_752_582_896_123_000
 
 
 def body(**changes: object) -> bytes:
-    """A good body with some fields changed; None leaves the field out."""
+    """A valid body with some fields changed; None leaves a field out."""
     fields = {"correlationId": ID, "amount": 19.9, "requestedAt": STAMP} | changes
     return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
-def test_good_payment_is_read() -> None:
+def test_valid_payment_is_read() -> None:
     """The three fields become an id, cents and microseconds."""
     assert read_payment(body()) == Payment(ID, 1990, STAMP_US)
 
@@ -70,8 +70,8 @@ def test_two_spellings_of_one_id_are_one_payment() -> None:
         (body(requestedAt="0001-01-01T00:00:00+14:00"), "requestedAt"),
     ],
 )
-def test_bad_payment_is_malformed_and_says_where(bad: bytes, named: str) -> None:
-    """Each way of being wrong names the field that is wrong."""
+def test_the_error_of_an_invalid_payment_names_the_field(bad: bytes, named: str) -> None:
+    """For each kind of mistake."""
     found = read_payment(bad)
     assert isinstance(found, Malformed)
     assert named in found.why
@@ -82,7 +82,7 @@ def test_bad_payment_is_malformed_and_says_where(bad: bytes, named: str) -> None
     [(19.9, 1990), (20.05, 2005), (7, 700), (0.005, 1), (1.005, 101), (2.675, 268), (-1.005, -101), (0.1 + 0.2, 30)],
 )
 def test_amount_is_rounded_to_two_decimals(amount: float, cents: int) -> None:
-    """Half a cent is rounded away from zero by the number as written, not by its binary neighbour."""
+    """Half a cent is rounded away from zero, by the decimal text and not by its nearest double."""
     assert read_cents(amount) == cents
 
 
@@ -112,7 +112,7 @@ def test_any_amount_is_rounded_as_decimal_arithmetic_rounds_it(amount: float) ->
     ],
 )
 def test_one_instant_is_one_stamp_however_written(sent: str) -> None:
-    """Zones are honoured, no zone is UTC, and digits beyond microseconds are cut off."""
+    """Time zones are respected, a missing one is UTC, and digits beyond microseconds are cut off."""
     assert read_stamp_us(sent) == STAMP_US
 
 
@@ -126,20 +126,20 @@ def test_one_instant_is_one_stamp_however_written(sent: str) -> None:
     ],
 )
 def test_stamp_is_printed_without_trailing_zeros(stamp_us: int, printed: str) -> None:
-    """The fraction is as long as it needs to be, the seconds keep their zeros."""
+    """The fraction is as short as possible, the seconds keep their zeros."""
     assert stamp_text(stamp_us) == printed
 
 
 @settings(deadline=None)
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_stamp_survives_printing_and_reading(stamp: datetime) -> None:
-    """No microsecond is lost on the way out and in again."""
+    """No microsecond is lost by printing and reading."""
     stamp_us = read_stamp_us(stamp.isoformat())
     assert stamp_us is not None
     assert read_stamp_us(stamp_text(stamp_us)) == stamp_us
 
 
 def test_payment_is_printed_with_two_decimals() -> None:
-    """The amount keeps its zeros in the JSON that GET gives."""
+    """The amount keeps its zeros in the JSON of GET."""
     printed = payment_json(Payment(ID, 1900, STAMP_US))
     assert printed == f'{{"correlationId":"{ID}","amount":19.00,"requestedAt":"{STAMP}"}}'.encode()

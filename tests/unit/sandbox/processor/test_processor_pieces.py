@@ -1,4 +1,4 @@
-"""Answers in pieces: sent bit by bit, in their turn, and never ahead of a caller that does not read."""
+"""Answers in pieces: sent one by one, in order, and only as fast as the caller reads."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ PAYMENTS = [Payment(f"{number:032x}", number, number) for number in range(2 * RO
 
 
 class Caller(asyncio.Transport):
-    """A transport that remembers each write, and whose reader may be slow."""
+    """A transport that records each write, and whose reader may be slow."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class Caller(asyncio.Transport):
         self.is_paused = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Remember what was sent."""
+        """Record what was sent."""
         self.writes.append(bytes(data))
 
     def is_closing(self) -> bool:
@@ -30,20 +30,20 @@ class Caller(asyncio.Transport):
         return False
 
     def get_write_buffer_size(self) -> int:
-        """As the test says."""
+        """Return what the test set."""
         return self.unsent_bytes
 
     def pause_reading(self) -> None:
-        """Remember that nothing is to be read."""
+        """Record that reading is paused."""
         self.is_paused = True
 
     def resume_reading(self) -> None:
-        """Remember that reading goes on."""
+        """Record that reading continues."""
         self.is_paused = False
 
 
 def connect(request_count: int = 1) -> tuple[Connection, Caller, list[Exchange]]:
-    """A connection with so many requests."""
+    """A connection with that many requests."""
     exchanges: list[Exchange] = []
     connection, caller = Connection(exchanges.append), Caller()
     connection.connection_made(caller)
@@ -52,14 +52,14 @@ def connect(request_count: int = 1) -> tuple[Connection, Caller, list[Exchange]]
 
 
 async def until_done(exchange: Exchange) -> None:
-    """Let the loop turn until the exchange is answered."""
+    """Let the loop run until the exchange is answered."""
     async with asyncio.timeout(30):
         while exchange.raw_answer is None:  # noqa: ASYNC110 (an exchange notifies only its connection)
             await asyncio.sleep(0)
 
 
 def unchunked(raw: bytes) -> bytes:
-    """The body of a chunked response, its end seen."""
+    """Return the body of a complete chunked response."""
     _, _, rest = raw.partition(b"\r\n\r\n")
     body = b""
     while True:
@@ -71,8 +71,8 @@ def unchunked(raw: bytes) -> bytes:
         rest = rest[int(length, 16) + 2 :]
 
 
-async def test_listing_takes_a_turn_of_the_loop_for_each_slice() -> None:
-    """All rows arrive in order, and between two slices everything else has its turn."""
+async def test_a_listing_yields_to_the_loop_after_each_slice() -> None:
+    """All rows arrive in order, and other tasks run between two slices."""
     _, caller, [exchange] = connect()
     list_payments(exchange, PAYMENTS, asyncio.get_running_loop())
     assert len(caller.writes) == 1  # the head; rows are made in later turns
@@ -82,8 +82,8 @@ async def test_listing_takes_a_turn_of_the_loop_for_each_slice() -> None:
     assert max(write.count(b"correlationId") for write in caller.writes) == ROWS_PER_SLICE
 
 
-async def test_listing_of_nothing_is_complete() -> None:
-    """No rows are an empty body with a proper end."""
+async def test_an_empty_listing_is_complete() -> None:
+    """Its body is empty and properly terminated."""
     _, caller, [exchange] = connect()
     list_payments(exchange, [], asyncio.get_running_loop())
     await until_done(exchange)
@@ -91,7 +91,7 @@ async def test_listing_of_nothing_is_complete() -> None:
 
 
 async def test_listing_waits_for_a_slow_reader() -> None:
-    """While too much is unsent no row is made; it goes on when there is room."""
+    """While too much is unsent no row is written; it continues when there is room."""
     _, caller, [exchange] = connect()
     caller.unsent_bytes = UNSENT_BYTES_MAX + 1
     list_payments(exchange, PAYMENTS, asyncio.get_running_loop())
@@ -103,8 +103,8 @@ async def test_listing_waits_for_a_slow_reader() -> None:
     assert unchunked(b"".join(caller.writes)).count(b"\n") == len(PAYMENTS)
 
 
-async def test_listing_stops_when_nobody_listens() -> None:
-    """A caller that hangs up ends the work."""
+async def test_listing_stops_when_the_caller_hangs_up() -> None:
+    """No further row is written."""
     connection, caller, [exchange] = connect()
     list_payments(exchange, PAYMENTS, asyncio.get_running_loop())
     connection.connection_lost(None)
@@ -114,7 +114,7 @@ async def test_listing_stops_when_nobody_listens() -> None:
 
 
 async def test_pieces_wait_for_the_answers_before_them() -> None:
-    """An answer in pieces behind an unanswered request is held back, and is whole when its turn comes."""
+    """An answer in pieces behind an unanswered request is held back, and is complete when it is sent."""
     _, caller, [first, second] = connect(2)
     drip(second, OK, 0, asyncio.get_running_loop())
     await until_done(second)
@@ -124,7 +124,7 @@ async def test_pieces_wait_for_the_answers_before_them() -> None:
 
 
 async def test_dripped_answer_comes_byte_by_byte() -> None:
-    """Every byte is written alone, and the next answer comes after the last of them."""
+    """Every byte is a write of its own, and the next answer comes after the last of them."""
     _, caller, [first, second] = connect(2)
     second.answer(b"second")
     drip(first, OK, 0, asyncio.get_running_loop())
@@ -133,8 +133,8 @@ async def test_dripped_answer_comes_byte_by_byte() -> None:
     assert all(len(write) <= 1 for write in caller.writes[:-1])
 
 
-def test_connection_that_stopped_reading_hands_nothing_over_any_more() -> None:
-    """Not what comes later, not what came in the same piece, and no answer that goes out makes it read again."""
+def test_a_connection_that_stopped_reading_passes_nothing_on() -> None:
+    """Neither what comes later nor what came in the same piece, and no answer makes it read again."""
     exchanges: list[Exchange] = []
 
     def stop_at_first(exchange: Exchange) -> None:
@@ -152,7 +152,7 @@ def test_connection_that_stopped_reading_hands_nothing_over_any_more() -> None:
 
 
 def test_diverted_answer_does_not_reach_the_caller() -> None:
-    """The function that it was diverted to gets the exchange and the answer, and decides."""
+    """The function that it was diverted to receives the exchange and the answer, and decides."""
     _, caller, [exchange] = connect()
     diverted: list[tuple[Exchange, bytes]] = []
     DivertedExchange(exchange, lambda original, raw: diverted.append((original, raw))).answer(OK)

@@ -1,4 +1,4 @@
-"""The switchboard counts what was done, and remembers for a while what was booked."""
+"""The switchboard counts faults, and remembers recent bookings."""
 
 import json
 
@@ -6,8 +6,8 @@ from sandbox.processor.faults import Call, Fault, Plan
 from sandbox.processor.switchboard import Recent, Switchboard
 
 
-def test_recent_is_what_is_younger_than_the_age() -> None:
-    """An id is recent until its age is reached, and one that was never booked is not."""
+def test_an_id_is_recent_until_its_age_is_reached() -> None:
+    """An id that was never booked is not recent."""
     recent = Recent(100)
     recent.add("a", 1_000)
     assert recent.has("a", 1_099)
@@ -16,7 +16,7 @@ def test_recent_is_what_is_younger_than_the_age() -> None:
 
 
 def test_discarded_id_is_not_recent() -> None:
-    """What must be seen is seen at once, and discarding what is not there does no harm."""
+    """It is found at once; discarding an absent id does no harm."""
     recent = Recent(100)
     recent.add("a", 0)
     recent.discard("a")
@@ -25,7 +25,7 @@ def test_discarded_id_is_not_recent() -> None:
 
 
 def test_recent_ids_are_forgotten() -> None:
-    """However many ids come, only those of the last while are kept, and one booked again counts as new."""
+    """However many ids come, only the recent ones are kept, and one that is booked again counts as new."""
     recent = Recent(10)
     recent.add("again", 0)
     for now_ms in range(1_000):
@@ -36,8 +36,8 @@ def test_recent_ids_are_forgotten() -> None:
     assert not recent.has("again", 999)
 
 
-def test_new_plan_begins_to_number_anew_and_counts_on() -> None:
-    """The same plan twice decides the same twice; what was counted stays counted."""
+def test_a_new_plan_restarts_the_numbering_and_continues_the_counts() -> None:
+    """The same plan decides the same twice; earlier counts remain."""
     plan = Plan(7, {Fault.UNREAD: 0.5})
     switchboard = Switchboard()
     rounds = []
@@ -49,8 +49,8 @@ def test_new_plan_begins_to_number_anew_and_counts_on() -> None:
     assert json.loads(switchboard.report())["done"]["unread"] == 2
 
 
-def test_report_tells_everything() -> None:
-    """Plan, counts of every fault, and what is held are all in it."""
+def test_report_has_everything() -> None:
+    """The plan, the count of every fault, and what is held."""
     switchboard = Switchboard()
     switchboard.switch(Plan(7, {Fault.UNREAD: 0.5}, 1, 2, 3))
     switchboard.held = 4

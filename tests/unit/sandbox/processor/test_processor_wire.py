@@ -1,4 +1,4 @@
-"""HTTP on one connection, with a transport that only remembers."""
+"""HTTP on one connection, with a transport that only records."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ OK = render(200, b'"ok"')
 
 
 class Recorder(asyncio.Transport):
-    """A transport that remembers what a connection did with it."""
+    """A transport that records what a connection does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,11 +20,11 @@ class Recorder(asyncio.Transport):
         self.paused = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Remember what was sent."""
+        """Record what was sent."""
         self.written += data
 
     def close(self) -> None:
-        """Remember that it was closed."""
+        """Record that it was closed."""
         self.closed = True
 
     def is_closing(self) -> bool:
@@ -32,16 +32,16 @@ class Recorder(asyncio.Transport):
         return self.closed
 
     def pause_reading(self) -> None:
-        """Remember that nothing is to be read."""
+        """Record that reading is paused."""
         self.paused = True
 
     def resume_reading(self) -> None:
-        """Remember that reading goes on."""
+        """Record that reading continues."""
         self.paused = False
 
 
 def connect() -> tuple[Connection, Recorder, list[Exchange]]:
-    """A connection, what it sends, and the exchanges that it hands over."""
+    """A connection, what it sends, and the exchanges that it passes on."""
     exchanges: list[Exchange] = []
     connection, recorder = Connection(exchanges.append), Recorder()
     connection.connection_made(recorder)
@@ -49,7 +49,7 @@ def connect() -> tuple[Connection, Recorder, list[Exchange]]:
 
 
 def test_request_arriving_byte_by_byte_is_one_exchange() -> None:
-    """Target, token and body are put together from whatever pieces the network makes."""
+    """Target, token and body are assembled from any pieces."""
     connection, _, exchanges = connect()
     request = b"POST /a?from=1 HTTP/1.1\r\nX-RINHA-Token: 123\r\nContent-Length: 4\r\n\r\nbody"
     for position in range(len(request)):
@@ -59,14 +59,14 @@ def test_request_arriving_byte_by_byte_is_one_exchange() -> None:
     assert (exchange.token, exchange.body) == (b"123", b"body")
 
 
-def test_requests_of_one_connection_do_not_inherit_from_each_other() -> None:
-    """The token and the body of one request are gone for the next."""
+def test_requests_of_one_connection_share_nothing() -> None:
+    """The next request has neither the token nor the body of the one before."""
     connection, _, exchanges = connect()
     connection.data_received(b"PUT /a HTTP/1.1\r\nX-Rinha-Token: 123\r\nContent-Length: 1\r\n\r\nb" + GET)
     assert (exchanges[1].path, exchanges[1].token, exchanges[1].body) == (b"/x", b"", b"")
 
 
-def test_answers_go_out_in_the_order_of_the_requests() -> None:
+def test_answers_are_sent_in_the_order_of_the_requests() -> None:
     """An early answer waits for those before it."""
     connection, recorder, exchanges = connect()
     connection.data_received(GET * 3)
@@ -78,7 +78,7 @@ def test_answers_go_out_in_the_order_of_the_requests() -> None:
 
 
 def test_connection_is_closed_after_the_answer_if_the_caller_says_so() -> None:
-    """`Connection: close` is honoured and repeated, and what follows it is not answered."""
+    """`Connection: close` is respected and repeated in the answer; what follows is not answered."""
     connection, recorder, exchanges = connect()
     connection.data_received(b"GET /x HTTP/1.1\r\nConnection: close\r\n\r\n")
     exchanges[0].answer(OK)
@@ -88,8 +88,8 @@ def test_connection_is_closed_after_the_answer_if_the_caller_says_so() -> None:
     assert recorder.closed
 
 
-def test_garbage_is_answered_in_its_turn_and_ends_the_connection() -> None:
-    """What is not HTTP gets 400, but only after the answers that others are owed."""
+def test_garbage_is_answered_in_order_and_ends_the_connection() -> None:
+    """What is not HTTP gets 400, but only after the answers to earlier requests."""
     connection, recorder, exchanges = connect()
     connection.data_received(GET + b"\x16\x03\x01 nonsense\r\n\r\n")
     assert recorder.written == b""
@@ -101,7 +101,7 @@ def test_garbage_is_answered_in_its_turn_and_ends_the_connection() -> None:
 
 
 def test_body_beyond_the_bound_is_refused_without_reaching_the_handler() -> None:
-    """It is read to its end, thrown away and answered 413; the connection stays usable."""
+    """It is read to its end, discarded and answered with 413; the connection stays usable."""
     connection, recorder, exchanges = connect()
     size = BODY_BYTES_MAX + 1
     connection.data_received(b"POST /x HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size + GET)
@@ -109,8 +109,8 @@ def test_body_beyond_the_bound_is_refused_without_reaching_the_handler() -> None
     assert [exchange.method for exchange in exchanges] == [b"GET"]
 
 
-def test_answer_after_hanging_up_goes_nowhere() -> None:
-    """The exchange knows that it is abandoned, and answering it does no harm."""
+def test_an_answer_after_the_caller_hung_up_is_dropped() -> None:
+    """The exchange is marked as abandoned, and answering it does no harm."""
     connection, recorder, exchanges = connect()
     connection.data_received(GET)
     connection.connection_lost(None)
@@ -119,8 +119,8 @@ def test_answer_after_hanging_up_goes_nowhere() -> None:
     assert recorder.written == b""
 
 
-def test_nothing_more_is_read_while_too_many_answers_are_owed() -> None:
-    """Reading pauses at the bound and goes on when answers have gone out."""
+def test_reading_pauses_while_too_many_answers_are_outstanding() -> None:
+    """It pauses at the limit and continues once answers were sent."""
     connection, recorder, exchanges = connect()
     connection.data_received(GET * PIPELINED_MAX)
     assert recorder.paused
@@ -128,8 +128,8 @@ def test_nothing_more_is_read_while_too_many_answers_are_owed() -> None:
     assert not recorder.paused
 
 
-def test_mistake_of_the_handler_is_not_taken_for_garbage() -> None:
-    """A bug shows itself instead of becoming the caller's 400."""
+def test_a_bug_of_the_handler_is_not_taken_for_garbage() -> None:
+    """It is raised instead of becoming a 400."""
 
     def broken(_: Exchange) -> None:
         raise ZeroDivisionError
@@ -142,5 +142,5 @@ def test_mistake_of_the_handler_is_not_taken_for_garbage() -> None:
 
 
 def test_no_content_has_no_length() -> None:
-    """A 204 carries neither body nor Content-Length, as HTTP demands."""
+    """A 204 has neither a body nor Content-Length, as HTTP requires."""
     assert render(204) == b"HTTP/1.1 204 No Content\r\n\r\n"

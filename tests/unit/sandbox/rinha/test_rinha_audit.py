@@ -1,4 +1,4 @@
-"""Offers against charges, id by id."""
+"""Offers compared with charges, id by id."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ ACCEPTED, REFUSED, UNANSWERED = 202, 503, 0
 
 
 def offer(name: str, status: int = ACCEPTED) -> Offer:
-    """Offer a payment and have it answered so."""
+    """Record an offer that was answered with this status."""
     return Offer(name, 0, status, 1.0)
 
 
@@ -25,48 +25,48 @@ def findings(offers: list[Offer], charges: list[Charge]) -> Audit:
     return audit(offers, charges, 1990)
 
 
-def test_each_payment_charged_once_is_no_finding() -> None:
-    """Everything accepted is charged once, on whichever processor."""
+def test_no_finding_if_each_payment_is_charged_once() -> None:
+    """Every accepted payment is charged once, at either processor."""
     result = findings([offer("a"), offer("b")], [charge("a"), charge("b", "fallback")])
     assert (result.double_charges, result.lost, result.charged_wrong) == (0, 0, 0)
     assert result.charged == {"default": 1, "fallback": 1}
     assert result.examples == {}
 
 
-def test_a_payment_on_both_processors_is_a_double_charge() -> None:
-    """What no processor can see alone is seen in the union of the books."""
+def test_a_payment_charged_at_both_processors_is_a_double_charge() -> None:
+    """No processor can see it alone; the union of their books shows it."""
     result = findings([offer("a")], [charge("a"), charge("a", "fallback")])
     assert result.double_charges == 1
     assert result.examples == {"charged_again": ["a"]}
 
 
 def test_a_loss_and_a_double_charge_do_not_cancel_out() -> None:
-    """The counts agree, two accepted and two charged, and still both are found."""
+    """The counts agree, two accepted and two charged, but both are found."""
     result = findings([offer("a"), offer("b")], [charge("a"), charge("a", "fallback")])
     assert (result.lost, result.double_charges) == (1, 1)
 
 
 def test_a_charge_that_nobody_offered_is_a_double_charge() -> None:
-    """An invented id is money taken for nothing."""
+    """An id that no client sent is money taken for nothing."""
     result = findings([], [charge("x")])
     assert (result.charged_unasked, result.double_charges) == (1, 1)
 
 
 def test_a_payment_in_doubt_may_be_charged_once() -> None:
-    """No answer leaves open whether it was stored: charged or not, it is neither lost nor doubled."""
+    """Without an answer it may or may not be stored: charged or not, it is neither lost nor doubled."""
     result = findings([offer("a", UNANSWERED), offer("b", UNANSWERED)], [charge("a")])
     assert (result.in_doubt, result.charged_in_doubt) == (2, 1)
     assert (result.lost, result.double_charges) == (0, 0)
 
 
-def test_a_payment_answered_with_an_error_and_charged_is_told() -> None:
-    """It is no double charge, but it is not silent either."""
+def test_a_payment_answered_with_an_error_and_charged_is_reported() -> None:
+    """It is not a double charge, but it is shown."""
     result = findings([offer("a", REFUSED)], [charge("a")])
     assert (result.charged_failed, result.in_doubt, result.double_charges) == (1, 0, 0)
 
 
 def test_another_amount_than_offered_is_found() -> None:
-    """One cent off is a wrong charge."""
+    """A difference of one cent is a wrong charge."""
     assert findings([offer("a")], [charge("a", cents=1991)]).charged_wrong == 1
 
 
@@ -76,8 +76,8 @@ def test_the_case_of_an_id_does_not_matter() -> None:
     assert (result.lost, result.double_charges) == (0, 1)
 
 
-def test_only_so_many_examples_are_named() -> None:
-    """A run that lost everything still has a readable report."""
+def test_the_number_of_named_examples_has_a_limit() -> None:
+    """The report of a run that lost everything is still readable."""
     result = findings([offer(str(number)) for number in range(EXAMPLES_MAX + 5)], [])
     assert result.lost == EXAMPLES_MAX + 5
     assert len(result.examples["lost"]) == EXAMPLES_MAX
@@ -88,7 +88,7 @@ def test_only_so_many_examples_are_named() -> None:
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["default", "fallback"]))),
 )
 def test_every_charge_is_accounted_for(offered: dict[int, int], booked: list[tuple[int, str]]) -> None:
-    """Charges are those owed, those again and those unasked: nothing is left over or counted twice."""
+    """Each charge is the owed one, a repeated one or an unasked one: none is left out or counted twice."""
     offers = [offer(str(number), status) for number, status in offered.items()]
     result = findings(offers, [charge(str(number), name) for number, name in booked])
     owed = sum(one.is_accepted for one in offers) - result.lost + result.charged_in_doubt + result.charged_failed

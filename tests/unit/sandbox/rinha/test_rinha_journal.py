@@ -1,4 +1,4 @@
-"""Reading what the load generator noted."""
+"""Reading the load generator's journal."""
 
 from dataclasses import replace
 
@@ -30,15 +30,15 @@ def payment_line(status: int) -> bytes:
     ("said", "outside"),
     [((5, 2), 0), ((6, 2), 0), ((7, 3), 0), ((4, 2), 1), ((8, 2), 1), ((4, 4), 2)],
 )
-def test_between_before_and_after_the_backend_is_right(said: tuple[int, int], outside: int) -> None:
-    """Only what lies below the processors' answers just before, or above those just after, is outside."""
+def test_a_count_between_before_and_after_is_right(said: tuple[int, int], outside: int) -> None:
+    """Only a count below the processors' answers just before, or above those just after, is outside."""
     before, after = (comparison(booked, booked).booked for booked in ((5, 2), (7, 3)))
     bracketed = replace(comparison(said, (6, 2)), before=before, after=after)
     assert bracketed.outside == outside
 
 
 def test_without_before_and_after_nothing_is_outside() -> None:
-    """The challenge's own checks ask once: there is nothing to lie between."""
+    """The challenge's own checks ask only once, so there are no bounds."""
     assert comparison((5, 2), (9, 9)).outside == 0
 
 
@@ -53,14 +53,14 @@ def test_the_challenges_four_answers_are_accepted(status: int) -> None:
 
 @pytest.mark.parametrize("status", [0, 203, 400, 409, 500, 503])
 def test_every_other_answer_is_a_failure(status: int) -> None:
-    """Anything else is not accepted, and only no answer at all leaves doubt."""
+    """Any other status means not accepted; only no answer at all leaves doubt."""
     journal = Journal()
     journal.add([payment_line(status)])
     assert journal.accepted == 0
     assert journal.offers[0].is_in_doubt == (status == 0)
 
 
-def test_all_other_lines_find_their_place() -> None:
+def test_all_other_lines_are_read() -> None:
     """Start, stages, checks, totals and the calls' statistics are kept."""
     totals = b'{"default":{"count":2,"cents":20},"fallback":{"count":1,"cents":10}}'
     summaries = b'"at_ms":5,"said":%b,"booked":%b,"fees":{"default":0.05,"fallback":null}' % (totals, totals)
@@ -81,28 +81,28 @@ def test_all_other_lines_find_their_place() -> None:
     assert journal.calls.p99_ms == 2
 
 
-def test_a_line_of_unknown_kind_is_an_error() -> None:
-    """Script and reader that disagree must not go unnoticed."""
+def test_a_line_of_an_unknown_kind_is_an_error() -> None:
+    """A script and a reader that disagree must be noticed."""
     with pytest.raises(ValueError, match="surprise"):
         Journal().add([b'{"kind":"surprise"}'])
 
 
-def test_a_payment_counted_on_the_wrong_processor_differs_only_where_nothing_is_balanced() -> None:
-    """The preview's sum lets +1 and -1 cancel out; the final's sum and the money do not."""
+def test_a_payment_counted_at_the_wrong_processor_is_a_difference_unless_sums_cancel_out() -> None:
+    """In the preview's sum +1 and -1 cancel out; in the final's sum and in the money they do not."""
     swapped = comparison(said=(5, 3), booked=(4, 4))
     assert swapped.differences(Differences.ABS_OF_SUM) == 0
     assert swapped.differences(Differences.SUM_OF_ABS) == 2
     assert swapped.difference_cents == 20
 
 
-def test_a_missing_payment_differs_by_either_rule() -> None:
-    """One payment that one side does not see is one difference, worth its amount."""
+def test_a_missing_payment_is_a_difference_by_either_rule() -> None:
+    """A payment that one side lacks is one difference, worth its amount."""
     missing = comparison(said=(4, 3), booked=(5, 3))
     assert [missing.differences(how) for how in Differences] == [1, 1]
     assert missing.difference_cents == 10
 
 
 def test_differences_of_all_checks_add_up() -> None:
-    """Each check counts anew, as in the challenge."""
+    """Each check counts again, as in the challenge."""
     journal = Journal(checks=[comparison((4, 3), (5, 3)), comparison((5, 3), (5, 3)), comparison((7, 3), (5, 3))])
     assert journal.differences(Differences.SUM_OF_ABS) == 3

@@ -1,4 +1,4 @@
-"""The profiles as files: complete, and what facts about the challenge they must keep."""
+"""The profiles' files: complete, and equal to the challenge's facts."""
 
 from decimal import Decimal
 
@@ -9,14 +9,14 @@ from sandbox.rinha.profile import Differences, Source
 
 
 def test_unknown_profile_is_refused_with_a_list_of_the_known_ones() -> None:
-    """A mistyped name is answered with the names that exist."""
+    """The error for a mistyped name lists the names that exist."""
     with pytest.raises(profile.UnknownProfileError, match=r"'prevew'.*final, preview, smoke"):
         profile.load("prevew")
 
 
 @pytest.mark.parametrize("name", profile.names())
 def test_each_profile_is_complete_and_in_order(name: str) -> None:
-    """Stages come in order and within the length; the users' curve fills exactly the length."""
+    """Stages are in order and within the length; the curve of users covers exactly the length."""
     loaded = profile.load(name)
     seconds = [stage.second for stage in loaded.stages]
     assert loaded.name == name
@@ -26,7 +26,7 @@ def test_each_profile_is_complete_and_in_order(name: str) -> None:
     assert loaded.check.from_s_ago > loaded.check.to_s_ago > 0
 
 
-def test_totals_of_each_profile_reach_back_over_the_whole_load() -> None:
+def test_totals_of_each_profile_cover_the_whole_load() -> None:
     """A period for the totals shorter than the load would lose the first payments."""
     for name in profile.names():
         loaded = profile.load(name)
@@ -60,15 +60,15 @@ def test_final_is_the_challenges_final() -> None:
     assert final.longest_delay_s == 5
 
 
-def test_smoke_breaks_something_and_leaves_time_to_recover() -> None:
-    """The short profile has an outage of default in between and a healthy end."""
+def test_smoke_has_an_outage_and_leaves_time_to_recover() -> None:
+    """The short profile has an outage of default in the middle and a healthy end."""
     smoke = profile.load("smoke")
     assert any(stage.default.failing for stage in smoke.stages)
     assert not smoke.stages[-1].default.failing
     assert smoke.stages[-1].second <= smoke.length_s - 4
 
 
-def test_a_stage_reigns_from_its_second_until_the_next() -> None:
+def test_a_stage_lasts_from_its_second_until_the_next() -> None:
     """Before the first stage there is none; each one begins exactly at its second."""
     preview = profile.load("preview")
     assert preview.stage_at(0.9) is None

@@ -1,4 +1,4 @@
-"""What is shown of a run: the series, the figures, the page, the command line."""
+"""What a run shows: the series, the figures, the page; and the command line."""
 
 import json
 from pathlib import Path
@@ -32,8 +32,8 @@ def small_run() -> tuple[Journal, Result]:
     return journal, assess(SMOKE, journal, audit(journal.offers, CHARGES, 1990))
 
 
-def test_series_sorts_events_into_seconds_since_the_start() -> None:
-    """Accepted and failed by their sending, charges by requestedAt; the backlog is what lies between."""
+def test_series_counts_events_by_second_since_the_start() -> None:
+    """Accepted and failed by when they were sent, charges by requestedAt; the backlog is the difference."""
     journal, _ = small_run()
     series = series_of(journal, CHARGES)
     assert series.seconds == [0, 1, 2]
@@ -44,7 +44,7 @@ def test_series_sorts_events_into_seconds_since_the_start() -> None:
 
 
 def test_series_without_books_has_no_charges() -> None:
-    """Where processors keep their books closed there is nothing to draw."""
+    """Without the processors' books there is nothing to draw."""
     journal, _ = small_run()
     series = series_of(journal, None)
     assert (series.settled, series.backlog) == ({}, [])
@@ -57,7 +57,7 @@ def test_a_stamp_from_the_far_future_does_not_stretch_the_series() -> None:
 
 
 def test_figures_end_with_the_verdict() -> None:
-    """A failed run says in its last line what failed."""
+    """The last line of a failed run says what failed."""
     _, result = small_run()
     lines = figures.text(result).splitlines()
     assert lines[0] == "smoke:"
@@ -65,7 +65,7 @@ def test_figures_end_with_the_verdict() -> None:
 
 
 def test_page_holds_figures_plots_and_checks() -> None:
-    """The page is one file: the images are inside, nothing in the template is left unfilled."""
+    """The page is one file that contains its images; no placeholder of the template is left."""
     journal, result = small_run()
     template = report.TEMPLATE.read_text(encoding="utf-8")
     page = report.html(template, SMOKE, result, journal, {"A <plot>": b"png"})
@@ -75,7 +75,7 @@ def test_page_holds_figures_plots_and_checks() -> None:
     assert '<tr class="good">' in page
 
 
-def test_page_names_payments_to_look_at() -> None:
+def test_page_lists_payments_to_look_at() -> None:
     """Ids of lost and doubled payments are in the page."""
     journal, _ = small_run()
     result = assess(SMOKE, journal, audit(journal.offers, [CHARGES[0]], 1990))
@@ -124,14 +124,14 @@ def test_load_goes_only_to_this_machine(options: list[str]) -> None:
         plan_from(["smoke", *options])
 
 
-def test_an_engine_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With those that there are."""
+def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error lists the known ones."""
     monkeypatch.setenv("ENGINE", "podman")
     with pytest.raises(CannotRunError, match=r"ENGINE must be one of processes, docker, not 'podman'"):
         plan_from(["smoke"])
 
 
-def test_without_docker_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_docker_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Before anything is built."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CannotRunError, match=r"install docker\.io"):
@@ -142,8 +142,8 @@ def test_without_docker_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
         docker.check_engine()
 
 
-def test_a_page_shows_some_of_very_many_checks_and_all_that_differ() -> None:
-    """6,000 rows that say nothing would hide the one that does."""
+def test_a_page_shows_some_of_many_checks_and_all_that_differ() -> None:
+    """6,000 rows without a difference would hide the one that has one."""
     same = {"default": Totals(1, 1990), "fallback": Totals(0, 0)}
     other = {"default": Totals(2, 3980), "fallback": Totals(0, 0)}
     checks = [Comparison(at, other if at == 777 else same, same, {}) for at in range(6_000)]

@@ -47,14 +47,14 @@ def test_final_scores_the_processors_totals() -> None:
 
 
 def test_one_difference_costs_a_third() -> None:
-    """The fine is 35 % of what is left after fees, however small the difference."""
+    """The fine is 35 % of the amount after fees, however small the difference."""
     totals = at_end((100, 0), (100, 0), 1990)
     clean, fined = score(PREVIEW, 100, totals, 11.0, 0), score(PREVIEW, 100, totals, 11.0, 1)
     assert fined.fine == Decimal("0.35")
     assert fined.total_cents == clean.total_cents * Decimal("0.65")
 
 
-def test_the_ceiling_is_all_on_the_cheaper_processor_with_a_bonus_of_a_fifth() -> None:
+def test_the_ceiling_is_everything_at_the_cheaper_processor_with_a_bonus_of_a_fifth() -> None:
     """A p99 of 1 ms and all payments on default is exactly the ceiling."""
     result = score(PREVIEW, 100, at_end((100, 0), (100, 0), 1990), 1.0, 0)
     assert result.share_of_ceiling == 1
@@ -68,8 +68,8 @@ def test_more_charged_than_accepted_is_disqualified() -> None:
     assert result.is_disqualified
 
 
-def test_a_load_that_nobody_accepted_scores_nothing() -> None:
-    """No division by zero where there was nothing."""
+def test_a_load_of_which_nothing_was_accepted_scores_nothing() -> None:
+    """There is no division by zero."""
     result = score(PREVIEW, 0, at_end((0, 0), (0, 0), 1990), 0.0, 0)
     assert result.total_cents == 0
     assert result.share_of_ceiling == 0
@@ -125,14 +125,14 @@ def good_journal() -> Journal:
 
 
 def test_a_run_without_findings_passes() -> None:
-    """Nothing to complain about, and the POST's own latency beside that of all calls."""
+    """No complaints; the POST's own latency is shown beside that of all calls."""
     result = assess(PREVIEW, good_journal(), None)
     assert (result.accepted, result.failed, result.posts.p99_ms, result.calls.p99_ms) == (1, 0, 3.5, 2.0)
     assert result.complaints == ["no audit: the processors do not show their books"]
 
 
-def test_processors_with_other_fees_are_noticed() -> None:
-    """A stack started for another profile shows in the result; a fee that is not reported does not."""
+def test_processors_with_other_fees_are_reported() -> None:
+    """A stack that was started for another profile is found; fees that were not reported are no difference."""
     journal = good_journal()
     assert journal.totals is not None
     assert not assess(PREVIEW, journal, None).fees_differ
@@ -141,7 +141,7 @@ def test_processors_with_other_fees_are_noticed() -> None:
     assert assess(FINAL, journal, None).fees_differ
 
 
-def test_every_broken_promise_is_a_complaint() -> None:
+def test_every_broken_rule_is_a_complaint() -> None:
     """Lag, differences, failures, losses and double charges each fail a run; slowness does not."""
     journal = good_journal()
     journal.stages_refused = 1
@@ -161,8 +161,8 @@ def test_every_broken_promise_is_a_complaint() -> None:
     ]
 
 
-def test_where_the_processors_were_asked_on_both_sides_only_what_lies_outside_is_a_complaint() -> None:
-    """One booked between three answers of nearly one moment is a difference, as in the challenge and no fault."""
+def test_if_processors_were_asked_before_and_after_only_counts_outside_are_complaints() -> None:
+    """A payment booked between nearly simultaneous answers is a difference, as in the challenge, but not a fault."""
     edge = profile.load("edge")
     journal = good_journal()
     between = replace(at_end((1, 0), (2, 0), 1990), before=at_end((0, 0), (1, 0), 1990).booked)
@@ -176,12 +176,12 @@ def test_where_the_processors_were_asked_on_both_sides_only_what_lies_outside_is
 
 
 def test_a_run_in_which_nothing_happened_does_not_pass() -> None:
-    """All zeros because nothing was accepted is no success."""
+    """Zeros because nothing was accepted are not a success."""
     journal = Journal(start_ms=0, totals=at_end((0, 0), (0, 0), 1990), calls=Calls(0, 0, 0))
     assert assess(PREVIEW, journal, audit([], [], 1990)).complaints == ["nothing was accepted"]
 
 
 def test_a_load_without_an_end_is_not_scored() -> None:
-    """A journal that breaks off has no score, rather than a wrong one."""
+    """A truncated journal has no score, rather than a wrong one."""
     with pytest.raises(NothingToScoreError):
         assess(PREVIEW, Journal(), None)

@@ -1,4 +1,4 @@
-"""A run cut into slices of five seconds: levels, rates, and what to say where nobody answered."""
+"""A run in slices of five seconds: levels, rates, and gaps where no answer came."""
 
 import json
 
@@ -36,7 +36,7 @@ READINGS = [
 
 
 def test_levels_are_of_the_slice_and_rates_begin_before_it() -> None:
-    """What was under way is a mean, what was believed is all that was, a count is reported per second."""
+    """In-flight calls are a mean, conditions are a list of all that occurred, a count is per second."""
     first, second = slices_of(journal(), READINGS, 10)
     assert (first.from_s, first.accepted_per_s, first.p50_ms) == (0, 2.0, 5.5)
     assert (first.backlog, first.in_hand, first.in_flight, first.conditions) == (
@@ -48,8 +48,8 @@ def test_levels_are_of_the_slice_and_rates_begin_before_it() -> None:
     assert (second.from_s, second.accepted_per_s, second.cpu) == (5, 0.2, {"nats": 0.5})
 
 
-def test_nobody_is_made_to_say_what_he_did_not() -> None:
-    """A slice without an answer of the dispatcher has gaps, and so has a count that began anew."""
+def test_no_value_is_invented() -> None:
+    """A slice without an answer of the dispatcher has gaps, and so has a count that was reset."""
     second = slices_of(journal(), READINGS, 10)[1]
     assert (second.backlog, second.calls_per_s, second.in_flight, second.conditions) == (None, None, {}, {})
     restarted = [READINGS[2], Reading(START_MS + 5_500, state(1, 0, 0), {"nats": Spent(0.1)})]
@@ -58,13 +58,13 @@ def test_nobody_is_made_to_say_what_he_did_not() -> None:
 
 
 def test_each_row_has_a_text_for_each_column() -> None:
-    """Also the one of a slice in which nobody said anything."""
+    """Also the row of a slice without any answer."""
     slices = slices_of(journal(), READINGS, 15)
     assert {len(row(one, slices)) for one in slices} == {len(header(slices))}
     assert row(slices[0], slices)[:7] == ["0", "2", "5.5", "9.9", "50", "10", "1"]
 
 
-def test_report_and_plots_show_them() -> None:
+def test_report_and_plots_show_the_slices() -> None:
     """In the page as a table, as plots, and in the JSON."""
     slices = slices_of(journal(), READINGS, 10)
     series = series_of(journal(), None)
@@ -76,8 +76,8 @@ def test_report_and_plots_show_them() -> None:
     assert report._inside([]) == ""
 
 
-def test_the_dispatchers_word_is_read() -> None:
-    """Every attempt that ended is a call, however it ended."""
+def test_the_dispatchers_answer_is_read() -> None:
+    """Every finished attempt is a call, whatever its outcome."""
     said = {
         "conditions": {"default": {"state": "failing", "latencyMs": 1.0}},
         "inFlight": {"default": 2},
@@ -89,8 +89,8 @@ def test_the_dispatchers_word_is_read() -> None:
     assert _state(json.dumps(said).encode()) == State({"default": "failing"}, {"default": 2}, 5, 7, calls=7, moves=4)
 
 
-def test_no_legend_lies_on_other_words() -> None:
-    """Stages are named above the axes, a bound is named beside them."""
+def test_no_legend_covers_other_text() -> None:
+    """Stages are labelled above the axes, a bound beside them."""
     series, inside = (
         series_of(journal(), [Charge("0", 1990, START_MS + 9_000, "default")]),
         slices_of(journal(), READINGS, 10),

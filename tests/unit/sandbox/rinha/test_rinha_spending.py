@@ -1,4 +1,4 @@
-"""What services spent between two readings, and how it is shown beside the score."""
+"""What services used between two readings, and how it is shown beside the score."""
 
 import json
 from dataclasses import replace
@@ -30,8 +30,8 @@ def run() -> tuple[Journal, Result]:
     return journal, assess(SMOKE, journal, audit(journal.offers, [Charge("a", 1990, 1, "default")], 1990))
 
 
-def test_spent_is_the_difference_of_two_readings_but_for_the_memorys_peak() -> None:
-    """What the start of a service cost is no cost of its payments."""
+def test_usage_is_the_difference_of_two_readings_except_for_peak_memory() -> None:
+    """The start of a service is not a cost of its payments."""
     spent = spending.spending(LIMITS, BEFORE, AFTER, 1000)
     nats = spent.by_service["nats"]
     assert (nats.cpu_s, nats.periods, nats.periods_throttled, nats.throttled_s) == (2.0, 100, 3, 0.25)
@@ -39,8 +39,8 @@ def test_spent_is_the_difference_of_two_readings_but_for_the_memorys_peak() -> N
     assert spent.cpu_us_per_payment == 3000
 
 
-def test_nothing_accepted_costs_nothing_each() -> None:
-    """A run without payments is shown, not divided by."""
+def test_a_run_without_payments_has_no_cost_per_payment() -> None:
+    """It is shown, without a division by zero."""
     assert spending.spending(LIMITS, BEFORE, AFTER, 0).cpu_us_per_payment == 0
 
 
@@ -58,8 +58,8 @@ def test_each_service_has_a_line_and_the_last_is_their_sum() -> None:
     ]
 
 
-def test_spending_and_floor_are_on_the_console_in_the_page_and_in_the_json() -> None:
-    """What is known is shown everywhere; what is not leaves no empty heading."""
+def test_usage_and_floor_are_on_the_console_in_the_page_and_in_the_json() -> None:
+    """What is known is shown everywhere; what is unknown leaves no empty heading."""
     journal, result = run()
     template = report.TEMPLATE.read_text(encoding="utf-8")
     for shown in (figures.text(result), report.html(template, SMOKE, result, journal, {})):
