@@ -1,11 +1,14 @@
 """How an operator releases a payment in doubt by HTTP: look it up, then release it with both confirmations."""
 
+import asyncio
 from typing import Any
 
 import httpx
 
 from tests.e2e.river import River, until
 
+# A call without an answer ends soon, and in doubt; slowness sends no payment elsewhere.
+BRISK = {"CALL_TIMEOUT_S": "1", "ACK_WAIT_S": "2", "SETTLE_WITHIN_S": "1", "SLOW_CALL_MS": "600000"}
 WHY = "default was shut down for good"
 
 
@@ -43,3 +46,9 @@ def confirmed(seen: dict[str, Any], to: str = "fallback") -> dict[str, object]:
 async def release(river: River, seen: dict[str, Any], to: str = "fallback", **change: object) -> httpx.Response:
     """Release what the look-up returned; ``change`` overrides fields of the request."""
     return await river.http.post(f"/payments/{seen['correlationId']}/release", json=confirmed(seen, to) | change)
+
+
+async def in_doubt(river: River, count: int) -> list[dict[str, Any]]:
+    """Return the look-ups of payments that are in doubt."""
+    ids = await river.pay_many(count)
+    return list(await asyncio.gather(*[until_releasable(river, each) for each in ids]))

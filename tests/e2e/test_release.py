@@ -9,21 +9,13 @@ import httpx
 
 from tests.e2e.doubtful import Doubtful
 from tests.e2e.fake_processor import serving, two
-from tests.e2e.released import WHY, look, release, until_releasable
+from tests.e2e.released import BRISK, WHY, in_doubt, look, release, until_releasable
 from tests.e2e.replay import running_stack, until_drained
 from tests.e2e.river import River, new_id, until
 from tests.e2e.scripted import Scripted, charged_at
 
 MANY = 24
 FEW = 6
-# A call without an answer ends soon, and in doubt; slowness sends no payment elsewhere.
-BRISK = {"CALL_TIMEOUT_S": "1", "ACK_WAIT_S": "2", "SETTLE_WITHIN_S": "1", "SLOW_CALL_MS": "600000"}
-
-
-async def in_doubt(river: River, count: int) -> list[dict[str, Any]]:
-    """Return the look-ups of payments that are in doubt."""
-    ids = await river.pay_many(count)
-    return list(await asyncio.gather(*[until_releasable(river, each) for each in ids]))
 
 
 async def counted(river: River) -> int:

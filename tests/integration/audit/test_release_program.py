@@ -153,6 +153,17 @@ async def test_settled_meanwhile(house: House) -> None:
     assert await nothing_written(house, payment_id, "default/1")
 
 
+async def test_a_paused_processor_is_warned_about_before_the_question(house: House) -> None:
+    """With who paused it and what that means for the payment."""
+    payment_id = await stuck(house)
+    pause = await house.run("services.audit.processors", "pause", "fallback", "--reason", "their maintenance")
+    assert pause.status == 0, pause
+    ended = await by_option(house, payment_id)
+    assert ended.status == 0, ended
+    warning = "(their maintenance): a payment released to it waits there until it is resumed."
+    assert 0 < ended.out.index("fallback is paused since") < ended.out.index(warning) < ended.out.index("Released: ")
+
+
 async def test_no_terminal_and_no_option(house: House) -> None:
     """It shows what is known and what is risked, and says what to give."""
     payment_id = await stuck(house)
