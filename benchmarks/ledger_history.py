@@ -1,10 +1,9 @@
-"""The past of a day out of a book: what an answer costs, and how long everything else in the ledger waits for it.
+"""What an answer about a day of history costs, and how long everything else in the ledger waits for it.
 
-``python -m benchmarks.ledger_history [settlements]``, of one day; 43,200,000 are 500 a second, and need 6 GB. The
-longest turn is what something else waits for at most while an answer is made. Both are of the CPU, so that they mean
-the same on a busy machine.
+``python -m benchmarks.ledger_history [settlements]``, of one day; 43,200,000 are 500 per second, and need 6 GB. The
+longest turn of the event loop is the longest that another task waits while an answer is computed. Both are CPU times,
+which mean the same on a busy machine.
 """
-# a console program speaks to its console
 
 import asyncio
 import os
@@ -106,7 +105,7 @@ async def _measure(book: Book, samples: Samples) -> None:
 
 
 async def _turns_ms(turns: list[float]) -> None:
-    """Note how long each turn of the event loop is, until cancelled."""
+    """Record how long each turn of the event loop is, until cancelled."""
     while True:
         start_s = time.process_time()
         await asyncio.sleep(0)

@@ -19,7 +19,7 @@ from sandbox.chaos.going_back import GoneBack, Lacked, lacked, set_aside
 from sandbox.chaos.load import Load
 from sandbox.chaos.offers import OK, PERHAPS, Offer
 from sandbox.chaos.outages import Outage, stood_still
-from sandbox.chaos.pauses import Counts, counts, not_seen_through, sent_to_paused
+from sandbox.chaos.pauses import Counts, counts, not_settled_there, sent_to_paused
 from sandbox.chaos.releases import announced, without_second
 from sandbox.chaos.summaries import Summaries
 from sandbox.chaos.unavailable import accepted_by_one
@@ -97,7 +97,7 @@ def _of_pauses(
     offered = {offer.id: offer.story[0][0] for offer in load.offers.values() if offer.story}
     where = {each.event.id: (each.event.processor, each.stored_s) for each in settled}
     faults = [(each.began_s, each.ended_s or time.time()) for each in actions.done if each.act.kind is not Kind.PAUSE]
-    wrong = [*sent_to_paused(pauses, offered, charges, unknown), *not_seen_through(pauses, where, faults)]
+    wrong = [*sent_to_paused(pauses, offered, charges, unknown), *not_settled_there(pauses, where, faults)]
     return counts(pauses, offered, where), wrong
 
 

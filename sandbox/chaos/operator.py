@@ -78,9 +78,9 @@ async def until_all_know(world: World, name: str, end_s: float) -> bool:
 
     def receive(message: Message) -> None:
         with contextlib.suppress(NotAPulseError):
-            told = pulse.decode(message.data)
-            if isinstance(told, DispatcherPulse) and name in told.processors:
-                (paused.discard if told.processors[name].paused is None else paused.add)(told.instance)
+            received = pulse.decode(message.data)
+            if isinstance(received, DispatcherPulse) and name in received.processors:
+                (paused.discard if received.processors[name].paused is None else paused.add)(received.instance)
 
     async with world.wire() as wire:
         wire.subscribe(subjects.pulse(subjects.DISPATCHER, "*"), receive)

@@ -1,4 +1,4 @@
-"""Does the pauses of `trials`: payments are in doubt at a processor, an operator pauses it, and later resumes it."""
+"""The pauses of `trials`: payments are in doubt at a processor, an operator pauses it and later resumes it."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from sandbox.chaos.pauses import Pause
 from sandbox.chaos.world import World
 from sandbox.nats_wire import WireError
 
-IN_DOUBT_AFTER_S = 3.0  # by then the first calls to a processor that hangs have ended without an answer
+IN_DOUBT_AFTER_S = 3.0  # by then the first calls to a hanging processor have timed out
 WELL_AFTER_S = 8.0  # after the hit, which comes 3 to 7 s after the start
 LOOK_EVERY_S = 0.25
 AGAIN_AFTER_S = 1.0
@@ -18,14 +18,14 @@ RESUMED_WITHIN_S = 60.0
 
 
 class PauseFaults:
-    """Pauses; ``pauses`` are those of which every dispatcher knew."""
+    """Pauses processors; ``pauses`` are those that every dispatcher knew of."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.pauses: list[Pause] = []
 
     async def pause(self, act: Act) -> str:
-        """Have payments in doubt at a processor, pause it, have it work well again, and resume it."""
+        """Bring payments in doubt at a processor, pause it, let it work again, and resume it."""
         name, end_s = act.target, time.monotonic() + act.lasts_s
         processor = self._world.processors[name]
         processor.override(mood=act.detail.get("mood"), profile=None)
@@ -47,7 +47,7 @@ class PauseFaults:
         return f"{len(held)} in doubt" if known_s else "not known to every dispatcher"
 
     async def resume(self, name: str, by: str = "command") -> None:
-        """Resume a processor, for as long as it takes.
+        """Resume a processor, retrying until it succeeds.
 
         Raises:
             WireError: it could not be within RESUMED_WITHIN_S.
@@ -60,7 +60,7 @@ class PauseFaults:
         self._world.paused.discard(name)
 
     async def _begin(self, name: str, by: str, end_s: float) -> float:
-        """Pause it; return when every dispatcher knew, in seconds since 1970, or 0 if that is not known in time."""
+        """Pause it; return when every dispatcher knew, in seconds since 1970, or 0 if they did not all know in time."""
         self._world.paused.add(name)
         while time.monotonic() < end_s:
             with contextlib.suppress(WireError):
@@ -71,7 +71,7 @@ class PauseFaults:
 
     async def _held(self, name: str) -> frozenset[str]:
         held = set()
-        with contextlib.suppress(WireError):  # nats is away: those found until then count
+        with contextlib.suppress(WireError):  # nats is away: those found so far count
             async for payment_id in in_doubt_at(self._world, name):
                 held.add(payment_id)
         return frozenset(held)

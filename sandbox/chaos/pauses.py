@@ -1,4 +1,4 @@
-"""The promise of a pause: nothing new goes to that processor, and what may be charged there is settled there. Pure."""
+"""The guarantee of a pause: nothing new goes to the processor, and what it may have charged is settled there. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sandbox.chaos.audit import Charge, Finding, UnknownOutcome, Verdict
 
-QUIET_LEAST_S = 12.0  # for which it served undisturbed, before it is a fault that something is not settled there
+QUIET_LEAST_S = 12.0  # how long it must serve undisturbed before an unsettled payment is a finding
 _MICROS = 1e6
 
 
@@ -37,7 +37,7 @@ class Counts:
     pauses: int
     offered: int
     held: int
-    seen_through: int
+    settled_there: int
 
 
 def counts(pauses: Sequence[Pause], offered: Mapping[str, float], settled: Mapping[str, tuple[str, float]]) -> Counts:
@@ -46,7 +46,7 @@ def counts(pauses: Sequence[Pause], offered: Mapping[str, float], settled: Mappi
         len(pauses),
         sum(pause.known_s <= at_s < pause.until_s for pause in pauses for at_s in offered.values()),
         sum(len(pause.held) for pause in pauses),
-        sum(len(seen_through(pause, settled)) for pause in pauses),
+        sum(len(settled_there(pause, settled)) for pause in pauses),
     )
 
 
@@ -73,7 +73,7 @@ def sent_to_paused(
     ]
 
 
-def seen_through(pause: Pause, settled: Mapping[str, tuple[str, float]]) -> frozenset[str]:
+def settled_there(pause: Pause, settled: Mapping[str, tuple[str, float]]) -> frozenset[str]:
     """Return the payments in doubt that were settled there during the pause; ``settled``: where and when, by id."""
     none = ("", 0.0)
     return frozenset(
@@ -83,7 +83,7 @@ def seen_through(pause: Pause, settled: Mapping[str, tuple[str, float]]) -> froz
     )
 
 
-def not_seen_through(
+def not_settled_there(
     pauses: Iterable[Pause],
     settled: Mapping[str, tuple[str, float]],
     faults: Sequence[tuple[float, float]],
@@ -98,7 +98,7 @@ def not_seen_through(
         )
         for pause in pauses
         if pause.served and _quiet_s(pause, faults) >= QUIET_LEAST_S
-        for each in sorted(pause.held - seen_through(pause, settled))
+        for each in sorted(pause.held - settled_there(pause, settled))
     ]
 
 

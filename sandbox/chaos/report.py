@@ -125,7 +125,7 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "released / charged again by it", f"{figures.released:,} / {figures.charged_as_announced:,}"
     pauses = figures.pauses
     yield "pauses / offered meanwhile", f"{pauses.pauses:,} / {pauses.offered:,}"
-    yield "in doubt at a paused one / settled there", f"{pauses.held:,} / {pauses.seen_through:,}"
+    yield "in doubt at a paused one / settled there", f"{pauses.held:,} / {pauses.settled_there:,}"
     yield "not in the copy: lost / charged", f"{figures.lacked_lost:,} / {figures.lacked_charged:,}"
     yield "errors in the logs", _listed(figures.alarms)
     yield "left in PAYMENTS", "not known" if figures.queue_length is None else f"{figures.queue_length:,}"

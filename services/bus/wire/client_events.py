@@ -1,4 +1,4 @@
-"""The events that the client reports of its connection: logged, and passed on to who must act on them."""
+"""The events that the client reports about its connection: logged, and passed on to those that must act on them."""
 
 import asyncio
 import logging
@@ -53,13 +53,13 @@ class ClientEvents:
 
     async def on_disconnected(self) -> None:
         """Drop what is unsent, and fail all requests."""
-        # An intended close is nothing for an operator.
+        # An intended close does not concern an operator.
         log.log(logging.DEBUG if self.is_closing else logging.WARNING, "bus.disconnected")
         self._client.write_unsent()  # drops it: nothing is sent later
         self._requests.fail_all("the connection ended before the answer")  # an answer would go to the old connection
 
     async def on_reconnected(self) -> None:
-        """Have the listeners start over, if the server may hold the streams."""
+        """Let the listeners start over, if the server may hold the streams."""
         log.warning("bus.reconnected")
         try:
             refuse_unfit(self._client.server_info, self._replicas)

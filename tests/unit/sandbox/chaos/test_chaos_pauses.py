@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.chaos.acts import Group, Kind, Setting
 from sandbox.chaos.audit import Charge, UnknownOutcome
-from sandbox.chaos.pauses import QUIET_LEAST_S, Counts, Pause, counts, not_seen_through, sent_to_paused
+from sandbox.chaos.pauses import QUIET_LEAST_S, Counts, Pause, counts, not_settled_there, sent_to_paused
 from sandbox.chaos.planner import plan
 
 OLD, NEW = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
@@ -48,22 +48,22 @@ def test_a_new_payment_at_a_paused_processor_is_found(
         ({}, True),
     ],
 )
-def test_what_is_in_doubt_must_be_settled_there(settled: Mapping[str, tuple[str, float]], *, is_wrong: bool) -> None:
-    """During the pause, as the processor serves again."""
-    assert bool(not_seen_through([PAUSE], settled, [(104.0, 104.0)])) == is_wrong
+def test_a_payment_in_doubt_must_be_settled_there(settled: Mapping[str, tuple[str, float]], *, is_wrong: bool) -> None:
+    """During the pause, since the processor serves again."""
+    assert bool(not_settled_there([PAUSE], settled, [(104.0, 104.0)])) == is_wrong
 
 
-def test_nothing_is_expected_of_a_processor_that_was_disturbed() -> None:
-    """Or that did not serve."""
+def test_no_finding_about_a_processor_that_was_disturbed() -> None:
+    """Nor about one that did not serve."""
     late_s = PAUSE.until_s - QUIET_LEAST_S + 1
-    assert not_seen_through([PAUSE], {}, [(104.0, late_s)]) == []
-    assert not_seen_through([PAUSE], {}, [(104.0, late_s - 2)]) != []
-    assert not_seen_through([PAUSE._replace(served=False)], {}, []) == []
+    assert not_settled_there([PAUSE], {}, [(104.0, late_s)]) == []
+    assert not_settled_there([PAUSE], {}, [(104.0, late_s - 2)]) != []
+    assert not_settled_there([PAUSE._replace(served=False)], {}, []) == []
 
 
-def test_the_counts_of_a_report() -> None:
-    """Of all pauses together."""
-    assert counts([PAUSE, PAUSE], OFFERED, {OLD: ("default", 110.0)}) == Counts(2, offered=2, held=2, seen_through=2)
+def test_the_report_counts_all_pauses_together() -> None:
+    """Pauses, payments offered meanwhile, those in doubt and those settled."""
+    assert counts([PAUSE, PAUSE], OFFERED, {OLD: ("default", 110.0)}) == Counts(2, offered=2, held=2, settled_there=2)
 
 
 def test_a_short_run_has_a_pause_with_a_hit_before_the_processor_is_well_again() -> None:

@@ -31,7 +31,7 @@ GOOD = Figures(
     charged={"default": 10},
     released=1,
     charged_as_announced=0,
-    pauses=Counts(pauses=1, offered=500, held=4, seen_through=4),
+    pauses=Counts(pauses=1, offered=500, held=4, settled_there=4),
     lacked_lost=0,
     lacked_charged=0,
     unavailable=[Row("node_kill", "PAYMENTS", 2, 7.5, 5.0, is_of_one=True)],
