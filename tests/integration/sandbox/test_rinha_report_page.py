@@ -21,6 +21,6 @@ async def test_the_report_is_no_wider_than_a_phone(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(report.html(template, SMOKE, result, journal, images, inside=inside), encoding="utf-8")
     async with running() as browser, Operator.looking(browser, path.as_uri(), viewport=PHONE) as reader:
-        await reader.keep("report-phone")
+        await reader.screenshot("report-phone")
         width = await reader.page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"]
