@@ -34,6 +34,7 @@ Why = Literal[
     "assigned_elsewhere",
     "overtaken",
     "charged",
+    "doubtful",
     "not_in_doubt",
 ]
 
@@ -91,6 +92,8 @@ class Sight(Struct, frozen=True, rename="camel"):
         line: the sequence in ASSIGNMENTS of its last valid line; 0: there is none.
         is_free: it belongs to nobody: never assigned, given back, or released.
         is_refused: that processor has refused it for good, which must only be recorded.
+        is_doubtful: the store went back in time, it has no line since, and not every other processor has answered late
+            enough that it has not charged it.
         in_doubt: an attempt at that processor may have booked it, or may still do so.
         records: each processor's answer about it.
         processors: those that charge, paused ones too.
@@ -106,6 +109,7 @@ class Sight(Struct, frozen=True, rename="camel"):
     line: LogSequence
     is_free: bool
     is_refused: bool
+    is_doubtful: bool
     in_doubt: bool
     records: tuple[ProcessorAnswer, ...]
     processors: tuple[ListedProcessor, ...]

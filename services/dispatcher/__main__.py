@@ -11,7 +11,7 @@ from typing import Any
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.consumer import ensure_dispatcher
-from services.bus.jetstream.follow import Follower, StreamWentBackError
+from services.bus.jetstream.follow import StreamWentBackError
 from services.bus.jetstream.streams import ensure_streams
 from services.bus.micro.pulse import send_pulses
 from services.bus.wire.connection import Bus, BusAwayError
@@ -168,7 +168,8 @@ async def _settle(
     await PaymentEndpoint(bus, log_read, traffic, owner, alive.owners).listen()
     await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
     state = StateEndpoint(traffic, tally.counts, lambda: charging.paused, clock, instance)
-    service = await state.serve(bus, _releases(bus, following, log_read, traffic, charging))
+    releases = _releases(bus, lambda: following.is_caught_up and stream.is_open, watch, log_read, charging)
+    service = await state.serve(bus, releases)
     pulse = pulse_of(
         instance,
         owner,
@@ -179,12 +180,11 @@ async def _settle(
         paused=lambda: charging.paused,
         clock=clock,
     )
-    mark = partial(_mark, bus, clock, stop)
     work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
     work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
     work += [bus.watch(), send_pulses(bus, pulse), follow_access(os.environ, config.access, charging.show, not_read)]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_mark_and_raise(part, flow, mark)) for part in work]
+        tasks = [group.create_task(_mark_and_raise(part, flow, partial(_mark, bus, clock, stop))) for part in work]
         log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})
         try:
             await stop.wait()
@@ -198,16 +198,17 @@ async def _settle(
 
 
 def _releases(
-    bus: Bus, following: Follower, log_read: AssignmentLog, traffic: Traffic, charging: Charging
+    bus: Bus, is_read: Callable[[], bool], store: StoreWatch, log_read: AssignmentLog, charging: Charging
 ) -> ReleaseEndpoint:
     clock = SystemClock()
     return ReleaseEndpoint(
         Releasing(
             log_read=log_read,
-            records=ReleaseRecords(bus, Holdings(log_read, traffic, clock.stamp_of)),
+            records=ReleaseRecords(bus, Holdings(log_read, charging.traffic, clock.stamp_of)),
             processors=charging.processors,
             clock=clock,
-            is_read=lambda: following.is_caught_up,
+            store=store,
+            is_read=is_read,
         )
     )
 

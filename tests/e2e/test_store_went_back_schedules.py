@@ -2,14 +2,18 @@
 
 import asyncio
 import signal
+from functools import partial
 from pathlib import Path
 
 from tests.e2e.doubtful import Doubtful
 from tests.e2e.fake_processor import serving
-from tests.e2e.river import new_id
+from tests.e2e.released import release, until_releasable
+from tests.e2e.river import new_id, until
+from tests.e2e.scripted import Scripted
 from tests.e2e.test_store_went_back import BOOKS_WITHIN_S, copied_and_settled_since, river_with
 
 WINDOW_S = 10
+FEW = 6
 MARGIN_S = 3
 HEALTH_READ_S = 6
 
@@ -105,3 +109,36 @@ async def test_a_processor_that_was_replaced_is_asked_too(tmp_path: Path) -> Non
             await river.until_settled(lost)
         assert set(before.booked) == set(lost)
         assert not since.booked
+
+
+async def test_what_the_store_has_lost_is_not_released_before_every_processor_has_answered(tmp_path: Path) -> None:
+    """Its release and its charge at the second processor are lost: released again, a third one would charge it too."""
+    default, fallback, third = Scripted("silent"), Scripted("books and is silent"), Scripted()
+    async with serving(default) as one, serving(fallback) as two_, serving(third) as three:
+        processors = f"default={one}@0.05,fallback={two_}@0.15,third={three}@0.25"
+        brisk = {"CALL_TIMEOUT_S": "1", "SETTLE_WITHIN_S": "1", "SLOW_CALL_MS": "600000"}
+        env = brisk | {"PROCESSORS": processors, "DISPATCHERS": "2"}
+        async with river_with(tmp_path / "stack", SYNC="always", **env) as river:
+            ids = await river.pay_many(FEW)
+            await asyncio.gather(*[until_releasable(river, each) for each in ids])
+            await asyncio.to_thread(river.stack.copy_store, tmp_path / "copy")
+            for each in ids:
+                assert (await release(river, await until_releasable(river, each))).status_code == 200
+            await until(lambda: asyncio.sleep(0, set(ids) == set(fallback.booked)), "all are charged")
+            fallback.looks_up = False
+            died = await asyncio.to_thread(river.stack.put_store_back, tmp_path / "copy")
+            river.stack.wait_restarted("nats", died["nats"])
+
+            async def is_refused(payment_id: str) -> bool:
+                found = await river.http.get(f"/payments/{payment_id}/release")
+                if found.status_code != 200:
+                    return False
+                answer = await release(river, found.json() | {"from": "default"}, "third")
+                assert answer.status_code in {409, 502, 503, 504}, answer.text
+                return answer.status_code == 409 and answer.json()["error"] == "doubtful"
+
+            await asyncio.gather(*[until(partial(is_refused, each), "it is refused") for each in ids])
+            fallback.come_back()
+            await river.until_settled(ids)
+            assert (sorted(fallback.booked), default.booked, third.posts) == (sorted(ids), {}, [])
+            assert (await river.summary())["fallback"]["totalRequests"] == FEW

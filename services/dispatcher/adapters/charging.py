@@ -32,7 +32,7 @@ class Charging:
         self._transport = transport
         self._access = access
         self._call_timeout_s = call_timeout_s
-        self._traffic = traffic
+        self.traffic = traffic
         self._tally = tally
         self._pollers = pollers
         self.processors: dict[str, ProcessorApi] = {}
@@ -42,9 +42,9 @@ class Charging:
         """Charge at these from now on; a removed generation is kept as long as one of its payments is in hand."""
         self.places = tuple(places)
         taking = [place.generation for place in places if place.state == "open"]
-        self._traffic.charge_at(taking, [place.generation for place in places if place.state != "open"])
+        self.traffic.charge_at(taking, [place.generation for place in places if place.state != "open"])
         self._tally.begin(place.name for place in places)
-        for generation in self.processors.keys() - set(self._traffic.generations):
+        for generation in self.processors.keys() - set(self.traffic.generations):
             del self.processors[generation]
         for place in places:
             known = self.processors.get(place.generation)
@@ -73,7 +73,7 @@ class Charging:
         """Record a health reply, polled here or by another dispatcher."""
         for place in self.places:
             if place.name == processor and place.state != "closing":
-                self._traffic.evidence(place.generation).add_health(health)
+                self.traffic.evidence(place.generation).add_health(health)
 
     def _poll(self) -> None:
         current = [place for place in self.places if place.state != "closing"]

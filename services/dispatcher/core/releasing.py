@@ -19,7 +19,7 @@ def refusal(sight: Sight, to: str = "", confirmed: Confirmed | None = None) -> R
         to: the processor that will charge it instead; empty: any.
         confirmed: what a person has judged; None: not judged yet.
     """
-    return _needless(sight) or _misdirected(sight, to, confirmed) or _charged(sight) or _not_in_doubt(sight)
+    return _needless(sight) or _misdirected(sight, to, confirmed) or _charged(sight) or _unresolved(sight)
 
 
 def release_done(sight: Sight, to: str, confirmed: Confirmed) -> PaymentReleased | None:
@@ -110,7 +110,13 @@ def _charged(sight: Sight) -> Refusal | None:
     return None
 
 
-def _not_in_doubt(sight: Sight) -> Refusal | None:
+def _unresolved(sight: Sight) -> Refusal | None:
+    if sight.is_doubtful:
+        why = (
+            f"The store went back in time: other processors than {sight.processor} may have charged it. Wait until "
+            f"each of them has answered that it has not, and what may be under way has ended."
+        )
+        return Refusal("doubtful", why)
     if sight.in_doubt:
         return None
     why = (

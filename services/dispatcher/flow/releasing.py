@@ -15,8 +15,10 @@ from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentRe
 from services.contracts.operating import ListedProcessor
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, ReleaseAnswered, Sight
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.outcome import Lookup, LookupFailed
 from services.dispatcher.core.releasing import answer_of, refusal, release_done
+from services.dispatcher.flow.clearing import Store
 from services.dispatcher.flow.ports import Clock, Processor
 
 ASK_WITHIN_S = 3.0  # a person waits; after that a processor counts as not answering
@@ -63,6 +65,7 @@ class Releasing:
         records: the streams and the other dispatchers.
         processors: all that are asked, by generation; may change meanwhile.
         clock: for waits.
+        store: whether it went back in time.
         is_read: whether the log was read to its end since this connection began; before, a payment looks unassigned.
     """
 
@@ -73,12 +76,14 @@ class Releasing:
         records: Records,
         processors: Mapping[str, Processor],
         clock: Clock,
+        store: Store,
         is_read: Callable[[], bool],
     ) -> None:
         self._log = log_read
         self._records = records
         self._processors = processors
         self._clock = clock
+        self._store = store
         self._is_read = is_read
 
     async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
@@ -137,8 +142,10 @@ class Releasing:
         view = self._log.view(payment_id)
         is_free = view is None or view.state == "free"
         is_anywhere = view is not None and (not is_free or view.released_to != "")
+        is_early = self._store.absence_counts_in_ms() > 0  # before they are asked
         records = await self._ask_all(payment_id) if asks and is_anywhere else ()
-        in_doubt = view is not None and await self._records.is_in_doubt(payment_id, view.last)
+        is_lost = is_doubtful(self._store.doubt, self._log.seq_of(payment_id), view)
+        in_doubt = view is not None and (is_lost or await self._records.is_in_doubt(payment_id, view.last))
         event, seq = await self._records.accepted(payment_id) or (None, 0)
         generation = "" if view is None else view.generation
         return Sight(
@@ -152,6 +159,7 @@ class Releasing:
             line=0 if view is None else view.last,
             is_free=is_free,
             is_refused=view is not None and view.state == "refused",
+            is_doubtful=is_lost and (is_early or _may_be_charged_elsewhere(generation, records)),
             in_doubt=in_doubt,
             records=records,
             processors=await self._records.processors(),
@@ -176,3 +184,8 @@ class Releasing:
         except TimeoutError:
             return answer
         return answer
+
+
+def _may_be_charged_elsewhere(generation: str, records: tuple[ProcessorAnswer, ...]) -> bool:
+    """Return whether another processor than that one has not answered that it has not charged it."""
+    return any(each.answer != "notCharged" for each in records if each.generation != generation)

@@ -26,7 +26,7 @@ from services.records.assignments import AssignmentStream, read_up
 from services.records.processors import ProcessorBucket
 from tests.integration.audit.audit_programs import House, RunningProcessor
 from tests.nats_server import PATIENCE_S, NatsServer
-from tests.unit.dispatcher.fakes import RULES
+from tests.unit.dispatcher.fakes import RULES, FakeStore
 
 
 async def release_for(house: House, traffic: Traffic, transport: ProcessorTransport) -> None:
@@ -38,7 +38,9 @@ async def release_for(house: House, traffic: Traffic, transport: ProcessorTransp
         apis[f"{name}/1"] = ProcessorApi(running.url, transport, call_timeout_s=PATIENCE_S, health_timeout_s=1)
     clock = SystemClock()
     records = ReleaseRecords(house.bus, Holdings(house.log, traffic, clock.stamp_of))
-    story = Releasing(log_read=house.log, records=records, processors=apis, clock=clock, is_read=lambda: True)
+    story = Releasing(
+        log_read=house.log, records=records, processors=apis, clock=clock, store=FakeStore(), is_read=lambda: True
+    )
     await serve(house.bus, subjects.DISPATCHER, "a dispatcher's releases", ReleaseEndpoint(story).answers, ABOUT)
 
 

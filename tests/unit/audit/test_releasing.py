@@ -38,6 +38,7 @@ def sight(*processors: ListedProcessor) -> Sight:
         line=7,
         is_free=False,
         is_refused=False,
+        is_doubtful=False,
         in_doubt=True,
         records=(
             ProcessorAnswer("default/1", "unanswered", detail="ConnectError"),

@@ -10,6 +10,7 @@ from services.contracts.money import Cents
 from services.contracts.operating import ListedProcessor
 from services.contracts.releasing import Confirmed
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.dispatcher.core.outcome import Absent, Lookup, LookupFailed
 from services.dispatcher.flow.releasing import Releasing
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, OTHER, FakeClock, FakeProcessor
@@ -33,6 +34,8 @@ class Streams:
     settled: PaymentSettled | PaymentRefused | None = None
     events: tuple[PaymentReleased, ...] = ()
     in_doubt: bool = True
+    doubt: Doubt = NO_DOUBT
+    counts_in_ms: float = 0
     is_writable: bool = True
     is_read: bool = True
     is_caught_up: bool = True
@@ -54,6 +57,10 @@ class Streams:
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
         """Return whether it is."""
         return self.in_doubt
+
+    def absence_counts_in_ms(self) -> float:
+        """How long nothing follows from "not there"."""
+        return self.counts_in_ms
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
         """The bucket."""
@@ -101,6 +108,7 @@ class Ground:
             records=self.streams,
             processors={AT_HOME: self.home, AT_DEAR: self.dear},
             clock=clock,
+            store=self.streams,
             is_read=lambda: self.streams.is_caught_up,
         )
 

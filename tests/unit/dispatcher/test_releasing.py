@@ -9,11 +9,14 @@ from services.contracts.events import PaymentRefused
 from services.contracts.money import Cents
 from services.contracts.releasing import ReleaseAnswered, Why, released_there
 from services.dispatcher.core.assignment_log import RELEASES_KEPT_MAX, AssignmentLog
+from services.dispatcher.core.doubt import Doubt
 from services.dispatcher.core.outcome import Absent, Found, LookupFailed
 from services.dispatcher.core.releasing import refusal
 from services.dispatcher.flow.releasing import NotKnownError
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, SETTLED
 from tests.unit.dispatcher.release_cases import CONFIRMED, EVENT, Ground, place
+
+WENT_BACK = Doubt(payments_to=5, lines_to=2)
 
 
 @pytest.fixture
@@ -151,6 +154,8 @@ async def test_a_release_that_is_needless_or_certainly_harmful_is_refused(ground
         ("payment_refused", {"settled": refused}, DEAR, CONFIRMED),
         ("no_such_payment", {"waits": None}, DEAR, CONFIRMED),
         ("not_in_doubt", {"in_doubt": False}, DEAR, CONFIRMED),
+        ("doubtful", {"doubt": WENT_BACK, "answers": (silent, silent)}, DEAR, CONFIRMED),
+        ("doubtful", {"doubt": WENT_BACK, "counts_in_ms": 1}, DEAR, CONFIRMED),
         ("charged", {"answers": (found, Absent())}, DEAR, CONFIRMED),
         ("charged", {"answers": (silent, found)}, DEAR, CONFIRMED),
         ("charged", {"answers": (Absent(), LookupFailed("gave another", is_there=True))}, DEAR, CONFIRMED),
@@ -190,6 +195,13 @@ async def test_one_that_was_released_to_a_processor_that_is_gone_is_released_aga
     view = streams.log.view(ID)
     assert view is not None
     assert (view.state, view.released_to) == ("free", DEAR)
+
+
+async def test_released_after_the_store_went_back_where_all_others_have_not_charged_it(ground: Ground) -> None:
+    """A dispatcher that has it in hand only asks about it; and of the silent one the operator has judged."""
+    ground.streams.doubt = WENT_BACK
+    ground.streams.in_doubt = False
+    assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) is None
 
 
 async def test_an_earlier_url_of_the_same_name_is_another_processor(ground: Ground) -> None:
