@@ -1,13 +1,16 @@
-"""The command line as a process, called from a folder outside the checkout."""
+"""The command line as a process, called from a folder outside the checkout; or in the test's own process."""
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import tarifa
+from tarifa.app import main
 
 TOP = Path(tarifa.__file__).parents[1]
 PATIENCE_S = 120.0  # after this long even on a busy machine a process hangs, and is not just slow
@@ -45,6 +48,24 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.Co
         text=True,
         timeout=PATIENCE_S,
     )
+
+
+def run_here(*arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run a command that becomes no other program in this process: to start one takes half a second of CPU time."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, environment(env), clear=True),
+        patch.object(sys, "argv", ["tarifa", *arguments]),
+        patch.object(os, "execve", side_effect=AssertionError("run this command as a process")),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @contextmanager

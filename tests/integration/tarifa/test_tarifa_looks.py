@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.integration.tarifa.command_line import one_sentence, run
+from tests.integration.tarifa.command_line import one_sentence, run, run_here
 from tests.integration.tarifa.talking_server import Reply, document, events, problem, talking
 from tests.unit.tarifa.samples import VITALS_TEXT
 
@@ -23,14 +23,14 @@ def test_a_payments_document_is_printed_verbatim() -> None:
     """Including fields of a later version."""
     text = f'{{"correlationId":"{ID}","amount":19.90,"status":"accepted","new":1}}'
     with talking({GET: [Reply(200, text.encode())]}) as server:
-        done = run("payment", ID, "--url", server.url, "--json")
+        done = run_here("payment", ID, "--url", server.url, "--json")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{text}\n", "")
 
 
 def test_an_unknown_payment_is_a_sentence() -> None:
     """And an exit code of its own."""
     with talking({GET: [problem(404, "no_such_payment", "id in the path")]}) as server:
-        done = run("payment", ID, "--url", server.url)
+        done = run_here("payment", ID, "--url", server.url)
     assert (done.returncode, done.stdout) == (7, "")
     assert one_sentence(done.stderr).startswith(f"{server.url} knows no payment {ID}: check the id")
 
@@ -38,7 +38,7 @@ def test_an_unknown_payment_is_a_sentence() -> None:
 def test_a_404_of_something_else_is_not_taken_for_an_unknown_payment() -> None:
     """Another server at that URL knows nothing about payments."""
     with talking({GET: [Reply(404, b"<html>not here", "text/html")]}) as server:
-        done = run("payment", ID, "--url", server.url)
+        done = run_here("payment", ID, "--url", server.url)
     assert done.returncode == 6
     assert "does not answer as Tarifa does (404 <html>not here)" in one_sentence(done.stderr)
 
@@ -55,10 +55,10 @@ def test_a_404_of_something_else_is_not_taken_for_an_unknown_payment() -> None:
 )
 def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], part: str) -> None:
     """Nothing is sent then."""
-    done = run(*arguments)
+    done = run_here(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert part in one_sentence(done.stderr)
-    with_json = run(*arguments, "--json")
+    with_json = run_here(*arguments, "--json")
     assert (with_json.returncode, with_json.stderr) == (2, done.stderr)
     assert json.loads(with_json.stdout) == {"error": "usage", "detail": done.stderr.strip()}
 
@@ -87,9 +87,9 @@ def test_a_script_that_reads_json_reads_what_is_wrong_with_its_call(arguments: t
 def test_the_services_slug_is_in_the_document() -> None:
     """The service's slug, or one of ours where nothing answers."""
     with talking({GET: [problem(404, "no_such_payment", "id in the path")]}) as server:
-        assert json.loads(run("payment", ID, "--url", server.url, "--json").stdout)["error"] == "no_such_payment"
+        assert json.loads(run_here("payment", ID, "--url", server.url, "--json").stdout)["error"] == "no_such_payment"
     with talking({SUMMARY: [problem(503, "ledger_away", "the ledger does not answer")]}) as server:
-        done = run("summary", "--url", server.url, "--json")
+        done = run_here("summary", "--url", server.url, "--json")
     assert json.loads(done.stdout) == {"error": "ledger_away", "detail": done.stderr.strip()}
     assert done.returncode == 6
 
@@ -99,7 +99,7 @@ def test_where_nothing_listens_the_sentence_says_what_to_do(command: tuple[str, 
     """The same for every command."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    done = run(*command, "--url", url)
+    done = run_here(*command, "--url", url)
     error = {"error": "away", "detail": done.stderr.strip()}
     assert (done.returncode, done.stdout and json.loads(done.stdout)) == (6, error if "--json" in command else "")
     assert one_sentence(done.stderr).startswith(f"Nothing listens at {url}: start it with `tarifa up` or `make up`")
@@ -128,7 +128,7 @@ def test_a_summary_has_the_fees_that_the_service_names() -> None:
 def test_a_summary_is_a_table_for_people() -> None:
     """Without fees where none are known."""
     with talking({SUMMARY: [TOTALS]}) as server:
-        done = run("summary", "--url", server.url)
+        done = run_here("summary", "--url", server.url)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split() for line in done.stdout.splitlines()]
     assert ["processor", "payments", "amount"] in lines
@@ -139,7 +139,7 @@ def test_a_summary_is_a_table_for_people() -> None:
 def test_a_summary_that_is_not_available_now_is_a_sentence() -> None:
     """And the exit code of a service that is away."""
     with talking({SUMMARY: [problem(503, "ledger_away", "the ledger does not answer")]}) as server:
-        done = run("summary", "--url", server.url)
+        done = run_here("summary", "--url", server.url)
     assert done.returncode == 6
     assert "(ledger_away: the ledger does not answer): try again in a moment" in one_sentence(done.stderr)
 
@@ -147,6 +147,6 @@ def test_a_summary_that_is_not_available_now_is_a_sentence() -> None:
 def test_the_services_rejection_is_passed_on() -> None:
     """In its own words."""
     with talking({SUMMARY: [document(400, {"error": "not_a_period", "detail": "from: no"})]}) as server:
-        done = run("summary", "--url", server.url)
+        done = run_here("summary", "--url", server.url)
     assert done.returncode == 4
     assert one_sentence(done.stderr) == f"{server.url} rejected that (not_a_period): from: no."

@@ -1,4 +1,7 @@
-"""``tarifa pay`` against every answer of a service: exit codes, one sentence, one document."""
+"""``tarifa pay`` against every answer of a service: exit codes, one sentence, one document.
+
+As a process where the process is what is tested: followed to the end, with an environment, and stopped by a signal.
+"""
 
 import json
 import signal
@@ -7,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.integration.tarifa.command_line import PATIENCE_S, one_sentence, run, running
+from tests.integration.tarifa.command_line import PATIENCE_S, one_sentence, run, run_here, running
 from tests.integration.tarifa.talking_server import Reply, document, events, problem, talking
 from tests.unit.tarifa.samples import VITALS_TEXT
 
@@ -51,7 +54,7 @@ def test_a_payment_is_followed_to_its_settlement() -> None:
 def test_with_json_it_is_one_document() -> None:
     """With the amount of the command line, digit by digit; unknown fees are null."""
     with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
-        done = run("pay", "19.90", "--id", ID.upper(), "--json", env={"TARIFA_URL": server.url})
+        done = run_here("pay", "19.90", "--id", ID.upper(), "--json", env={"TARIFA_URL": server.url})
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout, parse_float=Decimal)
     assert (document["outcome"], document["processor"], document["feesPaid"]) == ("settled", "default", None)
@@ -61,7 +64,7 @@ def test_with_json_it_is_one_document() -> None:
 def test_a_new_id_is_made_where_none_is_given() -> None:
     """A random one, which is in the first line."""
     with talking({POST: [problem(400, "x", "y")]}) as server:
-        first, second = (run("pay", "1", "--url", server.url).stdout.split()[1] for _ in range(2))
+        first, second = (run_here("pay", "1", "--url", server.url).stdout.split()[1] for _ in range(2))
         sent = [json.loads(body)["correlationId"] for body in server.bodies if body]
     assert sent == [first, second]
     assert first != second
@@ -70,14 +73,14 @@ def test_a_new_id_is_made_where_none_is_given() -> None:
 def test_fees_of_the_environment_come_first() -> None:
     """Then the service is not asked."""
     with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
-        done = run("pay", "19.90", "--id", ID, "--url", server.url, env={"PROCESSORS": "default=http://x:1@0.1"})
+        done = run_here("pay", "19.90", "--id", ID, "--url", server.url, env={"PROCESSORS": "default=http://x:1@0.1"})
     assert done.stdout.splitlines()[-1] == "  fee         1.99 (10 %)"
 
 
 def test_a_replay_says_that_it_is_charged_once() -> None:
     """The service says so in a header."""
     with talking({POST: [document(202, {}, Idempotent_Replayed="true")], GET: [SETTLED]}) as server:
-        done = run("pay", "19.90", "--id", ID, "--url", server.url)
+        done = run_here("pay", "19.90", "--id", ID, "--url", server.url)
     assert done.returncode == 0
     assert "it was accepted before, and is charged once" in done.stdout
 
@@ -106,7 +109,7 @@ def test_every_other_ending_has_its_exit_code_and_one_sentence(
 ) -> None:
     """On stderr; with --json the document is on stdout too."""
     with talking(replies) as server:
-        done = run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "0.5", "--json")
+        done = run_here("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "0.5", "--json")
     assert done.returncode == code
     assert part in one_sentence(done.stderr)
     assert json.loads(done.stdout)["correlationId"] == ID
@@ -115,10 +118,10 @@ def test_every_other_ending_has_its_exit_code_and_one_sentence(
 def test_the_service_is_asked_to_answer_when_it_is_settled() -> None:
     """For a second at first, then for longer; not where the answer could come after all of the time."""
     with talking({POST: [ACCEPTED], GET: [SETTLED]}) as server:
-        assert run("pay", "19.90", "--id", ID, "--url", server.url).returncode == 0
+        assert run_here("pay", "19.90", "--id", ID, "--url", server.url).returncode == 0
     assert server.prefers == ["wait=1"]
     with talking({POST: [ACCEPTED], GET: [WAITS]}) as server:
-        assert run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "3.2s").returncode == 5
+        assert run_here("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "3.2s").returncode == 5
     assert server.prefers[0] == "wait=1"
     assert set(server.prefers) <= {"wait=1", "wait=2", None}
     assert server.prefers[-1] is None
@@ -127,7 +130,7 @@ def test_the_service_is_asked_to_answer_when_it_is_settled() -> None:
 def test_a_payment_that_has_to_wait_says_so() -> None:
     """So that the user knows that nothing hangs."""
     with talking({POST: [ACCEPTED], GET: [WAITS]}) as server:
-        done = run("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1.2s")
+        done = run_here("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "1.2s")
     assert "  waiting     for a processor to settle it, up to 1.2 s in all" in done.stdout.splitlines()
     assert done.returncode == 5
 
@@ -151,7 +154,7 @@ def test_where_nothing_listens_the_sentence_says_what_to_do() -> None:
     """Start it, then repeat the payment with its id."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    done = run("pay", "19.90", "--id", ID, "--url", url)
+    done = run_here("pay", "19.90", "--id", ID, "--url", url)
     assert done.returncode == 6
     said = one_sentence(done.stderr)
     assert said.startswith(f"Nothing listens at {url}: start it with `tarifa up` or `make up`")
@@ -161,7 +164,7 @@ def test_where_nothing_listens_the_sentence_says_what_to_do() -> None:
 def test_a_silent_service_is_not_waited_for_longer_than_wait() -> None:
     """A connection that is accepted and never answered counts as away."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        done = run("pay", "19.90", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--wait", "0.5")
+        done = run_here("pay", "19.90", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--wait", "0.5")
     assert done.returncode == 6
     assert "has not answered in time" in one_sentence(done.stderr)
 
@@ -178,14 +181,14 @@ def test_a_silent_service_is_not_waited_for_longer_than_wait() -> None:
 )
 def test_wrong_usage_is_one_sentence_and_sends_nothing(arguments: tuple[str, ...], part: str) -> None:
     """With what was wrong, and how to write it."""
-    done = run("pay", *arguments)
+    done = run_here("pay", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert part in one_sentence(done.stderr)
 
 
 def test_a_wrong_processors_variable_is_named_before_anything_is_paid() -> None:
     """It must not be found out after paying."""
-    done = run("pay", "1", env={"PROCESSORS": "nonsense"})
+    done = run_here("pay", "1", env={"PROCESSORS": "nonsense"})
     assert done.returncode == 2
     assert one_sentence(done.stderr) == "PROCESSORS has 'nonsense', which is not name=url@fee."
 
@@ -203,6 +206,6 @@ def test_every_call_is_made_with_the_key_of_the_environment() -> None:
 @pytest.mark.parametrize("command", [("pay", "1"), ("payment", ID), ("summary",), ("watch",)])
 def test_an_invalid_key_is_reported_without_printing_it(command: tuple[str, ...]) -> None:
     """It could not be a header; and what is wrong in it may be one letter of a secret."""
-    done = run(*command, env={"TARIFA_KEY": "tarifa_\N{SNOWMAN}\r\nX-Other: 1"})
+    done = run_here(*command, env={"TARIFA_KEY": "tarifa_\N{SNOWMAN}\r\nX-Other: 1"})
     assert done.returncode == 2
     assert one_sentence(done.stderr) == "TARIFA_KEY must be a key as `tarifa keys add` prints it."

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.tarifa.command_line import one_sentence, run
+from tests.integration.tarifa.command_line import one_sentence, run_here
 from tests.integration.tarifa.talking_server import Reply, document, problem, talking
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
@@ -51,7 +51,7 @@ def page(*payments: object, more: str | None = None, **rest: object) -> Reply:
 def test_what_waits_is_a_table_for_people() -> None:
     """Each id is complete, to be copied; their number is on stderr."""
     with talking({GET: [page(WAITS, dispatchers=DISPATCHERS)]}) as server:
-        done = run("payments", "--in-doubt", "--older-than", "60s", "--url", server.url)
+        done = run_here("payments", "--in-doubt", "--older-than", "60s", "--url", server.url)
     assert done.returncode == 0
     assert ID in done.stdout
     words = " ".join(done.stdout.split())
@@ -64,7 +64,7 @@ def test_what_waits_is_a_table_for_people() -> None:
 def test_what_waits_is_a_document_a_line_for_scripts_over_all_pages() -> None:
     """Each as the service sends it; a page may be empty."""
     with talking({GET: [page(WAITS, more="accepted-1"), page(more="accepted-9"), page({**WAITS, "new": 1})]}) as server:
-        done = run("payments", "--all", "--json", "--url", server.url)
+        done = run_here("payments", "--all", "--json", "--url", server.url)
     assert [json.loads(line) for line in done.stdout.splitlines()] == [WAITS, {**WAITS, "new": 1}]
     assert one_sentence(done.stderr) == "2 payments."
 
@@ -73,7 +73,7 @@ def test_an_incomplete_list_says_how_to_continue() -> None:
     """And which dispatchers did not answer."""
     silent = {"answered": [], "silent": ["dispatcher-2"]}
     with talking({GET: [page(WAITS, more="accepted-7", dispatchers=silent)]}) as server:
-        done = run("payments", "--limit", "1", "--url", server.url)
+        done = run_here("payments", "--limit", "1", "--url", server.url)
     assert done.stderr.splitlines() == [
         "1 payment; there are more: --cursor accepted-7, or --all.",
         "Not answered by dispatcher-2: the calls of what these have in hand are not known.",
@@ -83,7 +83,7 @@ def test_an_incomplete_list_says_how_to_continue() -> None:
 def test_settled_payments_say_whether_the_book_counts_them() -> None:
     """Not those before the book was cleared."""
     with talking({GET: [page(SETTLED)]}) as server:
-        done = run("payments", "--status", "settled", "--from", "2026-11-22", "--url", server.url)
+        done = run_here("payments", "--status", "settled", "--from", "2026-11-22", "--url", server.url)
     assert "no, the book was cleared since" in done.stdout
 
 
@@ -98,7 +98,7 @@ def test_settled_payments_say_whether_the_book_counts_them() -> None:
 def test_what_cannot_be_listed_is_a_sentence(arguments: tuple[str, ...], code: int, part: str) -> None:
     """Wrong usage, and a service that cannot answer."""
     with talking({GET: [problem(503, "dispatchers_away", "nobody knows")]}) as server:
-        done = run("payments", *arguments, "--url", server.url)
+        done = run_here("payments", *arguments, "--url", server.url)
     assert (done.returncode, done.stdout) == (code, "")
     assert part in one_sentence(done.stderr)
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_listed_is_a_sentence(arguments: tuple[str, ...], code: i
 def test_a_list_is_asked_for_again_while_the_service_is_busy() -> None:
     """The service reads only a few lists at once."""
     with talking({GET: [problem(503, "too_many_lists", "two at once"), page(WAITS)]}) as server:
-        done = run("payments", "--json", "--url", server.url)
+        done = run_here("payments", "--json", "--url", server.url)
     assert (done.returncode, json.loads(done.stdout)) == (0, WAITS)
 
 
@@ -122,7 +122,7 @@ def test_a_payments_life_is_shown_step_by_step() -> None:
     ]
     life = {**SETTLED, "steps": steps, "notKnown": ["which calls were made"]}
     with talking({f"GET /payments/{ID}/life": [document(200, life)]}) as server:
-        done = run("payment", ID, "--url", server.url, env={"COLUMNS": "200"})
+        done = run_here("payment", ID, "--url", server.url, env={"COLUMNS": "200"})
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert done.returncode == 0
     assert lines[lines.index("") + 1 :] == [

@@ -7,30 +7,6 @@ import pytest
 from sandbox.stack import Stack
 from tests.integration.tarifa.command_line import COMMAND, PATIENCE_S, environment, run
 
-PROGRAMS = (
-    "up",
-    "rinha",
-    "chaos",
-    "audit",
-    "release",
-    "export",
-    "processors",
-    "keys",
-    "log",
-    "traces",
-    "backup",
-    "restore",
-)
-
-
-@pytest.mark.parametrize("command", PROGRAMS)
-def test_the_help_is_the_programs_own(command: str) -> None:
-    """It names the command and not the module, so its flags are stated once."""
-    done = run(command, "--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"usage: tarifa {command} [-h]")
-    assert "python -m" not in done.stdout
-
 
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),

@@ -7,7 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from tests.integration.tarifa.command_line import COMMAND, PATIENCE_S, environment, one_sentence, run, running
+from tests.integration.tarifa.command_line import COMMAND, PATIENCE_S, environment, one_sentence, run_here, running
 from tests.integration.tarifa.talking_server import Reply, events, problem, talking
 from tests.unit.tarifa.samples import VITALS_TEXT
 
@@ -50,7 +50,7 @@ def test_it_reconnects_and_reports_that_once() -> None:
 def test_it_ends_by_itself_after_the_time_given() -> None:
     """With exit code 0, if any vitals came."""
     with talking({EVENTS: [events(FIRST, stays_open=True)]}) as server:
-        done = run("watch", "--for", "3s", "--url", server.url)
+        done = run_here("watch", "--for", "3s", "--url", server.url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == '{"at":"2026-11-22T12:00:00Z","totals":{"amount":0.10}}\n'
 
@@ -59,7 +59,7 @@ def test_a_service_that_is_away_all_the_time_is_an_exit_code() -> None:
     """It is reported while it lasts, and again at the end."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    done = run("watch", "--for", "3s", "--url", url)
+    done = run_here("watch", "--for", "3s", "--url", url)
     assert (done.returncode, done.stdout) == (6, "")
     assert done.stderr.splitlines()[-1].startswith(f"Nothing listens at {url}: start it with `tarifa up`")
 
@@ -67,7 +67,7 @@ def test_a_service_that_is_away_all_the_time_is_an_exit_code() -> None:
 def test_a_service_without_events_is_one_sentence() -> None:
     """At once: trying again would not help."""
     with talking({}) as server:
-        done = run("watch", "--url", server.url)
+        done = run_here("watch", "--url", server.url)
     assert (done.returncode, done.stdout) == (7, "")
     assert one_sentence(done.stderr).startswith(f"{server.url} has no /events to watch")
 
@@ -75,7 +75,7 @@ def test_a_service_without_events_is_one_sentence() -> None:
 def test_another_server_at_that_url_is_reported() -> None:
     """An HTML page is not an event stream, whatever its status."""
     with talking({EVENTS: [Reply(200, b"<html>hello", "text/html")]}) as server:
-        done = run("watch", "--for", "3s", "--url", server.url)
+        done = run_here("watch", "--for", "3s", "--url", server.url)
     assert done.returncode == 6
     assert "does not answer as Tarifa does (200 <html>hello)" in done.stderr
 
@@ -83,7 +83,7 @@ def test_another_server_at_that_url_is_reported() -> None:
 def test_unreadable_vitals_are_reported() -> None:
     """And not shown as if they had been read."""
     with talking({EVENTS: [events('{"at": "noon"}', stays_open=True)]}) as server:
-        done = run("watch", "--for", "3s", "--url", server.url)
+        done = run_here("watch", "--for", "3s", "--url", server.url)
     assert (done.returncode, done.stdout) == (6, "")
     assert "sends vitals that cannot be read" in done.stderr
 
