@@ -11,11 +11,13 @@ import httpx
 import pytest
 
 from sandbox.stack.plan.ports import HOST
+from services.bus.jetstream.streams import wanted
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.river import River, new_id, until
+from tests.nats_cluster import THREE
 
 CLIENTS = 4
-STREAMS = 7
+STREAMS = len(wanted(THREE))
 
 
 @pytest.fixture(scope="module")
