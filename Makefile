@@ -10,10 +10,10 @@ up: $(VENV)/installed
 	@$(RUN) -m sandbox.stack
 
 # In the order of the folders: the long files of tests/e2e first, so that at the end no worker is alone with one. Most of
-# their time they wait: four at once keep two cores busy. With bytecode, also where the shell forbids it: every service
+# their time they wait: five at once keep two cores busy. With bytecode, also where the shell forbids it: every service
 # that a test starts, and every worker, would compile the same files again.
 test: $(VENV)/installed
-	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 4 --dist loadscope --no-loadscope-reorder --durations=20
+	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 5 --dist loadscope --no-loadscope-reorder --durations=20
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
