@@ -23,7 +23,7 @@ CACHE = ROOT / ".run/advisories"
 class Report:
     """Lines to print: ``found`` fail, ``accepted`` do not; ``unknown``: the index knows nothing of these packages.
 
-    ``asked``: how many packages were asked about; ``away``: why no more were, None if all were.
+    ``asked``: how many packages were looked up; ``away``: why the look-ups stopped, None if all were done.
     """
 
     found: list[str] = field(default_factory=list)

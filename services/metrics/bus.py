@@ -12,7 +12,7 @@ def of_bus(bus: Bus) -> Source:
     async def read() -> Iterable[Metric]:
         return (
             gauge("tarifa_bus_connected", "1 while the client believes to be connected to NATS.", bus.is_connected),
-            counter("tarifa_bus_reconnects_total", "How often the connection to NATS was made anew.", bus.generation),
+            counter("tarifa_bus_reconnects_total", "How often the client reconnected to NATS.", bus.generation),
         )
 
     return read

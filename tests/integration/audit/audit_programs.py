@@ -104,7 +104,7 @@ class House:
 
     @property
     def fallback(self) -> RunningProcessor:
-        """The dear one."""
+        """The expensive one."""
         return self.processors["fallback"]
 
     @property

@@ -63,8 +63,8 @@ async def test_released_by_option(house: House) -> None:
     assert await last_for(house.bus, subjects.SETTLEMENTS, pattern) is None, "a release is no settlement"
 
 
-async def test_what_nobody_was_assigned_is_not_released(house: House) -> None:
-    """It waits in the stream, and goes where it is settled."""
+async def test_an_unassigned_payment_is_not_released(house: House) -> None:
+    """It waits in the stream, and a dispatcher may send it anywhere."""
     payment_id = await house.accept()
     ended = await by_option(house, payment_id)
     assert ended.status == 1, ended
@@ -81,8 +81,8 @@ async def test_no_dispatcher_no_release(house: House) -> None:
     assert "no dispatcher runs" in ended.err
 
 
-async def test_a_holder_from_before_has_lost_it(house: House) -> None:
-    """What it would write after its own line is void for every reader."""
+async def test_a_later_line_of_the_former_owner_is_void(house: House) -> None:
+    """A line that follows its own last line is void for every reader."""
     payment_id = await stuck(house)
     before = house.view(payment_id)
     assert before is not None
@@ -92,7 +92,7 @@ async def test_a_holder_from_before_has_lost_it(house: House) -> None:
 
 
 async def test_released_by_a_person(house: House) -> None:
-    """Who says yes, and then types the end of the id."""
+    """After answering yes and typing the end of the id."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
         await terminal.until("(yes/no)")
@@ -140,7 +140,7 @@ async def test_changed_by_a_dispatcher_meanwhile(house: House) -> None:
 
 
 async def test_settled_meanwhile(house: House) -> None:
-    """While the operator was reading, it has come to an end by itself."""
+    """It was settled while the operator was reading."""
     payment_id = await stuck(house)
     async with AtTerminal.of(house, RELEASE, payment_id, *TO_FALLBACK) as terminal:
         await terminal.until("(yes/no)")
@@ -165,7 +165,7 @@ async def test_a_paused_processor_is_warned_about_before_the_question(house: Hou
 
 
 async def test_no_terminal_and_no_option(house: House) -> None:
-    """It shows what is known and what is risked, and says what to give."""
+    """The command prints what is known, the risk, and the option that is missing."""
     payment_id = await stuck(house)
     ended = await house.run(RELEASE, payment_id, *TO_FALLBACK)
     assert ended.status == 1
@@ -175,7 +175,7 @@ async def test_no_terminal_and_no_option(house: House) -> None:
 
 
 async def test_refused_where_nothing_needs_releasing(house: House) -> None:
-    """Each with its reason, the option notwithstanding; nothing is written."""
+    """Each with its reason, although the option is given; nothing is written."""
     settled, refused = await house.settle("default"), await house.refuse("default")
     at_home, elsewhere, waiting = [await in_doubt(house) for _ in range(3)]
     house.default.book(at_home)
@@ -198,7 +198,7 @@ async def test_refused_where_nothing_needs_releasing(house: House) -> None:
 
 
 async def test_the_option_must_name_the_payment(house: House) -> None:
-    """A line copied from yesterday releases nothing."""
+    """A command line copied from another release releases nothing."""
     payment_id, other = await house.accept(), await house.accept()
     ended = await house.run(RELEASE, payment_id, *TO_FALLBACK, OPTION, other)
     assert ended.status == 2

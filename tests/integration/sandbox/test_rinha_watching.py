@@ -12,7 +12,7 @@ from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.progress import display
 
 
-def test_a_load_generator_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_generator_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some time after the profile's end; its caller then stops it."""
     journal = tmp_path / "journal.ndjson"
     journal.touch()

@@ -16,7 +16,7 @@ def test_replay_restores_the_books() -> None:
     assert list(replay(booking_line(A) + booking_line(B))) == [A, B]
 
 
-def test_purge_forgets_what_was_before_it() -> None:
+def test_purge_removes_earlier_bookings() -> None:
     """Only bookings after the last purge are in the books; a purged id may be booked again."""
     assert list(replay(booking_line(A) + booking_line(B) + b"P\n" + booking_line(A))) == [A]
 

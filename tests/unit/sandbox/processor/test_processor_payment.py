@@ -1,4 +1,4 @@
-"""What callers send is read strictly and printed exactly."""
+"""Payments are read strictly and printed exactly."""
 
 import json
 from datetime import UTC, datetime

@@ -24,7 +24,7 @@ def test_discarded_id_is_not_recent() -> None:
     assert not recent.has("a", 1)
 
 
-def test_recent_ids_are_forgotten() -> None:
+def test_recent_ids_are_dropped_after_a_while() -> None:
     """However many ids come, only the recent ones are kept, and one that is booked again counts as new."""
     recent = Recent(10)
     recent.add("again", 0)

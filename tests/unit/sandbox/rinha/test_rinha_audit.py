@@ -46,7 +46,7 @@ def test_a_loss_and_a_double_charge_do_not_cancel_out() -> None:
     assert (result.lost, result.double_charges) == (1, 1)
 
 
-def test_a_charge_that_nobody_offered_is_a_double_charge() -> None:
+def test_a_charge_of_an_unknown_id_is_a_double_charge() -> None:
     """An id that no client sent is money taken for nothing."""
     result = findings([], [charge("x")])
     assert (result.charged_unasked, result.double_charges) == (1, 1)

@@ -95,7 +95,7 @@ def test_bonus_is_two_percent_for_each_millisecond_below_eleven(p99_ms: float, b
 
 @given(st.floats(0, 5000), st.floats(0, 5000))
 def test_a_faster_backend_never_has_a_smaller_bonus(one_ms: float, other_ms: float) -> None:
-    """The bonus falls with p99 and stays between nothing and 22 %."""
+    """The bonus falls as p99 grows, and is between 0 and 22 %."""
     fast, slow = sorted([one_ms, other_ms])
     assert Decimal("0.22") >= bonus_for(fast) >= bonus_for(slow) >= 0
 

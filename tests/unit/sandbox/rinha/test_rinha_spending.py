@@ -45,7 +45,7 @@ def test_a_run_without_payments_has_no_cost_per_payment() -> None:
 
 
 def test_each_service_has_a_line_and_the_last_is_their_sum() -> None:
-    """A service that the kernel killed for its memory says so."""
+    """A service that the kernel killed for its memory is marked."""
     lines = list(spending.rows(spending.spending(LIMITS, BEFORE, AFTER, 1000)))
     assert lines == [
         ("nats (0.45 CPU)", "2.00 s, 50 of 105 MB", "throttled in 3 of 100 periods, 0.25 s in all"),
