@@ -36,19 +36,20 @@ class VitalsSampled(Struct, frozen=True, tag_field="type", tag="VitalsSampled", 
 
 
 class HistoryAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """``steps`` steps of ``step_s`` seconds; the last one is the newest that is over."""
+    """``steps`` steps of ``step_s`` seconds that are over, the newest ones, and what there is of the one after them."""
 
     step_s: Annotated[int, Meta(ge=SAMPLE_EVERY_S, le=STEP_S_MAX, multiple_of=SAMPLE_EVERY_S)]
     steps: Annotated[int, Meta(ge=1, le=STEPS_MAX)]
 
 
 class HistoryStep(Struct, frozen=True, array_like=True, gc=False):
-    """One step; null: not known.
+    """One step, which ends at ``until``; null: not known.
 
     From the book, by ``requested_at``: ``settled_per_s`` in the step, ``saved_cents`` up to its end. From the samples:
     the mean of ``accepted_per_s``, and the largest ``p50_ms``, ``p99_ms``, ``backlog`` and number of ``troubles``.
     """
 
+    until: Instant
     accepted_per_s: float | None
     settled_per_s: float | None
     p50_ms: float | None
@@ -59,9 +60,12 @@ class HistoryStep(Struct, frozen=True, array_like=True, gc=False):
 
 
 class HistoryAnswered(Struct, frozen=True, rename="camel"):
-    """The steps before ``until``, oldest first."""
+    """The steps from ``since`` on, oldest first; each begins where the one before ends.
 
-    until: Instant
+    They begin at multiples of ``step_s`` since 1970. The last one is shorter where it is not over.
+    """
+
+    since: Instant
     step_s: int
     steps: tuple[HistoryStep, ...]
     v: int = 1

@@ -1,6 +1,5 @@
 """``GET /history``: the past in equal steps of time, for the page's plots."""
 
-from datetime import timedelta
 from typing import Any, Protocol
 
 from sanic import Request, Sanic
@@ -35,15 +34,13 @@ def add_history(app: Sanic[Any, Any], flow: Flow) -> None:
 
 def history_document(answer: HistoryAnswered) -> dict[str, object]:
     """Return the document of an answer."""
-    step = timedelta(seconds=answer.step_s)
-    begin = answer.until - step * len(answer.steps)
     return {
-        "from": text_of(begin),
-        "to": text_of(answer.until),
+        "from": text_of(answer.since),
+        "to": text_of(answer.steps[-1].until),
         "stepS": answer.step_s,
         "steps": [
             {
-                "to": text_of(begin + step * number),
+                "to": text_of(each.until),
                 "acceptedPerS": each.accepted_per_s,
                 "settledPerS": each.settled_per_s,
                 "p50Ms": each.p50_ms,
@@ -52,6 +49,6 @@ def history_document(answer: HistoryAnswered) -> dict[str, object]:
                 "saved": None if each.saved_cents is None else amount_of(each.saved_cents),
                 "troubles": each.troubles,
             }
-            for number, each in enumerate(answer.steps, 1)
+            for each in answer.steps
         ],
     }

@@ -27,9 +27,10 @@ const chosen = () => at("range").querySelector(":checked").value;
 const now = () => Date.now() + ahead;
 export const drawPlots = () => draw([...past, ...live], RANGES[chosen()], now());
 
-function ofStep(step, stepMs) {
+function ofStep(step, fromMs) {
+  const ms = Date.parse(step.to);
   return {
-    ms: Date.parse(step.to), ofMs: stepMs, troubledMs: step.troubles ? stepMs : 0, accepted: step.acceptedPerS,
+    ms, ofMs: ms - fromMs, troubledMs: step.troubles ? ms - fromMs : 0, accepted: step.acceptedPerS,
     settled: step.settledPerS, p99: step.p99Ms, p50: step.p50Ms, waiting: step.backlog, saved: step.saved,
   };
 }
@@ -51,7 +52,7 @@ async function ask() {
   if (question !== asked) return;
   at("past").textContent = ok ? "" : `The past cannot be shown now (${body.detail}); asked again every few seconds.`;
   if (ok) {
-    past = body.steps.map((step) => ofStep(step, body.stepS * 1_000));
+    past = body.steps.map((step, index) => ofStep(step, Date.parse(body.steps[index - 1]?.to ?? body.from)));
     live = live.filter(({ ms }) => ms > Date.parse(body.to));
     drawPlots();
   } else {

@@ -1,4 +1,4 @@
-"""The past in equal steps of time: what was settled and saved from the book, everything else from the samples. Pure.
+"""The past in steps of time: what was settled and saved from the book, everything else from the samples. Pure.
 
 A step before the first entry of the book has no values from it: the book has dropped, or never had, what was settled
 then. The newest steps may still grow, by what was sent in them and is settled later.
@@ -10,16 +10,22 @@ from operator import attrgetter
 
 from services.contracts.history import HistoryStep
 from services.contracts.processor import Processor
+from services.contracts.stamp import stamp_from_micros
 from services.ledger.core.book import Book
-from services.ledger.core.samples import SECOND_US, Samples, largest, mean
+from services.ledger.core.samples import EVERY_US, SECOND_US, Samples, largest, mean
 from services.overview.core.charged import fees_of
 
 
 def edges_of(now_us: int, step_s: int, steps: int) -> list[int]:
-    """Return where the newest steps that are over begin, and the last one ends; all in microseconds since 1970."""
+    """Return where steps begin and the last one ends, in microseconds since 1970.
+
+    ``steps`` are over; one more, of whole samples, is not, where a part of it has passed.
+    """
     step_us = step_s * SECOND_US
     until_us = now_us // step_us * step_us
-    return list(range(until_us - steps * step_us, until_us + 1, step_us))
+    edges = list(range(until_us - steps * step_us, until_us + 1, step_us))
+    sampled_us = now_us // EVERY_US * EVERY_US
+    return [*edges, sampled_us] if sampled_us > until_us else edges
 
 
 def steps_of(book: Book, samples: Samples, processors: Sequence[Processor], edges: Sequence[int]) -> list[HistoryStep]:
@@ -33,6 +39,7 @@ def steps_of(book: Book, samples: Samples, processors: Sequence[Processor], edge
         seen = samples.between(begin, end)
         found.append(
             HistoryStep(
+                stamp_from_micros(end),
                 mean(seen, attrgetter("accepted_per_s")),
                 _per_s(counts[number + 1] - counts[number], end - begin) if is_in_book else None,
                 largest(seen, attrgetter("p50_ms")),

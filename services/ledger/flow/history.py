@@ -12,7 +12,7 @@ from services.ledger.flow.counting import Ledger
 from services.ledger.flow.ports import Clock
 from services.ledger.flow.sampling import LATE_S
 
-# With a day of 500 settlements a second in the book a step costs up to 50 us: in all less than a millisecond a turn.
+# With a day of 500 settlements a second in the book a step costs up to 50 us: about a millisecond a turn.
 TOGETHER = 16
 
 
@@ -33,14 +33,14 @@ class History:
         self._clock = clock
 
     async def answer(self, asked: HistoryAsked) -> HistoryAnswered | None:
-        """Return the steps that are over, or None while the book is not whole, or was cleared meanwhile."""
-        # The sample of a step's last seconds comes a little after its end.
+        """Return the steps, or None while the book is not whole, or was cleared meanwhile."""
+        # A sample comes a little after the seconds that it covers.
         edges = edges_of(self._clock.now_us() - int(LATE_S * SECOND_US), asked.step_s, asked.steps)
         clearings = self._ledger.book.clearings
         steps: list[HistoryStep] = []
-        for first in range(0, asked.steps, TOGETHER):
+        for first in range(0, len(edges) - 1, TOGETHER):
             if not self._ledger.settlements.is_current or self._ledger.book.clearings != clearings:
                 return None
             steps += steps_of(self._ledger.book, self._samples, self._processors, edges[first : first + TOGETHER + 1])
             await asyncio.sleep(0)
-        return HistoryAnswered(stamp_from_micros(edges[-1]), asked.step_s, tuple(steps))
+        return HistoryAnswered(stamp_from_micros(edges[0]), asked.step_s, tuple(steps))

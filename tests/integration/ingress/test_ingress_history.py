@@ -1,6 +1,6 @@
 """``GET /history``: what ingress passes on of the ledger's answer about the past, and how it refuses."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -12,8 +12,8 @@ from services.contracts.history import HistoryAnswered, HistoryAsked, HistorySte
 from services.ingress.core.history import RANGES
 
 UNTIL = datetime(2026, 11, 22, 11, 17, 40, tzinfo=UTC)
-KNOWN = HistoryStep(30.5, 29.25, 1.5, 4.25, 3, 123_456, 2)
-NOT_KNOWN = HistoryStep(None, None, None, None, None, None, None)
+KNOWN = HistoryStep(UNTIL, 30.5, 29.25, 1.5, 4.25, 3, 123_456, 2)
+NOT_KNOWN = HistoryStep(UNTIL - timedelta(seconds=10), None, None, None, None, None, None, None)
 
 
 class PastStandIn:
@@ -21,7 +21,9 @@ class PastStandIn:
 
     def __init__(self) -> None:
         self.asked: list[HistoryAsked] = []
-        self.answer: bytes | Exception = history.encode(HistoryAnswered(UNTIL, 10, (NOT_KNOWN, KNOWN)))
+        self.answer: bytes | Exception = history.encode(
+            HistoryAnswered(UNTIL - timedelta(seconds=20), 10, (NOT_KNOWN, KNOWN))
+        )
 
     async def history(self, data: bytes) -> bytes:
         """Record the request."""

@@ -1,7 +1,7 @@
 """The page's plots in a real browser: filled from the past, over a chosen range, with gaps where nothing is known."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,22 +11,24 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from services.contracts.history import HistoryAnswered, HistoryStep
-from services.contracts.stamp import text_of
+from services.contracts.stamp import micros_of, stamp_from_micros, text_of
 from services.ingress.adapters.http_history import history_document
 from services.ingress.core.history import RANGES
+from services.ledger.core.history import edges_of
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.integration.ingress.test_page_in_a_browser import SCREENSHOTS
 from tests.unit.overview.pulses import TOTALS, Watched, dispatcher, ingress, ledger
 
 NOW = datetime(2026, 11, 22, 11, 17, 43, tzinfo=UTC)
 UNTIL = NOW.replace(second=40)
-NOT_KNOWN = HistoryStep(None, None, None, None, None, None, None)
+Values = tuple[float | int | None, ...]  # of a step, without its time
+NOT_KNOWN: Values = (None,) * 7
 WORDS = {"5m": "5 minutes", "15m": "15 minutes", "1h": "hour", "6h": "6 hours", "24h": "24 hours"}
 
 
-def known(number: int, troubles: int = 0) -> HistoryStep:
+def known(number: int, troubles: int = 0) -> Values:
     """Return a step in which everything is known."""
-    return HistoryStep(200.0 + number % 7, 190.0 + number % 5, 1.5, 9.5, number % 9, 100_000 + number, troubles)
+    return 200.0 + number % 7, 190.0 + number % 5, 1.5, 9.5, number % 9, 100_000 + number, troubles
 
 
 class Plots:
@@ -35,7 +37,7 @@ class Plots:
     def __init__(self, browser: Browser, url: str, path: str = "", **how: Any) -> None:
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        self.steps: list[HistoryStep] | None = None  # None: all are known
+        self.values: Callable[[int], Values] = known
         self.refusal: str | None = None
         self.events: list[dict[str, Any]] = []
         self._url = f"{url}/{path}"
@@ -65,8 +67,9 @@ class Plots:
             route.fulfill(status=503, json={"error": "ledger_away", "detail": self.refusal})
             return
         asked = RANGES[name]
-        steps = [known(number) for number in range(asked.steps)] if self.steps is None else self.steps
-        route.fulfill(json=history_document(HistoryAnswered(UNTIL, asked.step_s, tuple(steps))))
+        since, *ends = map(stamp_from_micros, edges_of(micros_of(UNTIL), asked.step_s, asked.steps))
+        steps = tuple(HistoryStep(end, *self.values(number)) for number, end in enumerate(ends))  # type: ignore[arg-type]
+        route.fulfill(json=history_document(HistoryAnswered(since, asked.step_s, steps)))
 
     def _events(self, route: Route) -> None:
         body = "".join(f"event: vitals\ndata: {orjson.dumps(each).decode()}\n\n" for each in self.events)
@@ -109,7 +112,7 @@ def test_the_last_minutes_are_there_at_once(plots: Plots) -> None:
 
 def test_what_is_not_known_is_a_gap_and_named_as_such(plots: Plots) -> None:
     """No line through it, and never a zero; a single point is a dot."""
-    plots.steps = [known(n) if n in {3, 10, 11, 29} else NOT_KNOWN for n in range(30)]
+    plots.values = lambda n: known(n) if n in {3, 10, 11, 29} else NOT_KNOWN
     plots.open()
     plot = plots.page.get_by_role("img", name=re.compile("Waiting over the last"))
     expect(plot).to_have_attribute("aria-label", re.compile("not settled yet now 0.0, at most 3.0, with gaps"))
@@ -120,7 +123,7 @@ def test_what_is_not_known_is_a_gap_and_named_as_such(plots: Plots) -> None:
 
 def test_times_with_troubles_are_marked_behind_the_curves(plots: Plots) -> None:
     """Adjacent steps are one band."""
-    plots.steps = [known(n, troubles=int(n in {3, 4, 5, 20})) for n in range(30)]
+    plots.values = lambda n: known(n, troubles=int(n in {3, 4, 5, 20}))
     plots.open()
     plot = plots.page.get_by_role("img", name=re.compile("Waiting over the last"))
     expect(plot.locator("rect.band")).to_have_count(2)
@@ -139,6 +142,7 @@ def test_a_range_is_chosen_by_keyboard_and_stays(plots: Plots) -> None:
         page.keyboard.press("ArrowRight")
         plot = page.get_by_role("img", name=re.compile(f"Payments a second over the last {WORDS[name]}"))
         expect(plot).to_have_attribute("aria-label", re.compile("accepted now 10.0, at most 206"))
+        assert "with gaps" not in plots.label("Payments a second")
         assert urlsplit(page.url).query == f"range={name}"
     outline = page.evaluate("getComputedStyle(document.activeElement.parentElement).outlineStyle")
     assert outline == "solid"
@@ -193,7 +197,7 @@ def test_what_is_older_than_the_range_is_not_shown(plots: Plots) -> None:
 def test_the_choice_fits_on_a_phone(plots: Plots, width: int) -> None:
     """Nothing is cut off or scrolls sideways, in the longest range too."""
     plots.page.set_viewport_size({"width": width, "height": 844})
-    plots.steps = [NOT_KNOWN if 100 < n < 130 else known(n, troubles=int(n > 270)) for n in range(288)]
+    plots.values = lambda n: NOT_KNOWN if 100 < n < 130 else known(n, troubles=int(n > 270))
     plots.open()
     plots.page.locator("#range").get_by_text("24 h", exact=True).click()
     expect(plots.page.get_by_role("img", name=re.compile("over the last 24 hours"))).to_have_count(4)

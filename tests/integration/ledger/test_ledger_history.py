@@ -13,7 +13,7 @@ from services.bus.micro.ask import NotAnsweredError, ask
 from services.bus.wire.connection import Bus
 from services.contracts import history, pulse, subjects
 from services.contracts.events import PaymentSettled
-from services.contracts.history import HistoryAnswered, VitalsSampled
+from services.contracts.history import HistoryAnswered, HistoryStep, VitalsSampled
 from services.contracts.money import Cents
 from tests.integration.ledger.ledger_process import LedgerProcess, payment_id, publish
 from tests.nats_server import PATIENCE_S, until
@@ -31,6 +31,11 @@ def round_minute() -> datetime:
 async def asked(bus: Bus, data: bytes = MINUTES) -> HistoryAnswered:
     """Return what ``ledger.history`` answers."""
     return history.decode_answered(await ask(bus, subjects.LEDGER_HISTORY, data, PATIENCE_S))
+
+
+def by_end(answered: HistoryAnswered) -> dict[datetime, HistoryStep]:
+    """Return the steps by when they end."""
+    return {step.until: step for step in answered.steps}
 
 
 async def put(bus: Bus, *samples: VitalsSampled | bytes) -> None:
@@ -51,11 +56,10 @@ async def test_settlements_are_in_their_steps_and_unknown_values_are_null(
     )
     await ledger.start_ready()
     answered = await asked(bus)
-    assert (answered.step_s, len(answered.steps)) == (60, 120)
-    number = 120 - int((answered.until - minute).total_seconds()) // 60
-    counts = [None if step.settled_per_s is None else round(step.settled_per_s * 60) for step in answered.steps]
-    assert counts[number - 1 : number + 5] == [None, 2, 1, 0, 1, 0]
-    assert [step.saved_cents for step in answered.steps[number : number + 4]] == [400, 600, 600, 800]
+    assert (answered.step_s, len(answered.steps) - 120) in {(60, 0), (60, 1)}
+    steps = [by_end(answered)[minute + timedelta(minutes=number)] for number in range(6)]
+    assert [step.settled_per_s and round(step.settled_per_s * 60) for step in steps] == [None, 2, 1, 0, 1, 0]
+    assert [step.saved_cents for step in steps[1:5]] == [400, 600, 600, 800]
     assert {step.p99_ms for step in answered.steps} == {None}
 
 
@@ -80,9 +84,8 @@ async def test_the_ledger_samples_pulses_and_rereads_the_samples_after_a_kill(
 
     async def is_answered() -> bool:
         answered = await asked(bus, b'{"stepS": 10, "steps": 300}')
-        first = answered.until - timedelta(seconds=3_000)
-        number = int((sample.at - first).total_seconds()) // 10 - 1
-        return number < 300 and answered.steps[number].backlog == 0
+        found = by_end(answered).get(sample.at)
+        return found is not None and found.backlog == 0
 
     await until(is_answered, "an answer with the sample")
 
@@ -103,8 +106,7 @@ async def test_stored_samples_are_answered_and_an_invalid_one_is_skipped(
     [passed] = await ledger.until_logged("ledger.sample_unreadable")
     assert passed["seq"] == 7
     answered = await asked(bus)
-    number = 120 - int((answered.until - minute).total_seconds()) // 60
-    before, one, two, after = answered.steps[number - 1 : number + 3]
+    before, one, two, after = (by_end(answered)[minute + timedelta(minutes=number)] for number in range(4))
     assert (before.accepted_per_s, before.backlog, before.troubles) == (None, None, None)
     assert (one.accepted_per_s, one.p99_ms, one.backlog, one.troubles) == (2.5, 6.0, 6, 0)
     assert (two.accepted_per_s, two.p99_ms, two.backlog, two.troubles) == (2.5, 12.0, 12, 1)
@@ -126,4 +128,4 @@ async def test_an_invalid_question_is_refused(
     await ledger.start_ready()
     with pytest.raises(NotAnsweredError, match="not a HistoryAsked"):
         await asked(bus, data)
-    assert len((await asked(bus)).steps) == 120
+    assert len((await asked(bus)).steps) >= 120

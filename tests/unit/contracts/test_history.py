@@ -18,14 +18,14 @@ from services.contracts.history import (
 )
 
 AT = datetime(2026, 11, 22, 11, 17, 40, tzinfo=UTC)
-NOTHING = HistoryStep(None, None, None, None, None, None, None)
+NOTHING = HistoryStep(AT, None, None, None, None, None, None, None)
 ANSWER_BYTES_MAX = 32 * 1024  # half of what NATS takes
 
 
 def test_messages_round_trip() -> None:
     """Unknown stays unknown."""
     asked = HistoryAsked(60, 30)
-    answered = HistoryAnswered(AT, 60, (HistoryStep(1.5, 2.25, 1.5, 9.0, 3, 12_345, 0), NOTHING))
+    answered = HistoryAnswered(AT, 60, (HistoryStep(AT, 1.5, 2.25, 1.5, 9.0, 3, 12_345, 0), NOTHING))
     sampled = VitalsSampled(AT, 1.5, None, None, 3, 1)
     assert decode_asked(encode(asked)) == asked
     assert decode_answered(encode(answered)) == answered
@@ -52,7 +52,7 @@ def test_what_is_not_a_request_is_rejected(data: bytes) -> None:
         decode_asked(data)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b'{"until": "2026-11-22T11:17:40Z", "stepS": 10, "steps": [[1, 2]]}'])
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"since": "2026-11-22T11:17:40Z", "stepS": 10, "steps": [[1, 2]]}'])
 def test_what_is_not_an_answer_is_rejected(data: bytes) -> None:
     """An incomplete answer is rejected."""
     with pytest.raises(NotAnEventError):
@@ -68,5 +68,5 @@ def test_what_is_not_a_sample_is_rejected(data: bytes) -> None:
 
 def test_the_longest_answer_is_far_below_the_limit_of_nats() -> None:
     """With more digits than any figure will have."""
-    step = HistoryStep(99_999.99, 99_999.99, 60_000.0, 60_000.0, 100_000_000, 10**17, 999)
-    assert len(encode(HistoryAnswered(AT, 300, (step,) * STEPS_MAX))) < ANSWER_BYTES_MAX
+    step = HistoryStep(AT, 99_999.99, 99_999.99, 60_000.0, 60_000.0, 100_000_000, 10**17, 999)
+    assert len(encode(HistoryAnswered(AT, 300, (step,) * (STEPS_MAX + 1)))) < ANSWER_BYTES_MAX

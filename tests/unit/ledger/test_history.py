@@ -39,6 +39,11 @@ def sample(seconds: int, **known: float) -> VitalsSampled:
     return VitalsSampled(START + timedelta(seconds=seconds), **values)  # type: ignore[arg-type]
 
 
+def step(seconds: int, *values: float | None) -> HistoryStep:
+    """Return the step that ends so many seconds after START, with these values, in their order, and no others."""
+    return HistoryStep(START + timedelta(seconds=seconds), *values, *[None] * (7 - len(values)))  # type: ignore[arg-type]
+
+
 def edges() -> list[int]:
     """Return the edges of STEPS steps from START on."""
     return edges_of(micros_of(START) + (STEPS * STEP_S + 3) * SECOND_US, STEP_S, STEPS)
@@ -55,7 +60,7 @@ def naive(events: Sequence[PaymentSettled], begin_us: int, end_us: int) -> tuple
 
 
 moments = st.integers(-5 * SECOND_US, (STEPS * STEP_S + 5) * SECOND_US) | st.integers(-1, STEPS).map(
-    lambda step: step * STEP_S * SECOND_US  # on an edge
+    lambda number: number * STEP_S * SECOND_US  # on an edge
 )
 
 
@@ -73,24 +78,24 @@ def test_steps_equal_a_naive_count(drawn: list[tuple[int, str, int]]) -> None:
     first_us = min(micros_of(event.requested_at) for event in events)
     bounds = edges()
     assert bounds[0] == micros_of(START)
-    for number, step in enumerate(steps_of(book, Samples(), PROCESSORS, bounds)):
+    for number, found in enumerate(steps_of(book, Samples(), PROCESSORS, bounds)):
         begin_us, end_us = bounds[number], bounds[number + 1]
         known = naive(events, begin_us, end_us) if first_us < end_us else (None, None)
-        assert (step.settled_per_s, step.saved_cents) == known
+        assert (found.settled_per_s, found.saved_cents) == known
 
 
 def test_an_empty_book_knows_nothing() -> None:
     """It may have been cleared, so it must not claim that nothing was settled."""
-    [step] = steps_of(Book(KNOWN), Samples(), PROCESSORS, edges()[-2:])
-    assert step == HistoryStep(None, None, None, None, None, None, None)
+    [found] = steps_of(Book(KNOWN), Samples(), PROCESSORS, edges()[-2:])
+    assert found == step(60)
 
 
 def test_savings_are_unknown_if_a_fee_is_unknown() -> None:
     """As for a processor that is no longer configured."""
     book = Book(KNOWN)
     book.record(settled(1, "gone", stamp=START))
-    [step] = steps_of(book, Samples(), PROCESSORS, edges()[:2])
-    assert (step.settled_per_s, step.saved_cents) == (0.1, None)
+    [found] = steps_of(book, Samples(), PROCESSORS, edges()[:2])
+    assert (found.settled_per_s, found.saved_cents) == (0.1, None)
 
 
 def test_a_step_has_the_mean_rate_and_the_maximum_of_the_other_values() -> None:
@@ -101,10 +106,11 @@ def test_a_step_has_the_mean_rate_and_the_maximum_of_the_other_values() -> None:
     samples.put(sample(30, troubles=1))
     samples.put(sample(40, accepted_per_s=99.0))
     bounds = [micros_of(START) + at * SECOND_US for at in (-30, 0, 30, 60)]
-    before, step, after = steps_of(Book(KNOWN), samples, PROCESSORS, bounds)
-    assert before == HistoryStep(None, None, None, None, None, None, None)
-    assert step == HistoryStep(15.0, None, 2.0, 40.0, 7, None, 2)
-    assert after == HistoryStep(99.0, None, None, None, None, None, 0)
+    assert steps_of(Book(KNOWN), samples, PROCESSORS, bounds) == [
+        step(0),
+        step(30, 15.0, None, 2.0, 40.0, 7, None, 2),
+        step(60, 99.0, None, None, None, None, None, 0),
+    ]
 
 
 def test_samples_are_kept_for_a_day_and_a_little_longer() -> None:
@@ -138,14 +144,26 @@ async def stage() -> Stage:
     return Stage()
 
 
-async def test_the_newest_step_is_the_last_complete_and_sampled_one(stage: Stage) -> None:
-    """Steps begin at round times, so that a repeated question is answered with the same steps."""
-    for seconds, until in ((0, -10), (1, -10), (2, 0), (9, 0), (12, 10)):
-        stage.clock.us = micros_of(START) + seconds * SECOND_US
-        answered = await stage.history.answer(HistoryAsked(10, 3))
-        assert answered is not None
-        assert answered.until == START + timedelta(seconds=until)
-        assert len(answered.steps) == 3
+@pytest.mark.parametrize(
+    ("seconds", "ends"),
+    [
+        (0, [-90, -60, -30, -10]),  # the sample of START is not there yet
+        (1, [-90, -60, -30, -10]),
+        (2, [-60, -30, 0]),
+        (12, [-60, -30, 0, 10]),
+        (30, [-60, -30, 0, 20]),
+        (32, [-30, 0, 30]),
+    ],
+)
+async def test_steps_begin_at_round_times_and_the_last_one_ends_at_the_newest_sample(
+    stage: Stage, seconds: int, ends: list[int]
+) -> None:
+    """So that a repeated question is answered with the same steps, and nothing is missing before the live values."""
+    stage.clock.us = micros_of(START) + seconds * SECOND_US
+    answered = await stage.history.answer(HistoryAsked(30, 3))
+    assert answered is not None
+    assert [each.until for each in answered.steps] == [START + timedelta(seconds=end) for end in ends]
+    assert answered.since == answered.steps[0].until - timedelta(seconds=30)
 
 
 async def test_other_tasks_run_while_a_long_answer_is_computed(stage: Stage) -> None:
@@ -164,7 +182,7 @@ async def test_other_tasks_run_while_a_long_answer_is_computed(stage: Stage) -> 
     answered = await stage.history.answer(HistoryAsked(300, 288))
     task.cancel()
     assert answered is not None
-    assert len(answered.steps) == 288
+    assert len(answered.steps) == 289
     assert turns - before >= 288 // TOGETHER
 
 
@@ -175,9 +193,22 @@ async def test_the_parts_of_an_answer_add_up(stage: Stage) -> None:
     stage.clock.us = micros_of(START) + 1_800 * SECOND_US
     answered = await stage.history.answer(HistoryAsked(10, 300))
     assert answered is not None
-    rates = [step.settled_per_s for step in answered.steps if step.settled_per_s]
+    rates = [each.settled_per_s for each in answered.steps if each.settled_per_s]
     assert rates == [1.0] * 60
     assert answered.steps[-1].saved_cents == 600 * 199
+
+
+async def test_the_rate_of_a_step_that_is_not_over_is_of_what_has_passed(stage: Stage) -> None:
+    """Not of all of it."""
+    for number in range(4):
+        stage.stream.record(settled(number, stamp=START + timedelta(seconds=number)), number + 1)
+    stage.clock.us = micros_of(START) + 12 * SECOND_US
+    answered = await stage.history.answer(HistoryAsked(60, 1))
+    assert answered is not None
+    assert [(each.until, each.settled_per_s) for each in answered.steps] == [
+        (START, None),
+        (START + timedelta(seconds=10), 0.4),
+    ]
 
 
 async def test_no_answer_while_the_book_is_not_whole(stage: Stage) -> None:
@@ -200,7 +231,7 @@ async def test_no_answer_mixes_two_books(stage: Stage) -> None:
 async def test_a_valid_question_is_answered_and_an_invalid_one_is_refused(stage: Stage) -> None:
     """Over the bus: bytes in, bytes out."""
     answered = decode_answered(await stage.endpoint.history(b'{"stepS": 60, "steps": 5}'))
-    assert (answered.step_s, len(answered.steps)) == (60, 5)
+    assert (answered.step_s, len(answered.steps)) == (60, 6)
     with pytest.raises(CannotAnswerError, match="not a HistoryAsked") as refused:
         await stage.endpoint.history(b'{"stepS": 7, "steps": 5}')
     assert refused.value.code == 400
