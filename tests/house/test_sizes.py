@@ -19,7 +19,6 @@ FUNCTIONS = {
     "services/dispatcher/__main__.py:_settle": 110,
     "services/dispatcher/flow/attempting.py:Attempting._attempt": 45,
     "services/dispatcher/flow/dispatching.py:Dispatching.__init__": 69,
-    "services/ingress/adapters/payment_stream.py:JetStreamPayments.store": 44,
 }
 
 

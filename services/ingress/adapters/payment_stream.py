@@ -110,6 +110,9 @@ class JetStreamPayments:
             more_headers={traceparent.NAME: payment.traceparent} if payment.traceparent else None,
         )
         self.store_took.add((perf_counter() - begun_s) * 1000)
+        return self._outcome(result)
+
+    def _outcome(self, result: BusStored | Duplicate | Conflict | Full | Away) -> Stored | Known | TryLater:
         match result:
             case BusStored():
                 self._not_stored = None
