@@ -5,16 +5,16 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
-from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.consumer import ensure_dispatcher
 from services.bus.jetstream.follow import StreamWentBackError
 from services.bus.jetstream.streams import ensure_streams
 from services.bus.micro.pulse import send_pulses
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.micro.service import Served
+from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.dispatcher.adapters.access import access_log, follow_access
 from services.dispatcher.adapters.alive import Alive
@@ -30,22 +30,24 @@ from services.dispatcher.adapters.release_endpoint import ReleaseEndpoint
 from services.dispatcher.adapters.release_records import ReleaseRecords
 from services.dispatcher.adapters.roster import Roster
 from services.dispatcher.adapters.state_endpoint import StateEndpoint
-from services.dispatcher.adapters.store_watch import StoreWatch
+from services.dispatcher.adapters.store_watch import StoreWatch, mark_store
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.holdings import Holdings
+from services.dispatcher.core.status import Status, status_of
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.dispatching import Dispatching
+from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from services.dispatcher.flow.releasing import Releasing
 from services.dispatcher.settings import Settings, settings
 from services.metrics.bus import of_bus
 from services.metrics.key_files import of_key_files
+from services.metrics.metric import Source
 from services.metrics.server import Metrics, served_metrics
 from services.process import connected, retry_until_answered, run
 from services.records.assignments import AssignmentStream, read_up
-from services.records.doubt import StoreWentBackError, mark_doubtful
+from services.records.doubt import StoreWentBackError
 from services.records.settlements import SettlementRecords
 from services.settings.instance import name_of_process
 
@@ -53,8 +55,6 @@ STOP_MARGIN_S = 2.0
 # At 800 payments a second a message of the log then has 11 lines instead of 4, and all services take a tenth less CPU;
 # at 300 it makes no difference, and a payment is settled a millisecond later.
 LINES_TOGETHER_S = 0.005
-MARK_AGAIN_AFTER_S = 0.5
-MARK_TRIES_WHEN_STOPPING = 5
 SETTLING = (subjects.PAYMENTS, subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
 
 log = logging.getLogger("tarifa.dispatcher")
@@ -75,142 +75,144 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
         return
     transport = ProcessorTransport(idle_max=config.rules.in_flight_max)
     try:
-        await _settle(config, bus, transport, metrics, stop)
+        await _settle(_Parts(config, bus, transport), metrics, stop)
     except* (StreamWentBackError, StoreWentBackError) as group:
         # Marked again: from here on no POST of this process is under way, and what it may have booked is asked about.
-        await _mark(bus, SystemClock(), stop)
+        await mark_store(bus, SystemClock(), stop)
         raise StoreWentBackError(str(group.exceptions[0])) from group
     finally:
         await transport.aclose()
         await bus.close()
 
 
-async def _settle(
-    config: Settings, bus: Bus, transport: ProcessorTransport, metrics: Metrics, stop: asyncio.Event
-) -> None:
-    instance = config.bus.instance
-    owner = f"{instance}/{secrets.token_hex(8)}"
-
-    async def ensure() -> None:
-        # In a cluster each stream has its own election: those that are not needed now are not waited for.
-        await ensure_streams(bus, config.bus.limits, SETTLING if bus.replicas > 1 else ())
-        await ensure_dispatcher(bus, ack_wait_s=config.ack_wait_s)
-
-    async def may_be_asked() -> bool:
-        return await watch.may_have_doubtful()
-
-    clock, tally, log_read = SystemClock(), Tally(()), AssignmentLog()
-    traffic, alive = Traffic((), config.rules), Alive(clock, config.ack_wait_s)
-    stream, not_read = PaymentStream(bus), access_log()
-    assignments = AssignmentStream(bus, instance, is_met=lambda: stream.is_open)
-    pollers = HealthPollers(bus, clock, name_of_process())
-    charging = Charging(
-        transport=transport,
-        access=config.access,
-        call_timeout_s=config.call_timeout_s,
-        traffic=traffic,
-        tally=tally,
-        pollers=pollers,
-    )
-    roster = Roster(bus, assignments, log_read, charging.charge_at, may_be_asked)
-
-    async def begin() -> None:
-        await roster.seed(config.bus.processors)
-        await migrate(bus, roster.places)
-
-    if not await retry_until_answered(begin, stop):
+async def _settle(parts: "_Parts", metrics: Metrics, stop: asyncio.Event) -> None:
+    if not await retry_until_answered(parts.begin, stop):
         return
-
-    settlements = SettlementRecords(bus)
-    watch = StoreWatch(
-        bus,
-        is_synced=config.is_synced,
-        books_within_s=config.books_within_s,
-        repeated_within_s=config.bus.limits.idempotency_window_s,
-        clock=clock,
-        lines_read=lambda: log_read.read_to,
-        settlements_to=lambda: settlements.last_seq,
-        payments_to=lambda: flow.taking.seq_seen,
-    )
-    flow = Dispatching(
-        owner=owner,
-        traffic=traffic,
-        tally=tally,
-        log_read=log_read,
-        queue=stream,
-        source=stream,
-        settlements=settlements,
-        assignments=assignments,
-        processors=charging.processors,
-        store=watch,
-        clock=clock,
-        is_alive=alive.__contains__,
-        together_s=LINES_TOGETHER_S,
-    )
-
-    def left_behind() -> dict[str, int]:
-        return log_read.left_behind(charging.charging)
-
-    source = of_dispatcher(
-        tally, traffic, places=lambda: charging.places, left_behind=left_behind, waiting=stream.waiting, clock=clock
-    )
-    metrics.add(of_bus(bus), source, of_key_files({"PROCESSOR_CREDENTIALS": lambda: not_read.is_failing}))
-    following = assignments.follower(flow.assigning.read)
-
-    async def prepare() -> None:
-        await watch.meet()
-        await read_up(following)
-
-    queue = stream.open(flow.taking.deliver, ensure, prepare)
-
-    await follow_health(bus, clock, charging.add_health)
-    await alive.listen(bus)
-    await PaymentEndpoint(bus, log_read, traffic, owner, alive.owners).listen()
-    await StoredEndpoint(bus, flow.settling.stored, settlements, clock).listen(owner)
-    state = StateEndpoint(traffic, tally.counts, lambda: charging.paused, clock, instance)
-    releases = _releases(bus, lambda: following.is_caught_up and stream.is_open, watch, log_read, charging)
-    service = await state.serve(bus, releases)
-    pulse = pulse_of(
-        instance,
-        owner,
-        clock.stamp(),
-        traffic=traffic,
-        counts=tally.counts,
-        left_behind=left_behind,
-        paused=lambda: charging.paused,
-        clock=clock,
-    )
-    work = [queue.run(), following.run(), watch.run(), flow.tidying.run(), flow.pump.run()]
-    work += [flow.pump.keep_in_hand(config.ack_wait_s), roster.run(), roster.tend(), pollers.run()]
-    work += [bus.watch(), send_pulses(bus, pulse), follow_access(os.environ, config.access, charging.show, not_read)]
+    metrics.add(*parts.sources())
+    work = parts.work()
+    service = await parts.answer()
+    flow, call_s = parts.flow, parts.config.call_timeout_s
+    mark = partial(mark_store, parts.bus, parts.clock, stop)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_mark_and_raise(part, flow, partial(_mark, bus, clock, stop))) for part in work]
-        log.info("dispatcher.ready", extra={"processors": tally.processors, "owner": owner})
+        tasks = [group.create_task(_mark_and_raise(part, flow, mark)) for part in work]
+        log.info("dispatcher.ready", extra={"processors": parts.tally.processors, "owner": parts.owner})
         try:
             await stop.wait()
         except asyncio.CancelledError:  # one of them failed: calls under way end first
-            await flow.abandon(config.call_timeout_s * 2 + STOP_MARGIN_S)
+            await flow.abandon(call_s * 2 + STOP_MARGIN_S)
             raise
-        await flow.stop(config.call_timeout_s * 2 + STOP_MARGIN_S)
+        await flow.stop(call_s * 2 + STOP_MARGIN_S)
         await service.stop()
         for task in tasks:
             task.cancel()
 
 
-def _releases(
-    bus: Bus, is_read: Callable[[], bool], store: StoreWatch, log_read: AssignmentLog, charging: Charging
-) -> ReleaseEndpoint:
-    clock = SystemClock()
-    return ReleaseEndpoint(
-        Releasing(
-            log_read=log_read,
-            records=ReleaseRecords(bus, Holdings(log_read, charging.traffic, clock.stamp_of)),
-            processors=charging.processors,
-            clock=clock,
-            store=store,
-            is_read=is_read,
+class _Parts:
+    """The parts of this process, put together; that asks and sends nothing yet."""
+
+    def __init__(self, config: Settings, bus: Bus, transport: ProcessorTransport) -> None:
+        self.config, self.bus, self.clock = config, bus, SystemClock()
+        self.owner = f"{config.bus.instance}/{secrets.token_hex(8)}"
+        self.tally, self.log_read, self.traffic = Tally(()), AssignmentLog(), Traffic((), config.rules)
+        self.stream, self.settlements = PaymentStream(bus), SettlementRecords(bus)
+        self.assignments = AssignmentStream(bus, config.bus.instance, is_met=lambda: self.stream.is_open)
+        self.alive, self.not_read = Alive(self.clock, config.ack_wait_s), access_log()
+        self.pollers = HealthPollers(bus, self.clock, name_of_process())
+        self.charging = Charging(
+            transport=transport,
+            access=config.access,
+            call_timeout_s=config.call_timeout_s,
+            traffic=self.traffic,
+            tally=self.tally,
+            pollers=self.pollers,
         )
-    )
+        self.watch = StoreWatch(
+            bus,
+            is_synced=config.is_synced,
+            books_within_s=config.books_within_s,
+            repeated_within_s=config.bus.limits.idempotency_window_s,
+            clock=self.clock,
+            lines_read=lambda: self.log_read.read_to,
+            settlements_to=lambda: self.settlements.last_seq,
+            payments_to=lambda: self.flow.taking.seq_seen,
+        )
+        charge_at, may_be_asked = self.charging.charge_at, self.watch.may_have_doubtful
+        self.roster = Roster(bus, self.assignments, self.log_read, charge_at, may_be_asked)
+        self.flow = self._flow()
+        self.following = self.assignments.follower(self.flow.assigning.read)
+
+    def _flow(self) -> Dispatching:
+        return Dispatching(
+            Dependencies(
+                owner=self.owner,
+                traffic=self.traffic,
+                tally=self.tally,
+                log_read=self.log_read,
+                queue=self.stream,
+                source=self.stream,
+                settlements=self.settlements,
+                assignments=self.assignments,
+                processors=self.charging.processors,
+                store=self.watch,
+                clock=self.clock,
+                is_alive=self.alive.__contains__,
+                together_s=LINES_TOGETHER_S,
+            )
+        )
+
+    async def begin(self) -> None:
+        """Write what the bucket of processors lacks, and what an earlier version left."""
+        await self.roster.seed(self.config.bus.processors)
+        await migrate(self.bus, self.roster.places)
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return everything that runs until the stop."""
+        flow, config = self.flow, self.config
+        queue = self.stream.open(flow.taking.deliver, self._ensure, self._prepare)
+        work = [queue.run(), self.following.run(), self.watch.run(), flow.tidying.run(), flow.pump.run()]
+        work += [flow.pump.keep_in_hand(config.ack_wait_s), self.roster.run(), self.roster.tend(), self.pollers.run()]
+        access = follow_access(os.environ, config.access, self.charging.show, self.not_read)
+        pulse = pulse_of(config.bus.instance, self.owner, self.clock.stamp(), self._status)
+        return [*work, self.bus.watch(), send_pulses(self.bus, pulse), access]
+
+    async def answer(self) -> Served:
+        """Listen to what others say, and answer what is asked."""
+        bus, clock, flow = self.bus, self.clock, self.flow
+        await follow_health(bus, clock, self.charging.add_health)
+        await self.alive.listen(bus)
+        await PaymentEndpoint(bus, self.log_read, self.traffic, self.owner, self.alive.owners).listen()
+        await StoredEndpoint(bus, flow.settling.stored, self.settlements, clock).listen(self.owner)
+        return await StateEndpoint(self._status, self.config.bus.instance).serve(bus, self._releases())
+
+    def sources(self) -> Iterable[Source]:
+        """Return what Prometheus reads."""
+        dispatcher = of_dispatcher(self._status, self.tally, self.traffic, self.stream.waiting)
+        return of_bus(self.bus), dispatcher, of_key_files({"PROCESSOR_CREDENTIALS": lambda: self.not_read.is_failing})
+
+    async def _ensure(self) -> None:
+        # In a cluster each stream has its own election: those that are not needed now are not waited for.
+        await ensure_streams(self.bus, self.config.bus.limits, SETTLING if self.bus.replicas > 1 else ())
+        await ensure_dispatcher(self.bus, ack_wait_s=self.config.ack_wait_s)
+
+    async def _prepare(self) -> None:
+        await self.watch.meet()
+        await read_up(self.following)
+
+    def _releases(self) -> ReleaseEndpoint:
+        holdings = Holdings(self.log_read, self.traffic, self.clock.stamp_of)
+        return ReleaseEndpoint(
+            Releasing(
+                log_read=self.log_read,
+                records=ReleaseRecords(self.bus, holdings),
+                processors=self.charging.processors,
+                clock=self.clock,
+                store=self.watch,
+                is_read=lambda: self.following.is_caught_up and self.stream.is_open,
+            )
+        )
+
+    def _status(self) -> Status:
+        return status_of(self.traffic, self.tally, self.log_read, self.charging.places, self.clock.now_ms())
 
 
 async def _mark_and_raise(
@@ -227,23 +229,6 @@ async def _mark_and_raise(
         with contextlib.suppress(asyncio.CancelledError):
             await mark()
         raise
-
-
-async def _mark(bus: Bus, clock: SystemClock, stop: asyncio.Event) -> None:
-    """Mark what waits as doubtful, for as long as that takes: nothing is sent before.
-
-    While stopping, only for a few tries: the process that starts next has read nothing, and perhaps no other knows.
-    """
-    tries = 0
-    while not stop.is_set() or tries < MARK_TRIES_WHEN_STOPPING:
-        tries += stop.is_set()
-        try:
-            await mark_doubtful(bus, clock.stamp())
-        except (BusAwayError, ApiError) as error:
-            log.warning("store.not_marked", extra={"error": str(error)})
-            await asyncio.sleep(MARK_AGAIN_AFTER_S)
-        else:
-            return
 
 
 if __name__ == "__main__":

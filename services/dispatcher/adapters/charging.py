@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from services.access.processor_access import ProcessorAccess
-from services.contracts.roster import Pause, Place
+from services.contracts.roster import Place
 from services.dispatcher.adapters.health import HealthPollers
 from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
 from services.dispatcher.core.condition import Health
@@ -32,7 +32,7 @@ class Charging:
         self._transport = transport
         self._access = access
         self._call_timeout_s = call_timeout_s
-        self.traffic = traffic
+        self._traffic = traffic
         self._tally = tally
         self._pollers = pollers
         self.processors: dict[str, ProcessorApi] = {}
@@ -42,9 +42,9 @@ class Charging:
         """Charge at these from now on; a removed generation is kept as long as one of its payments is in hand."""
         self.places = tuple(places)
         taking = [place.generation for place in places if place.state == "open"]
-        self.traffic.charge_at(taking, [place.generation for place in places if place.state != "open"])
+        self._traffic.charge_at(taking, [place.generation for place in places if place.state != "open"])
         self._tally.begin(place.name for place in places)
-        for generation in self.processors.keys() - set(self.traffic.generations):
+        for generation in self.processors.keys() - set(self._traffic.generations):
             del self.processors[generation]
         for place in places:
             known = self.processors.get(place.generation)
@@ -59,21 +59,11 @@ class Charging:
             self.processors[place.generation] = self._api(place)
         self._poll()
 
-    @property
-    def charging(self) -> frozenset[str]:
-        """The generations that charge now, paused or not; without those that only settle what they have."""
-        return frozenset(place.generation for place in self.places if place.state != "closing")
-
-    @property
-    def paused(self) -> dict[str, Pause]:
-        """The processors that an operator has paused, by name."""
-        return {place.name: place.pause for place in self.places if place.pause is not None}
-
     def add_health(self, processor: str, health: Health) -> None:
         """Record a health reply, polled here or by another dispatcher."""
         for place in self.places:
             if place.name == processor and place.state != "closing":
-                self.traffic.evidence(place.generation).add_health(health)
+                self._traffic.evidence(place.generation).add_health(health)
 
     def _poll(self) -> None:
         current = [place for place in self.places if place.state != "closing"]

@@ -1,13 +1,14 @@
 """The dispatcher's metrics: what it has counted, what it has in hand, and the processors' conditions now."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 from services.contracts.assignments import processor_of
 from services.contracts.roster import Place
 from services.dispatcher.core.in_hand import InHand
+from services.dispatcher.core.known_processor import KnownProcessor
+from services.dispatcher.core.status import Status
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.core.traffic import Seen, Traffic
+from services.dispatcher.core.traffic import Traffic
 from services.metrics.metric import (
     Metric,
     Numbers,
@@ -40,39 +41,23 @@ _BACKLOG = "Payments in PAYMENTS: accepted and not settled, in hand or not; abse
 _SETTLEMENTS = ("settled", "refused")
 
 
-class Clock(Protocol):
-    """The clock of the calls."""
-
-    def now_ms(self) -> float:
-        """Return milliseconds of a monotonic clock."""
-
-
 def of_dispatcher(
-    tally: Tally,
-    traffic: Traffic,
-    *,
-    places: Callable[[], Sequence[Place]],
-    left_behind: Callable[[], Mapping[str, int]],
-    waiting: Callable[[], Awaitable[int | None]],
-    clock: Clock,
+    status: Callable[[], Status], tally: Tally, traffic: Traffic, waiting: Callable[[], Awaitable[int | None]]
 ) -> Source:
     """Return the source for one dispatcher.
 
     Args:
+        status: returns what it is now.
         tally: what it has counted.
         traffic: what it has in hand.
-        places: those that charge now.
-        left_behind: how many payments are assigned to generations that no longer charge.
         waiting: returns how many payments wait.
-        clock: of the calls.
     """
 
     async def read() -> Iterable[Metric]:
-        now_ms = clock.now_ms()
-        seen = traffic.seen(now_ms)
-        left = _left_behind(left_behind(), tally.processors)
-        found = (*_counted(tally, tally.processors), *_in_hand(traffic, seen, now_ms), *_conditions(seen))
-        found = (*found, *_of_places(places()), left)
+        now = status()
+        known = now.processors
+        found = (*_counted(tally, tally.processors), *_in_hand(traffic, known, now.now_ms), *_conditions(known))
+        found = (*found, *_of_places(now.places), _left_behind(now.left_behind, tally.processors))
         backlog = await waiting()
         return found if backlog is None else (*found, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
 
@@ -123,7 +108,7 @@ def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
     )
 
 
-def _in_hand(traffic: Traffic, seen: Mapping[str, Seen], now_ms: float) -> Iterator[Metric]:
+def _in_hand(traffic: Traffic, seen: Mapping[str, KnownProcessor], now_ms: float) -> Iterator[Metric]:
     in_hand = tuple(traffic.in_hand.values())
     bound = {name: [payment for payment in in_hand if _is_bound_to(payment, name)] for name in seen}
     head_age_s = (now_ms - traffic.head_stored_ms) / 1000 if traffic.backlog and traffic.head_stored_ms else 0.0
@@ -150,7 +135,7 @@ def _in_hand(traffic: Traffic, seen: Mapping[str, Seen], now_ms: float) -> Itera
     )
 
 
-def _conditions(seen: Mapping[str, Seen]) -> Iterator[Metric]:
+def _conditions(seen: Mapping[str, KnownProcessor]) -> Iterator[Metric]:
     conditions: Mapping[str, tuple[bool, float]] = {
         name: (one.condition.state == "serving", (one.condition.latency_ms or 0.0) / 1000) for name, one in seen.items()
     }

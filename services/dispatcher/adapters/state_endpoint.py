@@ -13,12 +13,11 @@ from services.bus.micro.service import About, Served, schema_of, serve
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.roster import Pause
-from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.processors_endpoint import ABOUT, ProcessorsEndpoint
 from services.dispatcher.adapters.release_endpoint import ABOUT as ABOUT_RELEASES
 from services.dispatcher.adapters.release_endpoint import ReleaseEndpoint
 from services.dispatcher.core.condition import Condition
-from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.core.status import Status
 
 DESCRIPTION = "Charges each stored payment exactly once, at the cheapest processor that still settles it in time"
 STATE_IS = "What one has in hand, and the processors' conditions; $SRV.STATS asks all"
@@ -51,20 +50,10 @@ class DispatcherState(Struct, rename="camel", frozen=True):
 
 
 class StateEndpoint:
-    """``dispatcher.state``; ``counts`` and ``paused`` are read again for each answer."""
+    """``dispatcher.state``, for each answer by the status of that moment."""
 
-    def __init__(
-        self,
-        traffic: Traffic,
-        counts: Mapping[str, int],
-        paused: Callable[[], Mapping[str, Pause]],
-        clock: SystemClock,
-        instance: str,
-    ) -> None:
-        self._traffic = traffic
-        self._counts = counts
-        self._paused = paused
-        self._clock = clock
+    def __init__(self, status: Callable[[], Status], instance: str) -> None:
+        self._status = status
         self._instance = instance
 
     async def serve(self, bus: Bus, releases: ReleaseEndpoint) -> Served:
@@ -84,17 +73,16 @@ class StateEndpoint:
         return state
 
     def _now(self) -> DispatcherState:
-        traffic = self._traffic
-        seen = traffic.seen(self._clock.now_ms())
+        now = self._status()
         return DispatcherState(
             instance=self._instance,
-            conditions={name: _shown(one.condition) for name, one in seen.items()},
-            in_flight={name: one.in_flight for name, one in seen.items()},
-            bound_waiting={name: one.bound_waiting for name, one in seen.items()},
-            paused=dict(self._paused()),
-            in_hand=len(traffic.in_hand),
-            backlog=traffic.backlog,
-            counts=dict(self._counts),
+            conditions={name: _shown(known.condition) for name, known in now.processors.items()},
+            in_flight={name: known.in_flight for name, known in now.processors.items()},
+            bound_waiting={name: known.bound_waiting for name, known in now.processors.items()},
+            paused=now.paused,
+            in_hand=now.in_hand,
+            backlog=now.backlog,
+            counts=dict(now.counts),
         )
 
 

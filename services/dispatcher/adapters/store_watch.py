@@ -34,6 +34,8 @@ from services.records.doubt import (
 )
 
 READ_EVERY_S = 1.0
+MARK_AGAIN_AFTER_S = 0.5
+MARK_TRIES_WHEN_STOPPING = 5
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -189,3 +191,20 @@ class StoreWatch:
         if passed.is_waited_out:
             self._counts_from_ms = 0.0
         self._set_doubt(self.doubt)
+
+
+async def mark_store(bus: Bus, clock: Clock, stop: asyncio.Event) -> None:
+    """Mark what waits as doubtful, however long that takes: nothing is sent before.
+
+    While stopping, only for a few tries: the process that starts next has read nothing, and perhaps no other knows.
+    """
+    tries = 0
+    while not stop.is_set() or tries < MARK_TRIES_WHEN_STOPPING:
+        tries += stop.is_set()
+        try:
+            await mark_doubtful(bus, clock.stamp())
+        except (BusAwayError, ApiError) as error:
+            log.warning("store.not_marked", extra={"error": str(error)})
+            await asyncio.sleep(MARK_AGAIN_AFTER_S)
+        else:
+            return

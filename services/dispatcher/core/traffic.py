@@ -6,31 +6,18 @@ more to fetch. Never more than ``in_hand_max`` are in hand.
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import attrgetter
 
 from services.contracts.assignments import processor_of
 from services.dispatcher.core.condition import Condition, Evidence
 from services.dispatcher.core.in_hand import InHand, Start
+from services.dispatcher.core.known_processor import KnownProcessor, known_by_name
 from services.dispatcher.core.lane import Lane
 from services.dispatcher.core.pace import Pace, backoff_ms
 from services.dispatcher.core.route import Rules, SendTo, View, route, sendable
 
 ROUTE_AGAIN_MAX_MS = 400.0  # short: it only makes another payment the next canary
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What this dispatcher knows of a processor, over all its generations; the condition is of the one that takes.
-
-    ``called_ms``: as in `Evidence`, of that one.
-    """
-
-    condition: Condition
-    in_flight: int
-    bound_waiting: int
-    called_ms: float | None = None
 
 
 _oldest_first = attrgetter("since_ms", "seq")  # where the oldest must wait, so must all behind it
@@ -228,18 +215,9 @@ class Traffic:
         """Return the condition of each generation."""
         return {key: lane.evidence.condition(now_ms) for key, lane in self._lanes.items()}
 
-    def seen(self, now_ms: float) -> dict[str, Seen]:
+    def known_processors(self, now_ms: float) -> dict[str, KnownProcessor]:
         """Return every processor by its name, the cheapest that takes payments first."""
-        found: dict[str, Seen] = {}
-        for key, lane in self._lanes.items():
-            known = found.get(processor_of(key))
-            found[processor_of(key)] = Seen(
-                lane.evidence.condition(now_ms) if known is None else known.condition,
-                lane.evidence.in_flight + (known.in_flight if known else 0),
-                len(lane.bound) + (known.bound_waiting if known else 0),
-                lane.evidence.called_ms if known is None else known.called_ms,
-            )
-        return found
+        return known_by_name(self._lanes, now_ms)
 
     def oldest_wait_ms(self, now_ms: float) -> float:
         """Return how long the oldest known payment has waited, in hand or in the stream; 0 if none waits."""

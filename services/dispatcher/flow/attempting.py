@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import assert_never
 
 from services.contracts.assignments import processor_of
@@ -99,15 +100,7 @@ class Attempting:
             return
         evidence.withdrawn(token)  # what was waited for until here says nothing about the processor
         requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
-        token = evidence.sent(begun_ms)
-        payment.call, payment.sent_at = (generation, token), requested_at
-        span_id, traceparent = self._span(payment)
-        outcome = await self._processors[generation].charge(payment.id, payment.amount_cents, requested_at, traceparent)
-        now_ms, payment.sent_at = self._clock.now_ms(), None
-        payment.note(attempted(requested_at, processor, now_ms - begun_ms, outcome, span_id))
-        self._tally.ended(processor, outcome, now_ms - begun_ms)
-        self._note(outcome, generation, token, now_ms)
-        self._tasks.changed()
+        outcome = await self._charge(payment, generation, requested_at, begun_ms)
         match outcome:
             case Booked(recorded, answered_at):
                 self._refusals[generation].booked(begun_ms, self._traffic.in_hand)
@@ -128,6 +121,19 @@ class Attempting:
                 self._unknown(payment, generation, detail)
             case _:
                 assert_never(outcome)
+
+    async def _charge(self, payment: InHand, generation: str, requested_at: datetime, begun_ms: float) -> Outcome:
+        """Make one call, and record what its outcome says, of the payment and of the processor."""
+        processor, token = processor_of(generation), self._traffic.evidence(generation).sent(begun_ms)
+        payment.call, payment.sent_at = (generation, token), requested_at
+        span_id, traceparent = self._span(payment)
+        outcome = await self._processors[generation].charge(payment.id, payment.amount_cents, requested_at, traceparent)
+        now_ms, payment.sent_at = self._clock.now_ms(), None
+        payment.note(attempted(requested_at, processor, now_ms - begun_ms, outcome, span_id))
+        self._tally.ended(processor, outcome, now_ms - begun_ms)
+        self._note(outcome, generation, token, now_ms)
+        self._tasks.changed()
+        return outcome
 
     def _span(self, payment: InHand) -> tuple[str, str] | tuple[None, None]:
         """Return the attempt's own span and the header with it; two Nones for a payment that belongs to no trace."""

@@ -7,13 +7,12 @@ answer, it is given back to be redelivered: it never blocks what is behind it.
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Protocol
 
 from services.contracts.assignments import processor_of
-from services.dispatcher.core.doubt import Doubt, concluded
+from services.dispatcher.core.doubt import concluded
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.tally import Tally
-from services.dispatcher.flow.ports import Processor
+from services.dispatcher.flow.ports import Processor, Store
 from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
 
@@ -22,17 +21,6 @@ AGAIN_AFTER_S = 5.0  # a processor did not answer
 AGAIN_MARGIN_S = 0.5
 
 log = logging.getLogger("tarifa.dispatcher")
-
-
-class Store(Protocol):
-    """Whether the store went back in time."""
-
-    @property
-    def doubt(self) -> Doubt:
-        """Which payments in it are doubtful."""
-
-    def absence_counts_in_ms(self) -> float:
-        """Return the milliseconds until a processor's "not there" counts; 0: it counts now."""
 
 
 class Clearing:

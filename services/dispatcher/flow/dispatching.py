@@ -5,23 +5,25 @@ The pump starts calls and fetches payments; tidying keeps the log that was read 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.attempting import Attempting
-from services.dispatcher.flow.clearing import Clearing, Store
+from services.dispatcher.flow.clearing import Clearing
 from services.dispatcher.flow.payment_tasks import PaymentTasks
-from services.dispatcher.flow.ports import Assignments, Clock, Processor, Queue, Settlements, Source
+from services.dispatcher.flow.ports import Assignments, Clock, Processor, Queue, Settlements, Source, Store
 from services.dispatcher.flow.pump import Pump
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.taking import Taking
 from services.dispatcher.flow.tidying import Tidying
 
 
-class Dispatching:
-    """One dispatcher.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What one dispatcher works with.
 
     Args:
         owner: the name of this process in its lines.
@@ -34,74 +36,82 @@ class Dispatching:
         together_s: as in Assigning.
     """
 
-    def __init__(
-        self,
-        *,
-        owner: str,
-        traffic: Traffic,
-        tally: Tally,
-        log_read: AssignmentLog,
-        queue: Queue,
-        source: Source,
-        settlements: Settlements,
-        assignments: Assignments,
-        processors: Mapping[str, Processor],
-        store: Store,
-        clock: Clock,
-        is_alive: Callable[[str], bool],
-        together_s: float = 0.0,
-    ) -> None:
-        self.tasks = PaymentTasks(traffic, tally)
+    owner: str
+    traffic: Traffic
+    tally: Tally
+    log_read: AssignmentLog
+    queue: Queue
+    source: Source
+    settlements: Settlements
+    assignments: Assignments
+    processors: Mapping[str, Processor]
+    store: Store
+    clock: Clock
+    is_alive: Callable[[str], bool]
+    together_s: float = 0.0
+
+
+class Dispatching:
+    """One dispatcher."""
+
+    def __init__(self, needs: Dependencies) -> None:
+        self.tasks = PaymentTasks(needs.traffic, needs.tally)
         self.assigning = Assigning(
-            owner=owner,
-            log_read=log_read,
-            assignments=assignments,
-            settlements=settlements,
-            clock=clock,
-            together_s=together_s,
+            owner=needs.owner,
+            log_read=needs.log_read,
+            assignments=needs.assignments,
+            settlements=needs.settlements,
+            clock=needs.clock,
+            together_s=needs.together_s,
         )
         self.settling = Settling(
-            traffic=traffic,
-            tally=tally,
-            queue=queue,
-            settlements=settlements,
+            traffic=needs.traffic,
+            tally=needs.tally,
+            queue=needs.queue,
+            settlements=needs.settlements,
             assigning=self.assigning,
-            clock=clock,
+            clock=needs.clock,
         )
         self.attempting = Attempting(
-            traffic=traffic,
-            tally=tally,
-            log_read=log_read,
-            processors=processors,
+            traffic=needs.traffic,
+            tally=needs.tally,
+            log_read=needs.log_read,
+            processors=needs.processors,
             assigning=self.assigning,
             settling=self.settling,
             tasks=self.tasks,
-            clock=clock,
+            clock=needs.clock,
         )
-        self.clearing = Clearing(store=store, processors=processors, settling=self.settling, tally=tally)
-        self.pump = Pump(traffic, source, clock, self.attempting.start)
+        self.pump = Pump(needs.traffic, needs.source, needs.clock, self.attempting.start)
         self.tasks.on_end(self.pump.kick)
-        self.taking = Taking(
-            owner=owner,
-            log_read=log_read,
-            traffic=traffic,
-            tally=tally,
-            queue=queue,
+        self.taking = self._taking(needs)
+        self.tidying = self._tidying(needs)
+
+    def _taking(self, needs: Dependencies) -> Taking:
+        clearing = Clearing(store=needs.store, processors=needs.processors, settling=self.settling, tally=needs.tally)
+        return Taking(
+            owner=needs.owner,
+            log_read=needs.log_read,
+            traffic=needs.traffic,
+            tally=needs.tally,
+            queue=needs.queue,
             settling=self.settling,
-            clearing=self.clearing,
-            store=store,
+            clearing=clearing,
+            store=needs.store,
             tasks=self.tasks,
-            clock=clock,
-            is_alive=is_alive,
+            clock=needs.clock,
+            is_alive=needs.is_alive,
             turn=self.pump.kick,
         )
-        self.tidying = Tidying(
-            log_read=log_read,
-            traffic=traffic,
+
+    def _tidying(self, needs: Dependencies) -> Tidying:
+        return Tidying(
+            log_read=needs.log_read,
+            traffic=needs.traffic,
             assigning=self.assigning,
-            assignments=assignments,
-            settlements=settlements,
-            is_alive=lambda other: other == owner or is_alive(other),
+            assignments=needs.assignments,
+            settlements=needs.settlements,
+            is_alive=lambda other: other == needs.owner or needs.is_alive(other),
         )
 
     async def stop(self, within_s: float) -> None:

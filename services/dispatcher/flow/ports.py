@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.contracts.assignments import TurnAssigned
 from services.contracts.events import PaymentRefused, PaymentSettled
+from services.dispatcher.core.doubt import Doubt
 from services.dispatcher.core.in_hand import Head
 from services.dispatcher.core.outcome import Lookup, Outcome
 
@@ -90,6 +91,17 @@ class Processor(Protocol):
 
     async def look_up(self, payment_id: str) -> Lookup:
         """Ask whether it is booked there."""
+
+
+class Store(Protocol):
+    """Whether the store went back in time."""
+
+    @property
+    def doubt(self) -> Doubt:
+        """Which payments in it are doubtful."""
+
+    def absence_counts_in_ms(self) -> float:
+        """Return the milliseconds until a processor's "not there" counts; 0: it counts now."""
 
 
 class Clock(Protocol):

@@ -72,7 +72,7 @@ class Pump:
                     await self._source.in_progress(handle)
 
     def _log_conditions(self, now_ms: float) -> None:
-        for name, seen in self._traffic.seen(now_ms).items():
+        for name, seen in self._traffic.known_processors(now_ms).items():
             condition = seen.condition
             if condition.state == self._logged.get(name, "serving"):
                 continue

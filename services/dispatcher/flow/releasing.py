@@ -18,8 +18,7 @@ from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.outcome import Lookup, LookupFailed
 from services.dispatcher.core.releasing import answer_of, refusal, release_done
-from services.dispatcher.flow.clearing import Store
-from services.dispatcher.flow.ports import Clock, Processor
+from services.dispatcher.flow.ports import Clock, Processor, Store
 
 ASK_WITHIN_S = 3.0  # a person waits; after that a processor counts as not answering
 ASK_TRIES_MAX = 3

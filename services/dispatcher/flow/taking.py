@@ -21,9 +21,9 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import View
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.clearing import Clearing, Store
+from services.dispatcher.flow.clearing import Clearing
 from services.dispatcher.flow.payment_tasks import PaymentTasks
-from services.dispatcher.flow.ports import Clock, Delivery, Queue
+from services.dispatcher.flow.ports import Clock, Delivery, Queue, Store
 from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
 

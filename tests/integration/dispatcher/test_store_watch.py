@@ -7,10 +7,9 @@ import pytest
 from services.bus.jetstream.state import StreamState, stream_state
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus
-from services.dispatcher.__main__ import _mark
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.clock import SystemClock
-from services.dispatcher.adapters.store_watch import StoreWatch
+from services.dispatcher.adapters.store_watch import StoreWatch, mark_store
 from services.records.doubt import SINCE, StoreWentBackError, read_marks
 
 
@@ -63,5 +62,5 @@ async def test_a_dispatcher_that_is_stopped_first_marks_that_the_store_went_back
     """The process that starts next has read nothing, and would treat what waits as never sent."""
     stop = asyncio.Event()
     stop.set()
-    await _mark(bus, SystemClock(), stop)
+    await mark_store(bus, SystemClock(), stop)
     assert SINCE in await read_marks(bus)

@@ -5,7 +5,7 @@ from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.dispatching import Dispatching
+from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from tests.unit.dispatcher.fakes import (
     AT_DEAR,
     AT_HOME,
@@ -47,18 +47,20 @@ class Dispatcher:
         self.waits: int | None = 0
         self.store = FakeStore()
         flow = Dispatching(
-            owner=ME,
-            traffic=self.traffic,
-            tally=self.tally,
-            log_read=self.log,
-            queue=self.queue,
-            source=FakeSource(),
-            settlements=self.settlements,
-            assignments=self.assignments,
-            processors={AT_HOME: self.home, AT_DEAR: self.dear},
-            store=self.store,
-            clock=self.clock,
-            is_alive=self.alive.__contains__,
+            Dependencies(
+                owner=ME,
+                traffic=self.traffic,
+                tally=self.tally,
+                log_read=self.log,
+                queue=self.queue,
+                source=FakeSource(),
+                settlements=self.settlements,
+                assignments=self.assignments,
+                processors={AT_HOME: self.home, AT_DEAR: self.dear},
+                store=self.store,
+                clock=self.clock,
+                is_alive=self.alive.__contains__,
+            )
         )
         flow.pump.stop()  # the tests start calls themselves
         self.flow = flow

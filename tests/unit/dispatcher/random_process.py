@@ -13,7 +13,7 @@ from services.dispatcher.core.outcome import Lookup, Outcome
 from services.dispatcher.core.route import Rules
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.dispatching import Dispatching
+from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, Delivered, FakeSource, FakeStore
 from tests.unit.dispatcher.random_time import here
 from tests.unit.dispatcher.random_world import BrokenError, World
@@ -105,18 +105,20 @@ class Process:
         self.traffic = Traffic((AT_HOME, AT_DEAR), RULES)
         self.tally = Tally((HOME, DEAR))
         self.flow = Dispatching(
-            owner=owner,
-            traffic=self.traffic,
-            tally=self.tally,
-            log_read=self.log,
-            queue=streams,
-            source=FakeSource(),
-            settlements=streams,
-            assignments=streams,
-            processors={AT_HOME: home, AT_DEAR: dear},
-            store=FakeStore(),
-            clock=world.clock,
-            is_alive=world.alive.__contains__,
+            Dependencies(
+                owner=owner,
+                traffic=self.traffic,
+                tally=self.tally,
+                log_read=self.log,
+                queue=streams,
+                source=FakeSource(),
+                settlements=streams,
+                assignments=streams,
+                processors={AT_HOME: home, AT_DEAR: dear},
+                store=FakeStore(),
+                clock=world.clock,
+                is_alive=world.alive.__contains__,
+            )
         )
         self.flow.pump.stop()  # the test starts calls itself
         self._read_to = 0

@@ -1,5 +1,6 @@
 """The dispatcher's metrics, after payments with fakes around the flow."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from services.contracts.roster import Pause, Place
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.core.condition import FAILURES_TO_CLOSE
 from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
+from services.dispatcher.core.status import Status, status_of
 from tests.scraped import Scraped, scraped_from
 from tests.unit.dispatcher.dispatcher_flow import Dispatcher
 from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, settle_down
@@ -29,17 +31,13 @@ def dispatcher() -> Dispatcher:
 
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
-    left = {"gone/1": 3, "gone/2": 2, "home/1": 1}
-    return await scraped_from(
-        of_dispatcher(
-            dispatcher.tally,
-            dispatcher.traffic,
-            places=lambda: PLACES,
-            left_behind=lambda: left,
-            waiting=dispatcher.waiting,
-            clock=dispatcher.clock,
-        )
-    )
+    traffic, tally = dispatcher.traffic, dispatcher.tally
+
+    def status() -> Status:
+        now = status_of(traffic, tally, dispatcher.log, PLACES, dispatcher.clock.now_ms())
+        return replace(now, left_behind={"gone/1": 3, "gone/2": 2, "home/1": 1})
+
+    return await scraped_from(of_dispatcher(status, tally, traffic, dispatcher.waiting))
 
 
 async def test_every_series_starts_at_zero(dispatcher: Dispatcher) -> None:

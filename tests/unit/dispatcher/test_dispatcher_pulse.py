@@ -2,25 +2,19 @@
 
 from services.contracts.pulse import DispatcherPulse
 from services.dispatcher.adapters.pulse import pulse_of
+from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.condition import Health
+from services.dispatcher.core.status import status_of
+from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME, NOON, RULES
 
 NOW_MS = 1_000_000.0
 
 
-class Clock:
-    """A clock that does not advance."""
-
-    def now_ms(self) -> float:
-        """Return the moment."""
-        return NOW_MS
-
-
 def pulse(traffic: Traffic) -> DispatcherPulse:
     """Return the pulse of now."""
-    read = pulse_of("d", "o", NOON, traffic=traffic, counts={}, left_behind=dict, paused=dict, clock=Clock())
-    return read()
+    return pulse_of("d", "o", NOON, lambda: status_of(traffic, Tally(()), AssignmentLog(), (), NOW_MS))()
 
 
 def test_a_processor_that_was_never_called_has_no_latency() -> None:

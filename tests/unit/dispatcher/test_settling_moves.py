@@ -71,7 +71,7 @@ async def test_one_unknown_among_many_attempts_binds(dispatcher: Dispatcher) -> 
     await dispatcher.routed_to(HOME)
     for _ in range(2):
         assert await dispatcher.time_passes(60_000) == [HOME]
-    assert dispatcher.traffic.seen(dispatcher.clock.ms)[HOME].bound_waiting == 1
+    assert dispatcher.traffic.known_processors(dispatcher.clock.ms)[HOME].bound_waiting == 1
     assert not dispatcher.dear.stamps
 
 

@@ -100,8 +100,8 @@ def test_bound_payments_hold_their_slots() -> None:
     waiting(traffic, *(payment(seq) for seq in range(100, 110)))
     assert start_all(traffic) == [(100, HOME), (101, HOME)]
     assert traffic.fetchable(NOW) == 0
-    assert traffic.seen(NOW)[HOME].bound_waiting == 14
-    assert traffic.seen(NOW)[DEAR].bound_waiting == 0
+    assert traffic.known_processors(NOW)[HOME].bound_waiting == 14
+    assert traffic.known_processors(NOW)[DEAR].bound_waiting == 0
 
 
 @pytest.mark.parametrize("in_flight_max", [1, 16, 256])

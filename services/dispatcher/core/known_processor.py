@@ -1,0 +1,35 @@
+"""What this dispatcher knows of each processor, for those who look at it; nothing is decided by it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.contracts.assignments import processor_of
+from services.dispatcher.core.condition import Condition
+from services.dispatcher.core.lane import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProcessor:
+    """What this dispatcher knows of a processor, over all its generations; the condition is of the one that takes.
+
+    ``called_ms``: as in `Evidence`, of that one.
+    """
+
+    condition: Condition
+    in_flight: int
+    bound_waiting: int
+    called_ms: float | None = None
+
+
+def known_by_name(lanes: Mapping[str, Lane], now_ms: float) -> dict[str, KnownProcessor]:
+    """Return every processor by its name; of its generations, in their order, the first has the condition."""
+    found: dict[str, KnownProcessor] = {}
+    for key, lane in lanes.items():
+        known = found.get(processor_of(key))
+        found[processor_of(key)] = KnownProcessor(
+            lane.evidence.condition(now_ms) if known is None else known.condition,
+            lane.evidence.in_flight + (known.in_flight if known else 0),
+            len(lane.bound) + (known.bound_waiting if known else 0),
+            lane.evidence.called_ms if known is None else known.called_ms,
+        )
+    return found
