@@ -93,7 +93,9 @@ async def test_a_key_that_may_only_read_sees_no_buttons(desk: River, browser: Br
     """And its requests are denied all the same: the page is not what enforces scopes."""
     async with Operator.looking(browser, desk.stack.http_url) as onlooker:
         await sign_in(onlooker, "wall")
-        await expect(onlooker.page.get_by_text("sign in with one that has the scope operate")).to_be_visible()
+        await expect(
+            onlooker.page.get_by_text("To pause or resume a processor, sign in with one that has")
+        ).to_be_visible()
         await expect(onlooker.page.locator("#processors button:visible")).to_have_count(0)
         answered = await onlooker.page.evaluate(
             """async () => {

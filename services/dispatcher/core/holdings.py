@@ -29,15 +29,17 @@ class Holdings:
         view, payment = self._log.view(payment_id), self._traffic.in_hand.get(payment_id)
         if view is None and payment is None:
             return None
+        is_released = view is not None and view.state == "free" and view.released_to != ""
         return Holding(
             id=payment_id,
-            processor=processor_of(payment.generation) if payment else _assigned_to(view),
+            # In hand it may be as it was before its release, until its next turn.
+            processor=processor_of(payment.generation) if payment and not is_released else _assigned_to(view),
             line=0 if view is None else view.last,
             owner="" if view is None else view.owner,
             attempts=payment.attempts if payment else 0,
             in_doubt=payment.in_doubt if payment else _is_in_doubt(view),
             since=self._since(view, payment),
-            released=view is not None and view.state == "free" and view.released_to != "",
+            released=is_released,
             seq=payment.seq if payment else self._log.seq_of(payment_id),
             in_hand=payment is not None,
             last=_last(payment),

@@ -52,6 +52,7 @@ NEEDS: dict[str, Scope | None] = {
             "stuck.js",
             "listing.js",
             "row.js",
+            "release.js",
         ),
         None,
     ),

@@ -27,6 +27,7 @@ SCRIPTS = (
     "stuck.js",
     "listing.js",
     "row.js",
+    "release.js",
 )
 DOCUMENTS = (
     Document("/", "index.html", "text/html; charset=utf-8"),

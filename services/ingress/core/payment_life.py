@@ -5,7 +5,7 @@ What was not recorded is listed in ``not_known``, and never guessed.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, assert_never
 
 from services.contracts.assignments import instance_of
@@ -56,8 +56,14 @@ def life_of(payment: Standing, history: Iterable[tuple[Settlement, datetime]], k
         steps += _recorded(event, stored_at)
     if known is not None and payment.status == "accepted":
         steps += [*map(_assigned, _of_dispatchers(known)), *_attempts(known)]
-    timed = sorted((step for step in steps if step.at is not None), key=lambda step: step.at or payment.accepted_at)
+    timed = sorted((step for step in steps if step.at is not None), key=_order)
     return Life(payment, (*timed, *(step for step in steps if step.at is None)), tuple(_not_known(payment, known)))
+
+
+def _order(step: Step) -> datetime:
+    """Return by what a step is sorted: an attempt's stamp has whole milliseconds, and its line was stored before it."""
+    at = step.at or datetime.min.replace(tzinfo=UTC)
+    return at + timedelta(microseconds=999) if step.what == "attempt" else at
 
 
 def _of_dispatchers(known: Holding) -> Iterator[AssignmentMade]:

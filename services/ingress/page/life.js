@@ -1,6 +1,7 @@
 // One payment: searched for by its id, or by the address of the page.
 
 import { at, FORMS, made, when, written } from "./elements.js";
+import { offerRelease } from "./release.js";
 import { call } from "./session.js";
 
 const AGAIN_MS = 2_000;
@@ -61,9 +62,9 @@ function waiting(on) {
     processor ? `Waits for ${processor}` : "Waits for the first processor that serves",
     ...(since === null ? [] : [" since ", when(since)]),
     ...ifAny(dispatcher, more(`Assigned to ${dispatcher}`)),
-    ...ifAny(released, more("Released by an operator from its previous processor")),
+    ...ifAny(released, more("Released by an operator: sent there when its dispatcher has returned it")),
     ...ifAny(attempts, more(`${counted(attempts)} made so far`)),
-    ...ifAny(inDoubt, more(`${processor ?? "One"} may have charged it already: it stays there until that is known`)),
+    ...ifAny(inDoubt && !released, more(`${processor ?? "One"} may have charged it already: it stays there until that is known`)),
   ];
 }
 const ENDS = {
@@ -106,6 +107,7 @@ const showNoLife = (verdict, detail) =>
 async function lookUp(id, question) {
   const { ok, status, body } = await call(`payments/${encodeURIComponent(id)}/life`);
   if (question !== asked) return;
+  offerRelease(ok ? body : null, () => search(id));
   if (ok) showLife(body);
   else if (status === 0) showNoLife("No answer", `${body.detail}. Asked again every two seconds.`);
   else if (status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");

@@ -15,7 +15,7 @@ from tests.integration.ingress.ingress_process import IngressProcess
 from tests.unit.overview.pulses import TOTALS, Watched, dispatcher, ingress, ledger
 
 PAUSE = Pause("operations", "their incident 4711", datetime(2025, 7, 15, 12, 20, tzinfo=UTC))
-MAY_NOT = "sign in with one that has the scope operate"
+MAY_NOT = "To pause or resume a processor, sign in with one that has the scope operate"
 
 
 def document(paused: Pause | None = None, condition: str = "serving") -> dict[str, Any]:

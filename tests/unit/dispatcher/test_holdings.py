@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.contracts.assignments import Line, TurnAssigned
+from services.contracts.assignments import AssignmentReleased, Line, TurnAssigned
 from services.contracts.holding import AttemptMade, HoldingsAsked
 from services.contracts.money import Cents
 from services.dispatcher.core.assignment_log import AssignmentLog
@@ -34,6 +34,12 @@ class Knowing:
         line = Line(an_id(seq), seq, generation, after=self.log.after(an_id(seq)))
         self.log.read(TurnAssigned(owner, self._at, (line,)), self._at, stored_ns)
 
+    def release(self, seq: int, to: str) -> None:
+        """Read the release of a payment."""
+        self._at += 1
+        released = AssignmentReleased(an_id(seq), seq, self.log.after(an_id(seq)), to, "tests", NOON)
+        self.log.read(released, self._at, 0)
+
     def take(self, seq: int) -> InHand:
         """Take a payment in hand."""
         payment = InHand(an_id(seq), Cents(1), NOON, 0.0, seq, {seq: "handle"})
@@ -57,6 +63,19 @@ def test_pages_follow_the_sequences_of_payments_and_say_how_far_they_reach() -> 
     assert knowing.page(HoldingsAsked(2)) == ([1, 3], 3)
     assert knowing.page(HoldingsAsked(2, after=3)) == ([4, 5], None)
     assert knowing.page(HoldingsAsked(10, after=1, to=4)) == ([3, 4], None)
+
+
+def test_a_payment_in_hand_that_was_released_waits_for_the_one_that_the_operator_named() -> None:
+    """From the release on, although the process that has it in hand gives it back at its next turn only."""
+    knowing = Knowing()
+    knowing.assign(1)
+    mine = knowing.take(1)
+    mine.generation, mine.in_doubt = "default/1", True
+    knowing.release(1, "fallback")
+    known = knowing.holdings.one(an_id(1))
+    assert known is not None
+    assert (known.processor, known.released, known.owner) == ("fallback", True, "")
+    assert knowing.page(HoldingsAsked(10, processor="default")) == ([], None)
 
 
 def test_payments_can_be_filtered_by_doubt_and_by_processor() -> None:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+
 from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled, Settlement, SettlementsCleared
 from services.contracts.holding import AssignmentMade, AttemptMade, Holding
 from services.contracts.money import Cents
@@ -43,6 +45,15 @@ def held(*, in_hand: bool = True, attempts: int = 2, owners: tuple[str, ...] = (
         attempts_made=attempts_made,
         assignments=lines,
     )
+
+
+def test_an_attempt_comes_after_its_assignment_in_the_same_millisecond() -> None:
+    """Its stamp has no finer part, and the server's has."""
+    line = AssignmentMade(1, at(1.000078), "send", "default", ME)
+    known = held()
+    made = (AttemptMade(at(1), "default", 5000.0, "unknown", "no answer"),)
+    life = life_of(ACCEPTED, [], structs.replace(known, assignments=(line,), attempts_made=made))
+    assert [step.what for step in life.steps] == ["accepted", "assigned", "attempt"]
 
 
 def test_a_payment_that_waits_has_its_assignments_and_attempts() -> None:

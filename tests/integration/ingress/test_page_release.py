@@ -1,0 +1,220 @@
+"""The release of a payment on the operator's page, from answers that a test makes up."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from tests.integration.ingress.ingress_process import IngressProcess
+from tests.integration.ingress.page_list import STAMP, payment
+
+PAYMENT = payment(7, 1234.5)
+ID = PAYMENT["correlationId"]
+END = ID[-12:]
+WHY = "default was shut down for good"
+
+
+def record(processor: str, answer: str, detail: str = "", **more: Any) -> dict[str, Any]:
+    """Return what a processor answers about it."""
+    known = {"processor": processor, "generation": f"{processor}/1", "answer": answer, "detail": detail}
+    return known | {"amount": None, "requestedAt": None} | more
+
+
+SIGHT = {
+    "correlationId": ID,
+    "status": "accepted",
+    "amount": 1234.5,
+    "from": "default",
+    "line": 4711,
+    "inDoubt": True,
+    "answers": [record("default", "unanswered", "no answer within 3 s"), record("fallback", "not_charged")],
+    "to": ["fallback", "spare"],
+    "refusal": None,
+    "risk": "WHAT THIS RISKS: a double charge.\nthen the customer has paid\ntwice.",
+    "warnings": ["spare is paused by desk (tests): a payment released to it waits there until it is resumed."],
+    "released": None,
+}
+
+
+class Desk:
+    """The page with one payment's life; ``sent`` are the releases that it asked for, answered by ``answer``."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self._url = page, url
+        self.life: dict[str, Any] = PAYMENT
+        self.sight: tuple[int, dict[str, Any]] = (200, SIGHT)
+        self.answer: tuple[int, dict[str, Any]] = (200, {"status": "released"})
+        self.sent: list[Any] = []
+        page.route("**/payments/*/life", self._live)
+        page.route("**/payments/*/release", self._release)
+        page.route("**/events", lambda route: route.abort())
+
+    def open(self, caller: dict[str, Any] | None = None) -> Locator:
+        """Open the page; return the button."""
+        if caller is not None:
+            events = f"event: caller\ndata: {orjson.dumps(caller).decode()}\n\n"
+            self.page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=events))
+        self.page.goto(f"{self._url}/#{ID}")
+        expect(self.page.locator("#life .verdict")).to_be_visible()
+        return self.page.get_by_role("button", name="Release it to another processor")
+
+    @property
+    def dialog(self) -> Locator:
+        """The dialog, if it is open."""
+        return self.page.get_by_role("dialog", name="Release a payment")
+
+    def confirm(self, end: str = END) -> None:
+        """Answer both questions."""
+        self.dialog.get_by_label("Reason").fill(WHY)
+        self.dialog.get_by_label("Release it all the same").check()
+        self.dialog.get_by_label("the last 12 characters").fill(end)
+
+    def release(self) -> None:
+        """Press the button of the dialog."""
+        self.dialog.get_by_role("button", name="Release").click()
+
+    def _live(self, route: Route) -> None:
+        steps = {"steps": [{"what": "accepted", "at": STAMP}], "notKnown": []}
+        route.fulfill(json=self.life | steps)
+
+    def _release(self, route: Route) -> None:
+        if route.request.method == "POST":
+            self.sent.append(route.request.post_data_json)
+        status, document = self.answer if route.request.method == "POST" else self.sight
+        route.fulfill(status=status, json=document)
+
+
+@pytest.fixture
+def desk(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Desk]:
+    """A page of the test's own."""
+    page = browser.new_page(locale="en-GB", timezone_id="UTC")
+    yield Desk(page, shared_ingress.url)
+    page.close()
+
+
+def test_what_is_known_and_the_risk_are_shown_before_anything_is_asked(desk: Desk) -> None:
+    """Each processor's answer, where a processor is paused, and what a release risks."""
+    old = record("spare", "not_charged")
+    charged = record("spare", "charged", generation="spare/2", amount=1234.5, requestedAt=STAMP)
+    before = {"from": "old", "to": "default", "reason": "gone", "releasedAt": STAMP}
+    desk.sight = (200, SIGHT | {"answers": [*SIGHT["answers"], old, charged], "released": before})  # type: ignore[misc]
+    desk.open().click()
+    expect(desk.dialog.get_by_role("listitem")).to_have_text(
+        [
+            "default does not answerno answer within 3 s",
+            "fallback has not charged it so far",
+            "spare/1 has not charged it so far",
+            "spare/2 has charged it: 1,234.50, sent 2025-07-15 12:00:00.123 UTC",
+        ]
+    )
+    expect(desk.dialog).to_contain_text("spare is paused by desk (tests)")
+    expect(desk.dialog).to_contain_text("Released before, from old to default: gone 2025-07-15 12:00:00.123 UTC")
+    expect(desk.dialog.locator(".risk")).to_have_text(
+        "WHAT THIS RISKS: a double charge. then the customer has paid twice."
+    )
+    expect(desk.dialog).to_contain_text("Amount 1,234.50, assigned to default")
+
+
+def test_nothing_is_sent_before_both_questions_are_answered(desk: Desk) -> None:
+    """A reason, the risk accepted, and the end of the id, which a habit of saying yes cannot give."""
+    desk.open().click()
+    desk.release()
+    desk.confirm()
+    desk.dialog.get_by_label("Release it all the same").uncheck()
+    desk.release()
+    desk.confirm("0" * 12)
+    desk.release()
+    desk.confirm()
+    desk.dialog.get_by_label("Reason").fill("")
+    desk.release()
+    expect(desk.dialog).to_be_visible()
+    assert desk.sent == []
+
+
+def test_a_confirmed_release_is_sent_as_it_was_seen(desk: Desk) -> None:
+    """By keyboard too; then the payment's life is read again."""
+    desk.open().press("Enter")
+    desk.confirm()
+    desk.dialog.get_by_label("Charge it instead at").select_option("spare")
+    desk.life = PAYMENT | {"status": "settled", "waitingFor": None, "processor": "spare", "requestedAt": STAMP}
+    desk.dialog.get_by_label("Reason").press("Enter")
+    expect(desk.dialog).to_be_hidden()
+    whole = {"from": "default", "line": 4711, "to": "spare", "reason": WHY}
+    assert desk.sent == [whole | {"acceptsDoubleCharge": True, "idEndsWith": END}]
+    expect(desk.page.locator("#life .verdict")).to_have_text("Settled at spare")
+    expect(desk.page.get_by_role("button", name="Release it")).to_be_hidden()
+
+
+def test_a_payment_that_may_not_be_released_says_why(desk: Desk) -> None:
+    """And asks nothing."""
+    refusal = {"error": "charged", "detail": "default has charged it, and it is assigned there."}
+    desk.sight = (200, SIGHT | {"refusal": refusal, "risk": None})
+    desk.open().click()
+    expect(desk.dialog).to_contain_text("It cannot be released. default has charged it, and it is assigned there.")
+    expect(desk.dialog.get_by_role("textbox")).to_have_count(0)
+    expect(desk.dialog.get_by_role("button")).to_have_text(["Cancel"])
+
+
+def test_what_cannot_be_looked_at_now_says_so(desk: Desk) -> None:
+    """No dispatcher answers: nobody knows whether it may be released."""
+    desk.sight = (503, {"error": "dispatcher_away", "detail": "no dispatcher answers"})
+    desk.open().click()
+    expect(desk.dialog).to_contain_text("Not known now: no dispatcher answers")
+    expect(desk.dialog.get_by_role("button")).to_have_text(["Cancel"])
+
+
+@pytest.mark.parametrize(("status", "said"), [(409, "Not released"), (503, "repeating it is safe")])
+def test_what_was_not_done_or_is_not_known_keeps_the_dialog_open(desk: Desk, status: int, said: str) -> None:
+    """With what was entered, so that it can be sent again."""
+    desk.answer = (status, {"error": "x", "detail": "look at it again"})
+    desk.open().click()
+    desk.confirm()
+    desk.release()
+    expect(desk.dialog.get_by_role("alert")).to_contain_text(said)
+    expect(desk.dialog.get_by_role("alert")).to_contain_text("look at it again")
+    desk.answer = (200, {"status": "released"})
+    desk.release()
+    expect(desk.dialog).to_be_hidden()
+    assert desk.sent[0] == desk.sent[1]
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        payment(7, inDoubt=False),
+        payment(7, processor="fallback", released=True, dispatcher=None),
+        PAYMENT | {"waitingFor": None},
+        PAYMENT | {"status": "settled", "waitingFor": None, "processor": "default", "requestedAt": STAMP},
+    ],
+)
+def test_what_is_not_in_doubt_is_not_offered(desk: Desk, life: dict[str, Any]) -> None:
+    """It is settled by itself, was released just now, or is settled already."""
+    desk.life = life
+    expect(desk.open()).to_be_hidden()
+
+
+def test_a_key_without_the_scope_is_told_what_it_needs(desk: Desk) -> None:
+    """In place of the button."""
+    expect(desk.open({"keyName": "wall", "mayOperate": False})).to_be_hidden()
+    expect(
+        desk.page.get_by_text("To release this payment, sign in with one that has the scope operate")
+    ).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_dialog_stays_in_its_window(desk: Desk, width: int) -> None:
+    """With long answers, on a small phone too; its button can be reached."""
+    desk.page.set_viewport_size({"width": width, "height": 600})
+    answers = [record("a-name-as-long-as-they-can-be-12", "unanswered", "LocalProtocolErrorWithoutSpaces" * 8)] * 3
+    desk.sight = (200, SIGHT | {"answers": answers})
+    desk.open().click()
+    expect(desk.dialog.get_by_role("listitem")).to_have_count(3)
+    wide = desk.page.evaluate(
+        "[...document.querySelectorAll('html, dialog, dialog :is(form, p, ul, li, fieldset, label, div)')]"
+        ".filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML.slice(0, 80))"
+    )
+    assert wide == []
+    desk.dialog.get_by_role("button", name="Release").scroll_into_view_if_needed()
+    expect(desk.dialog.get_by_role("button", name="Release")).to_be_in_viewport()
