@@ -180,7 +180,7 @@ class _Parts:
         bus, clock, flow = self.bus, self.clock, self.flow
         await follow_health(bus, clock, self.charging.add_health)
         await self.alive.listen(bus)
-        await PaymentEndpoint(bus, self.log_read, self.traffic, self.owner, self.alive.owners).listen()
+        await PaymentEndpoint(bus, self.log_read, self.traffic, self.owner, self.alive).listen()
         await StoredEndpoint(bus, flow.settling.stored, self.settlements, clock).listen(self.owner)
         return await StateEndpoint(self._status, self.config.bus.instance).serve(bus, self._releases())
 
@@ -199,7 +199,7 @@ class _Parts:
         await read_up(self.following)
 
     def _releases(self) -> ReleaseEndpoint:
-        holdings = Holdings(self.log_read, self.traffic, self.clock.stamp_of)
+        holdings = Holdings(self.log_read, self.traffic, self.clock.stamp_of, self.alive.is_gone)
         return ReleaseEndpoint(
             Releasing(
                 log_read=self.log_read,

@@ -28,6 +28,7 @@ class Alive:
         self._clock = clock
         self._for_ms = for_s * 1000
         self._seen_ms: dict[str, float] = {}
+        self._since_ms = clock.now_ms()
 
     async def listen(self, bus: Bus) -> None:
         """Receive the pulses of all dispatchers from now on."""
@@ -48,6 +49,10 @@ class Alive:
     def owners(self) -> tuple[str, ...]:
         """Return all of them."""
         return tuple(owner for owner in self._seen_ms if owner in self)
+
+    def is_gone(self, owner: str) -> bool:
+        """Return whether no pulse of a process came within ``for_s``; never so before there was time for one."""
+        return self._clock.now_ms() - self._since_ms > self._for_ms and owner not in self
 
     def __contains__(self, owner: object) -> bool:
         at = self._seen_ms.get(str(owner))

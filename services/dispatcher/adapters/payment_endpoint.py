@@ -6,8 +6,8 @@ only what the log says, a little later, so that the first answer is the best. Fo
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -31,18 +31,26 @@ LINES_WITHIN_S = 0.2  # the caller does not wait long, and the lines are the lea
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class PaymentEndpoint:
-    """Answers for one dispatcher; ``others`` returns the other dispatcher processes with a recent pulse."""
+class Others(Protocol):
+    """The other dispatcher processes, by their pulses."""
 
-    def __init__(
-        self, bus: Bus, log_read: AssignmentLog, traffic: Traffic, owner: str, others: Callable[[], tuple[str, ...]]
-    ) -> None:
+    def owners(self) -> tuple[str, ...]:
+        """Return those with a recent pulse."""
+
+    def is_gone(self, owner: str) -> bool:
+        """Return whether a process has sent none for a while."""
+
+
+class PaymentEndpoint:
+    """Answers for one dispatcher; ``alive`` are the other dispatcher processes with a recent pulse."""
+
+    def __init__(self, bus: Bus, log_read: AssignmentLog, traffic: Traffic, owner: str, alive: Others) -> None:
         self._bus = bus
         self._log = log_read
         self._traffic = traffic
         self._owner = owner
-        self._others = others
-        self._holdings = Holdings(log_read, traffic, SystemClock().stamp_of)
+        self._others = alive.owners
+        self._holdings = Holdings(log_read, traffic, SystemClock().stamp_of, alive.is_gone)
         self._answering: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:

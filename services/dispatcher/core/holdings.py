@@ -17,12 +17,20 @@ Stamp = Callable[[float], datetime]  # the UTC time of a moment on the clock of 
 
 
 class Holdings:
-    """Describes payments from the log as far as it was read, and from what is in hand."""
+    """Describes payments from the log as far as it was read, and from what is in hand.
 
-    def __init__(self, log_read: AssignmentLog, traffic: Traffic, stamp: Stamp) -> None:
+    Args:
+        log_read: the log.
+        traffic: what is in hand.
+        stamp: the UTC time of a moment on the clock of the calls.
+        is_gone: whether a process, named as in its lines, has sent no pulse for a while.
+    """
+
+    def __init__(self, log_read: AssignmentLog, traffic: Traffic, stamp: Stamp, is_gone: Callable[[str], bool]) -> None:
         self._log = log_read
         self._traffic = traffic
         self._stamp = stamp
+        self._is_gone = is_gone
 
     def one(self, payment_id: str) -> Holding | None:
         """Return what is known of a payment; None: it waits in the stream, is settled, or does not exist."""
@@ -37,7 +45,7 @@ class Holdings:
             line=0 if view is None else view.last,
             owner="" if view is None else view.owner,
             attempts=payment.attempts if payment else 0,
-            in_doubt=payment.in_doubt if payment else _is_in_doubt(view),
+            in_doubt=payment.in_doubt if payment else self._is_in_doubt(view),
             since=self._since(view, payment),
             released=is_released,
             seq=payment.seq if payment else self._log.seq_of(payment_id),
@@ -71,6 +79,15 @@ class Holdings:
         found += [(payment.seq, each) for each, payment in in_hand.items()]
         return sorted(each for each in found if each[0] > asked.after and (asked.to is None or each[0] <= asked.to))
 
+    def _is_in_doubt(self, view: View | None) -> bool:
+        """Return whether, by the log, its processor may have booked it; while it belongs to nobody, it was not sent.
+
+        What became of its attempts only the process knows whose first hand it is; with that it is forgotten.
+        """
+        if view is None or view.state == "free":
+            return False
+        return not is_first_hand(view, view.owner) or self._is_gone(view.owner)
+
     def _since(self, view: View | None, payment: InHand | None) -> datetime | None:
         if view is not None and view.owner:
             stored_ns = self._log.stored_ns(view.last)
@@ -88,11 +105,6 @@ def _assigned_to(view: View | None) -> str:
     if view is None:
         return ""
     return view.released_to if view.state == "free" else processor_of(view.generation)
-
-
-def _is_in_doubt(view: View | None) -> bool:
-    """Return whether, by the log, its processor may have booked it; while it belongs to nobody, it was not sent."""
-    return view is not None and view.state != "free" and not is_first_hand(view, view.owner)
 
 
 def _last(payment: InHand | None) -> AttemptMade | None:

@@ -13,6 +13,7 @@ from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.processor import Processor
 from services.contracts.roster import seeded
+from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.processor_api import ProcessorApi
@@ -29,15 +30,14 @@ from tests.nats_server import PATIENCE_S, NatsServer
 from tests.unit.dispatcher.fakes import RULES, FakeStore
 
 
-async def release_for(house: House, traffic: Traffic, transport: ProcessorTransport) -> None:
+async def release_for(house: House, holdings: Holdings, transport: ProcessorTransport) -> None:
     """Have payments looked at and released, as a dispatcher does; both processors charge."""
     bucket, apis = ProcessorBucket(house.bus), {}
     for order, (name, running) in enumerate(house.processors.items()):
         entry = seeded(None, Processor(name, running.url, Decimal("0.05")), order)
         await bucket.change(name, lambda _, entry=entry: entry)  # type: ignore[misc]  # each its own
         apis[f"{name}/1"] = ProcessorApi(running.url, transport, call_timeout_s=PATIENCE_S, health_timeout_s=1)
-    clock = SystemClock()
-    records = ReleaseRecords(house.bus, Holdings(house.log, traffic, clock.stamp_of))
+    records, clock = ReleaseRecords(house.bus, holdings), SystemClock()
     story = Releasing(
         log_read=house.log, records=records, processors=apis, clock=clock, store=FakeStore(), is_read=lambda: True
     )
@@ -53,9 +53,11 @@ async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Asy
     reading = asyncio.create_task(following.run())
     await read_up(following)
     traffic = Traffic(tuple(processors), RULES)
-    await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", lambda: ()).listen()
+    clock = SystemClock()
+    alive = Alive(clock, PATIENCE_S)
+    await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", alive).listen()
     transport = ProcessorTransport(idle_max=1)
-    await release_for(there, traffic, transport)
+    await release_for(there, Holdings(there.log, traffic, clock.stamp_of, alive.is_gone), transport)
     yield there
     await transport.aclose()
     reading.cancel()

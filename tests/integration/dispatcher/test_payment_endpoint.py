@@ -75,6 +75,18 @@ class Asked:
         return payment
 
 
+class Others:
+    """Dispatchers of which one is gone only lately: its pulses are recent."""
+
+    def owners(self) -> tuple[str, ...]:
+        """Return all."""
+        return ME, GONE
+
+    def is_gone(self, owner: str) -> bool:
+        """Return whether no pulse came for a while."""
+        return owner not in self.owners()
+
+
 @pytest_asyncio.fixture
 async def asked(bus: Bus, streams: StreamLimits) -> AsyncIterator[Asked]:
     """One dispatcher that answers."""
@@ -82,7 +94,7 @@ async def asked(bus: Bus, streams: StreamLimits) -> AsyncIterator[Asked]:
     following = AssignmentStream(bus, "dispatcher-1").follower(there.log.read)
     reading = asyncio.create_task(following.run())
     await read_up(following)
-    await PaymentEndpoint(bus, there.log, there.traffic, ME, lambda: (ME, GONE)).listen()
+    await PaymentEndpoint(bus, there.log, there.traffic, ME, Others()).listen()
     yield there
     reading.cancel()
     with contextlib.suppress(asyncio.CancelledError):

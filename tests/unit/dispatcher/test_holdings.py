@@ -18,13 +18,18 @@ def an_id(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
+def _after_noon(ms: float) -> datetime:
+    return NOON + timedelta(milliseconds=ms)
+
+
 class Knowing:
     """A log and what is in hand."""
 
     def __init__(self) -> None:
         self.log = AssignmentLog()
+        self.gone: set[str] = set()
         self.traffic = Traffic(("default/1", "fallback/1"), RULES)
-        self.holdings = Holdings(self.log, self.traffic, lambda ms: NOON + timedelta(milliseconds=ms))
+        self.holdings = Holdings(self.log, self.traffic, _after_noon, self.gone.__contains__)
         self._at = 0
 
     def assign(self, seq: int, owner: str = ME, generation: str = "default/1") -> None:
@@ -141,3 +146,16 @@ def test_only_the_newest_attempts_are_kept() -> None:
         payment.note(attempted(NOON, "default", 1.0, Unknown(str(number))))
     assert len(payment.attempted) == ATTEMPTS_KEPT_MAX
     assert payment.attempted[-1].detail == str(ATTEMPTS_KEPT_MAX + 4)
+
+
+def test_what_a_process_that_is_gone_had_first_hand_is_in_doubt() -> None:
+    """What became of its attempts is forgotten with it; another one may have no room to take it over."""
+    knowing = Knowing()
+    knowing.assign(1, owner=OTHER)
+    knowing.assign(2)
+    assert knowing.page(HoldingsAsked(10, in_doubt=True)) == ([], None)
+    knowing.gone.add(OTHER)
+    assert knowing.page(HoldingsAsked(10, in_doubt=True)) == ([1], None)
+    one = knowing.holdings.one(an_id(1))
+    assert one is not None
+    assert one.in_doubt
