@@ -30,14 +30,14 @@ export const drawPlots = () => draw([...past, ...live], RANGES[chosen()], now())
 function ofStep(step, fromMs) {
   const ms = Date.parse(step.to);
   return {
-    ms, ofMs: ms - fromMs, troubledMs: step.troubles ? ms - fromMs : 0, accepted: step.acceptedPerS,
+    ms, ofMs: ms - fromMs, isLive: false, troubledMs: step.troubles ? ms - fromMs : 0, accepted: step.acceptedPerS,
     settled: step.settledPerS, p99: step.p99Ms, p50: step.p50Ms, waiting: step.backlog, saved: step.saved,
   };
 }
 
 function ofDocument({ at: time, window_s, payments, post, totals, troubles }) {
   return {
-    ms: Date.parse(time), ofMs: window_s * 1_000, troubledMs: troubles.length ? UPDATE_EVERY_MS : 0,
+    ms: Date.parse(time), ofMs: window_s * 1_000, isLive: true, troubledMs: troubles.length ? UPDATE_EVERY_MS : 0,
     accepted: payments.acceptedPerS, settled: payments.settledPerS, p99: post.p99Ms, p50: post.p50Ms,
     waiting: payments.backlog, saved: totals.saved,
   };

@@ -46,12 +46,17 @@ class Plot {
   }
 
   path(points, of, x, y) {
-    let path = "", before = -Infinity;
-    for (const { ms, ofMs, [of]: value } of points) {
-      if (value === null) { before = -Infinity; continue; }
+    let path = "", before = -Infinity, wasLive = false;
+    for (const { ms, ofMs, isLive, [of]: value } of points) {
+      if (value === null) {
+        // The first live documents know no rates yet; the next one covers their seconds. A step of the past covers its own.
+        if (wasLive) before = -Infinity;
+        continue;
+      }
       const place = `${x(ms).toFixed(1)} ${y(value).toFixed(1)}`;
       path += ms - ofMs - before > GAP_MS ? `M${place}h0` : `L${place}`;  // h0: a single point is a dot
       before = ms;
+      wasLive = isLive;
     }
     return path;
   }

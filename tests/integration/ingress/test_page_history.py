@@ -110,6 +110,19 @@ def test_the_last_minutes_are_there_at_once(plots: Plots) -> None:
     assert (plots.asked, plots.complaints) == (["5m"], [])
 
 
+def test_the_first_live_documents_know_no_rates_yet_which_is_no_gap(plots: Plots) -> None:
+    """A rate needs two pulses, and then covers ten seconds; one that is unknown later is a gap."""
+    without = [document(second) for second in (0, 1, 4)]
+    for each in without:
+        each["payments"] = each["payments"] | {"acceptedPerS": None}
+    plots.events = [*without[:2], document(2), document(3), without[2], document(5)]
+    plots.open()
+    plot = plots.page.get_by_role("img", name=re.compile("Payments a second over the last 5 minutes"))
+    expect(plot).to_have_attribute("aria-label", re.compile("accepted now 10.0, at most 206, with gaps"))
+    assert plots.curve("Payments a second").count("M") == 2
+    assert plots.curve("Waiting").count("M") == 1
+
+
 def test_what_is_not_known_is_a_gap_and_named_as_such(plots: Plots) -> None:
     """No line through it, and never a zero; a single point is a dot."""
     plots.values = lambda n: known(n) if n in {3, 10, 11, 29} else NOT_KNOWN
