@@ -1,4 +1,4 @@
-"""Requests by the thousand, generated from the API's own description and each answer held against it.
+"""Thousands of requests, generated from the API's own description, and each answer checked against it.
 
-``run`` sends and judges, ``mending`` makes good what a schema cannot say, ``report`` prints the result.
+``run`` sends and checks, ``mending`` corrects what a schema cannot express, ``report`` prints the result.
 """

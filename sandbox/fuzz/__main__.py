@@ -1,6 +1,6 @@
 """`make fuzz`: a long run against a stack of its own, or against FUZZ_URL.
 
-Exit code 0: every answer was as described and nothing was lost. 1: something was not. 2: it could not run.
+Exit code 0: every answer was as described and nothing was lost. 1: otherwise. 2: it could not run.
 """
 
 import os

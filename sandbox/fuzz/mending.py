@@ -1,4 +1,4 @@
-"""What makes a request wrong though each of its fields is right: no JSON Schema can say it, so it is mended here."""
+"""Corrects what makes a request wrong although each of its fields is right, which no JSON Schema can express."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -26,9 +26,9 @@ def mended_list(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def mended_body(body: Any) -> Any:
-    """Return the body with an amount of whole cents: 3 * 0.1 is a multiple of 0.01 to a schema, and no amount.
+    """Return the body with an amount of whole cents: 3 * 0.1 is a multiple of 0.01 to a schema, but not an amount.
 
-    A reason gets printable characters, and one at least that is no space: which those are no pattern says.
+    A reason gets printable characters, at least one of them not a space: no pattern can say which those are.
     """
     if isinstance(body, dict) and isinstance(body.get("reason"), str):
         printable = "".join(each if each.isprintable() else "?" for each in body["reason"])

@@ -11,7 +11,7 @@ SEED_DEFAULT = 1
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``examples`` per operation and kind of request, right or wrong; ``url`` of a system that runs already."""
+    """``examples`` per operation and kind of request, valid or invalid; ``url`` of a running system."""
 
     examples: int
     seed: int

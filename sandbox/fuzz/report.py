@@ -1,4 +1,4 @@
-"""What a run found: how often each operation was answered how, what was not as described, what was lost."""
+"""What a run found: answers by operation and status, what was not as described, what was lost."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """``answers`` by operation and status; ``accepted`` are the ids answered 202, ``lost`` those not found again."""
+    """``answers`` by operation and status; ``accepted``: the ids answered with 202, ``lost``: those not found later."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
@@ -34,11 +34,11 @@ class Report:
         return not self.findings and not self.lost
 
     def found(self, finding: Finding) -> None:
-        """Keep the first finding of its kind: the others say the same."""
+        """Keep only the first finding of its kind."""
         self.findings.setdefault((finding.operation, finding.title), finding)
 
     def lines(self) -> Iterator[str]:
-        """Return what is said of it, worst last."""
+        """Return the report's lines, the worst last."""
         for operation in sorted({operation for operation, _ in self.answers}):
             counts = sorted((status, count) for (name, status), count in self.answers.items() if name == operation)
             yield f"{operation:28} {'  '.join(f'{status}: {count}' for status, count in counts)}"

@@ -1,8 +1,8 @@
-"""A run: for each operation of /openapi.json its boundary cases, then generated requests, right and wrong ones.
+"""A run: for each operation of /openapi.json its boundary cases, then generated requests, valid and invalid ones.
 
-Bounded by counts and not by time, and the same for the same seed. All checks of schemathesis are on: no fault, status,
-content type, headers and schema as described, right requests accepted, wrong ones refused, methods that are not
-described answered 405. Whatever was answered 202 is looked up at the end: accepted means stored.
+Limited by counts and not by time, and the same for the same seed. All checks of schemathesis are on: no fault, status,
+content type, headers and schema as described, valid requests accepted, invalid ones refused, methods that are not
+described answered with 405. What was answered with 202 is looked up at the end: accepted means stored.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ from sandbox.fuzz.report import Finding, Report
 
 TIMEOUT_S = 30.0
 PAY = "POST /payments"
-STORED = {200, 202}  # 200: and settled, for who waits for that
+STORED = {200, 202}  # 200: settled too, for a client that waits for it
 FOUND = 200
 TEXT_CHARACTERS_MAX = 4_000  # of a finding's text
 
-# What of HTTP the balancer answers itself is none of the routes' business: nginx knows no TRACE.
+# What the balancer answers itself is not up to the routes: nginx does not allow TRACE.
 _METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"]
 _REFUSED = ["400", "403", "404", "405", "409", "413", "414", "417", "431"]
 _CONFIG = {
@@ -38,7 +38,7 @@ _CONFIG = {
 
 
 class Run:
-    """Fuzzes ``base_url``; ``examples`` is how many requests are generated per operation and kind, right or wrong."""
+    """Fuzzes ``base_url``; ``examples`` is how many requests are generated per operation and kind, valid or invalid."""
 
     def __init__(self, base_url: str, *, examples: int, seed: int) -> None:
         self._base_url = base_url
@@ -53,7 +53,7 @@ class Run:
         """Send all requests, look up what was accepted, and return the report.
 
         Raises:
-            requests.RequestException: the description itself cannot be had.
+            requests.RequestException: the description cannot be read.
         """
         with self._session:
             for operation in self._operations():
@@ -66,7 +66,7 @@ class Run:
 
     def _operations(self) -> Iterator[APIOperation[Any, Any, Any, Any]]:
         config = Config.from_dict(_CONFIG)
-        # Read here and not by schemathesis, which asks for no path from which it has read a description.
+        # Read here and not by schemathesis, which does not test the path that it reads the description from.
         answer = self._session.get(f"{self._base_url}/openapi.json", timeout=TIMEOUT_S)
         answer.raise_for_status()
         schema = schemathesis.openapi.from_dict(answer.json(), config=config)
@@ -79,7 +79,7 @@ class Run:
     def _generate(self, operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode) -> None:
         settings = hypothesis.settings(
             max_examples=self._examples,
-            phases=[Phase.generate],  # a finding is recorded and the run goes on: nothing is left to shrink
+            phases=[Phase.generate],  # a finding is recorded and the run continues: nothing is left to shrink
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -89,7 +89,7 @@ class Run:
             self._judge(case)
 
         test = settings(hypothesis.seed(self._seed)(hypothesis.given(operation.as_strategy(mode))(judge)))
-        with contextlib.suppress(Unsatisfiable):  # an operation without parameters cannot be asked wrongly
+        with contextlib.suppress(Unsatisfiable):  # an operation without parameters has no invalid requests
             test()
 
     def _judge(self, case: Case[Any]) -> None:
@@ -121,7 +121,7 @@ class Run:
 
 
 def _mend(case: Case[Any]) -> None:
-    """Replace only what is wrong: schemathesis judges anew what is set, and takes a missing body for a wrong one."""
+    """Replace only what is wrong: schemathesis checks again what is set, and takes a missing body for a wrong one."""
     query, body = mended_query(case.query), mended_body(case.body)
     if case.operation.path == "/payments":
         query = mended_list(query)

@@ -1,4 +1,4 @@
-"""Starts one processor, says where it listens, and stops on SIGTERM or Ctrl-C."""
+"""Starts one processor, prints where it listens, and stops on SIGTERM or Ctrl-C."""
 
 import argparse
 import asyncio
@@ -31,7 +31,7 @@ _BACKLOG = 4_096
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """The command line's options."""
 
     name: str
     host: str
@@ -51,26 +51,26 @@ class Options:
 
 
 def read_options() -> Options:
-    """Read the command line; a wrong value ends the program with a sentence that names it."""
+    """Read the command line; a wrong value ends the program with an error that names it."""
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.processor",
-        description="A payment processor that behaves as the challenge's official one.",
+        description="A payment processor that behaves like the challenge's official one.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--name", default="default", help="what it is called in its messages")
+    parser.add_argument("--name", default="default", help="its name in messages")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=_natural, default=8001, help="the port to listen on; 0 takes a free one")
-    parser.add_argument("--fee", type=_fee, default="0.05", help="what it keeps of each payment, as a fraction")
+    parser.add_argument("--fee", type=_fee, default="0.05", help="the fraction of each payment that it keeps")
     parser.add_argument("--token", default="123", help="the first value of X-Rinha-Token for admin calls")
     parser.add_argument("--journal", type=Path, help="a file that keeps the books from one start to the next")
     parser.add_argument("--faults", type=Path, help="a file with the faults to begin with, as for PUT /admin/faults")
-    parser.add_argument("--running-max", type=_positive, default=800, help="payment calls inside at once")
-    parser.add_argument("--waiting-max", type=_natural, default=500, help="payment calls in line behind these")
-    parser.add_argument("--health-window-ms", type=_positive, default=5_000, help="one health call is served in each")
+    parser.add_argument("--running-max", type=_positive, default=800, help="payment calls that run at once")
+    parser.add_argument("--waiting-max", type=_natural, default=500, help="payment calls that wait behind these")
+    parser.add_argument("--health-window-ms", type=_positive, default=5_000, help="a window serves one health call")
     parser.add_argument("--health-held-max", type=_natural, default=2, help="health calls held for a later window")
-    parser.add_argument("--certificate", type=Path, help="a file in PEM: then it speaks https only")
+    parser.add_argument("--certificate", type=Path, help="a file in PEM; with it only HTTPS is served")
     parser.add_argument("--key", type=Path, help="the certificate's key")
-    parser.add_argument("--client-ca", type=Path, help="callers must show a certificate that one of these vouches for")
+    parser.add_argument("--client-ca", type=Path, help="callers must present a certificate issued by one of these")
     parser.add_argument("--header", type=_header, metavar="NAME: VALUE", help="callers must send it, or get 401")
     options = Options(**vars(parser.parse_args()))
     if (options.certificate is None) != (options.key is None) or (options.client_ca and not options.certificate):
@@ -79,7 +79,7 @@ def read_options() -> Options:
 
 
 def tls_of(options: Options) -> ssl.SSLContext | None:
-    """Return how it shows who it is, and whom it lets in; None: in the clear. Raises OSError: a file cannot be used."""
+    """Return the TLS context; None: plain HTTP. Raises OSError if a file cannot be used."""
     if options.certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
@@ -90,9 +90,9 @@ def tls_of(options: Options) -> ssl.SSLContext | None:
 
 
 def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
-    """Introduce the parts to each other; raises OSError or `JournalDamagedError` if the journal cannot be used.
+    """Connect the parts; raises OSError or `JournalDamagedError` if the journal cannot be used.
 
-    ValueError: the file of faults does not say what is to go wrong.
+    ValueError: the file of faults is not a valid plan.
     """
     books = Books() if options.journal is None else restore(options.journal)
     journal = Journal(options.journal)
@@ -138,7 +138,7 @@ async def serve(options: Options) -> None:
 
 
 def main() -> int:
-    """Run the program; 1 if it cannot start, with the reason in one sentence."""
+    """Run the program; return 1 if it cannot start, with the reason in one sentence."""
     options = read_options()
     try:
         uvloop.run(serve(options))
@@ -161,7 +161,7 @@ def _first_plan(path: Path) -> Plan:
 
 
 def _spare_the_collector() -> None:
-    """Keep collections rare and short: connections break their cycles themselves, bookings are in none."""
+    """Keep garbage collections rare and short: connections break their own cycles, bookings are in none."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -17,7 +17,7 @@ from sandbox.processor.pieces import list_payments
 from sandbox.processor.switchboard import Switchboard
 from sandbox.processor.wire import Exchange, render
 
-# Ten minutes: longer than any caller waits, short enough that a slip of the finger does not hold calls for days.
+# Ten minutes: longer than any caller waits, short enough that a typing mistake does not hold calls for days.
 DELAY_MS_MAX: Final = 600_000
 
 _PURGED: Final = render(200, b'{"message":"All payments purged."}')
@@ -30,7 +30,7 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class Configuration:
-    """What the admin calls change while the processor runs; a restart begins anew."""
+    """What the admin calls change while the processor runs; a restart resets it."""
 
     token: str
     delay_ms: int = 0
@@ -38,7 +38,7 @@ class Configuration:
 
 
 class Admin:
-    """Answers the admin calls, outside the limiter and all at once but the listing, which takes its turns."""
+    """Answers the admin calls, outside the limiter and immediately, except the listing, which is sent in slices."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Admin:
         }
 
     def _guarded(self, call: Callable[[Exchange], bytes | None]) -> Callable[[Exchange], None]:
-        """The call for those who have the token, 401 for all others; a call that returns None answers by itself."""
+        """Return the call for callers with the token, 401 for others; a call that returns None answers by itself."""
 
         def guarded(exchange: Exchange) -> None:
             is_allowed = exchange.token == self._configuration.token.encode()
@@ -79,7 +79,7 @@ class Admin:
         return guarded
 
     def _summary(self, exchange: Exchange) -> bytes:
-        """The totals of a period and the fee on them, in exact decimals."""
+        """Return the totals of a period and the fee on them, in exact decimals."""
         ends = read_period(exchange.query)
         if isinstance(ends, Malformed):
             return bad_request(ends)
@@ -93,7 +93,7 @@ class Admin:
         )
 
     def _payments(self, exchange: Exchange) -> None:
-        """Everything booked by now, one JSON object a line: what an audit compares with what others claim."""
+        """Send everything booked so far, one JSON object per line, for an audit."""
         list_payments(exchange, list(self._books), self._loop)
 
     def _faults(self, _: Exchange) -> bytes:
@@ -136,12 +136,12 @@ class Admin:
 
 
 def bad_request(malformed: Malformed) -> bytes:
-    """The 400 that says what is wrong."""
+    """Return a 400 that says what is wrong."""
     return render(400, orjson.dumps({"message": malformed.why}))
 
 
 def read_period(query: bytes) -> tuple[int | None, int | None] | Malformed:
-    """Both ends of `?from=&to=` in microseconds, None where one is missing or empty."""
+    """Return both ends of `?from=&to=` in microseconds, None where one is missing or empty."""
     fields = parse_qs(query.decode("latin-1"))
     ends = []
     for name in ("from", "to"):
@@ -154,7 +154,7 @@ def read_period(query: bytes) -> tuple[int | None, int | None] | Malformed:
 
 
 def read_field(body: bytes, name: str, kind: type[Value]) -> Value | Malformed:
-    """The one field of a configuration body, of exactly this type (a boolean is no integer)."""
+    """Return the one field of a configuration body, of exactly this type (a boolean is not an integer)."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError:

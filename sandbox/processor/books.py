@@ -10,7 +10,7 @@ from sandbox.processor.payment import Payment
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many payments a period has, and their cents."""
+    """The number of payments in a period, and their cents."""
 
     count: int
     cents: int
@@ -27,23 +27,23 @@ class Books:
         return len(self._payments)
 
     def __iter__(self) -> Iterator[Payment]:
-        """All payments in the order in which they were booked."""
+        """Return all payments in the order in which they were booked."""
         return iter(self._payments.values())
 
     def __contains__(self, correlation_id: str) -> bool:
         return correlation_id in self._payments
 
     def book(self, payment: Payment) -> None:
-        """Book a payment whose id is not in the books; the caller has looked."""
+        """Book a payment whose id is not in the books, which the caller has checked."""
         self._payments[payment.correlation_id] = payment
         self._timeline.add(payment.requested_at_us, payment.amount_cents)
 
     def find(self, correlation_id: str) -> Payment | None:
-        """The payment with this id, if it was booked."""
+        """Return the payment with this id, if it was booked."""
         return self._payments.get(correlation_id)
 
     def totals(self, from_us: int | None, to_us: int | None) -> Totals:
-        """Totals of the period, both ends inclusive; of everything if either end is missing."""
+        """Return the totals of the period, both ends inclusive; of everything if either end is missing."""
         if from_us is None or to_us is None:
             return self._timeline.totals()
         return self._timeline.totals_between(from_us, to_us)
@@ -55,32 +55,32 @@ class Books:
 
 
 class Timeline:
-    """Amounts by stamp: adding costs an append, and a question sorts only what came since the last one."""
+    """Amounts by stamp: adding is an append, and a question sorts only what was added since the last one."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, int]] = []  # (stamp_us, cents), sorted
         self._sums: list[int] = [0]  # _sums[n]: the cents of the first n rows
-        self._fresh: list[tuple[int, int]] = []  # added since, in order of arrival
+        self._fresh: list[tuple[int, int]] = []  # added since the last question, in order of arrival
 
     def add(self, stamp_us: int, cents: int) -> None:
         """Add one amount at one stamp."""
         self._fresh.append((stamp_us, cents))
 
     def totals(self) -> Totals:
-        """Totals of all rows."""
+        """Return the totals of all rows."""
         self._sort_in()
         return Totals(len(self._rows), self._sums[-1])
 
     def totals_between(self, from_us: int, to_us: int) -> Totals:
-        """Totals of the rows from one stamp to the other, both inclusive."""
+        """Return the totals of the rows from one stamp to another, both inclusive."""
         self._sort_in()
-        # A one-element tuple sorts before every pair that starts alike, hence the end is the microsecond after `to`.
+        # A one-element tuple sorts before every pair with that first element, so the end is the microsecond after `to`.
         begin = bisect_left(self._rows, (from_us,))
         end = max(begin, bisect_left(self._rows, (to_us + 1,)))
         return Totals(end - begin, self._sums[end] - self._sums[begin])
 
     def _sort_in(self) -> None:
-        """Merge the fresh rows; stamps come nearly in order, so that only a short tail is touched."""
+        """Merge the fresh rows; stamps come nearly in order, so only a short tail is sorted."""
         if not self._fresh:
             return
         keep = bisect_left(self._rows, min(self._fresh))

@@ -1,11 +1,11 @@
-"""Which fault befalls a call: values in, a value out; no clock, no socket, no memory.
+"""Which fault a call gets: values in, a value out; no clock, no socket, no state.
 
-A decision depends on the seed, the kind of call and the call's number among its kind, and on nothing else: the same
-sequence of requests meets the same faults, and how often health is asked changes nothing for payments.
+A decision depends only on the seed, the kind of call and the call's number among its kind: the same
+sequence of requests gets the same faults, and the number of health calls changes nothing for payments.
 
-Every fault is one that a processor on a real network could show, and none is a lie that a caller could not detect.
-So a 5xx "after booking" is never followed by a stale look-up of the same id (see `switchboard`), and what nobody asked
-for is either sent before the caller can have asked for more, or proves nothing and is the connection's last word.
+Every fault could occur with a processor on a real network, and none is a lie that a caller could not detect.
+So a 5xx "after booking" is never followed by a stale look-up of the same id (see `switchboard`), and an unrequested
+answer is either sent before the caller can have sent its next request, or proves nothing and ends the connection.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ MS_MAX: Final = 600_000
 
 
 class Call(StrEnum):
-    """The kinds of call that faults befall; admin calls are spared, or nobody could end the faults."""
+    """The kinds of call that have faults; admin calls have none, or nobody could end the faults."""
 
     CHARGE = "charge"
     LOOK_UP = "look_up"
@@ -37,22 +37,22 @@ class Fault(StrEnum):
     CLOSE_BEFORE_BOOKING = "close_before_booking"  # the connection is closed without an answer
     ERROR_BEFORE_BOOKING = "error_before_booking"  # 500
     TOO_MANY_REQUESTS = "too_many_requests"  # 429
-    BAD_REQUEST = "bad_request"  # 400, to a request with nothing wrong: true only of a processor that says it to all
-    REDIRECT_302 = "redirect_302"  # to a place that says 200 to everyone and books nothing
+    BAD_REQUEST = "bad_request"  # 400 to a valid request: realistic only if a processor answers every request so
+    REDIRECT_302 = "redirect_302"  # to a URL that answers 200 to everyone and books nothing
     REDIRECT_307 = "redirect_307"
-    UNREAD = "unread"  # the request is not read, nor is anything after it; the connection stays open for a while
+    UNREAD = "unread"  # neither the request nor anything after it is read; the connection stays open for a while
     # Charges: booked, but later.
     BOOK_LATE = "book_late"  # held for `late_ms`, then handled as if it came now, whether or not the caller still waits
     # Charges: booked at once, and then
     CLOSE_AFTER_BOOKING = "close_after_booking"  # the connection is closed without an answer
-    HANG_AFTER_BOOKING = "hang_after_booking"  # there is never an answer; the connection stays open
+    HANG_AFTER_BOOKING = "hang_after_booking"  # never answered; the connection stays open
     HALF_ANSWER = "half_answer"  # the head and half the body, then the connection is closed
     GARBAGE_ANSWER = "garbage_answer"  # bytes that are not HTTP, then the connection is closed
     ERROR_AFTER_BOOKING = "error_after_booking"  # 500
     SLOW_ANSWER = "slow_answer"  # one byte every `byte_ms`
     LATE_ANSWER = "late_answer"  # the right answer after `late_ms`
-    UNASKED_BEHIND = "unasked_behind"  # right behind the answer a second 200; no later request there is read
-    UNASKED_WHEN_IDLE = "unasked_when_idle"  # once the connection idles, a 504 that nobody asked for, then closed
+    UNASKED_BEHIND = "unasked_behind"  # a second 200 right behind the answer; no later request there is read
+    UNASKED_WHEN_IDLE = "unasked_when_idle"  # once the connection idles, an unrequested 504, then closed
     # Look-ups.
     LOOK_UP_ERROR = "look_up_error"  # 500
     LOOK_UP_HANG = "look_up_hang"  # never answered
@@ -74,7 +74,7 @@ _FAULTS: Final[dict[Call, tuple[Fault, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How often which fault happens; the default is calm."""
+    """How often each fault happens; the default is never."""
 
     seed: int = 0
     rates: Mapping[Fault, float] = field(default_factory=dict)
@@ -84,12 +84,12 @@ class Plan:
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing will go wrong."""
+        """Whether there are no faults."""
         return not any(self.rates.values())
 
 
 def decide(plan: Plan, call: Call, number: int) -> Fault | None:
-    """The fault of the call with this number among its kind, if it is to have one."""
+    """Return the fault of the call with this number among its kind, if it gets one."""
     key = f"{plan.seed}/{call}/{number}".encode()
     left = int.from_bytes(hashlib.blake2b(key, digest_size=7).digest()) / 2**56  # seven bytes: exact in a float
     for fault in _FAULTS[call]:
@@ -100,7 +100,7 @@ def decide(plan: Plan, call: Call, number: int) -> Fault | None:
 
 
 def read_plan(body: bytes) -> Plan | Malformed:
-    """Read `{"seed", "rates", "late_ms", "stale_ms", "byte_ms"}`, all optional; what is not known is refused."""
+    """Read `{"seed", "rates", "late_ms", "stale_ms", "byte_ms"}`, all optional; unknown fields are refused."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -117,7 +117,7 @@ def read_plan(body: bytes) -> Plan | Malformed:
 
 
 def _misplaced(rates: dict[str, object]) -> Malformed | None:
-    """What is wrong with the rates, if anything."""
+    """Return what is wrong with the rates, if anything."""
     for name, rate in rates.items():
         if name not in set(Fault):
             return Malformed(f"{name} is not a fault; faults are {', '.join(Fault)}")

@@ -1,6 +1,6 @@
 """What happens to a call, and when: limiter, delay, failure flag, booking, in exactly the official order.
 
-A payment that has passed the limiter is on its way: nothing that the caller does or omits changes what becomes of it.
+A payment that has passed the limiter is processed, whatever the caller does or fails to do.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _WRONG_METHOD: Final = render(405)
 
 
 class Processor:
-    """Answers every exchange of every connection; single-threaded, without a task of its own."""
+    """Answers every exchange of every connection; single-threaded, without its own task."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Processor:
         else:
             exchange.answer(_NOT_FOUND)
 
-    # The limiter, shared by charging and looking up.
+    # The limiter, shared by payments and look-ups.
 
     def _enter(self, exchange: Exchange) -> None:
         admission = self._limiter.arrive(exchange)
@@ -91,12 +91,12 @@ class Processor:
         exchange.answer(raw)
         waiting = self._limiter.leave()
         if waiting is not None:
-            self._loop.call_soon(self._start, waiting)  # not directly: without a delay the whole line would recurse
+            self._loop.call_soon(self._start, waiting)  # not directly: without a delay the whole queue would recurse
 
     # One payment.
 
     def _receive(self, exchange: Exchange) -> None:
-        """Read the payment and let the delay pass that is configured at this moment."""
+        """Read the payment and wait for the delay that is configured now."""
         payment = read_payment(exchange.body)
         if isinstance(payment, Malformed):
             self._finish(exchange, bad_request(payment))
@@ -106,7 +106,7 @@ class Processor:
             self._charge(exchange, payment)
 
     def _charge(self, exchange: Exchange, payment: Payment) -> None:
-        """Book the payment unless the processor is failing at this moment, after the delay, or has it already."""
+        """Book the payment after the delay, unless the processor is failing then, or has it already."""
         if self._configuration.is_failing:
             self._finish(exchange, _FAILED)
         elif payment.correlation_id in self._books:
@@ -117,7 +117,7 @@ class Processor:
             self._finish(exchange, _BOOKED)
 
     def _look_up(self, exchange: Exchange) -> None:
-        """Give the payment as booked: without delay and in spite of the failure flag."""
+        """Return the payment as booked: without delay and despite the failure flag."""
         correlation_id = read_id(exchange.path[len(PAYMENT) :].decode("latin-1"))
         payment = None if correlation_id is None else self._books.find(correlation_id)
         self._finish(exchange, _NOT_FOUND if payment is None else render(200, payment_json(payment)))
@@ -135,7 +135,7 @@ class Processor:
             self._wait_for_window()
 
     def _wait_for_window(self) -> None:
-        """Come back when the next window opens; one timer too many does no harm, since a window gives one call only."""
+        """Continue when the next window opens; one timer too many does no harm, since a window serves only one call."""
         opens_in_ms = self._health_window.opens_in_ms(self._now_ms())
         self._loop.call_later(opens_in_ms / 1000, self._open_window)
 
@@ -148,7 +148,7 @@ class Processor:
             self._wait_for_window()
 
     def _tell_health(self, exchange: Exchange) -> None:
-        """Return what is configured, which need not be what callers experience."""
+        """Return the configuration, which need not be what callers observe."""
         configuration = self._configuration
         health = {"failing": configuration.is_failing, "minResponseTime": configuration.delay_ms}
         exchange.answer(render(200, orjson.dumps(health)))
@@ -158,7 +158,7 @@ class Processor:
 
 
 def already_exists(payment: Payment) -> bytes:
-    """The 422 for an id that is booked here, whatever its amount was."""
+    """Return the 422 for an id that is booked here, whatever its amount was."""
     message = f"Payment could not be processed. CorrelationId already exists: {payment.correlation_id}."
     return render(422, orjson.dumps({"message": message}))
 

@@ -1,4 +1,4 @@
-"""The journal: a line for each booking and purge, written before the caller is answered, so that a kill loses nothing.
+"""The journal: a line per booking and purge, written before the caller is answered, so that a kill loses nothing.
 
 `B <id> <cents> <stamp_us>` is a booking, `P` a purge. The operating system keeps what was written when the process is
 killed; it is not synced to the disk, because a power cut is not among the faults that a sandbox has to survive.
@@ -15,7 +15,7 @@ _PURGE_LINE: Final = b"P\n"
 
 
 class JournalDamagedError(Exception):
-    """A complete line of the journal says nothing sensible; better no books than wrong ones."""
+    """A complete line of the journal is invalid; no books are better than wrong ones."""
 
 
 class Journal:
@@ -25,23 +25,23 @@ class Journal:
         self._fd = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def booked(self, payment: Payment) -> None:
-        """Write a booking down; raises OSError if it could not be written, and then it must not be answered."""
+        """Write a booking; raises OSError if it could not be written, and then it must not be answered."""
         if self._fd is not None:
             os.write(self._fd, booking_line(payment))
 
     def purged(self) -> None:
-        """Write a purge down; raises as `booked` does."""
+        """Write a purge; raises like `booked`."""
         if self._fd is not None:
             os.write(self._fd, _PURGE_LINE)
 
 
 def booking_line(payment: Payment) -> bytes:
-    """The line that stands for a booking."""
+    """Return the line of a booking."""
     return f"B {payment.correlation_id} {payment.amount_cents} {payment.requested_at_us}\n".encode()
 
 
 def replay(lines: bytes) -> Books:
-    """The books that these complete lines make; raises `JournalDamagedError` naming the first that says nothing."""
+    """Return the books of these complete lines; raises `JournalDamagedError` naming the first invalid one."""
     books = Books()
     for number, line in enumerate(lines.splitlines(), start=1):
         match line.split(b" "):
@@ -61,9 +61,9 @@ def replay(lines: bytes) -> Books:
 
 
 def restore(path: Path) -> Books:
-    """Read the books back and cut off a torn last line, so that the next line does not continue it.
+    """Read the books and cut off a torn last line, so that the next line does not continue it.
 
-    A torn line belongs to a call that was never answered: dropping it breaks no promise.
+    A torn line belongs to a call that was never answered, so it may be dropped.
     """
     if not path.exists():
         return Books()

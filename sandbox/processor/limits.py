@@ -1,6 +1,6 @@
 """The two limits in front of a processor's handlers, as rules over values: who enters, who waits, who is refused.
 
-Callers are opaque here: whatever is given to `arrive` comes back when its turn has come.
+Callers are opaque here: what is given to `arrive` is returned when it is to be served.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ Caller = TypeVar("Caller")
 
 
 class Admission(Enum):
-    """What became of a caller on arrival."""
+    """What happens to a caller on arrival."""
 
     ENTERED = auto()
     WAITING = auto()
@@ -20,7 +20,7 @@ class Admission(Enum):
 
 
 class Limiter(Generic[Caller]):
-    """At most `running_max` inside, `waiting_max` more in line, the oldest first; all others are refused."""
+    """At most `running_max` run, `waiting_max` more wait, the oldest first; all others are refused."""
 
     def __init__(self, running_max: int, waiting_max: int) -> None:
         self._running_max = running_max
@@ -29,7 +29,7 @@ class Limiter(Generic[Caller]):
         self._waiting: deque[Caller] = deque()
 
     def arrive(self, caller: Caller) -> Admission:
-        """Let the caller in, put it in line, or refuse it."""
+        """Start the caller, queue it, or refuse it."""
         if self._running < self._running_max:
             self._running += 1
             return Admission.ENTERED
@@ -39,7 +39,7 @@ class Limiter(Generic[Caller]):
         return Admission.REFUSED
 
     def leave(self) -> Caller | None:
-        """One caller is done; the one returned, if any, has its place and must be started."""
+        """One caller is done; the returned one, if any, has its place and must be started."""
         if self._waiting:
             return self._waiting.popleft()
         self._running -= 1
@@ -47,9 +47,9 @@ class Limiter(Generic[Caller]):
 
 
 class HealthWindow(Generic[Caller]):
-    """One call in each fixed window for all callers together; `held_max` more wait for a window of their own.
+    """One call in each fixed window for all callers together; `held_max` more wait for their own window.
 
-    Windows lie end to end from the first call on, whether used or not.
+    Windows follow each other without gaps from the first call on, whether used or not.
     """
 
     def __init__(self, window_ms: int, held_max: int) -> None:
@@ -57,11 +57,11 @@ class HealthWindow(Generic[Caller]):
         self._held_max = held_max
         self._held: deque[Caller] = deque()
         self._began_ms: int | None = None
-        self._used = -1  # the number of the last window whose call was given away
+        self._used = -1  # the number of the last window that served a call
 
     @property
     def has_held(self) -> bool:
-        """Whether somebody waits for a window."""
+        """Whether a caller waits for a window."""
         return bool(self._held)
 
     def arrive(self, now_ms: int, caller: Caller) -> Admission:
@@ -77,18 +77,18 @@ class HealthWindow(Generic[Caller]):
         return Admission.REFUSED
 
     def release(self, now_ms: int) -> Caller | None:
-        """The oldest held caller, if this window's call is still to be had."""
+        """Return the oldest held caller, if this window has not served a call yet."""
         if not self._held or self._number(now_ms) <= self._used:
             return None
         self._used = self._number(now_ms)
         return self._held.popleft()
 
     def opens_in_ms(self, now_ms: int) -> int:
-        """How long until the next window begins."""
+        """Return how long until the next window begins."""
         return self._window_ms - (now_ms - (self._began_ms or 0)) % self._window_ms
 
     def forget(self, is_gone: Callable[[Caller], bool]) -> None:
-        """Take those who have left out of the line: a window is not spent on nobody."""
+        """Remove those that have left, so that no window is spent on them."""
         self._held = deque(caller for caller in self._held if not is_gone(caller))
 
     def _number(self, now_ms: int) -> int:

@@ -1,6 +1,6 @@
-"""What a caller sends and gets back: a payment's three fields, read strictly and printed exactly.
+"""What a caller sends and receives: a payment's three fields, read strictly and printed exactly.
 
-Money is integer cents and a stamp is integer microseconds since 1970 from here on inwards; decimals and ISO 8601 exist
+Behind this module money is integer cents and a stamp is integer microseconds since 1970; decimals and ISO 8601 exist
 only in HTTP bodies.
 """
 
@@ -14,7 +14,7 @@ import orjson
 # Only the hyphenated form: the official processor refuses braces, `urn:` and missing hyphens too.
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
-# Beyond it a double no longer distinguishes one cent from the next.
+# Above it a double no longer distinguishes one cent from the next.
 AMOUNT_MAX: Final = 10**13
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ _DATE_LENGTH: Final = len("2025-07-15")
 
 
 class Payment(NamedTuple):
-    """One payment as it is booked; the id is lower case, so that two spellings of it are one payment."""
+    """One payment as it is booked; the id is in lower case, so that two spellings of it are one payment."""
 
     correlation_id: str
     amount_cents: int
@@ -60,26 +60,26 @@ def read_payment(body: bytes) -> Payment | Malformed:
 
 
 def read_id(value: object) -> str | None:
-    """The id in lower case, or None if it is not a hyphenated UUID."""
+    """Return the id in lower case, or None if it is not a hyphenated UUID."""
     if type(value) is str and _UUID.fullmatch(value):
         return value.lower()
     return None
 
 
 def read_cents(value: object) -> int | None:
-    """The amount in cents, half a cent rounded away from zero, or None if it is not a number within bounds."""
+    """Return the amount in cents, half a cent rounded away from zero, or None if it is not a number within bounds."""
     if type(value) is int and abs(value) < AMOUNT_MAX:
         return value * 100
     if type(value) is not float or not abs(value) < AMOUNT_MAX:
         return None
     cents = round(value * 100)
     if cents / 100 == value:
-        return cents  # the double nearest to a two-decimal number: nothing to round, and no Decimal to pay for
+        return cents  # the double nearest to a two-decimal number: nothing to round, and no Decimal needed
     return int((Decimal(repr(value)) * 100).to_integral_value(ROUND_HALF_UP))
 
 
 def read_stamp_us(value: object) -> int | None:
-    """The stamp in microseconds, finer digits cut off, no zone read as UTC, or None if it is not an ISO 8601 stamp."""
+    """Return the stamp in microseconds, finer digits cut off, no zone read as UTC; None if it is not ISO 8601."""
     if type(value) is not str or value[4:5] != "-" or (len(value) != _DATE_LENGTH and value[10:11] != "T"):
         return None  # fromisoformat also knows basic and week forms, which the official processor does not
     try:
@@ -93,20 +93,20 @@ def read_stamp_us(value: object) -> int | None:
 
 
 def stamp_text(stamp_us: int) -> str:
-    """The stamp in UTC, its fraction without trailing zeros, as the official processor prints it."""
+    """Return the stamp in UTC, its fraction without trailing zeros, as the official processor prints it."""
     stamp = _EPOCH_UTC + timedelta(microseconds=stamp_us)
     return stamp.isoformat(timespec="microseconds").rstrip("0").rstrip(".") + "Z"
 
 
 def cents_text(cents: int) -> str:
-    """The decimal number with two places that stands for these cents."""
+    """Return these cents as a decimal number with two places."""
     sign = "-" if cents < 0 else ""
     units, rest = divmod(abs(cents), 100)
     return f"{sign}{units}.{rest:02d}"
 
 
 def payment_json(payment: Payment) -> bytes:
-    """The payment as GET gives it; written by hand because the amount must keep its two decimals."""
+    """Return the payment as GET answers it; formatted here because the amount must keep its two decimals."""
     amount = cents_text(payment.amount_cents)
     requested_at = stamp_text(payment.requested_at_us)
     return f'{{"correlationId":"{payment.correlation_id}","amount":{amount},"requestedAt":"{requested_at}"}}'.encode()

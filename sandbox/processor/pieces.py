@@ -1,4 +1,4 @@
-"""Answers given a piece at a time: nothing else waits while a long one is made, and a slow one is slow on purpose."""
+"""Answers sent in pieces: nothing else waits while a long one is made, and a slow one is slow on purpose."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ from typing import Final
 from sandbox.processor.payment import Payment, payment_json
 from sandbox.processor.wire import Exchange, render_head
 
-# About 3 ms of work: what any other call may have to wait for a listing, as often as it comes to its turn.
+# About 3 ms of work: the longest that another call waits for a slice of a listing.
 ROWS_PER_SLICE: Final = 500
-# A caller that reads slowly makes the listing wait, not the memory grow.
+# With a caller that reads slowly the listing waits, instead of filling the memory.
 UNSENT_BYTES_MAX: Final = 1 << 20
 _SLOW_READER_S: Final = 0.01
 
@@ -18,26 +18,26 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class Pieces:
-    """One exchange's response in pieces; held back until the answers owed before it have gone out."""
+    """One exchange's response in pieces; held back until all earlier answers were sent."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._held = b""
 
     def send(self, piece: bytes) -> None:
-        """Send the next piece, as soon as it is this response's turn."""
+        """Send the next piece, as soon as all earlier answers were sent."""
         self._held += piece
         if self._exchange.connection.is_turn_of(self._exchange):
             self._exchange.connection.write(self._held)
             self._held = b""
 
     def end(self) -> None:
-        """Say that there are no more pieces."""
+        """End the response."""
         self._exchange.answer(self._held)
 
 
 def list_payments(exchange: Exchange, payments: Sequence[Payment], loop: asyncio.AbstractEventLoop) -> None:
-    """Answer with one JSON object a line, a slice for each turn of the loop, until done or nobody listens."""
+    """Answer with one JSON object per line, a slice per turn of the loop, until done or the caller has hung up."""
     pieces = Pieces(exchange)
     pieces.send(_LIST_HEAD)
 

@@ -1,7 +1,7 @@
-"""Does the faults, between the wire and the handling: a call is kept from its handler, or an answer from its caller.
+"""Injects the faults between the wire and the handling: into a call before its handler, or into its answer.
 
-The handling knows nothing of it, so what is booked is booked as ever and stands in the journal. A fault is counted when
-it is really done: one that was to befall the answer to a booking is not done where nothing was booked.
+The handling does not know of it, so what is booked is booked as usual and is in the journal. A fault is counted when
+it really happens: a fault of the answer to a booking does not happen if nothing was booked.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from sandbox.processor.pieces import drip
 from sandbox.processor.switchboard import Switchboard
 from sandbox.processor.wire import DivertedExchange, Exchange, Handler, render
 
-# A connection that is not read does not show that its caller has gone; longer than any caller waits for an answer.
+# A connection that is not read does not show that its caller has gone. Longer than any caller waits for an answer.
 UNREAD_S: Final = 30.0
-# How long after an answer its connection counts as idle, if nothing has come since.
+# How long after an answer its connection counts as idle, if nothing was received since.
 _IDLE_S: Final = 0.02
 
 _MOVED: Final = b"/moved"
@@ -32,12 +32,12 @@ _REDIRECT_302: Final = render(302, location=_MOVED.decode())
 _REDIRECT_307: Final = render(307, location=_MOVED.decode())
 _GARBAGE: Final = b"\x15\x03\x01\x00\x02\x02\x46 this is not HTTP \x00\xff"
 _UNASKED: Final = render(200, b'{"message":"payment processed successfully"}')
-# A 504 proves nothing, so that a request which crosses it on its way is not lied to.
+# A 504 proves nothing, so it does not mislead a request that crosses it.
 _UNASKED_LAST: Final = render(504).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
 
 class Sabotage:
-    """Stands in front of a handler; while all is calm it costs one look at a flag."""
+    """Wraps a handler; without faults it costs one check of a flag."""
 
     def __init__(self, handle: Handler, switchboard: Switchboard, loop: asyncio.AbstractEventLoop) -> None:
         self._handle = handle
@@ -71,7 +71,7 @@ class Sabotage:
         }
 
     def handle(self, exchange: Exchange) -> None:
-        """Hand the exchange on, or do to it what is planned."""
+        """Pass the exchange on, or apply its fault."""
         if self._switchboard.is_calm:
             self._handle(exchange)
         else:
@@ -97,7 +97,7 @@ class Sabotage:
             self._handle(exchange)
 
     def _spare(self, exchange: Exchange) -> None:
-        """Handle a call without a fault; a caller that follows a redirect gets a 200 that means nothing."""
+        """Handle a call without a fault; a caller that follows a redirect gets a meaningless 200."""
         if exchange.path == _MOVED:
             self._switchboard.redirects_followed += 1
             exchange.answer(_ELSEWHERE)
@@ -107,7 +107,7 @@ class Sabotage:
     # Charges.
 
     def _charge(self, exchange: Exchange, fault: Fault | None) -> None:
-        """Have the payment handled, and then do to its answer what is planned."""
+        """Let the payment be handled, then apply the fault to its answer."""
 
         def diverted(original: Exchange, raw: bytes) -> None:
             status = raw[9:12]
@@ -130,7 +130,7 @@ class Sabotage:
             self._after[fault](exchange, raw)
 
     def _remember(self, exchange: Exchange, *, is_new: bool, fault: Fault | None) -> None:
-        """Keep what a stale look-up may deny: what was just booked, unless the answer is a 5xx."""
+        """Remember what a stale look-up may deny: a new booking, unless the answer is a 5xx."""
         payment = read_payment(exchange.body)
         if not isinstance(payment, Payment):
             return
@@ -155,9 +155,9 @@ class Sabotage:
         self._loop.call_later(self._switchboard.plan.late_ms / 1000, exchange.answer, raw)
 
     def _answer_twice(self, exchange: Exchange, raw: bytes) -> None:
-        """Send both in one piece: no caller can have asked for more by then, so all can know that the second is none.
+        """Send both in one piece: before the next request, so that the caller can know that the second is no answer to it.
 
-        A caller that still takes it for the answer to its next request is wrong about that payment: it is never read.
+        A caller that takes it for the answer to its next request is wrong about that payment, which is never read.
         """
         exchange.answer(raw + _UNASKED)
         self._leave_unread(exchange)
@@ -187,7 +187,7 @@ class Sabotage:
 
 
 def call_of(exchange: Exchange) -> Call | None:
-    """The kind of call that this is, None if faults spare it."""
+    """Return the kind of call, None if it has no faults."""
     if exchange.method == b"POST":
         return Call.CHARGE if exchange.path == PAYMENTS else None
     if exchange.method == b"GET" and exchange.path.startswith(PAYMENT):
@@ -204,7 +204,7 @@ def _hang(_: Exchange) -> None:
 
 
 def _hang_up(exchange: Exchange, last_words: bytes = b"") -> None:
-    """Close the connection, after these bytes."""
+    """Send these bytes, then close the connection."""
     exchange.keep_alive = False
     exchange.answer(last_words)
 

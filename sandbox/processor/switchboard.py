@@ -1,4 +1,4 @@
-"""The faults that are switched on, and what they have done; asked anew for each call."""
+"""The faults that are switched on, and their counts; asked for each call."""
 
 from collections import Counter
 
@@ -8,11 +8,11 @@ from sandbox.processor.faults import Call, Fault, Plan, decide
 
 
 class Recent:
-    """Ids booked a short while ago, which a stale look-up does not see yet.
+    """Ids booked recently, which a stale look-up does not find yet.
 
-    The caller keeps an id out of here whose booking was answered 5xx: "500, and then it is not found" is the one sign
-    which proves that a payment was not booked. A processor that gives it for a booked payment leaves no
-    way to be right, so a stale read befalls only ids whose charge had another answer, or none.
+    The caller discards an id whose booking was answered with 5xx: "500, and then not found" is the one sign
+    that proves that a payment was not booked. A processor that gives it for a booked payment leaves callers no
+    way to be right, so a stale read affects only ids whose charge had another answer, or none.
     """
 
     def __init__(self, age_ms: int) -> None:
@@ -23,14 +23,14 @@ class Recent:
         return len(self._booked_ms)
 
     def add(self, correlation_id: str, now_ms: int) -> None:
-        """Remember an id as booked now, and forget those whose time is over."""
+        """Remember an id as booked now, and forget those that are too old."""
         self.discard(correlation_id)  # after a purge it may be booked again, and then it is the youngest
         self._booked_ms[correlation_id] = now_ms
         while (oldest := next(iter(self._booked_ms))) != correlation_id and not self.has(oldest, now_ms):
             del self._booked_ms[oldest]
 
     def discard(self, correlation_id: str) -> None:
-        """Let everyone see this id from now on."""
+        """Let look-ups find this id from now on."""
         self._booked_ms.pop(correlation_id, None)
 
     def has(self, correlation_id: str, now_ms: int) -> bool:
@@ -40,7 +40,7 @@ class Recent:
 
 
 class Switchboard:
-    """The plan in force, how many calls of each kind it has seen, and the counts since the process began."""
+    """The current plan, how many calls of each kind it has decided, and the counts since the process started."""
 
     def __init__(self) -> None:
         self.plan = Plan()
@@ -52,23 +52,23 @@ class Switchboard:
         self._done: Counter[Fault] = Counter()
 
     def switch(self, plan: Plan) -> None:
-        """Put a plan in force: numbers begin anew, counts go on, and what is held stays held for its time."""
+        """Set the plan: numbering restarts, counts continue, and held requests stay held for their time."""
         self.plan = plan
         self.is_calm = plan.is_calm
         self.recent = Recent(plan.stale_ms)
         self._numbers.clear()
 
     def next_fault(self, call: Call) -> Fault | None:
-        """The fault of the next call of this kind."""
+        """Return the fault of the next call of this kind."""
         self._numbers[call] += 1
         return decide(self.plan, call, self._numbers[call])
 
     def count(self, fault: Fault) -> None:
-        """Note that a fault was really done."""
+        """Count a fault that really happened."""
         self._done[fault] += 1
 
     def report(self) -> bytes:
-        """Everything, as JSON."""
+        """Return the plan and all counts as JSON."""
         plan = self.plan
         return orjson.dumps(
             {

@@ -1,7 +1,7 @@
-"""HTTP/1.1 on one connection: requests become exchanges, answers go out in the order of the requests.
+"""HTTP/1.1 on one connection: requests become exchanges, answers are sent in the order of the requests.
 
-Nothing here knows what a payment is. A handler gets each `Exchange` as soon as it is complete and answers it now, later
-or never; a caller that hung up does not undo what its request set in motion, its answer just goes nowhere.
+It knows nothing about payments. A handler gets each `Exchange` once it is complete and answers it now, later
+or never; a caller that hangs up does not cancel its request, only its answer is dropped.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 import httptools
 
-# Far above any payment; the rest of a longer body is read and thrown away.
+# Far above any payment; the rest of a longer body is read and discarded.
 BODY_BYTES_MAX: Final = 64 * 1024
-# Unanswered requests of one connection, beyond which no more is read from it until answers have gone out.
+# With this many unanswered requests, no more is read from a connection until answers were sent.
 PIPELINED_MAX: Final = 1_000
 
 _TOKEN_HEADER: Final = b"x-rinha-token"
@@ -37,7 +37,7 @@ def render(status: int, body: bytes = b"", *, retry_after_s: int | None = None, 
 
 
 def render_head(status: int, headers: list[str]) -> bytes:
-    """The part of a response before its body."""
+    """Return the part of a response before its body."""
     return "\r\n".join([f"HTTP/1.1 {status} {_REASONS[status]}", *headers, "", ""]).encode()
 
 
@@ -66,13 +66,13 @@ class Exchange:
         return self.connection.is_lost
 
     def answer(self, raw: bytes) -> None:
-        """Give the complete response; it is sent as soon as all earlier ones of the connection are."""
+        """Answer with the complete response; it is sent as soon as all earlier ones of the connection are."""
         self.raw_answer = raw
         self.connection.flush()
 
 
 class DivertedExchange(Exchange):
-    """The same request, whose answer is given to a function instead of to the caller."""
+    """The same request, whose answer is passed to a function instead of the caller."""
 
     __slots__ = ("_divert", "_original")
 
@@ -84,7 +84,7 @@ class DivertedExchange(Exchange):
         self._divert = divert
 
     def answer(self, raw: bytes) -> None:
-        """Give the complete response, and the exchange that it was for, to the function."""
+        """Pass the complete response, and its exchange, to the function."""
         self._divert(self._original, raw)
 
 
@@ -92,16 +92,16 @@ Handler: TypeAlias = Callable[[Exchange], None]
 
 
 class Header(NamedTuple):
-    """A header that callers must show; ``name`` in lower case."""
+    """A header that callers must send; ``name`` in lower case."""
 
     name: bytes
     value: bytes
 
 
 class Connection(asyncio.Protocol):
-    """One caller's connection; the methods named on_... are the parser's callbacks.
+    """A caller's connection; the methods named on_... are the parser's callbacks.
 
-    ``wanted``: who does not show it is answered 401, except for admin calls, which have a token of their own.
+    ``wanted``: callers without this header are answered with 401, except for admin calls, which have their own token.
     """
 
     def __init__(self, handle: Handler, wanted: Header | None = None) -> None:
@@ -119,23 +119,23 @@ class Connection(asyncio.Protocol):
         return self._transport is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where answers go."""
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)  # a TCP server's transports go both ways
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the name is the interface's)
-        """Drop the transport and the parser, which refers to this object in turn."""
+        """Drop the transport and the parser, which refers back to this object."""
         self._transport = None
         self._parser = None
         self._unanswered.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; every request that it completes is handled before this returns."""
+        """Parse the data; every request that it completes is handled before this returns."""
         if self._parser is None:
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
-            raise  # a mistake of the handler, not of the caller: the loop reports it and drops the connection
+            raise  # a bug of the handler, not of the caller: the loop reports it and drops the connection
         except httptools.HttpParserError:
             self._refuse_garbage()
         if self._is_reading and self._transport is not None and len(self._unanswered) >= PIPELINED_MAX:
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def on_url(self, url: bytes) -> None:
-        """Take (a piece of) the request's target."""
+        """Append (a piece of) the request's target."""
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -154,13 +154,13 @@ class Connection(asyncio.Protocol):
             self._is_shown = value == self._wanted.value
 
     def on_body(self, body: bytes) -> None:
-        """Take (a piece of) the body, up to the bound."""
+        """Append (a piece of) the body, up to the limit."""
         self._body_length += len(body)
         if self._body_length <= BODY_BYTES_MAX:
             self._body += body
 
     def on_message_complete(self) -> None:
-        """Hand the request over and be ready for the next one."""
+        """Pass the request to the handler, and prepare for the next one."""
         parser = self._parser
         if parser is None:
             return
@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
             self._handle(exchange)
 
     def flush(self) -> None:
-        """Send the answers whose turn has come, and close after the one that was asked to be the last."""
+        """Send the answers that are next in order, and close after the one that was requested to be the last."""
         transport = self._transport
         unanswered = self._unanswered
         if transport is None or transport.is_closing():
@@ -194,36 +194,36 @@ class Connection(asyncio.Protocol):
             self._is_reading = True
             transport.resume_reading()
 
-    # For those who give an answer in pieces, or break the connection on purpose.
+    # For answers in pieces, and for breaking the connection on purpose.
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is open and owes no answer."""
+        """Whether it is open and every request was answered."""
         return self._transport is not None and not self._transport.is_closing() and not self._unanswered
 
     @property
     def unsent_bytes(self) -> int:
-        """How much was written that the caller has not taken yet."""
+        """How many written bytes were not sent yet."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def is_turn_of(self, exchange: Exchange) -> bool:
-        """Whether all answers before this exchange's have gone out."""
+        """Return whether all answers before this exchange's were sent."""
         return bool(self._unanswered) and self._unanswered[0] is exchange
 
     def write(self, raw: bytes) -> None:
-        """Send bytes as they are; whose turn it is was asked before."""
+        """Send bytes as they are; the caller has checked that it is their turn."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(raw)
 
     def stop_reading(self) -> None:
-        """Take no further request, for good, not even one that has come already; answers still go out."""
+        """Accept no further request, not even one already received; answers are still sent."""
         self._parser = None
         if self._transport is not None:
             self._transport.pause_reading()
-        self._is_reading = True  # so that no answer going out resumes it
+        self._is_reading = True  # so that no answer resumes reading
 
     def close(self) -> None:
-        """Close after what was written has gone out."""
+        """Close after everything written was sent."""
         if self._transport is not None:
             self._transport.close()
 
@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
         self._is_shown = False
 
     def _refuse_garbage(self) -> None:
-        """Answer what is not HTTP, in its turn, and read no further: where the next request would start is unknown."""
+        """Answer what is not HTTP, in order, and read no further: where the next request would start is unknown."""
         self._parser = None
         exchange = Exchange(self, b"", b"", b"", b"")
         exchange.keep_alive = False

@@ -1,4 +1,4 @@
-"""`python -m sandbox.rinha PROFILE`: run a load test, print its score, and say by the exit code whether it passed.
+"""`python -m sandbox.rinha PROFILE`: run a load test, print its score, and exit with whether it passed.
 
 Exit code 0: nothing lost, late, contradicted, refused or charged twice. 1: something was. 2: the test could not run.
 """
@@ -37,7 +37,7 @@ PASSED, FAILED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> int:
     """Run what the command line asks for."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # after any signal nothing is left running
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # after any signal everything is stopped
     try:
         plan = plan_from(sys.argv[1:])
         result = carry_out(plan)
@@ -55,7 +55,7 @@ def main() -> int:
 def plan_from(arguments: list[str]) -> Plan:
     """Read the command line; raises `UnknownProfileError` or `CannotRunError`."""
     options = _parser().parse_args(arguments)
-    # The stack and the engine read them where `make rinha` has them.
+    # The stack and the engine read them from the environment, as with `make rinha`.
     os.environ.update({name: given for name in ("LIMITS", "ENGINE") if (given := vars(options)[name.lower()])})
     chosen = profile.load(options.profile)
     urls = [_local(url) for url in options.processors.split(",")]
@@ -121,7 +121,7 @@ def _folder(text: str) -> Path:
 
 
 def _local(url: str) -> str:
-    """Give the URL without a slash at its end; load goes only to this machine."""
+    """Return the URL without a trailing slash; load is sent only to this machine."""
     if urlsplit(url).hostname not in THIS_MACHINE:
         raise CannotRunError(f"{url} is not on this machine: load is only ever sent to 127.0.0.1.")
     return url.rstrip("/")

@@ -1,6 +1,6 @@
-"""The comparison that no count can replace: each payment offered against each charge booked, id by id.
+"""Compares each payment offered with each charge booked, id by id, which no count can replace.
 
-Two mistakes can cancel out in a sum (one payment lost, another charged twice); here they cannot.
+In a sum two errors can cancel out (one payment lost, another charged twice); here they cannot.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sandbox.rinha.journal import Offer
 from sandbox.rinha.profile import PROCESSORS
 
-EXAMPLES_MAX = 20  # ids of each kind of finding that are named; the rest is only counted
+EXAMPLES_MAX = 20  # ids listed per kind of finding; the rest is only counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the books say about the promises. Every field is a number of payments unless its name says otherwise."""
+    """The result. Every field is a number of payments unless its name says otherwise."""
 
     charged: dict[str, int]
     charged_again: int
@@ -39,15 +39,15 @@ class Audit:
 
     @property
     def double_charges(self) -> int:
-        """Charges that nobody owed: a second one for a payment, or one for a payment that was never offered."""
+        """Wrong charges: a second one for a payment, or one for a payment that was never offered."""
         return self.charged_again + self.charged_unasked
 
 
 def audit(offers: Iterable[Offer], charges: Sequence[Charge], amount_cents: int) -> Audit:
     """Compare all offers with all charges of all processors.
 
-    A payment answered with an error, or not at all, may have been stored all the same, and then it may be charged once:
-    such charges are counted apart and are no mistake.
+    A payment answered with an error, or not at all, may still have been stored, and then may be charged once:
+    such charges are counted separately and are not errors.
     """
     offered = {offer.id.lower(): offer for offer in offers}
     times = Counter(charge.id.lower() for charge in charges)

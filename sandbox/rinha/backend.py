@@ -1,4 +1,4 @@
-"""What is under load: our own stack as processes, the same under a Docker engine, or whatever is up already."""
+"""What is under load: our own stack as processes, the same under a Docker engine, or whatever runs already."""
 
 import os
 import sys
@@ -37,10 +37,10 @@ class Backend:
 
     Args:
         alive: raises CannotRunError if it has died.
-        nats: where to ask what goes on inside; None: that is nobody's business.
-        limits: of each service; empty where there are none.
+        nats: where to ask for its internal state; None: it is not asked for.
+        limits: of each service; empty without limits.
         usage: what each limited service has used since its start.
-        cpu_s: CPU seconds of each service, where there are no limits.
+        cpu_s: CPU seconds of each service, used without limits.
     """
 
     alive: Callable[[], None] = lambda: None
@@ -50,7 +50,7 @@ class Backend:
     cpu_s: Callable[[], Mapping[str, float]] = dict
 
     def spent(self) -> dict[str, Spent]:
-        """Return what each service has used until now."""
+        """Return what each service has used so far."""
         if not self.limits:
             return {name: Spent(cpu_s) for name, cpu_s in self.cpu_s().items()}
         return {name: Spent(used.cpu_s, used.throttled_s) for name, used in self.usage().items()}
@@ -62,7 +62,7 @@ def _reader() -> Admittance:
 
 @contextmanager
 def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
-    """Have the stack up as processes, under limits if LIMITS says so; raises CannotRunError."""
+    """Run the stack as processes, under limits if LIMITS says so; raises CannotRunError."""
     log = folder / "stack.log"
     environment = {
         "ALLOW_PURGE": "1",
@@ -85,5 +85,5 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
 
 @contextmanager
 def as_found(_profile: Profile, _folder: Path) -> Iterator[Backend]:
-    """Take what is up already, of which nothing is known but its address."""
+    """Use a running backend, of which only the address is known."""
     yield Backend()

@@ -1,4 +1,4 @@
-"""The processors' own books, read over their admin calls: the truth that everything else is compared with."""
+"""The processors' own books, read by their admin calls: everything else is compared with them."""
 
 import time
 from types import TracebackType
@@ -12,15 +12,15 @@ from sandbox.rinha.load import TOKEN, Targets
 from services.contracts.stamp import micros_of, stamp_from_text
 
 POLL_S = 0.25
-TIMEOUT_S = 30.0  # whole books of a long run are megabytes
+TIMEOUT_S = 30.0  # the books of a long run are megabytes
 
 
 class BooksClosedError(RuntimeError):
-    """A processor does not show what it has booked: it is not one of this sandbox."""
+    """A processor does not list its bookings: it is not one of this sandbox."""
 
 
 class Books:
-    """Reads both processors' books. Nothing here is called before the load has ended."""
+    """Reads both processors' books. Used only after the load has ended."""
 
     def __init__(self, targets: Targets) -> None:
         self._urls = targets.processors
@@ -33,9 +33,9 @@ class Books:
         self._client.close()
 
     def wait_until_calm(self, *, accepted: int, calm_s: float, patience_s: float) -> None:
-        """Wait until all that was accepted is booked and nothing new has come for a while, or patience ends.
+        """Wait until everything accepted is booked and nothing new was booked for a while, or the patience ends.
 
-        The calm must be longer than a processor's longest delay: a second charge may still be on its way.
+        That while must be longer than a processor's longest delay: a second charge may still be under way.
         """
         deadline = time.monotonic() + patience_s
         booked, since = self._count(), time.monotonic()
@@ -60,7 +60,7 @@ class Books:
 
 
 def read_charges(processor: str, body: bytes) -> list[Charge]:
-    """Read a processor's rows, from a JSON array or from one object a line."""
+    """Read a processor's rows, from a JSON array or one object per line."""
     rows = orjson.loads(body) if body.lstrip().startswith(b"[") else map(orjson.loads, body.splitlines())
     return [
         Charge(

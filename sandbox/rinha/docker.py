@@ -1,6 +1,6 @@
-"""The stack under a real Docker engine: docker-compose.yml as it is handed in, beside processors that have no limits.
+"""The stack under a real Docker engine: docker-compose.yml as submitted, with processors that have no limits.
 
-Read from beside, as an operator would: the engine's word on what runs, and the kernel's on what it has used.
+Measured from outside: the engine says what runs, and the kernel what it has used.
 """
 
 import json
@@ -26,7 +26,7 @@ from sandbox.stack.limits import compose_limits as limits
 from sandbox.stack.limits.cgroups import MOUNTED_AT, Usage
 from sandbox.stack.limits.engine_groups import Container, usage_of
 
-# Projects of their own: what is taken down at the end, volumes too, is nobody's running system.
+# Their own projects: what is taken down at the end, with its volumes, is no other running system.
 PROJECT = "tarifa-load"
 BACKEND = ("docker", "compose", "-p", PROJECT, "-f", "docker-compose.yml")
 PROCESSORS_UP = ("docker", "compose", "-p", f"{PROJECT}-processors", "-f", "docker-compose.processors.yml")
@@ -43,7 +43,7 @@ INSIDE = 9999  # where nginx listens in its container
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """The engine's command line, with everything it says in one log. ``backend``: the command of its project."""
+    """The engine's command line, with all of its output in one log. ``backend``: the command of its project."""
 
     log: Path
     env: Mapping[str, str]
@@ -53,7 +53,7 @@ class Docker:
         """Run a command to its end and return what it printed.
 
         Raises:
-            CannotRunError: it failed; with the end of what it said.
+            CannotRunError: it failed; with the end of its output.
         """
         done = subprocess.run(
             command, cwd=TOP, env={**os.environ, **self.env}, capture_output=True, text=True, check=False
@@ -81,10 +81,10 @@ class Docker:
 
 @contextmanager
 def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
-    """Have the images built and everything up; take it all down at the end, volumes too.
+    """Build the images and start everything; take it all down at the end, with its volumes.
 
     Raises:
-        CannotRunError: there is no engine, or it cannot build or start; says what is missing.
+        CannotRunError: there is no engine, or it cannot build or start; the message says what is missing.
     """
     docker = Docker(folder / "docker.log", {f"FEE_{name.upper()}": str(profile.fees[name]) for name in PROCESSORS})
     with up(docker, lambda: httpx.get(READY_AT, timeout=READY_TIMEOUT_S, trust_env=False)):
@@ -93,18 +93,18 @@ def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
 
 @contextmanager
 def up(docker: Docker, ask: Callable[[], httpx.Response]) -> Iterator[None]:
-    """Have the images built and everything up; take it all down at the end. ``ask``: of the door, whether it is ready.
+    """Build the images and start everything; take it all down at the end. ``ask``: returns whether it is ready.
 
     Raises:
-        CannotRunError: there is no engine, or it cannot build or start; says what is missing.
+        CannotRunError: there is no engine, or it cannot build or start; the message says what is missing.
     """
     docker.log.write_text("", encoding="utf-8")
     check_engine()
     print("Building the images ...", flush=True)
     for target, tag in IMAGES:
-        # Packages come through the host's network, which a builder's own bridge may not reach.
+        # Packages are downloaded by the host's network, which a builder's own bridge may not reach.
         docker.run("docker", "build", "--network", "host", "--target", target, "--tag", tag, ".")
-    with ExitStack() as ends:  # each of these is done, also where one fails
+    with ExitStack() as ends:  # each of these runs, even if one fails
         ends.callback(docker.run, *PROCESSORS_UP, "down", "--volumes")
         ends.callback(docker.run, *docker.backend, "down", "--volumes")
         ends.callback(_save_logs, docker, docker.log.with_name("stack.log"))
@@ -121,7 +121,7 @@ def _save_logs(docker: Docker, file: Path) -> None:
 
 @contextmanager
 def floor(port: int, folder: Path) -> Iterator[Callable[[], None]]:
-    """Have nginx alone answer at a port through the engine's network, with no limits; raises CannotRunError."""
+    """Run nginx alone at a port of the engine's network, without limits; raises CannotRunError."""
     docker = Docker(folder / "docker.log", {})
     docker.log.write_text("", encoding="utf-8")
     check_engine()
@@ -139,10 +139,10 @@ def floor(port: int, folder: Path) -> Iterator[Callable[[], None]]:
 
 
 def check_engine() -> None:
-    """Make sure that there is an engine with compose v2.
+    """Check that there is an engine with compose v2.
 
     Raises:
-        CannotRunError: there is none; says what to install or start.
+        CannotRunError: there is none; the message says what to install or start.
     """
     if shutil.which("docker") is None:
         raise CannotRunError("ENGINE=docker needs a Docker engine, and there is no `docker` here: install docker.io.")
@@ -179,6 +179,6 @@ def _wait_until_ready(ask: Callable[[], httpx.Response]) -> None:
             if ask().is_success:
                 return
         except httpx.HTTPError:
-            pass  # not there yet; whether it ever is, the deadline says
+            pass  # not there yet; the deadline decides whether it ever is
         time.sleep(LOOK_EVERY_S)
     raise CannotRunError(f"the door does not answer 200 within {READY_WITHIN_S:g} s of `docker compose up`")

@@ -1,4 +1,4 @@
-"""The result of a run in words and numbers: the same lines on the console and in the report."""
+"""The result of a run as text: the same lines on the console and in the report."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,7 +13,7 @@ OTHER_FEES = "by the profile's fees; these processors take others (see SANDBOX_F
 
 
 def rows(result: Result) -> Iterator[Row]:
-    """Give every figure of a result, the score first."""
+    """Yield every figure of a result, the score first."""
     score = result.score
     yield "score", _money(score.total_cents), "(gross - fees) * (1 + bonus - fine)"
     yield "share of the ceiling", f"{score.share_of_ceiling:.4f}", "all on the cheaper processor, bonus 20 %"
@@ -45,7 +45,7 @@ def rows(result: Result) -> Iterator[Row]:
 
 
 def text(result: Result) -> str:
-    """Give the figures as aligned lines, with the verdict below."""
+    """Return the figures as aligned lines, with the verdict below."""
     lines = [f"  {what:<28}{value:>24}  {meaning}".rstrip() for what, value, meaning in rows(result)]
     spent = [f"  {what:<28}{value:>24}  {meaning}" for what, value, meaning in spending_rows(result)]
     heading = ["Under docker-compose.yml's limits:"] if spent else []
@@ -53,12 +53,12 @@ def text(result: Result) -> str:
 
 
 def spending_rows(result: Result) -> list[Row]:
-    """Give what each service spent; nothing where the stack had no limits."""
+    """Yield what each service used; nothing if the stack had no limits."""
     return [] if result.spending is None else list(spending.rows(result.spending))
 
 
 def verdict(result: Result) -> str:
-    """Say in one sentence whether the run passed, and if not, why."""
+    """Return in one sentence whether the run passed, and if not, why."""
     complaints = result.complaints
     return f"FAILED: {'; '.join(complaints)}." if complaints else "Passed: nothing lost, late, contradicted or doubled."
 

@@ -1,6 +1,6 @@
-"""The floor: how fast this machine was within the last hour with a backend that costs nothing.
+"""The floor: how fast this machine was within the last hour with a backend that does nothing.
 
-An absolute latency says little on a shared machine; its ratio to the floor of the same hour does. `floor_run` measures.
+An absolute latency says little on a shared machine; the ratio to the floor of the same hour does. See `floor_run`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import msgspec
 from sandbox.checkout import RUN_DIR
 
 FILE = RUN_DIR / "rinha" / "floor.json"
-ENGINE_FILE = FILE.with_name("floor-docker.json")  # through the engine's network, as the backend is then
+ENGINE_FILE = FILE.with_name("floor-docker.json")  # measured through the engine's network, like the backend
 FRESH_S = 3600.0
 
 
@@ -28,7 +28,7 @@ class Floor:
 
 
 def keep(floor: Floor, file: Path = FILE) -> None:
-    """Have it known to the runs of the next hour."""
+    """Store it for the runs of the next hour."""
     file.write_bytes(msgspec.json.encode(floor))
 
 

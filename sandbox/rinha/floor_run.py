@@ -1,7 +1,7 @@
 """`python -m sandbox.rinha.floor_run PROFILE`: measure the floor of this hour.
 
-nginx answers every call by itself under the profile's load. What is measured then is the load generator, the kernel and
-nginx; whatever a run takes beyond that is the backend's. `sandbox.rinha` prints the ratio for an hour.
+nginx answers every call by itself under the profile's load. This measures the load generator, the kernel and
+nginx; whatever a run takes beyond that is the backend. `sandbox.rinha` prints the ratio for an hour.
 """
 
 import argparse
@@ -37,7 +37,7 @@ Server = Callable[[int, Path], AbstractContextManager[Alive]]
 
 
 def measure(chosen: Profile, port: int, folder: Path, server: Server | None = None) -> Floor:
-    """Run the load against nginx alone, a process unless ``server`` starts it; raises `CannotRunError`."""
+    """Run the load against nginx alone, as a process unless ``server`` starts it; raises `CannotRunError`."""
     k6 = load.find_k6()
     folder.mkdir(parents=True, exist_ok=True)
     url = f"http://{ports.HOST}:{port}"
@@ -53,10 +53,10 @@ def measure(chosen: Profile, port: int, folder: Path, server: Server | None = No
 
 
 def main() -> int:
-    """Measure, print and keep the floor."""
+    """Measure, print and store the floor."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox.rinha.floor_run", description="Measure how fast nothing is."
+        prog="python -m sandbox.rinha.floor_run", description="Measure how fast a backend that does nothing is."
     )
     parser.add_argument("profile", help=f"one of: {', '.join(profile.names())}")
     parser.add_argument("--port", type=int, default=9999, help="where nginx listens (%(default)s)")

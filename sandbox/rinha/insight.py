@@ -1,6 +1,6 @@
-"""What goes on inside while the load runs: once a second the dispatcher's own word, and every service's CPU.
+"""The internal state while the load runs: once a second the dispatcher's state, and every service's CPU.
 
-Read from beside, as an operator would: `dispatcher.state` over NATS, and the kernel's counts.
+Read from outside: `dispatcher.state` over NATS, and the kernel's counts.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ LEDGER_STATE = "ledger.state"
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a service has used since its start; ``throttled_s`` is 0 where it has no limit."""
+    """What a service has used since its start; ``throttled_s`` is 0 without a limit."""
 
     cpu_s: float
     throttled_s: float = 0.0
@@ -28,7 +28,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look; ``state`` is None where the dispatcher did not answer, ``counted`` where the ledger did not.
+    """One reading; ``state`` is None if the dispatcher did not answer, ``counted`` if the ledger did not.
 
     ``counted``: p50 and p99 (ms) from a processor's answer until the settlement is in the book, since its start.
     """
@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a dispatcher says of itself: by processor what it believes and has under way; counts since its start."""
+    """A dispatcher's state: condition and calls under way by processor, and counts since its start."""
 
     conditions: Mapping[str, str]
     in_flight: Mapping[str, int]

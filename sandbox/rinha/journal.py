@@ -1,6 +1,6 @@
-"""What the load generator recorded, line by line: the only account of what was offered and how it was answered.
+"""What the load generator recorded, line by line: the only record of what was offered and how it was answered.
 
-Each payment offered has exactly one line, written when its answer came or its patience ended. So after a run the ids
+Each payment offered has exactly one line, written when its answer came or its timeout ended. So after a run the ids
 are known one by one: accepted, failed, or in doubt (no answer: the backend may or may not have stored it).
 """
 
@@ -26,12 +26,12 @@ class Offer:
 
     @property
     def is_accepted(self) -> bool:
-        """The backend has promised to settle it."""
+        """Whether the backend has accepted it."""
         return self.status in ACCEPTED
 
     @property
     def is_in_doubt(self) -> bool:
-        """Nobody knows whether the backend stored it."""
+        """Whether it is unknown if the backend stored it."""
         return self.status == 0
 
 
@@ -45,7 +45,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the backend said and what the processors had booked, asked at the same moment about the same period.
+    """What the backend counted and what the processors had booked, asked at the same moment about the same period.
 
     `before` and `after` are the processors' answers just before and just after, where a profile asks for them.
     """
@@ -75,7 +75,7 @@ class Comparison:
 
     @property
     def difference_cents(self) -> int:
-        """The money on which they disagree, never balanced between processors."""
+        """Return the cents on which they disagree, never balanced between processors."""
         return sum(abs(self.said[name].cents - self.booked[name].cents) for name in PROCESSORS)
 
 
@@ -90,7 +90,7 @@ class Calls:
 
 @dataclass(slots=True)
 class Journal:
-    """All lines so far. It is read while the load runs, for the display, and is complete when it has ended."""
+    """All lines so far. It is read while the load runs, for the display, and is complete once the load has ended."""
 
     start_ms: int | None = None
     offers: list[Offer] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Journal:
     calls: Calls | None = None
 
     def add(self, lines: Iterable[bytes]) -> None:
-        """Take in lines of the journal file, in order."""
+        """Add lines of the journal file, in order."""
         for line in lines:
             entry = orjson.loads(line)
             self._add(entry.pop("kind"), entry)
@@ -126,7 +126,7 @@ class Journal:
                 raise ValueError(f"The journal has a line of unknown kind {kind!r}.")
 
     def differences(self, how: Differences) -> int:
-        """Add up the differences of all checks so far."""
+        """Return the sum of the differences of all checks so far."""
         return sum(check.differences(how) for check in self.checks)
 
 

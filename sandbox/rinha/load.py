@@ -1,4 +1,4 @@
-"""k6 as a program: how it is found, what it is given, and how its journal is read while it grows."""
+"""k6 as a program: how it is found and started, and how its journal is read while it grows."""
 
 import json
 import shutil
@@ -15,21 +15,21 @@ from sandbox.rinha.processes import CannotRunError, started
 from sandbox.rinha.profile import Profile
 
 SCRIPT = Path(__file__).with_name("script.js")
-TOKEN = "123"  # noqa: S105 - the public first token of the challenge's processors, no secret
+TOKEN = "123"  # noqa: S105 - the public first token of the challenge's processors, not a secret
 STOP_WITHIN_S = 5.0
 JOURNAL = "journal.ndjson"
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where the load goes. ``authority``: the file by which the backend is known, where it is called over TLS."""
+    """Where the load goes. ``authority``: the file of CAs that the backend is verified by over TLS."""
 
     backend: str
     processors: dict[str, str]
     authority: Path | None = None
 
     def tls_context(self) -> ssl.SSLContext:
-        """Return what verifies the backend; where no file is named, by what this machine knows."""
+        """Return what verifies the backend; without a file, this machine's own CAs."""
         return ssl.create_default_context(cafile=self.authority)
 
 
@@ -49,7 +49,7 @@ def find_k6() -> Path:
 def running(k6: Path, profile: Profile, targets: Targets, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the profile against the targets; the journal is `JOURNAL` in the folder.
 
-    Every option here takes work from the load generator, which shares the machine with what it measures.
+    Every option here saves the load generator work, since it shares the machine with what it measures.
     """
     command: list[str | Path] = [k6, "run", "--quiet", "--no-usage-report", "--no-thresholds", "--no-color"]
     command += ["--address", "", "--system-tags", "expected_response,scenario"]

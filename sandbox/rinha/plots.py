@@ -49,13 +49,13 @@ def _figure(draw: Draw, profile: Profile, series: Series) -> Figure:
     axes.set_xlabel("seconds since the start")
     axes.spines[["top", "right"]].set_visible(False)
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        # Below: beside the axes and above them there are words already.
+        # Below: beside and above the axes there is text already.
         figure.legend(loc="outside lower right", ncols=len(SERVICE_INKS), frameon=False)
     return figure
 
 
 def _shade(axes: Axes, profile: Profile, end: int) -> None:
-    """Give each stage its background, and write above it how the two processors behave."""
+    """Draw each stage's background, and write above it how the two processors behave."""
     ends = [stage.second for stage in profile.stages[1:]] + [end]
     for stage, until in zip(profile.stages, ends, strict=True):
         axes.axvspan(stage.second, until, color=SHADES[_mood(stage)], zorder=0)

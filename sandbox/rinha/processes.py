@@ -1,4 +1,4 @@
-"""Programs that a run starts and that never outlive it: asked to stop, waited for, and in the end killed."""
+"""Programs that a run starts and that never outlive it: asked to stop, waited for, and finally killed."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ POLL_S = 0.1
 
 
 class CannotRunError(RuntimeError):
-    """The run cannot go on; the message says why and, where there is one, what to do about it."""
+    """The run cannot continue; the message says why and, if possible, what to do about it."""
 
 
 @contextmanager
@@ -24,8 +24,8 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program with its output in a file, and stop it at the end of the block.
 
-    It gets a session of its own, so that a Ctrl-C in the terminal reaches it through us: once, and in order. Its
-    standard input stays open as long as we live, for a program that ends with its user.
+    It gets its own session, so that a Ctrl-C in the terminal reaches it through us: once, and in order. Its
+    standard input stays open as long as this process, for a program that ends with its user.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -44,7 +44,7 @@ def started(
 
 
 def stop(process: subprocess.Popen[bytes], *, within_s: float) -> None:
-    """Interrupt the program and give it time; then kill whatever of its session is left."""
+    """Interrupt the program and give it time; then kill what is left of its session."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -79,6 +79,6 @@ def tail_of(log: Path) -> str:
 
 
 def name_of(process: subprocess.Popen[bytes]) -> str:
-    """Name a program as one would type it, without its folder."""
+    """Return a program's name without its folder."""
     command = [str(part) for part in process.args] if isinstance(process.args, (list, tuple)) else [str(process.args)]
     return " ".join([Path(command[0]).name, *command[1:3]])

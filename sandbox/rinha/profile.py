@@ -1,4 +1,4 @@
-"""A profile is the whole of a load test as data: who pays how much and when, and what breaks in between.
+"""A profile is a whole load test as data: who pays how much and when, and what fails meanwhile.
 
 `python -m sandbox.rinha NAME` finds it in `profiles/NAME.json`; the k6 script gets the same file. A new load test is a
 new file, not new code.
@@ -16,14 +16,14 @@ PROCESSORS = ("default", "fallback")
 
 
 class Differences(StrEnum):
-    """How one check adds up what the two processors' counts differ by."""
+    """How one check adds up the differences of the two processors' counts."""
 
     ABS_OF_SUM = "abs_of_sum"
     SUM_OF_ABS = "sum_of_abs"
 
 
 class Source(StrEnum):
-    """Whose totals at the end make the score."""
+    """Whose totals at the end the score uses."""
 
     BACKEND = "backend"
     PROCESSORS = "processors"
@@ -39,7 +39,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """From this second of the load on, the processors behave so."""
+    """How the processors behave from this second of the load on."""
 
     second: int
     default: Behaviour
@@ -54,9 +54,9 @@ class Stage:
 class Check:
     """How often the summaries are compared, over which period before now, and how differences add up.
 
-    `bracketed`: the processors are also asked just before and just after. Then what the backend says may be any state
-    between the two, and only what lies outside is its fault: answers that are asked for at one moment are given some
-    milliseconds apart, and what is booked meanwhile is in one of them and not in the other.
+    `bracketed`: the processors are also asked just before and just after. Then the backend's answer may be any state
+    between the two, and only what lies outside is its fault: answers that are requested at one moment are computed some
+    milliseconds apart, and what is booked meanwhile is in only one of them.
     """
 
     every_s: float
@@ -68,7 +68,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One load test. `as_json` is what the k6 script is given."""
+    """One load test. `as_json` is passed to the k6 script."""
 
     name: str
     length_s: int
@@ -80,21 +80,21 @@ class Profile:
     as_json: dict[str, Any]
 
     def stage_at(self, second: float) -> Stage | None:
-        """Give the stage that reigns at this second of the load, None before the first."""
+        """Return the stage at this second of the load, None before the first."""
         return next((stage for stage in reversed(self.stages) if stage.second <= second), None)
 
     @property
     def longest_delay_s(self) -> float:
-        """How long after its sending a call may still be booked: what an audit must wait out."""
+        """How long after it was sent a call may still be booked, which an audit must wait for."""
         return max(max(stage.default.delay_ms, stage.fallback.delay_ms) for stage in self.stages) / 1000
 
 
 class UnknownProfileError(ValueError):
-    """There is no such profile; the message lists those that there are."""
+    """There is no such profile; the message lists the known ones."""
 
 
 def names() -> list[str]:
-    """List the profiles that there are."""
+    """Return the names of all profiles."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
@@ -106,7 +106,7 @@ def load(name: str) -> Profile:
 
 
 def parse(data: dict[str, Any]) -> Profile:
-    """Make a profile of its JSON; a KeyError or ValueError is a mistake in the file."""
+    """Return the profile of a JSON document; a KeyError or ValueError is a mistake in the file."""
     check = data["check"]
     return Profile(
         name=data["name"],

@@ -1,6 +1,6 @@
-"""What a run looks like while it runs: a live panel on a terminal, a plain line every ten seconds elsewhere.
+"""The display of a run: a live panel on a terminal, a plain line every ten seconds elsewhere.
 
-The figures come from the journal, which is there anyway, and from one summary a second: the load is not disturbed.
+The figures come from the journal, which exists anyway, and from one summary per second: the load is not disturbed.
 """
 
 import sys
@@ -47,18 +47,18 @@ class Sight:
 
 
 class Display(Protocol):
-    """Something that shows a run; used as a context manager."""
+    """A display of a run, used as a context manager."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
     def show(self, sight: Sight) -> None:
-        """Show the run as it is now."""
+        """Show the run's current state."""
 
 
 class Panel:
-    """A panel on a terminal that is drawn over itself."""
+    """A panel on a terminal, redrawn in place."""
 
     def __init__(self) -> None:
         self._live = Live(auto_refresh=False, transient=True)
@@ -97,7 +97,7 @@ class Lines:
         pass
 
     def show(self, sight: Sight) -> None:
-        """Print a line if it is time for one."""
+        """Print a line if one is due."""
         if sight.elapsed_s < self._next_s:
             return
         self._next_s = sight.elapsed_s - sight.elapsed_s % PLAIN_EVERY_S + PLAIN_EVERY_S
@@ -106,7 +106,7 @@ class Lines:
 
 
 def display() -> Display:
-    """Give the display that suits where the output goes."""
+    """Return the display that fits the output."""
     return Panel() if sys.stdout.isatty() else Lines()
 
 

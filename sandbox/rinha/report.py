@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing beside it, and the same result as JSON for programs."""
+"""The report of a run: one self-contained HTML file, and the same result as JSON for programs."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def html(
     *,
     inside: Sequence[Slice] = (),
 ) -> str:
-    """Fill the page; all texts are escaped, all images are inside it."""
+    """Fill the page; all texts are escaped, all images are embedded."""
     checks = [_check_row(check, profile, journal.start_ms or 0) for check in shown(journal.checks, profile)]
     return Template(template).substitute(
         profile=escape(profile.name),
@@ -46,14 +46,14 @@ def html(
 
 
 def shown(checks: Sequence[Comparison], profile: Profile) -> Sequence[Comparison]:
-    """Return the checks that a page can hold: all, or of very many those that differ and one in every so many."""
+    """Return the checks that fit a page: all, or of many those that differ and a regular sample of the others."""
     every = 1 + len(checks) // CHECKS_MAX
     how = profile.check.differences
     return [one for number, one in enumerate(checks) if number % every == 0 or one.differences(how)]
 
 
 def as_json(result: Result, series: Series, inside: Sequence[Slice] = ()) -> bytes:
-    """Give the result for programs: exact decimals as text, the rest as numbers."""
+    """Return the result for programs: exact decimals as text, the rest as numbers."""
     document = {
         "result": result,
         "complaints": result.complaints,

@@ -1,4 +1,4 @@
-"""The story of one load test: start the stack, let the load run and watch it, wait, audit, score, report."""
+"""One load test: start the stack, run the load and watch it, wait, audit, score, report."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ Start = Callable[[Profile, Path], AbstractContextManager[Backend]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run, against what, and where to leave the results."""
+    """What to run, against what, and where to write the results."""
 
     profile: Profile
     targets: load.Targets
@@ -77,7 +77,7 @@ def carry_out(plan: Plan) -> Result:
 
 @contextmanager
 def _insight(backend: Backend) -> Iterator[list[insight.Reading]]:
-    """Have the inside looked at once a second, if the stack is ours."""
+    """Read the internal state once a second, if the stack is ours."""
     if backend.nats is None:
         yield []
         return
@@ -86,7 +86,7 @@ def _insight(backend: Backend) -> Iterator[list[insight.Reading]]:
 
 
 def _charges(plan: Plan, journal: Journal) -> list[Charge] | None:
-    """Wait for the backlog, then read the processors' books; None where they are closed."""
+    """Wait for the backlog, then read the processors' books; None if they cannot be read."""
     calm_s = plan.profile.longest_delay_s + CALM_MARGIN_S
     print(f"Load done. Waiting for the last charges (at least {calm_s:.0f} s, at most {BACKLOG_PATIENCE_S:.0f} s) ...")
     with Books(plan.targets) as books:
@@ -105,7 +105,7 @@ def _conclude(
     spent: Spending | None,
     readings: Sequence[insight.Reading],
 ) -> Result:
-    """Draw up the result, and write page and JSON."""
+    """Compute the result, and write the page and the JSON."""
     findings: Audit | None = None
     if charges is not None:
         findings = audit(journal.offers, charges, plan.profile.amount_cents)

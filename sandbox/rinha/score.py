@@ -1,4 +1,4 @@
-"""The score exactly as the challenge computes it, and beside it what this house promises.
+"""The score exactly as the challenge computes it, and this project's own requirements.
 
 Money is counted in cents; fees and shares are exact decimals, so the same run always has the same score.
 """
@@ -34,13 +34,13 @@ class Score:
 
     @property
     def is_disqualified(self) -> bool:
-        """More was charged than accepted: the challenge throws such a backend out."""
+        """More was charged than accepted: the challenge disqualifies such a backend."""
         return self.lag < 0
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of POST /payments alone, answered or not; or of another thing that is counted by the thousand."""
+    """Of POST /payments alone, answered or not; or of another frequent event."""
 
     p50_ms: float
     p99_ms: float
@@ -48,7 +48,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything a run has shown. `audit` is None where the processors do not open their books."""
+    """All results of a run. `audit` is None if the processors' books cannot be read."""
 
     profile: str
     score: Score
@@ -60,19 +60,19 @@ class Result:
     outside: int | None  # payments outside what the processors had just before and just after; None: not asked
     calls: Calls
     posts: Latency
-    fees_differ: bool  # the processors take other fees than the profile, which the score goes by
-    orders_refused: int  # delays and failures that a processor would not take: the profile did not happen
+    fees_differ: bool  # the processors' fees differ from the profile's, which the score uses
+    orders_refused: int  # delays and failures that a processor refused: the profile was not run
     audit: Audit | None
-    spending: Spending | None = None  # known where the stack ran under limits
-    counted: Latency | None = None  # from a processor's answer until the summary has it; known where the stack is ours
-    floor: Floor | None = None  # known where it was measured within the hour
+    spending: Spending | None = None  # known if the stack ran under limits
+    counted: Latency | None = None  # from a processor's answer until the summary has it; known if the stack is ours
+    floor: Floor | None = None  # known if it was measured within the hour
 
     @property
     def complaints(self) -> list[str]:
-        """Name what was not zero and should have been; an empty list is a passed run.
+        """Return what should have been zero and was not; an empty list is a passed run.
 
-        Where the processors were asked before and after, what lies between the two is right, whatever a third answer
-        given at nearly the same moment says.
+        If the processors were asked before and after, a count between the two is right, whatever a third answer
+        of nearly the same moment is.
         """
         findings = {
             "lag": self.score.lag,
@@ -99,7 +99,7 @@ class NothingToScoreError(RuntimeError):
 
 
 def assess(profile: Profile, journal: Journal, audit: Audit | None) -> Result:
-    """Draw up the result of a run; raises `NothingToScoreError` if the journal has no end."""
+    """Return the result of a run; raises `NothingToScoreError` if the journal has no end."""
     if journal.totals is None or journal.calls is None:
         raise NothingToScoreError(
             "The load generator stopped before it had read the totals: there is nothing to score."
@@ -123,7 +123,7 @@ def assess(profile: Profile, journal: Journal, audit: Audit | None) -> Result:
 
 
 def score(profile: Profile, accepted: int, at_end: Comparison, p99_ms: float, differences: int) -> Score:
-    """Compute the challenge's score: (gross - fees) * (1 + bonus - fine)."""
+    """Return the challenge's score: (gross - fees) * (1 + bonus - fine)."""
     totals: dict[str, Totals] = at_end.said if profile.source is Source.BACKEND else at_end.booked
     gross = sum(totals[name].cents for name in PROCESSORS)
     fees = sum((totals[name].cents * profile.fees[name] for name in PROCESSORS), Decimal(0))
@@ -144,19 +144,19 @@ def score(profile: Profile, accepted: int, at_end: Comparison, p99_ms: float, di
 
 
 def bonus_for(p99_ms: float) -> Decimal:
-    """Give 2 % for each millisecond below 11; p99 and bonus are rounded half up to hundredths, as in the challenge."""
+    """Return 2 % per millisecond below 11; p99 and bonus are rounded half up to hundredths, as in the challenge."""
     p99 = Decimal(repr(p99_ms)).quantize(HUNDREDTH, ROUND_HALF_UP)
     return max(((BONUS_BELOW_MS - p99) * BONUS_PER_MS).quantize(HUNDREDTH, ROUND_HALF_UP), Decimal(0))
 
 
 def latency(offers: list[Offer]) -> Latency:
-    """Give the median and the 99th percentile of POST /payments."""
+    """Return the median and the 99th percentile of POST /payments."""
     took = sorted(offer.took_ms for offer in offers)
     return Latency(percentile(took, 0.5), percentile(took, 0.99))
 
 
 def percentile(ascending: list[float], rank: float) -> float:
-    """Interpolate as k6 does, so that its figures and ours can stand in one table; 0 for nothing."""
+    """Interpolate as k6 does, so that its figures and ours are comparable; 0 without values."""
     if not ascending:
         return 0.0
     place = (len(ascending) - 1) * rank

@@ -1,4 +1,4 @@
-"""A run second by second: what came in, how fast it was answered, what was charged where, what waited."""
+"""A run second by second: what was accepted, how fast it was answered, what was charged where, the backlog."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from sandbox.rinha.profile import PROCESSORS
 from sandbox.rinha.score import latency
 
 MS_PER_S = 1000
-SECONDS_MAX = 3600  # no profile is longer; a stamp beyond it is nonsense and must not fill the memory
+SECONDS_MAX = 3600  # no profile is longer; a stamp beyond it is invalid and must not fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Series:
 
 
 def series_of(journal: Journal, charges: Sequence[Charge] | None) -> Series:
-    """Sort everything into the seconds of the run, from its start to its last event."""
+    """Count everything by second of the run, from its start to its last event."""
     start_ms = journal.start_ms or 0
     offers: dict[int, list[Offer]] = {}
     for offer in journal.offers:

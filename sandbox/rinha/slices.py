@@ -1,4 +1,4 @@
-"""A run in slices of five seconds: what came, how fast it was answered, and what went on inside. Pure."""
+"""A run in slices of five seconds: what was accepted, how fast it was answered, and the internal state. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _MS_PER_S = 1000
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One slice. Counts are per second, ``cpu`` in CPUs, ``throttled_ms`` per second; None where nobody said."""
+    """One slice. Counts are per second, ``cpu`` in CPUs, ``throttled_ms`` per second; None if unknown."""
 
     from_s: int
     accepted_per_s: float
@@ -30,7 +30,7 @@ class Slice:
 
 
 def slices_of(journal: Journal, readings: Sequence[Reading], length_s: int) -> list[Slice]:
-    """Cut a run. What is a level is of the readings within a slice; a rate begins at the last reading before it."""
+    """Return a run's slices. A level is of the readings within a slice; a rate begins at the last reading before it."""
     start_ms = journal.start_ms or 0
     found = []
     for from_s in range(0, length_s, SLICE_S):
@@ -43,17 +43,17 @@ def slices_of(journal: Journal, readings: Sequence[Reading], length_s: int) -> l
 
 
 def processors(slices: Sequence[Slice]) -> list[str]:
-    """Name the processors that any slice knows of."""
+    """Return the processors of all slices."""
     return list(dict.fromkeys(name for one in slices for name in one.in_flight))
 
 
 def services(slices: Sequence[Slice]) -> list[str]:
-    """Name the services that any slice knows of."""
+    """Return the services of all slices."""
     return list(dict.fromkeys(name for one in slices for name in one.cpu))
 
 
 def header(slices: Sequence[Slice]) -> list[str]:
-    """Name the columns of `row`."""
+    """Return the names of the columns of `row`."""
     names = ["second", "accepted/s", "p50 ms", "p99 ms", "backlog", "calls/s", "moves/s"]
     for processor in processors(slices):
         names += [f"{processor}: in flight", "condition"]
@@ -63,7 +63,7 @@ def header(slices: Sequence[Slice]) -> list[str]:
 
 
 def row(one: Slice, slices: Sequence[Slice]) -> list[str]:
-    """Give the texts of one slice's columns."""
+    """Return the texts of one slice's columns."""
     texts = [str(one.from_s), f"{one.accepted_per_s:.0f}", f"{one.p50_ms:.1f}", f"{one.p99_ms:.1f}"]
     texts += [_text(one.backlog), _text(one.calls_per_s), _text(one.moves_per_s)]
     for processor in processors(slices):
@@ -106,8 +106,8 @@ def _rates(ends: Sequence[Reading], of: Callable[[Spent], float]) -> dict[str, f
 
 
 def _per_s(values: Sequence[tuple[int, float]]) -> float | None:
-    """Return how fast a count grew; None where it did not only grow, as after the death of who counts."""
-    if len(values) < 2 or values[-1][1] < values[0][1]:  # noqa: PLR2004  # a rate lies between two
+    """Return how fast a count grew; None if it was reset, as after the counting process has died."""
+    if len(values) < 2 or values[-1][1] < values[0][1]:  # noqa: PLR2004  # a rate needs two
         return None
     return (values[-1][1] - values[0][1]) * _MS_PER_S / (values[-1][0] - values[0][0])
 

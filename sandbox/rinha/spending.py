@@ -1,4 +1,4 @@
-"""What each service spent on a run under limits: CPU, waiting for its share, memory, and CPU per accepted payment."""
+"""What each service used in a run under limits: CPU, waiting for its share, memory, and CPU per accepted payment."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sandbox.stack.limits.cgroups import Usage
 from sandbox.stack.limits.compose_limits import Limit
 
-Row = tuple[str, str, str]  # what, how much, and what it means
+Row = tuple[str, str, str]  # name, value, meaning
 
 _US_PER_S = 1_000_000
 _BYTES_PER_MB = 1024**2  # as docker counts
@@ -14,7 +14,7 @@ _BYTES_PER_MB = 1024**2  # as docker counts
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One service, from the first payment until all were settled; the memory's peak is that of its whole life."""
+    """One service, from the first payment until all were settled; peak memory is that of its whole life."""
 
     cpus: float  # its limit, in CPUs
     cpu_s: float
@@ -39,14 +39,14 @@ class Spending:
 def spending(
     limits: Mapping[str, Limit], before: Mapping[str, Usage], after: Mapping[str, Usage], accepted: int
 ) -> Spending:
-    """Draw up what was spent between two readings."""
+    """Return what was used between two readings."""
     by_service = {name: _spent(limit, before[name], after[name]) for name, limit in limits.items()}
     cpu_s = sum(spent.cpu_s for spent in by_service.values())
     return Spending(by_service, cpu_s * _US_PER_S / accepted if accepted else 0.0)
 
 
 def rows(spending: Spending) -> Iterator[Row]:
-    """Give a line per service and the sum."""
+    """Yield a line per service, and the sum."""
     for name, spent in spending.by_service.items():
         yield f"{name} ({spent.cpus:.2f} CPU)", _figures(spent), _events(spent)
     all_s = sum(spent.cpu_s for spent in spending.by_service.values())

@@ -1,4 +1,4 @@
-"""A load test while it runs: its journal read as it grows, one summary a second, and something to look at."""
+"""Watches a running load test: reads its journal as it grows, and one summary per second, and shows both."""
 
 import subprocess
 import time
@@ -14,7 +14,7 @@ from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.progress import Display, Sight
 
 LOOK_EVERY_S = 1.0
-# Beyond the profile's length: k6 starts, lets its last calls end (30 s), and may do so on a crowded machine.
+# Beyond the profile's length: k6 starts, and lets its last calls end (30 s), perhaps on a busy machine.
 ENDS_WITHIN_S = 120.0
 
 Alive = Callable[[], None]  # raises `CannotRunError` if what is under test has died
@@ -72,7 +72,7 @@ def _sight(profile: Profile, journal: Journal, settled_now: Mapping[str, int] | 
 
 
 def settled(client: httpx.Client) -> dict[str, int] | None:
-    """Ask the backend how many payments each processor has settled; None if it does not say."""
+    """Ask the backend how many payments each processor has settled; None if it does not answer."""
     try:
         summary = client.get("/payments-summary").raise_for_status().json()
         return {name: int(summary[name]["totalRequests"]) for name in PROCESSORS}
