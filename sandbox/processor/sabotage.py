@@ -155,7 +155,7 @@ class Sabotage:
         self._loop.call_later(self._switchboard.plan.late_ms / 1000, exchange.answer, raw)
 
     def _answer_twice(self, exchange: Exchange, raw: bytes) -> None:
-        """Send both in one piece: before the next request, so that the caller can know that the second is no answer to it.
+        """Send both in one piece: before the next request, so that the caller can know that it answers nothing.
 
         A caller that takes it for the answer to its next request is wrong about that payment, which is never read.
         """

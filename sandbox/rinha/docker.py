@@ -93,7 +93,7 @@ def compose(profile: Profile, folder: Path) -> Iterator[Backend]:
 
 @contextmanager
 def up(docker: Docker, ask: Callable[[], httpx.Response]) -> Iterator[None]:
-    """Build the images and start everything; take it all down at the end. ``ask``: returns whether it is ready.
+    """Build the images and start everything; take it all down at the end. ``ask``: one readiness request.
 
     Raises:
         CannotRunError: there is no engine, or it cannot build or start; the message says what is missing.

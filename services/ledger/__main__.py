@@ -1,4 +1,4 @@
-"""The ledger as a process: its parts, and which part is given which."""
+"""The ledger as a process: its parts and how they are connected."""
 
 import asyncio
 import os

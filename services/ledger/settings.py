@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from services.settings.bus import BusSettings, bus_settings
 from services.settings.environment import whole
 
-# 10,000 settlements are read in a third of a second, and their rows are 8 messages: seldom enough to cost next to
-# nothing, often enough that nobody waits for the tail.
+# 10,000 settlements are read in a third of a second, and their rows are 8 messages: seldom enough to cost almost
+# nothing, often enough that reading the tail takes no noticeable time.
 SNAPSHOT_EVERY_DEFAULT = 10_000
-# A hundredth of a core or two. A store of as many settlements as are read in a minute is known to be right or not after
+# A hundredth of a core or two. A store of as many settlements as are read per minute is known to be right or not after
 # a minute; a longer one only in its newest part.
 REREAD_PER_S_DEFAULT = 1_000
-# nats-server looks at the disk for what it has not read for 10 s; what is read more often comes from its memory.
+# nats-server reads from the disk what it has not read for 10 s; what is read more often comes from its memory.
 REREAD_EVERY_S_DEFAULT = 25
 REREAD_EVERY_S_LEAST = 12
 REREAD_EVERY_S_MOST = 86_400
@@ -20,9 +20,9 @@ REREAD_EVERY_S_MOST = 86_400
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """``processors``: the names that a summary has even where nothing was settled there.
+    """``processors``: the names that a summary has even if nothing was settled there.
 
-    ``missing``: so many sequences of SETTLEMENTS are known to have no message, and are no damage.
+    ``missing``: how many sequences of SETTLEMENTS are known to have no message, which is not damage.
     """
 
     bus: BusSettings
@@ -55,7 +55,7 @@ def ledger_settings(env: Mapping[str, str]) -> LedgerSettings:
 
 
 def missing_from(env: Mapping[str, str]) -> int:
-    """Read how many sequences of SETTLEMENTS an operator knows to be missing.
+    """Read how many sequences of SETTLEMENTS an operator has declared missing.
 
     Raises:
         SettingError: names the variable.

@@ -14,11 +14,11 @@ NOT_NOW = 503
 
 
 class HistoryEndpoint:
-    """Bytes in, bytes out.
+    """The endpoint: bytes in, bytes out.
 
     Args:
-        answer: returns the past, or None while the book is not whole.
-        why_not: returns why there is none now.
+        answer: returns the steps, or None while the book is not whole.
+        why_not: returns why there is no answer now.
     """
 
     about = About(HISTORY_IS, schema_of(HistoryAsked), schema_of(HistoryAnswered))

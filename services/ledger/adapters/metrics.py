@@ -1,6 +1,6 @@
-"""The metrics of the ledger: the book's totals, how far it has come, and how full the settlements' stream is.
+"""The metrics of the ledger: the book's totals, how far it has read, and how full the settlements' stream is.
 
-What the book says are gauges, not counters: it forgets when it is cleared, and grows anew when it is read again.
+The book's values are gauges, not counters: they are reset when it is cleared, and grow again when it is reread.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from services.metrics.metric import Metric, Source, counter, gauge, gauges_by, h
 
 STREAM_TIMEOUT_S = 1.0
 
-# By the words of ``ledger.state``.
+# By the fields of ``ledger.state``.
 _GAUGES = {
     "caughtUp": ("tarifa_ledger_current", "1 while summaries are answered: the book is whole."),
     "entries": ("tarifa_ledger_entries", "Settlements that the book counts."),

@@ -1,4 +1,4 @@
-"""What the ledger says of itself: its totals, and whether the book is whole."""
+"""The ledger's pulse: its totals, and whether the book is whole."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +8,7 @@ from services.ledger.adapters.summary_endpoint import Answering
 
 
 def pulse_of(instance: str, started_at: datetime, ledger: Answering) -> Callable[[], LedgerPulse]:
-    """Return what reads the ledger."""
+    """Return a function that reads the ledger's pulse."""
 
     def read() -> LedgerPulse:
         state = ledger.state()

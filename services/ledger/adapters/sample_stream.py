@@ -27,7 +27,7 @@ class SampleStream:
         self._not_stored = FailureLog(log, "ledger.sample_not_stored")
 
     async def stored(self) -> AsyncIterator[VitalsSampled]:
-        """Yield all that are stored, some of them again if reading has to restart."""
+        """Yield all stored samples, some of them again if reading has to restart."""
         not_read = FailureLog(log, "ledger.samples_not_read")
         while True:
             try:

@@ -1,4 +1,4 @@
-"""SETTLEMENTS read from a message on: each message is passed on as an event, or as a reason why it is none."""
+"""SETTLEMENTS read from a message on: each message is passed on as an event, or as the reason why it is not one."""
 
 import logging
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class SettlementStream:
 
     Args:
         bus: the connection.
-        integrity: gets each message first.
+        integrity: receives each message first.
         record: called with each event and its sequence.
-        skip: called with the sequence of each message that is no event, and why.
+        skip: called with the sequence of each message that is not an event, and why.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class SettlementStream:
         return self._follower.applied_seq
 
     def resume_after(self, seq: int) -> None:
-        """Begin after a sequence; before ``run``."""
+        """Start after a sequence; call it before ``run``."""
         self._follower.applied_seq = seq
 
     def position(self) -> Position | None:
@@ -56,12 +56,12 @@ class SettlementStream:
 
     @property
     def is_current(self) -> bool:
-        """Whether all that was stored when the connection was last made is passed on, and none of it is missing."""
+        """Whether everything stored when the connection was last made was passed on, and none of it is missing."""
         is_read = self._follower.is_caught_up and self._bus.is_connected
         return is_read and self._integrity.is_whole(self._follower.applied_seq)
 
     async def caught_up(self) -> None:
-        """Wait until all that is stored is passed on."""
+        """Wait until everything stored was passed on."""
         await self._follower.caught_up()
 
     async def run(self) -> None:

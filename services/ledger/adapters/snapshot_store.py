@@ -1,8 +1,8 @@
-"""LEDGER_SNAPSHOTS: the newest snapshot of the book, whole or not at all.
+"""LEDGER_SNAPSHOTS: the newest snapshot of the book, complete or none.
 
-The chunks of a generation are numbered from 0 and stored once; a later snapshot stores what is new and a manifest over
-all. While the new ones are not all stored, the manifest that is there names only older ones: a crash at any moment
-leaves it valid. What a crash left behind is written over, or purged when the next generation is complete.
+The chunks of a generation are numbered from 0 and stored once; a later snapshot stores what is new and a manifest of
+all. Until the new ones are all stored, the existing manifest names only older ones: a crash at any moment
+leaves it valid. What a crash left behind is overwritten, or purged when the next generation is complete.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from services.ledger.core.snapshot_outcomes import Absent, Damaged, Loaded, NotS
 from services.log_throttle import FailureLog
 
 TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
-TOGETHER_STORED = 4  # fewer: encoding these is the longest time for which a snapshot keeps the loop
+TOGETHER_STORED = 4  # fewer: encoding these is the longest time that a snapshot blocks the loop
 STORE_TIMEOUT_S = 5.0
 AGAIN_AFTER_S = 0.5
 TRIES_MAX = 5  # then the settlements themselves are read, which takes long but needs no snapshot
@@ -33,7 +33,7 @@ log = logging.getLogger("tarifa.ledger")
 
 @dataclass(frozen=True, slots=True)
 class _NewestSnapshot:
-    """The newest manifest: its sequence, its chunks, and the number of clearings of the book when they were made."""
+    """The newest manifest: its sequence, its chunks, and the book's number of clearings when they were made."""
 
     revision: int
     chain: Chain
@@ -45,7 +45,7 @@ class _NotStoredError(Exception):
 
 
 class _LostError(Exception):
-    """SETTLEMENTS does not hold any more what was read of it."""
+    """SETTLEMENTS no longer holds what was read of it."""
 
 
 class SnapshotStore:
@@ -58,7 +58,7 @@ class SnapshotStore:
         self._not_recorded = FailureLog(log, "ledger.reached_not_stored")
 
     async def load(self, book: Book) -> Loaded:
-        """Take the newest snapshot into an empty book; the book is empty again where that fails."""
+        """Load the newest snapshot into an empty book; if that fails, the book is empty again."""
         source, last_seq = await self._source_when_there()
         self._source = source
         for attempt in range(1, TRIES_MAX + 1):
@@ -79,7 +79,7 @@ class SnapshotStore:
         return Unusable(reason)
 
     async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
-        """Store what the newest snapshot does not have of a picture, and a manifest over all."""
+        """Store what the newest snapshot lacks of a picture, and a manifest of all."""
         try:
             return await self._save(picture, position, counts)
         except (BusAwayError, api.ApiError, _NotStoredError, ValueError) as error:
@@ -113,7 +113,7 @@ class SnapshotStore:
         return Restored(manifest.position, manifest.counts)
 
     async def _check_reached(self, source: Source, last_seq: int) -> None:
-        # A snapshot lags: only this knows that the newest messages were there.
+        # A snapshot lags: only this shows that the newest messages existed.
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_REACHED)
         if found is None:
             return
@@ -127,7 +127,7 @@ class SnapshotStore:
         message = await first_from(self._bus, subjects.SETTLEMENTS, position.seq, subjects.SETTLEMENTS_ALL)
         if message is None or message.seq != position.seq:
             raise _LostError(f"message {position.seq}, which was read, is missing")
-        # A server that lost its last messages gives their sequences to others.
+        # A server that lost its last messages gives their sequences to new ones.
         if snapshot.fingerprint(message.subject, message.data) != position.fingerprint:
             raise _LostError(f"message {position.seq} is another one than was read")
 
@@ -144,13 +144,13 @@ class SnapshotStore:
     async def _save(self, picture: Picture, position: Position, counts: Counts) -> Saved:
         source, last_seq = await self._source_now()
         if self._source is None or source != self._source or position.seq > last_seq:
-            # A replay would not make this book any more; a snapshot must say nothing else than a replay.
+            # A replay would no longer make this book, and a snapshot must equal a replay.
             raise _NotStoredError(f"SETTLEMENTS was {self._source}, and now is {source} up to {last_seq}")
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
         revision = 0 if found is None else found.seq
         newest = self._newest
         is_new = newest is None or (newest.revision, newest.clearings) != (revision, picture.clearings)
-        # Named by the manifest that it will replace: after a crash the next attempt writes over its chunks.
+        # Named by the revision of the manifest to be replaced: after a crash the next attempt overwrites its chunks.
         begun = Chain(revision) if newest is None or is_new else newest.chain
         chain, first_seq = await self._store_chunks(begun, picture)
         manifest = snapshot.manifest_of(source, position, counts, chain, picture)
@@ -162,9 +162,9 @@ class SnapshotStore:
         return Saved(chain.chunks - begun.chunks, chain.chunks, chain.size + len(data))
 
     async def _store_chunks(self, chain: Chain, picture: Picture) -> tuple[Chain, int]:
-        """Store the rows that the chain does not have; return it with them, and the first chunk's sequence (0: none).
+        """Store the rows that the chain lacks; return the chain with them, and the first chunk's sequence (0: none).
 
-        The rows are those of the picture, however much is recorded or cleared between two of these chunks.
+        The rows are those of the picture, whatever is recorded or cleared between two of these chunks.
         """
         first_seq = 0
         while chain.rows < picture.rows:
@@ -199,6 +199,6 @@ class SnapshotStore:
                 await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _source_now(self) -> tuple[Source, int]:
-        """Return what SETTLEMENTS is, and its last sequence."""
+        """Return the identity of SETTLEMENTS, and its last sequence."""
         info = await api.call(self._bus, f"STREAM.INFO.{subjects.SETTLEMENTS}")
         return Source(str(info["created"])), int(info["state"]["last_seq"])

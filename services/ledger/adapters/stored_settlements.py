@@ -1,4 +1,4 @@
-"""SETTLEMENTS as it is stored now: what the server says of it, and its messages read again."""
+"""SETTLEMENTS as it is stored now: the server's counts, and its messages read again."""
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import first_from
@@ -17,7 +17,7 @@ class StoredSettlements:
         self._bus = bus
 
     async def extent(self) -> Extent:
-        """Return what the server says of it."""
+        """Return the server's counts."""
         try:
             info = await api.call(self._bus, f"STREAM.INFO.{SETTLEMENTS}")
         except (BusAwayError, api.ApiError) as error:
@@ -26,7 +26,7 @@ class StoredSettlements:
         return Extent(str(info["created"]), int(state["messages"]), int(state["last_seq"]))
 
     async def is_there(self, position: Position) -> bool | None:
-        """Return whether a message is still stored; None: another one has its sequence."""
+        """Return whether a message is still stored; None: another message has its sequence."""
         try:
             message = await first_from(self._bus, SETTLEMENTS, position.seq, SETTLEMENTS_ALL)
         except BusAwayError as error:
@@ -36,7 +36,7 @@ class StoredSettlements:
         return True if fingerprint(message.subject, message.data) == position.fingerprint else None
 
     async def read(self, first: int, count: int) -> list[tuple[int, bytes]]:
-        """Return sequence and data of the messages from a sequence on, at most so many; none: there are no more."""
+        """Return sequence and data of at most ``count`` messages from a sequence on; none: there are no more."""
         try:
             found = await read_range(self._bus, SETTLEMENTS, first, count)
         except BusAwayError as error:

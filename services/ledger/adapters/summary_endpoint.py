@@ -1,4 +1,4 @@
-"""The micro service ``ledger``: answers from memory, at once, or says at once why it cannot."""
+"""The micro service ``ledger``: answers from memory immediately, or immediately says why it cannot."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,12 +21,12 @@ STATE_IS = "How far it has read, what it holds, what was wrong there"
 
 
 class Answering(Protocol):
-    """What the endpoint needs of the ledger."""
+    """What the endpoint needs from the ledger."""
 
     counted_after: Durations
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, summary.Totals] | None:
-        """Return the totals of a period of what is known, or None while that is not whole."""
+        """Return the totals of a period of everything known, or None while that is not whole."""
 
     async def summary(
         self, from_us: int | None, to_us: int | None, at: datetime | None
@@ -35,13 +35,13 @@ class Answering(Protocol):
 
     @property
     def damage(self) -> str:
-        """What is wrong with SETTLEMENTS, in words; "" where nothing is."""
+        """What is wrong with SETTLEMENTS, in words; "" if nothing is."""
 
     def why_not(self) -> str:
         """Return why there are no totals now."""
 
     def state(self) -> dict[str, int | bool]:
-        """Return what an operator asks first."""
+        """Return what an operator needs first."""
 
 
 class SummaryEndpoint:
@@ -51,7 +51,7 @@ class SummaryEndpoint:
         self._ledger = ledger
 
     async def serve(self, bus: Bus, instance: str, history: HistoryEndpoint) -> None:
-        """Answer on the bus from now on, also what is asked of the past; STATS has the state too."""
+        """Answer on the bus from now on, also requests for history; STATS has the state too."""
         answers: dict[str, Answer] = {
             subjects.LEDGER_SUMMARY: self.summary,
             subjects.LEDGER_HISTORY: history.history,
@@ -78,7 +78,7 @@ class SummaryEndpoint:
         return summary.encode(summary.SummaryAnswered(totals))
 
     async def state(self, _data: bytes) -> bytes:
-        """Answer with the state, whatever was asked."""
+        """Answer with the state, whatever the request is."""
         return orjson.dumps(self._state())
 
     def _state(self) -> Mapping[str, object]:
@@ -108,4 +108,4 @@ def _period(data: bytes) -> tuple[int | None, int | None, datetime | None]:
 def _micros(end: datetime | None) -> int | None:
     if end is None:
         return None
-    return micros_of(end.replace(tzinfo=UTC) if end.tzinfo is None else end)  # no zone is UTC
+    return micros_of(end.replace(tzinfo=UTC) if end.tzinfo is None else end)  # without a zone it is UTC

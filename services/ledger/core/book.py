@@ -1,11 +1,11 @@
 """The book: each settlement counts once, and the totals of a period are exact to the cent.
 
-Four columns hold all that it knows, one row for each payment in the order of recording: id, processor, cents and
-stamp. (A payment that was refused and then settled all the same has two; the later one counts.) From these the two
-orders beside it, by id and by stamp, can be made anew; a copy of the book is a copy of its columns.
+Four columns hold everything it knows, one row for each payment in the order of recording: id, processor, cents and
+stamp. (A payment that was refused and then settled has two; the later one counts.) From these the two
+indexes, by id and by stamp, can be rebuilt; a copy of the book is a copy of its columns.
 
-Columns are arrays, not objects: a million entries are a dozen objects, so that the garbage collector, which visits
-containers and not what an array holds, has nothing to walk through and never holds an answer up.
+Columns are arrays, not objects: a million entries are a dozen objects, so the garbage collector, which visits
+containers and not the contents of an array, has nothing to walk through and never delays an answer.
 """
 
 from array import array
@@ -20,8 +20,8 @@ from services.ledger.core.by_id import RowsById
 from services.ledger.core.by_stamp import RowsByStamp
 from services.ledger.core.columns import ID_BYTES, Block, Picture
 
-CENTS_MAX = 2**63 - 1  # of one entry: what a column holds; a sum has no such bound
-_REFUSED = -(2**63)  # stands where a stamp would: far before any that can be written as a date
+CENTS_MAX = 2**63 - 1  # of one entry: the limit of a column; a sum has no such limit
+_REFUSED = -(2**63)  # in place of a stamp: far before any that can be written as a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """It was new, and is in the book now."""
+    """It was new, and is now in the book."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The book has exactly this already; nothing has changed."""
+    """The book already has exactly this; nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Book:
     """All entries since the last clearing.
 
     Args:
-        processors: those that a summary names even where nothing was settled there.
+        processors: those that a summary names even if nothing was settled there.
     """
 
     def __init__(self, processors: Iterable[str]) -> None:
@@ -74,9 +74,9 @@ class Book:
         self._begin(names=(), expected=0)
 
     def restore(self, names: Iterable[str], rows: int, replaced: int) -> None:
-        """Forget everything, and make ready for the rows of a picture: ``extend`` with them, then ``put_in_order``.
+        """Forget everything, and prepare for the rows of a picture: ``extend`` with them, then ``put_in_order``.
 
-        Until the end of that nothing else may be asked or recorded.
+        Until then nothing else may be asked or recorded.
         """
         self._clearings += 1
         self._begin(names, rows)
@@ -91,10 +91,10 @@ class Book:
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._by_stamp = {name: RowsByStamp(self._stamps, self._cents) for name in self._known}
         self._refused_rows = 0
-        self._replaced_rows = 0  # refused and then settled: the refusal's row stays and means nothing
+        self._replaced_rows = 0  # refused and then settled: the refusal's row stays but is ignored
 
     def extend(self, block: Block) -> None:
-        """Take over the next rows of a picture; the number of a row's processor must be that of a name."""
+        """Append the next rows of a picture; a row's processor number must be that of a name."""
         rows = range(len(self._stamps), len(self._stamps) + len(block))
         if self._replaced_rows:
             for first in range(0, len(block.ids), ID_BYTES):
@@ -107,7 +107,7 @@ class Book:
         self._refused_rows += block.stamps.count(_REFUSED)
         settled = bytes(map(_REFUSED.__ne__, block.stamps))
         counted, processors = list(compress(rows, settled)), list(compress(block.processors, settled))
-        for processor in dict.fromkeys(processors):  # a pass for each: there are few, and a pass in C is short
+        for processor in dict.fromkeys(processors):  # one pass for each: there are few, and a pass in C is fast
             self._order_of(processor).add_unordered(compress(counted, map(processor.__eq__, processors)))
 
     def put_in_order(self) -> None:
@@ -116,7 +116,7 @@ class Book:
             rows.put_in_order()
 
     def picture(self) -> Picture:
-        """Return the book as it is now; costs the same whatever is in it."""
+        """Return the book's current state, at a constant cost."""
         return Picture(
             self._by_id.ids,
             self._processors,
@@ -131,9 +131,9 @@ class Book:
         )
 
     def record(self, event: PaymentSettled | PaymentRefused) -> Recording:
-        """Take an event in; its ``amount_cents`` is at most CENTS_MAX.
+        """Record an event; its ``amount_cents`` is at most CENTS_MAX.
 
-        What the book has stays and is counted once, whatever conflicts with it; but a settlement of a payment that was
+        An existing entry stays and is counted once, whatever conflicts with it; but a settlement of a payment that was
         refused is counted, because it was charged, and a refusal counts nothing that could be counted twice.
         """
         stamp = micros_of(event.requested_at) if isinstance(event, PaymentSettled) else _REFUSED
@@ -153,17 +153,17 @@ class Book:
         return Conflicting(found, _entry(event.id, event.processor, event.amount_cents, stamp))
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals]:
-        """Return the totals of a period in microseconds since 1970, both ends inclusive, None an open end."""
+        """Return the totals of a period in microseconds since 1970, both ends inclusive; None is an open end."""
         return {name: Totals(*rows.totals(from_us, to_us)) for name, rows in self._by_stamp.items()}
 
     @property
     def clearings(self) -> int:
-        """How often it was cleared or restored: what was read before and after is of two books."""
+        """How often it was cleared or restored: results from before and after are of two books."""
         return self._clearings
 
     @property
     def first_us(self) -> int | None:
-        """The earliest stamp of a settlement, in microseconds since 1970; None where there is none."""
+        """The earliest stamp of a settlement, in microseconds since 1970; None if there is none."""
         return min((first for rows in self._by_stamp.values() if (first := rows.first_us) is not None), default=None)
 
     @property
@@ -173,12 +173,12 @@ class Book:
 
     @property
     def refused(self) -> int:
-        """How many payments are remembered as refused."""
+        """How many payments are recorded as refused."""
         return self._refused_rows - self._replaced_rows
 
     @property
     def memory_bytes(self) -> int:
-        """What the columns and the two orders take."""
+        """The bytes of the columns and the two indexes."""
         columns = self._processors, self._cents, self._stamps
         by_stamp = sum(rows.memory_bytes for rows in self._by_stamp.values())
         return sum(column.__sizeof__() for column in columns) + self._by_id.memory_bytes + by_stamp

@@ -1,8 +1,8 @@
-"""The row of a payment's id: the newest row placed for each id, exactly, in about 24 bytes.
+"""The row of a payment's id: the newest row inserted for each id, exactly, in about 24 bytes.
 
-A dict of a million ids would cost 120 bytes each, and be one object per id. Here the ids stand side by side, and a
+A dict of a million ids would cost 120 bytes each, and be one object per id. Here the ids are stored side by side, and a
 hash table of row numbers finds them: open addressing with linear probing, split into shards so that growing it
-moves a few thousand rows at a time and never holds an answer up.
+moves a few thousand rows at a time and never delays an answer.
 """
 
 from array import array
@@ -15,20 +15,20 @@ _SHARD_BITS = 8
 _SHARDS = 1 << _SHARD_BITS
 _SHARD_MASK = _SHARDS - 1
 _SLOTS_AT_START = 8
-# At most six tenths of the slots are taken: about two and a half looks for an id that is not there.
+# At most six tenths of the slots are taken: about two and a half probes for an absent id.
 _TAKEN_MAX = 6
 _OF_SLOTS = 10
 
 
 class RowsById:
-    """Rows are numbered from 0 in the order of their placing; a slot holds its row's number plus 1, or 0: free.
+    """Rows are numbered from 0 in the order of insertion; a slot holds its row's number plus 1, or 0: free.
 
     Args:
-        expected: room is made for so many rows at once.
+        expected: the number of rows to reserve room for.
     """
 
     def __init__(self, expected: int = 0) -> None:
-        self.ids = bytearray()  # of all rows; only ever appended to
+        self.ids = bytearray()  # of all rows; append only
         # As full as growing leaves a shard on average; chance puts more into some, and these grow.
         size = max(_SLOTS_AT_START, 2 * expected // _SHARDS)
         self._shards = [_free(size) for _ in range(_SHARDS)]
@@ -38,7 +38,7 @@ class RowsById:
         return len(self.ids) // ID_BYTES
 
     def place(self, packed_id: bytes) -> int:
-        """Return the row of an id; an id not seen before gets the next one, ``len`` as it was before."""
+        """Return the row of an id; a new id gets the next one, which is the previous ``len``."""
         shard, slot = self._find(packed_id)
         if number := self._shards[shard][slot]:
             return number - 1
@@ -57,11 +57,11 @@ class RowsById:
         return len(self) - 1
 
     def place_new(self, ids: bytes) -> None:
-        """Give each of many ids the next row; none may have one, and none may be among them twice."""
+        """Give each of many ids the next row; all must be new and different."""
         number = len(self)
         self.ids += ids
-        # A whole restart waits for this loop. That no id is compared with another, which means looking at random places
-        # of many megabytes, halves its time.
+        # The whole restart waits for this loop. Comparing no id with another, which would mean reading random places
+        # in many megabytes, halves its time.
         shards, room = self._shards, self._room
         for (packed_id,) in _IDS.iter_unpack(ids):
             spread = hash(packed_id)
@@ -79,12 +79,12 @@ class RowsById:
 
     @property
     def memory_bytes(self) -> int:
-        """What the ids and the slots take."""
+        """The bytes of the ids and the slots."""
         return self.ids.__sizeof__() + sum(slots.__sizeof__() for slots in self._shards)
 
     def _find(self, packed_id: bytes) -> tuple[int, int]:
         """Return the shard and the slot that an id has, or would get."""
-        # Clients choose the ids. Python's hash of bytes is keyed anew in every process: nobody can aim at one slot.
+        # Clients choose the ids. Python's hash of bytes has a new key in every process: nobody can aim at one slot.
         spread = hash(packed_id)
         shard = spread & _SHARD_MASK
         slots = self._shards[shard]
@@ -105,7 +105,7 @@ class RowsById:
 
     def _grow(self, shard: int) -> None:
         numbers = self._shards[shard]
-        size = len(numbers) * 3 // 2  # by half: doubling would leave the table emptier than it need be
+        size = len(numbers) * 3 // 2  # by half: doubling would leave the table emptier than necessary
         slots = _free(size)
         for number in filter(None, numbers):
             slot = (hash(bytes(self.ids[(number - 1) * ID_BYTES : number * ID_BYTES])) >> _SHARD_BITS) % size
@@ -117,7 +117,7 @@ class RowsById:
 
 
 def _room(size: int) -> int:
-    """Return how many slots of so many may be taken."""
+    """Return how many of ``size`` slots may be taken."""
     return size * _TAKEN_MAX // _OF_SLOTS
 
 

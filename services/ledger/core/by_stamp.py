@@ -1,8 +1,8 @@
 """The entries of one processor in the order of their stamps: count and cents of any period, exactly.
 
-Most entries belong near the end, though not at it: a drain has many calls in flight, and an unknown outcome is settled
-late. Inserting is a bisection and a small move of memory. The sums before each block of entries are valid as far as
-nothing was inserted below them; the next question computes what is missing, once for all that came since.
+Most entries belong near the end, but not at it: many calls are in flight at once, and an unknown outcome is settled
+late. Inserting is a bisection and a small move of memory. The sums before each block of entries are valid up to
+the lowest insertion since; the next question computes the rest once.
 """
 
 from array import array
@@ -28,28 +28,28 @@ class RowsByStamp:
         self._cents_before = [0]  # each block; only as many as are certain
 
     def add(self, row: int) -> None:
-        """Put a row of the columns where its stamp belongs."""
+        """Insert a row of the columns by its stamp."""
         rows = self._rows
         stamp = self._stamp_of(row)
         if not rows or self._stamp_of(rows[-1]) <= stamp:
             rows.append(row)
-            return  # the sums speak of complete blocks only
+            return  # the sums are of complete blocks only
         position = bisect_right(rows, stamp, key=self._stamp_of)
         rows.insert(position, row)
         del self._cents_before[position // _BLOCK + 1 :]
 
     def add_unordered(self, rows: Iterable[int]) -> None:
-        """Put rows at the end, wherever their stamps belong; ``put_in_order`` must follow before anything else."""
+        """Append rows regardless of their stamps; ``put_in_order`` must follow before anything else."""
         self._rows.extend(rows)
 
     def put_in_order(self) -> None:
-        """Sort all rows, equal stamps by row as ``add`` leaves them, and sum them up for the questions to come."""
+        """Sort all rows, equal stamps by row as ``add`` leaves them, and compute the sums."""
         self._rows = array("I", sorted(self._rows, key=self._stamp_of))
         self._cents_before = [0]
         self._sum_before(len(self._rows))
 
     def totals(self, from_us: int | None, to_us: int | None) -> tuple[int, int]:
-        """Return count and cents of a period, both ends inclusive, None an open end."""
+        """Return count and cents of a period, both ends inclusive; None is an open end."""
         rows = self._rows
         first = 0 if from_us is None else bisect_left(rows, from_us, key=self._stamp_of)
         end = len(rows) if to_us is None else bisect_right(rows, to_us, key=self._stamp_of)
@@ -59,12 +59,12 @@ class RowsByStamp:
 
     @property
     def first_us(self) -> int | None:
-        """The earliest stamp; None where there is none."""
+        """The earliest stamp; None if there is none."""
         return self._stamp_of(self._rows[0]) if self._rows else None
 
     @property
     def memory_bytes(self) -> int:
-        """What the order and its sums take."""
+        """The bytes of the order and its sums."""
         return self._rows.__sizeof__() + self._cents_before.__sizeof__()
 
     def _sum_before(self, position: int) -> int:

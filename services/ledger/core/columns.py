@@ -1,10 +1,10 @@
-"""The columns of the book, looked at from outside: a picture of one moment, and blocks of rows.
+"""The columns of the book for readers: a picture of one moment, and blocks of rows.
 
-Rows are only ever appended. What lies below a picture's number of rows therefore never changes, and can be copied bit
-by bit at leisure while the book goes on; a cleared book begins new columns and does not touch these.
+Rows are only ever appended. The rows below a picture's number therefore never change, and can be copied bit
+by bit while the book changes; a cleared book starts new columns and does not touch these.
 """
 
-from array import array  # noqa: TC003  # where the fields' types are
+from array import array  # noqa: TC003  # the fields' types
 from dataclasses import dataclass
 
 ID_BYTES = 16

@@ -1,7 +1,7 @@
-"""The past in steps of time: what was settled and saved from the book, everything else from the samples. Pure.
+"""The history in steps of time: settled and saved from the book, everything else from the samples. Pure.
 
-A step before the first entry of the book has no values from it: the book has dropped, or never had, what was settled
-then. The newest steps may still grow, by what was sent in them and is settled later.
+A step before the first entry of the book has no values from it: the book has dropped, or never had, the settlements of
+then. The newest steps may still grow by payments that were sent in them and are settled later.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from services.overview.core.charged import fees_of
 def edges_of(now_us: int, step_s: int, steps: int) -> list[int]:
     """Return where steps begin and the last one ends, in microseconds since 1970.
 
-    ``steps`` are over; one more, of whole samples, is not, where a part of it has passed.
+    ``steps`` are complete; if a part of the next one has passed, one more is returned, of whole samples.
     """
     step_us = step_s * SECOND_US
     until_us = now_us // step_us * step_us
@@ -29,7 +29,7 @@ def edges_of(now_us: int, step_s: int, steps: int) -> list[int]:
 
 
 def steps_of(book: Book, samples: Samples, processors: Sequence[Processor], edges: Sequence[int]) -> list[HistoryStep]:
-    """Return the steps between edges, as they are now."""
+    """Return the current steps between edges."""
     first_us = book.first_us
     totals = [book.totals(None, edge - 1) for edge in edges]
     counts = [sum(each.count for each in of_all.values()) for of_all in totals]

@@ -1,9 +1,9 @@
-"""Whether SETTLEMENTS still is what was counted, and whether what was counted is all of it.
+"""Whether SETTLEMENTS still holds what was counted, and whether that is all of it.
 
-Two different questions. A message that is damaged after it was counted makes the stream wrong and not the book, which
-continues to answer; one that is lost before it was counted makes the book short, and then nothing may be answered.
-Sequences are given out one after another, and SETTLEMENTS loses none: each one that is not there is a lost settlement,
-unless an operator has said that so many are known to be missing.
+A message that is damaged after it was counted makes the stream wrong but not the book, which
+continues to answer; one that is lost before it was counted makes the book incomplete, and then nothing may be answered.
+Sequences have no gaps, and SETTLEMENTS deletes nothing: each missing one is a lost settlement,
+unless an operator has declared that many as missing.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from services.ledger.core.sums import Stretch, Sums, SumsTaken
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A stream as its server reports it: when it was made, how many messages it holds, and its last sequence."""
+    """A stream as its server reports it: when it was created, how many messages it holds, and its last sequence."""
 
     created: str
     messages: int
@@ -29,14 +29,14 @@ class Integrity:
     """What is known about SETTLEMENTS.
 
     Args:
-        known_missing: so many sequences without a message are accepted, wherever they are (SETTLEMENTS_MISSING).
+        known_missing: how many sequences without a message are accepted, wherever they are (SETTLEMENTS_MISSING).
     """
 
     def __init__(self, known_missing: int = 0) -> None:
         self.reread = 0  # messages that were read again and compared
         self._known = known_missing
         self._sums = Sums()
-        self._missing = 0  # sequences that were passed over while counting
+        self._missing = 0  # sequences without a message, found while counting
         self._missing_stored = 0  # as the server reports
         self._must_reach: int | None = None  # None: ``looked`` was not called since the connection was made
         self._differing: list[Stretch] = []
@@ -50,7 +50,7 @@ class Integrity:
         return passed_over
 
     def resume(self, missing: int, sums: SumsTaken) -> None:
-        """Go on with what a snapshot says."""
+        """Continue from a snapshot."""
         self._missing, self._sums = missing, Sums(sums)
 
     def broken(self, reason: str) -> None:
@@ -58,11 +58,11 @@ class Integrity:
         self._broken = reason
 
     def looked(self, extent: Extent, must_reach: int) -> None:
-        """Record what the server says, and up to which sequence a whole book must have counted by now."""
+        """Record the server's counts, and the sequence that a whole book must have counted by now."""
         self._missing_stored, self._must_reach = extent.missing, must_reach
 
     def reconnected(self) -> None:
-        """Record a reconnect: another server may answer now, so nothing is whole before the next ``looked``."""
+        """Record a reconnect: another server may answer now, so the book is not whole before the next ``looked``."""
         self._must_reach = None
 
     @property
@@ -71,39 +71,39 @@ class Integrity:
         return self._must_reach is not None
 
     def compared(self, stretch: Stretch, *, holds: bool) -> bool:
-        """Record that a stretch was read again; return whether the result is another than before."""
+        """Record that a stretch was read again; return whether the result has changed."""
         others = [each for each in self._differing if each.last < stretch.first or each.first > stretch.last]
         was_known = len(others) < len(self._differing)
         self._differing = others if holds else [*others, stretch]
         return was_known == holds
 
     def is_whole(self, applied_seq: int) -> bool:
-        """Return whether all that was ever stored up to what must have been counted is in the book."""
+        """Return whether everything ever stored up to what must have been counted is in the book."""
         if self._must_reach is None or self._broken:
             return False
         return self._missing + max(0, self._must_reach - applied_seq) <= self._known
 
     def stretches(self, applied_seq: int) -> list[Stretch]:
-        """Return what must be found where it is read again."""
+        """Return the stretches with their sums, to be compared when they are read again."""
         return self._sums.stretches(applied_seq)
 
     def taken(self) -> tuple[int, SumsTaken]:
-        """Return what a snapshot holds: the missing sequences passed over, and the sums."""
+        """Return what a snapshot holds: the number of missing sequences, and the sums."""
         return self._missing, self._sums.taken()
 
     @property
     def missing(self) -> int:
-        """How many sequences have no message beyond those that are known to have none."""
+        """How many sequences have no message, beyond those declared missing."""
         return max(0, max(self._missing, self._missing_stored) - self._known)
 
     @property
     def differing(self) -> int:
-        """How many stretches are not what was counted."""
+        """How many stretches differ from what was counted."""
         return len(self._differing)
 
     @property
     def damage(self) -> str:
-        """What is wrong with the stream, in words that can follow "SETTLEMENTS is damaged:"; "" where nothing is."""
+        """What is wrong with the stream, in words that can follow "SETTLEMENTS is damaged:"; "" if nothing is."""
         said = [self._broken] if self._broken else []
         if self.missing:
             said.append(f"{self.missing} of its messages are missing")

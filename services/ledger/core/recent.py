@@ -1,6 +1,6 @@
-"""What the book counted recently: a summary leaves out what was answered after it was asked.
+"""Recently counted settlements: a summary leaves out what was answered after the request.
 
-Only recent settlements can be left out: what has been in the book for longer was booked before, whatever a clock says.
+Only recent settlements can be left out: older entries were booked before, whatever a clock says.
 """
 
 from collections import deque
@@ -17,8 +17,8 @@ class Cut(NamedTuple):
     """The dispatchers' answer to what they have stored.
 
     Args:
-        seq: in SETTLEMENTS; a reader that has come so far has every booking that they knew at the moment asked about.
-        until_us: that moment, in microseconds since 1970; None: one of them did not answer, or there is none.
+        seq: in SETTLEMENTS; a reader that has read this far has every booking that they knew at the moment asked about.
+        until_us: that moment, in microseconds since 1970; None: one of them did not answer, or there are none.
     """
 
     seq: int
@@ -29,10 +29,10 @@ class RecentSettlements:
     """What the book counted within RECENT_S."""
 
     def __init__(self) -> None:
-        self._taken: deque[tuple[float, PaymentSettled]] = deque()  # when, and what
+        self._taken: deque[tuple[float, PaymentSettled]] = deque()  # when it was counted, and what
 
     def add(self, event: PaymentSettled, now_s: float) -> None:
-        """Add one that the book counts now. Runs for every payment, so it computes nothing; ``without`` does."""
+        """Add a settlement that the book counts now. This runs for every payment; ``without`` does the work."""
         taken = self._taken
         while taken and now_s - taken[0][0] > RECENT_S:
             taken.popleft()

@@ -1,13 +1,13 @@
-"""A book made of a snapshot, chunk by chunk: at the end it is exactly the one that was written, or it is refused."""
+"""Restores a book from a snapshot, chunk by chunk: the result is exactly the written book, or it is refused."""
 
 from services.ledger.core.book import Book
 from services.ledger.core.snapshot import Chain, Manifest, UnusableError, decode_chunk
 
 
 class Restoring:
-    """Takes the chunks of a manifest, in their order, into a book.
+    """Loads the chunks of a manifest, in their order, into a book.
 
-    What an UnusableError leaves in the book is of no use: clear it.
+    After an UnusableError the book must be cleared.
     """
 
     def __init__(self, book: Book, manifest: Manifest) -> None:
@@ -17,7 +17,7 @@ class Restoring:
         book.restore(manifest.names, manifest.chain.rows, manifest.replaced)
 
     def take(self, data: bytes) -> None:
-        """Take the next chunk.
+        """Load the next chunk.
 
         Raises:
             UnusableError: it is damaged, or not the one that comes next.
@@ -31,7 +31,7 @@ class Restoring:
         """Make the book whole.
 
         Raises:
-            UnusableError: these were not the chunks that the manifest speaks of.
+            UnusableError: these were not the chunks of the manifest.
         """
         if self._chain != self._manifest.chain:
             raise UnusableError(f"its chunks are {self._chain}, but should be {self._manifest.chain}")

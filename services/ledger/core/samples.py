@@ -1,6 +1,6 @@
-"""The samples of the last day: how the system was in each ten seconds of it, as far as it was sampled.
+"""The samples of the last day: the state of the system in each ten seconds that were sampled.
 
-A missing one is not known, which is not zero: no ledger sampled then, or NATS did not answer.
+A missing sample is unknown, not zero: no ledger sampled then, or NATS did not answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ _LOOK_EVERY = 360  # how many more than SAMPLES_MAX are kept before old ones are
 
 
 class Samples:
-    """By the end of their ten seconds; ``memory`` is about 2 MB for a whole day."""
+    """Samples by the end of their ten seconds; a whole day takes about 2 MB of memory."""
 
     def __init__(self) -> None:
         self._by_end: dict[int, VitalsSampled] = {}
@@ -27,14 +27,14 @@ class Samples:
         return len(self._by_end)
 
     def put(self, sample: VitalsSampled) -> None:
-        """Add one, in any order; a second one of the same seconds replaces the first."""
+        """Add a sample, in any order; a second one of the same seconds replaces the first."""
         self._by_end[micros_of(sample.at) // EVERY_US] = sample
         if len(self._by_end) > SAMPLES_MAX + _LOOK_EVERY:
             oldest = max(self._by_end) - SAMPLES_MAX
             self._by_end = {end: each for end, each in self._by_end.items() if end > oldest}
 
     def between(self, begin_us: int, end_us: int) -> list[VitalsSampled]:
-        """Return those of a period, oldest first; its ends are in microseconds since 1970."""
+        """Return the samples of a period, oldest first; its ends are in microseconds since 1970."""
         ends = range(begin_us // EVERY_US + 1, end_us // EVERY_US + 1)
         return [sample for end in ends if (sample := self._by_end.get(end)) is not None]
 
@@ -53,11 +53,11 @@ def sample_of(document: Mapping[str, Any], end_us: int) -> VitalsSampled:
 
 
 def mean(samples: Sequence[VitalsSampled], value: Callable[[VitalsSampled], float | None]) -> float | None:
-    """Return the mean of what is known; None where nothing is."""
+    """Return the mean of the known values; None if there are none."""
     known = [each for each in map(value, samples) if each is not None]
     return round(sum(known) / len(known), 2) if known else None
 
 
 def largest(samples: Sequence[VitalsSampled], value: Callable[[VitalsSampled], T | None]) -> T | None:
-    """Return the largest of what is known; None where nothing is."""
+    """Return the largest of the known values; None if there are none."""
     return max((each for each in map(value, samples) if each is not None), default=None)

@@ -1,9 +1,9 @@
-"""The book as chunks and a manifest: what was written comes back exactly, and nothing else comes back at all.
+"""The book as chunks and a manifest: either exactly what was written is read, or nothing.
 
-A chunk is some rows behind a digest of everything up to and with them, so that a chunk that is damaged, missing, of
-another snapshot or in another place is known before it is used. Rows never change; a later snapshot of the same book
-has the chunks of the earlier one and some more. The manifest says which chunks, and what exactly they are the book of:
-which stream, up to which message. It is stored last, and alone makes a snapshot.
+A chunk is some rows after a digest of everything up to and including them, so that a chunk that is damaged, missing, of
+another snapshot or in another place is detected before it is used. Rows never change; a later snapshot of the same book
+has the chunks of the earlier one and some more. The manifest names the chunks, and what exactly they are the book of:
+which stream, up to which message. It is stored last, which completes the snapshot.
 """
 
 import struct
@@ -21,36 +21,36 @@ CHUNK_ROWS = 1_400
 MANIFEST_BYTES_MAX = CHUNK_BYTES_MAX = 48 * 1024  # the sandbox's nats-server takes no message above 64 KB
 
 _DIGEST_BYTES = 32
-_HEADER = struct.Struct("<QI")  # the number of the first row, how many rows
+_HEADER = struct.Struct("<QI")  # the number of the first row, the number of rows
 _ROW_BYTES = ID_BYTES + 2 + 8 + 8
 
 
 class UnusableError(ValueError):
-    """This is not a snapshot that may be used; the text says why. Read the settlements themselves."""
+    """The snapshot must not be used; the text says why. Read the settlements themselves."""
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The stream that a book was made of: a name may be given to another one."""
+    """The stream that a book was made of: another stream may later have its name."""
 
     created: str
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a book has come: the sequence of the last message in it, and that message's fingerprint."""
+    """How far a book has read: the sequence of the last message in it, and that message's fingerprint."""
 
     seq: int
     fingerprint: str
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """How far a stream was read for certain, be it further than any snapshot: what must be there after a restart."""
+    """How far a stream was certainly read, perhaps further than any snapshot: what must exist after a restart."""
 
     source: Source
     position: Position
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What the ledger knows beside the book, of all messages that it has read; ``missing`` sequences had none."""
+    """What the ledger counts besides the book, of all messages that it has read; ``missing`` sequences had none."""
 
     conflicts: int = 0
     unreadable: int = 0
@@ -59,7 +59,7 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """The chunks of one generation: how many, what they hold together, and the digest that sums them all up."""
+    """The chunks of one generation: their number, their total rows, and the digest of them all."""
 
     generation: int
     chunks: int = 0
@@ -69,7 +69,7 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """All that makes chunks a snapshot. ``names`` are the processors, by the numbers that the rows have."""
+    """Everything that makes chunks a snapshot. ``names`` are the processors, by the numbers that the rows have."""
 
     source: Source
     position: Position
@@ -105,10 +105,10 @@ def manifest_of(source: Source, position: Position, counts: Counts, chain: Chain
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Return the manifest behind its digest.
+    """Return the manifest, preceded by its digest.
 
     Raises:
-        ValueError: the names of the processors are so many or so long that it is no message for the bus.
+        ValueError: the names of the processors are so many or so long that the message is too large for the bus.
     """
     body = _encoder.encode(manifest)
     data = _digest(body) + body
@@ -146,7 +146,7 @@ def decode_reached(data: bytes) -> Reached:
     """Read it.
 
     Raises:
-        UnusableError: it is none.
+        UnusableError: it is not one.
     """
     try:
         return _reached.decode(data)
@@ -155,10 +155,10 @@ def decode_reached(data: bytes) -> Reached:
 
 
 def check_source(found: Source, source: Source) -> None:
-    """Make sure that a snapshot is of this stream, and not of one that had its name.
+    """Check that a snapshot is of this stream, and not of an earlier one with its name.
 
     Raises:
-        UnusableError: it is of another one.
+        UnusableError: it is of another stream.
     """
     if found != source:
         raise UnusableError(f"it is of {found}, and now there is {source}")
@@ -200,7 +200,7 @@ def _block(body: bytes, count: int) -> Block:
 
 
 def _extended(chain: Chain, body: bytes, rows: int) -> Chain:
-    # Each digest holds the one before and the generation: a chunk cannot stand in for one of another snapshot.
+    # Each digest holds the one before and the generation: a chunk cannot replace one of another snapshot.
     digest = _digest(f"{chain.generation} {chain.digest} ".encode() + body).hex()
     return Chain(chain.generation, chain.chunks + 1, chain.rows + rows, chain.size + len(body) + _DIGEST_BYTES, digest)
 

@@ -7,7 +7,7 @@ from services.ledger.core.snapshot import Counts, Position
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The book is that of the snapshot; go on after its position."""
+    """The book is that of the snapshot; continue after its position."""
 
     position: Position
     counts: Counts
@@ -20,14 +20,14 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """There is one, and it must not be used; the book is empty."""
+    """There is one, but it must not be used; the book is empty."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """SETTLEMENTS has lost what was read of it before: no book made of it would be whole. The book is empty."""
+    """SETTLEMENTS has lost what was read of it before: no book of it would be whole. The book is empty."""
 
     reason: str
 
@@ -37,7 +37,7 @@ Loaded = Restored | Absent | Unusable | Damaged
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """It is stored. ``stored_now``: the chunks that the snapshot before did not have; ``size`` in bytes, all chunks."""
+    """It is stored. ``stored_now``: the chunks that the previous snapshot lacked; ``size``: of all chunks, in bytes."""
 
     stored_now: int
     chunks: int
@@ -46,6 +46,6 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class NotSaved:
-    """It is not stored, or that is unknown; the snapshot before stays valid. Try again later."""
+    """It is not stored, or that is unknown; the previous snapshot stays valid. Try again later."""
 
     reason: str

@@ -1,9 +1,9 @@
-"""What was counted, as one number for each stretch of sequences: read again, a stretch must come to the same.
+"""Checksums of what was counted, one for each stretch of sequences: read again, a stretch must have the same.
 
 A message's number is a digest of its sequence and data; a stretch's is the sum of its messages'. So a stretch can be
-summed up message by message, two neighbours can become one when the stream has outgrown them, and neither takes more
-than a number: a stream of any length is some hundred of them, which a snapshot holds beside the book. Against damage,
-not against somebody who makes up messages to fit: a sum is no proof of that.
+summed message by message, two neighbours can be merged as the stream grows, and neither takes more
+than a number: a stream of any length has some hundreds of them, held in snapshots too. They protect against
+damage, not against forged messages that fit the sums.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MODULUS = 1 << 8 * DIGEST_BYTES
 
 
 class SumsTaken(msgspec.Struct, frozen=True):
-    """The sums of one moment, in hexadecimal: of ``length`` sequences each, from 1 on; the last one may lack some."""
+    """The sums of one moment, in hexadecimal: of ``length`` sequences each, from 1 on; the last may be incomplete."""
 
     length: int = LENGTH_AT_START
     sums: tuple[str, ...] = ()
@@ -39,12 +39,12 @@ def number_of(seq: int, data: bytes) -> int:
 
 
 def added(total: int, number: int) -> int:
-    """Return a sum with one more message in it."""
+    """Return the sum with one more message."""
     return (total + number) % _MODULUS
 
 
 class Sums:
-    """The sums of all messages counted so far, which come in the order of their sequences."""
+    """The sums of all messages counted so far, in the order of their sequences."""
 
     def __init__(self, taken: SumsTaken | None = None) -> None:
         taken = SumsTaken() if taken is None else taken
@@ -52,7 +52,7 @@ class Sums:
         self._sums = [int(text, 16) for text in taken.sums]
 
     def add(self, seq: int, data: bytes) -> None:
-        """Count one message in."""
+        """Add one message."""
         index = (seq - 1) // self._length
         while index >= STRETCHES_MAX:
             self._join_neighbours()
@@ -63,11 +63,11 @@ class Sums:
         sums[index] = added(sums[index], number_of(seq, data))
 
     def taken(self) -> SumsTaken:
-        """Return a copy, as a snapshot holds it."""
+        """Return a copy for a snapshot."""
         return SumsTaken(self._length, tuple(f"{each:x}" for each in self._sums))
 
     def stretches(self, last_seq: int) -> list[Stretch]:
-        """Return them as of now, oldest first; ``last_seq`` is the last message counted in."""
+        """Return the stretches as of now, oldest first; ``last_seq``: the last message added."""
         length = self._length
         starts = range(1, last_seq + 1, length)
         sums = self._sums + [0] * (len(starts) - len(self._sums))  # of sequences without a message
@@ -80,7 +80,7 @@ class Sums:
 
 
 def newest_first(stretches: list[Stretch], below: int, sequences: int) -> list[Stretch]:
-    """Return the newest stretches that begin below a sequence, at least one and at most about so many sequences."""
+    """Return the newest stretches that begin below a sequence, at least one, of at most about ``sequences``."""
     chosen: list[Stretch] = []
     for stretch in reversed(stretches):
         if stretch.first >= below:

@@ -1,9 +1,9 @@
-"""Checking: is SETTLEMENTS still what was counted?
+"""Checking whether SETTLEMENTS still holds what was counted.
 
 Every few seconds the server is asked how far the stream reaches and how much it holds, and messages that were counted
-are read again: the newest ones once in ``every_s``, and in the time between some of the older ones, until all were read
-and it begins anew. nats-server itself skips a damaged message without an error, and looks at what is on the disk
-only when it reads it: reading all again is the only way to know.
+are read again: the newest ones once per ``every_s``, and in between some of the older ones, until all were read
+and it starts over. nats-server itself skips a damaged message without an error, and looks at the disk
+only when it reads: rereading everything is the only way to know.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from services.log_throttle import FailureLog
 LOOK_EVERY_S = 1.0
 NOTICED_WITHIN_S = 0.1
 TOGETHER = 50  # read by one request: less than a millisecond of the loop, which a summary may have to wait for
-AGAIN_AFTER_S = 1.0  # a stretch that differs is read once more before that is believed
+AGAIN_AFTER_S = 1.0  # a stretch that differs is read once more before it is reported
 
 log = logging.getLogger("tarifa.ledger")
 
@@ -30,8 +30,8 @@ class Checker:
         settlements: what is counted.
         stored: what is stored.
         integrity: the findings are recorded here.
-        per_s: so many messages are read again in a second; 0: none.
-        every_s: the newest ones are read again once in this time.
+        per_s: how many messages are read again per second; 0: none.
+        every_s: how often the newest ones are read again.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Checker:
         self._integrity = integrity
         self._per_s = per_s
         self._every_s = every_s
-        self._older_below = 1  # 1: begin anew
+        self._older_below = 1  # 1: start over
         self._extent: Extent | None = None
         self._damage = ""
         self._not_looked = FailureLog(log, "ledger.settlements_not_looked_at")
@@ -52,7 +52,7 @@ class Checker:
         """Check until cancelled.
 
         Raises:
-            StoreWentBackError: what was counted is no longer what the stream holds.
+            StoreWentBackError: the stream no longer holds what was counted.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._look_again_and_again())
@@ -70,8 +70,8 @@ class Checker:
         extent = await self._stored.extent()
         before, self._extent = self._extent, extent
         if before is not None and before.created != extent.created:
-            raise StoreWentBackError(f"SETTLEMENTS was made anew at {extent.created}")
-        # What was stored the time before must have been counted by now; what came since may be on its way.
+            raise StoreWentBackError(f"SETTLEMENTS was created again at {extent.created}")
+        # What was stored at the last look must have been counted by now; what came since may be under way.
         self._integrity.looked(extent, extent.last_seq if before is None else min(before.last_seq, extent.last_seq))
         if extent.last_seq < applied_seq:
             raise StoreWentBackError(f"SETTLEMENTS ends at {extent.last_seq}, but {applied_seq} was counted")
@@ -80,11 +80,11 @@ class Checker:
         self._log_damage()
 
     async def read_again(self, stretches: list[Stretch]) -> None:
-        """Read stretches, and compare each with what was counted; raises as ``look``."""
+        """Read stretches, and compare each with what was counted; raises like ``look``."""
         for stretch in stretches:
             holds = await self._sum_of(stretch) == stretch.sum
             if not holds:
-                # Reading has perhaps made the server give up a part of a block: how far does it reach now?
+                # Reading may have made the server drop a part of a block: how far does it reach now?
                 await self.look()
                 await asyncio.sleep(AGAIN_AFTER_S)
                 holds = await self._sum_of(stretch) == stretch.sum
@@ -95,7 +95,7 @@ class Checker:
         loop = asyncio.get_running_loop()
         next_s = loop.time()
         while True:
-            # After a reconnect nothing is answered until this has been done.
+            # After a reconnect nothing is answered until this is done.
             if loop.time() >= next_s or not self._integrity.is_looked_at:
                 next_s = loop.time() + LOOK_EVERY_S
                 try:
@@ -120,7 +120,7 @@ class Checker:
             await asyncio.sleep(max(0.0, next_s - loop.time()))
 
     def _chosen(self) -> list[Stretch]:
-        """Return what to read now: the newest stretches, and then as many of the older ones."""
+        """Return what to read now: the newest stretches, then as many of the older ones."""
         applied_seq = self._settlements.applied_seq
         stretches = self._integrity.stretches(applied_seq)
         share = int(self._per_s * self._every_s / 2)

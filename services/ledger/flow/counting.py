@@ -1,7 +1,7 @@
-"""Counting: replay what was settled, go on as it is settled, answer only from a whole book.
+"""Counting: replay the settlements, follow new ones, answer only from a whole book.
 
-What is not whole is not answered: while the replay, or what was stored during an interruption, is not in the book yet,
-a summary would be short, so the answer is an error that says to ask again.
+While the replay, or what was stored during an interruption, is not yet in the book,
+a summary would be incomplete, so the answer is an error that says to ask again.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from services.ledger.flow.ports import Clock, Dispatchers, Record, Settlements, 
 
 STORED_WITHIN_S = 0.25
 IN_THE_BOOK_WITHIN_S = 0.05
-# A payment whose stamp is older than this was booked long before: no call, with its look-up, takes as long.
+# A payment whose stamp is older than this was booked long ago: no call with its look-up takes this long.
 RECENT_US = 60_000_000
 
 log = logging.getLogger("tarifa.ledger")
@@ -32,7 +32,7 @@ log = logging.getLogger("tarifa.ledger")
 
 @dataclass(slots=True)
 class SnapshotFigures:
-    """Snapshots as operators see them: the newest one's sequence, how many were refused, how many were not stored."""
+    """Snapshots for operators: the newest one's sequence, how many were refused, how many were not stored."""
 
     seq: int = 0
     refused: int = 0
@@ -40,12 +40,12 @@ class SnapshotFigures:
 
 
 class Ledger:
-    """The book, and what of the stream is in it.
+    """The book, and how far the stream is in it.
 
     Args:
         book: empty.
         listen: returns the settlements, which call its arguments: the first with each event and its sequence, the
-            second with the sequence of a message that is no event and why it is none.
+            second with the sequence of a message that is not an event, and why.
         dispatchers: the processes that store them.
         clock: the time.
         integrity: what is known about the stream that the settlements are read from.
@@ -78,15 +78,15 @@ class Ledger:
             tasks.create_task(self._log_when_ready())
 
     def resume(self, position: Position, counts: Counts) -> None:
-        """Go on after a position, with the book as it was there; before ``run``."""
+        """Continue after a position, with the book as of it; call it before ``run``."""
         self._conflicts, self._unreadable = counts.conflicts, counts.unreadable
         self.integrity.resume(counts.missing, counts.sums)
         self.settlements.resume_after(position.seq)
 
     def picture(self) -> tuple[Picture, Position, Counts] | None:
-        """Return all that the ledger knows and how far it has come; None while that is nothing new, or not whole.
+        """Return everything that the ledger knows and how far it has read; None if nothing is new, or it is not whole.
 
-        Of one moment: between an event's entry in the book and the change of the sequence nothing else runs.
+        It is of one moment: nothing else runs between an event's entry in the book and the change of the sequence.
         """
         position = self.settlements.position()
         if position is None or not self.integrity.is_whole(position.seq):
@@ -99,7 +99,7 @@ class Ledger:
         return self.settlements.applied_seq
 
     def record(self, event: Settlement, seq: int) -> None:
-        """Take one event into the book."""
+        """Record one event in the book."""
         match event:
             case PaymentSettled() | PaymentRefused():
                 self._record(event, seq)
@@ -114,20 +114,20 @@ class Ledger:
         self._read_to(seq)
 
     def skip(self, seq: int, reason: str) -> None:
-        """Count a message that is no event: nothing of it can be counted, and it must not hold the others up."""
+        """Count a message that is not an event as unreadable; it must not delay the others."""
         self._unreadable += 1
         log.error("ledger.unreadable", extra={"seq": seq, "reason": reason})
         self._read_to(seq)
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals] | None:
-        """Return the totals of a period of what is in the book, or None while that is not whole."""
+        """Return the totals of a period of what is in the book, or None while the book is not whole."""
         return self.book.totals(from_us, to_us) if self.settlements.is_current else None
 
     async def summary(self, from_us: int | None, to_us: int | None, at: datetime | None) -> dict[str, Totals] | None:
         """Return the totals of a period as of a moment (None: now), or None while the book is not whole.
 
-        Of recent settlements it includes all whose processor had answered by that moment, by the dispatchers' own
-        clocks, and none answered later; it waits at most 0.3 s for that, and then answers with what is known.
+        Of recent settlements they include all whose processor had answered by that moment, by the dispatchers' own
+        clocks, and none answered later; it waits at most 0.3 s for that, and then returns what is known.
         """
         if not self.settlements.is_current:
             return None
@@ -157,7 +157,7 @@ class Ledger:
 
     @property
     def damage(self) -> str:
-        """What is wrong with SETTLEMENTS, in words; "" where nothing is."""
+        """What is wrong with SETTLEMENTS, in words; "" if nothing is."""
         return self.integrity.damage
 
     def why_not(self) -> str:
@@ -167,7 +167,7 @@ class Ledger:
         return "the ledger has not read all settlements yet; ask again"
 
     def state(self) -> dict[str, int | bool]:
-        """Return what an operator asks first. Conflicts and unreadable messages: of all that is stored."""
+        """Return what an operator needs first. Conflicts and unreadable messages are those of everything stored."""
         return {
             "entries": self.book.entries,
             "refused": self.book.refused,

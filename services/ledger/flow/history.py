@@ -1,4 +1,4 @@
-"""The past, for pages: answered from memory, a part at a time so that nothing else waits for it."""
+"""The history for pages: answered from memory, in parts, so that nothing else waits for it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from services.ledger.flow.counting import Ledger
 from services.ledger.flow.ports import Clock
 from services.ledger.flow.sampling import LATE_S
 
-# With a day of 500 settlements a second in the book a step costs up to 50 us: about a millisecond a turn.
+# With a day of 500 settlements per second in the book a step costs up to 50 us: about a millisecond per turn.
 TOGETHER = 16
 
 
@@ -21,7 +21,7 @@ class History:
 
     Args:
         ledger: whose book it is.
-        samples: of how the system was.
+        samples: of the state of the system.
         processors: with the fees for computing what was saved.
         clock: the time.
     """
@@ -33,8 +33,8 @@ class History:
         self._clock = clock
 
     async def answer(self, asked: HistoryAsked) -> HistoryAnswered | None:
-        """Return the steps, or None while the book is not whole, or was cleared meanwhile."""
-        # A sample comes a little after the seconds that it covers.
+        """Return the steps, or None while the book is not whole, or if it was cleared meanwhile."""
+        # A sample is stored a little after the seconds that it covers.
         edges = edges_of(self._clock.now_us() - int(LATE_S * SECOND_US), asked.step_s, asked.steps)
         clearings = self._ledger.book.clearings
         steps: list[HistoryStep] = []

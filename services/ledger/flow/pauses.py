@@ -23,7 +23,7 @@ class Pauses:
         self._task.cancel()
 
     def fields(self) -> dict[str, float]:
-        """Return what a log line says of it."""
+        """Return the fields for a log line."""
         took_ms, longest_ms = (self._end_s - self._start_s) * 1e3, self._longest_s * 1e3
         return {"took_ms": round(took_ms, 1), "longest_pause_ms": round(longest_ms, 2)}
 

@@ -1,4 +1,4 @@
-"""What the flow needs from outside. Adapters implement these; tests have fakes."""
+"""What the flow needs from outside. Adapters implement these ports; tests have fakes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,7 +21,7 @@ Skip = Callable[[int, str], None]
 
 
 class Settlements(Protocol):
-    """All that was and will be settled, each event passed on once and in order."""
+    """All past and future settlements, each passed on once and in order."""
 
     @property
     def applied_seq(self) -> int:
@@ -29,16 +29,16 @@ class Settlements(Protocol):
 
     @property
     def is_current(self) -> bool:
-        """Whether all that was stored when the connection was last made is passed on."""
+        """Whether everything stored when the connection was last made was passed on."""
 
     def position(self) -> Position | None:
         """Return the last message passed on; None before the first one of this run."""
 
     def resume_after(self, seq: int) -> None:
-        """Begin after a sequence; before ``run``."""
+        """Start after a sequence; call it before ``run``."""
 
     async def caught_up(self) -> None:
-        """Wait until all that is stored is passed on."""
+        """Wait until everything stored was passed on."""
 
     async def run(self) -> None:
         """Read until cancelled; an exception of ``record`` or ``skip`` ends it."""
@@ -48,11 +48,11 @@ class Dispatchers(Protocol):
     """The processes that store settlements."""
 
     async def stored(self, asked_at: datetime | None, within_s: float) -> Cut:
-        """Have stored what was booked by then; takes no longer than ``within_s``. Never raises."""
+        """Return once they have stored what was booked by then; takes at most ``within_s``. Never raises."""
 
 
 class Clock(Protocol):
-    """Time that never goes back, and the machine's."""
+    """A clock that never goes back, and the machine's clock."""
 
     def now_s(self) -> float:
         """Return seconds of a clock that never goes back."""
@@ -62,23 +62,23 @@ class Clock(Protocol):
 
 
 class Snapshots(Protocol):
-    """The newest snapshot of the book. Neither method raises where NATS is away."""
+    """The newest snapshot of the book. No method raises while NATS is away."""
 
     async def load(self, book: Book) -> Loaded:
-        """Take it into an empty book, which is empty again where that fails."""
+        """Load it into an empty book; if that fails, the book is empty again."""
 
     async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
-        """Replace it; whatever fails on the way leaves the one before."""
+        """Replace it; if anything fails, the previous one stays."""
 
     async def record_reached(self, position: Position) -> None:
-        """Store how far was read, which a later ``load`` must find again; where that fails it is logged."""
+        """Store how far was read, which a later ``load`` must find again; a failure is logged."""
 
 
 class Checks(Protocol):
-    """Looks whether what is counted is still stored."""
+    """Checks that what was counted is still stored."""
 
     async def run(self) -> None:
-        """Look until cancelled; raises StoreWentBackError where it is other than what was counted."""
+        """Check until cancelled; raises StoreWentBackError if it is not what was counted."""
 
 
 class Signs(Protocol):
@@ -88,27 +88,27 @@ class Signs(Protocol):
         """Call ``receive`` with every pulse inside the block."""
 
     async def backlog(self) -> Backlog | None:
-        """Return what waits to be settled, within a second; None where NATS does not answer."""
+        """Return what waits to be settled, within a second; None if NATS does not answer."""
 
 
 class SampleStream(Protocol):
-    """VITALS, the samples of the last day. Neither method raises where NATS is away."""
+    """VITALS, the samples of the last day. Neither method raises while NATS is away."""
 
     def stored(self) -> AsyncIterator[VitalsSampled]:
-        """Yield all that are stored, some of them again where reading has to begin anew."""
+        """Yield all stored samples, some of them again if reading has to restart."""
 
     async def store(self, sample: VitalsSampled) -> None:
-        """Store one; where that fails it is logged, and the sample is lost with the process."""
+        """Store one; a failure is logged, and the sample is lost when the process ends."""
 
 
 class Stored(Protocol):
     """SETTLEMENTS as it is stored now, read again without consuming anything. Every method raises AwayError."""
 
     async def extent(self) -> Extent:
-        """Return what the server says of it."""
+        """Return the server's counts."""
 
     async def is_there(self, position: Position) -> bool | None:
-        """Return whether a message is still stored; None: another one has its sequence."""
+        """Return whether a message is still stored; None: another message has its sequence."""
 
     async def read(self, first: int, count: int) -> list[tuple[int, bytes]]:
-        """Return sequence and data of the messages from a sequence on, at most so many; none: there are no more."""
+        """Return sequence and data of at most ``count`` messages from a sequence on; none: there are no more."""

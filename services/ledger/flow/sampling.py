@@ -1,7 +1,7 @@
-"""Sampling: once in ten seconds, how the system is, as the operator's page shows it.
+"""Sampling: every ten seconds, the state of the system as the operator's page shows it.
 
-The ledger does it because there is one of it, which hears what pages hear. What it misses, while it is away or NATS
-is, is not known later, and is a gap in the plots.
+The ledger does it because there is only one, and it receives the same pulses as pages. What it misses, while it or NATS
+is away, stays unknown, and is a gap in the plots.
 """
 
 import asyncio
@@ -13,18 +13,18 @@ from services.ledger.core.samples import EVERY_US, SECOND_US, Samples, sample_of
 from services.ledger.flow.ports import Clock, SampleStream, Signs
 from services.overview.core.vitals import Vitals
 
-LATE_S = 2.0  # a sample that is later would speak of other seconds than its own
+LATE_S = 2.0  # a later sample would describe other seconds than its own
 
 log = logging.getLogger("tarifa.ledger")
 
 
 class Sampler:
-    """Samples what it hears, and keeps it.
+    """Samples the vitals, and stores the samples.
 
     Args:
         signs: where vitals come from.
-        new_vitals: returns vitals that begin at a moment of the clock.
-        samples: what is answered from.
+        new_vitals: returns vitals that start at a moment of the clock.
+        samples: where answers are read from.
         stream: where they are stored.
         clock: the time.
     """

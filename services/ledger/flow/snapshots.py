@@ -1,7 +1,7 @@
 """Snapshots: start from the newest one, read only what was settled after it, store another one when enough is new.
 
-A snapshot saves time and is never needed: one that is damaged, old or of another stream is refused, and the settlements
-are read from the first one on; one that cannot be stored is tried again later. Neither can make an answer wrong.
+A snapshot saves time and is never required: one that is damaged, old or of another stream is refused, and settlements
+are read from the first one on; one that cannot be stored is retried later. Neither can make an answer wrong.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from services.ledger.flow.ports import Checks, Snapshots
 
 LOOK_EVERY_S = 0.25
 AGAIN_AFTER_S = 10.0
-RECORD_EVERY_S = 2.0  # what is stored after the last record and lost before the next start is not missed
+RECORD_EVERY_S = 2.0  # if messages stored after the last record are lost before the next start, that is not noticed
 STOP_WITHIN_S = 3.0
-# At the end a shorter tail than in running is worth a snapshot; a very short one is sooner read than stored.
+# On stop a shorter tail is worth a snapshot than while running; a very short one is read faster than stored.
 AT_STOP_SHARE = 10
 
 log = logging.getLogger("tarifa.ledger")
@@ -29,8 +29,8 @@ class SnapshotRunner:
     Args:
         ledger: with an empty book.
         snapshots: where they are stored.
-        every: after so many settlements the next snapshot is due.
-        checker: looks whether what is counted is still stored, while the ledger runs.
+        every: the number of new settlements after which the next snapshot is due.
+        checker: checks that what was counted is still stored, while the ledger runs.
     """
 
     def __init__(self, ledger: Ledger, snapshots: Snapshots, every: int, checker: Checks) -> None:
@@ -43,7 +43,7 @@ class SnapshotRunner:
     async def run(self) -> None:
         """Restore the book, then count and store snapshots, until cancelled."""
         if not await self._restore():
-            await asyncio.Event().wait()  # nothing is counted; the damage is reported until an operator has decided
+            await asyncio.Event().wait()  # nothing is counted; the damage is reported until an operator decides
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ledger.run())
             tasks.create_task(self._checker.run())
@@ -51,7 +51,7 @@ class SnapshotRunner:
             tasks.create_task(self._record_again_and_again())
 
     async def stop(self) -> None:
-        """Store a last snapshot if enough is new; after ``run`` was cancelled. Gives up where that takes long."""
+        """Store a last snapshot if enough is new; call it after ``run`` was cancelled. Gives up if that takes long."""
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await self._record_reached()
@@ -65,7 +65,7 @@ class SnapshotRunner:
         return self._ledger.applied_seq - self._ledger.snapshots.seq
 
     async def _restore(self) -> bool:
-        """Take the newest snapshot into the book; return whether what is stored can be counted."""
+        """Load the newest snapshot into the book; return whether what is stored can be counted."""
         clock = asyncio.get_running_loop().time
         start_s = clock()
         loaded = await self._snapshots.load(self._ledger.book)
@@ -110,7 +110,7 @@ class SnapshotRunner:
                 await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _save(self) -> bool:
-        """Store a snapshot of now; return whether that is done."""
+        """Store a snapshot of now; return whether it was stored."""
         picture = self._ledger.picture()
         if picture is None:
             return False
