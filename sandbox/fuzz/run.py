@@ -19,7 +19,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 
 from sandbox import api_key
-from sandbox.fuzz.mending import mended_body, mended_list, mended_query
+from sandbox.fuzz.mending import mended_body, mended_list, mended_query, mended_release
 from sandbox.fuzz.report import Finding, Report
 
 TIMEOUT_S = 30.0
@@ -125,6 +125,8 @@ def _mend(case: Case[Any]) -> None:
     query, body = mended_query(case.query), mended_body(case.body)
     if case.operation.path == "/payments":
         query = mended_list(query)
+    if case.operation.path.endswith("/release"):
+        body = mended_release(body, str(case.path_parameters["id"]))
     if query != case.query:
         case.query = query
     if body is not case.body:
