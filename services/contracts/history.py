@@ -36,7 +36,7 @@ class VitalsSampled(Struct, frozen=True, tag_field="type", tag="VitalsSampled", 
 
 
 class HistoryAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """``steps`` steps of ``step_s`` seconds that are over, the newest ones, and what there is of the one after them."""
+    """The newest ``steps`` complete steps of ``step_s`` seconds, and the part of the next one that has passed."""
 
     step_s: Annotated[int, Meta(ge=SAMPLE_EVERY_S, le=STEP_S_MAX, multiple_of=SAMPLE_EVERY_S)]
     steps: Annotated[int, Meta(ge=1, le=STEPS_MAX)]
@@ -62,7 +62,7 @@ class HistoryStep(Struct, frozen=True, array_like=True, gc=False):
 class HistoryAnswered(Struct, frozen=True, rename="camel"):
     """The steps from ``since`` on, oldest first; each begins where the one before ends.
 
-    They begin at multiples of ``step_s`` since 1970. The last one is shorter where it is not over.
+    They begin at multiples of ``step_s`` since 1970. The last one is shorter if it is not over.
     """
 
     since: Instant

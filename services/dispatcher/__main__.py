@@ -108,7 +108,7 @@ async def _settle(parts: "_Parts", metrics: Metrics, stop: asyncio.Event) -> Non
 
 
 class _Parts:
-    """The parts of this process, put together; that asks and sends nothing yet."""
+    """The connected parts of this process; constructing them sends nothing."""
 
     def __init__(self, config: Settings, bus: Bus, transport: ProcessorTransport) -> None:
         self.config, self.bus, self.clock = config, bus, SystemClock()
@@ -161,7 +161,7 @@ class _Parts:
         )
 
     async def begin(self) -> None:
-        """Write what the bucket of processors lacks, and what an earlier version left."""
+        """Write what the bucket of processors lacks, and correct what an earlier version left."""
         await self.roster.seed(self.config.bus.processors)
         await migrate(self.bus, self.roster.places)
 
@@ -176,7 +176,7 @@ class _Parts:
         return [*work, self.bus.watch(), send_pulses(self.bus, pulse), access]
 
     async def answer(self) -> Served:
-        """Listen to what others say, and answer what is asked."""
+        """Subscribe to what others send, and answer requests."""
         bus, clock, flow = self.bus, self.clock, self.flow
         await follow_health(bus, clock, self.charging.add_health)
         await self.alive.listen(bus)
@@ -185,12 +185,12 @@ class _Parts:
         return await StateEndpoint(self._status, self.config.bus.instance).serve(bus, self._releases())
 
     def sources(self) -> Iterable[Source]:
-        """Return what Prometheus reads."""
+        """Return the metrics' sources."""
         dispatcher = of_dispatcher(self._status, self.tally, self.traffic, self.stream.waiting)
         return of_bus(self.bus), dispatcher, of_key_files({"PROCESSOR_CREDENTIALS": lambda: self.not_read.is_failing})
 
     async def _ensure(self) -> None:
-        # In a cluster each stream has its own election: those that are not needed now are not waited for.
+        # In a cluster each stream has its own election: do not wait for those that are not needed now.
         await ensure_streams(self.bus, self.config.bus.limits, SETTLING if self.bus.replicas > 1 else ())
         await ensure_dispatcher(self.bus, ack_wait_s=self.config.ack_wait_s)
 

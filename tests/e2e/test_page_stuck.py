@@ -66,7 +66,7 @@ async def test_payments_in_doubt_are_found_and_one_is_released_by_the_page(tmp_p
             await page.get_by_role("button", name="Release it to another processor").click()
             dialog = page.get_by_role("dialog")
             await dialog.get_by_label("Reason").fill("default was shut down")
-            await dialog.get_by_label("Release it all the same").check()
+            await dialog.get_by_label("Release it anyway").check()
             await dialog.get_by_label("the last 12 characters").fill(released[-12:])
             await expect(dialog.get_by_role("listitem").first).to_contain_text("default does not answer")
             await operator.screenshot("release")

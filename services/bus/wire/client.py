@@ -112,7 +112,7 @@ class RoutedClient(Client):
 
     @property
     def server_info(self) -> dict[str, Any]:
-        """What the server says of itself, or the last one said; empty before the first connection."""
+        """What the server, or the last one, reported about itself; empty before the first connection."""
         return self._server_info
 
     def abort(self) -> None:

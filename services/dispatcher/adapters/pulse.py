@@ -10,7 +10,7 @@ from services.dispatcher.core.status import Status
 def pulse_of(
     instance: str, owner: str, started_at: datetime, status: Callable[[], Status]
 ) -> Callable[[], DispatcherPulse]:
-    """Return a function that returns the pulse of now."""
+    """Return a function that returns the current pulse."""
 
     def read() -> DispatcherPulse:
         now = status()

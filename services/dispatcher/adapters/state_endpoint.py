@@ -50,7 +50,7 @@ class DispatcherState(Struct, rename="camel", frozen=True):
 
 
 class StateEndpoint:
-    """``dispatcher.state``, for each answer by the status of that moment."""
+    """``dispatcher.state``, answered with the current status."""
 
     def __init__(self, status: Callable[[], Status], instance: str) -> None:
         self._status = status

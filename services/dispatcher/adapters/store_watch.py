@@ -194,7 +194,7 @@ class StoreWatch:
 
 
 async def mark_store(bus: Bus, clock: Clock, stop: asyncio.Event) -> None:
-    """Mark what waits as doubtful, however long that takes: nothing is sent before.
+    """Mark waiting payments as doubtful, retrying until it succeeds: nothing is sent before.
 
     While stopping, only for a few tries: the process that starts next has read nothing, and perhaps no other knows.
     """

@@ -40,7 +40,7 @@ class Holdings:
         is_released = view is not None and view.state == "free" and view.released_to != ""
         return Holding(
             id=payment_id,
-            # In hand it may be as it was before its release, until its next turn.
+            # In hand it may still be as before its release, until its next turn.
             processor=processor_of(payment.generation) if payment and not is_released else _assigned_to(view),
             line=0 if view is None else view.last,
             owner="" if view is None else view.owner,

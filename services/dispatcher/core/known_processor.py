@@ -1,4 +1,4 @@
-"""What this dispatcher knows of each processor, for those who look at it; nothing is decided by it."""
+"""What this dispatcher knows of each processor, for display only: no decision depends on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class KnownProcessor:
 
 
 def known_by_name(lanes: Mapping[str, Lane], now_ms: float) -> dict[str, KnownProcessor]:
-    """Return every processor by its name; of its generations, in their order, the first has the condition."""
+    """Return every processor by its name; the condition is of the first of its generations, in their order."""
     found: dict[str, KnownProcessor] = {}
     for key, lane in lanes.items():
         known = found.get(processor_of(key))

@@ -1,4 +1,4 @@
-"""What a dispatcher says of itself: formed once, and shown as the micro service's state, as a pulse and as metrics."""
+"""The status of a dispatcher: computed once, and shown as the micro service's state, as a pulse and as metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -123,7 +123,7 @@ class Attempting:
                 assert_never(outcome)
 
     async def _charge(self, payment: InHand, generation: str, requested_at: datetime, begun_ms: float) -> Outcome:
-        """Make one call, and record what its outcome says, of the payment and of the processor."""
+        """Make one call, and record what its outcome shows about the payment and the processor."""
         processor, token = processor_of(generation), self._traffic.evidence(generation).sent(begun_ms)
         payment.call, payment.sent_at = (generation, token), requested_at
         span_id, traceparent = self._span(payment)

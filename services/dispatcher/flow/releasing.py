@@ -141,7 +141,7 @@ class Releasing:
         view = self._log.view(payment_id)
         is_free = view is None or view.state == "free"
         is_anywhere = view is not None and (not is_free or view.released_to != "")
-        is_early = self._store.absence_counts_in_ms() > 0  # before they are asked
+        is_early = self._store.absence_counts_in_ms() > 0  # read before they are asked
         records = await self._ask_all(payment_id) if asks and is_anywhere else ()
         is_lost = is_doubtful(self._store.doubt, self._log.seq_of(payment_id), view)
         in_doubt = view is not None and (is_lost or await self._records.is_in_doubt(payment_id, view.last))
@@ -186,5 +186,5 @@ class Releasing:
 
 
 def _may_be_charged_elsewhere(generation: str, records: tuple[ProcessorAnswer, ...]) -> bool:
-    """Return whether another processor than that one has not answered that it has not charged it."""
+    """Return whether any other processor has not answered that it has not charged the payment."""
     return any(each.answer != "notCharged" for each in records if each.generation != generation)

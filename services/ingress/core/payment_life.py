@@ -61,7 +61,7 @@ def life_of(payment: Standing, history: Iterable[tuple[Settlement, datetime]], k
 
 
 def _order(step: Step) -> datetime:
-    """Return by what a step is sorted: an attempt's stamp has whole milliseconds, and its line was stored before it."""
+    """Return a step's sort key: an attempt's stamp has whole milliseconds, and its line was stored before it."""
     at = step.at or datetime.min.replace(tzinfo=UTC)
     return at + timedelta(microseconds=999) if step.what == "attempt" else at
 

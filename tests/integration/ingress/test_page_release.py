@@ -1,4 +1,4 @@
-"""The release of a payment on the operator's page, from answers that a test makes up."""
+"""The release of a payment on the operator's page, with scripted answers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -68,7 +68,7 @@ class Desk:
     def confirm(self, end: str = END) -> None:
         """Answer both questions."""
         self.dialog.get_by_label("Reason").fill(WHY)
-        self.dialog.get_by_label("Release it all the same").check()
+        self.dialog.get_by_label("Release it anyway").check()
         self.dialog.get_by_label("the last 12 characters").fill(end)
 
     def release(self) -> None:
@@ -122,7 +122,7 @@ def test_nothing_is_sent_before_both_questions_are_answered(desk: Desk) -> None:
     desk.open().click()
     desk.release()
     desk.confirm()
-    desk.dialog.get_by_label("Release it all the same").uncheck()
+    desk.dialog.get_by_label("Release it anyway").uncheck()
     desk.release()
     desk.confirm("0" * 12)
     desk.release()
