@@ -5,7 +5,7 @@ import uuid
 from datetime import UTC, datetime
 
 from sandbox.stack import Stack
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentAccepted, encode
@@ -41,6 +41,6 @@ async def _some(bus: Bus, count: int) -> None:
             result := await store(
                 *(bus, subjects.PAYMENTS, subject, data), message_id=event.id, expected_last=0, timeout_s=30
             ),
-            Stored,
+            StoredAt,
         ):
             raise RuntimeError(f"{result}, where a payment should be stored")

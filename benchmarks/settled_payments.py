@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
@@ -51,7 +51,7 @@ class SettledPayments:
             for name, event in zip(names[:-1], events[:-1], strict=True):
                 bus.publish(name, encode(event))
             result = await store(bus, subjects.SETTLEMENTS, names[-1], encode(events[-1]), timeout_s=30)
-            if result != Stored(self._stored):
+            if result != StoredAt(self._stored):
                 raise RuntimeError(f"{result}, where {self._stored} should be stored")
             yield self._stored
 

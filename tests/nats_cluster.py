@@ -8,7 +8,7 @@ from typing import Self
 from sandbox.stack.plan.ports import free
 from services.bus.jetstream import api
 from services.bus.jetstream.consumer import ensure_dispatcher
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.streams import wanted
 from services.bus.wire.connection import Bus
 from tests.conftest import LIMITS
@@ -108,7 +108,7 @@ async def settle(bus: Bus, payment_id: str, processor: str = "default", kind: st
 
     async def stored() -> bool:
         result = await store(bus, "SETTLEMENTS", f"settlements.{kind}.{processor}.{payment_id}", b"{}")
-        if isinstance(result, Stored):
+        if isinstance(result, StoredAt):
             found.append(result.seq)
         return bool(found)
 

@@ -15,12 +15,12 @@ from services.audit.adapters.streams import JetStreamStreams
 from services.audit.audit_settings import AuditSettings, audit_settings
 from services.audit.command import connected, run
 from services.audit.core.records import Records
-from services.audit.core.report import Report
+from services.audit.core.report import AuditReport
 from services.audit.core.resuming import Cursor, plan_words, resume_command
 from services.audit.core.words import document, line, summary_document, summary_lines
 from services.audit.flow.asking import Asking
 from services.audit.flow.auditing import Auditing, NoSuchCursorError
-from services.audit.flow.pace import Pace
+from services.audit.flow.pace import EvenPace
 from services.audit.statement import compare_statement
 from services.settings.environment import SettingError
 
@@ -54,12 +54,12 @@ async def _ask_processors(settings: AuditSettings) -> int:
     return report.exit_code
 
 
-async def _asked(settings: AuditSettings, records: Records, cursor: Cursor) -> Report:
+async def _asked(settings: AuditSettings, records: Records, cursor: Cursor) -> AuditReport:
     async with (
         connected(settings.bus, "audit") as bus,
         records_of(settings.bus.processors, settings.access) as processors,
     ):
-        pace = Pace(settings.rate, now_s=time.monotonic, sleep=asyncio.sleep)
+        pace = EvenPace(settings.rate, now_s=time.monotonic, sleep=asyncio.sleep)
         with progress(time.monotonic) as shown:
             return await Auditing(
                 streams=JetStreamStreams(bus, shown),

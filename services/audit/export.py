@@ -17,14 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from services.audit.adapters.progress import Bar, Lines, progress
+from services.audit.adapters.progress import Bar, ProgressLines, progress
 from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
 from services.audit.core.export_rows import CSV_HEADER, csv_row, json_row
-from services.audit.core.seen import Seen
+from services.audit.core.seen import SeenIds
 from services.bus.wire.connection import BusAwayError
 from services.contracts.instant import instant_from_text
-from services.records.settled import SettledReader, SettledRow, Stretch
+from services.records.settled import SettledReader, SettledRow, StreamPart
 from services.settings.bus import BusSettings, bus_settings
 
 EXIT_DONE = 0
@@ -112,8 +112,8 @@ class _Counts:
     missing: int = 0
 
 
-async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, shown: Bar | Lines) -> _Counts:
-    row_of, counts, seen = (csv_row if settings.form == "csv" else json_row), _Counts(), Seen()
+async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, shown: Bar | ProgressLines) -> _Counts:
+    row_of, counts, seen = (csv_row if settings.form == "csv" else json_row), _Counts(), SeenIds()
     if settings.form == "csv":
         out.write(CSV_HEADER)
     first = reader.first_seq
@@ -142,11 +142,11 @@ async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, s
     return counts
 
 
-def _read_from(reader: SettledReader, first: int) -> "asyncio.Task[Stretch] | None":
+def _read_from(reader: SettledReader, first: int) -> "asyncio.Task[StreamPart] | None":
     return asyncio.create_task(_read(reader, first)) if first <= reader.last_seq else None
 
 
-async def _read(reader: SettledReader, first: int) -> Stretch:
+async def _read(reader: SettledReader, first: int) -> StreamPart:
     return await _insisting(lambda: reader.read(first, TOGETHER))
 
 
@@ -159,7 +159,7 @@ async def _insisting(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await ask()
 
 
-def _may_be_again(row: SettledRow, seen: Seen, start: datetime | None) -> bool:
+def _may_be_again(row: SettledRow, seen: SeenIds, start: datetime | None) -> bool:
     """Return whether a settlement since the last purge may be the second one of its payment."""
     if not row.is_counted:
         return False

@@ -34,10 +34,10 @@ from services.dispatcher.adapters.store_watch import StoreWatch, mark_store
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.holdings import Holdings
 from services.dispatcher.core.status import Status, status_of
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.core.unsettled_payments import UnsettledPayments
 from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from services.dispatcher.flow.releasing import Releasing
 from services.dispatcher.settings import Settings, settings
@@ -199,11 +199,11 @@ class _Parts:
         await read_up(self.following)
 
     def _releases(self) -> ReleaseEndpoint:
-        holdings = Holdings(self.log_read, self.traffic, self.clock.stamp_of, self.alive.is_gone)
+        unsettled = UnsettledPayments(self.log_read, self.traffic, self.clock.stamp_of, self.alive.is_gone)
         return ReleaseEndpoint(
             Releasing(
                 log_read=self.log_read,
-                records=ReleaseRecords(self.bus, holdings),
+                records=ReleaseRecords(self.bus, unsettled),
                 processors=self.charging.processors,
                 clock=self.clock,
                 store=self.watch,

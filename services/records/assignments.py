@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from services.bus.jetstream.delete import delete_message, purge_before
 from services.bus.jetstream.follow import Follower
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
@@ -55,9 +55,9 @@ class AssignmentStream:
     async def publish(self, message: TurnAssigned) -> bool:
         """Store a message; return whether it is known to be stored."""
         result = await store(self._bus, subjects.ASSIGNMENTS, self._subject, encode_assignment(message))
-        if not isinstance(result, Stored):
+        if not isinstance(result, StoredAt):
             log.debug("assignments.in_doubt", extra={"turn": message.turn, "result": str(result)})
-        return isinstance(result, Stored)
+        return isinstance(result, StoredAt)
 
     async def close_generation(self, generation: str) -> None:
         """Have a generation of a processor take nothing new; once more does no harm.
@@ -67,7 +67,7 @@ class AssignmentStream:
         """
         message = encode_assignment(GenerationClosed(generation))
         result = await store(self._bus, subjects.ASSIGNMENTS, subjects.GENERATION_CLOSED, message)
-        if not isinstance(result, Stored):
+        if not isinstance(result, StoredAt):
             raise BusAwayError(f"{generation} could not be closed: {result}")
 
     async def delete(self, at: int) -> None:

@@ -14,14 +14,14 @@ from services.contracts.events import NotAnEventError, PaymentReleased, Settleme
 RELEASES_MAX = 20  # of one payment that are looked up
 
 
-class Recorded(NamedTuple):
+class RecordedEvent(NamedTuple):
     """One event, and when it was stored, by the server's clock."""
 
     event: Settlement
     stored_at: datetime
 
 
-async def history_of(bus: Bus, payment_id: str) -> list[Recorded]:
+async def history_of(bus: Bus, payment_id: str) -> list[RecordedEvent]:
     """Return the events of one payment in the order of the stream: its releases, the last of each place and kind else.
 
     Raises:
@@ -71,8 +71,8 @@ def _release(message: StoredMessage) -> PaymentReleased:
     return event
 
 
-def _recorded(message: StoredMessage) -> Recorded:
+def _recorded(message: StoredMessage) -> RecordedEvent:
     try:
-        return Recorded(decode_settlement(message.data), message.stored_at)
+        return RecordedEvent(decode_settlement(message.data), message.stored_at)
     except NotAnEventError as error:
         raise UnreadableRecordError(subjects.SETTLEMENTS, message.seq, str(error)) from error

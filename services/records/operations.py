@@ -7,7 +7,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from services.bus.jetstream.publish import Away, Conflict, Duplicate, Full, NotAllowed, Stored, StoreResult, store
+from services.bus.jetstream.publish import (
+    Away,
+    Conflict,
+    Duplicate,
+    NotAllowed,
+    StoredAt,
+    StoreResult,
+    StreamFull,
+    store,
+)
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.away import AwayError
@@ -79,11 +88,11 @@ class OperationLog:
     async def _asked(self, operation: Operation, operation_id: str, who: str) -> Operator:
         for operator in (Operator(user, who) for user in self._users):
             match await self._store(operation, operation_id, "asked", operator):
-                case Stored() | Duplicate():
+                case StoredAt() | Duplicate():
                     return operator
                 case NotAllowed():
                     continue
-                case Full(detail):
+                case StreamFull(detail):
                     raise NotRecordedError(f"{_NOT_DONE}: OPERATIONS has no room: {detail}; {_MAKE_ROOM}")
                 case Away() | Conflict() as result:
                     raise NotRecordedError(f"{_NOT_DONE}: {result}")
@@ -93,7 +102,7 @@ class OperationLog:
         """Record the outcome, retrying for a while: it is done, and the caller waits for that answer."""
         ended = Operation(operation.kind, operation.target, operation.reason, outcome.detail or operation.detail)
         for _ in range(OUTCOME_TRIES):
-            if isinstance(await self._store(ended, operation_id, outcome.step, operator), Stored | Duplicate):
+            if isinstance(await self._store(ended, operation_id, outcome.step, operator), StoredAt | Duplicate):
                 return
             await asyncio.sleep(OUTCOME_AGAIN_AFTER_S)
         log.error("operation.outcome_not_recorded", extra={"id": operation_id, "step": outcome.step})

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.lookup import last_for_each
-from services.bus.jetstream.publish import Conflict, Stored, store
+from services.bus.jetstream.publish import Conflict, StoredAt, store
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
@@ -70,7 +70,7 @@ class ProcessorBucket:
                 return known
             revision = 0 if found is None else found.revision
             result = await store(self._bus, _STREAM, f"{_PREFIX}{name}", encode_entry(wanted), expected_last=revision)
-            if isinstance(result, Stored):
+            if isinstance(result, StoredAt):
                 return wanted
             if not isinstance(result, Conflict):
                 raise BusAwayError(f"the processor {name} could not be written: {result}")

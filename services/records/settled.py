@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.bus.jetstream.lookup import first_from, last_for
-from services.bus.jetstream.read_range import Found, first_seq_since, read_range
+from services.bus.jetstream.read_range import ReadMessage, first_seq_since, read_range
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
@@ -30,7 +30,7 @@ class SettledRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class StreamPart:
     """Part of SETTLEMENTS: its settlements, the first sequence that was not looked at, and how many were missing."""
 
     rows: tuple[SettledRow, ...]
@@ -67,7 +67,7 @@ class SettledReader:
         found = await first_seq_since(self._bus, subjects.SETTLEMENTS, moment)
         return self.last_seq + 1 if found is None else found
 
-    async def read(self, first: int, count: int) -> Stretch:
+    async def read(self, first: int, count: int) -> StreamPart:
         """Return the settlements among at most ``count`` messages from a sequence on.
 
         Raises:
@@ -80,7 +80,7 @@ class SettledReader:
         if not found and self._bus.replicas > 1:
             raise BusAwayError(f"SETTLEMENTS was read at a replica that lags: up to {first - 1} of {self.last_seq}")
         next_seq = found[-1].seq + 1 if found else self.last_seq + 1
-        return Stretch(tuple(self._settled(found)), next_seq, next_seq - first - len(found))
+        return StreamPart(tuple(self._settled(found)), next_seq, next_seq - first - len(found))
 
     async def is_first(self, row: SettledRow) -> bool:
         """Return whether a row is the first settlement of its payment since the book was cleared: the book counts that.
@@ -92,7 +92,7 @@ class SettledReader:
         found = await first_from(self._bus, subjects.SETTLEMENTS, self._cleared_seq + 1, subject)
         return found is not None and found.seq == row.seq
 
-    def _settled(self, found: Iterable[Found]) -> Iterator[SettledRow]:
+    def _settled(self, found: Iterable[ReadMessage]) -> Iterator[SettledRow]:
         for each in found:
             try:
                 event = decode_settlement(each.data)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.lookup import last_for, last_for_each
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.stored_message import StoredMessage
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
@@ -69,8 +69,8 @@ class SettlementRecords:
         kind = subjects.settled if isinstance(event, PaymentSettled) else subjects.refused
         subject = kind(event.processor, event.id)
         result = await store(self._bus, subjects.SETTLEMENTS, subject, encode(event), within_s=STORE_WITHIN_S)
-        is_stored = isinstance(result, Stored)
-        if isinstance(result, Stored):
+        is_stored = isinstance(result, StoredAt)
+        if isinstance(result, StoredAt):
             self.last_seq = max(self.last_seq, result.seq)
         if is_stored != self._are_stored:
             # Said when it begins and when it ends; every payment in hand tries again in between.

@@ -11,7 +11,7 @@ import pytest
 from sandbox import nats_wire
 from sandbox.stack import Stack
 from sandbox.stack.plan.ports import HOST
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.assignments import TurnAssigned, decode_assignment
@@ -112,7 +112,7 @@ async def stored(stack: Stack, accepted_at: datetime) -> str:
     data = encode(PaymentAccepted(payment_id, Cents(1990), accepted_at))
     result = await store(bus, subjects.PAYMENTS, subjects.accepted(payment_id), data, message_id=payment_id)
     await bus.close()
-    assert isinstance(result, Stored)
+    assert isinstance(result, StoredAt)
     return payment_id
 
 

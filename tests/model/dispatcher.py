@@ -20,8 +20,8 @@ from tests.model.world import (
     World,
     after_line,
     closed_in,
+    drop,
     gone,
-    let_go,
     name,
     nobody_waits,
     processor,
@@ -47,7 +47,7 @@ def dispatcher_steps(world: World, k: int, without: str) -> Steps:
         alone = nobody_waits(world, job.name)
         if world.left.drops:
             left = world.left._replace(drops=world.left.drops - 1)
-            yield f"{job.name} drops the payment by an exception", put(alone, k, let_go(job), left=left)
+            yield f"{job.name} drops the payment by an exception", put(alone, k, drop(job), left=left)
         if world.left.crashes:
             left = world.left._replace(crashes=world.left.crashes - 1)
             yield f"{job.name} crashes and starts again", put(alone, k, Job(job.name + "'"), left=left)
@@ -58,15 +58,15 @@ def _read(world: World, k: int, job: Job, without: str) -> tuple[str, World]:
     view, valid = after_line(job.view, line, at, closed_in(world.log[: job.read]), without)
     job = job._replace(read=at, view=view)
     if job.published == line:
-        job = _own(job, line, at, without) if valid else let_go(job)
+        job = _own(job, line, at, without) if valid else drop(job)
     elif job.published and valid and without != "no_after":
-        job = let_go(job)  # whatever it published follows a line that is no longer the last
+        job = drop(job)  # whatever it published follows a line that is no longer the last
     return f"{job.name} reads line {at}", put(world, k, job)
 
 
 def _own(job: Job, line: Line, at: int, without: str) -> Job:
     if line.kind != "send":
-        return let_go(job)  # it belongs to nobody again, or any process may record its refusal
+        return drop(job)  # it belongs to nobody again, or any process may record its refusal
     view = view_of(job.view)
     doubt = job.doubt or view is None or not is_first_hand(view, job.name)
     phase = "sends" if without in ("look_first", "no_look") else "looks"
@@ -147,7 +147,7 @@ def _published(world: World, k: int, job: Job, without: str) -> Steps:
 
 def _looks(world: World, k: int, job: Job, without: str) -> Steps:
     if world.settled is not None:
-        yield "looks: settled", put(world, k, let_go(job))
+        yield "looks: settled", put(world, k, drop(job))
     if world.settled is None or without == "stale_look_up":
         yield "looks: nothing", put(world, k, job._replace(phase="sends"))
 
@@ -200,14 +200,14 @@ def _reads_on(world: World, k: int, job: Job, without: str) -> Steps:
     if is_owned(view_of(job.view), job.name, job.at):
         yield from _looks(world, k, job._replace(need=0), without)
     else:
-        yield "is no longer the owner and gives it back", put(world, k, let_go(job))
+        yield "is no longer the owner and gives it back", put(world, k, drop(job))
 
 
 def _booked(world: World, k: int, job: Job, without: str) -> Steps:
     if without == "delete_before_store" and not all(line.gone for line in world.log[: job.read]):
         yield "deletes its lines", put(world, k, job, log=gone(world.log, job.read))
     settled = job.to if world.settled is None else world.settled
-    yield "stores the settlement and acks", put(world, k, let_go(job), settled=settled)
+    yield "stores the settlement and acks", put(world, k, drop(job), settled=settled)
 
 
 _HANDLERS: dict[str, Callable[[World, int, Job, str], Steps]] = {

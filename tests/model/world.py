@@ -189,7 +189,7 @@ def put(world: World, k: int, job: Job, **changes: Any) -> World:
     return world._replace(jobs=jobs, **changes)
 
 
-def let_go(job: Job) -> Job:
+def drop(job: Job) -> Job:
     """Return a job that has nothing in hand; it keeps what it has read."""
     return Job(job.name, read=job.read, view=job.view, met=job.met)
 

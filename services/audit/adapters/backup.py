@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.audit.adapters.progress import Bar, Lines
+from services.audit.adapters.progress import Bar, ProgressLines
 from services.audit.core.manifest import (
     MANIFEST,
     ORDER,
     SINCE_LATER,
-    Manifest,
+    BackupManifest,
     SavedStream,
     decode_manifest,
     encode_manifest,
@@ -33,7 +33,7 @@ class RefusedError(Exception):
     """It must not be done here and now; the text says why."""
 
 
-async def save_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
+async def save_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> BackupManifest:
     """Save all that must outlive the server into a new folder, which gets its name when it is complete.
 
     Raises:
@@ -46,20 +46,20 @@ async def save_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
     unfinished.mkdir(parents=True)
     saved_at = text_of(_now())
     streams = [await _save(bus, stream, unfinished, shown) for stream in ORDER]
-    manifest = Manifest(saved_at, tuple(streams))
+    manifest = BackupManifest(saved_at, tuple(streams))
     (unfinished / MANIFEST).write_bytes(encode_manifest(manifest))
     unfinished.rename(folder)
     return manifest
 
 
-async def _save(bus: Bus, stream: str, folder: Path, shown: Bar | Lines) -> SavedStream:
+async def _save(bus: Bus, stream: str, folder: Path, shown: Bar | ProgressLines) -> SavedStream:
     shown.begin(f"saving {stream}", (await stream_state(bus, stream)).size_bytes)
     path = folder / file_of(stream)
     snapshot = await save_stream(bus, stream, path, _summed(shown))
     return SavedStream(stream, path.name, _digest(path), snapshot["config"], snapshot["state"])
 
 
-async def restore_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest:
+async def restore_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> BackupManifest:
     """Restore the streams; what waits in them is doubtful.
 
     Raises:
@@ -83,7 +83,7 @@ async def restore_backup(bus: Bus, folder: Path, shown: Bar | Lines) -> Manifest
     return manifest
 
 
-def _summed(shown: Bar | Lines) -> Callable[[int], None]:
+def _summed(shown: Bar | ProgressLines) -> Callable[[int], None]:
     done = 0
 
     def add(count: int) -> None:
@@ -94,7 +94,7 @@ def _summed(shown: Bar | Lines) -> Callable[[int], None]:
     return add
 
 
-def _read(folder: Path) -> Manifest:
+def _read(folder: Path) -> BackupManifest:
     path = folder / MANIFEST
     if not path.is_file():
         raise RefusedError(f"{folder} holds no backup: there is no {MANIFEST}")
@@ -117,7 +117,7 @@ async def _must_be_alone(bus: Bus) -> None:
         raise RefusedError("services run on this server; stop all of them first")
 
 
-async def _must_be_empty(bus: Bus, manifest: Manifest) -> None:
+async def _must_be_empty(bus: Bus, manifest: BackupManifest) -> None:
     for saved in manifest.streams:
         try:
             state = await stream_state(bus, saved.name)

@@ -50,7 +50,7 @@ class Bar:
         self._rich.console.print(text, highlight=False)
 
 
-class Lines:
+class ProgressLines:
     """A line at the beginning of each piece of work, and one every ten seconds; a context manager."""
 
     def __init__(self, out: TextIO, now_s: Callable[[], float]) -> None:
@@ -90,7 +90,7 @@ class Lines:
         print(text, file=self._out, flush=True)
 
 
-def progress(now_s: Callable[[], float]) -> Bar | Lines:
+def progress(now_s: Callable[[], float]) -> Bar | ProgressLines:
     """Return the display that suits stderr."""
     console = Console(stderr=True)
-    return Bar(console) if sys.stderr.isatty() and not console.is_dumb_terminal else Lines(sys.stderr, now_s)
+    return Bar(console) if sys.stderr.isatty() and not console.is_dumb_terminal else ProgressLines(sys.stderr, now_s)

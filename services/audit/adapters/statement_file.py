@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from services.audit.core.statement import Row
+from services.audit.core.statement import StatementRow
 from services.audit.core.statement_rows import Columns, Layout, layout_of, row_of
 
 LINE_CHARACTERS_MAX = 64 * 1024
@@ -22,7 +22,7 @@ class StatementFile:
         self._path = path
         self._columns = columns
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[StatementRow]:
         """Yield every row, including malformed ones; empty lines are skipped.
 
         Raises:
@@ -35,7 +35,7 @@ class StatementFile:
         except OSError as error:
             raise NotAStatementError(f"{self._path} cannot be read: {error.strerror}") from error
 
-    def _read(self, file: TextIO) -> Iterator[Row]:
+    def _read(self, file: TextIO) -> Iterator[StatementRow]:
         reader = csv.reader(self._lines(file), delimiter=self._columns.delimiter, strict=True)
         layout: Layout | None = None
         while True:
@@ -47,7 +47,7 @@ class StatementFile:
             except csv.Error as error:
                 if layout is None:
                     raise NotAStatementError(f"{self._path}: the first line is not CSV: {error}") from error
-                yield Row(line, wrong=f"not CSV: {error}")
+                yield StatementRow(line, wrong=f"not CSV: {error}")
                 continue
             if layout is None:
                 layout = self._layout(cells)

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from itertools import groupby
 from uuid import UUID
 
-from services.audit.core.statement import Entry, Row
-from services.audit.core.statement_report import Day, Sums
+from services.audit.core.statement import OurRecord, StatementRow
+from services.audit.core.statement_report import Day, SideSums
 
 CACHE_KIB = 16 * 1024
 DAY_US = 86_400_000_000
@@ -37,7 +37,7 @@ SELECT at / ?, count(*), sum(cents)
 FROM (SELECT DISTINCT id, cents, at FROM entries WHERE here AND status = 'settled') GROUP BY 1
 """
 
-Owned = tuple[str, Entry]  # with its payment's id
+Owned = tuple[str, OurRecord]  # with its payment's id
 
 
 class StatementTables:
@@ -56,7 +56,7 @@ class StatementTables:
         """Delete all of it."""
         self._sql.close()
 
-    def add_rows(self, rows: Iterable[Row]) -> None:
+    def add_rows(self, rows: Iterable[StatementRow]) -> None:
         """Add rows that have at least an id; amount and stamp of a malformed one are NULL."""
         self._sql.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?)",
@@ -77,7 +77,7 @@ class StatementTables:
         """Add those whose payment has a row."""
         self._sql.executemany(_IF_STATED, map(_values, entries))
 
-    def payments(self) -> Iterator[tuple[str, list[Row], list[Entry]]]:
+    def payments(self) -> Iterator[tuple[str, list[StatementRow], list[OurRecord]]]:
         """Yield every payment of either side, by id: its rows by line, and its distinct entries."""
         rows = _Groups(self._sql.execute(_ROWS))
         entries = _Groups(self._sql.execute(_ENTRIES))
@@ -93,11 +93,11 @@ class StatementTables:
     def days(self) -> list[Day]:
         """Return the totals of each day of either side."""
         rows, entries = (
-            {number: Sums(count, cents) for number, count, cents in self._sql.execute(select, (DAY_US,))}
+            {number: SideSums(count, cents) for number, count, cents in self._sql.execute(select, (DAY_US,))}
             for select in (_ROWS_BY_DAY, _ENTRIES_BY_DAY)
         )
         return [
-            Day(_EPOCH + timedelta(days=number), rows.get(number, Sums()), entries.get(number, Sums()))
+            Day(_EPOCH + timedelta(days=number), rows.get(number, SideSums()), entries.get(number, SideSums()))
             for number in sorted(rows.keys() | entries.keys())
         ]
 
@@ -137,12 +137,12 @@ def _values(owned: Owned) -> tuple[bytes, str, str, int, int | None, bool]:
     return _key(payment_id), entry.status, entry.processor, entry.amount_cents, entry.at_us, entry.is_here
 
 
-def _row(payment_id: str, record: tuple[bytes, ...]) -> Row:
+def _row(payment_id: str, record: tuple[bytes, ...]) -> StatementRow:
     _, line, cents, at_us = record
     is_read = cents is not None
-    return Row(int(line), payment_id, cents, at_us, None if is_read else "malformed")  # type: ignore[arg-type]
+    return StatementRow(int(line), payment_id, cents, at_us, None if is_read else "malformed")  # type: ignore[arg-type]
 
 
-def _entry(record: tuple[bytes, ...]) -> Entry:
+def _entry(record: tuple[bytes, ...]) -> OurRecord:
     _, status, processor, cents, at_us, here = record
-    return Entry(str(status), str(processor), int(cents), at_us, bool(here))  # type: ignore[arg-type]
+    return OurRecord(str(status), str(processor), int(cents), at_us, bool(here))  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from services.audit.core.answer import Answer, Charged, NotCharged, Unanswered, 
 from services.audit.core.records import Record
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """The kinds of findings; the value is the word that operators read."""
 
     CHARGED_TWICE = "charged_twice"
@@ -28,15 +28,15 @@ class Kind(StrEnum):
     UNANSWERED = "unanswered"
 
 
-INFORMATION = frozenset({Kind.WAITING_BUT_CHARGED, Kind.SETTLED_STILL_WAITING, Kind.RELEASED})
-DIFFERENCES = frozenset(Kind) - INFORMATION - {Kind.UNANSWERED}
+INFORMATION = frozenset({FindingKind.WAITING_BUT_CHARGED, FindingKind.SETTLED_STILL_WAITING, FindingKind.RELEASED})
+DIFFERENCES = frozenset(FindingKind) - INFORMATION - {FindingKind.UNANSWERED}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One finding, with all that is known of the payment."""
 
-    kind: Kind
+    kind: FindingKind
     record: Record
     answers: Mapping[str, Answer]
 
@@ -45,17 +45,17 @@ def compare(record: Record, answers: Mapping[str, Answer]) -> list[Finding]:
     """Return all findings about one payment; ``answers`` has every processor of PROCESSORS."""
     charges = {name: answer for name, answer in answers.items() if isinstance(answer, Charged)}
     is_so = {
-        Kind.CHARGED_TWICE: len(charges) > 1,
-        Kind.CHARGED_ELSEWHERE: _is_elsewhere(record, charges),
-        Kind.SETTLED_NOWHERE: not charges and _is_denied(record, answers),
-        Kind.AMOUNT_DIFFERS: _amount_differs(record, charges),
-        Kind.REQUESTED_AT_DIFFERS: _requested_at_differs(record, charges),
-        Kind.REFUSED_BUT_CHARGED: bool(charges and record.settlements and not record.settled),
-        Kind.CONTRADICTING_SETTLEMENTS: len(record.settlements) > 1,
-        Kind.WAITING_BUT_CHARGED: bool(charges and record.accepted and not record.settlements),
-        Kind.SETTLED_STILL_WAITING: bool(record.accepted and record.settlements),
-        Kind.RELEASED: bool(record.releases),
-        Kind.UNANSWERED: _is_unanswered(record, answers),
+        FindingKind.CHARGED_TWICE: len(charges) > 1,
+        FindingKind.CHARGED_ELSEWHERE: _is_elsewhere(record, charges),
+        FindingKind.SETTLED_NOWHERE: not charges and _is_denied(record, answers),
+        FindingKind.AMOUNT_DIFFERS: _amount_differs(record, charges),
+        FindingKind.REQUESTED_AT_DIFFERS: _requested_at_differs(record, charges),
+        FindingKind.REFUSED_BUT_CHARGED: bool(charges and record.settlements and not record.settled),
+        FindingKind.CONTRADICTING_SETTLEMENTS: len(record.settlements) > 1,
+        FindingKind.WAITING_BUT_CHARGED: bool(charges and record.accepted and not record.settlements),
+        FindingKind.SETTLED_STILL_WAITING: bool(record.accepted and record.settlements),
+        FindingKind.RELEASED: bool(record.releases),
+        FindingKind.UNANSWERED: _is_unanswered(record, answers),
     }
     return [Finding(kind, record, answers) for kind, so in is_so.items() if so]
 

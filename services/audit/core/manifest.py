@@ -37,7 +37,7 @@ class SavedStream(Struct, frozen=True, rename="camel"):
     state: dict[str, Any]
 
 
-class Manifest(Struct, frozen=True, rename="camel"):
+class BackupManifest(Struct, frozen=True, rename="camel"):
     """A whole backup; ``saved_at`` is when saving began, in UTC."""
 
     saved_at: str
@@ -45,19 +45,19 @@ class Manifest(Struct, frozen=True, rename="camel"):
     v: int = 1
 
 
-def encode_manifest(manifest: Manifest) -> bytes:
+def encode_manifest(manifest: BackupManifest) -> bytes:
     """Return it as indented UTF-8 JSON, readable for people too."""
     return json.format(json.encode(manifest), indent=2)
 
 
-def decode_manifest(data: bytes) -> Manifest:
+def decode_manifest(data: bytes) -> BackupManifest:
     """Read it.
 
     Raises:
         NotAnEventError: it is not a manifest.
     """
     try:
-        return json.decode(data, type=Manifest)
+        return json.decode(data, type=BackupManifest)
     except (ValueError, RecursionError) as error:
         raise NotAnEventError(f"{MANIFEST} is not a manifest of a backup: {error}") from error
 
@@ -77,6 +77,6 @@ def marked(config: dict[str, Any], state: dict[str, Any], lines_to: int, at: str
     return {**config, "metadata": {**config.get("metadata", {}), **marks}}
 
 
-def counts(manifest: Manifest) -> str:
+def counts(manifest: BackupManifest) -> str:
     """Return in words how many messages it holds."""
     return ", ".join(f"{saved.state['messages']} in {saved.name}" for saved in manifest.streams)

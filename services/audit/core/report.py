@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from services.audit.core.comparing import DIFFERENCES, Kind
+from services.audit.core.comparing import DIFFERENCES, FindingKind
 
 EXIT_CLEAN = 0
 EXIT_DIFFERENCES = 1
@@ -11,7 +11,7 @@ EXIT_INCOMPLETE = 3
 
 
 @dataclass(slots=True)
-class Report:
+class AuditReport:
     """``ids`` of the period, ``asked`` of them, ``calls`` made, findings by kind, messages that are not events.
 
     ``missing``: how many ranges of SETTLEMENTS have no messages.
@@ -20,7 +20,7 @@ class Report:
     ids: int = 0
     asked: int = 0
     calls: int = 0
-    found: Counter[Kind] = field(default_factory=Counter)
+    found: Counter[FindingKind] = field(default_factory=Counter)
     unreadable: int = 0
     missing: int = 0
 
@@ -33,7 +33,7 @@ class Report:
     def is_complete(self) -> bool:
         """Whether every processor answered for every id, and every message was there and readable."""
         is_read = not self.unreadable and not self.missing
-        return self.asked == self.ids and is_read and not self.found[Kind.UNANSWERED]
+        return self.asked == self.ids and is_read and not self.found[FindingKind.UNANSWERED]
 
     @property
     def exit_code(self) -> int:

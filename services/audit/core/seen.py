@@ -9,7 +9,7 @@ PROBES = 4
 _MASK = BITS - 1
 
 
-class Seen:
+class SeenIds:
     """Ids that have come."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Fault(StrEnum):
+class StatementFault(StrEnum):
     """The kinds of findings; the value is the word that operators read."""
 
     UNKNOWN_TO_US = "unknown_to_us"
@@ -25,11 +25,11 @@ class Fault(StrEnum):
     WAITING_BUT_CHARGED = "waiting_but_charged"
 
 
-INFORMATION_ONLY = frozenset({Fault.WAITING_BUT_CHARGED})
+INFORMATION_ONLY = frozenset({StatementFault.WAITING_BUT_CHARGED})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StatementRow:
     """One row of the statement, by the number of its first line.
 
     ``wrong`` says why it could not be read; the id is set if at least that was readable. ``at_us``: microseconds since
@@ -44,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class OurRecord:
     """Our record of a payment. ``is_here``: at the statement's processor; ``at_us``: None where it is not settled."""
 
     status: str  # settled, refused, accepted
@@ -58,14 +58,14 @@ class Entry:
 class StatementFinding:
     """One finding: the payment, the rows concerned, and our entries."""
 
-    kind: Fault
+    kind: StatementFault
     payment_id: str | None
-    rows: tuple[Row, ...]
-    entries: tuple[Entry, ...]
+    rows: tuple[StatementRow, ...]
+    entries: tuple[OurRecord, ...]
 
 
 def compared(
-    payment_id: str, rows: Sequence[Row], entries: Sequence[Entry], tolerance_us: int
+    payment_id: str, rows: Sequence[StatementRow], entries: Sequence[OurRecord], tolerance_us: int
 ) -> Iterator[StatementFinding]:
     """Yield the findings about one payment.
 
@@ -78,31 +78,33 @@ def compared(
     """
     readable = [row for row in rows if row.wrong is None]
     for again in readable[1:]:
-        yield StatementFinding(Fault.DUPLICATE, payment_id, (readable[0], again), tuple(entries))
+        yield StatementFinding(StatementFault.DUPLICATE, payment_id, (readable[0], again), tuple(entries))
     settled = [entry for entry in entries if entry.is_here and entry.status == "settled"]
     if readable:
         for kind in _of_row(readable[0], settled, entries, tolerance_us):
             yield StatementFinding(kind, payment_id, (readable[0],), tuple(entries))
     elif settled and not rows:
-        yield StatementFinding(Fault.MISSING_THERE, payment_id, (), tuple(entries))
+        yield StatementFinding(StatementFault.MISSING_THERE, payment_id, (), tuple(entries))
 
 
-def _of_row(row: Row, settled: Sequence[Entry], entries: Sequence[Entry], tolerance_us: int) -> Iterator[Fault]:
+def _of_row(
+    row: StatementRow, settled: Sequence[OurRecord], entries: Sequence[OurRecord], tolerance_us: int
+) -> Iterator[StatementFault]:
     match settled:
         case []:
             yield _why_not_settled({entry.status for entry in entries})
         case [entry]:
             if row.amount_cents != entry.amount_cents:
-                yield Fault.AMOUNT_DIFFERS
+                yield StatementFault.AMOUNT_DIFFERS
             if row.at_us is not None and entry.at_us is not None and abs(row.at_us - entry.at_us) > tolerance_us:
-                yield Fault.REQUESTED_AT_DIFFERS
+                yield StatementFault.REQUESTED_AT_DIFFERS
         case _:
-            yield Fault.CONTRADICTING_SETTLEMENTS
+            yield StatementFault.CONTRADICTING_SETTLEMENTS
 
 
-def _why_not_settled(statuses: set[str]) -> Fault:
+def _why_not_settled(statuses: set[str]) -> StatementFault:
     if "settled" in statuses:
-        return Fault.SETTLED_ELSEWHERE
+        return StatementFault.SETTLED_ELSEWHERE
     if "accepted" in statuses:
-        return Fault.WAITING_BUT_CHARGED
-    return Fault.REFUSED_BUT_CHARGED if "refused" in statuses else Fault.UNKNOWN_TO_US
+        return StatementFault.WAITING_BUT_CHARGED
+    return StatementFault.REFUSED_BUT_CHARGED if "refused" in statuses else StatementFault.UNKNOWN_TO_US

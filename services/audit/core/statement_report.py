@@ -6,11 +6,11 @@ from datetime import date
 
 from services.audit.core.period import Period
 from services.audit.core.report import EXIT_CLEAN, EXIT_DIFFERENCES, EXIT_INCOMPLETE
-from services.audit.core.statement import INFORMATION_ONLY, Fault
+from services.audit.core.statement import INFORMATION_ONLY, StatementFault
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class SideSums:
     """How many payments, and how many cents they come to."""
 
     count: int = 0
@@ -22,8 +22,8 @@ class Day:
     """One day in UTC, each side by its own stamps: the statement's readable rows, and our settlements."""
 
     day: date
-    statement: Sums
-    book: Sums
+    statement: SideSums
+    book: SideSums
 
     @property
     def is_equal(self) -> bool:
@@ -40,7 +40,7 @@ class StatementReport:
     is_period_given: bool
     rows: int = 0
     entries: int = 0
-    found: Counter[Fault] = field(default_factory=Counter)
+    found: Counter[StatementFault] = field(default_factory=Counter)
     days: list[Day] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)

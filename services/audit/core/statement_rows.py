@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from services.audit.core.statement import Row
+from services.audit.core.statement import StatementRow
 from services.contracts.instant import instant_from_text
 from services.contracts.stamp import micros_of
 
@@ -56,19 +56,19 @@ def layout_of(columns: Columns, names: Sequence[str]) -> Layout:
     return Layout(payment_id, amount, at, len(names), columns.in_cents)
 
 
-def row_of(line: int, cells: Sequence[str], layout: Layout) -> Row:
+def row_of(line: int, cells: Sequence[str], layout: Layout) -> StatementRow:
     """Return the row that begins on this line."""
     if len(cells) != layout.width:
-        return Row(line, wrong=f"{len(cells)} fields, where the first line has {layout.width}")
+        return StatementRow(line, wrong=f"{len(cells)} fields, where the first line has {layout.width}")
     payment_id = cells[layout.payment_id].strip().lower()
     if not _ID.fullmatch(payment_id):
-        return Row(line, wrong=f"{_shown(payment_id)!r} is not an id as 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3")
+        return StatementRow(line, wrong=f"{_shown(payment_id)!r} is not an id as 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3")
     try:
         cents = _cents(cells[layout.amount].strip(), in_cents=layout.in_cents)
         at_us = _micros(cells[layout.at].strip())
     except ValueError as error:
-        return Row(line, payment_id, wrong=str(error))
-    return Row(line, payment_id, cents, at_us)
+        return StatementRow(line, payment_id, wrong=str(error))
+    return StatementRow(line, payment_id, cents, at_us)
 
 
 def _cents(text: str, *, in_cents: bool) -> int:

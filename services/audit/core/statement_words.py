@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from services.audit.core.statement import INFORMATION_ONLY, Entry, Fault, Row, StatementFinding
-from services.audit.core.statement_report import Day, StatementReport, Sums
+from services.audit.core.statement import INFORMATION_ONLY, OurRecord, StatementFault, StatementFinding, StatementRow
+from services.audit.core.statement_report import Day, SideSums, StatementReport
 from services.audit.core.words import end_words, money
 from services.contracts.stamp import stamp_from_micros, text_of
 
@@ -54,7 +54,7 @@ def report_document(report: StatementReport) -> dict[str, Any]:
             "rows": report.rows,
             "settled": report.entries,
             "differences": report.differences,
-            "found": {kind.value: report.found[kind] for kind in Fault if report.found[kind]},
+            "found": {kind.value: report.found[kind] for kind in StatementFault if report.found[kind]},
             "days": [
                 {"day": str(day.day), "statement": _sums_document(day.statement), "ours": _sums_document(day.book)}
                 for day in report.days
@@ -66,26 +66,26 @@ def report_document(report: StatementReport) -> dict[str, Any]:
     }
 
 
-def _row_words(row: Row) -> str:
+def _row_words(row: StatementRow) -> str:
     if row.wrong is not None:
         return f"line {row.line}: {row.wrong}"
     return f"line {row.line}: charged {money(row.amount_cents or 0)} requestedAt {_stamp(row.at_us)}"
 
 
-def _entry_words(entry: Entry) -> str:
+def _entry_words(entry: OurRecord) -> str:
     if entry.status == "accepted":
         return f"ours: accepted {money(entry.amount_cents)}, waits"
     stamp = "" if entry.at_us is None else f" requestedAt {_stamp(entry.at_us)}"
     return f"ours: {entry.status} {entry.processor} {money(entry.amount_cents)}{stamp}"
 
 
-def _row_document(row: Row) -> dict[str, Any]:
+def _row_document(row: StatementRow) -> dict[str, Any]:
     if row.wrong is not None:
         return {"line": row.line, "malformed": row.wrong}
     return {"line": row.line, "amountCents": row.amount_cents, "requestedAt": _stamp(row.at_us)}
 
 
-def _entry_document(entry: Entry) -> dict[str, Any]:
+def _entry_document(entry: OurRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {"status": entry.status, "amountCents": entry.amount_cents}
     if entry.status != "accepted":
         fields["processor"] = entry.processor
@@ -98,11 +98,11 @@ def _stamp(micros: int | None) -> str:
     return "-" if micros is None else text_of(stamp_from_micros(micros))
 
 
-def _sums(sums: Sums) -> str:
+def _sums(sums: SideSums) -> str:
     return f"{sums.count} {sums.cents // 100}.{sums.cents % 100:02d}"  # no float: sums are larger than amounts
 
 
-def _sums_document(sums: Sums) -> dict[str, int]:
+def _sums_document(sums: SideSums) -> dict[str, int]:
     return {"count": sums.count, "amountCents": sums.cents}
 
 
@@ -115,5 +115,5 @@ def _gap(day: Day) -> str:
 
 
 def _counts(report: StatementReport, *, information: bool) -> str:
-    kinds = [kind for kind in Fault if report.found[kind] and (kind in INFORMATION_ONLY) == information]
+    kinds = [kind for kind in StatementFault if report.found[kind] and (kind in INFORMATION_ONLY) == information]
     return f": {', '.join(f'{kind} {report.found[kind]}' for kind in kinds)}" if kinds else ""

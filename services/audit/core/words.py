@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from services.audit.core.answer import Answer, Charged, NotCharged, Unanswered, Unreadable
-from services.audit.core.comparing import DIFFERENCES, INFORMATION, Finding, Kind
+from services.audit.core.comparing import DIFFERENCES, INFORMATION, Finding, FindingKind
 from services.audit.core.period import Period
 from services.audit.core.records import Record
-from services.audit.core.report import Report
+from services.audit.core.report import AuditReport
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
 from services.contracts.money import amount_of
 from services.contracts.stamp import text_of
@@ -34,7 +34,7 @@ def document(finding: Finding) -> dict[str, Any]:
     }
 
 
-def summary_lines(period: Period, report: Report) -> Iterator[str]:
+def summary_lines(period: Period, report: AuditReport) -> Iterator[str]:
     """Yield the summary of an audit, line by line."""
     yield f"period       {end_words(period.start, 'the beginning')} to {end_words(period.end, 'now')}, by acceptedAt"
     yield f"ids          {report.ids}, asked {report.asked}, in {report.calls} calls"
@@ -43,12 +43,12 @@ def summary_lines(period: Period, report: Report) -> Iterator[str]:
     if not report.is_complete:
         unasked = report.ids - report.asked
         yield (
-            f"INCOMPLETE   {report.found[Kind.UNANSWERED]} ids unanswered, {unasked} not asked, "
+            f"INCOMPLETE   {report.found[FindingKind.UNANSWERED]} ids unanswered, {unasked} not asked, "
             f"{report.unreadable} messages unreadable, {report.missing} ranges of SETTLEMENTS missing"
         )
 
 
-def summary_document(period: Period, report: Report) -> dict[str, Any]:
+def summary_document(period: Period, report: AuditReport) -> dict[str, Any]:
     """Return the summary of an audit as a JSON document."""
     return {
         "summary": {
@@ -58,7 +58,7 @@ def summary_document(period: Period, report: Report) -> dict[str, Any]:
             "asked": report.asked,
             "calls": report.calls,
             "differences": report.differences,
-            "found": {kind.value: report.found[kind] for kind in Kind if report.found[kind]},
+            "found": {kind.value: report.found[kind] for kind in FindingKind if report.found[kind]},
             "unreadable": report.unreadable,
             "missing": report.missing,
             "complete": report.is_complete,
@@ -154,14 +154,14 @@ def _of_answer(answer: Answer) -> dict[str, Any]:
             assert_never(answer)
 
 
-def _weight(kind: Kind) -> str:
+def _weight(kind: FindingKind) -> str:
     if kind in DIFFERENCES:
         return "difference"
     return "information" if kind in INFORMATION else "incomplete"
 
 
-def _counts(report: Report, kinds: frozenset[Kind]) -> str:
-    counts = ", ".join(f"{kind} {report.found[kind]}" for kind in Kind if kind in kinds and report.found[kind])
+def _counts(report: AuditReport, kinds: frozenset[FindingKind]) -> str:
+    counts = ", ".join(f"{kind} {report.found[kind]}" for kind in FindingKind if kind in kinds and report.found[kind])
     return f": {counts}" if counts else ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from services.audit.core.answer import Answer, Unanswered
-from services.audit.flow.pace import Pace, Sleep
+from services.audit.flow.pace import EvenPace, Sleep
 
 TRIES_MAX = 3
 TRY_AGAIN_AFTER_S = 0.5  # times the number of tries so far
@@ -27,7 +27,7 @@ class Processor(Protocol):
 class Asking:
     """Asks all processors by name; ``calls`` counts every request made."""
 
-    def __init__(self, processors: Mapping[str, Processor], pace: Pace, sleep: Sleep) -> None:
+    def __init__(self, processors: Mapping[str, Processor], pace: EvenPace, sleep: Sleep) -> None:
         self._processors = processors
         self._pace = pace
         self._sleep = sleep

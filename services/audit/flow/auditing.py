@@ -6,7 +6,7 @@ from typing import Protocol
 
 from services.audit.core.comparing import Finding, compare
 from services.audit.core.records import Record, Records
-from services.audit.core.report import Report
+from services.audit.core.report import AuditReport
 from services.audit.core.resuming import Cursor
 from services.audit.flow.asking import Asking
 
@@ -70,7 +70,7 @@ class Auditing:
         self._cursor = cursor
         self._plan = plan
 
-    async def run(self, records: Records) -> Report:
+    async def run(self, records: Records) -> AuditReport:
         """Fill the empty ``records``, audit those after the cursor, and return the report.
 
         Raises:
@@ -80,7 +80,7 @@ class Auditing:
         if self._cursor.after > records.read_to:
             raise NoSuchCursorError(f"--after {self._cursor.after}: SETTLEMENTS ends at {records.read_to}")
         ours = records.in_order(self._cursor.after)
-        report = Report(ids=len(ours), unreadable=len(records.unreadable), missing=len(records.missing))
+        report = AuditReport(ids=len(ours), unreadable=len(records.unreadable), missing=len(records.missing))
         self._progress.say(self._plan(len(ours)))
         self._progress.begin("asking the processors", len(ours))
         left = iter(ours)
@@ -89,7 +89,7 @@ class Auditing:
                 tasks.create_task(self._work(left, report))
         return report
 
-    async def _work(self, left: Iterator[Record], report: Report) -> None:
+    async def _work(self, left: Iterator[Record], report: AuditReport) -> None:
         for record in left:  # shared by all workers
             self._cursor.begin(record.last_seq)
             answers = await self._asking.ask(record.payment_id)

@@ -21,7 +21,7 @@ _FORGET = 1 / 32_768  # half a minute at a thousand a second: the usual time slo
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Pace:
+class EvenPace:
     """Evenly spaced turns; unused ones are not saved up. ``per_s`` is the rate now, at most ``per_s_max``."""
 
     def __init__(self, per_s_max: float, *, now_s: Callable[[], float], sleep: Sleep) -> None:

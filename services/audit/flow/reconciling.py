@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.audit.core.period import Period
-from services.audit.core.statement import Entry, Fault, Row, StatementFinding, compared
+from services.audit.core.statement import OurRecord, StatementFault, StatementFinding, StatementRow, compared
 from services.audit.core.statement_report import Day, StatementReport
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, Settlement
 from services.contracts.stamp import micros_of, stamp_from_micros
@@ -21,19 +21,19 @@ class NothingToCompareError(Exception):
 class Tables(Protocol):
     """Rows and entries, of which there are more than memory holds."""
 
-    def add_rows(self, rows: Iterable[Row]) -> None:
+    def add_rows(self, rows: Iterable[StatementRow]) -> None:
         """Add rows that have at least an id."""
 
     def index_rows(self) -> tuple[int, int] | None:
         """Index the rows; return their first and last stamp in microseconds, None if no row has one."""
 
-    def add_entries(self, entries: Sequence[tuple[str, Entry]]) -> None:
+    def add_entries(self, entries: Sequence[tuple[str, OurRecord]]) -> None:
         """Add entries, each with its payment's id."""
 
-    def add_entries_if_stated(self, entries: Sequence[tuple[str, Entry]]) -> None:
+    def add_entries_if_stated(self, entries: Sequence[tuple[str, OurRecord]]) -> None:
         """Add those whose payment has a row."""
 
-    def payments(self) -> Iterator[tuple[str, list[Row], list[Entry]]]:
+    def payments(self) -> Iterator[tuple[str, list[StatementRow], list[OurRecord]]]:
         """Yield all payments by id."""
 
     def days(self) -> list[Day]:
@@ -57,7 +57,7 @@ Show = Callable[[StatementFinding], None]
 
 
 async def take_statement(
-    rows: Iterator[Row], processor: str, period: Period, *, tables: Tables, show: Show, progress: Progress
+    rows: Iterator[StatementRow], processor: str, period: Period, *, tables: Tables, show: Show, progress: Progress
 ) -> StatementReport:
     """Read the statement's rows, show the malformed ones, and return the report as far as it is known.
 
@@ -68,11 +68,11 @@ async def take_statement(
     """
     progress.begin("reading the statement", 0)
     report = StatementReport(processor, period, is_period_given=period != Period())
-    held: list[Row] = []
+    held: list[StatementRow] = []
     for row in rows:
         report.rows += 1
         if row.wrong is not None:
-            _report(StatementFinding(Fault.MALFORMED, row.payment_id, (row,), ()), report, show)
+            _report(StatementFinding(StatementFault.MALFORMED, row.payment_id, (row,), ()), report, show)
         if row.payment_id is not None:
             held.append(row)
         if len(held) >= AT_ONCE or report.rows % AT_ONCE == 0:
@@ -95,12 +95,12 @@ class OurSide:
     def __init__(self, report: StatementReport, tables: Tables) -> None:
         self._report = report
         self._tables = tables
-        self._ours: list[tuple[str, Entry]] = []
-        self._if_stated: list[tuple[str, Entry]] = []
+        self._ours: list[tuple[str, OurRecord]] = []
+        self._if_stated: list[tuple[str, OurRecord]] = []
 
     def take_accepted(self, event: PaymentAccepted) -> None:
         """Take a message of PAYMENTS: its payment may be charged already."""
-        self._take(event.id, Entry("accepted", "", event.amount_cents, None, is_here=False), None)
+        self._take(event.id, OurRecord("accepted", "", event.amount_cents, None, is_here=False), None)
 
     def take_settlement(self, event: Settlement, seq: int) -> None:  # noqa: ARG002  # of the port: the audit wants it
         """Take a message of SETTLEMENTS."""
@@ -109,9 +109,9 @@ class OurSide:
         here = event.processor == self._report.processor
         if isinstance(event, PaymentSettled):
             at = event.requested_at
-            self._take(event.id, Entry("settled", event.processor, event.amount_cents, micros_of(at), here), at)
+            self._take(event.id, OurRecord("settled", event.processor, event.amount_cents, micros_of(at), here), at)
         else:
-            self._take(event.id, Entry("refused", event.processor, event.amount_cents, None, here), None)
+            self._take(event.id, OurRecord("refused", event.processor, event.amount_cents, None, here), None)
 
     def take_unreadable(self, where: str, reason: str) -> None:
         """Note a message that is not an event: it may be about a payment of the statement."""
@@ -129,7 +129,7 @@ class OurSide:
         self._ours.clear()
         self._if_stated.clear()
 
-    def _take(self, payment_id: str, entry: Entry, at: datetime | None) -> None:
+    def _take(self, payment_id: str, entry: OurRecord, at: datetime | None) -> None:
         is_due = entry.is_here and at is not None and at in self._report.period
         (self._ours if is_due else self._if_stated).append((payment_id, entry))
         if len(self._ours) + len(self._if_stated) >= AT_ONCE:

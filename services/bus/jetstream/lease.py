@@ -5,7 +5,7 @@ work (one health poller), never for money.
 """
 
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Conflict, Stored, store
+from services.bus.jetstream.publish import Conflict, StoredAt, store
 from services.bus.wire.connection import Bus
 
 
@@ -29,10 +29,10 @@ class Lease:
             return False
         result = await store(self._bus, self._stream, self._subject, self._me, expected_last=self._revision or 0)
         match result:
-            case Stored(seq):
+            case StoredAt(seq):
                 self._revision = seq
             case Conflict():
                 self._revision = None
             case _:
                 pass
-        return isinstance(result, Stored)
+        return isinstance(result, StoredAt)

@@ -16,7 +16,7 @@ IN_PROCESS_AGAIN_AFTER_S = 0.02  # a replicated message takes about 1 ms, where 
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredAt:
     """It is in the stream, at this sequence."""
 
     seq: int
@@ -33,7 +33,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Full:
+class StreamFull:
     """The stream, or the disk, has no room; nothing was stored. Try again later."""
 
     detail: str
@@ -51,7 +51,7 @@ class NotAllowed(Away):
     """The server says that this user may not publish there. Nothing was stored."""
 
 
-StoreResult = Stored | Duplicate | Conflict | Full | Away
+StoreResult = StoredAt | Duplicate | Conflict | StreamFull | Away
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,14 @@ async def _answer(asking: Awaitable[Message]) -> StoreResult | _InProcess:
         return Away(f"unreadable PubAck: {error}")
     if ack.error is not None:
         return _rejected(ack.error)
-    return Duplicate() if ack.duplicate else Stored(ack.seq)
+    return Duplicate() if ack.duplicate else StoredAt(ack.seq)
 
 
-def _rejected(error: _Error) -> Conflict | Full | Away | _InProcess:
+def _rejected(error: _Error) -> Conflict | StreamFull | Away | _InProcess:
     if error.err_code in api.WRONG_LAST_SEQUENCE:
         return Conflict()
     if error.err_code in api.STREAM_FULL:
-        return Full(error.description)
+        return StreamFull(error.description)
     if error.err_code == api.IN_PROCESS:
         return _InProcess()
     return Away(f"{error.description} ({error.err_code})")

@@ -15,14 +15,14 @@ _SEQUENCE = b"Nats-Sequence: "
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ReadMessage:
     """One message: its sequence and its data."""
 
     seq: int
     data: bytes
 
 
-async def read_range(bus: Bus, stream: str, first: int, count: int) -> list[Found]:
+async def read_range(bus: Bus, stream: str, first: int, count: int) -> list[ReadMessage]:
     """Return the messages from a sequence on, ``count`` at most; empty: there are no more.
 
     A message that its server finds damaged is skipped like a deleted one. With several replicas any of them answers,
@@ -40,7 +40,7 @@ async def read_range(bus: Bus, stream: str, first: int, count: int) -> list[Foun
     if status != _END:
         raise BusAwayError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
     try:
-        return [Found(int(message.header(_SEQUENCE) or ""), message.data) for message in messages]
+        return [ReadMessage(int(message.header(_SEQUENCE) or ""), message.data) for message in messages]
     except ValueError as error:
         raise BusAwayError(f"unreadable answer of {stream}") from error
 

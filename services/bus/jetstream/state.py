@@ -27,7 +27,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """How much a stream holds, and the last sequence that it gave out; ``peers`` as in `Waiting`."""
+    """How much a stream holds, and the last sequence that it gave out; ``peers`` as in `StreamLength`."""
 
     messages: int
     first_seq: int
@@ -54,7 +54,7 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class StreamLength:
     """How many messages a stream holds, and when the oldest of them was stored, None where there is none.
 
     ``stored``: how many it has ever stored. ``peers``: the servers that have it, by name; empty for a single server.
@@ -66,7 +66,7 @@ class Waiting:
     peers: tuple[Peer, ...] = ()
 
 
-async def waiting(bus: Bus, stream: str) -> Waiting:
+async def waiting(bus: Bus, stream: str) -> StreamLength:
     """Return what a work queue still holds, in hand or not.
 
     Raises:
@@ -75,7 +75,7 @@ async def waiting(bus: Bus, stream: str) -> Waiting:
     info = await api.call(bus, f"STREAM.INFO.{stream}")
     messages = int(info["state"]["messages"])
     oldest_at = time_from_text(info["state"]["first_ts"]) if messages else None
-    return Waiting(messages, oldest_at, int(info["state"]["last_seq"]), peers_of(info.get("cluster") or {}))
+    return StreamLength(messages, oldest_at, int(info["state"]["last_seq"]), peers_of(info.get("cluster") or {}))
 
 
 def peers_of(cluster: Mapping[str, Any]) -> tuple[Peer, ...]:

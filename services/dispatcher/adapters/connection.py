@@ -20,7 +20,7 @@ BODY_KEPT_BYTES = 4 * 1024
 _SUCCESS_BEGINS = 200  # below are interim answers, which another follows
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """A complete answer; headers are not needed. ``body`` has BODY_KEPT_BYTES at most; ``is_cut``: there was more.
 
     ``read_at_ms``: when its last byte was read, in milliseconds since 1970. If many answers were read at once, the call
@@ -37,14 +37,14 @@ class BrokenAnswerError(Exception):
     """The connection ended, or what came is not an HTTP answer, or too long; the request's outcome is not known."""
 
 
-class Connection(asyncio.Protocol):
+class ProcessorConnection(asyncio.Protocol):
     """Created by ``loop.create_connection``; methods named ``on_...`` are the parser's."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._readable = select.poll()
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
-        self._asked: asyncio.Future[Answer] | None = None
+        self._asked: asyncio.Future[HttpAnswer] | None = None
         self._is_tainted = False
         self._body = b""
         self._is_cut = False
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         """Whether it is open and silent now, so that what comes next on it answers the next request."""
         return self.is_open and not self._readable.poll(0)
 
-    async def ask(self, request: bytes, ends_at_s: float) -> Answer:
+    async def ask(self, request: bytes, ends_at_s: float) -> HttpAnswer:
         """Send a request and return its answer; a caller that is cancelled meanwhile must ``abort``.
 
         Args:
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
         if self._is_tainted and self._transport is not None:
             self._transport.abort()
         if self._asked is not None and not self._asked.done():
-            self._asked.set_result(Answer(self._status, self._body, time.time_ns() // 1_000_000, self._is_cut))
+            self._asked.set_result(HttpAnswer(self._status, self._body, time.time_ns() // 1_000_000, self._is_cut))
 
     def _end(self) -> None:
         if self._asked is not None and not self._asked.done():

@@ -16,8 +16,7 @@ from services.bus.jetstream.lease import Lease
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.stamp import micros_of
-from services.dispatcher.adapters.processor_api import Health as HealthReply
-from services.dispatcher.adapters.processor_api import HealthUnread
+from services.dispatcher.adapters.processor_api import HealthAnswer, HealthUnread
 from services.dispatcher.core.condition import Health
 from services.log_throttle import FailureLog
 
@@ -40,7 +39,7 @@ class ConditionSaid(msgspec.Struct, frozen=True, rename="camel"):
 class Asks(Protocol):
     """The health call of one processor."""
 
-    async def health(self) -> HealthReply | HealthUnread:
+    async def health(self) -> HealthAnswer | HealthUnread:
         """Ask for its health."""
 
 
@@ -85,7 +84,7 @@ class HealthPoller:
         match await self._api.health():
             case HealthUnread(detail):
                 self._unread.failed(detail, processor=self._processor)
-            case HealthReply(failing, min_response_ms):
+            case HealthAnswer(failing, min_response_ms):
                 self._unread.succeeded()
                 said = ConditionSaid(self._processor, failing, min_response_ms, asked_at, self._me)
                 self._bus.publish(subjects.CONDITION, _encoder.encode(said))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.read_pages import tail
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
@@ -43,7 +43,7 @@ async def migrate(bus: Bus, places: Sequence[Place]) -> None:
     for turn, first in enumerate(range(0, len(lines), LINES_AT_ONCE), start=1):
         message = TurnAssigned(owner, turn, tuple(lines[first : first + LINES_AT_ONCE]))
         result = await store(bus, subjects.ASSIGNMENTS, subjects.assigned("migration"), encode_assignment(message))
-        if not isinstance(result, Stored):
+        if not isinstance(result, StoredAt):
             raise BusAwayError(f"the store could not be migrated now: {result}")
     info["config"]["metadata"] = {name: text for name, text in info["config"]["metadata"].items() if name != HOME}
     await api.call(bus, f"STREAM.UPDATE.{subjects.PAYMENTS}", info["config"])

@@ -21,8 +21,8 @@ from services.contracts.events import NotAnEventError
 from services.contracts.holding import AssignmentMade, Holding, HoldingAsked, HoldingsAnswered
 from services.dispatcher.adapters.clock import SystemClock
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.holdings import Holdings
 from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.core.unsettled_payments import UnsettledPayments
 
 BY_LOG_AFTER_S = 0.1
 LINES_MAX = 20  # lines of one payment that are returned
@@ -50,7 +50,7 @@ class PaymentEndpoint:
         self._traffic = traffic
         self._owner = owner
         self._others = alive.owners
-        self._holdings = Holdings(log_read, traffic, SystemClock().stamp_of, alive.is_gone)
+        self._unsettled = UnsettledPayments(log_read, traffic, SystemClock().stamp_of, alive.is_gone)
         self._answering: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:
@@ -79,7 +79,7 @@ class PaymentEndpoint:
             return
         if not message.reply:
             return
-        found, looked_to = self._holdings.page(asked)
+        found, looked_to = self._unsettled.page(asked)
         some = holding.fitting(found)
         if len(some) < len(found):
             looked_to = found[len(some)].seq - 1
@@ -92,11 +92,11 @@ class PaymentEndpoint:
 
     async def _answer(self, asked: HoldingAsked, reply: str, *, after_s: float) -> None:
         await asyncio.sleep(after_s)
-        known = self._holdings.one(asked.id)
+        known = self._unsettled.one(asked.id)
         if known is None:
             return
         if asked.life:
-            attempts = self._holdings.attempts(asked.id)
+            attempts = self._unsettled.attempts(asked.id)
             known = replace(known, attempts_made=attempts, assignments=await self._assignments(asked.id))
         self._publish(reply, known)
 

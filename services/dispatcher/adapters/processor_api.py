@@ -15,11 +15,10 @@ from msgspec import Meta, Struct, json
 from services.access.processor_access import NOTHING, Shown, hider
 from services.contracts.money import amount_of, cents_of
 from services.contracts.stamp import stamp_from_ms, stamp_from_text, text_of
-from services.dispatcher.adapters.connection import Answer as HttpAnswer
+from services.dispatcher.adapters.connection import HttpAnswer
 from services.dispatcher.adapters.transport import NotTrustedError, Origin, origin_of
 from services.dispatcher.core.outcome import (
     Absent,
-    Answer,
     AskProcessor,
     Found,
     Lookup,
@@ -27,6 +26,7 @@ from services.dispatcher.core.outcome import (
     NoAnswer,
     NotSent,
     Outcome,
+    PostAnswer,
     Reply,
     outcome_after_lookup,
     outcome_of,
@@ -52,7 +52,7 @@ class Transport(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class HealthAnswer:
     """A processor's health reply."""
 
     failing: bool
@@ -134,7 +134,7 @@ class ProcessorApi:
         reply = await self._post(payment_id, amount_cents, requested_at, traceparent)
         outcome = outcome_of(reply)
         if isinstance(outcome, AskProcessor):
-            answer = cast("Answer", reply)  # only an answer leads to a look-up
+            answer = cast("PostAnswer", reply)  # only an answer leads to a look-up
             lookup = await self.look_up(payment_id)
             return outcome_after_lookup(answer, lookup, speaks_for_itself=self._speaks_for_itself)
         return outcome
@@ -157,7 +157,7 @@ class ProcessorApi:
             return LookupFailed(self._error_text(error), is_there)
         return Absent() if answer.status == _NOT_FOUND else LookupFailed(self._detail(answer))
 
-    async def health(self) -> Health | HealthUnread:
+    async def health(self) -> HealthAnswer | HealthUnread:
         """Ask for the processor's health; at most once in 5 s, over all callers together."""
         try:
             answer = await self._get("service-health", self._health_timeout_s)
@@ -166,7 +166,7 @@ class ProcessorApi:
             reply = _health_body.decode(_whole(answer))
         except Exception as error:  # noqa: BLE001 (a processor that cannot be asked has no known health)
             return HealthUnread(self._error_text(error))
-        return Health(reply.failing, reply.min_response_time)
+        return HealthAnswer(reply.failing, reply.min_response_time)
 
     async def _post(self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None) -> Reply:
         content = orjson.dumps(
@@ -183,7 +183,7 @@ class ProcessorApi:
             return NotSent(self._error_text(error), misconfigured=isinstance(error, NotTrustedError))
         except Exception as error:  # noqa: BLE001 (whatever it was, the request may have been sent)
             return NoAnswer(self._error_text(error))
-        return Answer(answer.status, self._detail(answer), stamp_from_ms(answer.read_at_ms))
+        return PostAnswer(answer.status, self._detail(answer), stamp_from_ms(answer.read_at_ms))
 
     async def _get(self, name: str, timeout_s: float) -> HttpAnswer:
         """GET /payments/``name``, a UUID or a word: nothing in it needs quoting."""

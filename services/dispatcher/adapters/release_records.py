@@ -1,6 +1,6 @@
 """One payment in PAYMENTS and SETTLEMENTS, and at the dispatcher that has it in hand; the two writes of a release."""
 
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
@@ -8,7 +8,7 @@ from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentRe
 from services.contracts.holding import Holding, HoldingAsked
 from services.contracts.operating import ListedProcessor, listed
 from services.contracts.roster import places
-from services.dispatcher.core.holdings import Holdings
+from services.dispatcher.core.unsettled_payments import UnsettledPayments
 from services.records.history import releases_of
 from services.records.payments import PaymentRecords
 from services.records.processors import ProcessorBucket, entries_of
@@ -20,9 +20,9 @@ ASK_WITHIN_S = 1.0  # the one that has it in hand answers at once, this process 
 class ReleaseRecords:
     """Implements the port ``Records`` of Releasing; each method may raise AwayError or BusAwayError."""
 
-    def __init__(self, bus: Bus, holdings: Holdings) -> None:
+    def __init__(self, bus: Bus, unsettled: UnsettledPayments) -> None:
         self._bus = bus
-        self._holdings = holdings
+        self._unsettled = unsettled
         self._payments = PaymentRecords(bus)
         self._settlements = SettlementRecords(bus)
         self._bucket = ProcessorBucket(bus)
@@ -42,7 +42,7 @@ class ReleaseRecords:
 
     async def is_in_doubt(self, payment_id: str, line: int) -> bool:
         """Return False only if a dispatcher has it in hand by that line and knows the outcome of each attempt."""
-        known = self._holdings.one(payment_id)
+        known = self._unsettled.one(payment_id)
         if known is None or not known.in_hand:
             known = await self._asked(payment_id)
         return known is None or not known.in_hand or known.line != line or known.in_doubt
@@ -54,13 +54,13 @@ class ReleaseRecords:
     async def record_event(self, event: PaymentReleased) -> None:
         """Store the event."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.released(event.id), encode(event))
-        if not isinstance(result, Stored):
+        if not isinstance(result, StoredAt):
             raise BusAwayError(f"the release could not be recorded, and nothing was released: {result}")
 
     async def write_line(self, line: AssignmentReleased) -> int:
         """Store the line, and return its sequence."""
         result = await store(self._bus, subjects.ASSIGNMENTS, subjects.RELEASED, encode_assignment(line))
-        if not isinstance(result, Stored):
+        if not isinstance(result, StoredAt):
             raise BusAwayError(f"not known whether its line is stored: {result}")
         return result.seq
 

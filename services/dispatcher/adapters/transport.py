@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from services.dispatcher.adapters.connection import Answer, BrokenAnswerError, Connection
+from services.dispatcher.adapters.connection import BrokenAnswerError, HttpAnswer, ProcessorConnection
 from services.names import Addresses, addresses
 
 # Node, uvicorn and Apache close an idle connection after 5 s. A request that coincides with that has an unknown
@@ -67,11 +67,13 @@ class ProcessorTransport:
 
     def __init__(self, *, idle_max: int) -> None:
         self._idle_max = idle_max
-        self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)  # the one used last is at the end
-        self._in_use: set[Connection] = set()
+        self._idle: defaultdict[Origin, list[ProcessorConnection]] = defaultdict(
+            list
+        )  # the one used last is at the end
+        self._in_use: set[ProcessorConnection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> HttpAnswer:
         """Send a request once and return the complete answer.
 
         Args:
@@ -111,7 +113,7 @@ class ProcessorTransport:
             connection.abort()
         self._idle.clear()
 
-    def _take_idle(self, origin: Origin) -> Connection | None:
+    def _take_idle(self, origin: Origin) -> ProcessorConnection | None:
         idle = self._idle[origin]
         while idle:
             connection = idle.pop()
@@ -120,7 +122,7 @@ class ProcessorTransport:
             connection.abort()
         return None
 
-    def _put_idle(self, origin: Origin, connection: Connection) -> None:
+    def _put_idle(self, origin: Origin, connection: ProcessorConnection) -> None:
         idle = self._idle[origin]
         if len(idle) >= self._idle_max or not connection.is_open:
             connection.abort()
@@ -146,7 +148,7 @@ class ProcessorTransport:
             self._sweep = loop.call_at(min(firsts) + IDLE_S, self._close_old)
 
 
-async def _connected(origin: Origin, ends_at_s: float) -> Connection:
+async def _connected(origin: Origin, ends_at_s: float) -> ProcessorConnection:
     try:
         async with asyncio.timeout_at(ends_at_s):
             return await _to_any(await addresses(origin.host, origin.port), origin)
@@ -160,7 +162,7 @@ async def _connected(origin: Origin, ends_at_s: float) -> Connection:
         raise httpx.ConnectError(f"{type(error).__name__}: {error}") from error
 
 
-async def _to_any(found: Addresses, origin: Origin) -> Connection:
+async def _to_any(found: Addresses, origin: Origin) -> ProcessorConnection:
     """Connect to the first address that accepts the connection; raise the last one's failure."""
     loop = asyncio.get_running_loop()
     name = origin.host if origin.tls else None
@@ -168,7 +170,7 @@ async def _to_any(found: Addresses, origin: Origin) -> Connection:
     for address in found:
         try:
             _, connection = await loop.create_connection(
-                Connection, address, origin.port, ssl=origin.tls, server_hostname=name
+                ProcessorConnection, address, origin.port, ssl=origin.tls, server_hostname=name
             )
         except OSError as error:
             failed = error

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from services.dispatcher.core.condition import Evidence
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.pace import in_flight_limit
-from services.dispatcher.core.route import Rules, View
+from services.dispatcher.core.route import Candidate, Rules
 
 ASSUMED_LATENCY_MS = 100.0  # while nothing is known of a processor
 
@@ -25,7 +25,7 @@ class Lane:
     reserved: int = 0
     bound: list[tuple[float, int, InHand]] = field(default_factory=list)
 
-    def view(self, rules: Rules, now_ms: float) -> View:
+    def view(self, rules: Rules, now_ms: float) -> Candidate:
         """Return the lane for the router."""
         evidence = self.evidence
         condition = evidence.condition(now_ms)
@@ -35,7 +35,7 @@ class Lane:
         self.reserved = min(self.unclaimed, limit // 2)
         latency_ms = max(condition.base_latency_ms or ASSUMED_LATENCY_MS, 1.0)
         serves = condition.state == "serving"
-        return View(
+        return Candidate(
             name=self.name,
             serves=serves,
             slow=(condition.latency_ms or 0.0) > rules.slow_call_ms,

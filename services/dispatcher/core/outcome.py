@@ -25,7 +25,7 @@ from services.contracts.money import Cents
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostAnswer:
     """A complete HTTP answer to the POST; ``answered_at`` as in ``Booked``."""
 
     status: int
@@ -51,7 +51,7 @@ class NoAnswer:
     detail: str
 
 
-Reply = Answer | NotSent | NoAnswer
+Reply = PostAnswer | NotSent | NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +143,21 @@ def outcome_of(reply: Reply) -> Outcome | AskProcessor:
             return NotBooked(detail, misconfigured)
         case NoAnswer(detail):
             return Unknown(detail)
-        case Answer(status, _, answered_at) if status in _SUCCESS:
+        case PostAnswer(status, _, answered_at) if status in _SUCCESS:
             return Booked(recorded=None, answered_at=answered_at)
-        case Answer(status) if status in _ASKED_ABOUT:
+        case PostAnswer(status) if status in _ASKED_ABOUT:
             return ASK_PROCESSOR
-        case Answer(status, detail) if status == _TOO_MANY:
+        case PostAnswer(status, detail) if status == _TOO_MANY:
             return NotBooked(detail)
-        case Answer(status, detail) if status in _TURNED_DOWN:
+        case PostAnswer(status, detail) if status in _TURNED_DOWN:
             return Refused(detail)
-        case Answer(status, detail) if status in _MISCONFIGURED:
+        case PostAnswer(status, detail) if status in _MISCONFIGURED:
             return NotBooked(detail, misconfigured=True)
-        case Answer(_, detail):
+        case PostAnswer(_, detail):
             return Unknown(detail)
 
 
-def outcome_after_lookup(reply: Answer, lookup: Lookup, *, speaks_for_itself: bool = True) -> Outcome:
+def outcome_after_lookup(reply: PostAnswer, lookup: Lookup, *, speaks_for_itself: bool = True) -> Outcome:
     """Return what a POST's reply means together with the look-up that followed it.
 
     Args:

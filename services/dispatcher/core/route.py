@@ -28,7 +28,7 @@ class Rules:
 
 
 @dataclass(slots=True)
-class View:
+class Candidate:
     """One processor, for the router; ``free`` slots decrease as payments are sent."""
 
     name: str
@@ -47,22 +47,22 @@ class SendTo:
     canary: bool = False
 
 
-def is_open(view: View, views: Sequence[View]) -> bool:
+def is_open(view: Candidate, views: Sequence[Candidate]) -> bool:
     """Return whether payments go there without restriction: it serves, and quickly unless none serves quickly."""
     return view.serves and (not view.slow or not any(other.serves and not other.slow for other in views))
 
 
-def carried(view: View, rules: Rules) -> int:
+def carried(view: Candidate, rules: Rules) -> int:
     """Return how long a queue the processor finishes within SPILL_AFTER_S."""
     return int(rules.spill_after_ms * view.per_s / 1000)
 
 
-def carries(view: View, queue: int, rules: Rules) -> bool:
+def carries(view: Candidate, queue: int, rules: Rules) -> bool:
     """Return whether it finishes the queue in that time; where our own pace is the bottleneck, none is faster."""
     return view.per_s >= rules.calls_per_s_max or queue <= carried(view, rules)
 
 
-def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> SendTo | None:
+def route(views: Sequence[Candidate], age_ms: float, queue: int, rules: Rules) -> SendTo | None:
     """Return where a payment of that age goes; None: it waits.
 
     Args:
@@ -84,7 +84,7 @@ def route(views: Sequence[View], age_ms: float, queue: int, rules: Rules) -> Sen
     return None
 
 
-def sendable(views: Sequence[View], head_age_ms: float, queue: int, rules: Rules) -> int:
+def sendable(views: Sequence[Candidate], head_age_ms: float, queue: int, rules: Rules) -> int:
     """Return how many payments of the queue could be sent now, by the same table."""
     count, most = 0, sum(max(0, view.free) + 1 for view in views)
     for view in views:

@@ -15,7 +15,7 @@ from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.known_processor import KnownProcessor, known_by_name
 from services.dispatcher.core.lane import Lane
 from services.dispatcher.core.pace import Pace, backoff_ms
-from services.dispatcher.core.route import Rules, SendTo, View, route, sendable
+from services.dispatcher.core.route import Candidate, Rules, SendTo, route, sendable
 
 ROUTE_AGAIN_MAX_MS = 400.0  # short: it only makes another payment the next canary
 
@@ -80,7 +80,7 @@ class Traffic:
         """Take a payment in hand; it does not start yet."""
         self._by_id[payment.id] = payment
 
-    def let_go(self, payment: InHand) -> None:
+    def remove(self, payment: InHand) -> None:
         """Remove a payment that is no longer in hand; it must not be waiting."""
         del self._by_id[payment.id]
 
@@ -158,7 +158,7 @@ class Traffic:
             case _:
                 return None
 
-    def _resends(self, views: Mapping[str, View], now_ms: float) -> list[Start]:
+    def _resends(self, views: Mapping[str, Candidate], now_ms: float) -> list[Start]:
         starts = []
         for name, view in views.items():
             lane = self._lanes[name]
@@ -173,7 +173,7 @@ class Traffic:
                 room -= 1
         return starts
 
-    def _routed(self, payment: InHand, views: list[View], queue: int, now_ms: float) -> Start | None:
+    def _routed(self, payment: InHand, views: list[Candidate], queue: int, now_ms: float) -> Start | None:
         if self._pace.wait_ms(now_ms) > 0:
             return None
         match route(views, now_ms - payment.since_ms, queue, self._rules):
@@ -183,7 +183,7 @@ class Traffic:
                 view = next(view for view in views if view.name == name)
                 return self._start(payment, view, canary=canary)
 
-    def _start(self, payment: InHand, view: View, *, canary: bool) -> Start:
+    def _start(self, payment: InHand, view: Candidate, *, canary: bool) -> Start:
         self._pace.take()
         view.free -= 1
         view.canary_due = view.canary_due and not canary
@@ -226,5 +226,5 @@ class Traffic:
             since_ms.append(self.head_stored_ms)
         return max(0.0, now_ms - min(since_ms, default=now_ms))
 
-    def _views(self, now_ms: float) -> list[View]:
+    def _views(self, now_ms: float) -> list[Candidate]:
         return [lane.view(self._rules, now_ms) for lane in self._lanes.values() if lane.takes]

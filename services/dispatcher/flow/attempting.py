@@ -82,7 +82,7 @@ class Attempting:
             giving_back = [asyncio.ensure_future(self._assigning.give_back(payment)) for payment in returning]
             await asyncio.wait(giving_back, timeout=GIVE_BACK_WITHIN_S)
         for payment in tuple(self._traffic.in_hand.values()):
-            await self._settling.let_go(payment, 0)
+            await self._settling.nak(payment, 0)
 
     async def _attempt(self, payment: InHand, generation: str, token: int) -> None:
         evidence, processor = self._traffic.evidence(generation), processor_of(generation)
@@ -162,7 +162,7 @@ class Attempting:
         is_for_another = before is not None and before.released_to not in {"", processor_of(generation)}
         is_paused = is_new_at(before, generation) and not self._traffic.takes(generation)
         if is_for_another or is_paused:
-            await self._settling.let_go(payment, AGAIN_AFTER_S)  # it is redelivered to where it may be sent then
+            await self._settling.nak(payment, AGAIN_AFTER_S)  # it is redelivered to where it may be sent then
             return False
         match await self._assigning.may_send(payment, generation):
             case Mine(at):
@@ -180,7 +180,7 @@ class Attempting:
                 return False
             case NotMine():
                 self._tally.happened("not_mine")
-                await self._settling.let_go(payment, AGAIN_AFTER_S)
+                await self._settling.nak(payment, AGAIN_AFTER_S)
                 return False
             case never:
                 assert_never(never)
@@ -204,7 +204,7 @@ class Attempting:
             payment.line, payment.generation = 0, ""
             self._traffic.to_route_later(payment, self._clock.now_ms(), self._clock.jitter())
         else:
-            await self._settling.let_go(payment, AGAIN_AFTER_S)
+            await self._settling.nak(payment, AGAIN_AFTER_S)
 
     async def _refused(self, payment: InHand, generation: str, detail: str) -> None:
         if not self._may_move(payment):
@@ -230,7 +230,7 @@ class Attempting:
         if await self._assigning.refuse(payment, detail):
             await self._settling.record_refusal(payment, processor_of(generation), detail)
         else:
-            await self._settling.let_go(payment, AGAIN_AFTER_S)
+            await self._settling.nak(payment, AGAIN_AFTER_S)
 
     def _unknown(self, payment: InHand, generation: str, detail: str) -> None:
         self._tally.happened("unknown")

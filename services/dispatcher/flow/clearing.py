@@ -51,9 +51,9 @@ class Clearing:
                 self._tally.happened("cleared")
                 return True
             case "absent":
-                await self._settling.let_go(payment, counts_in_s + AGAIN_MARGIN_S)
+                await self._settling.nak(payment, counts_in_s + AGAIN_MARGIN_S)
             case "unanswered":
                 self._counted.log(logging.WARNING, "payment.doubtful", **payment.log_fields)
                 self._tally.happened("doubtful")
-                await self._settling.let_go(payment, max(AGAIN_AFTER_S, counts_in_s))
+                await self._settling.nak(payment, max(AGAIN_AFTER_S, counts_in_s))
         return False

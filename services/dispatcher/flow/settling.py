@@ -101,11 +101,11 @@ class Settling:
         self._compare(payment, settlement.processor, settlement.amount_cents)
         await self._end(payment, "already_settled")
 
-    async def let_go(self, payment: InHand, again_after_s: float) -> None:
+    async def nak(self, payment: InHand, again_after_s: float) -> None:
         """Give a payment back; it is redelivered, here or elsewhere, after ``again_after_s``."""
         for handle in payment.handles.values():
             await self._queue.nak(handle, again_after_s)
-        self._traffic.let_go(payment)
+        self._traffic.remove(payment)
         self._tally.happened("let_go")
 
     async def _store(self, event: PaymentSettled | PaymentRefused) -> None:
@@ -119,7 +119,7 @@ class Settling:
     async def _end(self, payment: InHand, what: str) -> None:
         for handle in payment.handles.values():
             await self._queue.ack(handle)
-        self._traffic.let_go(payment)
+        self._traffic.remove(payment)
         self._assigning.forget(payment.id)
         self._tally.happened(what)
 

@@ -124,7 +124,7 @@ class Taking:
     async def _clear(self, payment: InHand) -> None:
         """The store went back in time: nothing here shows whether and where it was charged."""
         if await self._clearing.is_ordinary(payment):
-            self._traffic.let_go(payment)
+            self._traffic.remove(payment)
             self._sort(payment, self._log.view(payment.id))
 
     def _sort(self, payment: InHand, view: View | None) -> None:

@@ -8,7 +8,7 @@ from sanic.response import HTTPResponse
 
 from services.ingress.adapters import http_answers as say
 from services.log_throttle import CountedLog
-from services.overview.core.places import Full, Places
+from services.overview.core.open_limit import LimitReached, OpenLimit
 
 FILES_BESIDE = 256  # other open files: NATS, listeners, metrics, logs
 
@@ -24,14 +24,14 @@ class Connections:
     """
 
     def __init__(self, connections_max: int, per_address_max: int) -> None:
-        self._places = Places(connections_within(connections_max, _files_max()), per_address_max)
+        self._limit = OpenLimit(connections_within(connections_max, _files_max()), per_address_max)
         self._counted = CountedLog(log)
 
     def admit(self, transport: Transport) -> str | None:
         """Return the address to pass to `leave`; None: refused with an answer, and the connection closes."""
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        full = self._places.take(address)
+        full = self._limit.take(address)
         if full is None:
             return address
         self._counted.log(logging.WARNING, "ingress.connection_refused", address=address, why=full.value)
@@ -41,14 +41,14 @@ class Connections:
 
     def leave(self, address: str) -> None:
         """Record that an admitted connection has closed."""
-        self._places.give_back(address)
+        self._limit.give_back(address)
 
-    def _too_many(self, full: Full) -> HTTPResponse:
+    def _too_many(self, full: LimitReached) -> HTTPResponse:
         again = {"Retry-After": str(say.RETRY_AFTER_S)}
-        if full is Full.FOR_THIS_ADDRESS:
-            said = f"this instance accepts at most {self._places.per_address_max} connections from one address"
+        if full is LimitReached.FOR_THIS_ADDRESS:
+            said = f"this instance accepts at most {self._limit.per_address_max} connections from one address"
             return say.error(429, "too_many_connections", said, again)
-        said = f"this instance accepts at most {self._places.places_max} connections"
+        said = f"this instance accepts at most {self._limit.total_max} connections"
         return say.error(503, "too_many_connections", said, again)
 
 

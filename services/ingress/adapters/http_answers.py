@@ -47,7 +47,7 @@ _SLUGS: dict[int, str] = {
 log = logging.getLogger("tarifa.ingress")
 
 
-class Answer(HTTPResponse):
+class JsonAnswer(HTTPResponse):
     """A JSON answer; uses a twentieth less CPU per payment by not searching our own headers for line ends."""
 
     __slots__ = ()
@@ -60,7 +60,7 @@ class Answer(HTTPResponse):
         return ((name.encode(), str(value).encode()) for name, value in self.headers.items())
 
 
-class ErrorAnswer(Answer):
+class ErrorAnswer(JsonAnswer):
     """An error; `problem_details` renders it in another form if the request accepts that."""
 
     __slots__ = ("detail", "slug")
@@ -102,9 +102,9 @@ def paid(answer: Rejected | Accepted | Replayed | AmountDiffers | TryLater) -> H
     """Return the answer to a payment: 202 if it is stored, now or before."""
     match answer:
         case Accepted(payment_id):
-            return Answer(_accepted(payment_id, "accepted"), 202)
+            return JsonAnswer(_accepted(payment_id, "accepted"), 202)
         case Replayed(original):
-            return Answer(_accepted(original.payment_id, original.status), 202, REPLAYED)
+            return JsonAnswer(_accepted(original.payment_id, original.status), 202, REPLAYED)
         case AmountDiffers(original):
             return amount_differs(original)
         case Rejected() | TryLater():
@@ -196,7 +196,7 @@ def denied(answer: Denied) -> HTTPResponse:
 
 def ok(document: object, headers: Mapping[str, str] | None = None) -> HTTPResponse:
     """Return a 200."""
-    return Answer(orjson.dumps(document), 200, dict(headers or {}))
+    return JsonAnswer(orjson.dumps(document), 200, dict(headers or {}))
 
 
 def error(status: int, slug: str, detail: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:

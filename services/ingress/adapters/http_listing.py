@@ -10,14 +10,14 @@ from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.http_api import taking
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Missing, TryLater
-from services.ingress.core.listing import Page, Query, Row
+from services.ingress.core.listing import ListPage, ListRow, Query
 from services.ingress.core.payment_life import Life, Step
 
 
 class Flow(Protocol):
     """What this adapter calls for lists."""
 
-    async def page(self, query: Query) -> Rejected | Page | TryLater:
+    async def page(self, query: Query) -> Rejected | ListPage | TryLater:
         """Return the requested page of a list."""
 
 
@@ -33,7 +33,7 @@ def add_listing(app: Sanic[Any, Any], flow: Flow, lives: LifeFlow) -> None:
 
     async def get_payments(request: Request) -> HTTPResponse:
         answer = await flow.page(dict(request.get_args(keep_blank_values=True)))
-        return say.ok(_document(answer)) if isinstance(answer, Page) else say.negative(answer)
+        return say.ok(_document(answer)) if isinstance(answer, ListPage) else say.negative(answer)
 
     async def get_life(_request: Request, payment_id: str) -> HTTPResponse:
         answer = await lives.life(payment_id)
@@ -51,14 +51,14 @@ def add_listing(app: Sanic[Any, Any], flow: Flow, lives: LifeFlow) -> None:
     app.add_route(taking(get_life), "/payments/<payment_id:str>/life", methods=["GET", "HEAD"], name="get_life")
 
 
-def _document(page: Page) -> dict[str, object]:
+def _document(page: ListPage) -> dict[str, object]:
     document: dict[str, object] = {"payments": [_row(row) for row in page.rows], "next": page.next_cursor}
     if page.answered is not None:
         document["dispatchers"] = {"answered": page.answered, "silent": page.silent}
     return document
 
 
-def _row(row: Row) -> dict[str, object]:
+def _row(row: ListRow) -> dict[str, object]:
     document = say.standing_document(row.payment)
     return document if row.is_counted is None else document | {"counted": row.is_counted}
 

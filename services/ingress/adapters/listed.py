@@ -6,7 +6,7 @@ from services.bus.jetstream.api import ApiError
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.away import AwayError, UnreadableRecordError
 from services.ingress.core.answers import Standing
-from services.ingress.core.listing import Row, SettledStretch, Waiting
+from services.ingress.core.listing import ListRow, SettledStretch, WaitingPayment
 from services.records.payments import PaymentRecords
 from services.records.settled import SettledReader, SettledRow
 
@@ -20,7 +20,7 @@ class ListedPayments:
     def __init__(self, bus: Bus) -> None:
         self._records = PaymentRecords(bus)
 
-    async def first_from(self, seq: int) -> Waiting | None:
+    async def first_from(self, seq: int) -> WaitingPayment | None:
         """Return the first that waits at or after a sequence."""
         while True:
             try:
@@ -32,7 +32,7 @@ class ListedPayments:
         if found is None:
             return None
         event = found.event
-        return Waiting(Standing(event.id, "accepted", event.amount_cents, event.accepted_at), found.seq)
+        return WaitingPayment(Standing(event.id, "accepted", event.amount_cents, event.accepted_at), found.seq)
 
 
 class ListedSettlements:
@@ -61,7 +61,7 @@ class ListedSettlements:
         return SettledStretch(rows, stretch.next_seq if stretch.next_seq <= reader.last_seq else None)
 
 
-def _row(row: SettledRow) -> Row:
+def _row(row: SettledRow) -> ListRow:
     event = row.event
     standing = Standing(
         event.id,
@@ -72,4 +72,4 @@ def _row(row: SettledRow) -> Row:
         requested_at=event.requested_at,
         booked_at=event.booked_at,
     )
-    return Row(standing, row.is_counted)
+    return ListRow(standing, row.is_counted)

@@ -12,7 +12,7 @@ from services.ingress.adapters.documents import Document, add_documents
 from services.ingress.adapters.http_api import taking
 from services.ingress.adapters.http_guard import HttpGuard
 from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub
-from services.overview.core.places import Full
+from services.overview.core.open_limit import LimitReached
 
 FOLDER = Path(__file__).parents[1] / "page"
 SCRIPTS = (
@@ -60,7 +60,7 @@ class _Events:
         assert request.transport is not None  # noqa: S101  # for mypy: a request that was read has one
         abort = request.transport.abort  # type: ignore[attr-defined]  # asyncio's own transports have it
         page = self._hub.join(abort, _address(request))
-        if isinstance(page, Full):
+        if isinstance(page, LimitReached):
             return _too_many(page)
         try:
             # An event each second is a heartbeat too: Sanic counts its RESPONSE_TIMEOUT from the last write.
@@ -89,9 +89,9 @@ def _address(request: Request) -> str:
     return peer[0] if isinstance(peer, tuple) else request.headers.get("x-real-ip", "")
 
 
-def _too_many(full: Full) -> HTTPResponse:
+def _too_many(full: LimitReached) -> HTTPResponse:
     again = {"Retry-After": str(say.RETRY_AFTER_S)}
-    if full is Full.FOR_THIS_ADDRESS:
+    if full is LimitReached.FOR_THIS_ADDRESS:
         said = f"this instance serves at most {PAGES_PER_ADDRESS_MAX} pages to one address"
         return say.error(429, "too_many_pages", said, again)
     said = f"this instance serves at most {PAGES_MAX} pages, and none while it stops"

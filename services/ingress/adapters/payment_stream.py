@@ -8,8 +8,7 @@ from time import perf_counter
 from typing import assert_never
 
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.publish import Away, Conflict, Duplicate, Full, store
-from services.bus.jetstream.publish import Stored as BusStored
+from services.bus.jetstream.publish import Away, Conflict, Duplicate, StoredAt, StreamFull, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus, BusAwayError
@@ -112,14 +111,14 @@ class JetStreamPayments:
         self.store_took.add((perf_counter() - begun_s) * 1000)
         return self._outcome(result)
 
-    def _outcome(self, result: BusStored | Duplicate | Conflict | Full | Away) -> Stored | Known | TryLater:
+    def _outcome(self, result: StoredAt | Duplicate | Conflict | StreamFull | Away) -> Stored | Known | TryLater:
         match result:
-            case BusStored():
+            case StoredAt():
                 self._not_stored = None
                 return _STORED
             case Duplicate() | Conflict():
                 return _KNOWN
-            case Full(detail):
+            case StreamFull(detail):
                 self._not_stored = self._now_s(), self._bus.generation, detail
                 self._counted.log(logging.WARNING, "payment.backlog_full", detail=detail)
                 return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
@@ -162,7 +161,7 @@ class JetStreamPayments:
     async def clear(self, at: datetime) -> Stored | TryLater:
         """Store ``settlements.cleared``; stored twice it clears twice, which does no harm."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
-        return _STORED if isinstance(result, BusStored) else TryLater("not_cleared", f"not stored: {result}")
+        return _STORED if isinstance(result, StoredAt) else TryLater("not_cleared", f"not stored: {result}")
 
     def _not_known(self, error: AwayError) -> TryLater:
         if isinstance(error, UnreadableRecordError):
@@ -190,7 +189,7 @@ class JetStreamPayments:
             async with asyncio.timeout(TROUBLE_TIMEOUT_S):
                 subject = subjects.readiness(self._instance)
                 tried = await store(self._bus, _LEASES, subject, TRIAL, timeout_s=STORE_WITHIN_S)
-                if isinstance(tried, Full | Away):
+                if isinstance(tried, StreamFull | Away):
                     return f"NATS stores nothing: {tried.detail}"
                 waiting = await stream_state(self._bus, subjects.PAYMENTS)
                 settled = await stream_state(self._bus, subjects.SETTLEMENTS)

@@ -6,12 +6,12 @@ import orjson
 from sanic import Request, Sanic
 from sanic.response import BaseHTTPResponse, HTTPResponse
 
-from services.ingress.adapters.http_answers import Answer, ErrorAnswer
+from services.ingress.adapters.http_answers import ErrorAnswer, JsonAnswer
 from services.ingress.core.preferences import PROBLEM, problem_asked
 from services.ingress.core.problem import title_of, type_of
 
 
-class Problem(Answer):
+class Problem(JsonAnswer):
     """An error as problem details; ``error`` is in it too, so that programs can use the slug in either form."""
 
     __slots__ = ()

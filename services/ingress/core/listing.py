@@ -57,7 +57,7 @@ class SettledAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """A payment of a list; ``is_counted`` for a settled one: the book counts it."""
 
     payment: Standing
@@ -65,7 +65,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """Part of a list.
 
     Args:
@@ -75,14 +75,14 @@ class Page:
         silent: those with a recent pulse that did not answer. What they have in hand is known by the log alone.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[ListRow, ...]
     next_cursor: str | None
     answered: tuple[str, ...] | None = None
     silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingPayment:
     """A payment that waits in PAYMENTS, at a sequence."""
 
     payment: Standing
@@ -93,7 +93,7 @@ class Waiting:
 class SettledStretch:
     """Settlements among some messages of SETTLEMENTS, each with its sequence; ``next_seq``: None at the end."""
 
-    rows: tuple[tuple[int, Row], ...]
+    rows: tuple[tuple[int, ListRow], ...]
     next_seq: int | None
 
 

@@ -16,11 +16,11 @@ from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Standing, TryLater
 from services.ingress.core.listing import (
     AcceptedAsked,
-    Page,
+    ListPage,
+    ListRow,
     Query,
-    Row,
     SettledAsked,
-    Waiting,
+    WaitingPayment,
     cursor_of,
     read_listing,
     waiting_for,
@@ -56,7 +56,7 @@ class Listing:
         self._clock = clock
         self._at_once = 0
 
-    async def page(self, query: Query) -> Rejected | Page | TryLater:
+    async def page(self, query: Query) -> Rejected | ListPage | TryLater:
         """Return the requested page of a list."""
         asked = read_listing(query)
         if isinstance(asked, Rejected):
@@ -71,7 +71,7 @@ class Listing:
         finally:
             self._at_once -= 1
 
-    async def _page(self, asked: AcceptedAsked | SettledAsked, until_s: float) -> Page | TryLater:
+    async def _page(self, asked: AcceptedAsked | SettledAsked, until_s: float) -> ListPage | TryLater:
         match asked:
             case SettledAsked():
                 return await self._of_settled(asked, until_s)
@@ -82,11 +82,11 @@ class Listing:
             case never:
                 assert_never(never)
 
-    async def _of_assigned(self, asked: AcceptedAsked, until_s: float) -> Page | TryLater:
+    async def _of_assigned(self, asked: AcceptedAsked, until_s: float) -> ListPage | TryLater:
         """Begin with what dispatchers know: of a long backlog few are assigned or in doubt."""
-        rows: list[Row] = []
+        rows: list[ListRow] = []
         after: int | None = asked.after
-        page = Page((), None)
+        page = ListPage((), None)
         while after is not None:
             wanted = HoldingsAsked(asked.limit - len(rows), after, None, asked.processor, asked.in_doubt is True)
             known = await self._dispatchers.holdings(wanted)
@@ -98,14 +98,14 @@ class Listing:
                 for holding, waiting in zip(some, found, strict=True):
                     if waiting is not None and waiting.payment.payment_id == holding.id:
                         rows += self._wanted(asked, waiting.payment, holding)
-            page = Page(tuple(rows), _cursor("accepted", after), known.answered, known.silent)
+            page = ListPage(tuple(rows), _cursor("accepted", after), known.answered, known.silent)
             if len(rows) >= asked.limit or _is_over(until_s):
                 break
         return page
 
-    async def _of_all(self, asked: AcceptedAsked, until_s: float) -> Page | TryLater:
+    async def _of_all(self, asked: AcceptedAsked, until_s: float) -> ListPage | TryLater:
         """Read PAYMENTS in order, and ask the dispatchers about each part of it."""
-        rows: list[Row] = []
+        rows: list[ListRow] = []
         after: int | None = asked.after
         answered: set[str] = set()
         silent: set[str] = set()
@@ -121,11 +121,13 @@ class Listing:
                 answered |= set(known.answered if known else ())
                 silent |= set(known.silent if known else ())
             after = end
-        return Page(tuple(rows), _cursor("accepted", after), tuple(sorted(answered)), tuple(sorted(silent - answered)))
+        return ListPage(
+            tuple(rows), _cursor("accepted", after), tuple(sorted(answered)), tuple(sorted(silent - answered))
+        )
 
-    async def _some(self, after: int, count: int) -> tuple[list[Waiting], int | None]:
+    async def _some(self, after: int, count: int) -> tuple[list[WaitingPayment], int | None]:
         """Return the next that wait, and the sequence after which the others do; None: there are none."""
-        some: list[Waiting] = []
+        some: list[WaitingPayment] = []
         while len(some) < count:
             waiting = await self._payments.first_from(after + 1)
             if waiting is None:
@@ -134,8 +136,8 @@ class Listing:
             after = waiting.seq
         return some, after
 
-    async def _of_settled(self, asked: SettledAsked, until_s: float) -> Page:
-        rows: list[Row] = []
+    async def _of_settled(self, asked: SettledAsked, until_s: float) -> ListPage:
+        rows: list[ListRow] = []
         period = asked.period
         first: int | None = asked.after + 1
         if period.start is not None and not asked.after:
@@ -147,16 +149,16 @@ class Listing:
                 if _matches(row.payment, asked):
                     rows.append(row)
                 if len(rows) == asked.limit:
-                    return Page(tuple(rows), cursor_of("settled", seq))
-        return Page(tuple(rows), None if first is None else cursor_of("settled", first - 1))
+                    return ListPage(tuple(rows), cursor_of("settled", seq))
+        return ListPage(tuple(rows), None if first is None else cursor_of("settled", first - 1))
 
-    def _wanted(self, asked: AcceptedAsked, payment: Standing, holding: Holding | None) -> list[Row]:
+    def _wanted(self, asked: AcceptedAsked, payment: Standing, holding: Holding | None) -> list[ListRow]:
         """Return a payment with what is known of it, if it is one of those requested."""
         if asked.older_than is not None and payment.accepted_at > self._clock() - asked.older_than:
             return []
         if asked.in_doubt is not None and (holding is not None and holding.in_doubt) != asked.in_doubt:
             return []
-        return [Row(payment if holding is None else replace(payment, waiting_for=waiting_for(holding)))]
+        return [ListRow(payment if holding is None else replace(payment, waiting_for=waiting_for(holding)))]
 
 
 def _matches(payment: Standing, asked: SettledAsked) -> bool:

@@ -16,7 +16,7 @@ from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, Known, Missing, Standing, Stored, TryLater, WaitingFor
-from services.ingress.core.listing import KnownHoldings, SettledStretch, Waiting
+from services.ingress.core.listing import KnownHoldings, SettledStretch, WaitingPayment
 from services.ingress.core.period import Period
 
 
@@ -68,7 +68,7 @@ class Dispatchers(Protocol):
 class WaitingPayments(Protocol):
     """PAYMENTS, read without consuming. May raise AwayError: not known."""
 
-    async def first_from(self, seq: int) -> Waiting | None:
+    async def first_from(self, seq: int) -> WaitingPayment | None:
         """Return the first that waits at or after a sequence; None: there is none."""
 
 

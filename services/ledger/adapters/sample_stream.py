@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.read_pages import pages
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
@@ -45,7 +45,7 @@ class SampleStream:
     async def store(self, sample: VitalsSampled) -> None:
         """Store one; a failure is logged, and the sample is lost when the process ends."""
         result = await store(self._bus, subjects.VITALS, subjects.VITALS_SAMPLED, history.encode(sample))
-        if isinstance(result, Stored):
+        if isinstance(result, StoredAt):
             self._not_stored.succeeded()
         else:
             self._not_stored.failed(str(result))

@@ -11,15 +11,23 @@ from dataclasses import dataclass
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import first_from, last_for
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.restoring import Restoring
-from services.ledger.core.snapshot import Chain, Counts, Manifest, Position, Reached, Source, UnusableError
-from services.ledger.core.snapshot_outcomes import Absent, Damaged, Loaded, NotSaved, Restored, Saved, Unusable
+from services.ledger.core.snapshot import (
+    Chain,
+    Position,
+    Reached,
+    ReadCounts,
+    SnapshotManifest,
+    SourceStream,
+    UnusableError,
+)
+from services.ledger.core.snapshot_outcomes import Damaged, Loaded, NoSnapshot, NotSaved, Restored, Saved, Unusable
 from services.log_throttle import FailureLog
 
 TOGETHER_READ = 48  # chunks under way at once, 2 MB: enough to hide the round trips
@@ -53,7 +61,7 @@ class SnapshotStore:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._source: Source | None = None
+        self._source: SourceStream | None = None
         self._newest: _NewestSnapshot | None = None
         self._not_recorded = FailureLog(log, "ledger.reached_not_stored")
 
@@ -78,7 +86,7 @@ class SnapshotStore:
         book.clear()
         return Unusable(reason)
 
-    async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
+    async def save(self, picture: Picture, position: Position, counts: ReadCounts) -> Saved | NotSaved:
         """Store what the newest snapshot lacks of a picture, and a manifest of all."""
         try:
             return await self._save(picture, position, counts)
@@ -97,10 +105,10 @@ class SnapshotStore:
         else:
             self._not_recorded.succeeded()
 
-    async def _load(self, book: Book, source: Source, last_seq: int) -> Loaded:
+    async def _load(self, book: Book, source: SourceStream, last_seq: int) -> Loaded:
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
         if found is None:
-            return Absent()
+            return NoSnapshot()
         manifest = snapshot.decode_manifest(found.data)
         snapshot.check_source(manifest.source, source)
         await self._check_position(manifest.position, last_seq)
@@ -112,7 +120,7 @@ class SnapshotStore:
         self._newest = _NewestSnapshot(found.seq, manifest.chain, book.picture().clearings)
         return Restored(manifest.position, manifest.counts)
 
-    async def _check_reached(self, source: Source, last_seq: int) -> None:
+    async def _check_reached(self, source: SourceStream, last_seq: int) -> None:
         # A snapshot lags: only this shows that the newest messages existed.
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_REACHED)
         if found is None:
@@ -131,7 +139,7 @@ class SnapshotStore:
         if snapshot.fingerprint(message.subject, message.data) != position.fingerprint:
             raise _LostError(f"message {position.seq} is another one than was read")
 
-    async def _chunks(self, manifest: Manifest, numbers: range) -> list[bytes]:
+    async def _chunks(self, manifest: SnapshotManifest, numbers: range) -> list[bytes]:
         generation = manifest.chain.generation
         wanted = [number for number in numbers if number < manifest.chain.chunks]
         names = [subjects.snapshot_chunk(generation, number) for number in wanted]
@@ -141,7 +149,7 @@ class SnapshotStore:
             raise UnusableError(f"of chunks {wanted[0]} to {wanted[-1]} there are only {len(chunks)}")
         return chunks
 
-    async def _save(self, picture: Picture, position: Position, counts: Counts) -> Saved:
+    async def _save(self, picture: Picture, position: Position, counts: ReadCounts) -> Saved:
         source, last_seq = await self._source_now()
         if self._source is None or source != self._source or position.seq > last_seq:
             # A replay would no longer make this book, and a snapshot must equal a replay.
@@ -179,7 +187,7 @@ class SnapshotStore:
     async def _store(self, name: str, data: bytes, expected_last: int | None = None) -> int:
         stream = subjects.LEDGER_SNAPSHOTS
         result = await store(self._bus, stream, name, data, expected_last=expected_last, timeout_s=STORE_TIMEOUT_S)
-        if not isinstance(result, Stored):
+        if not isinstance(result, StoredAt):
             raise _NotStoredError(f"{name}: {result}")
         return result.seq
 
@@ -189,7 +197,7 @@ class SnapshotStore:
         except (BusAwayError, api.ApiError) as error:  # the next generation purges it too
             log.warning("ledger.snapshot_not_purged", extra={"before": seq, "error": str(error)})
 
-    async def _source_when_there(self) -> tuple[Source, int]:
+    async def _source_when_there(self) -> tuple[SourceStream, int]:
         not_read = FailureLog(log, "ledger.source_not_read")
         while True:
             try:
@@ -198,7 +206,7 @@ class SnapshotStore:
                 not_read.failed(str(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
 
-    async def _source_now(self) -> tuple[Source, int]:
+    async def _source_now(self) -> tuple[SourceStream, int]:
         """Return the identity of SETTLEMENTS, and its last sequence."""
         info = await api.call(self._bus, f"STREAM.INFO.{subjects.SETTLEMENTS}")
-        return Source(str(info["created"])), int(info["state"]["last_seq"])
+        return SourceStream(str(info["created"])), int(info["state"]["last_seq"])

@@ -8,7 +8,7 @@ unless an operator has declared that many as missing.
 
 from dataclasses import dataclass
 
-from services.ledger.core.sums import Stretch, Sums, SumsTaken
+from services.ledger.core.sums import SummedStretch, Sums, SumsTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Integrity:
         self._missing = 0  # sequences without a message, found while counting
         self._missing_stored = 0  # as the server reports
         self._must_reach: int | None = None  # None: ``looked`` was not called since the connection was made
-        self._differing: list[Stretch] = []
+        self._differing: list[SummedStretch] = []
         self._broken = ""
 
     def counted(self, before: int, seq: int, data: bytes) -> int:
@@ -70,7 +70,7 @@ class Integrity:
         """Whether ``looked`` was called since the connection was made."""
         return self._must_reach is not None
 
-    def compared(self, stretch: Stretch, *, holds: bool) -> bool:
+    def compared(self, stretch: SummedStretch, *, holds: bool) -> bool:
         """Record that a stretch was read again; return whether the result has changed."""
         others = [each for each in self._differing if each.last < stretch.first or each.first > stretch.last]
         was_known = len(others) < len(self._differing)
@@ -83,7 +83,7 @@ class Integrity:
             return False
         return self._missing + max(0, self._must_reach - applied_seq) <= self._known
 
-    def stretches(self, applied_seq: int) -> list[Stretch]:
+    def stretches(self, applied_seq: int) -> list[SummedStretch]:
         """Return the stretches with their sums, to be compared when they are read again."""
         return self._sums.stretches(applied_seq)
 

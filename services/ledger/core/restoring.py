@@ -1,7 +1,7 @@
 """Restores a book from a snapshot, chunk by chunk: the result is exactly the written book, or it is refused."""
 
 from services.ledger.core.book import Book
-from services.ledger.core.snapshot import Chain, Manifest, UnusableError, decode_chunk
+from services.ledger.core.snapshot import Chain, SnapshotManifest, UnusableError, decode_chunk
 
 
 class Restoring:
@@ -10,7 +10,7 @@ class Restoring:
     After an UnusableError the book must be cleared.
     """
 
-    def __init__(self, book: Book, manifest: Manifest) -> None:
+    def __init__(self, book: Book, manifest: SnapshotManifest) -> None:
         self._book = book
         self._manifest = manifest
         self._chain = Chain(manifest.chain.generation)

@@ -29,7 +29,7 @@ class UnusableError(ValueError):
     """The snapshot must not be used; the text says why. Read the settlements themselves."""
 
 
-class Source(msgspec.Struct, frozen=True):
+class SourceStream(msgspec.Struct, frozen=True):
     """The stream that a book was made of: another stream may later have its name."""
 
     created: str
@@ -45,11 +45,11 @@ class Position(msgspec.Struct, frozen=True):
 class Reached(msgspec.Struct, frozen=True):
     """How far a stream was certainly read, perhaps further than any snapshot: what must exist after a restart."""
 
-    source: Source
+    source: SourceStream
     position: Position
 
 
-class Counts(msgspec.Struct, frozen=True):
+class ReadCounts(msgspec.Struct, frozen=True):
     """What the ledger counts besides the book, of all messages that it has read; ``missing`` sequences had none."""
 
     conflicts: int = 0
@@ -68,12 +68,12 @@ class Chain(msgspec.Struct, frozen=True):
     digest: str = ""
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class SnapshotManifest(msgspec.Struct, frozen=True):
     """Everything that makes chunks a snapshot. ``names`` are the processors, by the numbers that the rows have."""
 
-    source: Source
+    source: SourceStream
     position: Position
-    counts: Counts
+    counts: ReadCounts
     chain: Chain
     names: tuple[str, ...]
     entries: int
@@ -89,7 +89,7 @@ class _Head(msgspec.Struct):
 
 _encoder = msgspec.json.Encoder()
 _head = msgspec.json.Decoder(_Head)
-_manifest = msgspec.json.Decoder(Manifest)
+_manifest = msgspec.json.Decoder(SnapshotManifest)
 _reached = msgspec.json.Decoder(Reached)
 
 
@@ -98,13 +98,15 @@ def fingerprint(subject: str, data: bytes) -> str:
     return _digest(subject.encode() + b"\n" + data).hex()
 
 
-def manifest_of(source: Source, position: Position, counts: Counts, chain: Chain, picture: Picture) -> Manifest:
+def manifest_of(
+    source: SourceStream, position: Position, counts: ReadCounts, chain: Chain, picture: Picture
+) -> SnapshotManifest:
     """Return the manifest of a picture whose rows are all in the chain."""
     made = picture.entries, picture.refused, picture.replaced
-    return Manifest(source, position, counts, chain, picture.names, *made)
+    return SnapshotManifest(source, position, counts, chain, picture.names, *made)
 
 
-def encode_manifest(manifest: Manifest) -> bytes:
+def encode_manifest(manifest: SnapshotManifest) -> bytes:
     """Return the manifest, preceded by its digest.
 
     Raises:
@@ -117,7 +119,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     return data
 
 
-def decode_manifest(data: bytes) -> Manifest:
+def decode_manifest(data: bytes) -> SnapshotManifest:
     """Read a manifest.
 
     Raises:
@@ -154,7 +156,7 @@ def decode_reached(data: bytes) -> Reached:
         raise UnusableError(f"how far was read before cannot be read: {error}") from error
 
 
-def check_source(found: Source, source: Source) -> None:
+def check_source(found: SourceStream, source: SourceStream) -> None:
     """Check that a snapshot is of this stream, and not of an earlier one with its name.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.ledger.core.snapshot import Counts, Position
+from services.ledger.core.snapshot import Position, ReadCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,11 +10,11 @@ class Restored:
     """The book is that of the snapshot; continue after its position."""
 
     position: Position
-    counts: Counts
+    counts: ReadCounts
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class NoSnapshot:
     """There is none: the first start, or too little was settled so far."""
 
 
@@ -32,7 +32,7 @@ class Damaged:
     reason: str
 
 
-Loaded = Restored | Absent | Unusable | Damaged
+Loaded = Restored | NoSnapshot | Unusable | Damaged
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class SumsTaken(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SummedStretch:
     """Sequences ``first`` to ``last``, both inclusive, and the sum of the messages that were counted there."""
 
     first: int
@@ -66,12 +66,12 @@ class Sums:
         """Return a copy for a snapshot."""
         return SumsTaken(self._length, tuple(f"{each:x}" for each in self._sums))
 
-    def stretches(self, last_seq: int) -> list[Stretch]:
+    def stretches(self, last_seq: int) -> list[SummedStretch]:
         """Return the stretches as of now, oldest first; ``last_seq``: the last message added."""
         length = self._length
         starts = range(1, last_seq + 1, length)
         sums = self._sums + [0] * (len(starts) - len(self._sums))  # of sequences without a message
-        return [Stretch(first, min(first + length - 1, last_seq), sums[n]) for n, first in enumerate(starts)]
+        return [SummedStretch(first, min(first + length - 1, last_seq), sums[n]) for n, first in enumerate(starts)]
 
     def _join_neighbours(self) -> None:
         pairs = zip(self._sums[::2], [*self._sums[1::2], 0], strict=False)
@@ -79,9 +79,9 @@ class Sums:
         self._length *= 2
 
 
-def newest_first(stretches: list[Stretch], below: int, sequences: int) -> list[Stretch]:
+def newest_first(stretches: list[SummedStretch], below: int, sequences: int) -> list[SummedStretch]:
     """Return the newest stretches that begin below a sequence, at least one, of at most about ``sequences``."""
-    chosen: list[Stretch] = []
+    chosen: list[SummedStretch] = []
     for stretch in reversed(stretches):
         if stretch.first >= below:
             continue

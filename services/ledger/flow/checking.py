@@ -11,7 +11,7 @@ import logging
 
 from services.contracts.away import AwayError, StoreWentBackError
 from services.ledger.core.integrity import Extent, Integrity
-from services.ledger.core.sums import Stretch, added, newest_first, number_of
+from services.ledger.core.sums import SummedStretch, added, newest_first, number_of
 from services.ledger.flow.ports import Settlements, Stored
 from services.log_throttle import FailureLog
 
@@ -79,7 +79,7 @@ class Checker:
             raise StoreWentBackError(f"message {position.seq} of SETTLEMENTS is another one than was counted")
         self._log_damage()
 
-    async def read_again(self, stretches: list[Stretch]) -> None:
+    async def read_again(self, stretches: list[SummedStretch]) -> None:
         """Read stretches, and compare each with what was counted; raises like ``look``."""
         for stretch in stretches:
             holds = await self._sum_of(stretch) == stretch.sum
@@ -119,7 +119,7 @@ class Checker:
                 self._not_read.succeeded()
             await asyncio.sleep(max(0.0, next_s - loop.time()))
 
-    def _chosen(self) -> list[Stretch]:
+    def _chosen(self) -> list[SummedStretch]:
         """Return what to read now: the newest stretches, then as many of the older ones."""
         applied_seq = self._settlements.applied_seq
         stretches = self._integrity.stretches(applied_seq)
@@ -132,7 +132,7 @@ class Checker:
         self._older_below = older[-1].first if older else 1
         return [*newest, *older]
 
-    async def _sum_of(self, stretch: Stretch) -> int:
+    async def _sum_of(self, stretch: SummedStretch) -> int:
         loop = asyncio.get_running_loop()
         total, first = 0, stretch.first
         while first <= stretch.last:

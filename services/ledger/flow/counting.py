@@ -19,7 +19,7 @@ from services.ledger.core.book import Book, Conflicting, Recorded, Repeated
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Integrity
 from services.ledger.core.recent import RecentSettlements
-from services.ledger.core.snapshot import Counts, Position
+from services.ledger.core.snapshot import Position, ReadCounts
 from services.ledger.flow.ports import Clock, Dispatchers, Record, Settlements, Skip
 
 STORED_WITHIN_S = 0.25
@@ -77,13 +77,13 @@ class Ledger:
             tasks.create_task(self.settlements.run())
             tasks.create_task(self._log_when_ready())
 
-    def resume(self, position: Position, counts: Counts) -> None:
+    def resume(self, position: Position, counts: ReadCounts) -> None:
         """Continue after a position, with the book as of it; call it before ``run``."""
         self._conflicts, self._unreadable = counts.conflicts, counts.unreadable
         self.integrity.resume(counts.missing, counts.sums)
         self.settlements.resume_after(position.seq)
 
-    def picture(self) -> tuple[Picture, Position, Counts] | None:
+    def picture(self) -> tuple[Picture, Position, ReadCounts] | None:
         """Return everything that the ledger knows and how far it has read; None if nothing is new, or it is not whole.
 
         It is of one moment: nothing else runs between an event's entry in the book and the change of the sequence.
@@ -91,7 +91,7 @@ class Ledger:
         position = self.settlements.position()
         if position is None or not self.integrity.is_whole(position.seq):
             return None
-        return self.book.picture(), position, Counts(self._conflicts, self._unreadable, *self.integrity.taken())
+        return self.book.picture(), position, ReadCounts(self._conflicts, self._unreadable, *self.integrity.taken())
 
     @property
     def applied_seq(self) -> int:

@@ -12,7 +12,7 @@ from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Extent
 from services.ledger.core.recent import Cut
-from services.ledger.core.snapshot import Counts, Position
+from services.ledger.core.snapshot import Position, ReadCounts
 from services.ledger.core.snapshot_outcomes import Loaded, NotSaved, Saved
 from services.overview.core.vitals import Backlog
 
@@ -67,7 +67,7 @@ class Snapshots(Protocol):
     async def load(self, book: Book) -> Loaded:
         """Load it into an empty book; if that fails, the book is empty again."""
 
-    async def save(self, picture: Picture, position: Position, counts: Counts) -> Saved | NotSaved:
+    async def save(self, picture: Picture, position: Position, counts: ReadCounts) -> Saved | NotSaved:
         """Replace it; if anything fails, the previous one stays."""
 
     async def record_reached(self, position: Position) -> None:

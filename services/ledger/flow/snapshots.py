@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import assert_never
 
-from services.ledger.core.snapshot_outcomes import Absent, Damaged, NotSaved, Restored, Saved, Unusable
+from services.ledger.core.snapshot_outcomes import Damaged, NoSnapshot, NotSaved, Restored, Saved, Unusable
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.pauses import Pauses
 from services.ledger.flow.ports import Checks, Snapshots
@@ -82,7 +82,7 @@ class SnapshotRunner:
             case Unusable(reason):
                 self._ledger.snapshots.refused += 1
                 log.error("ledger.snapshot_refused", extra={"reason": reason})
-            case Absent():
+            case NoSnapshot():
                 log.info("ledger.no_snapshot")
             case Damaged(reason):
                 self._ledger.integrity.broken(reason)

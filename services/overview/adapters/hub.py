@@ -13,7 +13,7 @@ from typing import Protocol
 import orjson
 
 from services.contracts.pulse import Pulse
-from services.overview.core.places import Full, Places
+from services.overview.core.open_limit import LimitReached, OpenLimit
 from services.overview.core.vitals import Backlog, Vitals
 
 PAGES_MAX = 64
@@ -44,7 +44,7 @@ class Clock(Protocol):
         """Return the UTC time."""
 
 
-class Page:
+class OpenPage:
     """One open page; ``abort`` ends its connection at once, if it does not read what it is sent."""
 
     def __init__(self, abort: Callable[[], None], address: str) -> None:
@@ -73,13 +73,13 @@ class Hub:
         self._signs = signs
         self._new_vitals = new_vitals
         self._clock = clock
-        self._pages: set[Page] = set()
-        self._places = Places(PAGES_MAX, PAGES_PER_ADDRESS_MAX)
+        self._pages: set[OpenPage] = set()
+        self._limit = OpenLimit(PAGES_MAX, PAGES_PER_ADDRESS_MAX)
         self._has_pages = asyncio.Event()
         self._newest: bytes | None = None
         self._closed = False
 
-    def join(self, abort: Callable[[], None], address: str = "") -> Page | Full:
+    def join(self, abort: Callable[[], None], address: str = "") -> OpenPage | LimitReached:
         """Return an opened page, which gets the newest document at once; or why there is none (FOR_ALL after close).
 
         Args:
@@ -87,20 +87,20 @@ class Hub:
             address: of the client; "" where it is not known.
         """
         if self._closed:
-            return Full.FOR_ALL
-        if (full := self._places.take(address)) is not None:
+            return LimitReached.FOR_ALL
+        if (full := self._limit.take(address)) is not None:
             return full
-        page = Page(abort, address)
+        page = OpenPage(abort, address)
         self._pages.add(page)
         if self._newest is not None:
             page.offer(self._newest)
         self._has_pages.set()
         return page
 
-    def leave(self, page: Page) -> None:
+    def leave(self, page: OpenPage) -> None:
         """Release a page's place; once for each page that was opened."""
         self._pages.discard(page)
-        self._places.give_back(page.address)
+        self._limit.give_back(page.address)
 
     def close(self) -> None:
         """End every page's events, and open no more pages."""
@@ -138,7 +138,7 @@ class Hub:
         if (backlog := await self._signs.backlog()) is not None:
             vitals.set_backlog(backlog, self._clock.now_s())
 
-    def _offer(self, page: Page, event: bytes | None) -> None:
+    def _offer(self, page: OpenPage, event: bytes | None) -> None:
         if not page.offer(event):
             log.info("vitals.slow_page_dropped")
             self._pages.discard(page)

@@ -17,14 +17,14 @@ from services.contracts.processor import Processor
 from services.contracts.pulse import DispatcherPulse, settled_at
 from services.contracts.roster import Pause
 from services.contracts.summary import Totals
-from services.overview.core.life import Life, per_s
+from services.overview.core.life import InstanceLife, per_s
 
 _NOTHING = Totals(0, 0)
 
-Dispatchers = Sequence[Life[DispatcherPulse]]
+Dispatchers = Sequence[InstanceLife[DispatcherPulse]]
 
 
-class Charging(NamedTuple):
+class PricedProcessor(NamedTuple):
     """A processor by name; the fee is None where the settings do not know it."""
 
     name: str
@@ -54,9 +54,9 @@ def charged(
     processors: Sequence[Processor], dispatchers: Dispatchers, totals: Mapping[str, Totals] | None
 ) -> tuple[list[dict[str, Any]], dict[str, float | None]]:
     """Return the processors, and the totals of them all; fees are rounded to whole cents for each processor."""
-    known = [Charging(one.name, one.fee) for one in processors]
+    known = [PricedProcessor(one.name, one.fee) for one in processors]
     others = {*(totals or {}), *map(processor_of, left_behind(dispatchers))}
-    known += [Charging(name, None) for name in sorted(others - {one.name for one in processors})]
+    known += [PricedProcessor(name, None) for name in sorted(others - {one.name for one in processors})]
     if totals is None:
         unknown = dict.fromkeys(("settled", "amount", "feesPaid", "saved"))
         return [_seen(one, dispatchers) | _booked(one, None, 0) for one in known], unknown
@@ -84,7 +84,7 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def _seen(processor: Charging, dispatchers: Dispatchers) -> dict[str, Any]:
+def _seen(processor: PricedProcessor, dispatchers: Dispatchers) -> dict[str, Any]:
     name = processor.name
     views = [life.newest.processors[name] for life in dispatchers if name in life.newest.processors]
     latencies = [view.latency_ms for view in views if view.latency_ms is not None]
@@ -108,7 +108,7 @@ def _paused(pauses: Sequence[Pause]) -> dict[str, Any] | None:
     return to_builtins(pauses[0]) if pauses else None
 
 
-def _booked(processor: Charging, totals: Totals | None, settled: int) -> dict[str, Any]:
+def _booked(processor: PricedProcessor, totals: Totals | None, settled: int) -> dict[str, Any]:
     if totals is None:
         return dict.fromkeys(("settled", "amount", "share", "feesPaid"))
     return {

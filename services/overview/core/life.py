@@ -19,7 +19,7 @@ _APART_LEAST_S = 0.5  # two pulses closer than this give no rate
 P = TypeVar("P", IngressPulse, DispatcherPulse, LedgerPulse)
 
 
-class Life(Generic[P]):
+class InstanceLife(Generic[P]):
     """``newest`` is the last pulse, received at ``received_s``."""
 
     def __init__(self, first: P, now_s: float) -> None:
@@ -58,12 +58,12 @@ class Life(Generic[P]):
         return [late - early for early, late in zip(begin, end, strict=True)]
 
 
-def up(lives: Iterable[Life[P]], now_s: float) -> list[Life[P]]:
+def up(lives: Iterable[InstanceLife[P]], now_s: float) -> list[InstanceLife[P]]:
     """Return those whose pulse came recently."""
     return [life for life in lives if life.is_up(now_s)]
 
 
-def per_s(lives: Iterable[Life[P]], count: Callable[[P], int]) -> float | None:
+def per_s(lives: Iterable[InstanceLife[P]], count: Callable[[P], int]) -> float | None:
     """Return the sum of the known rates, None where none is known."""
     known = [rate for life in lives if (rate := life.per_s(count)) is not None]
     return round(sum(known), 2) if known else None

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from services.overview.core.life import Life
+from services.overview.core.life import InstanceLife
 from services.overview.core.recent import Happening
 
 _MEANS = {
@@ -17,18 +17,18 @@ _MEANS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InstanceSeen:
     """One instance, whose last pulse came ``seen_s`` ago; None: there was none."""
 
     service: str
     instance: str
     is_up: bool
     seen_s: float | None
-    life: Life[Any] | None = None
+    life: InstanceLife[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Charging:
+class ProcessorState:
     """A processor: its condition, and who paused it, which is separate; None: it is not paused."""
 
     name: str
@@ -37,9 +37,9 @@ class Charging:
 
 
 def troubles(
-    seen: Sequence[Seen],
+    seen: Sequence[InstanceSeen],
     *,
-    processors: Sequence[Charging],
+    processors: Sequence[ProcessorState],
     book_is_whole: bool,
     conflicts: int,
     unreadable: int,
@@ -72,7 +72,7 @@ def troubles(
     return said + _for_a_person(recent, left_behind)
 
 
-def _of_processors(processors: Sequence[Charging]) -> list[str]:
+def _of_processors(processors: Sequence[ProcessorState]) -> list[str]:
     """Return who fails and who is paused; a paused processor settles nothing that is due, even if it serves."""
     serving = any(one.condition == "serving" and one.paused is None for one in processors)
     failing = [one.name for one in processors if one.condition == "failing"]
@@ -123,7 +123,7 @@ def _for_a_person(recent: AbstractSet[Happening], left_behind: Mapping[str, int]
     return said
 
 
-def _silent(one: Seen, *, others_continue: bool) -> str:
+def _silent(one: InstanceSeen, *, others_continue: bool) -> str:
     who = "NATS" if one.instance == "nats" else f"the {one.service}" if one.instance == one.service else one.instance
     since = "has not been heard from" if one.seen_s is None else f"has not been heard from for {one.seen_s:.0f} s"
     return f"{who} {since}: {'the others continue' if others_continue else _MEANS[one.service]}"

@@ -15,9 +15,9 @@ from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse,
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals  # noqa: TC001  # no second block of imports for one annotation
 from services.overview.core.charged import charged, left_behind, rounded
-from services.overview.core.life import SILENT_AFTER_S, WINDOW_S, Life, P, per_s, up
+from services.overview.core.life import SILENT_AFTER_S, WINDOW_S, InstanceLife, P, per_s, up
 from services.overview.core.recent import RecentEvents
-from services.overview.core.troubles import Charging, Seen, troubles
+from services.overview.core.troubles import InstanceSeen, ProcessorState, troubles
 
 FORGOTTEN_AFTER_S = 600.0  # after this long without a pulse an instance was probably removed on purpose
 INSTANCES_MAX = 64
@@ -56,9 +56,9 @@ class Vitals:
     def __init__(self, processors: Sequence[Processor], begun_s: float) -> None:
         self._processors = processors
         self._begun_s = begun_s
-        self._ingresses: dict[str, Life[IngressPulse]] = {}
-        self._dispatchers: dict[str, Life[DispatcherPulse]] = {}
-        self._ledgers: dict[str, Life[LedgerPulse]] = {}
+        self._ingresses: dict[str, InstanceLife[IngressPulse]] = {}
+        self._dispatchers: dict[str, InstanceLife[DispatcherPulse]] = {}
+        self._ledgers: dict[str, InstanceLife[LedgerPulse]] = {}
         self._totals: Mapping[str, Totals] | None = None
         self._recent = RecentEvents()
         self._backlog: Backlog | None = None
@@ -101,7 +101,7 @@ class Vitals:
             "services": [_service(one) for one in seen],
             "troubles": troubles(
                 seen,
-                processors=[Charging(one["name"], one["condition"], one["paused"]) for one in processors],
+                processors=[ProcessorState(one["name"], one["condition"], one["paused"]) for one in processors],
                 book_is_whole=not any(life.newest.totals is None for life in ledgers),
                 conflicts=max((life.newest.conflicts for life in ledgers), default=0),
                 unreadable=max((life.newest.unreadable for life in ledgers), default=0),
@@ -140,55 +140,57 @@ class Vitals:
         # At any processor: a dispatcher may have other settings than this ingress.
         return sum(count for what, count in pulse.counts.items() if what.startswith(settled_at("")))
 
-    def _all(self) -> tuple[dict[str, Life[Any]], ...]:
+    def _all(self) -> tuple[dict[str, InstanceLife[Any]], ...]:
         return self._ingresses, self._dispatchers, self._ledgers
 
     def _nats_answers(self, now_s: float) -> bool:
         return self._nats_s is not None and now_s - self._nats_s <= SILENT_AFTER_S
 
-    def _seen(self, now_s: float) -> list[Seen]:
+    def _seen(self, now_s: float) -> list[InstanceSeen]:
         """Return every instance; a service without a pulse that should have sent one by now, under its own name."""
         waited_s = now_s - self._begun_s
         found = [
-            Seen(service_of(life.newest), name, is_up=life.is_up(now_s), seen_s=now_s - life.received_s, life=life)
+            InstanceSeen(
+                service_of(life.newest), name, is_up=life.is_up(now_s), seen_s=now_s - life.received_s, life=life
+            )
             for lives in self._all()
             for name, life in sorted(lives.items())
         ]
         if waited_s > SILENT_AFTER_S:
             known = {one.service for one in found}
-            found += [Seen(name, name, is_up=False, seen_s=None) for name in SERVICES if name not in known]
+            found += [InstanceSeen(name, name, is_up=False, seen_s=None) for name in SERVICES if name not in known]
         if self._nats_answers(now_s) and self._backlog is not None and self._backlog.servers:
             return found + [
-                Seen(NATS, each.name, is_up=each.is_up, seen_s=each.seen_s) for each in self._backlog.servers
+                InstanceSeen(NATS, each.name, is_up=each.is_up, seen_s=each.seen_s) for each in self._backlog.servers
             ]
         if self._nats_s is not None or waited_s > SILENT_AFTER_S:
             seen_s = None if self._nats_s is None else now_s - self._nats_s
-            found.append(Seen(NATS, NATS, is_up=self._nats_answers(now_s), seen_s=seen_s))
+            found.append(InstanceSeen(NATS, NATS, is_up=self._nats_answers(now_s), seen_s=seen_s))
         return found
 
 
-def _before(lives: Mapping[str, Life[P]], pulse: P) -> P | None:
+def _before(lives: Mapping[str, InstanceLife[P]], pulse: P) -> P | None:
     """Return the last pulse of the same life."""
     known = lives.get(pulse.instance)
     return known.newest if known is not None and known.started_at == pulse.started_at else None
 
 
-def _add(lives: dict[str, Life[P]], pulse: P, now_s: float) -> None:
+def _add(lives: dict[str, InstanceLife[P]], pulse: P, now_s: float) -> None:
     known = lives.get(pulse.instance)
     if known is not None and known.started_at == pulse.started_at:
         known.add(pulse, now_s)
         return
-    lives[pulse.instance] = Life(pulse, now_s)
+    lives[pulse.instance] = InstanceLife(pulse, now_s)
     if len(lives) > INSTANCES_MAX:
         del lives[min(lives, key=lambda name: lives[name].received_s)]
 
 
-def _forget(lives: dict[str, Life[P]], now_s: float) -> None:
+def _forget(lives: dict[str, InstanceLife[P]], now_s: float) -> None:
     for name in [name for name, life in lives.items() if now_s - life.received_s > FORGOTTEN_AFTER_S]:
         del lives[name]
 
 
-def _service(seen: Seen) -> dict[str, Any]:
+def _service(seen: InstanceSeen) -> dict[str, Any]:
     return {
         "service": seen.service,
         "instance": seen.instance,

@@ -17,7 +17,7 @@ from uuid import uuid4
 import httpx
 
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.assignments import Line, TurnAssigned, encode_assignment
@@ -172,7 +172,7 @@ class House:
 async def stored(bus: Bus, stream: str, subject: str, data: bytes) -> int:
     """Store it, and return its sequence."""
     result = await store(bus, stream, subject, data, timeout_s=PATIENCE_S)
-    assert isinstance(result, Stored), result
+    assert isinstance(result, StoredAt), result
     return result.seq
 
 

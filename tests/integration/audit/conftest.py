@@ -20,8 +20,8 @@ from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.release_endpoint import ABOUT, ReleaseEndpoint
 from services.dispatcher.adapters.release_records import ReleaseRecords
 from services.dispatcher.adapters.transport import ProcessorTransport
-from services.dispatcher.core.holdings import Holdings
 from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.core.unsettled_payments import UnsettledPayments
 from services.dispatcher.flow.releasing import Releasing
 from services.records.assignments import AssignmentStream, read_up
 from services.records.processors import ProcessorBucket
@@ -30,7 +30,7 @@ from tests.nats_server import PATIENCE_S, NatsServer
 from tests.unit.dispatcher.fakes import RULES, FakeStore
 
 
-async def release_for(house: House, holdings: Holdings, transport: ProcessorTransport) -> None:
+async def release_for(house: House, holdings: UnsettledPayments, transport: ProcessorTransport) -> None:
     """Have payments looked at and released, as a dispatcher does; both processors charge."""
     bucket, apis = ProcessorBucket(house.bus), {}
     for order, (name, running) in enumerate(house.processors.items()):
@@ -57,7 +57,7 @@ async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Asy
     alive = Alive(clock, PATIENCE_S)
     await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", alive).listen()
     transport = ProcessorTransport(idle_max=1)
-    await release_for(there, Holdings(there.log, traffic, clock.stamp_of, alive.is_gone), transport)
+    await release_for(there, UnsettledPayments(there.log, traffic, clock.stamp_of, alive.is_gone), transport)
     yield there
     await transport.aclose()
     reading.cancel()

@@ -6,7 +6,7 @@ from pathlib import Path
 from services.audit.backup import obey
 from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.make_streams import make_streams
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus, BusAwayError
 from tests.conftest import LIMITS
 from tests.nats_cluster import NatsCluster, all_current
@@ -38,7 +38,7 @@ async def test_a_backup_moves_from_one_server_to_three_and_back(
     """With as many replicas as the new server or cluster has."""
     await make_streams(bus, LIMITS)
     for stream, subject in STORED:
-        assert isinstance(await store(bus, stream, subject, b"{}"), Stored)
+        assert isinstance(await store(bus, stream, subject, b"{}"), StoredAt)
     await save(nats_server.url, 1, tmp_path / "of-one")
     cluster, last = NatsCluster(tmp_path / "cluster").start(), NatsServer(tmp_path / "last").start()
     try:

@@ -11,7 +11,7 @@ import pytest
 
 from services.audit.export import CLOCKS_APART_MAX
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.money import Cents
@@ -27,7 +27,7 @@ async def settle(house: House, number: int) -> str:
     payment_id, stamp = str(uuid4()), NOON + timedelta(seconds=number)
     event = PaymentSettled(payment_id, Cents(999_999_999_90 + number), "default", stamp, NOON, 1, stamp)
     subject = subjects.settled("default", payment_id)
-    assert isinstance(await store(house.bus, subjects.SETTLEMENTS, subject, encode(event)), Stored)
+    assert isinstance(await store(house.bus, subjects.SETTLEMENTS, subject, encode(event)), StoredAt)
     return payment_id
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.access.secret_file import read_secret, write_secret
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.streams import ensure_streams
 from services.contracts import subjects
 from services.keys.key_file import read_keys
@@ -44,7 +44,7 @@ async def logged(house: House) -> list[tuple[str, str, str, str]]:
 async def fill_the_log(house: House) -> None:
     """Leave no room in the log."""
     await ensure_streams(house.bus, replace(LIMITS, operations_bytes_max=1024), [subjects.OPERATIONS])
-    while isinstance(await store(house.bus, subjects.OPERATIONS, "operations.x", bytes(100)), Stored):
+    while isinstance(await store(house.bus, subjects.OPERATIONS, "operations.x", bytes(100)), StoredAt):
         pass
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import ensure_streams
 from services.contracts import subjects
@@ -137,7 +137,7 @@ async def test_what_cannot_be_recorded_is_not_done(house: House) -> None:
     """A full log says so, and how to make room; the processor is unchanged."""
     bucket = await charging(house)
     await ensure_streams(house.bus, replace(LIMITS, operations_bytes_max=1024), [subjects.OPERATIONS])
-    while isinstance(await store(house.bus, subjects.OPERATIONS, "operations.x", bytes(100)), Stored):
+    while isinstance(await store(house.bus, subjects.OPERATIONS, "operations.x", bytes(100)), StoredAt):
         pass
     payment_id = await stuck(house)
     release = await house.run("services.audit.release", payment_id, *TO_FALLBACK, OPTION, payment_id)

@@ -6,7 +6,7 @@ from itertools import count
 
 from services.bus.jetstream import api
 from services.bus.jetstream.consumer import ensure_dispatcher
-from services.bus.jetstream.publish import Duplicate, Stored, store
+from services.bus.jetstream.publish import Duplicate, StoredAt, store
 from services.bus.jetstream.state import consumer_state, stream_state
 from services.bus.jetstream.work_queue import Delivery, WorkQueue
 from services.bus.wire.connection import Bus, BusAwayError
@@ -74,7 +74,7 @@ async def accept(bus: Bus, *ids: int) -> None:
     for number in ids:
         while True:
             match await store(bus, "PAYMENTS", f"payments.accepted.{number}", b"%d" % number, message_id=str(number)):
-                case Stored() | Duplicate():
+                case StoredAt() | Duplicate():
                     break
                 case _:
                     await asyncio.sleep(0.05)

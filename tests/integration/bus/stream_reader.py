@@ -4,7 +4,7 @@ import asyncio
 
 from services.bus.jetstream import api
 from services.bus.jetstream.follow import Follower
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus
 from tests.nats_server import PATIENCE_S, until
@@ -17,7 +17,7 @@ async def settle(bus: Bus, number: int, kind: str = "settled") -> None:
     """Store one settlement; repeated until it is in, so there may be more than one of a number."""
 
     async def is_stored() -> bool:
-        return isinstance(await store(bus, "SETTLEMENTS", f"settlements.{kind}.a.{number}", b"x"), Stored)
+        return isinstance(await store(bus, "SETTLEMENTS", f"settlements.{kind}.a.{number}", b"x"), StoredAt)
 
     await until(is_stored, "the settlement to be stored")
 

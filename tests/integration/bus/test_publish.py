@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Away, Conflict, Duplicate, Full, Stored, store
+from services.bus.jetstream.publish import Away, Conflict, Duplicate, StoredAt, StreamFull, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.wire import stuck
@@ -18,13 +18,13 @@ SUBJECT = "payments.accepted.p1"
 
 async def test_stored_gives_the_sequence(bus: Bus, streams: StreamLimits) -> None:
     """Sequences are the stream's own."""
-    assert await store(bus, "PAYMENTS", SUBJECT, b"1") == Stored(1)
-    assert await store(bus, "PAYMENTS", SUBJECT, b"2") == Stored(2)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1") == StoredAt(1)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"2") == StoredAt(2)
 
 
 async def test_the_same_message_id_is_a_duplicate_and_stored_once(bus: Bus, streams: StreamLimits) -> None:
     """Repeating is safe."""
-    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Stored(1)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == StoredAt(1)
     assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Duplicate()
     assert (await stream_state(bus, "PAYMENTS")).messages == 1
 
@@ -33,7 +33,7 @@ async def test_a_duplicate_of_what_is_stored_is_known_after_kill(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits
 ) -> None:
     """The server finds the ids again among the messages that it still holds."""
-    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Stored(1)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == StoredAt(1)
     nats_server.restart()
     await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
     assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Duplicate()
@@ -42,23 +42,23 @@ async def test_a_duplicate_of_what_is_stored_is_known_after_kill(
 async def test_many_at_once_from_one_id_store_one(bus: Bus, streams: StreamLimits) -> None:
     """However many repeat it concurrently."""
     results = await asyncio.gather(*(store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") for _ in range(50)))
-    assert sorted(map(repr, results)) == ["Duplicate()"] * 49 + ["Stored(seq=1)"]
+    assert sorted(map(repr, results)) == ["Duplicate()"] * 49 + ["StoredAt(seq=1)"]
 
 
 async def test_expected_last_zero_conflicts_while_the_subject_waits_in_the_queue(
     bus: Bus, streams: StreamLimits
 ) -> None:
     """Also on a work queue the subject's newest message guards it."""
-    assert await store(bus, "PAYMENTS", SUBJECT, b"1", expected_last=0) == Stored(1)
+    assert await store(bus, "PAYMENTS", SUBJECT, b"1", expected_last=0) == StoredAt(1)
     assert await store(bus, "PAYMENTS", SUBJECT, b"1", expected_last=0) == Conflict()
-    assert await store(bus, "PAYMENTS", "payments.accepted.p2", b"2", expected_last=0) == Stored(2)
+    assert await store(bus, "PAYMENTS", "payments.accepted.p2", b"2", expected_last=0) == StoredAt(2)
 
 
 async def test_expected_last_compares_and_sets(bus: Bus, streams: StreamLimits) -> None:
     """A writer that knows the newest revision succeeds; another conflicts, and nothing is stored."""
     subject = "$KV.processors.p1"
-    assert await store(bus, "KV_processors", subject, b"a", expected_last=0) == Stored(1)
-    assert await store(bus, "KV_processors", subject, b"b", expected_last=1) == Stored(2)
+    assert await store(bus, "KV_processors", subject, b"a", expected_last=0) == StoredAt(1)
+    assert await store(bus, "KV_processors", subject, b"b", expected_last=1) == StoredAt(2)
     assert await store(bus, "KV_processors", subject, b"c", expected_last=1) == Conflict()
     assert await store(bus, "KV_processors", subject, b"c", expected_last=0) == Conflict()
     assert (await stream_state(bus, "KV_processors")).last_seq == 2
@@ -68,21 +68,21 @@ async def test_one_of_many_compare_and_sets_wins(bus: Bus, streams: StreamLimits
     """A race has one winner."""
     subject = "$KV.processors.p1"
     results = await asyncio.gather(*(store(bus, "KV_processors", subject, b"a", expected_last=0) for _ in range(20)))
-    assert sorted(map(repr, results)) == ["Conflict()"] * 19 + ["Stored(seq=1)"]
+    assert sorted(map(repr, results)) == ["Conflict()"] * 19 + ["StoredAt(seq=1)"]
 
 
 async def test_a_full_stream_refuses_and_keeps_what_it_has(bus: Bus, streams: StreamLimits) -> None:
     """Discard new: the oldest payment is not dropped for the newest."""
     await ensure_streams(bus, replace(streams, backlog_max=3))
     for number in range(3):
-        assert await store(bus, "PAYMENTS", f"payments.accepted.{number}", b"x", message_id=str(number)) == Stored(
+        assert await store(bus, "PAYMENTS", f"payments.accepted.{number}", b"x", message_id=str(number)) == StoredAt(
             number + 1
         )
-    assert isinstance(await store(bus, "PAYMENTS", "payments.accepted.3", b"x", message_id="3"), Full)
+    assert isinstance(await store(bus, "PAYMENTS", "payments.accepted.3", b"x", message_id="3"), StreamFull)
     state = await stream_state(bus, "PAYMENTS")
     assert (state.messages, state.first_seq, state.last_seq) == (3, 1, 3)
     await api.call(bus, "STREAM.PURGE.PAYMENTS", {"filter": "payments.accepted.0"})
-    assert await store(bus, "PAYMENTS", "payments.accepted.3", b"x", message_id="3") == Stored(4)
+    assert await store(bus, "PAYMENTS", "payments.accepted.3", b"x", message_id="3") == StoredAt(4)
 
 
 async def test_away_when_killed(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> None:
@@ -117,14 +117,14 @@ async def test_a_repeat_after_away_is_stored_once(
     else:
         nats_server.thaw()
     result = await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1")
-    assert result == (Stored(1) if restart else Duplicate())
+    assert result == (StoredAt(1) if restart else Duplicate())
     assert (await stream_state(bus, "PAYMENTS")).messages == 1
 
 
 async def test_what_was_acknowledged_survives_kills_in_the_middle_of_a_flood(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits
 ) -> None:
-    """2xx means stored: each Stored is there afterwards, and each repeated Away is there once."""
+    """2xx means stored: each StoredAt is there afterwards, and each repeated Away is there once."""
     ids = [f"p{number}" for number in range(2000)]
     stored: set[str] = set()
 
@@ -132,7 +132,7 @@ async def test_what_was_acknowledged_survives_kills_in_the_middle_of_a_flood(
         while True:
             subject = f"payments.accepted.{payment_id}"
             match await store(bus, "PAYMENTS", subject, b"x", message_id=payment_id, timeout_s=1.0):
-                case Stored() | Duplicate():
+                case StoredAt() | Duplicate():
                     stored.add(payment_id)
                     return
                 case _:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.state import waiting
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.micro import pulse
@@ -65,7 +65,7 @@ async def test_what_a_stream_holds_and_since_when(bus: Bus, streams: StreamLimit
     assert (await waiting(bus, subjects.PAYMENTS)).oldest_at is None
     before = datetime.now(UTC)
     for name in ("a", "b"):
-        assert isinstance(await store(bus, subjects.PAYMENTS, subjects.accepted(name), b"x"), Stored)
+        assert isinstance(await store(bus, subjects.PAYMENTS, subjects.accepted(name), b"x"), StoredAt)
     found = await waiting(bus, subjects.PAYMENTS)
     assert found.messages == 2
     assert found.oldest_at is not None

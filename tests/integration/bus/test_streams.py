@@ -8,7 +8,7 @@ import pytest
 
 from services.bus.jetstream import api
 from services.bus.jetstream.consumer import ensure_dispatcher
-from services.bus.jetstream.publish import Full, Stored, store
+from services.bus.jetstream.publish import StoredAt, StreamFull, store
 from services.bus.jetstream.state import consumer_state, stream_state
 from services.bus.jetstream.streams import StreamLimits, StreamMismatchError, ensure_streams, wanted
 from services.bus.wire.connection import Bus
@@ -29,7 +29,7 @@ async def config_of(bus: Bus, stream: str) -> dict[str, Any]:
 async def accept(bus: Bus, payment_id: str) -> None:
     """Store one payment."""
     result = await store(bus, "PAYMENTS", f"payments.accepted.{payment_id}", b"{}", message_id=payment_id)
-    assert isinstance(result, Stored)
+    assert isinstance(result, StoredAt)
 
 
 async def test_ensure_streams_creates_all_of_them(bus: Bus, streams: StreamLimits) -> None:
@@ -95,12 +95,12 @@ async def test_a_lowered_limit_drops_nothing_that_is_stored(bus: Bus, streams: S
     for number in range(10):
         await accept(bus, f"p{number}")
     for number in range(2000):
-        assert isinstance(await store(bus, "SETTLEMENTS", f"settlements.settled.a.{number}", b"x" * 600), Stored)
+        assert isinstance(await store(bus, "SETTLEMENTS", f"settlements.settled.a.{number}", b"x" * 600), StoredAt)
     await ensure_streams(bus, replace(streams, backlog_max=5, settlements_bytes_max=1_000_000))
     assert (await stream_state(bus, "PAYMENTS")).messages == 10
     assert (await stream_state(bus, "SETTLEMENTS")).messages == 2000
-    assert isinstance(await store(bus, "PAYMENTS", "payments.accepted.new", b"{}"), Full)
-    assert isinstance(await store(bus, "SETTLEMENTS", "settlements.settled.a.new", b"{}"), Full)
+    assert isinstance(await store(bus, "PAYMENTS", "payments.accepted.new", b"{}"), StreamFull)
+    assert isinstance(await store(bus, "SETTLEMENTS", "settlements.settled.a.new", b"{}"), StreamFull)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from services.bus.jetstream import api
 from services.bus.jetstream.consumer import ensure_dispatcher
 from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Away, Duplicate, Stored, store
+from services.bus.jetstream.publish import Away, Duplicate, StoredAt, store
 from services.bus.jetstream.work_queue import Delivery, WorkQueue
 from services.bus.wire import stuck
 from services.bus.wire.connection import Bus
@@ -156,7 +156,7 @@ async def test_a_queue_continues_when_the_leader_of_its_consumer_dies(
 
     async def stored() -> bool:
         result = await store(elsewhere, "PAYMENTS", subject, b"{}", message_id=payment_id, expected_last=0)
-        return isinstance(result, Stored | Duplicate)
+        return isinstance(result, StoredAt | Duplicate)
 
     def came() -> bool:
         queue.pull(1_000)

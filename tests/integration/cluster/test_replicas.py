@@ -12,7 +12,7 @@ from services.bus.jetstream import make_streams as making
 from services.bus.jetstream.consumer import ensure_dispatcher
 from services.bus.jetstream.lookup import last_as_of, last_for, last_for_each
 from services.bus.jetstream.make_streams import make_streams
-from services.bus.jetstream.publish import Duplicate, Stored, store
+from services.bus.jetstream.publish import Duplicate, StoredAt, store
 from services.bus.jetstream.stored_message import StoredMessage
 from services.bus.jetstream.streams import StreamMismatchError, ensure_streams, wanted
 from services.bus.wire.cluster import UnfitServerError
@@ -49,7 +49,7 @@ async def test_one_replica_becomes_three_and_keeps_what_is_stored(bus: Bus) -> N
     bus.replicas = 1
     await ensure_dispatcher(bus, ack_wait_s=30)
     subject = f"payments.accepted.{new_id()}"
-    assert isinstance(await store(bus, "PAYMENTS", subject, b"{}"), Stored)
+    assert isinstance(await store(bus, "PAYMENTS", subject, b"{}"), StoredAt)
     bus.replicas = 3
     await make_streams(bus, THREE)
     await made(bus)
@@ -135,5 +135,5 @@ async def test_the_same_payment_sent_at_once_is_stored_once(bus: Bus) -> None:
     results = await asyncio.gather(
         *(store(bus, "PAYMENTS", subject, b"{}", message_id=payment_id, expected_last=0) for _ in range(8))
     )
-    assert sum(isinstance(result, Stored) for result in results) == 1
+    assert sum(isinstance(result, StoredAt) for result in results) == 1
     assert sum(isinstance(result, Duplicate) for result in results) == 7, results

@@ -6,7 +6,7 @@ from typing import cast
 
 import httpx
 
-from services.dispatcher.adapters.connection import ANSWER_BYTES_MAX, BODY_KEPT_BYTES, Answer
+from services.dispatcher.adapters.connection import ANSWER_BYTES_MAX, BODY_KEPT_BYTES, HttpAnswer
 from services.dispatcher.adapters.transport import Origin
 
 _CONNECTIONS_MAX = 16
@@ -19,7 +19,7 @@ class StockTransport:
         limits = httpx.Limits(max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX)
         self._stock = httpx.AsyncHTTPTransport(verify=tls or True, trust_env=False, limits=limits)
 
-    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> HttpAnswer:
         """Take the request apart, have httpx send it, and read the answer up to the limit that ours has."""
         head, _, content = wire.partition(b"\r\n\r\n")
         begins, *lines = head.split(b"\r\n")
@@ -37,7 +37,7 @@ class StockTransport:
                     raise httpx.RemoteProtocolError(f"the body exceeds {ANSWER_BYTES_MAX} bytes")
         finally:
             await response.aclose()
-        return Answer(
+        return HttpAnswer(
             response.status_code, body[:BODY_KEPT_BYTES], time.time_ns() // 1_000_000, len(body) > BODY_KEPT_BYTES
         )
 

@@ -10,7 +10,7 @@ from itertools import cycle
 import pytest
 
 from services.dispatcher.adapters.connection import ANSWER_BYTES_MAX, BODY_KEPT_BYTES
-from services.dispatcher.adapters.processor_api import Health, HealthUnread
+from services.dispatcher.adapters.processor_api import HealthAnswer, HealthUnread
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.outcome import Booked, Found, LookupFailed, Refused, Unknown
 from tests.endless import ENDLESS, Endless, most_of_it, now_and_then_a_byte
@@ -118,7 +118,7 @@ async def test_a_health_reply_that_is_cut_is_unreadable(misbehaving_server: Serv
     """The same."""
     body = b'{"failing":false,"minResponseTime":0}'.ljust(BODY_KEPT_BYTES)
     fits = await misbehaving_server(get=says(200, body))
-    assert await api_for(fits.url).health() == Health(failing=False, min_response_time_ms=0)
+    assert await api_for(fits.url).health() == HealthAnswer(failing=False, min_response_time_ms=0)
     cut = await misbehaving_server(get=says(200, body + b"}"))
     assert isinstance(await api_for(cut.url).health(), HealthUnread)
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from services.bus.jetstream.lookup import first_from
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
@@ -52,7 +52,7 @@ class Asked:
     async def write(self, message: Assignment) -> int:
         """Write a line by hand and wait until it is read; return its sequence."""
         result = await store(self.bus, subjects.ASSIGNMENTS, subjects.assigned("by-hand"), encode_assignment(message))
-        assert isinstance(result, Stored)
+        assert isinstance(result, StoredAt)
         await until(lambda: self.log.read_to >= result.seq, "the line is read")
         return result.seq
 

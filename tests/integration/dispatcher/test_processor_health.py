@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from services.dispatcher.adapters.processor_api import Health, HealthUnread
+from services.dispatcher.adapters.processor_api import HealthAnswer, HealthUnread
 from tests.integration.dispatcher.misbehaving import (
     SHORT_S,
     ApiFor,
@@ -22,7 +22,7 @@ from tests.integration.dispatcher.misbehaving import (
 async def test_health_is_read(misbehaving_server: Serve, api_for: ApiFor) -> None:
     """Both values are returned as they are in the reply."""
     server = await misbehaving_server(get=says(200, b'{"failing":true,"minResponseTime":1500,"more":1}'))
-    assert await api_for(server.url).health() == Health(failing=True, min_response_time_ms=1500)
+    assert await api_for(server.url).health() == HealthAnswer(failing=True, min_response_time_ms=1500)
     assert [(one.method, one.path) for one in server.seen] == [("GET", "/payments/service-health")]
 
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from services.access.processor_access import Shown
-from services.dispatcher.adapters.processor_api import Health, HealthUnread
+from services.dispatcher.adapters.processor_api import HealthAnswer, HealthUnread
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.outcome import Absent, Booked, LookupFailed, NotBooked, Unknown
 from tests.integration.dispatcher.misbehaving import (
@@ -155,4 +155,6 @@ async def test_a_lookup_over_tls_is_read_as_over_tcp(
     strange = await misbehaving_server(closes, says(404), tls=side.server(side.other.issue("server")))
     assert isinstance(await api_of(strange.url, tls_transport, side.ours()).look_up(ID), LookupFailed)
     well = await misbehaving_server(closes, says(200, HEALTH), tls=side.server())
-    assert await api_of(well.url, tls_transport, side.ours()).health() == Health(failing=False, min_response_time_ms=7)
+    assert await api_of(well.url, tls_transport, side.ours()).health() == HealthAnswer(
+        failing=False, min_response_time_ms=7
+    )

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.access.processor_access import verifying
-from services.dispatcher.adapters.connection import Answer
+from services.dispatcher.adapters.connection import HttpAnswer
 from services.dispatcher.adapters.transport import ProcessorTransport, origin_of
 from tests.integration.dispatcher.misbehaving import (
     PATIENT_S,
@@ -28,10 +28,10 @@ from tests.integration.dispatcher.misbehaving import (
 
 AMBIGUOUS = (httpx.ReadError, httpx.ReadTimeout)
 
-Post = Callable[..., Awaitable[Answer]]
+Post = Callable[..., Awaitable[HttpAnswer]]
 
 
-def post_to(url: str, transport: ProcessorTransport, timeout_s: float = PATIENT_S) -> Awaitable[Answer]:
+def post_to(url: str, transport: ProcessorTransport, timeout_s: float = PATIENT_S) -> Awaitable[HttpAnswer]:
     """Send a POST."""
     to, tls = httpx.URL(url), verifying(None) if url.startswith("https") else None
     wire = b"POST %b HTTP/1.1\r\nHost: %b\r\ncontent-length: 4\r\n\r\nbody" % (to.raw_path, to.netloc)
@@ -43,7 +43,7 @@ async def post() -> AsyncIterator[Post]:
     """Provide `post(url, timeout_s)` on one transport."""
     async with aclosing(ProcessorTransport(idle_max=4)) as transport:
 
-        def send(url: str, timeout_s: float = PATIENT_S) -> Awaitable[Answer]:
+        def send(url: str, timeout_s: float = PATIENT_S) -> Awaitable[HttpAnswer]:
             return post_to(url, transport, timeout_s)
 
         yield send

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
@@ -28,7 +28,7 @@ async def settle(bus: Bus, payment_id: str, cents: int = 1990) -> None:
     seq = await leave_the_queue(bus, payment_id)
     event = PaymentSettled(payment_id, Cents(cents), "fallback", REQUESTED_AT, ACCEPTED_AT, seq)
     subject = subjects.settled("fallback", payment_id)
-    assert isinstance(await store(bus, subjects.SETTLEMENTS, subject, encode(event)), Stored)
+    assert isinstance(await store(bus, subjects.SETTLEMENTS, subject, encode(event)), StoredAt)
 
 
 async def refuse(bus: Bus, payment_id: str) -> None:
@@ -36,7 +36,7 @@ async def refuse(bus: Bus, payment_id: str) -> None:
     seq = await leave_the_queue(bus, payment_id)
     event = PaymentRefused(payment_id, Cents(1990), "default", "no such account", ACCEPTED_AT, seq)
     subject = subjects.refused("default", payment_id)
-    assert isinstance(await store(bus, subjects.SETTLEMENTS, subject, encode(event)), Stored)
+    assert isinstance(await store(bus, subjects.SETTLEMENTS, subject, encode(event)), StoredAt)
 
 
 async def waiting(bus: Bus) -> int:

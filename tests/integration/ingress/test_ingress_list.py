@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus
 from services.bus.wire.message import Message
@@ -41,7 +41,9 @@ async def settle(bus: Bus, number: int, name: str = "default") -> str:
     payment_id = new_id()
     stamp = NOON + timedelta(seconds=number)
     event = PaymentSettled(payment_id, Cents(1990 + number), name, stamp, NOON, 1, stamp + timedelta(milliseconds=7))
-    assert isinstance(await store(bus, subjects.SETTLEMENTS, subjects.settled(name, payment_id), encode(event)), Stored)
+    assert isinstance(
+        await store(bus, subjects.SETTLEMENTS, subjects.settled(name, payment_id), encode(event)), StoredAt
+    )
     return payment_id
 
 
@@ -130,7 +132,7 @@ async def test_all_that_waits_is_listed_page_by_page(bus: Bus, http: httpx.Async
 async def test_what_cannot_be_read_does_not_hide_the_rest(bus: Bus, http: httpx.AsyncClient) -> None:
     """It waits for ever, and the list continues after it."""
     before = list(await accepted(bus, http, 1))
-    assert isinstance(await store(bus, subjects.PAYMENTS, subjects.accepted(new_id()), b"{}"), Stored)
+    assert isinstance(await store(bus, subjects.PAYMENTS, subjects.accepted(new_id()), b"{}"), StoredAt)
     after = list(await accepted(bus, http, 1))
     page = (await http.get("/payments")).json()
     assert [row["correlationId"] for row in page["payments"]] == before + after
@@ -140,7 +142,7 @@ async def test_settled_ones_are_listed_by_the_processors_stamp(bus: Bus, http: h
     """In the order in which they were stored, each with whether the book counts it."""
     before = await settle(bus, 1)
     assert isinstance(
-        await store(bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(NOON))), Stored
+        await store(bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(NOON))), StoredAt
     )
     ids = [await settle(bus, number, ("default", "fallback")[number % 2]) for number in range(2, 7)]
     found: list[dict[str, Any]] = []
@@ -224,10 +226,10 @@ async def test_a_payments_life_is_returned_step_by_step(bus: Bus, http: httpx.As
     for to in ("fallback", "default"):
         released = PaymentReleased(payment_id, "default", to, "a test", NOON)
         stored = await store(bus, subjects.SETTLEMENTS, subjects.released(payment_id), encode(released))
-        assert isinstance(stored, Stored)
+        assert isinstance(stored, StoredAt)
     event = PaymentSettled(payment_id, Cents(1990), "fallback", NOON, NOON, seq, datetime.now(UTC))
     assert isinstance(
-        await store(bus, subjects.SETTLEMENTS, subjects.settled("fallback", payment_id), encode(event)), Stored
+        await store(bus, subjects.SETTLEMENTS, subjects.settled("fallback", payment_id), encode(event)), StoredAt
     )
     life = (await http.get(f"/payments/{payment_id}/life")).json()
     assert life["status"] == "settled"

@@ -12,7 +12,7 @@ from time import monotonic
 import httpx
 import pytest
 
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import ensure_streams
 from services.bus.wire.connection import Bus
@@ -113,7 +113,7 @@ async def _store_settled(bus: Bus, payment_id: str, accepted_at: datetime) -> No
     event = PaymentSettled(payment_id, Cents(1990), "default", accepted_at, accepted_at, 1)
     await until(lambda: bus.is_connected, "the test's own connection")
     subject = subjects.settled("default", payment_id)
-    assert isinstance(await store(bus, subjects.SETTLEMENTS, subject, encode(event)), Stored)
+    assert isinstance(await store(bus, subjects.SETTLEMENTS, subject, encode(event)), StoredAt)
 
 
 async def _assert_known(http: httpx.AsyncClient, payment_id: str) -> None:
@@ -205,7 +205,7 @@ async def test_readiness_detects_full_settlements(bus: Bus, nats_server: NatsSer
         async with httpx.AsyncClient(base_url=ingress.url, timeout=PATIENCE_S, trust_env=False) as http:
             await _until_ready_says(http, '"status":"ready"')
             subject = subjects.settled("default", new_id())
-            while isinstance(await store(bus, subjects.SETTLEMENTS, subject, b"x" * 500), Stored):
+            while isinstance(await store(bus, subjects.SETTLEMENTS, subject, b"x" * 500), StoredAt):
                 pass
             assert (await _until_ready_says(http, "SETTLEMENTS: full")).status_code == 503
     finally:

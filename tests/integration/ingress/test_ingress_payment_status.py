@@ -8,7 +8,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus
 from services.bus.wire.message import Message
 from services.contracts import holding, subjects
@@ -105,7 +105,7 @@ async def test_an_unreadable_record_is_named_and_is_not_a_bug(
     """It may be a payment or not: the answer names the stream and the message, and what a person must do."""
     payment_id = new_id()
     stored = await store(bus, stream, subject(payment_id), b"{}", message_id=payment_id)
-    assert isinstance(stored, Stored)
+    assert isinstance(stored, StoredAt)
     answers = [await http.get(f"/payments/{payment_id}")]
     if stream == subjects.PAYMENTS:
         answers.append(await http.post("/payments", json=payment(payment_id, 19.90)))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, Trace, decode_accepted, encode
@@ -43,7 +43,7 @@ async def test_a_traceparent_stays_with_the_payment(bus: Bus, http: httpx.AsyncC
     seq = await leave_the_queue(bus, payment_id)
     event = PaymentSettled(payment_id, Cents(1990), "fallback", REQUESTED_AT, ACCEPTED_AT, seq)
     data = encode(replace(event, trace=Trace(TRACEPARENT)))
-    assert isinstance(await store(bus, subjects.SETTLEMENTS, subjects.settled("fallback", payment_id), data), Stored)
+    assert isinstance(await store(bus, subjects.SETTLEMENTS, subjects.settled("fallback", payment_id), data), StoredAt)
     settled = (await http.get(f"/payments/{payment_id}")).json()
     assert (settled["status"], settled["traceparent"]) == ("settled", TRACEPARENT)
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus
-from services.ledger.core.snapshot_outcomes import Absent
+from services.ledger.core.snapshot_outcomes import NoSnapshot
 from tests.integration.ledger.ledger_process import LedgerProcess
 from tests.integration.ledger.snapshot_case import SnapshotCase
 from tests.nats_server import NatsServer
@@ -25,5 +25,5 @@ def ledger(nats_server: NatsServer, tmp_path: Path) -> Iterator[LedgerProcess]:
 async def case(bus: Bus, streams: StreamLimits) -> SnapshotCase:
     """A snapshot store that looked for a snapshot and found none."""
     case = SnapshotCase(bus)
-    assert await case.store.load(case.book) == Absent()
+    assert await case.store.load(case.book) == NoSnapshot()
     return case

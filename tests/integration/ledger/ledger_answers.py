@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, Settlement, SettlementsCleared
@@ -63,7 +63,7 @@ async def publish_in_order(bus: Bus, events: list[Settlement]) -> int:
 async def store_junk(bus: Bus) -> int:
     """Store a message that is not an event; return its sequence."""
     stored = await store(bus, subjects.SETTLEMENTS, subjects.settled("default", "x"), b"not JSON")
-    assert isinstance(stored, Stored)
+    assert isinstance(stored, StoredAt)
     return stored.seq
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.micro.ask import BusAwayError, NotAnsweredError, ask
 from services.bus.wire.connection import Bus
 from services.contracts import subjects, summary
@@ -103,7 +103,7 @@ async def publish(bus: Bus, events: Iterable[Settlement]) -> int:
             *(store(bus, subjects.SETTLEMENTS, _subject(event), encode(event), timeout_s=30) for event in together)
         )
         for result in results:
-            assert isinstance(result, Stored)
+            assert isinstance(result, StoredAt)
             seq = max(seq, result.seq)
     return seq
 

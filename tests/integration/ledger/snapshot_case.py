@@ -3,20 +3,20 @@
 from collections.abc import Callable
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentSettled, encode
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
-from services.ledger.core.snapshot import Counts, Position, fingerprint
+from services.ledger.core.snapshot import Position, ReadCounts, fingerprint
 from services.ledger.core.snapshot_outcomes import Damaged, NotSaved, Restored, Saved, Unusable
 from tests.integration.ledger.ledger_process import publish, settled
 from tests.nats_server import PATIENCE_S
 
 KNOWN = ("default", "fallback")
-COUNTS = Counts(1, 2)
+COUNTS = ReadCounts(1, 2)
 
 
 class SnapshotCase:
@@ -90,7 +90,7 @@ async def damage(bus: Bus, subject: str, change: Callable[[bytes], bytes]) -> No
     answer = await bus.request(
         f"$JS.API.DIRECT.GET.{subjects.LEDGER_SNAPSHOTS}", b'{"last_by_subj": "%s"}' % subject.encode(), PATIENCE_S
     )
-    assert isinstance(await store(bus, subjects.LEDGER_SNAPSHOTS, subject, change(answer.data)), Stored)
+    assert isinstance(await store(bus, subjects.LEDGER_SNAPSHOTS, subject, change(answer.data)), StoredAt)
 
 
 def replace_fingerprint(position: Position) -> Position:

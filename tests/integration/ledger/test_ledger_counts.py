@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.micro.ask import BusAwayError, NotAnsweredError
 from services.bus.wire.connection import Bus
@@ -116,7 +116,7 @@ async def test_message_that_is_not_an_event_is_skipped(bus: Bus, streams: Stream
         b'{"type": "SettlementsCleared", "clearedAt": "2025-08-01T12:00:00Z", "x": ' + b"[" * 60_000,
     ]
     for data in junk:
-        assert isinstance(await store(bus, subjects.SETTLEMENTS, subjects.settled("default", "x"), data), Stored)
+        assert isinstance(await store(bus, subjects.SETTLEMENTS, subjects.settled("default", "x"), data), StoredAt)
     huge = settled(1, cents=2**63)
     seq = await publish(bus, [huge, settled(2)])
     ready = await ledger.start_ready()

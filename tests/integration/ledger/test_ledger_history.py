@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.read_pages import tail
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.micro.ask import NotAnsweredError, ask
@@ -42,7 +42,7 @@ async def put(bus: Bus, *samples: VitalsSampled | bytes) -> None:
     """Store samples, or other bytes, as an earlier ledger did."""
     for sample in samples:
         data = sample if isinstance(sample, bytes) else history.encode(sample)
-        assert isinstance(await store(bus, subjects.VITALS, subjects.VITALS_SAMPLED, data), Stored)
+        assert isinstance(await store(bus, subjects.VITALS, subjects.VITALS_SAMPLED, data), StoredAt)
 
 
 async def test_settlements_are_in_their_steps_and_unknown_values_are_null(

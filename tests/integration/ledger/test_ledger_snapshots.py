@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Stored, store
+from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.wire.connection import Bus
@@ -83,7 +83,7 @@ async def test_damaged_chunk_means_a_full_replay(bus: Bus, seq: int, ledger: Led
         bus, f"STREAM.MSG.GET.{subjects.LEDGER_SNAPSHOTS}", {"next_by_subj": "ledger.snapshots.chunk.>", "seq": 1}
     )
     subject = found["message"]["subject"]
-    assert isinstance(await store(bus, subjects.LEDGER_SNAPSHOTS, subject, b"x" * 1_000), Stored)
+    assert isinstance(await store(bus, subjects.LEDGER_SNAPSHOTS, subject, b"x" * 1_000), StoredAt)
     await ledger.start_ready(LEDGER_SNAPSHOT_EVERY="1")
     assert ledger.logged("ledger.snapshot_refused")[0]["level"] == "error"
     assert (await state(bus))["snapshotsRefused"] == 1

@@ -11,7 +11,7 @@ from services.contracts import subjects
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
 from services.ledger.core.snapshot import CHUNK_ROWS, Chain, Position, encode_chunk
-from services.ledger.core.snapshot_outcomes import Absent, Saved
+from services.ledger.core.snapshot_outcomes import NoSnapshot, Saved
 from tests.integration.ledger.ledger_process import publish, settled
 from tests.integration.ledger.snapshot_case import (
     KNOWN,
@@ -115,9 +115,9 @@ async def test_the_recorded_position_must_be_found_again(case: SnapshotCase, str
     """It is later than any snapshot; one recorded for another stream is ignored."""
     await case.settle(0, 100)
     await case.store.record_reached(case.position)
-    assert await SnapshotStore(case.bus).load(Book(KNOWN)) == Absent()
+    assert await SnapshotStore(case.bus).load(Book(KNOWN)) == NoSnapshot()
     await case.store.record_reached(Position(101, case.position.fingerprint))
     assert "it was read up to message 101, and now ends at 100" in await damaged(case)
     await api.call(case.bus, f"STREAM.DELETE.{subjects.SETTLEMENTS}")
     await ensure_streams(case.bus, streams)
-    assert await SnapshotStore(case.bus).load(Book(KNOWN)) == Absent()
+    assert await SnapshotStore(case.bus).load(Book(KNOWN)) == NoSnapshot()

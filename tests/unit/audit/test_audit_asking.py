@@ -9,7 +9,7 @@ from services.audit.core.records import Records
 from services.audit.core.resuming import Cursor
 from services.audit.flow.asking import SILENT_IDS_MAX, TRIES_MAX, Asking
 from services.audit.flow.auditing import Auditing
-from services.audit.flow.pace import Pace
+from services.audit.flow.pace import EvenPace
 from tests.unit.audit.paid import ID, charged, settled
 
 AWAY = Unanswered("ConnectError")
@@ -46,7 +46,7 @@ class Scripted:
 
 def asking(clock: Clock, per_s: float = 1000, **processors: Scripted) -> Asking:
     """Asks these processors."""
-    return Asking(processors, Pace(per_s, now_s=clock.now_s, sleep=clock.sleep), clock.sleep)
+    return Asking(processors, EvenPace(per_s, now_s=clock.now_s, sleep=clock.sleep), clock.sleep)
 
 
 async def test_the_pace_is_that_of_all_processors_together() -> None:

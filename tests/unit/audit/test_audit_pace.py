@@ -2,20 +2,20 @@
 
 import pytest
 
-from services.audit.flow.pace import LEAST_PER_S, START_PER_S, Pace
+from services.audit.flow.pace import LEAST_PER_S, START_PER_S, EvenPace
 from tests.unit.audit.test_audit_asking import Clock
 
 
-async def run(pace: Pace, turns: int, took_s: float = 0.01, *, is_answered: bool = True) -> None:
+async def run(pace: EvenPace, turns: int, took_s: float = 0.01, *, is_answered: bool = True) -> None:
     """Take so many turns, each with the same outcome."""
     for _ in range(turns):
         await pace.turn()
         pace.note("default", took_s, is_answered=is_answered)
 
 
-def a_pace(clock: Clock, per_s_max: float = 1000) -> Pace:
+def a_pace(clock: Clock, per_s_max: float = 1000) -> EvenPace:
     """On this clock."""
-    return Pace(per_s_max, now_s=clock.now_s, sleep=clock.sleep)
+    return EvenPace(per_s_max, now_s=clock.now_s, sleep=clock.sleep)
 
 
 async def test_it_grows_to_the_bound_while_answers_come_in_their_usual_time() -> None:

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from services.audit.core.comparing import Kind
+from services.audit.core.comparing import FindingKind
 from services.audit.core.period import Period
 from services.audit.core.records import Records
-from services.audit.core.report import Report
+from services.audit.core.report import AuditReport
 from services.contracts.events import SettlementsCleared
 from services.contracts.length import length_from_text
 from tests.unit.audit.paid import AT, ID, LATER, accepted, released, settled
@@ -90,16 +90,16 @@ def test_what_is_not_a_length_of_time(text: str) -> None:
     ("found", "asked", "unreadable", "code"),
     [
         ([], 2, 0, 0),
-        ([Kind.RELEASED, Kind.WAITING_BUT_CHARGED, Kind.SETTLED_STILL_WAITING], 2, 0, 0),
-        ([Kind.UNANSWERED], 2, 0, 3),
+        ([FindingKind.RELEASED, FindingKind.WAITING_BUT_CHARGED, FindingKind.SETTLED_STILL_WAITING], 2, 0, 0),
+        ([FindingKind.UNANSWERED], 2, 0, 3),
         ([], 1, 0, 3),
         ([], 2, 1, 3),
-        ([Kind.CHARGED_TWICE], 2, 0, 1),
-        ([Kind.CHARGED_TWICE, Kind.UNANSWERED], 1, 1, 1),
+        ([FindingKind.CHARGED_TWICE], 2, 0, 1),
+        ([FindingKind.CHARGED_TWICE, FindingKind.UNANSWERED], 1, 1, 1),
     ],
 )
-def test_exit_status(found: list[Kind], asked: int, unreadable: int, code: int) -> None:
+def test_exit_status(found: list[FindingKind], asked: int, unreadable: int, code: int) -> None:
     """A difference outweighs what is not known; information alone is clean."""
-    report = Report(ids=2, asked=asked, unreadable=unreadable)
+    report = AuditReport(ids=2, asked=asked, unreadable=unreadable)
     report.found.update(found)
     assert report.exit_code == code

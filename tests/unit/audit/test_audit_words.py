@@ -3,10 +3,10 @@
 import json
 
 from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
-from services.audit.core.comparing import Finding, Kind
+from services.audit.core.comparing import Finding, FindingKind
 from services.audit.core.period import Period
 from services.audit.core.records import Record
-from services.audit.core.report import Report
+from services.audit.core.report import AuditReport
 from services.audit.core.words import document, line, summary_document, summary_lines
 from tests.unit.audit.paid import AT, ID, accepted, charged, refused, released, settled
 
@@ -22,7 +22,7 @@ ANSWERS: dict[str, Answer] = {
 
 def test_a_line_has_all_facts() -> None:
     """Our records, then each processor's answer."""
-    assert line(Finding(Kind.AMOUNT_DIFFERS, RECORD, ANSWERS)) == (
+    assert line(Finding(FindingKind.AMOUNT_DIFFERS, RECORD, ANSWERS)) == (
         f"amount_differs  {ID}  accepted 19.90 at {STAMP}, waits; "
         f"settled default 19.90 requestedAt {STAMP} acceptedAt {STAMP}; "
         f"refused fallback 19.90 acceptedAt {STAMP} (422 no); "
@@ -34,7 +34,7 @@ def test_a_line_has_all_facts() -> None:
 
 def test_a_document_has_all_facts() -> None:
     """Public names, and cents, so that a program need not guess."""
-    found = document(Finding(Kind.AMOUNT_DIFFERS, RECORD, ANSWERS))
+    found = document(Finding(FindingKind.AMOUNT_DIFFERS, RECORD, ANSWERS))
     assert json.loads(json.dumps(found)) == {
         "finding": "amount_differs",
         "weight": "difference",
@@ -68,8 +68,16 @@ def test_a_document_has_all_facts() -> None:
 
 def test_the_summary() -> None:
     """Ids, calls, findings by kind, and what is incomplete."""
-    report = Report(ids=4, asked=3, calls=7, unreadable=1)
-    report.found.update([Kind.CHARGED_TWICE, Kind.CHARGED_TWICE, Kind.SETTLED_NOWHERE, Kind.RELEASED, Kind.UNANSWERED])
+    report = AuditReport(ids=4, asked=3, calls=7, unreadable=1)
+    report.found.update(
+        [
+            FindingKind.CHARGED_TWICE,
+            FindingKind.CHARGED_TWICE,
+            FindingKind.SETTLED_NOWHERE,
+            FindingKind.RELEASED,
+            FindingKind.UNANSWERED,
+        ]
+    )
     assert list(summary_lines(Period(AT), report)) == [
         f"period       {STAMP} to now, by acceptedAt",
         "ids          4, asked 3, in 7 calls",
@@ -93,7 +101,7 @@ def test_the_summary() -> None:
 
 def test_an_audit_without_findings_ends_with_zeros() -> None:
     """A clean audit ends with zeros."""
-    assert list(summary_lines(Period(), Report())) == [
+    assert list(summary_lines(Period(), AuditReport())) == [
         "period       the beginning to now, by acceptedAt",
         "ids          0, asked 0, in 0 calls",
         "differences  0",

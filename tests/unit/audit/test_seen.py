@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-from services.audit.core.seen import Seen
+from services.audit.core.seen import SeenIds
 
 IDS = 100_000
 
 
 def test_an_id_is_new_once() -> None:
     """Never again; and of a hundred thousand others next to none is taken for one that has come."""
-    seen = Seen()
+    seen = SeenIds()
     ids = [str(UUID(int=number)) for number in range(IDS)]
     assert sum(map(seen.is_new, ids)) >= IDS - 5
     assert not any(map(seen.is_new, ids))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.audit.core.statement import Row
+from services.audit.core.statement import StatementRow
 from services.audit.core.statement_rows import Columns, Layout, layout_of, row_of
 from services.contracts.stamp import micros_of
 from tests.unit.audit.paid import AT, ID
@@ -42,7 +42,7 @@ def test_a_column_must_be_there_exactly_once(names: list[str], part: str) -> Non
 )
 def test_a_row_is_read(amount: str, stamp: str, layout: Layout) -> None:
     """Exact cents in either notation; no zone is UTC."""
-    assert row_of(7, [ID.upper(), amount, stamp], layout) == Row(7, ID, 1990, micros_of(AT))
+    assert row_of(7, [ID.upper(), amount, stamp], layout) == StatementRow(7, ID, 1990, micros_of(AT))
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ class Simulation:
 
         def booked() -> None:
             evidence.answered(token, self._now)
-            self._traffic.let_go(payment)
+            self._traffic.remove(payment)
             self.figures.settled[name] += 1
             self.figures.settled_in.setdefault(int(self._now / 1000), Counter())[name] += 1
             self.figures.slow += self._now - sent_ms > QUICK_MS

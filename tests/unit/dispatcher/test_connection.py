@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from services.dispatcher.adapters.connection import Answer, BrokenAnswerError, Connection
+from services.dispatcher.adapters.connection import BrokenAnswerError, HttpAnswer, ProcessorConnection
 
 LATER_S = 3600.0
 BUSY_S = 0.01
@@ -39,23 +39,23 @@ class Wire:
 
 
 @pytest.fixture
-def connection() -> Iterator[Connection]:
+def connection() -> Iterator[ProcessorConnection]:
     """Provide an open connection."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        made = Connection()
+        made = ProcessorConnection()
         made.connection_made(cast("asyncio.Transport", Wire(ours)))
         yield made
 
 
-async def asked(connection: Connection) -> asyncio.Task[Answer]:
+async def asked(connection: ProcessorConnection) -> asyncio.Task[HttpAnswer]:
     """Send a request, and return once it was sent."""
     task = asyncio.create_task(connection.ask(b"", asyncio.get_running_loop().time() + LATER_S))
     await asyncio.sleep(0)
     return task
 
 
-async def test_answer_before_the_timeout_counts(connection: Connection) -> None:
+async def test_answer_before_the_timeout_counts(connection: ProcessorConnection) -> None:
     """It is complete, and its connection is kept."""
     call = await asked(connection)
     connection.data_received(ANSWER)
@@ -64,7 +64,7 @@ async def test_answer_before_the_timeout_counts(connection: Connection) -> None:
     assert connection.is_usable()
 
 
-async def test_an_answer_has_the_time_when_it_was_read(connection: Connection) -> None:
+async def test_an_answer_has_the_time_when_it_was_read(connection: ProcessorConnection) -> None:
     """However long the loop is busy before the call resumes: a summary of a moment in between has to count it."""
     call = await asked(connection)
     before_ms = time.time_ns() // 1_000_000
@@ -74,7 +74,7 @@ async def test_an_answer_has_the_time_when_it_was_read(connection: Connection) -
     assert before_ms <= (await call).read_at_ms <= after_ms
 
 
-async def test_answer_after_the_timeout_is_dropped(connection: Connection) -> None:
+async def test_answer_after_the_timeout_is_dropped(connection: ProcessorConnection) -> None:
     """The call has timed out, and the connection is not used again."""
     call = await asked(connection)
     connection._end()
@@ -84,7 +84,7 @@ async def test_answer_after_the_timeout_is_dropped(connection: Connection) -> No
     assert not connection.is_open
 
 
-async def test_answer_to_a_cancelled_call_closes(connection: Connection) -> None:
+async def test_answer_to_a_cancelled_call_closes(connection: ProcessorConnection) -> None:
     """Even if it arrives before the canceller could close the connection."""
     call = await asked(connection)
     call.cancel()
@@ -94,7 +94,7 @@ async def test_answer_to_a_cancelled_call_closes(connection: Connection) -> None
     assert not connection.is_open
 
 
-async def test_end_of_the_connection_is_not_an_answer(connection: Connection) -> None:
+async def test_end_of_the_connection_is_not_an_answer(connection: ProcessorConnection) -> None:
     """Nor is the part that had arrived."""
     call = await asked(connection)
     connection.data_received(ANSWER[:-1])

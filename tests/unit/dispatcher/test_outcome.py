@@ -8,7 +8,6 @@ from services.contracts.money import Cents
 from services.dispatcher.core.outcome import (
     ASK_PROCESSOR,
     Absent,
-    Answer,
     Booked,
     Found,
     Lookup,
@@ -17,6 +16,7 @@ from services.dispatcher.core.outcome import (
     NotBooked,
     NotSent,
     Outcome,
+    PostAnswer,
     Refused,
     Unknown,
     outcome_after_lookup,
@@ -31,9 +31,9 @@ REFUSED = {400, 413, 415}
 LISTED = {*range(200, 500), *ASKED}
 
 
-def row(status: int) -> Answer:
+def row(status: int) -> PostAnswer:
     """Return a complete answer."""
-    return Answer(status, f"{status} said")
+    return PostAnswer(status, f"{status} said")
 
 
 @pytest.mark.parametrize("status", range(200, 300))
@@ -90,11 +90,11 @@ def test_status_in_no_row_is_unknown(status: int) -> None:
         (row(503), Absent(), NotBooked("503 said")),
         (row(409), Absent(), Refused("409 said")),
         (row(422), Absent(), Refused("422 said")),
-        (Answer(422, "already exists"), Absent(), Refused("already exists")),
-        (Answer(409, "already exists"), FAILED, Unknown("already exists, and GET: silence")),
+        (PostAnswer(422, "already exists"), Absent(), Refused("already exists")),
+        (PostAnswer(409, "already exists"), FAILED, Unknown("already exists, and GET: silence")),
     ],
 )
-def test_look_up_decides(reply: Answer, lookup: Lookup, expected: Outcome) -> None:
+def test_look_up_decides(reply: PostAnswer, lookup: Lookup, expected: Outcome) -> None:
     """What GET shows, together with the reply before it."""
     assert outcome_after_lookup(reply, lookup) == expected
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.access.processor_access import Shown, verifying
-from services.dispatcher.adapters.connection import Answer
+from services.dispatcher.adapters.connection import HttpAnswer
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import Origin
 
@@ -21,10 +21,10 @@ class Recorder:
     def __init__(self) -> None:
         self.given: list[tuple[Origin, bytes, float]] = []
 
-    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> Answer:
+    async def exchange(self, origin: Origin, wire: bytes, timeout_s: float) -> HttpAnswer:
         """Record it."""
         self.given.append((origin, wire, timeout_s))
-        return Answer(500, b"", read_at_ms=0)
+        return HttpAnswer(500, b"", read_at_ms=0)
 
 
 @pytest.mark.parametrize(

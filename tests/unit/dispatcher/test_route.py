@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.dispatcher.core.route import Rules, SendTo, View, route, sendable
+from services.dispatcher.core.route import Candidate, Rules, SendTo, route, sendable
 
 RULES = Rules(
     settle_within_ms=10_000, spill_after_ms=1_000, slow_call_ms=1_400, calls_per_s_max=1_000, in_flight_max=256
@@ -15,14 +15,14 @@ YOUNG, OLD = 9_000.0, 10_000.0
 SHORT, LONG = 100, 101  # queues that 100 calls a second would just finish in time, and just not
 
 
-def serving(name: str, free: int = 1, *, slow: bool = False, canary_due: bool = False, per_s: float = 100) -> View:
+def serving(name: str, free: int = 1, *, slow: bool = False, canary_due: bool = False, per_s: float = 100) -> Candidate:
     """Return a processor that serves."""
-    return View(name, serves=True, slow=slow, free=free, canary_due=canary_due, per_s=per_s)
+    return Candidate(name, serves=True, slow=slow, free=free, canary_due=canary_due, per_s=per_s)
 
 
-def failing(name: str, *, canary_due: bool = False) -> View:
+def failing(name: str, *, canary_due: bool = False) -> Candidate:
     """Return a processor that fails; its slots are free, and must not be used."""
-    return View(name, serves=False, slow=False, free=5, canary_due=canary_due, per_s=100)
+    return Candidate(name, serves=False, slow=False, free=5, canary_due=canary_due, per_s=100)
 
 
 FULL = serving("cheap", 0)
@@ -31,7 +31,7 @@ SLOW = serving("cheap", slow=True)
 TO_CHEAP, TO_DEAR, TO_DEAREST = SendTo("cheap"), SendTo("dear"), SendTo("dearest")
 AS_CANARY, HELD = SendTo("cheap", canary=True), None
 
-TABLE: list[tuple[str, list[View], float, int, SendTo | None]] = [
+TABLE: list[tuple[str, list[Candidate], float, int, SendTo | None]] = [
     ("serves, a slot is free", [serving("cheap"), serving("dear")], YOUNG, LONG, TO_CHEAP),
     ("serves, a slot is free, past its deadline", [serving("cheap"), serving("dear")], OLD, LONG, TO_CHEAP),
     ("serves, no slot, carried in time", [FULL, serving("dear")], YOUNG, SHORT, HELD),
@@ -67,7 +67,7 @@ TABLE: list[tuple[str, list[View], float, int, SendTo | None]] = [
 @pytest.mark.parametrize(
     ("views", "age_ms", "queue", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_the_table_of_routes(views: list[View], age_ms: float, queue: int, expected: SendTo | None) -> None:
+def test_the_table_of_routes(views: list[Candidate], age_ms: float, queue: int, expected: SendTo | None) -> None:
     """Processors cheapest first, a payment's age, what waits, and where the payment goes."""
     assert route(views, age_ms, queue, RULES) == expected
 
@@ -81,7 +81,7 @@ def test_the_route_changes_nothing() -> None:
 
 
 a_view = st.builds(
-    View,
+    Candidate,
     name=st.just(""),
     serves=st.booleans(),
     slow=st.booleans(),
@@ -93,7 +93,7 @@ a_view = st.builds(
 
 @settings(max_examples=400, deadline=None)
 @given(views=st.lists(a_view, min_size=2, max_size=3), age_ms=st.sampled_from([YOUNG, OLD]), beyond=st.integers(0, 40))
-def test_sendable_counts_exactly_what_the_route_would_send(views: list[View], age_ms: float, beyond: int) -> None:
+def test_sendable_counts_exactly_what_the_route_would_send(views: list[Candidate], age_ms: float, beyond: int) -> None:
     """That many payments of the head's age each get a processor, and the next one waits: none is fetched in vain."""
     for number, view in enumerate(views):
         view.name = str(number)

@@ -75,7 +75,7 @@ def end(traffic: Traffic, call: tuple[InHand, str, int], how: str, now_ms: float
     ended, name, token = call
     if how == "book":
         traffic.evidence(name).answered(token, now_ms)
-        traffic.let_go(ended)
+        traffic.remove(ended)
         return
     traffic.evidence(name).failed(token, now_ms)
     if how == "unknown" or ended.in_doubt:

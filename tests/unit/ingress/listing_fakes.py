@@ -11,10 +11,10 @@ from services.contracts.money import Cents
 from services.ingress.core.answers import Standing
 from services.ingress.core.listing import (
     KnownHoldings,
-    Page,
-    Row,
+    ListPage,
+    ListRow,
     SettledStretch,
-    Waiting,
+    WaitingPayment,
 )
 from services.ingress.flow.listing import Listing
 
@@ -41,7 +41,7 @@ class FakePayments:
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     asked: int = 0
 
-    async def first_from(self, seq: int) -> Waiting | None:
+    async def first_from(self, seq: int) -> WaitingPayment | None:
         """Return the first at or after it."""
         self.asked += 1
         if self.away:
@@ -50,7 +50,7 @@ class FakePayments:
         found = min((each for each in self.seqs if each >= seq), default=None)
         if found is None:
             return None
-        return Waiting(Standing(an_id(found), "accepted", Cents(found), NOON + timedelta(seconds=found)), found)
+        return WaitingPayment(Standing(an_id(found), "accepted", Cents(found), NOON + timedelta(seconds=found)), found)
 
 
 @dataclass
@@ -96,11 +96,13 @@ class FakeSettled:
         return SettledStretch(rows, end + 1 if end < self.last else None)
 
 
-def settled(seq: int) -> Row:
+def settled(seq: int) -> ListRow:
     """Return a settled payment; every second one at the fallback."""
     name = "default" if seq % 2 else "fallback"
     stamp = NOON + timedelta(seconds=seq)
-    return Row(Standing(an_id(seq), "settled", Cents(seq), NOON, processor=name, requested_at=stamp), is_counted=True)
+    return ListRow(
+        Standing(an_id(seq), "settled", Cents(seq), NOON, processor=name, requested_at=stamp), is_counted=True
+    )
 
 
 def listing(
@@ -125,7 +127,7 @@ async def all_of(flow: Listing, **query: str) -> list[int]:
     while True:
         more = {} if cursor is None else {"cursor": cursor}
         page = await flow.page({name: [text] for name, text in (query | more).items()})
-        assert isinstance(page, Page), page
+        assert isinstance(page, ListPage), page
         found += [int(row.payment.payment_id[-12:]) for row in page.rows]
         cursor = page.next_cursor
         if cursor is None:

@@ -12,7 +12,7 @@ from services.ingress.core.answers import TryLater
 from services.ingress.core.listing import (
     AcceptedAsked,
     KnownHoldings,
-    Page,
+    ListPage,
     SettledAsked,
     known_by,
     read_listing,
@@ -84,10 +84,10 @@ async def test_a_page_stays_where_it_is_while_payments_come_and_go() -> None:
     """Nothing twice, and nothing that stays is skipped: the cursor is a sequence."""
     flow, payments, _ = listing([1, 2, 3, 4, 5, 6], [])
     first = await flow.page({"limit": ["3"]})
-    assert isinstance(first, Page)
+    assert isinstance(first, ListPage)
     payments.seqs = [2, 4, 6, 7]
     second = await flow.page({"limit": ["3"], "cursor": [str(first.next_cursor)]})
-    assert isinstance(second, Page)
+    assert isinstance(second, ListPage)
     assert [row.payment.payment_id for row in second.rows] == [an_id(4), an_id(6), an_id(7)]
 
 
@@ -95,7 +95,7 @@ async def test_all_that_waits_is_listed_with_what_is_known_of_each() -> None:
     """What no dispatcher knows may go to any processor."""
     flow, _, _ = listing([1, 2, 3], [held(2)])
     page = await flow.page({})
-    assert isinstance(page, Page)
+    assert isinstance(page, ListPage)
     assert [row.payment.waiting_for is not None for row in page.rows] == [False, True, False]
     assert page.answered == ("dispatcher-1",)
 
@@ -124,7 +124,7 @@ async def test_if_no_dispatcher_answers_what_waits_is_still_listed() -> None:
     """And the page shows that none did."""
     flow, _, _ = listing([1, 2])
     page = await flow.page({})
-    assert isinstance(page, Page)
+    assert isinstance(page, ListPage)
     assert [row.payment.waiting_for for row in page.rows] == [None, None]
     assert page.answered == ()
 
@@ -140,7 +140,7 @@ async def test_few_lists_are_read_at_once() -> None:
     assert refused.slug == "too_many_lists"
     payments.may_answer.set()
     await asyncio.gather(*reading)
-    assert isinstance(await flow.page({}), Page)
+    assert isinstance(await flow.page({}), ListPage)
 
 
 async def test_a_page_ends_where_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,8 +148,8 @@ async def test_a_page_ends_where_its_time_is_over(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("services.ingress.flow.listing.LIST_FOR_S", -1.0)
     flow, _, _ = listing([1], [], settled_to=9)
     page = await flow.page({})
-    assert page == Page((), "accepted-0", (), ())
-    assert await flow.page({"status": ["settled"]}) == Page((), "settled-0")
+    assert page == ListPage((), "accepted-0", (), ())
+    assert await flow.page({"status": ["settled"]}) == ListPage((), "settled-0")
 
 
 async def test_nats_away_is_answered_as_such() -> None:

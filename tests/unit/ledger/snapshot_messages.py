@@ -12,15 +12,15 @@ from services.ledger.core import snapshot
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.restoring import Restoring
-from services.ledger.core.snapshot import Chain, Counts, Position, Source
+from services.ledger.core.snapshot import Chain, Position, ReadCounts, SourceStream
 
 without_deadline = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # for slow machines
 START = datetime(2025, 8, 1, 12, 0, 0, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 KNOWN = ("default", "fallback")
-SOURCE = Source("2025-08-01T11:00:00.123456789Z")
+SOURCE = SourceStream("2025-08-01T11:00:00.123456789Z")
 POSITION = Position(700, snapshot.fingerprint("settlements.settled.default.x", b"{}"))
-COUNTS = Counts(conflicts=3, unreadable=2)
+COUNTS = ReadCounts(conflicts=3, unreadable=2)
 
 
 def settled(number: int, processor: str = "default", cents: int = 1990, micros: int = 0) -> PaymentSettled:

@@ -15,7 +15,7 @@ from services.contracts.summary import Totals
 from services.ledger.adapters.summary_endpoint import SummaryEndpoint
 from services.ledger.core.book import Book
 from services.ledger.core.integrity import Extent, Integrity
-from services.ledger.core.snapshot import Counts, Position
+from services.ledger.core.snapshot import Position, ReadCounts
 from services.ledger.flow.counting import Ledger
 from tests.unit.ledger.fakes import NoDispatchers, StillClock, StreamInHand
 
@@ -84,7 +84,7 @@ def test_unreadable_message_is_logged_and_counted(
 
 def test_resumed_ledger_continues_its_counters(ledger: Ledger, stream: StreamInHand) -> None:
     """It continues with the position's counters and sequence; the next event follows it."""
-    ledger.resume(Position(700, "x"), Counts(conflicts=2, unreadable=3))
+    ledger.resume(Position(700, "x"), ReadCounts(conflicts=2, unreadable=3))
     stream.record(SETTLED, 701)
     stream.record(REFUSED, 702)
     now = ledger.state()
@@ -101,7 +101,7 @@ def test_picture_is_of_what_was_delivered(ledger: Ledger, stream: StreamInHand) 
     ledger.integrity.looked(Extent("then", 2, 2), 2)
     picture = ledger.picture()
     assert picture is not None
-    assert (picture[0].entries, *picture[1:]) == (1, Position(2, "x"), Counts(0, 1))
+    assert (picture[0].entries, *picture[1:]) == (1, Position(2, "x"), ReadCounts(0, 1))
 
 
 def test_clearing_forgets_all_before_it(ledger: Ledger, stream: StreamInHand) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book
-from services.ledger.core.snapshot import Manifest, Source, UnusableError
+from services.ledger.core.snapshot import SnapshotManifest, SourceStream, UnusableError
 from tests.unit.ledger.snapshot_messages import (
     KNOWN,
     SOURCE,
@@ -99,11 +99,11 @@ def test_snapshot_of_another_stream_is_refused() -> None:
     manifest = snapshot.decode_manifest(write(some_book()).manifest)
     snapshot.check_source(manifest.source, SOURCE)
     with pytest.raises(UnusableError):
-        snapshot.check_source(manifest.source, Source("2025-08-01T11:00:00.123456780Z"))
+        snapshot.check_source(manifest.source, SourceStream("2025-08-01T11:00:00.123456780Z"))
 
 
 def test_manifest_too_large_for_the_bus_is_not_written() -> None:
     """No snapshot is better than one that NATS rejects."""
-    manifest: Manifest = snapshot.decode_manifest(write(some_book()).manifest)
+    manifest: SnapshotManifest = snapshot.decode_manifest(write(some_book()).manifest)
     with pytest.raises(ValueError, match="bytes"):
         snapshot.encode_manifest(msgspec.structs.replace(manifest, names=("x" * 50_000,)))

@@ -13,8 +13,8 @@ from services.contracts.money import Cents
 from services.ledger.core.book import Book
 from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Extent, Integrity
-from services.ledger.core.snapshot import Counts, Position
-from services.ledger.core.snapshot_outcomes import Absent, Loaded, NotSaved, Restored, Saved, Unusable
+from services.ledger.core.snapshot import Position, ReadCounts
+from services.ledger.core.snapshot_outcomes import Loaded, NoSnapshot, NotSaved, Restored, Saved, Unusable
 from services.ledger.flow import snapshots
 from services.ledger.flow.counting import Ledger
 from services.ledger.flow.ports import Record, Skip
@@ -60,7 +60,7 @@ class SnapshotsInHand:
     """Snapshots that load what the test set, and save, fail or hang as the test set."""
 
     def __init__(self) -> None:
-        self.loaded: Loaded = Absent()
+        self.loaded: Loaded = NoSnapshot()
         self.saved: Saved | NotSaved = Saved(1, 1, 34)
         self.hangs = False
         self.seqs: list[int] = []
@@ -70,7 +70,7 @@ class SnapshotsInHand:
         """Return what the test set."""
         return self.loaded
 
-    async def save(self, picture: Picture, position: Position, _counts: Counts) -> Saved | NotSaved:
+    async def save(self, picture: Picture, position: Position, _counts: ReadCounts) -> Saved | NotSaved:
         """Record the call; return what the test set, or hang."""
         assert picture.entries == position.seq
         self.seqs.append(position.seq)
@@ -143,7 +143,7 @@ async def test_snapshot_is_stored_after_enough_new_settlements(case: SnapshotCas
 
 async def test_restored_ledger_continues_after_the_snapshot(case: SnapshotCase, begin: Begin) -> None:
     """With its sequence and its counters; what it covers is not stored again."""
-    case.snapshots.loaded = Restored(Position(700, "x"), Counts(1, 2))
+    case.snapshots.loaded = Restored(Position(700, "x"), ReadCounts(1, 2))
     await begin()
     await case.until(lambda: case.ledger.state()["snapshotSeq"] == 700)
     now = case.ledger.state()

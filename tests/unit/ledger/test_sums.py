@@ -3,7 +3,7 @@
 import pytest
 
 from services.ledger.core import sums
-from services.ledger.core.sums import Stretch, Sums, added, newest_first, number_of
+from services.ledger.core.sums import SummedStretch, Sums, added, newest_first, number_of
 
 
 def data_of(seq: int) -> bytes:
@@ -71,7 +71,7 @@ def test_sequences_without_a_message_belong_to_stretches() -> None:
 
 def test_newest_first_returns_as_many_as_may_be_read() -> None:
     """At least one, however long it is."""
-    stretches = [Stretch(first, first + 9, 0) for first in range(1, 100, 10)]
+    stretches = [SummedStretch(first, first + 9, 0) for first in range(1, 100, 10)]
     assert [each.first for each in newest_first(stretches, 101, 25)] == [91, 81]
     assert [each.first for each in newest_first(stretches, 81, 25)] == [71, 61]
     assert [each.first for each in newest_first(stretches, 101, 1)] == [91]

@@ -12,8 +12,8 @@ import pytest
 from services.contracts.pulse import Pulse
 from services.ingress.adapters.clock import SystemClock
 from services.overview.adapters import hub as hub_module
-from services.overview.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub, Page
-from services.overview.core.places import Full
+from services.overview.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub, OpenPage
+from services.overview.core.open_limit import LimitReached
 from services.overview.core.vitals import Backlog, Vitals
 from tests.nats_server import until
 from tests.unit.overview.pulses import PROCESSORS, ingress
@@ -52,10 +52,10 @@ class Running:
         self.hub = Hub(self.signs, partial(Vitals, PROCESSORS), SystemClock())
         self.aborted: list[str] = []
 
-    def open(self, name: str = "page", address: str = "") -> Page:
+    def open(self, name: str = "page", address: str = "") -> OpenPage:
         """Open a page."""
         page = self.hub.join(lambda: self.aborted.append(name), address)
-        assert isinstance(page, Page)
+        assert isinstance(page, OpenPage)
         return page
 
 
@@ -78,7 +78,7 @@ def document(event: bytes) -> dict[str, Any]:
     return dict(orjson.loads(second.removeprefix(b"data: ")))
 
 
-async def next_event(page: Page) -> bytes:
+async def next_event(page: OpenPage) -> bytes:
     """Return the next event of a page."""
     return await anext(page.events())
 
@@ -150,18 +150,18 @@ async def test_a_page_that_does_not_read_is_dropped_and_the_others_continue(runn
 async def test_pages_have_a_bound(running: Running) -> None:
     """One more is refused, until another has left."""
     pages = [running.open() for _ in range(PAGES_MAX)]
-    assert running.hub.join(lambda: None) is Full.FOR_ALL
+    assert running.hub.join(lambda: None) is LimitReached.FOR_ALL
     running.hub.leave(pages[0])
-    assert isinstance(running.hub.join(lambda: None), Page)
+    assert isinstance(running.hub.join(lambda: None), OpenPage)
 
 
 async def test_one_address_takes_half_of_the_pages_at_most(running: Running) -> None:
     """So that others can still open one; more are possible when one of its own has left."""
     pages = [running.open(address="10.0.0.1") for _ in range(PAGES_PER_ADDRESS_MAX)]
-    assert running.hub.join(lambda: None, "10.0.0.1") is Full.FOR_THIS_ADDRESS
-    assert isinstance(running.hub.join(lambda: None, "10.0.0.2"), Page)
+    assert running.hub.join(lambda: None, "10.0.0.1") is LimitReached.FOR_THIS_ADDRESS
+    assert isinstance(running.hub.join(lambda: None, "10.0.0.2"), OpenPage)
     running.hub.leave(pages[0])
-    assert isinstance(running.hub.join(lambda: None, "10.0.0.1"), Page)
+    assert isinstance(running.hub.join(lambda: None, "10.0.0.1"), OpenPage)
 
 
 async def test_at_the_end_all_events_end_and_no_page_is_opened(running: Running) -> None:
@@ -170,4 +170,4 @@ async def test_at_the_end_all_events_end_and_no_page_is_opened(running: Running)
     running.hub.close()
     async with asyncio.timeout(5):
         _ = [event async for event in page.events()]
-    assert running.hub.join(lambda: None) is Full.FOR_ALL
+    assert running.hub.join(lambda: None) is LimitReached.FOR_ALL

@@ -3,7 +3,7 @@
 import pytest
 
 from services.contracts.pulse import IngressPulse
-from services.overview.core.life import READINGS_MAX, SILENT_AFTER_S, Life, per_s
+from services.overview.core.life import READINGS_MAX, SILENT_AFTER_S, InstanceLife, per_s
 from tests.unit.overview.pulses import ingress
 
 
@@ -12,9 +12,9 @@ def accepted(pulse: IngressPulse) -> int:
     return pulse.answers["accepted"]
 
 
-def lived(*counts: int) -> Life[IngressPulse]:
+def lived(*counts: int) -> InstanceLife[IngressPulse]:
     """Return a life with a pulse a second."""
-    life = Life(ingress(counts[0]), 0.0)
+    life = InstanceLife(ingress(counts[0]), 0.0)
     for second, count in enumerate(counts[1:], start=1):
         life.add(ingress(count), float(second))
     return life
@@ -46,7 +46,7 @@ def test_what_is_older_than_the_window_no_longer_counts() -> None:
 
 def test_a_lost_pulse_changes_no_rate() -> None:
     """The next one has the same counts."""
-    life = Life(ingress(0), 0.0)
+    life = InstanceLife(ingress(0), 0.0)
     life.add(ingress(30), 3.0)
     assert life.per_s(accepted) == pytest.approx(10.0)
 

@@ -4,23 +4,23 @@ from collections import Counter
 from enum import Enum
 
 
-class Full(Enum):
+class LimitReached(Enum):
     """Which limit is reached."""
 
     FOR_ALL = "the limit in total"
     FOR_THIS_ADDRESS = "the limit of one address"
 
 
-class Places:
+class OpenLimit:
     """Counts what is open.
 
     Args:
-        places_max: in total.
-        per_address_max: from one address, so that one cannot take all of them.
+        total_max: in total.
+        per_address_max: from one address, so that it cannot have all of them.
     """
 
-    def __init__(self, places_max: int, per_address_max: int) -> None:
-        self.places_max = places_max
+    def __init__(self, total_max: int, per_address_max: int) -> None:
+        self.total_max = total_max
         self.per_address_max = per_address_max
         self._taken = 0
         self._by_address: Counter[str] = Counter()
@@ -30,8 +30,8 @@ class Places:
         """How many are open."""
         return self._taken
 
-    def take(self, address: str) -> Full | None:
-        """Take a place, or return why there is none. ``address`` "": counts in total only."""
+    def take(self, address: str) -> LimitReached | None:
+        """Count one more, or return why there must not be. ``address`` "": counts in total only."""
         full = self._full(address)
         if full is None:
             self._taken += 1
@@ -39,14 +39,14 @@ class Places:
         return full
 
     def give_back(self, address: str) -> None:
-        """Release a place that this address has taken."""
+        """Count one less of this address."""
         self._taken -= 1
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
 
-    def _full(self, address: str) -> Full | None:
-        if self._taken >= self.places_max:
-            return Full.FOR_ALL
+    def _full(self, address: str) -> LimitReached | None:
+        if self._taken >= self.total_max:
+            return LimitReached.FOR_ALL
         is_full = address and self._by_address.get(address, 0) >= self.per_address_max
-        return Full.FOR_THIS_ADDRESS if is_full else None
+        return LimitReached.FOR_THIS_ADDRESS if is_full else None

@@ -6,10 +6,10 @@ from services.contracts.assignments import AssignmentReleased, Line, TurnAssigne
 from services.contracts.holding import AttemptMade, HoldingsAsked
 from services.contracts.money import Cents
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.holdings import LOOKS_MAX, Holdings
 from services.dispatcher.core.in_hand import ATTEMPTS_KEPT_MAX, InHand, attempted
 from services.dispatcher.core.outcome import Booked, NotBooked, Outcome, Refused, Unknown
 from services.dispatcher.core.traffic import Traffic
+from services.dispatcher.core.unsettled_payments import LOOKS_MAX, UnsettledPayments
 from tests.unit.dispatcher.fakes import ME, NOON, OTHER, RULES
 
 
@@ -29,7 +29,7 @@ class Knowing:
         self.log = AssignmentLog()
         self.gone: set[str] = set()
         self.traffic = Traffic(("default/1", "fallback/1"), RULES)
-        self.holdings = Holdings(self.log, self.traffic, _after_noon, self.gone.__contains__)
+        self.holdings = UnsettledPayments(self.log, self.traffic, _after_noon, self.gone.__contains__)
         self._at = 0
 
     def assign(self, seq: int, owner: str = ME, generation: str = "default/1") -> None:

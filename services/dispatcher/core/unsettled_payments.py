@@ -16,7 +16,7 @@ LOOKS_MAX = 5_000  # for one request: some milliseconds in which no payment is s
 Stamp = Callable[[float], datetime]  # the UTC time of a moment on the clock of the calls
 
 
-class Holdings:
+class UnsettledPayments:
     """Describes payments from the log as far as it was read, and from what is in hand.
 
     Args:
