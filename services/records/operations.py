@@ -94,8 +94,10 @@ class OperationLog:
                     continue
                 case StreamFull(detail):
                     raise NotRecordedError(f"{_NOT_DONE}: OPERATIONS has no room: {detail}; {_MAKE_ROOM}")
-                case Away() | Conflict() as result:
-                    raise NotRecordedError(f"{_NOT_DONE}: {result}")
+                case Away(detail):
+                    raise NotRecordedError(f"{_NOT_DONE}: NATS did not confirm: {detail}")
+                case Conflict():
+                    raise NotRecordedError(f"{_NOT_DONE}: another message was stored under its subject")
         raise NotRecordedError(f"{_NOT_DONE}: this user of NATS may not write to OPERATIONS")
 
     async def _ended(self, operation: Operation, operation_id: str, outcome: Outcome, operator: Operator) -> None:
