@@ -19,7 +19,7 @@ from services.contracts import subjects
 from services.dispatcher.adapters.access import access_log, follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
-from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.health import HealthPollers, follow_health
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.migration import migrate
@@ -78,7 +78,7 @@ async def _connect(config: Settings, metrics: Metrics, stop: asyncio.Event) -> N
         await _settle(_Parts(config, bus, transport), metrics, stop)
     except* (StreamWentBackError, StoreWentBackError) as group:
         # Marked again: from here on no POST of this process is under way, and what it may have booked is asked about.
-        await mark_store(bus, SystemClock(), stop)
+        await mark_store(bus, DispatcherClock(), stop)
         raise StoreWentBackError(str(group.exceptions[0])) from group
     finally:
         await transport.aclose()
@@ -111,7 +111,7 @@ class _Parts:
     """The connected parts of this process; constructing them sends nothing."""
 
     def __init__(self, config: Settings, bus: Bus, transport: ProcessorTransport) -> None:
-        self.config, self.bus, self.clock = config, bus, SystemClock()
+        self.config, self.bus, self.clock = config, bus, DispatcherClock()
         self.owner = f"{config.bus.instance}/{secrets.token_hex(8)}"
         self.tally, self.log_read, self.traffic = Tally(()), AssignmentLog(), Traffic((), config.rules)
         self.stream, self.settlements = PaymentStream(bus), SettlementRecords(bus)

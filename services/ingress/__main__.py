@@ -10,8 +10,8 @@ from sanic import Sanic
 
 from services.bus.micro.pulse import send_pulses
 from services.bus.wire.connection import Bus
+from services.clock import SystemClock
 from services.contracts.permissions import INGRESS
-from services.ingress.adapters.clock import SystemClock
 from services.ingress.adapters.connections import Connections
 from services.ingress.adapters.dispatcher_client import DispatcherClient
 from services.ingress.adapters.http_api import http_app

@@ -5,7 +5,7 @@ import os
 from functools import partial
 
 from services.bus.micro.pulse import send_pulses
-from services.ledger.adapters.clock import SystemClock
+from services.clock import SystemClock
 from services.ledger.adapters.dispatchers import Dispatchers
 from services.ledger.adapters.history_endpoint import HistoryEndpoint
 from services.ledger.adapters.metrics import of_ledger, of_settlements

@@ -1,26 +1,26 @@
-"""Time and random numbers."""
+"""Time as the dispatcher counts it, and random numbers."""
 
 import asyncio
 import random
-import time
 from datetime import datetime, timedelta
 
+from services.clock import SystemClock
 from services.contracts.stamp import stamp_from_ms
 
 
-class SystemClock:
-    """The machine's clocks."""
+class DispatcherClock(SystemClock):
+    """The machine's clocks in milliseconds, the precision of a payment's stamp at a processor."""
 
     def now_ms(self) -> float:
         """Return milliseconds of a monotonic clock."""
-        return time.monotonic() * 1000
+        return self.now_s() * 1000
 
     def stamp(self) -> datetime:
         """Return the UTC time in whole milliseconds, as processors get it."""
-        return stamp_from_ms(time.time_ns() // 1_000_000)
+        return stamp_from_ms(self.now_us() // 1000)
 
     def stamp_of(self, ms: float) -> datetime:
-        """Return the UTC time of a moment on the clock that never goes back."""
+        """Return the UTC time of a moment on the monotonic clock."""
         return self.stamp() - timedelta(milliseconds=round(self.now_ms() - ms))
 
     def jitter(self) -> float:

@@ -19,7 +19,7 @@ from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, TurnAssigned, decode_assignment, processor_of
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import AssignmentMade, Holding, HoldingAsked, HoldingsAnswered
-from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.core.unsettled_payments import UnsettledPayments
@@ -50,7 +50,7 @@ class PaymentEndpoint:
         self._traffic = traffic
         self._owner = owner
         self._others = alive.owners
-        self._unsettled = UnsettledPayments(log_read, traffic, SystemClock().stamp_of, alive.is_gone)
+        self._unsettled = UnsettledPayments(log_read, traffic, DispatcherClock().stamp_of, alive.is_gone)
         self._answering: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:

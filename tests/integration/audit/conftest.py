@@ -14,7 +14,7 @@ from services.contracts import subjects
 from services.contracts.processor import Processor
 from services.contracts.roster import seeded
 from services.dispatcher.adapters.alive import Alive
-from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.release_endpoint import ABOUT, ReleaseEndpoint
@@ -37,7 +37,7 @@ async def release_for(house: House, holdings: UnsettledPayments, transport: Proc
         entry = seeded(None, Processor(name, running.url, Decimal("0.05")), order)
         await bucket.change(name, lambda _, entry=entry: entry)  # type: ignore[misc]  # each its own
         apis[f"{name}/1"] = ProcessorApi(running.url, transport, call_timeout_s=PATIENCE_S, health_timeout_s=1)
-    records, clock = ReleaseRecords(house.bus, holdings), SystemClock()
+    records, clock = ReleaseRecords(house.bus, holdings), DispatcherClock()
     story = Releasing(
         log_read=house.log, records=records, processors=apis, clock=clock, store=FakeStore(), is_read=lambda: True
     )
@@ -53,7 +53,7 @@ async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Asy
     reading = asyncio.create_task(following.run())
     await read_up(following)
     traffic = Traffic(tuple(processors), RULES)
-    clock = SystemClock()
+    clock = DispatcherClock()
     alive = Alive(clock, PATIENCE_S)
     await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", alive).listen()
     transport = ProcessorTransport(idle_max=1)

@@ -19,7 +19,7 @@ from services.contracts import holding, subjects
 from services.contracts.assignments import Assignment, AssignmentReleased, Kind, Line, TurnAssigned, encode_assignment
 from services.contracts.holding import AssignmentMade, AttemptMade, Holding, HoldingAsked, HoldingsAsked
 from services.contracts.money import Cents
-from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.payment_endpoint import BY_LOG_AFTER_S, PaymentEndpoint
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand, attempted
@@ -30,7 +30,7 @@ from tests.nats_server import until
 from tests.unit.dispatcher.fakes import NOON, RULES
 
 ME, GONE = "dispatcher-1/me", "dispatcher-9/gone"
-CLOCK = SystemClock()
+CLOCK = DispatcherClock()
 
 
 @dataclass

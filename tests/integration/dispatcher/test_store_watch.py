@@ -8,7 +8,7 @@ from services.bus.jetstream.state import StreamState, stream_state
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus
 from services.dispatcher.adapters import store_watch
-from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.store_watch import StoreWatch, mark_store
 from services.records.doubt import SINCE, StoreWentBackError, read_marks
 
@@ -26,7 +26,7 @@ def watch_of(bus: Bus, known: Known) -> StoreWatch:
         is_synced=True,
         books_within_s=1,
         repeated_within_s=1,
-        clock=SystemClock(),
+        clock=DispatcherClock(),
         lines_read=lambda: 0,
         settlements_to=lambda: known.settlements_to,
         payments_to=lambda: 0,
@@ -62,5 +62,5 @@ async def test_a_dispatcher_that_is_stopped_first_marks_that_the_store_went_back
     """The process that starts next has read nothing, and would treat what waits as never sent."""
     stop = asyncio.Event()
     stop.set()
-    await mark_store(bus, SystemClock(), stop)
+    await mark_store(bus, DispatcherClock(), stop)
     assert SINCE in await read_marks(bus)

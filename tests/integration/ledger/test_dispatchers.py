@@ -12,7 +12,7 @@ from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.pulse import DispatcherPulse
 from services.contracts.stamp import micros_of
-from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.ledger.adapters.dispatchers import Dispatchers
 from services.ledger.core.recent import Cut
@@ -35,7 +35,7 @@ class Stored:
         self.asked = asyncio.Event()
         records = SettlementRecords(bus)
         records.last_seq = last_seq
-        self.endpoint = StoredEndpoint(bus, self._are_stored, records, SystemClock())
+        self.endpoint = StoredEndpoint(bus, self._are_stored, records, DispatcherClock())
 
     async def _are_stored(self) -> None:
         self.asked.set()

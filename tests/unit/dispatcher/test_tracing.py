@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from services.contracts.events import PaymentRefused, PaymentSettled, Trace, TracedAttempt
 from services.contracts.traceparent import child_of
-from services.dispatcher.adapters.clock import SystemClock
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.core.in_hand import ATTEMPTS_KEPT_MAX
 from services.dispatcher.core.outcome import Absent, NotBooked, Refused, Unknown
 from services.dispatcher.core.traced import trace_of
@@ -110,6 +110,6 @@ async def test_logs_of_the_payment_have_its_trace(dispatcher: Dispatcher, caplog
 
 def test_span_ids_are_random() -> None:
     """Sixteen digits, another one each time."""
-    ids = {SystemClock().span_id() for _ in range(100)}
+    ids = {DispatcherClock().span_id() for _ in range(100)}
     assert len(ids) == 100
     assert {len(each) for each in ids} == {16}

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
+from services.clock import SystemClock
 from services.contracts.pulse import Pulse
-from services.ingress.adapters.clock import SystemClock
 from services.overview.adapters import hub as hub_module
 from services.overview.adapters.hub import EVENTS_WAITING_MAX, PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub, OpenPage
 from services.overview.core.open_limit import LimitReached

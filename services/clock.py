@@ -1,14 +1,14 @@
-"""Time."""
+"""The machine's clocks: one monotonic, for how long something takes, and the time of day, for stamps."""
 
 import time
 from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """What every service reads the time from; tests replace it."""
 
     def now_s(self) -> float:
-        """Return seconds of a clock that never goes back."""
+        """Return seconds of a monotonic clock."""
         return time.monotonic()
 
     def now_us(self) -> int:
@@ -16,5 +16,5 @@ class SystemClock:
         return time.time_ns() // 1000
 
     def stamp(self) -> datetime:
-        """Return the UTC time."""
+        """Return the UTC time in microseconds."""
         return datetime.now(UTC)
