@@ -8,7 +8,7 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.pace import IN_FLIGHT_FIRST
 from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME
-from tests.unit.dispatcher.traffic_cases import NOW, close, make_traffic, payment, waiting
+from tests.unit.dispatcher.traffic_cases import NOW, close, make_traffic, payment, start_all, waiting
 
 
 def test_fetchable_is_what_could_start_beyond_those_that_wait() -> None:
@@ -27,6 +27,21 @@ def test_nothing_is_fetched_for_a_closed_processor_before_its_time() -> None:
     assert traffic.fetchable(NOW) == 0
     assert traffic.fetchable(NOW + CANARY_EVERY_MS) == 1
     assert traffic.fetchable(NOW + 1_000) == 1 + IN_FLIGHT_FIRST
+
+
+def test_what_was_given_back_is_fetched_although_no_backlog_counts_it() -> None:
+    """As a released payment, while payments in doubt at a processor that is down use up each of its canaries."""
+    traffic = make_traffic()
+    close(traffic, HOME)
+    for seq in range(1, 201):
+        stuck = payment(seq, bound=True)
+        traffic.take(stuck)
+        traffic.to_resend(stuck, NOW, jitter=0)
+    traffic.backlog, traffic.head_stored_ms = 0, NOW + CANARY_EVERY_MS
+    assert start_all(traffic, NOW + CANARY_EVERY_MS) == [(1, HOME)]
+    assert traffic.fetchable(NOW + CANARY_EVERY_MS) == 1
+    waiting(traffic, payment(201))
+    assert traffic.fetchable(NOW + CANARY_EVERY_MS) == 0
 
 
 def test_nothing_is_fetched_beyond_what_may_be_in_hand() -> None:
