@@ -206,9 +206,7 @@ class Traffic:
         head_age_ms = now_ms - self.head_stored_ms if self.head_stored_ms else 0.0
         wanted = sendable(self._views(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
         if not self.backlog and not self._ready:
-            wanted = max(
-                1, wanted
-            )  # what was given back is in no backlog: unless it is asked for, it never comes again
+            wanted = max(1, wanted)  # what was given back is in no backlog, and comes again only if it is asked for
         return max(0, min(wanted - len(self._ready), room))
 
     def taking(self, processor: str) -> str | None:
