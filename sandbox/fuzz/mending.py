@@ -7,10 +7,13 @@ from typing import Any
 from services.contracts.releasing import CONFIRMED_CHARS
 
 CENTS = Decimal("0.01")
+_ENDS = ("from", "to")
+_EDGE_YEARS = ("0001", "9999")  # with a zone a moment may be before the first or after the last that there is
 
 
 def mended_query(query: dict[str, Any]) -> dict[str, Any]:
-    """Return the query with ``from`` not after ``to``."""
+    """Return the query with ``from`` not after ``to``, and both in years that every zone has."""
+    query = {name: text for name, text in query.items() if name not in _ENDS or str(text)[:4] not in _EDGE_YEARS}
     start, end = _moment(query.get("from")), _moment(query.get("to"))
     if start is None or end is None or start <= end:
         return query

@@ -7,7 +7,7 @@ messages at a time. A page that was cut short by time says where the next one be
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from services.contracts.away import AwayError
@@ -141,7 +141,7 @@ class Listing:
         period = asked.period
         first: int | None = asked.after + 1
         if period.start is not None and not asked.after:
-            first = await self._settled.first_since(period.start - CLOCKS_APART_MAX)
+            first = await self._settled.first_since(_stored_from(period.start))
         while first is not None and not _is_over(until_s):
             stretch = await self._settled.read(first, SETTLED_TOGETHER)
             first = stretch.next_seq
@@ -178,3 +178,9 @@ def _cursor(status: str, after: int | None) -> str | None:
 
 def _parts(all_of_them: Sequence[Holding], size: int) -> list[Sequence[Holding]]:
     return [all_of_them[begin : begin + size] for begin in range(0, len(all_of_them), size)]
+
+
+def _stored_from(start: datetime) -> datetime:
+    """Return from when what was settled since ``start`` can have been stored; there is no date before the year 1."""
+    earliest = datetime.min.replace(tzinfo=UTC)
+    return max(start, earliest + CLOCKS_APART_MAX) - CLOCKS_APART_MAX

@@ -172,6 +172,12 @@ async def test_settled_ones_are_listed_in_the_order_of_the_stream(limit: str) ->
     assert await all_of(flow, status="settled", limit=limit, processor="fallback", **period) == [4, 6]
 
 
+async def test_settled_ones_are_listed_from_the_first_day_that_there_is() -> None:
+    """Five minutes before it there is no date."""
+    flow, _, _ = listing(settled_to=3)
+    assert await all_of(flow, status="settled", **{"from": "0001-01-01T00:01:01Z"}) == [1, 2, 3]
+
+
 def test_of_several_dispatchers_the_one_that_has_it_in_hand_counts() -> None:
     """The others know it by the log alone: without attempts, and perhaps without doubt."""
     by_log = replace(held(1, in_doubt=False, in_hand=False), attempts=0)
