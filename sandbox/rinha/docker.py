@@ -68,9 +68,9 @@ class Docker:
     def containers(self) -> dict[str, Container]:
         """Return the backend's containers by service."""
         ids = self.run(*self.backend, "ps", "--all", "--quiet").split()
-        found = json.loads(self.run("docker", "inspect", *ids)) if ids else []
+        inspected = json.loads(self.run("docker", "inspect", *ids)) if ids else []
         found = {}
-        for one in found:
+        for one in inspected:
             networks = one["NetworkSettings"]["Networks"].values()
             found[one["Config"]["Labels"]["com.docker.compose.service"]] = Container(
                 process=int(one["State"]["Pid"]),
