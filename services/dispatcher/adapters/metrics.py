@@ -31,13 +31,14 @@ _HAPPENED = {
     "cleared": ("tarifa_payments_cleared_total", "Doubtful payments that no processor has."),
     "doubtful": ("tarifa_payments_doubtful_total", "Doubtful payments given back, as a processor did not answer."),
     "unreadable": ("tarifa_payments_unreadable_total", "Deliveries of PAYMENTS that are not payments."),
-    "let_go": ("tarifa_payments_let_go_total", "Deliveries given back, as NATS was away or another was faster."),
+    "let_go": ("tarifa_payments_let_go_total", "Payments in hand that were given back, to be redelivered."),
     "already_settled": ("tarifa_payments_already_settled_total", "Deliveries of payments that were settled already."),
     "amount_differs": ("tarifa_payments_amount_differs_total", "Payments charged with another amount than accepted."),
     "settlement_not_stored": ("tarifa_settlements_not_stored_total", "Failed tries to store a settlement."),
     "bug": ("tarifa_payments_failed_total", "Payments whose processing failed by a bug; each is redelivered."),
 }
 _BACKLOG = "Payments in PAYMENTS: accepted and not settled, in hand or not; absent while NATS does not answer."
+_BACKLOG_OLDEST = "The age of the oldest payment that was delivered to no dispatcher yet; 0: there is none."
 _SETTLEMENTS = ("settled", "refused")
 
 
@@ -112,9 +113,9 @@ def _in_hand(traffic: Traffic, seen: Mapping[str, KnownProcessor], now_ms: float
     in_hand = tuple(traffic.in_hand.values())
     bound = {name: [payment for payment in in_hand if _is_bound_to(payment, name)] for name in seen}
     head_age_s = (now_ms - traffic.head_stored_ms) / 1000 if traffic.backlog and traffic.head_stored_ms else 0.0
-    yield gauge("tarifa_backlog_oldest_seconds", "The age of the oldest of those.", max(0.0, head_age_s))
+    yield gauge("tarifa_backlog_oldest_seconds", _BACKLOG_OLDEST, max(0.0, head_age_s))
     yield gauge("tarifa_in_hand_payments", "Payments that this dispatcher has in hand.", len(in_hand))
-    yield gauge("tarifa_in_hand_oldest_seconds", "The age of the oldest of those.", _oldest_s(in_hand, now_ms))
+    yield gauge("tarifa_in_hand_oldest_seconds", "The age of the oldest of them.", _oldest_s(in_hand, now_ms))
     yield gauges_by(
         "processor",
         "tarifa_bound_payments",
@@ -124,7 +125,7 @@ def _in_hand(traffic: Traffic, seen: Mapping[str, KnownProcessor], now_ms: float
     yield gauges_by(
         "processor",
         "tarifa_bound_oldest_seconds",
-        "The age of the oldest of those. Where the processor never comes back, they need a release.",
+        "The age of the oldest of them. Where the processor never comes back, they need a release.",
         {name: _oldest_s(payments, now_ms) for name, payments in bound.items()},
     )
     yield gauges_by(

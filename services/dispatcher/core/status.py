@@ -16,7 +16,7 @@ class Status:
 
     Args:
         now_ms: the moment, on the clock of the calls.
-        backlog: payments in PAYMENTS that no dispatcher has in hand, as far as known.
+        backlog: payments in PAYMENTS that were delivered to no dispatcher yet, as far as known.
         in_hand: how many this one has in hand.
         oldest_wait_ms: the longest that one of either has waited.
         processors: by name; what is known of each.

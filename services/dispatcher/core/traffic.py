@@ -39,7 +39,7 @@ class Traffic:
         self._later: list[tuple[float, int, InHand]] = []  # to be routed again from a time on; heap
         self._by_id: dict[str, InHand] = {}
         self.in_hand_max = 0
-        self.backlog = 0  # waiting in the stream
+        self.backlog = 0  # delivered to no dispatcher yet
         self.head_stored_ms = 0.0  # when the oldest of those was stored
         self.charge_at(generations)
 
