@@ -1,8 +1,8 @@
 """OPERATIONS: who did what to the running system, as the operators' own log. Pure.
 
 Two events for one operation, of one ``id``: ``asked`` is stored before anything is done, and the outcome after.
-So nothing is done that has no record; an ``asked`` without a second event may be done or not, because the process that
-did it ended in between.
+So nothing is done that has no record (but for keys while NATS is away: docs/security.md); an ``asked`` without a second
+event may be done or not, because the process that did it ended in between.
 """
 
 from datetime import datetime

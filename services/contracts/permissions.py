@@ -73,7 +73,7 @@ def _answer(*users: str) -> tuple[str, ...]:
 
 
 def _service(name: str) -> tuple[str, ...]:
-    """What a NATS micro service hears beside its own requests."""
+    """The subjects on which NATS asks a micro service about itself."""
     verbs = ("PING", "INFO", "STATS")
     return tuple(f"$SRV.{verb}{whom}" for verb in verbs for whom in ("", f".{name}", f".{name}.*"))
 

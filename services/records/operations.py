@@ -1,4 +1,4 @@
-"""OPERATIONS, written: nothing is done by an operator that is not recorded before it is done."""
+"""OPERATIONS, written: the request before it is done, then the outcome. What cannot be recorded is not done."""
 
 import asyncio
 import logging

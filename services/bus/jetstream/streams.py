@@ -126,7 +126,7 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
             "description": "the vitals, every ten seconds of the last day: for the page",
             "subjects": [subjects.VITALS_SAMPLED],
             "retention": "limits",
-            "discard": "old",  # nothing depends on it: the only stream that forgets
+            "discard": "old",  # the oldest make room: no payment depends on them
             "max_bytes": VITALS_BYTES_MAX,
             "max_age": KEPT_S * SECOND_NS,
         },
