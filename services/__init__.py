@@ -1,4 +1,4 @@
-"""The river: the way of a payment through the services.
+"""The way of a payment through the services.
 
 client -> nginx -> ingress --accepted--> [PAYMENTS] -> dispatcher --HTTP--> processor
                       ^                                    |
@@ -10,6 +10,6 @@ ingress     answers 2xx only for a payment that is stored in PAYMENTS
 dispatcher  charges each stored payment at exactly one processor, once, and records that in SETTLEMENTS
 ledger      counts each settlement once, and returns what was charged where in any period
 
-Read the three ``flow`` packages to follow a payment; ``contracts`` for the messages, ``bus`` for how they are sent,
-``metrics`` and ``log_throttle`` for what an operator gets.
+Read the three ``flow`` packages to follow a payment, ``contracts`` for the messages, ``bus`` for how they are sent.
+docs/architecture.md lists each step with its file, and what every other package is for.
 """

@@ -1,5 +1,9 @@
-"""What is stored of payments and processors, read and written in one way by every service.
+"""What is stored, read and written in one way by every service.
 
-payments     PAYMENTS: what is accepted and waits        settlements  SETTLEMENTS: what was booked or refused
-assignments  ASSIGNMENTS: who may send what where       processors   the bucket of who charges
+payments     PAYMENTS, by payment; ``doubt``: how far what waits there is doubtful
+assignments  ASSIGNMENTS: who may send which payment where
+settlements  SETTLEMENTS, by payment; ``earlier``: for ingress, before an id is stored; ``history``: all of one payment;
+             ``settled``: in the stream's order
+processors   the bucket of who charges
+operations   OPERATIONS: what operators did
 """

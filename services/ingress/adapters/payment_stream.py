@@ -177,7 +177,7 @@ class JetStreamPayments:
         return asyncio.get_running_loop().time()
 
     async def trouble(self) -> str | None:
-        """Return why a payment could not be stored and settled now, or None; stores something to check."""
+        """Return why a payment or its settlement could not be stored now, or None; stores something to check."""
         now_s = self._now_s()
         if self._finding is None or (self._finding.done() and now_s - self._found_from_s > TROUBLE_HOLDS_S):
             self._found_from_s = now_s

@@ -104,7 +104,7 @@ class Ingress:
         return Cleared()
 
     async def troubles(self) -> list[str]:
-        """Return what prevents a payment from being accepted and counted now."""
+        """Return what prevents a payment from being accepted and counted now; no dispatcher is asked."""
         found = await asyncio.gather(self._payments.trouble(), self._ledger.trouble())
         return [trouble for trouble in found if trouble is not None]
 

@@ -36,7 +36,7 @@ class PaymentStream(Protocol):
         """Clear the book of all that was settled before."""
 
     async def trouble(self) -> str | None:
-        """Return why a payment could not be stored now, or None."""
+        """Return why a payment or its settlement could not be stored now, or None."""
 
 
 class Ledger(Protocol):

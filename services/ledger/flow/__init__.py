@@ -1,1 +1,8 @@
-"""The flow of the ledger: ``counting`` fills the book, ``snapshots`` lets it restart in seconds."""
+"""The flow of the ledger; ``ports`` is what it needs.
+
+counting   fills the book, and answers summaries from it
+snapshots  let it restart in seconds
+checking   compares what is stored with what was counted
+sampling   stores the state of the system every ten seconds; ``history`` answers from these samples and the book
+pauses     measures how long the event loop was blocked
+"""
