@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, json
 
-from services.contracts.events import Id, Instant, NotAnEventError, Sequence
+from services.contracts.events import Id, Instant, Sequence, decoded
 
 GENERATION_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}/[1-9][0-9]{0,8}$(?!\n)"
 
@@ -87,10 +87,7 @@ def decode_assignment(data: bytes) -> Assignment:
     Raises:
         NotAnEventError: it is none of a version known here.
     """
-    try:
-        return _decoder.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_decoder, data)
 
 
 def processor_of(generation: str) -> str:

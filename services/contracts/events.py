@@ -5,7 +5,7 @@ The schemas in ``schemas/`` are generated from these classes (``make schemas``);
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, json
 
@@ -17,6 +17,8 @@ AmountCents = Annotated[Cents, Meta(ge=1, description="whole cents")]
 Instant = Annotated[datetime, Meta(tz=True, description="UTC")]
 Word = Literal["booked", "notBooked", "refused", "unknown"]  # what came of a call to a processor
 Sequence = Annotated[int, Meta(ge=1, description="sequence of the payment in PAYMENTS")]
+
+T = TypeVar("T")
 
 
 class TracedAttempt(Struct, frozen=True, rename="camel", gc=False):
@@ -134,7 +136,7 @@ def decode_accepted(data: bytes) -> PaymentAccepted:
     Raises:
         NotAnEventError: it is not a PaymentAccepted of a version known here.
     """
-    event = _decode(data)
+    event = decoded(_event, data)
     if not isinstance(event, PaymentAccepted):
         raise NotAnEventError(f"{type(event).__name__} does not belong in PAYMENTS")
     return event
@@ -146,14 +148,19 @@ def decode_settlement(data: bytes) -> Settlement:
     Raises:
         NotAnEventError: it is none of the events of that stream in a version known here.
     """
-    event = _decode(data)
+    event = decoded(_event, data)
     if isinstance(event, PaymentAccepted):
         raise NotAnEventError("PaymentAccepted does not belong in SETTLEMENTS")
     return event
 
 
-def _decode(data: bytes) -> PaymentAccepted | Settlement:
+def decoded(decoder: json.Decoder[T], data: bytes) -> T:
+    """Read a message, of any contract, with its decoder.
+
+    Raises:
+        NotAnEventError: it is not such a message.
+    """
     try:
-        return _event.decode(data)
+        return decoder.decode(data)
     except (ValueError, RecursionError) as error:  # deeply nested JSON exhausts the decoder
         raise NotAnEventError(str(error)) from error

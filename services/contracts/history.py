@@ -3,18 +3,16 @@
 The samples hold what cannot be computed afterwards. What was settled and saved is not sampled: the book has it.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, json
 
-from services.contracts.events import Instant, NotAnEventError
+from services.contracts.events import Instant, decoded
 
 SAMPLE_EVERY_S = 10  # the window of rates and times: no two samples cover the same second
 KEPT_S = 25 * 3600  # an hour more than is shown
 STEPS_MAX = 300  # of one answer, which stays below 32 KB whatever its values
 STEP_S_MAX = 3_600
-
-T = TypeVar("T")
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -88,7 +86,7 @@ def decode_asked(data: bytes) -> HistoryAsked:
     Raises:
         NotAnEventError: it is not a HistoryAsked.
     """
-    return _read(_asked, data)
+    return decoded(_asked, data)
 
 
 def decode_answered(data: bytes) -> HistoryAnswered:
@@ -97,7 +95,7 @@ def decode_answered(data: bytes) -> HistoryAnswered:
     Raises:
         NotAnEventError: it is not a HistoryAnswered.
     """
-    return _read(_answered, data)
+    return decoded(_answered, data)
 
 
 def decode_sampled(data: bytes) -> VitalsSampled:
@@ -106,11 +104,4 @@ def decode_sampled(data: bytes) -> VitalsSampled:
     Raises:
         NotAnEventError: it is not a VitalsSampled.
     """
-    return _read(_sampled, data)
-
-
-def _read(decoder: json.Decoder[T], data: bytes) -> T:
-    try:
-        return decoder.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_sampled, data)

@@ -5,16 +5,14 @@ many, in the order of their sequences in PAYMENTS; every dispatcher answers with
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, json
 
-from services.contracts.events import Id, Instant, NotAnEventError, Word
+from services.contracts.events import Id, Instant, Word, decoded
 
 LIMIT_MAX = 500  # of one question
 ANSWER_BYTES_MAX = 48 * 1024  # of its holdings: the server takes messages of 64 KB (nats.conf)
-
-T = TypeVar("T")
 
 
 class HoldingAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -158,7 +156,7 @@ def decode_asked(data: bytes) -> HoldingAsked:
     Raises:
         NotAnEventError: it is none.
     """
-    return _decoded(_asked, data)
+    return decoded(_asked, data)
 
 
 def decode_holding(data: bytes) -> Holding:
@@ -167,7 +165,7 @@ def decode_holding(data: bytes) -> Holding:
     Raises:
         NotAnEventError: it is none.
     """
-    return _decoded(_holding, data)
+    return decoded(_holding, data)
 
 
 def decode_many_asked(data: bytes) -> HoldingsAsked:
@@ -176,7 +174,7 @@ def decode_many_asked(data: bytes) -> HoldingsAsked:
     Raises:
         NotAnEventError: it is none.
     """
-    return _decoded(_many_asked, data)
+    return decoded(_many_asked, data)
 
 
 def decode_many_answered(data: bytes) -> HoldingsAnswered:
@@ -185,11 +183,4 @@ def decode_many_answered(data: bytes) -> HoldingsAnswered:
     Raises:
         NotAnEventError: it is none.
     """
-    return _decoded(_many_answered, data)
-
-
-def _decoded(decoder: json.Decoder[T], data: bytes) -> T:
-    try:
-        return decoder.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_many_answered, data)

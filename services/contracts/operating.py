@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from msgspec import Struct, json
 
-from services.contracts.events import NotAnEventError
+from services.contracts.events import decoded
 from services.contracts.roster import Entries, Pause, Place, places
 
 
@@ -75,10 +75,7 @@ def decode(data: bytes, kind: type[M]) -> M:
     Raises:
         NotAnEventError: it is none.
     """
-    try:
-        return json.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(json.Decoder(kind), data)
 
 
 def listed(place: Place) -> ListedProcessor:

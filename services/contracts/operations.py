@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct, json
 
-from services.contracts.events import Instant, NotAnEventError
+from services.contracts.events import Instant, decoded
 
 TEXT_CHARS_MAX = 500
 
@@ -112,10 +112,7 @@ def decode_operation(data: bytes) -> OperationRecorded:
     Raises:
         NotAnEventError: it is none of a version known here.
     """
-    try:
-        return _decoder.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_decoder, data)
 
 
 def reason_from_text(text: str) -> str:

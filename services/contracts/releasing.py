@@ -13,11 +13,11 @@ from services.contracts.events import (
     AmountCents,
     Id,
     Instant,
-    NotAnEventError,
     PaymentAccepted,
     PaymentRefused,
     PaymentReleased,
     PaymentSettled,
+    decoded,
 )
 from services.contracts.operating import ListedProcessor
 
@@ -155,10 +155,7 @@ def decode(data: bytes, kind: type[M]) -> M:
     Raises:
         NotAnEventError: it is not such a message.
     """
-    try:
-        return json.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(json.Decoder(kind), data)
 
 
 def released_there(sight: Sight) -> PaymentReleased | None:

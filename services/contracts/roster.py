@@ -22,7 +22,7 @@ from typing import Literal
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from services.contracts.events import NotAnEventError
+from services.contracts.events import decoded
 from services.contracts.processor import Processor, address_of
 
 
@@ -78,10 +78,7 @@ def decode_entry(data: bytes) -> ProcessorEntry:
     Raises:
         NotAnEventError: it is none.
     """
-    try:
-        return _decoder.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_decoder, data)
 
 
 def generation_of(name: str, number: int) -> str:

@@ -5,7 +5,7 @@ A reader of SETTLEMENTS up to the answer's sequence has every booking that the d
 
 from msgspec import Struct, json
 
-from services.contracts.events import Instant, NotAnEventError
+from services.contracts.events import Instant, decoded
 
 
 class StoredAsked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -42,10 +42,7 @@ def decode_asked(data: bytes) -> StoredAsked:
     Raises:
         NotAnEventError: it is none.
     """
-    try:
-        return _asked.decode(data or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_asked, data or b"{}")
 
 
 def decode_answered(data: bytes) -> StoredAnswered:
@@ -54,7 +51,4 @@ def decode_answered(data: bytes) -> StoredAnswered:
     Raises:
         NotAnEventError: it is none.
     """
-    try:
-        return _answered.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_answered, data)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct, json
 
-from services.contracts.events import Instant, NotAnEventError
+from services.contracts.events import Instant, decoded
 
 
 class SummaryAsked(Struct, frozen=True, rename={"from_": "from"}, forbid_unknown_fields=True):
@@ -48,10 +48,7 @@ def decode_asked(data: bytes) -> SummaryAsked:
     Raises:
         NotAnEventError: it is not a SummaryAsked.
     """
-    try:
-        return _asked.decode(data or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_asked, data or b"{}")
 
 
 def decode_answered(data: bytes) -> SummaryAnswered:
@@ -60,7 +57,4 @@ def decode_answered(data: bytes) -> SummaryAnswered:
     Raises:
         NotAnEventError: it is not a SummaryAnswered.
     """
-    try:
-        return _answered.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEventError(str(error)) from error
+    return decoded(_answered, data)

@@ -82,10 +82,7 @@ class SettlementStream:
 
 
 def _event(data: bytes) -> Settlement:
-    try:
-        event = decode_settlement(data)
-    except RecursionError as error:  # nested so deeply that the decoder gives up
-        raise NotAnEventError("nested too deeply") from error
+    event = decode_settlement(data)
     if isinstance(event, PaymentSettled | PaymentRefused) and event.amount_cents > CENTS_MAX:
         raise NotAnEventError(f"amountCents {event.amount_cents} is more than any processor could book")
     return event

@@ -97,7 +97,7 @@ class SummaryEndpoint:
 def _period(data: bytes) -> tuple[int | None, int | None, datetime | None]:
     try:
         asked = summary.decode_asked(data)
-    except (NotAnEventError, RecursionError) as error:
+    except NotAnEventError as error:
         raise CannotAnswerError(BAD_REQUEST, f"not a SummaryAsked: {error}") from error
     from_us, to_us = _micros(asked.from_), _micros(asked.to)
     if from_us is not None and to_us is not None and from_us > to_us:
