@@ -37,6 +37,21 @@ DOCUMENTS = (
     Document("/docs.css", "docs.css", "text/css; charset=utf-8"),
     Document("/docs.js", "docs.js", "text/javascript; charset=utf-8"),
 )
+# Of the operator's page. They are in the repository, so `http_guard.NEEDS` lets everybody read them.
+PAGE_SCRIPTS = (
+    "page.js",
+    "elements.js",
+    "session.js",
+    "life.js",
+    "plots.js",
+    "history.js",
+    "dialogs.js",
+    "operating.js",
+    "stuck.js",
+    "listing.js",
+    "row.js",
+    "release.js",
+)
 
 
 def add_documents(app: Sanic[Any, Any], folder: Path = FOLDER, documents: Sequence[Document] = DOCUMENTS) -> None:

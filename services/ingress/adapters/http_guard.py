@@ -12,6 +12,7 @@ from sanic.response import HTTPResponse
 from sanic_routing.route import Route
 
 from services.ingress.adapters import http_answers as say
+from services.ingress.adapters.documents import PAGE_SCRIPTS
 from services.ingress.core.call import Call
 from services.ingress.core.guard import ANYBODY, UNAUTHORIZED, Caller, Denied, Guard
 from services.ingress.core.meter import Meter
@@ -39,23 +40,7 @@ NEEDS: dict[str, Scope | None] = {
     "events": "read",
     **dict.fromkeys(("healthz", "readyz"), None),
     **dict.fromkeys(("openapi.json", "docs", "docs.css", "docs.js", "page.css", "page.svg", "favicon.ico"), None),
-    **dict.fromkeys(
-        (
-            "page.js",
-            "elements.js",
-            "session.js",
-            "life.js",
-            "plots.js",
-            "history.js",
-            "dialogs.js",
-            "operating.js",
-            "stuck.js",
-            "listing.js",
-            "row.js",
-            "release.js",
-        ),
-        None,
-    ),
+    **dict.fromkeys(PAGE_SCRIPTS, None),
     **dict.fromkeys((SIGN_IN, "sign-out"), None),
 }
 

@@ -8,31 +8,17 @@ from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
 from services.ingress.adapters import http_answers as say
-from services.ingress.adapters.documents import Document, add_documents
+from services.ingress.adapters.documents import PAGE_SCRIPTS, Document, add_documents
 from services.ingress.adapters.http_api import taking
 from services.ingress.adapters.http_guard import HttpGuard
 from services.overview.adapters.hub import PAGES_MAX, PAGES_PER_ADDRESS_MAX, Hub
 from services.overview.core.open_limit import LimitReached
 
 FOLDER = Path(__file__).parents[1] / "page"
-SCRIPTS = (
-    "page.js",
-    "elements.js",
-    "session.js",
-    "life.js",
-    "plots.js",
-    "history.js",
-    "dialogs.js",
-    "operating.js",
-    "stuck.js",
-    "listing.js",
-    "row.js",
-    "release.js",
-)
 DOCUMENTS = (
     Document("/", "index.html", "text/html; charset=utf-8"),
     Document("/page.css", "page.css", "text/css; charset=utf-8"),
-    *(Document(f"/{name}", name, "text/javascript; charset=utf-8") for name in SCRIPTS),
+    *(Document(f"/{name}", name, "text/javascript; charset=utf-8") for name in PAGE_SCRIPTS),
     Document("/page.svg", "page.svg", "image/svg+xml"),
     # For clients that have not read which icon a page names, as browsers do beside /openapi.json and errors.
     Document("/favicon.ico", "favicon.ico", "image/x-icon", "public, max-age=86400"),
