@@ -225,13 +225,6 @@ def _payment_id(text: str) -> str:
     return text.lower()
 
 
-def _reason(text: str) -> str:
-    try:
-        return reason_from_text(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _since(now: datetime) -> Callable[[str], datetime]:
     def read(text: str) -> datetime:
         try:
