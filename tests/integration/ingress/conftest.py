@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.integration.ingress.ingress_process import IngressProcess
+from tests.integration.ingress.page_list import Listed
 from tests.nats_server import PATIENCE_S, NatsServer
 
 
@@ -40,6 +41,20 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of the test's own, on a desktop."""
+    page = browser.new_page(locale="en-GB", timezone_id="UTC", viewport={"width": 1280, "height": 900})
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def list_(page: Page, shared_ingress: IngressProcess) -> Listed:
+    """The page with its list, from the test's answers."""
+    return Listed(page, shared_ingress.url)
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """One payment's life on the operator's page, from answers that the test makes up."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.integration.ingress.ingress_process import IngressProcess, new_id
 
@@ -61,11 +60,9 @@ class Shown:
 
 
 @pytest.fixture
-def shown(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Shown]:
-    """A page of the test's own."""
-    page = browser.new_page(locale="en-GB", timezone_id="UTC")
-    yield Shown(page, shared_ingress.url)
-    page.close()
+def shown(page: Page, shared_ingress: IngressProcess) -> Shown:
+    """The page with the test's answers."""
+    return Shown(page, shared_ingress.url)
 
 
 def test_each_step_is_shown_with_what_is_known_of_it(shown: Shown) -> None:

@@ -1,6 +1,5 @@
 """The operator's page lists stuck payments: shown, filtered, sorted, page by page."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
@@ -11,14 +10,6 @@ from tests.integration.ingress.page_list import STAMP, Listed, id_of, listed, pa
 
 SECOND = "2025-07-15T12:00:01.000Z"
 THIRD = "2025-07-15T12:00:02.000Z"
-
-
-@pytest.fixture
-def list_(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Listed]:
-    """A page of the test's own, on a desktop."""
-    page = browser.new_page(locale="en-GB", timezone_id="UTC", viewport={"width": 1280, "height": 900})
-    yield Listed(page, shared_ingress.url)
-    page.close()
 
 
 def test_each_payment_is_shown_with_what_it_waits_for(list_: Listed) -> None:

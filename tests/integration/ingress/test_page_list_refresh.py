@@ -1,22 +1,11 @@
 """The list of stuck payments refreshes by itself, without disturbing its reader."""
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.integration.ingress.page_list import Listed, id_of, listed, payment
 
 AWAY = (503, {"error": "dispatchers_away", "detail": "no dispatcher answers"})
-
-
-@pytest.fixture
-def list_(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Listed]:
-    """A page of the test's own, on a desktop."""
-    page = browser.new_page(locale="en-GB", timezone_id="UTC", viewport={"width": 1280, "height": 900})
-    yield Listed(page, shared_ingress.url)
-    page.close()
 
 
 def test_a_change_is_shown_in_place(list_: Listed) -> None:

@@ -1,12 +1,12 @@
 """Pausing and resuming on the operator's page, with a stream and answers that the test makes up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable  # noqa: TC003  # no second block of imports for one annotation
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from services.contracts.pulse import ProcessorSeen
 from services.contracts.roster import Pause
@@ -53,11 +53,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Desk]:
-    """A page of the test's own."""
-    page = browser.new_page(locale="en-GB", timezone_id="UTC")
-    yield Desk(page, shared_ingress.url)
-    page.close()
+def desk(page: Page, shared_ingress: IngressProcess) -> Desk:
+    """The page with the test's answers."""
+    return Desk(page, shared_ingress.url)
 
 
 @pytest.mark.parametrize("condition", ["serving", "failing"])

@@ -1,11 +1,10 @@
 """The release of a payment on the operator's page, with scripted answers."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.integration.ingress.page_list import STAMP, payment
@@ -87,11 +86,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(browser: Browser, shared_ingress: IngressProcess) -> Iterator[Desk]:
-    """A page of the test's own."""
-    page = browser.new_page(locale="en-GB", timezone_id="UTC")
-    yield Desk(page, shared_ingress.url)
-    page.close()
+def desk(page: Page, shared_ingress: IngressProcess) -> Desk:
+    """The page with the test's answers."""
+    return Desk(page, shared_ingress.url)
 
 
 def test_what_is_known_and_the_risk_are_shown_before_anything_is_asked(desk: Desk) -> None:
