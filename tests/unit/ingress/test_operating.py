@@ -1,34 +1,29 @@
 """An operator by HTTP: what is read of the request, and that everything is recorded before it is done."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
 
-from services.contracts.away import AwayError
 from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
 from services.contracts.roster import Pause
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.flow.operating import Operating
-from services.records.operations import Outcome
+from tests.unit.ingress.recorded_operations import RecordedOperations
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 PAUSED = ListedProcessor("default", "default/1", "paused", 0.05, "http://d:1", Pause("me", "tests", NOW))
 BODY = b'{"reason": "tests"}'
 
 
-class World:
+class World(RecordedOperations):
     """A log and a dispatcher; ``happened`` has the requests to them, in order."""
 
     def __init__(self, answer: PauseAnswered | TryLater, *, records: bool = True) -> None:
+        super().__init__(records=records)
         self.answer = answer
-        self.records = records
-        self.happened: list[object] = []
-        self.outcome: Outcome | None = None
         self.operating = Operating(processors=self, book=self, recorded=self.recorded, clock=lambda: NOW)
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
@@ -44,16 +39,6 @@ class World:
         """Record that the book is to be cleared."""
         self.happened.append("purged")
         return Cleared() if isinstance(self.answer, PauseAnswered) else self.answer
-
-    @asynccontextmanager
-    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
-        """Record who requests it, and the outcome."""
-        if not self.records:
-            raise AwayError("it could not be recorded, so nothing was done: the log is full")
-        self.happened.append((operation, who))
-        self.outcome = Outcome(who)
-        yield self.outcome
-        self.happened.append(self.outcome.step)
 
 
 async def test_a_pause_is_recorded_then_done_with_the_name_of_the_key() -> None:

@@ -1,14 +1,11 @@
 """A release by HTTP: what an operator must send, that it is recorded before it is done, and the result."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from services.contracts.away import AwayError
 from services.contracts.operations import Operation
 from services.contracts.releasing import Confirmed, Refusal, ReleaseAnswered
 from services.ingress.adapters.releasing_api import sight_document
@@ -16,9 +13,9 @@ from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import TryLater
 from services.ingress.core.releasing import Released
 from services.ingress.flow.releasing import Releasing
-from services.records.operations import Outcome
 from tests.unit.audit.paid import ID, released
 from tests.unit.audit.test_releasing import PAUSE, place, sight
+from tests.unit.ingress.recorded_operations import RecordedOperations
 
 SAID: dict[str, Any] = {
     "from": "default",
@@ -32,14 +29,12 @@ OPERATION = Operation("release", ID, "default is gone", "from default to fallbac
 RELEASED = (ID, "fallback", Confirmed("default", 7, "default is gone"))
 
 
-class World:
+class World(RecordedOperations):
     """A log and a dispatcher; ``happened`` has the requests to them, in order."""
 
     def __init__(self, answer: ReleaseAnswered | TryLater, *, records: bool = True) -> None:
+        super().__init__(records=records)
         self.answer = answer
-        self.records = records
-        self.happened: list[object] = []
-        self.outcome: Outcome | None = None
         self.releasing = Releasing(dispatchers=self, recorded=self.recorded)
 
     async def look(self, payment_id: str) -> ReleaseAnswered | TryLater:
@@ -50,16 +45,6 @@ class World:
         """Record the request."""
         self.happened.append((payment_id, to, confirmed))
         return self.answer
-
-    @asynccontextmanager
-    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
-        """Record who requests it, and the outcome."""
-        if not self.records:
-            raise AwayError("it could not be recorded, so nothing was done: the log is full")
-        self.happened.append((operation, who))
-        self.outcome = Outcome(who)
-        yield self.outcome
-        self.happened.append(self.outcome.step)
 
 
 DONE = ReleaseAnswered(sight(), released=released())
