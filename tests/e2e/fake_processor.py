@@ -69,3 +69,10 @@ async def two(default: FakeProcessor, fallback: FakeProcessor) -> AsyncIterator[
     """Run both; yields the setting PROCESSORS that names them, default the cheaper one."""
     async with serving(default) as cheap, serving(fallback) as dear:
         yield f"default={cheap}@0.05,fallback={dear}@0.15"
+
+
+@asynccontextmanager
+async def three(default: FakeProcessor, fallback: FakeProcessor, third: FakeProcessor) -> AsyncIterator[str]:
+    """Run all; yields PROCESSORS as `two`, with a third that is the dearest."""
+    async with two(default, fallback) as processors, serving(third) as dearest:
+        yield f"{processors},third={dearest}@0.25"

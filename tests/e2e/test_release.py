@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.doubtful import Doubtful
-from tests.e2e.fake_processor import serving, two
+from tests.e2e.fake_processor import three, two
 from tests.e2e.released import BRISK, WHY, in_doubt, look, release, until_releasable
 from tests.e2e.replay import running_stack, until_drained
 from tests.e2e.river import River, new_id, until
@@ -142,59 +142,61 @@ async def test_releases_while_the_processor_recovers_and_its_dispatcher_settles_
 async def test_of_two_concurrent_releases_to_two_processors_one_applies(tmp_path: Path) -> None:
     """By the order of the log, for all dispatchers; the other operator's request is refused."""
     default, fallback, third = Scripted("silent"), Scripted(), Scripted()
-    async with serving(default) as one, serving(fallback) as two_, serving(third) as three:
-        processors = f"default={one}@0.05,fallback={two_}@0.15,third={three}@0.25"
-        async with running_stack(tmp_path, PROCESSORS=processors, DISPATCHERS="2", **BRISK) as river:
-            seen = await in_doubt(river, MANY)
+    async with (
+        three(default, fallback, third) as processors,
+        running_stack(tmp_path, PROCESSORS=processors, DISPATCHERS="2", **BRISK) as river,
+    ):
+        seen = await in_doubt(river, MANY)
 
-            async def both(each: dict[str, Any]) -> tuple[httpx.Response, httpx.Response]:
-                return await asyncio.gather(release(river, each, "fallback"), release(river, each, "third"))
+        async def both(each: dict[str, Any]) -> tuple[httpx.Response, httpx.Response]:
+            return await asyncio.gather(release(river, each, "fallback"), release(river, each, "third"))
 
-            answers = await asyncio.gather(*map(both, seen))
-            ids = [each["correlationId"] for each in seen]
-            await river.until_settled(ids)
-            for payment_id, (to_fallback, to_third) in zip(ids, answers, strict=True):
-                places = charged_at(payment_id, default=default, fallback=fallback, third=third)
-                assert len(places) == 1
-                won, lost = (to_fallback, to_third) if places == ["fallback"] else (to_third, to_fallback)
-                assert (won.status_code, lost.status_code) == (200, 409), (won.text, lost.text)
-                assert lost.json()["error"] in {
-                    "overtaken",
-                    "assigned_elsewhere",
-                    "assigned_there",
-                    "not_assigned",
-                    "payment_settled",
-                }
-            assert default.booked == {}
-            for each, (to_fallback, _) in zip(seen, answers, strict=True):
-                to = "fallback" if to_fallback.status_code == 200 else "third"
-                again = await release(river, each, to)
-                assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true"), again.text
-                assert (await look(river, each["correlationId"]))["released"]["to"] == to
-            assert await counted(river) == MANY
+        answers = await asyncio.gather(*map(both, seen))
+        ids = [each["correlationId"] for each in seen]
+        await river.until_settled(ids)
+        for payment_id, (to_fallback, to_third) in zip(ids, answers, strict=True):
+            places = charged_at(payment_id, default=default, fallback=fallback, third=third)
+            assert len(places) == 1
+            won, lost = (to_fallback, to_third) if places == ["fallback"] else (to_third, to_fallback)
+            assert (won.status_code, lost.status_code) == (200, 409), (won.text, lost.text)
+            assert lost.json()["error"] in {
+                "overtaken",
+                "assigned_elsewhere",
+                "assigned_there",
+                "not_assigned",
+                "payment_settled",
+            }
+        assert default.booked == {}
+        for each, (to_fallback, _) in zip(seen, answers, strict=True):
+            to = "fallback" if to_fallback.status_code == 200 else "third"
+            again = await release(river, each, to)
+            assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true"), again.text
+            assert (await look(river, each["correlationId"]))["released"]["to"] == to
+        assert await counted(river) == MANY
 
 
 async def test_one_that_fails_where_it_was_released_to_goes_nowhere_else(tmp_path: Path) -> None:
     """Not to the third, which no release announced, and not back: it waits there, or is released again."""
     default, fallback, third = Scripted("silent"), Scripted("failing"), Scripted()
-    async with serving(default) as one, serving(fallback) as two_, serving(third) as three:
-        processors = f"default={one}@0.05,fallback={two_}@0.15,third={three}@0.25"
-        async with running_stack(tmp_path, PROCESSORS=processors, **BRISK) as river:
-            seen = await in_doubt(river, FEW)
-            ids = [each["correlationId"] for each in seen]
-            for each in seen:
-                assert (await release(river, each)).status_code == 200
-            await until(lambda: asyncio.sleep(0, all(fallback.posts.count(each) > 1 for each in ids)), "all failed")
-            calls = list(default.posts)
-            (again, *others) = [await until_releasable(river, each) for each in ids]
-            assert {each["from"] for each in (again, *others)} == {"fallback"}
-            assert (await release(river, again, "third")).status_code == 200
-            fallback.come_back()
-            await river.until_settled(ids)
-            await until_drained(river)
-            assert list(third.booked) == ids[:1]
-            assert sorted(fallback.booked) == sorted(ids[1:])
-            assert (default.booked, default.posts) == ({}, calls)
+    async with (
+        three(default, fallback, third) as processors,
+        running_stack(tmp_path, PROCESSORS=processors, **BRISK) as river,
+    ):
+        seen = await in_doubt(river, FEW)
+        ids = [each["correlationId"] for each in seen]
+        for each in seen:
+            assert (await release(river, each)).status_code == 200
+        await until(lambda: asyncio.sleep(0, all(fallback.posts.count(each) > 1 for each in ids)), "all failed")
+        calls = list(default.posts)
+        (again, *others) = [await until_releasable(river, each) for each in ids]
+        assert {each["from"] for each in (again, *others)} == {"fallback"}
+        assert (await release(river, again, "third")).status_code == 200
+        fallback.come_back()
+        await river.until_settled(ids)
+        await until_drained(river)
+        assert list(third.booked) == ids[:1]
+        assert sorted(fallback.booked) == sorted(ids[1:])
+        assert (default.booked, default.posts) == ({}, calls)
 
 
 async def test_releases_survive_the_death_of_every_dispatcher_and_of_nats(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.e2e.doubtful import Doubtful
-from tests.e2e.fake_processor import serving
+from tests.e2e.fake_processor import serving, three
 from tests.e2e.released import release, until_releasable
 from tests.e2e.river import new_id, until
 from tests.e2e.scripted import Scripted
@@ -114,8 +114,7 @@ async def test_a_processor_that_was_replaced_is_asked_too(tmp_path: Path) -> Non
 async def test_what_the_store_has_lost_is_not_released_before_every_processor_has_answered(tmp_path: Path) -> None:
     """Its release and its charge at the second processor are lost: released again, a third one would charge it too."""
     default, fallback, third = Scripted("silent"), Scripted("books and is silent"), Scripted()
-    async with serving(default) as one, serving(fallback) as two_, serving(third) as three:
-        processors = f"default={one}@0.05,fallback={two_}@0.15,third={three}@0.25"
+    async with three(default, fallback, third) as processors:
         brisk = {"CALL_TIMEOUT_S": "1", "SETTLE_WITHIN_S": "1", "SLOW_CALL_MS": "600000"}
         env = brisk | {"PROCESSORS": processors, "DISPATCHERS": "2"}
         async with river_with(tmp_path / "stack", SYNC="always", **env) as river:
