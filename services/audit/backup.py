@@ -17,10 +17,10 @@ EXIT_REFUSED = 1
 
 async def backup() -> int:
     """Run the command line."""
-    return await obey(sys.argv[1:], os.environ)
+    return await run_command(sys.argv[1:], os.environ)
 
 
-async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Save a backup, or restore one; return the exit status."""
     settings = backup_settings(arguments, env)
     try:

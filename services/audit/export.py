@@ -90,10 +90,10 @@ def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportS
 
 async def export() -> int:
     """Run the command line."""
-    return await obey(sys.argv[1:], os.environ)
+    return await run_command(sys.argv[1:], os.environ)
 
 
-async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Write all rows; return the exit status."""
     settings = export_settings(arguments, env)
     async with connected(settings.bus, "export") as bus:

@@ -28,10 +28,10 @@ NOT_RECORDED = "NOT RECORDED in the operators' log (tarifa log operators): {why}
 
 async def keys() -> int:
     """Run the command line."""
-    return await obey(sys.argv[1:], os.environ)
+    return await run_command(sys.argv[1:], os.environ)
 
 
-async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """List the keys, or change and record them; return the exit status."""
     given = asked(arguments)
     kind = KINDS.get(given.command)

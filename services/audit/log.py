@@ -25,10 +25,10 @@ LOOK_EVERY_S = 0.05
 
 async def print_log() -> int:
     """Run the command line."""
-    return await obey(sys.argv[1:], os.environ)
+    return await run_command(sys.argv[1:], os.environ)
 
 
-async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Print the log, and with --follow what comes after it; return the exit status."""
     settings = log_settings(arguments, env, datetime.now(UTC))
     async with connected(settings.bus, "log") as bus:

@@ -35,10 +35,10 @@ EXIT_REFUSED = 1
 
 async def processors() -> int:
     """Run the command line."""
-    return await obey(sys.argv[1:], os.environ)
+    return await run_command(sys.argv[1:], os.environ)
 
 
-async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """List the processors, or change one; return the exit status."""
     settings = processors_settings(arguments, env)
     async with connected(settings.bus, "processors") as bus:

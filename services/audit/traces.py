@@ -41,10 +41,10 @@ class _Settlements:
 
 async def traces() -> int:
     """Run the command line."""
-    return await obey(sys.argv[1:], os.environ)
+    return await run_command(sys.argv[1:], os.environ)
 
 
-async def obey(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Export what is finished, and with --follow what comes; return the exit status."""
     settings = trace_settings(arguments, env)
     with nullcontext() if settings.follows else progress(time.monotonic) as shown:

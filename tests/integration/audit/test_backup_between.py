@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from services.audit.backup import obey
+from services.audit.backup import run_command
 from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.publish import StoredAt, store
@@ -17,7 +17,7 @@ STORED = ("PAYMENTS", "payments.accepted.a"), ("SETTLEMENTS", "settlements.settl
 
 async def save(url: str, replicas: int, folder: Path) -> None:
     """Save a backup."""
-    assert await obey(["save", str(folder)], {"NATS_URL": url, "NATS_REPLICAS": str(replicas)}) == 0
+    assert await run_command(["save", str(folder)], {"NATS_URL": url, "NATS_REPLICAS": str(replicas)}) == 0
 
 
 async def restore(url: str, replicas: int, folder: Path) -> None:
@@ -25,7 +25,7 @@ async def restore(url: str, replicas: int, folder: Path) -> None:
 
     async def restored() -> bool:
         try:
-            return await obey(["restore", str(folder)], {"NATS_URL": url, "NATS_REPLICAS": str(replicas)}) == 0
+            return await run_command(["restore", str(folder)], {"NATS_URL": url, "NATS_REPLICAS": str(replicas)}) == 0
         except BusAwayError:
             return False
 

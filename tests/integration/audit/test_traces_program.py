@@ -236,7 +236,7 @@ async def test_a_missing_collector_is_reported(
     await settle(house)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    status = await traces.obey(["export", "--otlp", f"http://127.0.0.1:{port}"], house.env)
+    status = await traces.run_command(["export", "--otlp", f"http://127.0.0.1:{port}"], house.env)
     out, err = capsys.readouterr()
     assert status == 3
     assert "ConnectError" in err
