@@ -16,6 +16,7 @@ from services.bus.micro.pulse import send_pulses
 from services.bus.micro.service import Served
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
+from services.contracts.away import StoreWentBackError
 from services.dispatcher.adapters.access import access_log, follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging
@@ -47,7 +48,6 @@ from services.metrics.metric import Source
 from services.metrics.server import Metrics, served_metrics
 from services.process import connected, retry_until_answered, run
 from services.records.assignments import AssignmentStream, read_up
-from services.records.doubt import StoreWentBackError
 from services.records.settlements import SettlementRecords
 from services.settings.instance import name_of_process
 

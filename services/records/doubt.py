@@ -16,7 +16,6 @@ from services.bus.jetstream import api
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
-from services.contracts.away import StoreWentBackError
 from services.contracts.stamp import text_of
 
 PAYMENTS_TO = "doubtful_payments_to"
@@ -27,18 +26,6 @@ WAITED_OUT = "doubt_waited_out"
 REPEATED_TO = "doubt_repeated_to"
 WRITE_TRIES_MAX = 10
 AGAIN_AFTER_S = 0.05
-
-__all__ = [
-    "LINES_TO",
-    "PAYMENTS_TO",
-    "SERVER",
-    "SINCE",
-    "Marks",
-    "StoreWentBackError",
-    "mark_doubtful",
-    "note_server",
-    "read_marks",
-]
 
 log = logging.getLogger("tarifa.records")
 

@@ -15,6 +15,7 @@ from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
+from services.contracts.away import StoreWentBackError
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.log_throttle import FailureLog
 from services.records.doubt import (
@@ -24,7 +25,6 @@ from services.records.doubt import (
     SINCE,
     Marks,
     Passed,
-    StoreWentBackError,
     mark_doubtful,
     note_repeated,
     note_server,

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from services.contracts import subjects
+from services.contracts.away import StoreWentBackError
 from services.contracts.stamp import text_of
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.store_watch import StoreWatch
-from services.records.doubt import PAYMENTS_TO, SINCE, Passed, StoreWentBackError
+from services.records.doubt import PAYMENTS_TO, SINCE, Passed
 from tests.unit.dispatcher.fakes import FakeClock, settle_down
 
 SERVER = "A"
