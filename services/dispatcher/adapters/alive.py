@@ -1,6 +1,6 @@
 """Which other dispatcher processes have sent a pulse recently.
 
-For politeness only: a wrong answer merely makes a payment inherited without need.
+Nothing about money depends on it: by a wrong answer a payment is inherited without need, or waits longer.
 """
 
 import logging

@@ -3,7 +3,8 @@
 | newest evidence, by send time | condition |
 |---|---|
 | none | unknown: serving, with a small in-flight limit |
-| Booked, or any other definite answer to a payment | serving; its latency counts |
+| Booked | serving; its latency counts |
+| Refused | as before: other payments show whether it serves |
 | one or two failures in a row | as before |
 | three failures in a row (5xx, 429, not sent, Unknown), or one answer of a misconfigured processor | failing |
 | health says failing | failing |
@@ -51,7 +52,7 @@ class Evidence:
     def __init__(self) -> None:
         self._under_way: dict[int, float] = {}  # token -> sent; in order of sending
         self._token = 0
-        self._answered_ms = -1.0  # send time of the newest call that the processor answered well
+        self._answered_ms = -1.0  # send time of the newest call that the processor booked
         self._failed_ms = -1.0  # send time of the newest call that failed
         self._ended_ms = -1.0  # send time of the newest call that ended, however
         self._failures = 0
@@ -70,7 +71,7 @@ class Evidence:
 
     @property
     def called_ms(self) -> float | None:
-        """The duration of the newest call that was answered well, None if there was none."""
+        """The duration of the newest call that was booked, None if there was none."""
         return None if self._newest_latency is None else self._newest_latency[1]
 
     def sent(self, now_ms: float) -> int:
@@ -82,7 +83,7 @@ class Evidence:
         return self._token
 
     def answered(self, token: int, now_ms: float) -> None:
-        """Record that the processor processed a call: booked it, or refused it for good."""
+        """Record that the processor booked what a call sent."""
         if self._closed_since_ms(now_ms) is not None:
             self._news_ms = now_ms
         sent_ms = self._end(token)

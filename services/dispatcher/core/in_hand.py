@@ -74,7 +74,7 @@ class Start:
 
 
 class Head(NamedTuple):
-    """What waits in the stream: how many payments, and when the oldest was stored (ms, on the clock of the calls)."""
+    """What was delivered to no dispatcher yet: how many payments; when the oldest was stored (ms, the calls' clock)."""
 
     backlog: int
     stored_ms: float

@@ -15,7 +15,7 @@ def of_ingress(meter: Meter, store_took: Durations) -> Source:
             counters_by(
                 "result",
                 "tarifa_payments_answered_total",
-                "POST /payments, by what was answered: 202 is accepted and replayed.",
+                "POST /payments, by what was answered: 202, and 200 after a wait, is accepted and replayed.",
                 meter.answers,
             ),
             counters_by(

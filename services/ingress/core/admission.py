@@ -39,7 +39,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A request that can never be answered otherwise, however often it is repeated."""
+    """A request that is not carried out because of what it asks for; repeating it does not help by itself."""
 
     status: int
     slug: str
