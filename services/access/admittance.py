@@ -1,4 +1,4 @@
-"""What a client brings to be let onto the bus, and by what it knows the bus: NATS_CREDENTIALS and NATS_CA."""
+"""What a client needs to connect to NATS: its key, and the authority of the servers (NATS_CREDENTIALS, NATS_CA)."""
 
 import ssl
 from collections.abc import Mapping

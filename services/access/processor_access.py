@@ -1,4 +1,4 @@
-"""What processors are shown of us, and by what we know them: PROCESSOR_CREDENTIALS and PROCESSOR_CA.
+"""Our credentials for processors, and the authorities of theirs: PROCESSOR_CREDENTIALS and PROCESSOR_CA.
 
 Credentials belong to a URL and not to a processor's name: who may change the bucket `processors` can send payments
 elsewhere, and must not get the keys with them.

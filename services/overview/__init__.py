@@ -1,1 +1,1 @@
-"""What operators see: the pulses of all instances folded into one document, sent to every open page."""
+"""What operators see: the pulses of all instances combined into one document, sent to every open page."""

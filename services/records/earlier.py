@@ -3,7 +3,7 @@
 Before an id is accepted it is looked up, since the server may have forgotten it. Were the leader asked for that, a POST
 would have to wait for two elections where a node dies, and not for one. So any replica may answer that has got at least
 as far as the leader had half a second ago. What that can miss was settled since then, and accepted so long ago that the
-server remembers it no more: its repetition is then answered as a payment accepted, and not as one repeated; before it
+server no longer remembers it: its repetition is then answered as a payment accepted, and not as one repeated; before it
 is sent the dispatcher asks the leader, and finds it settled.
 """
 

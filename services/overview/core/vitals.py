@@ -1,4 +1,4 @@
-"""The state of the whole system: pulses folded into one document. Values in, values out; the clock is passed in.
+"""The state of the whole system: pulses combined into one document. Values in, values out; the clock is passed in.
 
 Unknown is None and never zero: what has not been received, or not recently, is not shown as standing still. Only the
 ledger's totals stay as they were received last, since they are still true of that time; ``troubles`` says so.
