@@ -10,7 +10,7 @@ from services.contracts.events import Instant, decoded
 class SummaryAsked(Struct, frozen=True, rename={"from_": "from"}, forbid_unknown_fields=True):
     """The period by requested_at, both ends inclusive; None is an open end.
 
-    ``at``: the moment as of which it is asked; None is the moment when the ledger hears of it.
+    ``at``: the moment as of which it is asked; None is the moment when the ledger gets the request.
     """
 
     from_: datetime | None = None
