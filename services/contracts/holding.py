@@ -95,6 +95,7 @@ class Holding(Struct, frozen=True, rename="camel"):
         last: the newest attempt of that process; null: none ended or is under way.
         attempts_made: the newest of them, oldest first; asked for by ``life``.
         assignments: the newest lines, oldest first; asked for by ``life``.
+        by: the process that answers.
     """
 
     id: Id
@@ -110,6 +111,7 @@ class Holding(Struct, frozen=True, rename="camel"):
     last: AttemptMade | None = None
     attempts_made: tuple[AttemptMade, ...] = ()
     assignments: tuple[AssignmentMade, ...] = ()
+    by: str = ""
 
 
 class HoldingsAnswered(Struct, frozen=True, rename="camel"):

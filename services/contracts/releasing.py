@@ -36,6 +36,7 @@ Why = Literal[
     "charged",
     "doubtful",
     "not_in_doubt",
+    "not_stored",
 ]
 
 

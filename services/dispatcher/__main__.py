@@ -38,7 +38,6 @@ from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.status import Status, status_of
 from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.core.unsettled_payments import UnsettledPayments
 from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from services.dispatcher.flow.releasing import Releasing
 from services.dispatcher.settings import Settings, settings
@@ -199,11 +198,10 @@ class _Parts:
         await read_up(self.following)
 
     def _releases(self) -> ReleaseEndpoint:
-        unsettled = UnsettledPayments(self.log_read, self.traffic, self.clock.stamp_of, self.alive.is_gone)
         return ReleaseEndpoint(
             Releasing(
                 log_read=self.log_read,
-                records=ReleaseRecords(self.bus, unsettled),
+                records=ReleaseRecords(self.bus, self.alive.is_gone),
                 processors=self.charging.processors,
                 clock=self.clock,
                 store=self.watch,

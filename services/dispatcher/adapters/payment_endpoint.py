@@ -98,7 +98,7 @@ class PaymentEndpoint:
         if asked.life:
             attempts = self._unsettled.attempts(asked.id)
             known = replace(known, attempts_made=attempts, assignments=await self._assignments(asked.id))
-        self._publish(reply, known)
+        self._publish(reply, replace(known, by=self._owner))
 
     def _publish(self, reply: str, answer: Holding | HoldingsAnswered) -> None:
         try:

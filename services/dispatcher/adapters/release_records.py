@@ -1,28 +1,44 @@
 """One payment in PAYMENTS and SETTLEMENTS, and at the dispatcher that has it in hand; the two writes of a release."""
 
-from services.bus.jetstream.publish import StoredAt, store
+import logging
+from collections.abc import Callable
+
+from services.bus.jetstream.publish import Away, Conflict, NotAllowed, StoredAt, StoreResult, StreamFull, store
+from services.bus.micro.gather import gather
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
-from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled, encode
+from services.contracts.events import (
+    NotAnEventError,
+    PaymentAccepted,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentSettled,
+    encode,
+)
 from services.contracts.holding import Holding, HoldingAsked
 from services.contracts.operating import ListedProcessor, listed
 from services.contracts.roster import places
-from services.dispatcher.core.unsettled_payments import UnsettledPayments
+from services.dispatcher.flow.releasing import NotStoredError
 from services.records.history import releases_of
 from services.records.payments import PaymentRecords
 from services.records.processors import ProcessorBucket, entries_of
 from services.records.settlements import SettlementRecords
 
-ASK_WITHIN_S = 1.0  # the one that has it in hand answers at once, this process by the log a tenth of a second later
+ASK_WITHIN_S = 1.0  # one that has it in hand answers at once, one that has not a tenth of a second later
+
+log = logging.getLogger("tarifa.dispatcher")
 
 
 class ReleaseRecords:
-    """Implements the port ``Records`` of Releasing; each method may raise AwayError or BusAwayError."""
+    """Implements the port ``Records`` of Releasing; each method may raise AwayError or BusAwayError.
 
-    def __init__(self, bus: Bus, unsettled: UnsettledPayments) -> None:
+    ``is_gone``: whether a process, named as in its lines, has sent no pulse for a while.
+    """
+
+    def __init__(self, bus: Bus, is_gone: Callable[[str], bool]) -> None:
         self._bus = bus
-        self._unsettled = unsettled
+        self._is_gone = is_gone
         self._payments = PaymentRecords(bus)
         self._settlements = SettlementRecords(bus)
         self._bucket = ProcessorBucket(bus)
@@ -40,12 +56,15 @@ class ReleaseRecords:
         """Return its recorded releases, oldest first: the first RELEASES_MAX of them, and the newest."""
         return await releases_of(self._bus, payment_id)
 
-    async def is_in_doubt(self, payment_id: str, line: int) -> bool:
-        """Return False only if a dispatcher has it in hand by that line and knows the outcome of each attempt."""
-        known = self._unsettled.one(payment_id)
-        if known is None or not known.in_hand:
-            known = await self._asked(payment_id)
-        return known is None or not known.in_hand or known.line != line or known.in_doubt
+    async def is_in_doubt(self, payment_id: str, owner: str) -> bool | None:
+        """Return False only if that process has it in hand and knows the outcome of each attempt; None: not known.
+
+        Others answer too, by the log, which does not show the outcomes. A process that is gone has forgotten them.
+        """
+        known = await self._asked(payment_id, owner)
+        if known is None:
+            return True if self._is_gone(owner) else None
+        return not known.in_hand or known.in_doubt
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
         """Return the processors that charge, as in the bucket now."""
@@ -55,21 +74,37 @@ class ReleaseRecords:
         """Store the event."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.released(event.id), encode(event))
         if not isinstance(result, StoredAt):
-            raise BusAwayError(f"the release could not be recorded, and nothing was released: {result}")
+            raise NotStoredError(f"it could not be recorded in SETTLEMENTS: {_why(result)}")
 
     async def write_line(self, line: AssignmentReleased) -> int:
         """Store the line, and return its sequence."""
         result = await store(self._bus, subjects.ASSIGNMENTS, subjects.RELEASED, encode_assignment(line))
-        if not isinstance(result, StoredAt):
-            raise BusAwayError(f"not known whether its line is stored: {result}")
-        return result.seq
+        match result:
+            case StoredAt(at):
+                return at
+            case StreamFull() | Conflict() | NotAllowed():
+                raise NotStoredError(f"its line could not be written to ASSIGNMENTS: {_why(result)}")
+            case _:
+                raise BusAwayError(f"not known whether its line is stored: {_why(result)}")
 
-    async def _asked(self, payment_id: str) -> Holding | None:
-        try:
-            request = holding.encode(HoldingAsked(payment_id))
-            answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, request, ASK_WITHIN_S)
-            return holding.decode_holding(answer.data)
-        except BusAwayError:
-            if not self._bus.is_connected:
-                raise
-            return None  # all dispatchers get the request and answer if they know of it
+    async def _asked(self, payment_id: str, owner: str) -> Holding | None:
+        """Return the answer of one dispatcher; None: it does not know of it, or does not answer."""
+        answers: list[Holding] = []
+
+        def take(data: bytes) -> bool:
+            try:
+                answer = holding.decode_holding(data)
+            except NotAnEventError as error:
+                log.warning("dispatcher.unreadable", extra={"error": str(error)})
+                return False
+            if answer.by == owner:
+                answers.append(answer)
+            return bool(answers)
+
+        request = holding.encode(HoldingAsked(payment_id))
+        await gather(self._bus, subjects.DISPATCHER_PAYMENT, request, ASK_WITHIN_S, take)
+        return answers[0] if answers else None
+
+
+def _why(result: StoreResult) -> str:
+    return result.detail if isinstance(result, StreamFull | Away) else type(result).__name__

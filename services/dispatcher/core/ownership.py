@@ -101,6 +101,13 @@ def is_first_hand(view: View, owner: str) -> bool:
     return view.state == "assigned" and view.owner == owner and view.first_hand_of == owner
 
 
+def in_doubt_by_log(view: View) -> bool | None:
+    """Return whether an attempt may be booked, by the log; None: only the process that has it first-hand knows."""
+    if view.state == "assigned":
+        return None if is_first_hand(view, view.owner) else True
+    return view.released_to != ""
+
+
 def is_new_at(view: View | None, generation: str) -> bool:
     """Return whether a send to that generation would be the payment's first line there, or the first one at all."""
     return view is None or view.state == "free" or view.generation != generation

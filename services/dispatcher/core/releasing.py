@@ -35,6 +35,15 @@ def release_done(sight: Sight, to: str, confirmed: Confirmed) -> PaymentReleased
     return next((event for event in same if event.from_processor == confirmed.from_processor), None)
 
 
+def release_begun(sight: Sight, to: str, confirmed: Confirmed) -> PaymentReleased | None:
+    """Return the same release if it is recorded already, though not done; only the newest record can be that one."""
+    newest = sight.releases[-1] if sight.releases else None
+    if newest is None or newest.reason != confirmed.reason:
+        return None
+    same = (newest.from_processor, newest.to_processor) == (confirmed.from_processor, to)
+    return newest if same else None
+
+
 def answer_of(generation: str, answer: Lookup) -> ProcessorAnswer:
     """Return a processor's answer about a payment in the form for operators."""
     match answer:

@@ -17,7 +17,8 @@ from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, Re
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.outcome import Lookup, LookupFailed
-from services.dispatcher.core.releasing import answer_of, refusal, release_done
+from services.dispatcher.core.ownership import View, in_doubt_by_log
+from services.dispatcher.core.releasing import answer_of, refusal, release_begun, release_done
 from services.dispatcher.flow.ports import Clock, Processor, Store
 
 ASK_WITHIN_S = 3.0  # a person waits; after that a processor counts as not answering
@@ -26,9 +27,18 @@ ASK_AGAIN_AFTER_MS = 300.0
 READ_WITHIN_MS = 4_000.0
 READ_AGAIN_AFTER_MS = 20.0
 
+_SILENT = (
+    "the dispatcher that it is assigned to does not answer whether it knows the outcome of each attempt; it will, or "
+    "another one will take the payment over"
+)
+
 
 class NotKnownError(AwayError):
     """What the log says is not known yet. The request may be repeated."""
+
+
+class NotStoredError(AwayError):
+    """The event or the line of a release is certainly not stored as a line, so nothing was released."""
 
 
 class Records(Protocol):
@@ -43,17 +53,17 @@ class Records(Protocol):
     async def releases(self, payment_id: str) -> tuple[PaymentReleased, ...]:
         """Return its recorded releases, oldest first."""
 
-    async def is_in_doubt(self, payment_id: str, line: int) -> bool:
-        """Return False only if a dispatcher has it in hand by that line and knows the outcome of each attempt."""
+    async def is_in_doubt(self, payment_id: str, owner: str) -> bool | None:
+        """Return False only if that process has it in hand and knows the outcome of each attempt; None: not known."""
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
         """Return the processors that charge."""
 
     async def record_event(self, event: PaymentReleased) -> None:
-        """Store the event; a second one does no harm."""
+        """Store the event; a second one does no harm. Raises NotStoredError: nothing is released."""
 
     async def write_line(self, line: AssignmentReleased) -> int:
-        """Store the line, and return its sequence."""
+        """Store the line, and return its sequence. Raises NotStoredError: it is certainly not stored."""
 
 
 class Releasing:
@@ -107,10 +117,17 @@ class Releasing:
         why = refusal(sight, to, confirmed)
         if why is not None:
             return ReleaseAnswered(sight, why)
-        event = PaymentReleased(payment_id, confirmed.from_processor, to, confirmed.reason, self._clock.stamp())
-        await self._records.record_event(event)
-        line = AssignmentReleased(payment_id, sight.seq, confirmed.line, to, event.reason, event.released_at)
-        if await self._counts(await self._records.write_line(line)):
+        event = release_begun(sight, to, confirmed)
+        try:
+            if event is None:
+                stamp = self._clock.stamp()
+                event = PaymentReleased(payment_id, confirmed.from_processor, to, confirmed.reason, stamp)
+                await self._records.record_event(event)
+            line = AssignmentReleased(payment_id, sight.seq, confirmed.line, to, event.reason, event.released_at)
+            at = await self._records.write_line(line)
+        except NotStoredError as error:
+            return ReleaseAnswered(sight, Refusal("not_stored", f"Nothing was released: {error}."))
+        if await self._counts(at):
             return ReleaseAnswered(sight, released=event)
         return await self._overtaken(sight, to, confirmed)
 
@@ -141,17 +158,21 @@ class Releasing:
         view = self._log.view(payment_id)
         is_free = view is None or view.state == "free"
         is_anywhere = view is not None and (not is_free or view.released_to != "")
-        is_early = self._store.absence_counts_in_ms() > 0  # read before they are asked
+        is_early = self._store.absence_counts_in_ms() > 0  # before they are asked
         records = await self._ask_all(payment_id) if asks and is_anywhere else ()
         is_lost = is_doubtful(self._store.doubt, self._log.seq_of(payment_id), view)
-        in_doubt = view is not None and (is_lost or await self._records.is_in_doubt(payment_id, view.last))
+        is_early |= self._store.absence_counts_in_ms() > 0  # the store may have gone back meanwhile
+        in_doubt = is_lost or await self._is_in_doubt(payment_id, view)
         event, seq = await self._records.accepted(payment_id) or (None, 0)
+        settlement = await self._records.settlement(payment_id)
+        if in_doubt is None and event is not None and settlement is None:
+            raise NotKnownError(_SILENT)
         generation = "" if view is None else view.generation
         return Sight(
             id=payment_id,
             accepted=event,
             seq=seq,
-            settlement=await self._records.settlement(payment_id),
+            settlement=settlement,
             releases=await self._records.releases(payment_id),
             generation=generation,
             processor=view.released_to if view is not None and is_free else processor_of(generation),
@@ -159,10 +180,16 @@ class Releasing:
             is_free=is_free,
             is_refused=view is not None and view.state == "refused",
             is_doubtful=is_lost and (is_early or _may_be_charged_elsewhere(generation, records)),
-            in_doubt=in_doubt,
+            in_doubt=in_doubt is True,
             records=records,
             processors=await self._records.processors(),
         )
+
+    async def _is_in_doubt(self, payment_id: str, view: View | None) -> bool | None:
+        by_log = False if view is None else in_doubt_by_log(view)
+        if by_log is None and view is not None:
+            return await self._records.is_in_doubt(payment_id, view.owner)
+        return by_log
 
     async def _ask_all(self, payment_id: str) -> tuple[ProcessorAnswer, ...]:
         asked = dict(self._processors)

@@ -8,6 +8,7 @@ from services.contracts.events import PaymentReleased
 from services.contracts.processor import NAME
 from services.contracts.releasing import CONFIRMED_CHARS, Confirmed, Refusal, Why
 from services.ingress.core.admission import BAD_REQUEST, Rejected, kind, read_id, read_object, shown
+from services.ingress.core.answers import TryLater
 from services.ingress.core.operating import NOT_FOUND, reason_of
 
 CONFLICT = 409
@@ -55,8 +56,10 @@ def read_release(id_text: str, body: bytes) -> ReleaseWanted | Rejected:
     return ReleaseWanted(payment_id, str(to), Confirmed(str(bound), int(str(line)), str(reason)))
 
 
-def refused(refusal: Refusal) -> Rejected:
+def refused(refusal: Refusal) -> Rejected | TryLater:
     """Return the answer to a refused release: its slug is the reason, its sentence begins with what is wrong."""
+    if refusal.why == "not_stored":
+        return TryLater(refusal.why, refusal.detail)
     status = _STATUS.get(refusal.why, CONFLICT)
     where = _WHERE.get(refusal.why)
     return Rejected(status, refusal.why, refusal.detail if where is None else f"{where}: {refusal.detail}")

@@ -21,7 +21,6 @@ from services.dispatcher.adapters.release_endpoint import ABOUT, ReleaseEndpoint
 from services.dispatcher.adapters.release_records import ReleaseRecords
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.core.unsettled_payments import UnsettledPayments
 from services.dispatcher.flow.releasing import Releasing
 from services.records.assignments import AssignmentStream, read_up
 from services.records.processors import ProcessorBucket
@@ -30,14 +29,14 @@ from tests.nats_server import PATIENCE_S, NatsServer
 from tests.unit.dispatcher.fakes import RULES, FakeStore
 
 
-async def release_for(house: House, holdings: UnsettledPayments, transport: ProcessorTransport) -> None:
+async def release_for(house: House, alive: Alive, transport: ProcessorTransport) -> None:
     """Have payments looked at and released, as a dispatcher does; both processors charge."""
     bucket, apis = ProcessorBucket(house.bus), {}
     for order, (name, running) in enumerate(house.processors.items()):
         entry = seeded(None, Processor(name, running.url, Decimal("0.05")), order)
         await bucket.change(name, lambda _, entry=entry: entry)  # type: ignore[misc]  # each its own
         apis[f"{name}/1"] = ProcessorApi(running.url, transport, call_timeout_s=PATIENCE_S, health_timeout_s=1)
-    records, clock = ReleaseRecords(house.bus, holdings), DispatcherClock()
+    records, clock = ReleaseRecords(house.bus, alive.is_gone), DispatcherClock()
     story = Releasing(
         log_read=house.log, records=records, processors=apis, clock=clock, store=FakeStore(), is_read=lambda: True
     )
@@ -53,11 +52,10 @@ async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Asy
     reading = asyncio.create_task(following.run())
     await read_up(following)
     traffic = Traffic(tuple(processors), RULES)
-    clock = DispatcherClock()
-    alive = Alive(clock, PATIENCE_S)
+    alive = Alive(DispatcherClock(), PATIENCE_S)
     await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", alive).listen()
     transport = ProcessorTransport(idle_max=1)
-    await release_for(there, UnsettledPayments(there.log, traffic, clock.stamp_of, alive.is_gone), transport)
+    await release_for(there, alive, transport)
     yield there
     await transport.aclose()
     reading.cancel()

@@ -109,7 +109,7 @@ async def test_a_payment_is_assigned_since_its_line_was_stored(asked: Asked) -> 
     payment.generation, payment.line, payment.attempts, payment.in_doubt = "default/1", line, 3, True
     known = await asked.ask(payment_id)
     since = await asked.stored_at(line)
-    assert known == Holding(payment_id, "default", line, ME, 3, in_doubt=True, since=since, seq=1, in_hand=True)
+    assert known == Holding(payment_id, "default", line, ME, 3, in_doubt=True, since=since, seq=1, in_hand=True, by=ME)
 
 
 async def test_what_is_in_hand_without_an_owner_has_waited_since_it_came(asked: Asked) -> None:
@@ -132,7 +132,7 @@ async def test_for_what_is_in_no_hands_the_log_is_used_a_little_later(asked: Ask
     known = await asked.ask(payment_id)
     assert time.monotonic() - begun_s >= BY_LOG_AFTER_S
     since = await asked.stored_at(line)
-    assert known == Holding(payment_id, "default", line, ME, attempts=0, in_doubt=True, since=since, seq=1)
+    assert known == Holding(payment_id, "default", line, ME, attempts=0, in_doubt=True, since=since, seq=1, by=ME)
 
 
 async def test_what_was_returned_has_no_processor_and_is_not_in_doubt(asked: Asked) -> None:
@@ -141,7 +141,7 @@ async def test_what_was_returned_has_no_processor_and_is_not_in_doubt(asked: Ask
     await asked.assign(payment_id, GONE)
     line = await asked.assign(payment_id, GONE, "returned")
     known = await asked.ask(payment_id)
-    assert known == Holding(payment_id, "", line, "", attempts=0, in_doubt=False, seq=1)
+    assert known == Holding(payment_id, "", line, "", attempts=0, in_doubt=False, seq=1, by=ME)
 
 
 async def test_what_was_released_waits_for_the_processor_that_the_operator_named(asked: Asked) -> None:
@@ -150,7 +150,7 @@ async def test_what_was_released_waits_for_the_processor_that_the_operator_named
     line = await asked.assign(payment_id, GONE)
     line = await asked.write(AssignmentReleased(payment_id, 1, line, "fallback", "a test", datetime.now(UTC)))
     known = await asked.ask(payment_id)
-    assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False, released=True, seq=1)
+    assert known == Holding(payment_id, "fallback", line, "", attempts=0, in_doubt=False, released=True, seq=1, by=ME)
 
 
 async def test_an_unknown_payment_gets_no_answer(asked: Asked) -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.contracts.assignments import AssignmentReleased, Line, TurnAssigned
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
 from services.contracts.money import Cents
 from services.contracts.operating import ListedProcessor
@@ -12,7 +11,7 @@ from services.contracts.releasing import Confirmed
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.dispatcher.core.outcome import Absent, Lookup, LookupFailed
-from services.dispatcher.flow.releasing import Releasing
+from services.dispatcher.flow.releasing import NotStoredError, Releasing
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, OTHER, FakeClock, FakeProcessor
 
 CONFIRMED = Confirmed(HOME, 2, "home is gone")
@@ -33,10 +32,11 @@ class Streams:
     waits: PaymentAccepted | None = field(default_factory=lambda: PaymentAccepted(ID, Cents(1990), NOON))
     settled: PaymentSettled | PaymentRefused | None = None
     events: tuple[PaymentReleased, ...] = ()
-    in_doubt: bool = True
+    in_doubt: bool | None = True  # according to the process that has it first-hand
     doubt: Doubt = NO_DOUBT
     counts_in_ms: float = 0
     is_writable: bool = True
+    has_room: bool = True  # ASSIGNMENTS
     is_read: bool = True
     is_caught_up: bool = True
     before_line: AssignmentReleased | Line | None = None  # another author's, written right before ours
@@ -54,8 +54,9 @@ class Streams:
         """SETTLEMENTS."""
         return self.events
 
-    async def is_in_doubt(self, payment_id: str, line: int) -> bool:
-        """Return whether it is."""
+    async def is_in_doubt(self, payment_id: str, owner: str) -> bool | None:
+        """Return the answer of its dispatcher."""
+        assert owner == OTHER
         return self.in_doubt
 
     def absence_counts_in_ms(self) -> float:
@@ -69,12 +70,14 @@ class Streams:
     async def record_event(self, event: PaymentReleased) -> None:
         """SETTLEMENTS."""
         if not self.is_writable:
-            raise AwayError("full")
+            raise NotStoredError("full")
         self.noted.append(event)
         self.events = (*self.events, event)
 
     async def write_line(self, line: AssignmentReleased) -> int:
         """ASSIGNMENTS."""
+        if not self.has_room:
+            raise NotStoredError("no room")
         if self.before_line is not None:
             self.write(self.before_line)
         self.noted.append((line.after, line.to_processor, line.seq))
@@ -94,13 +97,16 @@ class Streams:
 
 
 class Ground:
-    """A payment that was taken over at home, which does not answer; the dear one does not have it."""
+    """A payment that was taken over at home, which does not answer; the dear one does not have it.
 
-    def __init__(self) -> None:
+    ``lines``: 1: it was not taken over, and what became of it only its dispatcher knows.
+    """
+
+    def __init__(self, lines: int = 2) -> None:
         clock = FakeClock()
         self.streams = Streams(AssignmentLog())
-        self.streams.assign()
-        self.streams.assign()
+        for _ in range(lines):
+            self.streams.assign()
         self.home, self.dear = FakeProcessor(HOME, [], clock), FakeProcessor(DEAR, [], clock)
         self.answer(LookupFailed("silence"), Absent())
         self.releasing = Releasing(

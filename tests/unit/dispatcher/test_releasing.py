@@ -1,13 +1,14 @@
 """When a payment is released: every refusal, the order of what is written, and the same release once more."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from services.contracts.assignments import AssignmentReleased, Line
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused
 from services.contracts.money import Cents
-from services.contracts.releasing import ReleaseAnswered, Why, released_there
+from services.contracts.releasing import Confirmed, Refusal, ReleaseAnswered, Why, released_there
 from services.dispatcher.core.assignment_log import RELEASES_KEPT_MAX, AssignmentLog
 from services.dispatcher.core.doubt import Doubt
 from services.dispatcher.core.outcome import Absent, Found, LookupFailed
@@ -70,7 +71,35 @@ async def test_a_release_that_was_recorded_and_not_done_is_done_when_repeated(gr
     ground.streams.events = (EVENT,)
     answer = await ground.releasing.release(ID, DEAR, CONFIRMED)
     assert (answer.released, answer.is_repeated) == (EVENT, False)
-    assert ground.streams.noted == [EVENT, (2, DEAR, 5)]
+    assert ground.streams.noted == [(2, DEAR, 5)]
+
+
+async def test_a_release_whose_line_finds_no_room_is_recorded_once_however_often_it_is_repeated(ground: Ground) -> None:
+    """SETTLEMENTS never loses a message: each repeat would be one more until ASSIGNMENTS has room again."""
+    streams = ground.streams
+    streams.has_room = False
+    for _ in range(3):
+        refused = (await ground.releasing.release(ID, DEAR, CONFIRMED)).refusal
+        assert refused == Refusal("not_stored", "Nothing was released: no room.")
+    assert streams.noted == [EVENT]
+    await ground.releasing.release(ID, DEAR, replace(CONFIRMED, reason="another one"))
+    assert streams.noted[1:] == [replace(EVENT, reason="another one", released_at=streams.events[-1].released_at)]
+    streams.has_room = True
+    answer = await ground.releasing.release(ID, DEAR, replace(CONFIRMED, reason="another one"))
+    assert (answer.released, streams.noted[2:]) == (streams.events[-1], [(2, DEAR, 5)])
+
+
+async def test_a_release_there_after_one_back_is_recorded_again(ground: Ground) -> None:
+    """The record of the first one is not the newest."""
+    streams = ground.streams
+    first = (await ground.releasing.release(ID, DEAR, CONFIRMED)).released
+    streams.assign(AT_DEAR)
+    await ground.releasing.release(ID, HOME, replace(CONFIRMED, from_processor=DEAR, line=4))
+    streams.assign(AT_HOME)
+    again = (await ground.releasing.release(ID, DEAR, replace(CONFIRMED, line=6))).released
+    assert again is not None
+    assert [event.to_processor for event in streams.events] == [DEAR, HOME, DEAR]
+    assert first != again
 
 
 async def test_a_release_from_before_another_one_is_not_done_again(ground: Ground) -> None:
@@ -136,16 +165,46 @@ async def test_before_its_line_is_read_a_releases_result_is_not_known(ground: Gr
 async def test_a_release_that_cannot_be_recorded_is_not_done(ground: Ground) -> None:
     """A full SETTLEMENTS leaves the payment where it is."""
     ground.streams.is_writable = False
-    with pytest.raises(AwayError):
-        await ground.releasing.release(ID, DEAR, CONFIRMED)
+    assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) == "not_stored"
     assert ground.streams.noted == []
+
+
+async def test_only_the_dispatcher_that_has_it_first_hand_knows_whether_it_is_in_doubt() -> None:
+    """As long as that one sends pulses and does not answer, nothing is known and nothing done."""
+    ground, confirmed = Ground(lines=1), replace(CONFIRMED, line=1)
+    streams = ground.streams
+    streams.in_doubt = None
+    for asking in (ground.releasing.look(ID, DEAR), ground.releasing.release(ID, DEAR, confirmed)):
+        with pytest.raises(NotKnownError, match="does not answer"):
+            await asking
+    streams.settled = SETTLED
+    assert why(await ground.releasing.release(ID, DEAR, confirmed)) == "payment_settled"
+    streams.settled, streams.in_doubt = None, False
+    assert why(await ground.releasing.release(ID, DEAR, confirmed)) == "not_in_doubt"
+    assert streams.noted == []
+    streams.in_doubt = True
+    assert why(await ground.releasing.release(ID, DEAR, confirmed)) is None
+
+
+async def test_what_was_taken_over_is_in_doubt_whatever_a_dispatcher_knows(ground: Ground) -> None:
+    """The process whose attempts were before is gone with their outcomes."""
+    ground.streams.in_doubt = False
+    assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) is None
+
+
+async def test_if_the_store_goes_back_while_processors_are_asked_no_absence_counts(ground: Ground) -> None:
+    """A charge may be under way whose line was lost: "not there" counts only after a while."""
+    counts_in_ms = iter((0.0, 1.0))  # before they are asked, and after
+    ground.streams.doubt = WENT_BACK
+    ground.streams.absence_counts_in_ms = lambda: next(counts_in_ms)  # type: ignore[method-assign]
+    assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) == "doubtful"
 
 
 async def test_a_release_that_is_needless_or_certainly_harmful_is_refused(ground: Ground) -> None:
     """Each with its own word; nothing is written."""
     found, refused = Found(Cents(1990), NOON), PaymentRefused(ID, Cents(1990), HOME, "no", NOON, 5)
     silent, streams = LookupFailed("silence"), ground.streams
-    for expected, change, to, confirmed in [
+    cases: list[tuple[Why, dict[str, Any], str, Confirmed]] = [
         ("not_a_processor", {}, "third", CONFIRMED),
         ("assigned_there", {}, HOME, CONFIRMED),
         ("assigned_elsewhere", {}, DEAR, replace(CONFIRMED, from_processor=DEAR)),
@@ -153,16 +212,16 @@ async def test_a_release_that_is_needless_or_certainly_harmful_is_refused(ground
         ("payment_settled", {"settled": SETTLED}, DEAR, CONFIRMED),
         ("payment_refused", {"settled": refused}, DEAR, CONFIRMED),
         ("no_such_payment", {"waits": None}, DEAR, CONFIRMED),
-        ("not_in_doubt", {"in_doubt": False}, DEAR, CONFIRMED),
         ("doubtful", {"doubt": WENT_BACK, "answers": (silent, silent)}, DEAR, CONFIRMED),
         ("doubtful", {"doubt": WENT_BACK, "counts_in_ms": 1}, DEAR, CONFIRMED),
         ("charged", {"answers": (found, Absent())}, DEAR, CONFIRMED),
         ("charged", {"answers": (silent, found)}, DEAR, CONFIRMED),
         ("charged", {"answers": (Absent(), LookupFailed("gave another", is_there=True))}, DEAR, CONFIRMED),
-    ]:
+    ]
+    for expected, change, to, confirmed in cases:
         kept = dict(vars(streams))
         vars(streams).update({name: value for name, value in change.items() if name != "answers"})
-        ground.answer(*change.get("answers", (silent, Absent())))  # type: ignore[misc]
+        ground.answer(*change.get("answers", (silent, Absent())))
         assert why(await ground.releasing.release(ID, to, confirmed)) == expected
         vars(streams).update(kept)
     assert streams.noted == []
@@ -200,7 +259,6 @@ async def test_one_that_was_released_to_a_processor_that_is_gone_is_released_aga
 async def test_released_after_the_store_went_back_where_all_others_have_not_charged_it(ground: Ground) -> None:
     """A dispatcher that has it in hand only asks about it; and of the silent one the operator has judged."""
     ground.streams.doubt = WENT_BACK
-    ground.streams.in_doubt = False
     assert why(await ground.releasing.release(ID, DEAR, CONFIRMED)) is None
 
 

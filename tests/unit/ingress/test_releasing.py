@@ -139,6 +139,16 @@ async def test_a_release_that_is_not_allowed_is_refused_and_recorded_as_such(ref
     assert (world.outcome.step, world.outcome.detail) == ("refused", refusal.detail)
 
 
+async def test_a_release_for_which_there_is_no_room_may_be_tried_again() -> None:
+    """It is known that nothing was released, and the answer says only that."""
+    refusal = Refusal("not_stored", "Nothing was released: ASSIGNMENTS is full.")
+    world = World(ReleaseAnswered(sight(), refusal))
+    answer = await world.releasing.release(ID, json.dumps(SAID).encode(), "desk")
+    assert answer == TryLater("not_stored", "Nothing was released: ASSIGNMENTS is full.")
+    assert world.outcome is not None
+    assert (world.outcome.step, world.outcome.detail) == ("refused", refusal.detail)
+
+
 async def test_what_cannot_be_recorded_is_not_done() -> None:
     """The request may be repeated."""
     world = World(DONE, records=False)
