@@ -19,7 +19,7 @@ from services.contracts.events import (
 from services.contracts.holding import Holding, HoldingAsked
 from services.contracts.operating import ListedProcessor, listed
 from services.contracts.roster import places
-from services.dispatcher.flow.releasing import NotStoredError
+from services.dispatcher.core.releasing import NotStoredError
 from services.records.history import releases_of
 from services.records.payments import PaymentRecords
 from services.records.processors import ProcessorBucket, entries_of

@@ -5,10 +5,15 @@ while an attempt at the first may still be booked. So it is refused wherever som
 """
 
 from services.contracts.assignments import processor_of
+from services.contracts.away import AwayError
 from services.contracts.events import PaymentReleased, PaymentSettled
 from services.contracts.operating import ListedProcessor
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, Sight, released_there, targets
 from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
+
+
+class NotStoredError(AwayError):
+    """The event or the line of a release could not be stored, so nothing was released. It may be tried again."""
 
 
 def refusal(sight: Sight, to: str = "", confirmed: Confirmed | None = None) -> Refusal | None:

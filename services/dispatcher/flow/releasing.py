@@ -18,7 +18,7 @@ from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.outcome import Lookup, LookupFailed
 from services.dispatcher.core.ownership import View, in_doubt_by_log
-from services.dispatcher.core.releasing import answer_of, refusal, release_begun, release_done
+from services.dispatcher.core.releasing import NotStoredError, answer_of, refusal, release_begun, release_done
 from services.dispatcher.flow.ports import Clock, Processor, Store
 
 ASK_WITHIN_S = 3.0  # a person waits; after that a processor counts as not answering
@@ -35,10 +35,6 @@ _SILENT = (
 
 class NotKnownError(AwayError):
     """What the log says is not known yet. The request may be repeated."""
-
-
-class NotStoredError(AwayError):
-    """The event or the line of a release is certainly not stored as a line, so nothing was released."""
 
 
 class Records(Protocol):
@@ -162,7 +158,7 @@ class Releasing:
         records = await self._ask_all(payment_id) if asks and is_anywhere else ()
         is_lost = is_doubtful(self._store.doubt, self._log.seq_of(payment_id), view)
         is_early |= self._store.absence_counts_in_ms() > 0  # the store may have gone back meanwhile
-        in_doubt = is_lost or await self._is_in_doubt(payment_id, view)
+        in_doubt = view is not None and (is_lost or await self._is_in_doubt(payment_id, view))
         event, seq = await self._records.accepted(payment_id) or (None, 0)
         settlement = await self._records.settlement(payment_id)
         if in_doubt is None and event is not None and settlement is None:
@@ -185,11 +181,9 @@ class Releasing:
             processors=await self._records.processors(),
         )
 
-    async def _is_in_doubt(self, payment_id: str, view: View | None) -> bool | None:
-        by_log = False if view is None else in_doubt_by_log(view)
-        if by_log is None and view is not None:
-            return await self._records.is_in_doubt(payment_id, view.owner)
-        return by_log
+    async def _is_in_doubt(self, payment_id: str, view: View) -> bool | None:
+        by_log = in_doubt_by_log(view)
+        return await self._records.is_in_doubt(payment_id, view.owner) if by_log is None else by_log
 
     async def _ask_all(self, payment_id: str) -> tuple[ProcessorAnswer, ...]:
         asked = dict(self._processors)

@@ -13,7 +13,7 @@ from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased
 from services.contracts.holding import Holding
 from services.dispatcher.adapters.release_records import ReleaseRecords
-from services.dispatcher.flow.releasing import NotStoredError
+from services.dispatcher.core.releasing import NotStoredError
 from tests.nats_server import NatsServer
 from tests.unit.dispatcher.fakes import NOON
 

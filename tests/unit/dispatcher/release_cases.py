@@ -7,11 +7,12 @@ from services.contracts.assignments import AssignmentReleased, Line, TurnAssigne
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
 from services.contracts.money import Cents
 from services.contracts.operating import ListedProcessor
-from services.contracts.releasing import Confirmed
+from services.contracts.releasing import Confirmed, ReleaseAnswered, Why
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.dispatcher.core.outcome import Absent, Lookup, LookupFailed
-from services.dispatcher.flow.releasing import NotStoredError, Releasing
+from services.dispatcher.core.releasing import NotStoredError
+from services.dispatcher.flow.releasing import Releasing
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, OTHER, FakeClock, FakeProcessor
 
 CONFIRMED = Confirmed(HOME, 2, "home is gone")
@@ -22,6 +23,12 @@ EVENT = PaymentReleased(ID, HOME, DEAR, "home is gone", AT)
 def place(name: str, generation: str = "") -> ListedProcessor:
     """Return a processor that charges."""
     return ListedProcessor(name, generation or f"{name}/1", "open", 0.05, f"http://{name}:1", None)
+
+
+def why(answer: ReleaseAnswered) -> Why | None:
+    """Return why it was not released."""
+    assert (answer.refusal is None) != (answer.released is None)
+    return None if answer.refusal is None else answer.refusal.why
 
 
 @dataclass
