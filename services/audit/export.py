@@ -173,7 +173,7 @@ async def _settled_before(reader: SettledReader, rows: Sequence[SettledRow]) -> 
     again: set[int] = set()
     for begin in range(0, len(rows), LOOKED_UP_TOGETHER):
         some = rows[begin : begin + LOOKED_UP_TOGETHER]
-        are_first = await asyncio.gather(*[_insisting(partial(reader.is_first, row)) for row in some])
+        are_first = await asyncio.gather(*[_insisting(partial(reader.is_first, row.seq, row.event.id)) for row in some])
         again.update(row.seq for row, is_first in zip(some, are_first, strict=True) if not is_first)
     return again
 

@@ -82,15 +82,15 @@ class SettledReader:
         next_seq = found[-1].seq + 1 if found else self.last_seq + 1
         return StreamPart(tuple(self._settled(found)), next_seq, next_seq - first - len(found))
 
-    async def is_first(self, row: SettledRow) -> bool:
-        """Return whether a row is the first settlement of its payment since the book was cleared: the book counts that.
+    async def is_first(self, seq: int, payment_id: str) -> bool:
+        """Return whether that settlement of a payment is its first since the book was cleared: the book counts that.
 
         Raises:
             BusAwayError: no answer.
         """
-        subject = subjects.settled("*", row.event.id)
+        subject = subjects.settled("*", payment_id)
         found = await first_from(self._bus, subjects.SETTLEMENTS, self._cleared_seq + 1, subject)
-        return found is not None and found.seq == row.seq
+        return found is not None and found.seq == seq
 
     def _settled(self, found: Iterable[ReadMessage]) -> Iterator[SettledRow]:
         for each in found:

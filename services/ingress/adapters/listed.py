@@ -1,5 +1,8 @@
 """The sources of a list of payments: PAYMENTS, message by message, and SETTLEMENTS, some hundreds at a time."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.bus.jetstream.api import ApiError
@@ -59,6 +62,18 @@ class ListedSettlements:
             raise AwayError(str(error)) from error
         rows = tuple((row.seq, _row(row)) for row in stretch.rows)
         return SettledStretch(rows, stretch.next_seq if stretch.next_seq <= reader.last_seq else None)
+
+    async def counted(self, rows: Sequence[tuple[int, ListRow]]) -> list[ListRow]:
+        """Return the rows; of two settlements of one payment only the first is marked as counted."""
+        try:
+            reader = await SettledReader.open(self._bus)
+            are_first = await asyncio.gather(*[reader.is_first(seq, row.payment.payment_id) for seq, row in rows])
+        except (BusAwayError, ApiError) as error:
+            raise AwayError(str(error)) from error
+        return [
+            replace(row, is_counted=row.is_counted and is_first)
+            for (_, row), is_first in zip(rows, are_first, strict=True)
+        ]
 
 
 def _row(row: SettledRow) -> ListRow:

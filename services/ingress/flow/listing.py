@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from services.contracts.away import AwayError
 from services.contracts.holding import LIMIT_MAX, Holding, HoldingsAsked
@@ -33,6 +33,8 @@ TOGETHER = 20  # messages that are requested before others have a turn
 SETTLED_TOGETHER = 200
 # A settlement is stored after its stamp was made, by the clock of another machine.
 CLOCKS_APART_MAX = timedelta(minutes=5)
+
+T = TypeVar("T")
 
 NOBODY_KNOWS = TryLater(
     "dispatchers_away", "no dispatcher answers, and only dispatchers know which payment waits for which processor"
@@ -137,7 +139,7 @@ class Listing:
         return some, after
 
     async def _of_settled(self, asked: SettledAsked, until_s: float) -> ListPage:
-        rows: list[ListRow] = []
+        rows: list[tuple[int, ListRow]] = []
         period = asked.period
         first: int | None = asked.after + 1
         if period.start is not None and not asked.after:
@@ -147,10 +149,16 @@ class Listing:
             first = stretch.next_seq
             for seq, row in stretch.rows:
                 if _matches(row.payment, asked):
-                    rows.append(row)
+                    rows.append((seq, row))
                 if len(rows) == asked.limit:
-                    return ListPage(tuple(rows), cursor_of("settled", seq))
-        return ListPage(tuple(rows), None if first is None else cursor_of("settled", first - 1))
+                    return ListPage(await self._counted(rows), cursor_of("settled", seq))
+        return ListPage(await self._counted(rows), None if first is None else cursor_of("settled", first - 1))
+
+    async def _counted(self, rows: Sequence[tuple[int, ListRow]]) -> tuple[ListRow, ...]:
+        counted: list[ListRow] = []
+        for some in _parts(rows, TOGETHER):
+            counted += await self._settled.counted(some)
+        return tuple(counted)
 
     def _wanted(self, asked: AcceptedAsked, payment: Standing, holding: Holding | None) -> list[ListRow]:
         """Return a payment with what is known of it, if it is one of those requested."""
@@ -176,7 +184,7 @@ def _cursor(status: str, after: int | None) -> str | None:
     return None if after is None else cursor_of(status, after)
 
 
-def _parts(all_of_them: Sequence[Holding], size: int) -> list[Sequence[Holding]]:
+def _parts(all_of_them: Sequence[T], size: int) -> list[Sequence[T]]:
     return [all_of_them[begin : begin + size] for begin in range(0, len(all_of_them), size)]
 
 

@@ -16,7 +16,7 @@ from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, Known, Missing, Standing, Stored, TryLater, WaitingFor
-from services.ingress.core.listing import KnownHoldings, SettledStretch, WaitingPayment
+from services.ingress.core.listing import KnownHoldings, ListRow, SettledStretch, WaitingPayment
 from services.ingress.core.period import Period
 
 
@@ -80,6 +80,9 @@ class SettledPayments(Protocol):
 
     async def read(self, first: int, count: int) -> SettledStretch:
         """Return the settlements among at most ``count`` messages from a sequence on."""
+
+    async def counted(self, rows: Sequence[tuple[int, ListRow]]) -> list[ListRow]:
+        """Return the rows; of two settlements of one payment only the first is marked as counted."""
 
 
 class SettlementHints(Protocol):

@@ -36,9 +36,9 @@ async def accepted(bus: Bus, http: httpx.AsyncClient, count: int) -> dict[str, i
     return {payment_id: message.seq for payment_id, message in zip(ids, found, strict=True) if message is not None}
 
 
-async def settle(bus: Bus, number: int, name: str = "default") -> str:
-    """Store a settlement; return its id."""
-    payment_id = new_id()
+async def settle(bus: Bus, number: int, name: str = "default", payment_id: str = "") -> str:
+    """Store a settlement, of a new payment unless it is given; return its id."""
+    payment_id = payment_id or new_id()
     stamp = NOON + timedelta(seconds=number)
     event = PaymentSettled(payment_id, Cents(1990 + number), name, stamp, NOON, 1, stamp + timedelta(milliseconds=7))
     assert isinstance(
@@ -170,6 +170,15 @@ async def test_settled_ones_are_listed_by_the_processors_stamp(bus: Bus, http: h
     assert [row["correlationId"] for row in within] == ids[1:4]
     late = (await http.get("/payments", params={"status": "settled", "from": text_of(datetime.now(UTC))})).json()
     assert late == {"payments": [], "next": None}
+
+
+async def test_only_the_first_settlement_of_a_payment_is_listed_as_counted(bus: Bus, http: httpx.AsyncClient) -> None:
+    """As in the book and in an export; also where only the second one is listed."""
+    twice = await settle(bus, 1)
+    await asyncio.gather(*(settle(bus, 3, "fallback", twice) for _ in range(2)))
+    for query, counted in (("", [True, False, False]), ("&processor=fallback", [False, False])):
+        found = (await http.get(f"/payments?status=settled{query}")).json()["payments"]
+        assert [row["counted"] for row in found] == counted
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,10 @@ class FakeSettled:
         rows = tuple((seq, settled(seq)) for seq in range(first, end + 1))
         return SettledStretch(rows, end + 1 if end < self.last else None)
 
+    async def counted(self, rows: Sequence[tuple[int, ListRow]]) -> list[ListRow]:
+        """All are."""
+        return [row for _, row in rows]
+
 
 def settled(seq: int) -> ListRow:
     """Return a settled payment; every second one at the fallback."""
