@@ -159,11 +159,14 @@ class Attempting:
     async def _may_be_sent(self, payment: InHand, generation: str) -> bool:
         moves = bool(payment.line) and payment.generation != generation
         before = self._log.view(payment.id)
-        is_for_another = before is not None and before.released_to not in {"", processor_of(generation)}
+        released_to = "" if before is None else before.released_to
+        is_for_another = released_to not in {"", processor_of(generation)}
         is_paused = is_new_at(before, generation) and not self._traffic.takes(generation)
         if is_for_another or is_paused:
             await self._settling.nak(payment, AGAIN_AFTER_S)  # it is redelivered to where it may be sent then
             return False
+        # In doubt at another one: it is charged here or nowhere, and a refusal here does not mean that nobody has.
+        payment.in_doubt = payment.in_doubt or released_to != ""
         match await self._assigning.may_send(payment, generation):
             case Mine(at):
                 view = self._log.view(payment.id)

@@ -137,9 +137,6 @@ class Taking:
             self._traffic.to_route(payment)
             self._turn()
         elif view.state == "free":
-            # In doubt, though not at this one: it is to be charged there and nowhere else, and a refusal there does not
-            # say that nobody has charged it.
-            payment.in_doubt = True
             self._bind(payment, self._traffic.taking(view.released_to))
         elif view.state == "refused":
             self._traffic.take(payment)

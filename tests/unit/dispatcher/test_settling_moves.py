@@ -119,6 +119,20 @@ async def test_a_released_payment_stays_where_the_operator_sent_it(dispatcher: D
     assert (view.state, view.generation) == ("assigned", AT_DEAR)
 
 
+async def test_a_payment_in_hand_that_was_released_meanwhile_is_in_doubt(dispatcher: Dispatcher) -> None:
+    """It came before others had assigned it, as one of two sequences does: what they sent may be booked."""
+    await dispatcher.deliver()
+    line = dispatcher.others(Line(ID, 2, AT_HOME))
+    dispatcher.assignments.write(AssignmentReleased(ID, 2, line, DEAR, "gone", NOON))
+    dispatcher.dear.lookups.append(Absent())
+    dispatcher.dear.outcomes.append(NOT_BOOKED)
+    await dispatcher.routed_to(DEAR)
+    assert dispatcher.payment.in_doubt
+    view = dispatcher.log.view(ID)
+    assert view is not None
+    assert (view.state, view.generation) == ("assigned", AT_DEAR)
+
+
 async def test_a_closed_generation_gets_nothing_new(dispatcher: Dispatcher) -> None:
     """A first line there is void, whatever this dispatcher had read."""
     dispatcher.assignments.write(GenerationClosed("home/1"))
