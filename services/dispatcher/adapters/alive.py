@@ -1,6 +1,7 @@
 """Which other dispatcher processes have sent a pulse recently.
 
-Nothing about money depends on it: by a wrong answer a payment is inherited without need, or waits longer.
+Nothing is charged because of it: by a wrong answer a payment is inherited without need, or waits longer. An operator's
+release relies on it only for a process that does not answer either.
 """
 
 import logging
@@ -32,7 +33,12 @@ class Alive:
 
     async def listen(self, bus: Bus) -> None:
         """Receive the pulses of all dispatchers from now on."""
+        bus.on_reconnect(self.listen_again)
         await bus.listen(subjects.pulse(subjects.DISPATCHER, "*"), self.add_pulse)
+
+    def listen_again(self) -> None:
+        """Count silence from now on: while NATS was away, all were silent."""
+        self._since_ms = self._clock.now_ms()
 
     def add_pulse(self, data: bytes) -> None:
         """Record a pulse."""

@@ -22,3 +22,14 @@ async def test_a_process_is_gone_when_it_had_time_for_a_pulse_and_sent_none() ->
     assert not alive.is_gone(OTHER)
     await clock.sleep_ms(FOR_S * 1000 + 1)
     assert alive.is_gone(OTHER)
+
+
+async def test_silence_while_nats_was_away_does_not_count() -> None:
+    """After a reconnect others need time for a pulse, too."""
+    clock = FakeClock()
+    alive = Alive(clock, FOR_S)
+    await clock.sleep_ms(FOR_S * 1000 + 1)
+    alive.listen_again()
+    assert not alive.is_gone(OTHER)
+    await clock.sleep_ms(FOR_S * 1000 + 1)
+    assert alive.is_gone(OTHER)
