@@ -3,7 +3,7 @@
 export const at = (id) => document.getElementById(id);
 
 export const UNKNOWN = "–";
-export const written = (digits) => (n) => n.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const written = (digits) => (n) => n.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 export const short = (n) => n.toLocaleString("en", { notation: n < 10_000 ? "standard" : "compact" });  // beside an axis
 export const FORMS = {
   text: String,
@@ -16,6 +16,10 @@ export const FORMS = {
   span: (s) => s < 1 ? `${Math.round(s * 1000)} ms` : s < 60 ? `${written(s < 10 ? 1 : 0)(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`
     : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`,
 };
+export const counted = (count, one, many) => `${FORMS.whole(count)} ${count === 1 ? one : many}`;
+const OUTCOMES = { notBooked: "not booked" };  // the others are shown as they are
+export const resultOf = ({ outcome, tookMs }) => `${OUTCOMES[outcome] ?? outcome} after ${FORMS.took(tookMs)}`;  // of a call
+
 const found = (document, path) => path.split(".").reduce((inner, name) => inner?.[name], document);
 
 // Elements declare what they show: data-show="<form> <path in the document>".

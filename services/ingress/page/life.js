@@ -1,6 +1,6 @@
 // One payment: searched for by its id, or by the address of the page.
 
-import { at, FORMS, made, when, written } from "./elements.js";
+import { at, counted, FORMS, made, resultOf, when } from "./elements.js";
 import { offerRelease } from "./release.js";
 import { call } from "./session.js";
 
@@ -14,20 +14,16 @@ const VERDICTS = {
   settled: ({ processor }) => `Settled at ${processor}`,
   refused: ({ processor }) => `Refused by ${processor}`,
 };
-const counted = (count) => count === 1 ? "1 call" : `${written(0)(count)} calls`;
 const more = (...inner) => made("div", { class: "more" }, ...inner);
 const ifAny = (value, ...inner) => value ? inner : [];
 
 // ---- its steps, each as [what, ...how], followed by the text of a dispatcher or a processor as it is
 
-const OUTCOMES = { booked: "booked", notBooked: "not booked", refused: "refused", unknown: "unknown" };
 const STEPS = {
   accepted: () => ["Accepted"],
   assigned: ({ processor, dispatcher }) => [`Assigned to ${processor}`, more(`by ${dispatcher}`)],
   returned: ({ dispatcher }) => ["Given back, to any processor", more(`by ${dispatcher}`)],
-  attempt: ({ processor, outcome, tookMs }) => [
-    `Call at ${processor}`, more(outcome === null ? "under way" : `${OUTCOMES[outcome] ?? outcome} after ${FORMS.took(tookMs)}`),
-  ],
+  attempt: (call) => [`Call at ${call.processor}`, more(call.outcome === null ? "under way" : resultOf(call))],
   released: ({ from, to, reason }) => [`Released from ${from} to ${to}`, ...ifAny(reason, more(reason))],
   refused: ({ processor }) => [`Refused by ${processor}`],
   settled: ({ processor, amount, requestedAt, storedAt }) => [
@@ -50,7 +46,7 @@ function stepsShown(steps) {
   const between = shown.slice(begin + FIRST_SHOWN, end - LAST_SHOWN);
   const areAllCalls = steps.slice(begin, end).every(({ what }) => what === "attempt");
   if (begin < 0 || !areAllCalls || between.length < 2) return shown;
-  const folded = made("details", {}, made("summary", {}, `${counted(between.length)} between these`), made("ol", {}, ...between));
+  const folded = made("details", {}, made("summary", {}, `${counted(between.length, "call", "calls")} between these`), made("ol", {}, ...between));
   folded.open = at("life").querySelector("details")?.open ?? false;
   return [...shown.slice(0, begin + FIRST_SHOWN), made("li", { class: "folded" }, folded), ...shown.slice(end - LAST_SHOWN)];
 }
@@ -63,7 +59,7 @@ function waiting(on) {
     ...(since === null ? [] : [" since ", when(since)]),
     ...ifAny(dispatcher, more(`Assigned to ${dispatcher}`)),
     ...ifAny(released, more("Released by an operator: sent there when its dispatcher has returned it")),
-    ...ifAny(attempts, more(`${counted(attempts)} made so far`)),
+    ...ifAny(attempts, more(`${counted(attempts, "call", "calls")} made so far`)),
     ...ifAny(inDoubt && !released, more(`${processor ?? "One"} may have charged it already: it stays there until that is known`)),
   ];
 }
@@ -107,7 +103,7 @@ const showNoLife = (verdict, detail) =>
 async function lookUp(id, question) {
   const { ok, status, body } = await call(`payments/${encodeURIComponent(id)}/life`);
   if (question !== asked) return;
-  offerRelease(ok ? body : null, () => search(id));
+  offerRelease(ok ? body : null, () => question === asked && search(id));
   if (ok) showLife(body);
   else if (status === 0) showNoLife("No answer", `${body.detail}. Asked again every two seconds.`);
   else if (status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");

@@ -1,8 +1,7 @@
 // A payment that waits, as a row of a table: its cells, and the keys by which the rows are sorted.
 
-import { FORMS, made, UNKNOWN, when } from "./elements.js";
+import { FORMS, made, resultOf, UNKNOWN, when } from "./elements.js";
 
-const OUTCOMES = { notBooked: "not booked" };
 const more = (text) => made("span", { class: "more" }, ` ${text}`);
 const since = ({ waitingFor, acceptedAt }) => waitingFor?.since ?? acceptedAt;
 
@@ -37,10 +36,10 @@ const COLUMNS = {
   last: {
     key: ({ waitingFor }) => waitingFor?.lastAttempt?.outcome ?? null,
     cell: ({ waitingFor }) => {
-      const { outcome, tookMs, detail } = waitingFor?.lastAttempt ?? {};
-      if (outcome === undefined) return [UNKNOWN];
-      if (outcome === null) return ["a call is under way"];
-      return [`${OUTCOMES[outcome] ?? outcome} after ${FORMS.took(tookMs)}`, ...(detail ? [more(detail)] : [])];
+      const last = waitingFor?.lastAttempt;
+      if (!last) return [UNKNOWN];
+      if (last.outcome === null) return ["a call is under way"];
+      return [resultOf(last), ...(last.detail ? [more(last.detail)] : [])];
     },
   },
 };

@@ -3,7 +3,7 @@
 // The reader is not disturbed: a refresh by itself only changes cells in place; rows appear, disappear and move only when
 // the reader asks for that.
 
-import { at, FORMS, made } from "./elements.js";
+import { at, counted, made } from "./elements.js";
 import { readPage } from "./listing.js";
 import { by, Row } from "./row.js";
 
@@ -79,8 +79,6 @@ let said = "";
 function say(words) {
   if (said !== words) at("stuck-status").textContent = said = words;
 }
-
-const counted = (count, one, many) => `${FORMS.whole(count)} ${count === 1 ? one : many}`;
 
 function sayWhatIsShown() {
   const { rows, next, silent } = page, number = starts.length, isOneOfMany = number > 1 || next !== null;

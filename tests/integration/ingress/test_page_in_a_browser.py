@@ -130,3 +130,24 @@ def test_the_footer_explains_share_and_saved(browser: Browser, shared_ingress: I
     expect(page.get_by_role("contentinfo")).to_contain_text("Share is a processor's part of all settlements")
     expect(page.get_by_role("contentinfo")).to_contain_text("Saved is what the dearest processor would have taken")
     page.close()
+
+
+def test_an_instance_that_answers_nothing_does_not_stop_the_page(page: Page, shared_ingress: IngressProcess) -> None:
+    """After an error of the stream it is asked whether the key is still valid, and then the stream is opened again."""
+    page.add_init_script("const real = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = () => real(50);")
+    event = orjson.dumps(Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS))).decode()
+    answers = iter([{"status": 503}])
+
+    def hold(route: Route) -> None:
+        if route.request.method != "HEAD":
+            route.fallback()
+
+    page.route(f"{shared_ingress.url}/", hold)
+    page.route(
+        "**/events",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body=f"event: vitals\ndata: {event}\n\n", **next(answers, {})
+        ),
+    )
+    page.goto(shared_ingress.url)
+    expect(page.locator("#state")).to_have_text("All is well")
