@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import orjson
@@ -22,9 +22,11 @@ from services.contracts.away import StoreWentBackError
 from services.contracts.permissions import may_make_streams
 from services.log_throttle import FailureLog
 from services.settings.bus import BusSettings
-from services.settings.environment import SettingError
+from services.settings.environment import SettingError, text_as
 
 ASK_AGAIN_AFTER_S = 0.5
+# All names that Python's `logging` has.
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL", "FATAL", "NOTSET")
 EXIT_SETTING = 2
 EXIT_UNRESPONSIVE = 3
 EXIT_WENT_BACK = 4
@@ -57,8 +59,8 @@ def run(service: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
     try:
+        logging.basicConfig(level=log_level(os.environ), handlers=[handler], force=True)
         uvloop.run(_until_stopped(service))
     except* (SettingError, StreamMismatchError, UnfitServerError, NotAdmittedError) as group:
         for error in _leaves(group):
@@ -70,6 +72,21 @@ def run(service: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     except* BusUnresponsiveError as group:
         logging.getLogger("tarifa").critical("bus.deaf", extra={"error": str(next(_leaves(group)))})
         sys.exit(EXIT_UNRESPONSIVE)
+
+
+def log_level(env: Mapping[str, str]) -> int:
+    """Return the lowest level that is logged, as a number of `logging`; LOG_LEVEL names it, in any case.
+
+    Raises:
+        SettingError: it is none of LOG_LEVELS.
+    """
+    return text_as(env, "LOG_LEVEL", "INFO", _level)
+
+
+def _level(text: str) -> int:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(f"must be {', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}, not {text!r}")
+    return logging.getLevelNamesMapping()[text.upper()]
 
 
 async def connected(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus | None:

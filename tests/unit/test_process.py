@@ -1,12 +1,14 @@
-"""A service repeats its first request to NATS until it is answered, or until the service stops."""
+"""What the services' processes share: the first request to NATS, repeated until it is answered, and the log's level."""
 
 import asyncio
+import logging
 
 import pytest
 
 from services import process as running
 from services.bus.wire.connection import BusAwayError
-from services.process import retry_until_answered
+from services.process import log_level, retry_until_answered
+from services.settings.environment import SettingError
 
 
 async def test_the_request_is_repeated_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +35,22 @@ async def test_a_stop_ends_the_requests() -> None:
 
     assert not await retry_until_answered(ask, stop)
     assert not await retry_until_answered(ask, stop)
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [("", logging.INFO), ("debug", logging.DEBUG), (" WARN ", logging.WARNING), ("Critical", logging.CRITICAL)],
+)
+def test_the_level_is_one_of_pythons_in_any_case(text: str, level: int) -> None:
+    """Unset and empty are INFO."""
+    assert log_level({"LOG_LEVEL": text}) == level
+    assert log_level({}) == logging.INFO
+
+
+@pytest.mark.parametrize("text", ["LOUD", "10", "INFO,DEBUG"])
+def test_another_level_is_refused_with_those_that_there_are(text: str) -> None:
+    """The sentence names the variable and every allowed value."""
+    with pytest.raises(SettingError) as refused:
+        log_level({"LOG_LEVEL": text})
+    allowed = "DEBUG, INFO, WARNING, WARN, ERROR, CRITICAL, FATAL or NOTSET"
+    assert str(refused.value) == f"LOG_LEVEL must be {allowed}, not {text!r}"

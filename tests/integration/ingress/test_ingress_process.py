@@ -29,6 +29,7 @@ WRONG = {
     "ALLOW_PURGE": "true",
     "SETTLEMENTS_BYTES_MAX": "2GiB",
     "METRICS_LISTEN": "9100",
+    "LOG_LEVEL": "TRACE",
 }
 
 

@@ -102,7 +102,7 @@ async def test_state_has_what_an_operator_needs_first(bus: Bus, streams: StreamL
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("NATS_URL", "127.0.0.1:4222"), ("PROCESSORS", "default=nowhere"), ("BACKLOG_MAX", "many")],
+    [("NATS_URL", "127.0.0.1:4222"), ("PROCESSORS", "default=nowhere"), ("BACKLOG_MAX", "many"), ("LOG_LEVEL", "LOUD")],
 )
 def test_wrong_setting_exits_2_and_names_the_variable(ledger: LedgerProcess, name: str, value: str) -> None:
     """It does not start, and says what to correct."""
