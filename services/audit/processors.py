@@ -13,7 +13,7 @@ import orjson
 from services.audit.adapters.recording import operation_log, os_user
 from services.audit.arguments import say_error
 from services.audit.command import connected, run
-from services.audit.core.roster_words import (
+from services.audit.core.processor_words import (
     MEANS,
     MOVED,
     PAUSED,
@@ -26,7 +26,7 @@ from services.audit.core.roster_words import (
 )
 from services.audit.settings import ProcessorsSettings, processors_settings
 from services.contracts.operations import Operation
-from services.contracts.roster import Pause, moved
+from services.contracts.processor_entry import Pause, moved
 from services.records.processors import ProcessorBucket, entries_of
 
 EXIT_DONE = 0

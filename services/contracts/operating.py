@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct, json
 
 from services.contracts.events import decoded
-from services.contracts.roster import Entries, Pause, Place, places
+from services.contracts.processor_entry import Entries, Pause, ProcessorGeneration, generations_in
 
 
 class ListedProcessor(Struct, frozen=True, rename="camel"):
@@ -78,14 +78,16 @@ def decode(data: bytes, kind: type[M]) -> M:
     return decoded(json.Decoder(kind), data)
 
 
-def listed(place: Place) -> ListedProcessor:
-    """Return a place as other services and operators get it."""
-    return ListedProcessor(place.name, place.generation, place.state, float(place.fee), place.url, place.pause)
+def listed(processor: ProcessorGeneration) -> ListedProcessor:
+    """Return a generation as other services and operators get it."""
+    return ListedProcessor(
+        processor.name, processor.generation, processor.state, float(processor.fee), processor.url, processor.pause
+    )
 
 
 def names_of(entries: Entries) -> tuple[str, ...]:
     """Return the processors that may be paused or moved: all that are not removed."""
-    return tuple(place.name for place in places(entries) if place.state != "closing")
+    return tuple(each.name for each in generations_in(entries) if each.state != "closing")
 
 
 def no_such(name: str, names: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, json
 
 from services.contracts.durations import BOUNDS_MS
 from services.contracts.events import Instant
-from services.contracts.roster import Pause
+from services.contracts.processor_entry import Pause
 from services.contracts.summary import Totals
 
 INSTANCE_PATTERN = r"[A-Za-z0-9_-]{1,64}"

@@ -26,17 +26,17 @@ from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.migration import migrate
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.payment_stream import PaymentStream
+from services.dispatcher.adapters.processor_registry import ProcessorRegistry
 from services.dispatcher.adapters.pulse import pulse_of
 from services.dispatcher.adapters.release_endpoint import ReleaseEndpoint
 from services.dispatcher.adapters.release_records import ReleaseRecords
-from services.dispatcher.adapters.roster import Roster
 from services.dispatcher.adapters.state_endpoint import StateEndpoint
 from services.dispatcher.adapters.store_watch import StoreWatch, mark_store
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.status import Status, status_of
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from services.dispatcher.flow.releasing import Releasing
@@ -94,7 +94,7 @@ async def _settle(parts: "_Parts", metrics: Metrics, stop: asyncio.Event) -> Non
     mark = partial(mark_store, parts.bus, parts.clock, stop)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_mark_and_raise(part, flow, mark)) for part in work]
-        log.info("dispatcher.ready", extra={"processors": parts.tally.processors, "owner": parts.owner})
+        log.info("dispatcher.ready", extra={"processors": parts.counters.processors, "owner": parts.owner})
         try:
             await stop.wait()
         except asyncio.CancelledError:  # one of them failed: calls under way end first
@@ -112,7 +112,7 @@ class _Parts:
     def __init__(self, config: Settings, bus: Bus, transport: ProcessorTransport) -> None:
         self.config, self.bus, self.clock = config, bus, DispatcherClock()
         self.owner = f"{config.bus.instance}/{secrets.token_hex(8)}"
-        self.tally, self.log_read, self.traffic = Tally(()), AssignmentLog(), Traffic((), config.rules)
+        self.counters, self.log_read, self.traffic = Counters(()), AssignmentLog(), Traffic((), config.rules)
         self.stream, self.settlements = PaymentStream(bus), SettlementRecords(bus)
         self.assignments = AssignmentStream(bus, config.bus.instance, is_met=lambda: self.stream.is_open)
         self.alive, self.not_read = Alive(self.clock, config.ack_wait_s), access_log()
@@ -122,7 +122,7 @@ class _Parts:
             access=config.access,
             call_timeout_s=config.call_timeout_s,
             traffic=self.traffic,
-            tally=self.tally,
+            counters=self.counters,
             pollers=self.pollers,
         )
         self.watch = StoreWatch(
@@ -136,7 +136,7 @@ class _Parts:
             payments_to=lambda: self.flow.taking.seq_seen,
         )
         charge_at, may_be_asked = self.charging.charge_at, self.watch.may_have_doubtful
-        self.roster = Roster(bus, self.assignments, self.log_read, charge_at, may_be_asked)
+        self.registry = ProcessorRegistry(bus, self.assignments, self.log_read, charge_at, may_be_asked)
         self.flow = self._flow()
         self.following = self.assignments.follower(self.flow.assigning.read)
 
@@ -145,7 +145,7 @@ class _Parts:
             Dependencies(
                 owner=self.owner,
                 traffic=self.traffic,
-                tally=self.tally,
+                counters=self.counters,
                 log_read=self.log_read,
                 queue=self.stream,
                 source=self.stream,
@@ -161,15 +161,20 @@ class _Parts:
 
     async def begin(self) -> None:
         """Write what the bucket of processors lacks, and correct what an earlier version left."""
-        await self.roster.seed(self.config.bus.processors)
-        await migrate(self.bus, self.roster.places)
+        await self.registry.seed(self.config.bus.processors)
+        await migrate(self.bus, self.registry.generations)
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return everything that runs until the stop."""
         flow, config = self.flow, self.config
         queue = self.stream.open(flow.taking.deliver, self._ensure, self._prepare)
-        work = [queue.run(), self.following.run(), self.watch.run(), flow.tidying.run(), flow.pump.run()]
-        work += [flow.pump.keep_in_hand(config.ack_wait_s), self.roster.run(), self.roster.tend(), self.pollers.run()]
+        work = [queue.run(), self.following.run(), self.watch.run(), flow.tidying.run(), flow.scheduler.run()]
+        work += [
+            flow.scheduler.keep_in_hand(config.ack_wait_s),
+            self.registry.run(),
+            self.registry.maintain(),
+            self.pollers.run(),
+        ]
         access = follow_access(os.environ, config.access, self.charging.show, self.not_read)
         pulse = pulse_of(config.bus.instance, self.owner, self.clock.stamp(), self._status)
         return [*work, self.bus.watch(), send_pulses(self.bus, pulse), access]
@@ -185,7 +190,7 @@ class _Parts:
 
     def sources(self) -> Iterable[Source]:
         """Return the metrics' sources."""
-        dispatcher = of_dispatcher(self._status, self.tally, self.traffic, self.stream.waiting)
+        dispatcher = of_dispatcher(self._status, self.counters, self.traffic, self.stream.waiting)
         return of_bus(self.bus), dispatcher, of_key_files({"PROCESSOR_CREDENTIALS": lambda: self.not_read.is_failing})
 
     async def _ensure(self) -> None:
@@ -210,7 +215,7 @@ class _Parts:
         )
 
     def _status(self) -> Status:
-        return status_of(self.traffic, self.tally, self.log_read, self.charging.places, self.clock.now_ms())
+        return status_of(self.traffic, self.counters, self.log_read, self.charging.generations, self.clock.now_ms())
 
 
 async def _mark_and_raise(

@@ -12,14 +12,14 @@ from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.events import NotAnEventError
-from services.contracts.roster import (
+from services.contracts.processor_entry import (
     Pause,
-    Place,
     ProcessorEntry,
+    ProcessorGeneration,
     decode_entry,
     encode_entry,
+    generations_in,
     paused,
-    places,
     resumed,
 )
 
@@ -77,7 +77,7 @@ class ProcessorBucket:
             await asyncio.sleep(AGAIN_AFTER_S)
         raise BusAwayError(f"the processor {name} is being changed by others")
 
-    async def pause(self, name: str, pause: Pause | None) -> Place | None:
+    async def pause(self, name: str, pause: Pause | None) -> ProcessorGeneration | None:
         """Have a processor paused, or by None resumed; return it as it is then. None: there is no such processor.
 
         Raises:
@@ -90,7 +90,7 @@ class ProcessorBucket:
             return resumed(known) if pause is None else paused(known, pause)
 
         entry = await self.change(name, wanted)
-        return None if entry is None or entry.state == "removed" else places({name: entry})[0]
+        return None if entry is None or entry.state == "removed" else generations_in({name: entry})[0]
 
     def follower(self, changed: Callable[[str, ProcessorEntry], None]) -> Follower:
         """Return a watch on every entry, and on each one that is written from then on."""

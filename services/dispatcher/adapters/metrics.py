@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 from services.contracts.assignments import processor_of
-from services.contracts.roster import Place
+from services.contracts.processor_entry import ProcessorGeneration
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.known_processor import KnownProcessor
 from services.dispatcher.core.status import Status
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.metrics.metric import (
     Metric,
@@ -43,13 +43,13 @@ _SETTLEMENTS = ("settled", "refused")
 
 
 def of_dispatcher(
-    status: Callable[[], Status], tally: Tally, traffic: Traffic, waiting: Callable[[], Awaitable[int | None]]
+    status: Callable[[], Status], counters: Counters, traffic: Traffic, waiting: Callable[[], Awaitable[int | None]]
 ) -> Source:
     """Return the source for one dispatcher.
 
     Args:
         status: returns what it is now.
-        tally: what it has counted.
+        counters: what it has counted.
         traffic: what it has in hand.
         waiting: returns how many payments wait.
     """
@@ -57,31 +57,31 @@ def of_dispatcher(
     async def read() -> Iterable[Metric]:
         now = status()
         known = now.processors
-        found = (*_counted(tally, tally.processors), *_in_hand(traffic, known, now.now_ms), *_conditions(known))
-        found = (*found, *_of_places(now.places), _left_behind(now.left_behind, tally.processors))
+        found = (*_counted(counters, counters.processors), *_in_hand(traffic, known, now.now_ms), *_conditions(known))
+        found = (*found, *_of_generations(now.generations), _left_behind(now.left_behind, counters.processors))
         backlog = await waiting()
         return found if backlog is None else (*found, gauge("tarifa_backlog_payments", _BACKLOG, backlog))
 
     return read
 
 
-def _of_places(places: Sequence[Place]) -> Iterator[Metric]:
+def _of_generations(generations: Sequence[ProcessorGeneration]) -> Iterator[Metric]:
     yield gauges_by(
         "processor",
         "tarifa_processor_fee_ratio",
         "The fee, as a share of the amount.",
-        {place.name: float(place.fee) for place in places},
+        {each.name: float(each.fee) for each in generations},
     )
     yield gauges_by(
         "processor",
         "tarifa_processor_paused",
         "1 where an operator has paused the processor: it gets nothing new, whether it serves or not.",
-        {place.name: place.state == "paused" for place in places if place.state != "closing"},
+        {each.name: each.state == "paused" for each in generations if each.state != "closing"},
     )
 
 
-def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
-    counts = tally.counts
+def _counted(counters: Counters, names: Sequence[str]) -> Iterator[Metric]:
+    counts = counters.counts
     for word, (name, text) in _HAPPENED.items():
         yield counter(name, text, counts.get(word, 0))
     yield Numbers(
@@ -96,16 +96,16 @@ def _counted(tally: Tally, names: Sequence[str]) -> Iterator[Metric]:
         "tarifa_call_outcomes_total",
         "Calls to a processor, by their outcome.",
         ("processor", "outcome"),
-        tally.outcomes,
+        counters.outcomes,
     )
     yield histograms_by(
-        "processor", "tarifa_call_seconds", "A call, until its outcome is known; look-up included.", tally.call_took
+        "processor", "tarifa_call_seconds", "A call, until its outcome is known; look-up included.", counters.call_took
     )
     yield histograms_by(
         "processor",
         "tarifa_settle_seconds",
         "From the acceptance of a payment to its settlement stored.",
-        tally.settle_took,
+        counters.settle_took,
     )
 
 

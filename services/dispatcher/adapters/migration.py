@@ -17,7 +17,7 @@ from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.assignments import Line, TurnAssigned, encode_assignment
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
-from services.contracts.roster import Place
+from services.contracts.processor_entry import ProcessorGeneration
 
 LINES_AT_ONCE = 200
 HOME = "home"  # in the metadata of PAYMENTS, of such a store
@@ -25,7 +25,7 @@ HOME = "home"  # in the metadata of PAYMENTS, of such a store
 log = logging.getLogger("tarifa.dispatcher")
 
 
-async def migrate(bus: Bus, places: Sequence[Place]) -> None:
+async def migrate(bus: Bus, generations: Sequence[ProcessorGeneration]) -> None:
     """Migrate a store once; do nothing for a newer one.
 
     Raises:
@@ -39,7 +39,7 @@ async def migrate(bus: Bus, places: Sequence[Place]) -> None:
         return
     owner = f"migration/{secrets.token_hex(8)}"
     last_seq = (await stream_state(bus, subjects.PAYMENTS)).last_seq
-    lines = [await _line(bus, waiting, home, places) for waiting in await _payments(bus, last_seq)]
+    lines = [await _line(bus, waiting, home, generations) for waiting in await _payments(bus, last_seq)]
     for turn, first in enumerate(range(0, len(lines), LINES_AT_ONCE), start=1):
         message = TurnAssigned(owner, turn, tuple(lines[first : first + LINES_AT_ONCE]))
         result = await store(bus, subjects.ASSIGNMENTS, subjects.assigned("migration"), encode_assignment(message))
@@ -64,11 +64,13 @@ async def _payments(bus: Bus, last_seq: int) -> list[tuple[int, PaymentAccepted]
     return found
 
 
-async def _line(bus: Bus, waiting: tuple[int, PaymentAccepted], home: str, places: Sequence[Place]) -> Line:
+async def _line(
+    bus: Bus, waiting: tuple[int, PaymentAccepted], home: str, generations: Sequence[ProcessorGeneration]
+) -> Line:
     seq, event = waiting
     entry = await last_for(bus, f"KV_{subjects.BINDINGS}", f"$KV.{subjects.BINDINGS}.{event.id}")
     name = home if entry is None else entry.data.decode()
-    generation = next((place.generation for place in places if place.name == name), None)
+    generation = next((each.generation for each in generations if each.name == name), None)
     if generation is None:
         raise BusAwayError(f"{event.id} is bound to {name!r}, which PROCESSORS does not have; start with it once")
     return Line(event.id, seq, generation)

@@ -11,7 +11,7 @@ from services.contracts import operating, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.operating import PauseAnswered, PauseAsked, ProcessorList, listed, names_of
 from services.contracts.operations import TEXT_CHARS_MAX
-from services.contracts.roster import Entries, places
+from services.contracts.processor_entry import Entries, generations_in
 from services.records.processors import ProcessorBucket, entries_of
 
 PROCESSORS_ARE = "The processors in the bucket, each with its fee, URL and state"
@@ -41,7 +41,7 @@ class ProcessorsEndpoint:
         Raises:
             CannotAnswerError: the bucket does not answer.
         """
-        return operating.encode(ProcessorList(tuple(map(listed, places(await self._entries())))))
+        return operating.encode(ProcessorList(tuple(map(listed, generations_in(await self._entries())))))
 
     async def pause(self, data: bytes) -> bytes:
         """Pause or resume one, and return its new state.
@@ -51,11 +51,11 @@ class ProcessorsEndpoint:
         """
         asked = _asked(data)
         try:
-            place = await self._bucket.pause(asked.name, asked.pause)
+            changed = await self._bucket.pause(asked.name, asked.pause)
         except BusAwayError as error:
             raise CannotAnswerError(UNAVAILABLE, str(error)) from error
         return operating.encode(
-            PauseAnswered(None if place is None else listed(place), names_of(await self._entries()))
+            PauseAnswered(None if changed is None else listed(changed), names_of(await self._entries()))
         )
 
     async def _entries(self) -> Entries:

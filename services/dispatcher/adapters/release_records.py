@@ -18,7 +18,7 @@ from services.contracts.events import (
 )
 from services.contracts.holding import Holding, HoldingAsked
 from services.contracts.operating import ListedProcessor, listed
-from services.contracts.roster import places
+from services.contracts.processor_entry import generations_in
 from services.dispatcher.core.releasing import NotStoredError
 from services.records.history import releases_of
 from services.records.payments import PaymentRecords
@@ -68,7 +68,7 @@ class ReleaseRecords:
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
         """Return the processors that charge, as in the bucket now."""
-        return tuple(map(listed, places(entries_of(await self._bucket.read()))))
+        return tuple(map(listed, generations_in(entries_of(await self._bucket.read()))))
 
     async def record_event(self, event: PaymentReleased) -> None:
         """Store the event."""

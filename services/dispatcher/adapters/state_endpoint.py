@@ -12,7 +12,7 @@ from msgspec import Struct, json, to_builtins
 from services.bus.micro.service import About, Served, schema_of, serve
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
-from services.contracts.roster import Pause
+from services.contracts.processor_entry import Pause
 from services.dispatcher.adapters.processors_endpoint import ABOUT, ProcessorsEndpoint
 from services.dispatcher.adapters.release_endpoint import ABOUT as ABOUT_RELEASES
 from services.dispatcher.adapters.release_endpoint import ReleaseEndpoint

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.contracts.assignments import processor_of
 from services.dispatcher.core.condition import Condition
-from services.dispatcher.core.lane import Lane
+from services.dispatcher.core.generation_state import GenerationState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,15 @@ class KnownProcessor:
     called_ms: float | None = None
 
 
-def known_by_name(lanes: Mapping[str, Lane], now_ms: float) -> dict[str, KnownProcessor]:
+def known_by_name(states: Mapping[str, GenerationState], now_ms: float) -> dict[str, KnownProcessor]:
     """Return every processor by its name; the condition is of the first of its generations, in their order."""
     found: dict[str, KnownProcessor] = {}
-    for key, lane in lanes.items():
+    for key, state in states.items():
         known = found.get(processor_of(key))
         found[processor_of(key)] = KnownProcessor(
-            lane.evidence.condition(now_ms) if known is None else known.condition,
-            lane.evidence.in_flight + (known.in_flight if known else 0),
-            len(lane.bound) + (known.bound_waiting if known else 0),
-            lane.evidence.called_ms if known is None else known.called_ms,
+            state.evidence.condition(now_ms) if known is None else known.condition,
+            state.evidence.in_flight + (known.in_flight if known else 0),
+            len(state.bound) + (known.bound_waiting if known else 0),
+            state.evidence.called_ms if known is None else known.called_ms,
         )
     return found

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.contracts.roster import Pause, Place
+from services.contracts.processor_entry import Pause, ProcessorGeneration
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.known_processor import KnownProcessor
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 
 
@@ -20,7 +20,7 @@ class Status:
         in_hand: how many this one has in hand.
         oldest_wait_ms: the longest that one of either has waited.
         processors: by name; what is known of each.
-        places: where processors charge now, with their fees and whether they are paused.
+        generations: where processors charge now, with their fees and whether they are paused.
         counts: what happened since the start, by a word.
         left_behind: payments by generations that no longer charge, to which they are assigned.
     """
@@ -30,28 +30,32 @@ class Status:
     in_hand: int
     oldest_wait_ms: float
     processors: Mapping[str, KnownProcessor]
-    places: Sequence[Place]
+    generations: Sequence[ProcessorGeneration]
     counts: Mapping[str, int]
     left_behind: Mapping[str, int]
 
     @property
     def paused(self) -> dict[str, Pause]:
         """The processors that an operator has paused, by name."""
-        return {place.name: place.pause for place in self.places if place.pause is not None}
+        return {each.name: each.pause for each in self.generations if each.pause is not None}
 
 
 def status_of(
-    traffic: Traffic, tally: Tally, log_read: AssignmentLog, places: Sequence[Place], now_ms: float
+    traffic: Traffic,
+    counters: Counters,
+    log_read: AssignmentLog,
+    generations: Sequence[ProcessorGeneration],
+    now_ms: float,
 ) -> Status:
     """Return the status at that moment."""
-    charging = frozenset(place.generation for place in places if place.state != "closing")
+    charging = frozenset(each.generation for each in generations if each.state != "closing")
     return Status(
         now_ms=now_ms,
         backlog=traffic.backlog,
         in_hand=len(traffic.in_hand),
         oldest_wait_ms=traffic.oldest_wait_ms(now_ms),
         processors=traffic.known_processors(now_ms),
-        places=places,
-        counts=dict(tally.counts),
+        generations=generations,
+        counts=dict(counters.counts),
         left_behind=log_read.left_behind(charging),
     )

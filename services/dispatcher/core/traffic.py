@@ -11,9 +11,9 @@ from operator import attrgetter
 
 from services.contracts.assignments import processor_of
 from services.dispatcher.core.condition import Condition, Evidence
+from services.dispatcher.core.generation_state import GenerationState
 from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.known_processor import KnownProcessor, known_by_name
-from services.dispatcher.core.lane import Lane
 from services.dispatcher.core.pace import Pace, backoff_ms
 from services.dispatcher.core.route import Candidate, Rules, SendTo, route, sendable
 
@@ -33,7 +33,7 @@ class Traffic:
 
     def __init__(self, generations: Sequence[str], rules: Rules) -> None:
         self._rules = rules
-        self._lanes: dict[str, Lane] = {}
+        self._states: dict[str, GenerationState] = {}
         self._pace = Pace(rules.calls_per_s_max)
         self._ready: list[InHand] = []  # to be routed now, oldest first
         self._later: list[tuple[float, int, InHand]] = []  # to be routed again from a time on; heap
@@ -48,12 +48,12 @@ class Traffic:
 
         Any other is kept as long as something of it is in hand.
         """
-        left = [key for key, lane in self._lanes.items() if lane.bound or lane.evidence.in_flight]
+        left = [key for key, state in self._states.items() if state.bound or state.evidence.in_flight]
         known = dict.fromkeys((*taking, *others, *left))
-        self._lanes = {key: self._lanes.get(key) or Lane(key) for key in known}
-        for key, lane in self._lanes.items():
-            lane.takes = key in taking
-        self.in_hand_max = self._rules.in_flight_max * max(1, len(self._lanes))
+        self._states = {key: self._states.get(key) or GenerationState(key) for key in known}
+        for key, state in self._states.items():
+            state.takes = key in taking
+        self.in_hand_max = self._rules.in_flight_max * max(1, len(self._states))
 
     # ---- what is in hand
 
@@ -70,11 +70,11 @@ class Traffic:
     @property
     def generations(self) -> tuple[str, ...]:
         """Every generation of a processor that payments may be sent to."""
-        return tuple(self._lanes)
+        return tuple(self._states)
 
     def evidence(self, generation: str) -> Evidence:
         """Return the evidence about a generation; the caller adds to it."""
-        return self._lanes[generation].evidence
+        return self._states[generation].evidence
 
     def take(self, payment: InHand) -> None:
         """Take a payment in hand; it does not start yet."""
@@ -101,40 +101,40 @@ class Traffic:
     def to_resend(self, payment: InHand, now_ms: float, jitter: float) -> None:
         """Have a bound payment sent again to its processor after a backoff."""
         due_ms = now_ms + (backoff_ms(payment.attempts, jitter) if payment.attempts else 0.0)
-        heappush(self._lanes[payment.generation].bound, (due_ms, payment.seq, payment))
+        heappush(self._states[payment.generation].bound, (due_ms, payment.seq, payment))
 
     def has_room_at(self, generation: str) -> bool:
         """Return whether one more payment in doubt may wait in hand for that one: a bulkhead for the others."""
-        lane = self._lanes[generation]
-        return lane.evidence.in_flight + len(lane.bound) < self._rules.in_flight_max
+        state = self._states[generation]
+        return state.evidence.in_flight + len(state.bound) < self._rules.in_flight_max
 
     def takes(self, generation: str) -> bool:
         """Return whether that one takes new payments: it is neither paused nor closing."""
-        return generation in self._lanes and self._lanes[generation].takes
+        return generation in self._states and self._states[generation].takes
 
     @property
     def takes_any(self) -> bool:
         """Whether any processor takes new payments."""
-        return any(lane.takes for lane in self._lanes.values())
+        return any(state.takes for state in self._states.values())
 
     def note_unclaimed(self, generation: str, count: int) -> None:
         """Record how many are assigned there by dead processes: they will need its slots."""
-        self._lanes[generation].unclaimed = count
+        self._states[generation].unclaimed = count
 
     # ---- which may start
 
     def starts(self, now_ms: float) -> list[Start]:
         """Return the calls that start now; for each the caller must record ``evidence(...).sent``."""
-        if not (self._ready or self._later or any(lane.bound for lane in self._lanes.values())):
+        if not (self._ready or self._later or any(state.bound for state in self._states.values())):
             return []
         while self._later and self._later[0][0] <= now_ms:
             self.to_route(heappop(self._later)[2])
-        all_views = {name: lane.view(self._rules, now_ms) for name, lane in self._lanes.items()}
-        starts = self._resends(all_views, now_ms)
-        views = [all_views[name] for name, lane in self._lanes.items() if lane.takes]
+        all_candidates = {name: state.candidate(self._rules, now_ms) for name, state in self._states.items()}
+        starts = self._resends(all_candidates, now_ms)
+        candidates = [all_candidates[name] for name, state in self._states.items() if state.takes]
         sent = 0
         for payment in self._ready:
-            start = self._routed(payment, views, self.backlog + len(self._ready) - sent, now_ms)
+            start = self._routed(payment, candidates, self.backlog + len(self._ready) - sent, now_ms)
             if start is None:
                 break
             starts.append(start)
@@ -149,46 +149,46 @@ class Traffic:
         """
         if self._pace.wait_ms(now_ms) > 0:
             return None
-        views = self._views(now_ms)
-        for view in views:
-            view.canary_due = view.canary_due and view.name != tried
-        match route(views, now_ms - payment.since_ms, self.backlog + len(self._ready), self._rules):
+        candidates = self._candidates(now_ms)
+        for candidate in candidates:
+            candidate.canary_due = candidate.canary_due and candidate.name != tried
+        match route(candidates, now_ms - payment.since_ms, self.backlog + len(self._ready), self._rules):
             case SendTo(name) if name != tried:
-                return self._start(payment, next(view for view in views if view.name == name), canary=False)
+                return self._start(payment, _named(candidates, name), canary=False)
             case _:
                 return None
 
-    def _resends(self, views: Mapping[str, Candidate], now_ms: float) -> list[Start]:
+    def _resends(self, candidates: Mapping[str, Candidate], now_ms: float) -> list[Start]:
         starts = []
-        for name, view in views.items():
-            lane = self._lanes[name]
-            room = view.free + len(lane.bound) + lane.reserved  # bound ones hold their slots already
-            while lane.bound and lane.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
-                canary = not view.serves
-                if not (view.canary_due if canary else room > 0):
+        for name, candidate in candidates.items():
+            state = self._states[name]
+            room = candidate.free + len(state.bound) + state.reserved  # bound ones hold their slots already
+            while state.bound and state.bound[0][0] <= now_ms and self._pace.wait_ms(now_ms) == 0:
+                canary = not candidate.serves
+                if not (candidate.canary_due if canary else room > 0):
                     break
-                payment = heappop(lane.bound)[2]
-                starts.append(self._start(payment, view, canary=canary))
-                view.free += 1  # its slot was counted as taken already; _start took one
+                payment = heappop(state.bound)[2]
+                starts.append(self._start(payment, candidate, canary=canary))
+                candidate.free += 1  # its slot was counted as taken already; _start took one
                 room -= 1
         return starts
 
-    def _routed(self, payment: InHand, views: list[Candidate], queue: int, now_ms: float) -> Start | None:
+    def _routed(self, payment: InHand, candidates: list[Candidate], queue: int, now_ms: float) -> Start | None:
         if self._pace.wait_ms(now_ms) > 0:
             return None
-        match route(views, now_ms - payment.since_ms, queue, self._rules):
+        match route(candidates, now_ms - payment.since_ms, queue, self._rules):
             case None:
                 return None
             case SendTo(name, canary):
-                view = next(view for view in views if view.name == name)
-                return self._start(payment, view, canary=canary)
+                candidate = _named(candidates, name)
+                return self._start(payment, candidate, canary=canary)
 
-    def _start(self, payment: InHand, view: Candidate, *, canary: bool) -> Start:
+    def _start(self, payment: InHand, candidate: Candidate, *, canary: bool) -> Start:
         self._pace.take()
-        view.free -= 1
-        view.canary_due = view.canary_due and not canary
+        candidate.free -= 1
+        candidate.canary_due = candidate.canary_due and not canary
         payment.attempts += 1
-        return Start(payment, view.name)
+        return Start(payment, candidate.name)
 
     # ---- how many more to fetch
 
@@ -201,25 +201,27 @@ class Traffic:
         if room <= 0:
             return 0
         if not self.takes_any:
-            owed = sum(lane.owed(self._rules, now_ms) for lane in self._lanes.values())
-            return min(room, max(1, owed))
+            claimable = sum(state.claimable(self._rules, now_ms) for state in self._states.values())
+            return min(room, max(1, claimable))
         head_age_ms = now_ms - self.head_stored_ms if self.head_stored_ms else 0.0
-        wanted = sendable(self._views(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
+        wanted = sendable(self._candidates(now_ms), head_age_ms, self.backlog + len(self._ready), self._rules)
         if not self.backlog and not self._ready:
             wanted = max(1, wanted)  # what was given back is in no backlog, and comes again only if it is asked for
         return max(0, min(wanted - len(self._ready), room))
 
     def taking(self, processor: str) -> str | None:
         """Return the generation of a processor that takes new payments now; None: none does."""
-        return next((key for key, lane in self._lanes.items() if lane.takes and processor_of(key) == processor), None)
+        return next(
+            (key for key, state in self._states.items() if state.takes and processor_of(key) == processor), None
+        )
 
     def conditions(self, now_ms: float) -> dict[str, Condition]:
         """Return the condition of each generation."""
-        return {key: lane.evidence.condition(now_ms) for key, lane in self._lanes.items()}
+        return {key: state.evidence.condition(now_ms) for key, state in self._states.items()}
 
     def known_processors(self, now_ms: float) -> dict[str, KnownProcessor]:
         """Return every processor by its name, the cheapest that takes payments first."""
-        return known_by_name(self._lanes, now_ms)
+        return known_by_name(self._states, now_ms)
 
     def oldest_wait_ms(self, now_ms: float) -> float:
         """Return how long the oldest known payment has waited, in hand or in the stream; 0 if none waits."""
@@ -228,5 +230,9 @@ class Traffic:
             since_ms.append(self.head_stored_ms)
         return max(0.0, now_ms - min(since_ms, default=now_ms))
 
-    def _views(self, now_ms: float) -> list[Candidate]:
-        return [lane.view(self._rules, now_ms) for lane in self._lanes.values() if lane.takes]
+    def _candidates(self, now_ms: float) -> list[Candidate]:
+        return [state.candidate(self._rules, now_ms) for state in self._states.values() if state.takes]
+
+
+def _named(candidates: Sequence[Candidate], name: str) -> Candidate:
+    return next(each for each in candidates if each.name == name)

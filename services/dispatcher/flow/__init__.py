@@ -1,7 +1,7 @@
 """The flow of a payment, in this order; ``dispatching`` puts it together, and ``ports`` is what it needs.
 
-taking      a delivery is taken in hand; ``clearing`` first, where the store went back in time
-pump        when the next call starts, and the next payment is fetched
+taking      a delivery is taken in hand; ``doubt_check`` first, where the store went back in time
+scheduler   when the next call starts, and the next payment is fetched
 attempting  one call and what its outcome means; ``assigning`` before it: the line, and the look-up
 settling    the settlement is stored, then the payment acked
 

@@ -19,8 +19,8 @@ from services.contracts.events import PaymentRefused, PaymentSettled
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
-from services.dispatcher.flow.answers import Answer, Mine, NotMine, Settled
 from services.dispatcher.flow.ports import Assignments, Clock, Settlements
+from services.dispatcher.flow.send_permission import AlreadySettled, NotOwned, Owned, SendPermission
 from services.log_throttle import FailureLog
 
 LINES_MAX = 200  # in one message: about 30 KB of the 64 that the server accepts
@@ -36,7 +36,7 @@ log = logging.getLogger("tarifa.dispatcher")
 class _Request:
     payment: InHand
     line: Line | None
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[SendPermission]
 
     @property
     def refuses(self) -> bool:
@@ -89,19 +89,19 @@ class Assigning:
         self._not_stored = FailureLog(log, "assignments.not_stored")
         self._not_found = FailureLog(log, "settlements.not_asked")
 
-    async def may_send(self, payment: InHand, generation: str) -> Answer:
+    async def may_send(self, payment: InHand, generation: str) -> SendPermission:
         """Return whether a payment may be sent to a generation now; write its line there if it has none."""
         has_line = payment.line and payment.generation == generation
         return await self._ask(payment, None if has_line else self._line(payment, generation, "send"))
 
     async def give_back(self, payment: InHand) -> bool:
         """Write that a first-hand payment belongs to nobody again; return whether that counts."""
-        return isinstance(await self._ask(payment, self._line(payment, payment.generation, "returned")), Mine)
+        return isinstance(await self._ask(payment, self._line(payment, payment.generation, "returned")), Owned)
 
     async def refuse(self, payment: InHand, detail: str) -> bool:
         """Write that a first-hand payment was refused for good; return whether that counts: then record it."""
         line = self._line(payment, payment.generation, "refused", detail)
-        return isinstance(await self._ask(payment, line), Mine)
+        return isinstance(await self._ask(payment, line), Owned)
 
     def read(self, message: Assignment, at: int, stored_ns: int = 0) -> None:
         """Add the next message of the log, from any process; ``stored_ns`` as in ``AssignmentLog.read``."""
@@ -114,11 +114,11 @@ class Assigning:
                 reading.set_result(_Read(at, valid))
 
     def abandon(self) -> None:
-        """Answer every request, now and from here on, with ``NotMine``: the log is no longer read."""
+        """Answer every request, now and from here on, with ``NotOwned``: the log is no longer read."""
         self._is_abandoned = True
         for request in tuple(self._waiting):
             if not request.answer.done():
-                request.answer.set_result(NotMine())
+                request.answer.set_result(NotOwned())
 
     def drop_marks(self, is_alive: Callable[[str], bool]) -> None:
         """Delete the messages without lines of dead processes: nothing waits for them any more."""
@@ -137,10 +137,10 @@ class Assigning:
     def _line(self, payment: InHand, generation: str, kind: Kind, detail: str = "") -> Line:
         return Line(payment.id, payment.seq, generation, self._log.after(payment.id), kind, detail)
 
-    async def _ask(self, payment: InHand, line: Line | None) -> Answer:
+    async def _ask(self, payment: InHand, line: Line | None) -> SendPermission:
         request = _Request(payment, line, asyncio.get_running_loop().create_future())
         if self._is_abandoned:
-            return NotMine()
+            return NotOwned()
         self._waiting.add(request)
         request.answer.add_done_callback(lambda _: self._waiting.discard(request))
         self._requests.append(request)
@@ -174,20 +174,20 @@ class Assigning:
             if request.line is None:
                 asking.append((request, request.payment.line))
             elif not next(valid):
-                _answer(request, NotMine())
+                _answer(request, NotOwned())
             elif request.line.kind == "send" or request.refuses:
                 # A refusal too: others may have settled it, and deleted their lines before they were read here.
                 asking.append((request, read.at))
             else:
-                _answer(request, Mine(read.at))
+                _answer(request, Owned(read.at))
         found = await self._look_up([request.payment.id for request, _ in asking])
         for request, at in asking:
             if (event := found.get(request.payment.id)) is not None:
-                _answer(request, Settled(event))
+                _answer(request, AlreadySettled(event))
             elif request.refuses or is_owned(self._log.view(request.payment.id), self.owner, at):
-                _answer(request, Mine(at))
+                _answer(request, Owned(at))
             else:
-                _answer(request, NotMine())
+                _answer(request, NotOwned())
 
     async def _assign(self, lines: tuple[Line, ...]) -> _Read:
         """Publish one message until it is read."""
@@ -238,6 +238,6 @@ class Assigning:
             log.critical("assigning.failed", exc_info=error)
 
 
-def _answer(request: _Request, answer: Answer) -> None:
+def _answer(request: _Request, answer: SendPermission) -> None:
     if not request.answer.done():
         request.answer.set_result(answer)

@@ -17,16 +17,16 @@ from typing import assert_never
 from services.contracts.assignments import processor_of
 from services.contracts.traceparent import child_of
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand, Start, attempted
 from services.dispatcher.core.outcome import Booked, Found, NotBooked, Outcome, Refused, Unknown
 from services.dispatcher.core.ownership import is_first_hand, is_new_at, may_move
 from services.dispatcher.core.refusals import Refusals
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.answers import Mine, NotMine, Settled
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.payment_tasks import PaymentTasks
 from services.dispatcher.flow.ports import Clock, Processor
+from services.dispatcher.flow.send_permission import AlreadySettled, NotOwned, Owned
 from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
 
@@ -43,7 +43,7 @@ class Attempting:
         self,
         *,
         traffic: Traffic,
-        tally: Tally,
+        counters: Counters,
         log_read: AssignmentLog,
         processors: Mapping[str, Processor],
         assigning: Assigning,
@@ -52,7 +52,7 @@ class Attempting:
         clock: Clock,
     ) -> None:
         self._traffic = traffic
-        self._tally = tally
+        self._counters = counters
         self._log = log_read
         self._processors = processors
         self._assigning = assigning
@@ -130,7 +130,7 @@ class Attempting:
         outcome = await self._processors[generation].charge(payment.id, payment.amount_cents, requested_at, traceparent)
         now_ms, payment.sent_at = self._clock.now_ms(), None
         payment.note(attempted(requested_at, processor, now_ms - begun_ms, outcome, span_id))
-        self._tally.ended(processor, outcome, now_ms - begun_ms)
+        self._counters.ended(processor, outcome, now_ms - begun_ms)
         self._note(outcome, generation, token, now_ms)
         self._tasks.changed()
         return outcome
@@ -150,7 +150,7 @@ class Attempting:
                 evidence.answered(token, now_ms)
             case NotBooked(_, misconfigured):
                 evidence.failed(token, now_ms, at_once=misconfigured)
-                self._tally.happened("not_booked")
+                self._counters.count("not_booked")
             case Refused():
                 evidence.withdrawn(token)  # other payments show whether it serves or refuses everything
             case Unknown():
@@ -168,21 +168,21 @@ class Attempting:
         # In doubt at another one: it is charged here or nowhere, and a refusal here does not mean that nobody has.
         payment.in_doubt = payment.in_doubt or released_to != ""
         match await self._assigning.may_send(payment, generation):
-            case Mine(at):
+            case Owned(at):
                 view = self._log.view(payment.id)
                 if view is None or not is_first_hand(view, self._assigning.owner):
                     if not payment.line:
-                        self._tally.happened("taken_over")
+                        self._counters.count("taken_over")
                     payment.in_doubt = True
                 payment.line, payment.generation = at, generation
                 if moves:
-                    self._tally.happened("moved")
+                    self._counters.count("moved")
                 return True
-            case Settled(event):
+            case AlreadySettled(event):
                 await self._settling.already_settled(payment, event)
                 return False
-            case NotMine():
-                self._tally.happened("not_mine")
+            case NotOwned():
+                self._counters.count("not_mine")
                 await self._settling.nak(payment, AGAIN_AFTER_S)
                 return False
             case never:
@@ -214,7 +214,7 @@ class Attempting:
             # Another attempt may have charged even so: only a booking ends this, or an operator.
             name = processor_of(generation)
             self._counted.log(logging.ERROR, "payment.refused_in_doubt", name, **payment.log_fields, detail=detail)
-            self._tally.happened("refused_in_doubt")
+            self._counters.count("refused_in_doubt")
             self._resend(payment)
             return
         match self._refusals[generation].refused(payment.id, self._clock.now_ms()):
@@ -236,7 +236,7 @@ class Attempting:
             await self._settling.nak(payment, AGAIN_AFTER_S)
 
     def _unknown(self, payment: InHand, generation: str, detail: str) -> None:
-        self._tally.happened("unknown")
+        self._counters.count("unknown")
         name = processor_of(generation)
         self._counted.log(logging.WARNING, "payment.unknown", name, **payment.log_fields, detail=detail)
         payment.in_doubt = True

@@ -1,21 +1,21 @@
 """The dispatcher's flow, put together once for the process and for its tests.
 
 delivered -> taking -> (traffic: when and where) -> attempting -> assigning: line, look-up -> POST -> settling -> ack.
-The pump starts calls and fetches payments; tidying keeps the log that was read short.
+The scheduler starts calls and fetches payments; tidying keeps the log that was read short.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.dispatcher.core.assignment_log import AssignmentLog
-from services.dispatcher.core.tally import Tally
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.attempting import Attempting
-from services.dispatcher.flow.clearing import Clearing
+from services.dispatcher.flow.doubt_check import DoubtCheck
 from services.dispatcher.flow.payment_tasks import PaymentTasks
 from services.dispatcher.flow.ports import Assignments, Clock, Processor, Queue, Settlements, Source, Store
-from services.dispatcher.flow.pump import Pump
+from services.dispatcher.flow.scheduler import Scheduler
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.taking import Taking
 from services.dispatcher.flow.tidying import Tidying
@@ -27,7 +27,7 @@ class Dependencies:
 
     Args:
         owner: the name of this process in its lines.
-        traffic, tally, log_read: its state.
+        traffic, counters, log_read: its state.
         queue, source, settlements, assignments: the streams.
         processors: by generation; may change meanwhile.
         store: whether it went back in time.
@@ -38,7 +38,7 @@ class Dependencies:
 
     owner: str
     traffic: Traffic
-    tally: Tally
+    counters: Counters
     log_read: AssignmentLog
     queue: Queue
     source: Source
@@ -55,7 +55,7 @@ class Dispatching:
     """One dispatcher."""
 
     def __init__(self, needs: Dependencies) -> None:
-        self.tasks = PaymentTasks(needs.traffic, needs.tally)
+        self.tasks = PaymentTasks(needs.traffic, needs.counters)
         self.assigning = Assigning(
             owner=needs.owner,
             log_read=needs.log_read,
@@ -66,7 +66,7 @@ class Dispatching:
         )
         self.settling = Settling(
             traffic=needs.traffic,
-            tally=needs.tally,
+            counters=needs.counters,
             queue=needs.queue,
             settlements=needs.settlements,
             assigning=self.assigning,
@@ -74,7 +74,7 @@ class Dispatching:
         )
         self.attempting = Attempting(
             traffic=needs.traffic,
-            tally=needs.tally,
+            counters=needs.counters,
             log_read=needs.log_read,
             processors=needs.processors,
             assigning=self.assigning,
@@ -82,26 +82,28 @@ class Dispatching:
             tasks=self.tasks,
             clock=needs.clock,
         )
-        self.pump = Pump(needs.traffic, needs.source, needs.clock, self.attempting.start)
-        self.tasks.on_end(self.pump.kick)
+        self.scheduler = Scheduler(needs.traffic, needs.source, needs.clock, self.attempting.start)
+        self.tasks.on_end(self.scheduler.wake)
         self.taking = self._taking(needs)
         self.tidying = self._tidying(needs)
 
     def _taking(self, needs: Dependencies) -> Taking:
-        clearing = Clearing(store=needs.store, processors=needs.processors, settling=self.settling, tally=needs.tally)
+        doubt_check = DoubtCheck(
+            store=needs.store, processors=needs.processors, settling=self.settling, counters=needs.counters
+        )
         return Taking(
             owner=needs.owner,
             log_read=needs.log_read,
             traffic=needs.traffic,
-            tally=needs.tally,
+            counters=needs.counters,
             queue=needs.queue,
             settling=self.settling,
-            clearing=clearing,
+            doubt_check=doubt_check,
             store=needs.store,
             tasks=self.tasks,
             clock=needs.clock,
             is_alive=needs.is_alive,
-            turn=self.pump.kick,
+            turn=self.scheduler.wake,
         )
 
     def _tidying(self, needs: Dependencies) -> Tidying:
@@ -116,13 +118,13 @@ class Dispatching:
 
     async def stop(self, within_s: float) -> None:
         """Start nothing more, let the calls under way end, and give back what is in hand."""
-        self.pump.stop()
+        self.scheduler.stop()
         self.taking.stop()
         await self.attempting.finish(within_s)
 
     def start_nothing_more(self) -> None:
         """Start nothing more: what was read of the log is no longer valid."""
-        self.pump.stop()
+        self.scheduler.stop()
         self.taking.stop()
         self.assigning.abandon()
 

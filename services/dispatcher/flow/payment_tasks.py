@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 
 log = logging.getLogger("tarifa.dispatcher")
@@ -15,9 +15,9 @@ log = logging.getLogger("tarifa.dispatcher")
 class PaymentTasks:
     """Runs them."""
 
-    def __init__(self, traffic: Traffic, tally: Tally) -> None:
+    def __init__(self, traffic: Traffic, counters: Counters) -> None:
         self._traffic = traffic
-        self._tally = tally
+        self._counters = counters
         self._tasks: dict[asyncio.Task[None], InHand | None] = {}
         self._turn: Callable[[], None] = lambda: None
 
@@ -53,6 +53,6 @@ class PaymentTasks:
             return
         # A bug. Unacked and no longer in hand, the payment is redelivered, as one that another process had in hand.
         log.critical("payment.failed", exc_info=task.exception(), extra=payment.log_fields if payment else {"id": None})
-        self._tally.happened("bug")
+        self._counters.count("bug")
         if payment is not None:
             self._traffic.drop_failed(payment)

@@ -7,10 +7,10 @@ from datetime import timedelta
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
 from services.contracts.stamp import text_of
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Found
 from services.dispatcher.core.pace import backoff_ms
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traced import trace_of
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
@@ -32,14 +32,14 @@ class Settling:
         self,
         *,
         traffic: Traffic,
-        tally: Tally,
+        counters: Counters,
         queue: Queue,
         settlements: Settlements,
         assigning: Assigning,
         clock: Clock,
     ) -> None:
         self._traffic = traffic
-        self._tally = tally
+        self._counters = counters
         self._queue = queue
         self._settlements = settlements
         self._assigning = assigning
@@ -78,7 +78,7 @@ class Settling:
         finally:
             self._storing.discard(storing)
             storing.set_result(None)
-        self._tally.settled(processor, self._clock.now_ms() - payment.since_ms)
+        self._counters.settled(processor, self._clock.now_ms() - payment.since_ms)
         await self._end(payment, f"settled.{processor}")
 
     async def record_refusal(self, payment: InHand, processor: str, detail: str) -> None:
@@ -106,14 +106,14 @@ class Settling:
         for handle in payment.handles.values():
             await self._queue.nak(handle, again_after_s)
         self._traffic.remove(payment)
-        self._tally.happened("let_go")
+        self._counters.count("let_go")
 
     async def _store(self, event: PaymentSettled | PaymentRefused) -> None:
         """Store a settlement, however long it takes: until then the payment stays unacked."""
         tries = 0
         while not await self._settlements.store(event):
             tries += 1
-            self._tally.happened("settlement_not_stored")
+            self._counters.count("settlement_not_stored")
             await self._clock.sleep_ms(STORE_AGAIN_FIRST_MS + backoff_ms(tries, self._clock.jitter()))
 
     async def _end(self, payment: InHand, what: str) -> None:
@@ -121,11 +121,11 @@ class Settling:
             await self._queue.ack(handle)
         self._traffic.remove(payment)
         self._assigning.forget(payment.id)
-        self._tally.happened(what)
+        self._counters.count(what)
 
     def _compare(self, payment: InHand, processor: str, recorded_cents: Cents) -> None:
         if recorded_cents == payment.amount_cents:
             return
         fields = {"accepted_cents": payment.amount_cents, "recorded_cents": recorded_cents}
         self._counted.log(logging.ERROR, "payment.amount_differs", processor, **payment.log_fields, **fields)
-        self._tally.happened("amount_differs")
+        self._counters.count("amount_differs")

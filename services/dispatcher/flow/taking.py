@@ -16,12 +16,12 @@ from services.contracts.events import NotAnEventError, PaymentAccepted, decode_a
 from services.contracts.stamp import micros_of
 from services.contracts.traceparent import read_traceparent
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import View
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
-from services.dispatcher.flow.clearing import Clearing
+from services.dispatcher.flow.doubt_check import DoubtCheck
 from services.dispatcher.flow.payment_tasks import PaymentTasks
 from services.dispatcher.flow.ports import Clock, Delivery, Queue, Store
 from services.dispatcher.flow.settling import Settling
@@ -50,10 +50,10 @@ class Taking:
         owner: str,
         log_read: AssignmentLog,
         traffic: Traffic,
-        tally: Tally,
+        counters: Counters,
         queue: Queue,
         settling: Settling,
-        clearing: Clearing,
+        doubt_check: DoubtCheck,
         store: Store,
         tasks: PaymentTasks,
         clock: Clock,
@@ -63,10 +63,10 @@ class Taking:
         self._owner = owner
         self._log = log_read
         self._traffic = traffic
-        self._tally = tally
+        self._counters = counters
         self._queue = queue
         self._settling = settling
-        self._clearing = clearing
+        self._doubt_check = doubt_check
         self._store = store
         self._tasks = tasks
         self._clock = clock
@@ -90,7 +90,7 @@ class Taking:
         except NotAnEventError as error:
             remedy = remedy_for(subjects.PAYMENTS, delivery.seq)
             self._counted.log(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error), remedy=remedy)
-            self._tally.happened("unreadable")
+            self._counters.count("unreadable")
             self._give_back(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
             return
         self.seq_seen = max(self.seq_seen, delivery.seq)
@@ -99,7 +99,7 @@ class Taking:
         if known is not None:
             # Also under another sequence: two of one id are one payment, and both are acked when it is settled.
             known.handles[delivery.seq] = delivery.handle
-            self._tally.happened("redelivered")
+            self._counters.count("redelivered")
             return
         self._take(event, delivery)
 
@@ -117,17 +117,17 @@ class Taking:
         view = self._log.view(event.id)
         if is_doubtful(self._store.doubt, delivery.seq, view):
             self._traffic.take(payment)
-            self._tasks.begin(self._clear(payment), payment)
+            self._tasks.begin(self._check_doubt(payment), payment)
         else:
-            self._sort(payment, view)
+            self._continue(payment, view)
 
-    async def _clear(self, payment: InHand) -> None:
+    async def _check_doubt(self, payment: InHand) -> None:
         """The store went back in time: nothing here shows whether and where it was charged."""
-        if await self._clearing.is_ordinary(payment):
+        if await self._doubt_check.is_ordinary(payment):
             self._traffic.remove(payment)
-            self._sort(payment, self._log.view(payment.id))
+            self._continue(payment, self._log.view(payment.id))
 
-    def _sort(self, payment: InHand, view: View | None) -> None:
+    def _continue(self, payment: InHand, view: View | None) -> None:
         if view is None or (view.state == "free" and not view.released_to):
             if not self._traffic.takes_any:
                 self._give_all_back(payment, PAUSED_AGAIN_AFTER_S)  # what is assigned may be behind it in the stream
@@ -154,7 +154,7 @@ class Taking:
             self._counted.log(
                 logging.ERROR, "payment.assigned_elsewhere", name, **payment.log_fields, to=view.generation
             )
-            self._tally.happened("assigned_elsewhere")
+            self._counters.count("assigned_elsewhere")
             self._give_all_back(payment, UNREADABLE_AGAIN_AFTER_S)
             return
         payment.in_doubt = True

@@ -9,8 +9,8 @@ from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import operating, releasing, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.operating import ListedProcessor, PauseAnswered, PauseAsked, ProcessorList
+from services.contracts.processor_entry import Pause
 from services.contracts.releasing import ANSWERED_WITHIN_S, Confirmed, ReleaseAnswered, ReleaseAsked
-from services.contracts.roster import Pause
 from services.ingress.core.answers import TryLater
 
 # An operator waits for these: the bucket is read, and written once or, if others do the same, a few times.

@@ -6,7 +6,7 @@ from datetime import datetime
 from services.contracts.away import AwayError
 from services.contracts.operating import ListedProcessor, PauseAnswered, no_such
 from services.contracts.operations import Kind, Operation
-from services.contracts.roster import Pause
+from services.contracts.processor_entry import Pause
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.core.operating import no_such_processor, read_name, read_reason

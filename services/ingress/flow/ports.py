@@ -11,8 +11,8 @@ from services.contracts.holding import Holding, HoldingsAsked
 from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
 from services.contracts.payment import Payment
+from services.contracts.processor_entry import Pause
 from services.contracts.releasing import Confirmed, ReleaseAnswered
-from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, Known, Missing, Standing, Stored, TryLater, WaitingFor

@@ -14,8 +14,8 @@ from msgspec import to_builtins
 from services.contracts.assignments import processor_of
 from services.contracts.money import amount_of
 from services.contracts.processor import Processor
+from services.contracts.processor_entry import Pause
 from services.contracts.pulse import DispatcherPulse, settled_at
-from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.overview.core.life import InstanceLife, per_s
 

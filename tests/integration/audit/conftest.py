@@ -12,7 +12,7 @@ from services.bus.micro.service import serve
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.processor import Processor
-from services.contracts.roster import seeded
+from services.contracts.processor_entry import seeded
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint

@@ -14,7 +14,7 @@ from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import ensure_streams
 from services.contracts import subjects
 from services.contracts.processor import Processor
-from services.contracts.roster import ProcessorEntry, seeded
+from services.contracts.processor_entry import ProcessorEntry, seeded
 from services.records.processors import ProcessorBucket
 from tests.conftest import LIMITS
 from tests.integration.audit.audit_programs import AtTerminal, Ended, House

@@ -19,7 +19,7 @@ from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.operations import OperationRecorded, decode_operation
 from services.contracts.processor import Processor
-from services.contracts.roster import seeded
+from services.contracts.processor_entry import seeded
 from services.dispatcher.adapters.processors_endpoint import ABOUT, ProcessorsEndpoint
 from services.keys.key import Key, hash_of
 from services.keys.key_file import write_keys

@@ -8,8 +8,8 @@ import orjson
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
+from services.contracts.processor_entry import Pause
 from services.contracts.pulse import ProcessorSeen
-from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from tests.integration.ingress.ingress_process import IngressProcess
 from tests.unit.overview.pulses import TOTALS, Watched, dispatcher, ingress, ledger

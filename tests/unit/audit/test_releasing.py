@@ -12,8 +12,8 @@ from services.contracts.away import AwayError
 from services.contracts.events import decode_settlement, encode
 from services.contracts.operating import ListedProcessor
 from services.contracts.operations import Operation
+from services.contracts.processor_entry import Pause
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, ReleaseAnswered, Sight, warnings
-from services.contracts.roster import Pause
 from tests.unit.audit.paid import AT, ID, accepted, released
 
 PAUSE = Pause("desk", "their maintenance", AT)

@@ -2,8 +2,8 @@
 
 from services.contracts.assignments import Assignment, Line, TurnAssigned, processor_of
 from services.dispatcher.core.assignment_log import AssignmentLog
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand, Start
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from tests.unit.dispatcher.fakes import (
@@ -36,7 +36,7 @@ class Dispatcher:
         self.noted: list[str] = []
         self.clock = FakeClock()
         self.traffic = Traffic((AT_HOME, AT_DEAR), RULES)
-        self.tally = Tally((HOME, DEAR))
+        self.counters = Counters((HOME, DEAR))
         self.queue = FakeQueue(self.noted)
         self.settlements = FakeSettlements(self.noted)
         self.assignments = FakeAssignments(self.noted, self._read)
@@ -50,7 +50,7 @@ class Dispatcher:
             Dependencies(
                 owner=ME,
                 traffic=self.traffic,
-                tally=self.tally,
+                counters=self.counters,
                 log_read=self.log,
                 queue=self.queue,
                 source=FakeSource(),
@@ -62,7 +62,7 @@ class Dispatcher:
                 is_alive=self.alive.__contains__,
             )
         )
-        flow.pump.stop()  # the tests start calls themselves
+        flow.scheduler.stop()  # the tests start calls themselves
         self.flow = flow
         self.tasks, self.assigning, self.settling = flow.tasks, flow.assigning, flow.settling
         self.attempting, self.taking, self.tidying = flow.attempting, flow.taking, flow.tidying

@@ -9,9 +9,9 @@ from services.contracts.assignments import TurnAssigned
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.condition import Health
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.outcome import Lookup, Outcome
 from services.dispatcher.core.route import Rules
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dependencies, Dispatching
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, Delivered, FakeSource, FakeStore
@@ -103,12 +103,12 @@ class Process:
         streams, home, dear = self._ports = Ports(world), Ports(world, AT_HOME), Ports(world, AT_DEAR)
         self.log = AssignmentLog()
         self.traffic = Traffic((AT_HOME, AT_DEAR), RULES)
-        self.tally = Tally((HOME, DEAR))
+        self.counters = Counters((HOME, DEAR))
         self.flow = Dispatching(
             Dependencies(
                 owner=owner,
                 traffic=self.traffic,
-                tally=self.tally,
+                counters=self.counters,
                 log_read=self.log,
                 queue=streams,
                 source=FakeSource(),
@@ -120,7 +120,7 @@ class Process:
                 is_alive=world.alive.__contains__,
             )
         )
-        self.flow.pump.stop()  # the test starts calls itself
+        self.flow.scheduler.stop()  # the test starts calls itself
         self._read_to = 0
         self.read_on()
         world.readers.append(self._stored)
@@ -129,7 +129,7 @@ class Process:
     @property
     def bugs(self) -> int:
         """How many tasks failed by themselves."""
-        return self.tally.counts.get("bug", 0) - sum(ports.broke for ports in self._ports)
+        return self.counters.counts.get("bug", 0) - sum(ports.broke for ports in self._ports)
 
     def read_on(self, count: int | None = None) -> None:
         """Read the next messages of the log, or all."""

@@ -7,7 +7,7 @@ import pytest
 
 from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents
-from services.contracts.roster import Pause, Place
+from services.contracts.processor_entry import Pause, ProcessorGeneration
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.core.condition import FAILURES_TO_CLOSE
 from services.dispatcher.core.outcome import Absent, Found, NotBooked, Unknown
@@ -16,10 +16,10 @@ from tests.scraped import Scraped, scraped_from
 from tests.unit.dispatcher.dispatcher_flow import Dispatcher
 from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, settle_down
 
-PLACES = (
-    Place("home/1", HOME, "http://home", Decimal("0.05"), "open"),
-    Place("dear/1", DEAR, "http://dear", Decimal("0.15"), "paused", Pause("me", "tests", NOON)),
-    Place("dear/0", DEAR, "http://dearer", Decimal("0.15"), "closing"),
+GENERATIONS = (
+    ProcessorGeneration("home/1", HOME, "http://home", Decimal("0.05"), "open"),
+    ProcessorGeneration("dear/1", DEAR, "http://dear", Decimal("0.15"), "paused", Pause("me", "tests", NOON)),
+    ProcessorGeneration("dear/0", DEAR, "http://dearer", Decimal("0.15"), "closing"),
 )
 
 
@@ -31,13 +31,13 @@ def dispatcher() -> Dispatcher:
 
 async def read(dispatcher: Dispatcher) -> Scraped:
     """Scrape it."""
-    traffic, tally = dispatcher.traffic, dispatcher.tally
+    traffic, counters = dispatcher.traffic, dispatcher.counters
 
     def status() -> Status:
-        now = status_of(traffic, tally, dispatcher.log, PLACES, dispatcher.clock.now_ms())
+        now = status_of(traffic, counters, dispatcher.log, GENERATIONS, dispatcher.clock.now_ms())
         return replace(now, left_behind={"gone/1": 3, "gone/2": 2, "home/1": 1})
 
-    return await scraped_from(of_dispatcher(status, tally, traffic, dispatcher.waiting))
+    return await scraped_from(of_dispatcher(status, counters, traffic, dispatcher.waiting))
 
 
 async def test_every_series_starts_at_zero(dispatcher: Dispatcher) -> None:

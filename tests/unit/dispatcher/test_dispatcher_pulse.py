@@ -4,8 +4,8 @@ from services.contracts.pulse import DispatcherPulse
 from services.dispatcher.adapters.pulse import pulse_of
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.condition import Health
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.status import status_of
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME, NOON, RULES
 
@@ -14,7 +14,7 @@ NOW_MS = 1_000_000.0
 
 def pulse(traffic: Traffic) -> DispatcherPulse:
     """Return the pulse of now."""
-    return pulse_of("d", "o", NOON, lambda: status_of(traffic, Tally(()), AssignmentLog(), (), NOW_MS))()
+    return pulse_of("d", "o", NOON, lambda: status_of(traffic, Counters(()), AssignmentLog(), (), NOW_MS))()
 
 
 def test_a_processor_that_was_never_called_has_no_latency() -> None:

@@ -10,7 +10,7 @@ from services.dispatcher.core.doubt import NO_DOUBT, Doubt, concluded, is_doubtf
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
 from services.dispatcher.core.ownership import View
-from services.dispatcher.flow.answers import NotMine
+from services.dispatcher.flow.send_permission import NotOwned
 from tests.unit.dispatcher.dispatcher_flow import Dispatcher
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, BOOKED, DEAR, HOME, ID, NOON, settle_down
 
@@ -67,7 +67,7 @@ async def test_a_doubtful_payment_that_a_processor_has_is_settled_there(dispatch
     dispatcher.dear.lookups.append(RECORDED)
     await dispatcher.deliver()
     assert dispatcher.noted == ["look_up home", "look_up dear", "store dear", "ack handle"]
-    assert dispatcher.tally.counts["found_booked"] == 1
+    assert dispatcher.counters.counts["found_booked"] == 1
 
 
 async def test_a_doubtful_payment_that_nobody_has_is_sent_like_any_other(dispatcher: Dispatcher) -> None:
@@ -103,7 +103,7 @@ async def test_a_processor_that_does_not_answer_leaves_it_waiting_and_counted(di
     dispatcher.dear.lookups.append(SILENT)
     await dispatcher.deliver()
     assert dispatcher.noted[-1] == "nak handle"
-    assert dispatcher.tally.counts["doubtful"] == 1
+    assert dispatcher.counters.counts["doubtful"] == 1
     assert not dispatcher.traffic.in_hand
 
 
@@ -126,7 +126,7 @@ async def test_a_process_that_no_longer_reads_the_log_sends_nothing_more(dispatc
     await settle_down()
     assert dispatcher.noted == ["send home/1", "nak handle"]
     late = InHand(ID, Cents(1990), NOON, dispatcher.clock.ms, 1, {1: "handle"})
-    assert await dispatcher.assigning.may_send(late, AT_HOME) == NotMine()
+    assert await dispatcher.assigning.may_send(late, AT_HOME) == NotOwned()
 
 
 async def test_a_call_under_way_when_the_log_is_abandoned_is_settled(dispatcher: Dispatcher) -> None:

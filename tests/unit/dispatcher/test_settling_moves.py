@@ -35,7 +35,7 @@ async def test_a_payment_not_booked_past_its_deadline_moves_at_once_by_one_line(
     dispatcher.close_home()
     await dispatcher.routed_to(HOME)
     assert dispatcher.noted[2:] == ["charge home", "send dear/1", "find", "charge dear", "store dear", "ack handle"]
-    assert dispatcher.tally.counts["moved"] == 1
+    assert dispatcher.counters.counts["moved"] == 1
 
 
 async def test_unknown_outcome_is_never_sent_to_another_processor(dispatcher: Dispatcher) -> None:

@@ -123,7 +123,7 @@ async def test_what_is_not_a_payment_stays_where_it_is(dispatcher: Dispatcher) -
     await dispatcher.deliver(data=b"{}", handle="strange")
     assert dispatcher.noted == ["nak strange"]
     assert not dispatcher.traffic.in_hand
-    assert dispatcher.tally.counts["unreadable"] == 1
+    assert dispatcher.counters.counts["unreadable"] == 1
 
 
 async def test_another_machines_clock_shortens_a_wait_and_never_lengthens_it(dispatcher: Dispatcher) -> None:

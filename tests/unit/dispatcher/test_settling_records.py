@@ -115,7 +115,7 @@ async def test_another_amount_is_recorded_as_charged_and_logged_as_an_error(
     await dispatcher.deliver()
     await dispatcher.routed_to(HOME)
     assert settled(dispatcher).amount_cents == 1
-    assert dispatcher.tally.counts["amount_differs"] == 1
+    assert dispatcher.counters.counts["amount_differs"] == 1
     assert [(record.levelname, record.message) for record in caplog.records] == [("ERROR", "payment.amount_differs")]
 
 

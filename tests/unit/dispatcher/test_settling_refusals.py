@@ -87,7 +87,7 @@ async def test_a_refusal_of_a_payment_in_doubt_is_not_final(dispatcher: Dispatch
     for _ in range(2):
         await dispatcher.time_passes()
     assert not dispatcher.settlements.events
-    assert dispatcher.tally.counts["refused_in_doubt"] == 1
+    assert dispatcher.counters.counts["refused_in_doubt"] == 1
     await dispatcher.time_passes()
     assert settled(dispatcher).processor == HOME
 

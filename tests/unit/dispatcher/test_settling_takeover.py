@@ -31,7 +31,7 @@ async def test_an_inherited_payment_is_taken_over_looked_up_and_asked_about_befo
     await dispatcher.deliver()
     assert await dispatcher.time_passes() == [HOME]
     assert dispatcher.noted == ["send home/1", "find", "look_up home", "charge home", "store home", "ack handle"]
-    assert dispatcher.tally.counts["taken_over"] == 1
+    assert dispatcher.counters.counts["taken_over"] == 1
 
 
 async def test_an_inherited_payment_that_its_processor_has_is_settled_without_a_call(dispatcher: Dispatcher) -> None:
@@ -75,7 +75,7 @@ async def test_another_url_under_the_same_name_is_another_processor(dispatcher: 
     dispatcher.others(Line(ID, 1, "home/7"))
     await dispatcher.deliver()
     assert dispatcher.noted == ["nak handle"]
-    assert dispatcher.tally.counts["assigned_elsewhere"] == 1
+    assert dispatcher.counters.counts["assigned_elsewhere"] == 1
 
 
 async def test_a_returned_payment_is_as_if_nobody_had_had_it(dispatcher: Dispatcher) -> None:
@@ -116,9 +116,9 @@ async def test_what_another_settled_is_dropped_and_what_is_in_no_hands_is_counte
     tidying = dispatcher.tidying
     await tidying.tidy()
     assert dispatcher.noted == []
-    assert dispatcher.traffic._lanes[AT_HOME].unclaimed == 2
+    assert dispatcher.traffic._states[AT_HOME].unclaimed == 2
     await tidying.tidy()
     assert dispatcher.log.view(ID) is None
     assert dispatcher.log.view(other_id) is not None
-    assert dispatcher.traffic._lanes[AT_HOME].unclaimed == 1
+    assert dispatcher.traffic._states[AT_HOME].unclaimed == 1
     assert not dispatcher.assignments.deleted, "the message still names a payment that is not settled"

@@ -7,7 +7,7 @@ import pytest
 
 from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
-from services.contracts.roster import Pause
+from services.contracts.processor_entry import Pause
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.flow.operating import Operating

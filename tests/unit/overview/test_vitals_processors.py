@@ -2,8 +2,8 @@
 
 import pytest
 
+from services.contracts.processor_entry import Pause
 from services.contracts.pulse import ProcessorSeen
-from services.contracts.roster import Pause
 from services.contracts.summary import Totals
 from services.overview.core.recent import RECENT_S
 from services.overview.core.vitals import Backlog

@@ -6,22 +6,22 @@ from services.contracts.events import PaymentRefused, PaymentSettled
 
 
 @dataclass(frozen=True, slots=True)
-class Mine:
+class Owned:
     """Its line, at that sequence, is the last valid one; SETTLEMENTS, asked after it was read, has no settlement."""
 
     line: int
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class AlreadySettled:
     """It is settled or refused already."""
 
     event: PaymentSettled | PaymentRefused
 
 
 @dataclass(frozen=True, slots=True)
-class NotMine:
+class NotOwned:
     """Its line is void: another was first, or it was released, or that generation is closed. Give it back."""
 
 
-Answer = Mine | Settled | NotMine
+SendPermission = Owned | AlreadySettled | NotOwned

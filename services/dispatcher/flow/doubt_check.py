@@ -9,9 +9,9 @@ import logging
 from collections.abc import Mapping
 
 from services.contracts.assignments import processor_of
+from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.doubt import concluded
 from services.dispatcher.core.in_hand import InHand
-from services.dispatcher.core.tally import Tally
 from services.dispatcher.flow.ports import Processor, Store
 from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
@@ -23,14 +23,16 @@ AGAIN_MARGIN_S = 0.5
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Clearing:
+class DoubtCheck:
     """Asks about doubtful payments at all ``processors``, which are by generation."""
 
-    def __init__(self, *, store: Store, processors: Mapping[str, Processor], settling: Settling, tally: Tally) -> None:
+    def __init__(
+        self, *, store: Store, processors: Mapping[str, Processor], settling: Settling, counters: Counters
+    ) -> None:
         self._store = store
         self._processors = processors
         self._settling = settling
-        self._tally = tally
+        self._counters = counters
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._counted = CountedLog(log)
 
@@ -44,16 +46,16 @@ class Clearing:
             case (generation, found):
                 name = processor_of(generation)
                 self._counted.log(logging.WARNING, "payment.found_booked", name, **payment.log_fields)
-                self._tally.happened("found_booked")
+                self._counters.count("found_booked")
                 await self._settling.booked(payment, processor_of(generation), found)
                 return False
             case "absent" if counts_in_s == 0:
-                self._tally.happened("cleared")
+                self._counters.count("cleared")
                 return True
             case "absent":
                 await self._settling.nak(payment, counts_in_s + AGAIN_MARGIN_S)
             case "unanswered":
                 self._counted.log(logging.WARNING, "payment.doubtful", **payment.log_fields)
-                self._tally.happened("doubtful")
+                self._counters.count("doubtful")
                 await self._settling.nak(payment, max(AGAIN_AFTER_S, counts_in_s))
         return False

@@ -11,7 +11,7 @@ ASSUMED_LATENCY_MS = 100.0  # while nothing is known of a processor
 
 
 @dataclass(slots=True)
-class Lane:
+class GenerationState:
     """``bound`` is a heap by due time; ``unclaimed``: how many are assigned there by dead processes, not in hand yet.
 
     ``reserved``: the slots kept for the latter, at most half of all. They come only with what is fetched, and with no
@@ -25,8 +25,8 @@ class Lane:
     reserved: int = 0
     bound: list[tuple[float, int, InHand]] = field(default_factory=list)
 
-    def view(self, rules: Rules, now_ms: float) -> Candidate:
-        """Return the lane for the router."""
+    def candidate(self, rules: Rules, now_ms: float) -> Candidate:
+        """Return what ``route`` compares: its condition, free slots and throughput at ``now_ms``."""
         evidence = self.evidence
         condition = evidence.condition(now_ms)
         limit = in_flight_limit(
@@ -44,6 +44,6 @@ class Lane:
             per_s=rules.in_flight_max * 1000 / latency_ms,
         )
 
-    def owed(self, rules: Rules, now_ms: float) -> int:
-        """Return how many of those that are not in hand yet have free slots."""
-        return max(0, min(self.unclaimed, self.view(rules, now_ms).free + self.reserved))
+    def claimable(self, rules: Rules, now_ms: float) -> int:
+        """Return for how many of the ``unclaimed`` there are free slots now."""
+        return max(0, min(self.unclaimed, self.candidate(rules, now_ms).free + self.reserved))

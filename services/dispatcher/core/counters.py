@@ -13,7 +13,7 @@ OUTCOMES: dict[type[Outcome], str] = {
 }
 
 
-class Tally:
+class Counters:
     """``counts`` by what happened; ``outcomes`` of calls by processor and kind; durations by processor.
 
     ``call_took``: a call until its outcome, look-up included. ``settle_took``: from the acceptance of a payment until
@@ -39,8 +39,8 @@ class Tally:
                 self.outcomes |= {(name, kind): 0 for kind in OUTCOMES.values()}
                 self.call_took[name], self.settle_took[name] = Durations(), Durations()
 
-    def happened(self, what: str) -> None:
-        """Count it."""
+    def count(self, what: str) -> None:
+        """Add one to ``counts[what]``; ``what``, as ``redelivered`` or ``settled.default``, is sent in pulses."""
         self.counts[what] = self.counts.get(what, 0) + 1
 
     def ended(self, processor: str, outcome: Outcome, took_ms: float) -> None:

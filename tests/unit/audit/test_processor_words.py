@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.audit.core.roster_words import refusal
-from services.contracts.roster import ProcessorEntry
+from services.audit.core.processor_words import refusal
+from services.contracts.processor_entry import ProcessorEntry
 
 ENTRIES = {
     "default": ProcessorEntry("https://a", "0.05", 0, 1),

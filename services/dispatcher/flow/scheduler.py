@@ -25,7 +25,7 @@ REST_WITH_BACKLOG_MS = 15.0
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Pump:
+class Scheduler:
     """Starts calls through ``start`` and fetches through ``source``, as ``traffic`` allows."""
 
     def __init__(self, traffic: Traffic, source: Source, clock: Clock, start: Callable[[Start], None]) -> None:
@@ -39,7 +39,7 @@ class Pump:
         self._stopped = False
         self._logged: dict[str, str] = {}  # by processor, the state that was logged last
 
-    def kick(self) -> None:
+    def wake(self) -> None:
         """Something changed: have a turn in this tick of the loop, one for everything that changed in it."""
         if not self._turn_is_due and not self._stopped:
             self._turn_is_due = True
@@ -53,7 +53,7 @@ class Pump:
         """Have turns periodically, until cancelled."""
         looked_ms = 0.0
         while True:
-            self.kick()
+            self.wake()
             busy = self._traffic.waiting or self._traffic.backlog
             await asyncio.sleep(TICK_BUSY_S if busy else TICK_IDLE_S)
             now_ms = self._clock.now_ms()
@@ -89,7 +89,7 @@ class Pump:
         try:
             head = await self._source.head(self._clock.now_ms(), micros_of(self._clock.stamp()))
         except AwayError as error:
-            log.debug("pump.head_unknown", extra={"error": str(error)})
+            log.debug("scheduler.head_unknown", extra={"error": str(error)})
             return
         self._traffic.backlog = head.backlog
         self._traffic.head_stored_ms = head.stored_ms
@@ -107,7 +107,7 @@ class Pump:
             self._is_asking = False
             rest_ms = REST_WITH_BACKLOG_MS if self._traffic.backlog else REST_MS
             self._rests_until_ms = now_ms + rest_ms
-            asyncio.get_running_loop().call_later(rest_ms / 1000, self.kick)
+            asyncio.get_running_loop().call_later(rest_ms / 1000, self.wake)
         if now_ms >= self._rests_until_ms and (wanted := self._traffic.fetchable(now_ms)) > 0:
             self._is_asking = True  # it may have ended before the next turn
             self._source.pull(wanted)

@@ -7,7 +7,7 @@ from msgspec import to_builtins
 
 from services.contracts.operating import listed, names_of, no_such
 from services.contracts.processor import address_of
-from services.contracts.roster import Entries, places
+from services.contracts.processor_entry import Entries, generations_in
 from services.contracts.stamp import text_of
 
 PAUSED = (
@@ -27,17 +27,17 @@ WITHOUT_CREDENTIALS = "PROCESSOR_CREDENTIALS, as given to this command, has none
 
 
 def lines(entries: Entries) -> Iterator[str]:
-    """Yield one line for each place, the cheapest that takes payments first."""
-    for place in places(entries):
-        yield f"{place.generation:<24} {float(place.fee):<8.2%} {STATES[place.state]:<34} {place.url}"
-        if place.pause is not None:
-            since = "" if place.pause.since is None else f" since {text_of(place.pause.since)}"
-            yield f"{'':<24} by {place.pause.by}{since}: {place.pause.reason}"
+    """Yield one line for each generation, the cheapest that takes payments first."""
+    for each in generations_in(entries):
+        yield f"{each.generation:<24} {float(each.fee):<8.2%} {STATES[each.state]:<34} {each.url}"
+        if each.pause is not None:
+            since = "" if each.pause.since is None else f" since {text_of(each.pause.since)}"
+            yield f"{'':<24} by {each.pause.by}{since}: {each.pause.reason}"
 
 
 def documents(entries: Entries) -> Iterator[dict[str, Any]]:
     """Return the same as documents; the fee is a share of the amount."""
-    return (to_builtins(listed(place)) for place in places(entries))
+    return (to_builtins(listed(each)) for each in generations_in(entries))
 
 
 def unknown(entries: Entries, name: str) -> str | None:
@@ -50,9 +50,9 @@ def refusal(entries: Entries, name: str, url: str) -> str | None:
     """Return why a processor must not be moved to a URL, or None if it may."""
     if why := unknown(entries, name):
         return why
-    for place in (place for place in places(entries) if place.state != "closing"):
-        if place.name != name and address_of(place.url) == address_of(url):
-            return f"{url} is where {place.name} is"
-        if place.name == name and place.url.startswith("https:") and not url.startswith("https:"):
+    for each in (each for each in generations_in(entries) if each.state != "closing"):
+        if each.name != name and address_of(each.url) == address_of(url):
+            return f"{url} is where {each.name} is"
+        if each.name == name and each.url.startswith("https:") and not url.startswith("https:"):
             return f"{name} is called over TLS now, and {url} is in the clear; for another processor, change PROCESSORS"
     return None

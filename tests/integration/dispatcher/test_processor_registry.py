@@ -14,9 +14,9 @@ from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus
 from services.contracts.assignments import Line, TurnAssigned
 from services.contracts.processor import Processor
-from services.contracts.roster import Place, moved
-from services.dispatcher.adapters import roster as roster_module
-from services.dispatcher.adapters.roster import Roster
+from services.contracts.processor_entry import ProcessorGeneration, moved
+from services.dispatcher.adapters import processor_registry as registry_module
+from services.dispatcher.adapters.processor_registry import ProcessorRegistry
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.records.assignments import AssignmentStream, read_up
 from services.records.processors import ProcessorBucket
@@ -32,14 +32,14 @@ ID = "00000000-0000-4000-8000-000000000001"
 class Watching:
     """What one dispatcher knows of the processors, and the changes that it received."""
 
-    roster: Roster
+    registry: ProcessorRegistry
     log: AssignmentLog
     changes: list[tuple[str, ...]] = field(default_factory=list)
 
     @property
     def states(self) -> list[tuple[str, str]]:
         """Return each generation with its state."""
-        return [(place.generation, place.state) for place in self.roster.places]
+        return [(each.generation, each.state) for each in self.registry.generations]
 
 
 async def nothing_doubtful() -> bool:
@@ -49,19 +49,19 @@ async def nothing_doubtful() -> bool:
 
 @asynccontextmanager
 async def watching(bus: Bus, *processors: Processor) -> AsyncIterator[Watching]:
-    """Seed, follow and tend the bucket as a dispatcher does."""
+    """Seed, follow and maintain the bucket as a dispatcher does."""
     log, assignments, changes = AssignmentLog(), AssignmentStream(bus, "dispatcher-1"), []
 
-    def changed(places: Sequence[Place]) -> None:
-        changes.append(tuple(place.generation for place in places))
+    def changed(generations: Sequence[ProcessorGeneration]) -> None:
+        changes.append(tuple(each.generation for each in generations))
 
-    roster = Roster(bus, assignments, log, changed, nothing_doubtful)
+    registry = ProcessorRegistry(bus, assignments, log, changed, nothing_doubtful)
     following = assignments.follower(log.read)
-    await roster.seed(processors)
-    tasks = [asyncio.create_task(work) for work in (following.run(), roster.run(), roster.tend())]
+    await registry.seed(processors)
+    tasks = [asyncio.create_task(work) for work in (following.run(), registry.run(), registry.maintain())]
     await read_up(following)
     try:
-        yield Watching(roster, log, changes)
+        yield Watching(registry, log, changes)
     finally:
         for task in tasks:
             task.cancel()
@@ -97,8 +97,10 @@ async def test_a_closed_generation_is_kept_as_long_as_a_line_names_it(bus: Bus, 
         await until(lambda: running.log.view(ID) is not None, "the line is read")
         async with watching(bus, ELSEWHERE):
             await until(lambda: ("default/2", "open") in running.states, "the new URL is known")
-            await asyncio.sleep(roster_module.TEND_EVERY_S * 1.5)
-            assert [place.url for place in running.roster.places if place.generation == "default/1"] == [DEFAULT.url]
+            await asyncio.sleep(registry_module.MAINTAIN_EVERY_S * 1.5)
+            assert [each.url for each in running.registry.generations if each.generation == "default/1"] == [
+                DEFAULT.url
+            ]
         running.log.settled(ID)
         await until(lambda: running.states == [("default/2", "open")], "it is done")
 
@@ -121,7 +123,7 @@ async def test_a_generation_that_was_closed_halfway_is_renewed(bus: Bus, streams
     async with watching(bus, DEFAULT) as running:
         await AssignmentStream(bus, "dispatcher-1").close_generation("default/1")
         await until(lambda: running.states == [("default/2", "open")], "the next generation")
-        assert running.roster.places[0].url == DEFAULT.url
+        assert running.registry.generations[0].url == DEFAULT.url
 
 
 async def test_an_operators_move_reaches_running_dispatchers_and_a_restart_keeps_it(
@@ -131,10 +133,10 @@ async def test_an_operators_move_reaches_running_dispatchers_and_a_restart_keeps
     async with watching(bus, DEFAULT) as running:
         entry = await ProcessorBucket(bus).change("default", lambda known: known and moved(known, ELSEWHERE.url))
         assert entry is not None
-        await until(lambda: running.roster.places[0].url == ELSEWHERE.url, "it is called there")
+        await until(lambda: running.registry.generations[0].url == ELSEWHERE.url, "it is called there")
         async with watching(bus, DEFAULT) as again:
             assert again.states == [("default/1", "open")]
-            assert again.roster.places[0].url == ELSEWHERE.url
+            assert again.registry.generations[0].url == ELSEWHERE.url
     assert (await stream_state(bus, "ASSIGNMENTS")).messages == 0
 
 

@@ -13,14 +13,14 @@ from services.bus.jetstream.api import ApiError
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts.assignments import processor_of
 from services.contracts.processor import Processor
-from services.contracts.roster import (
+from services.contracts.processor_entry import (
     Entries,
-    Place,
     ProcessorEntry,
+    ProcessorGeneration,
     closes,
     drained,
     generation_of,
-    places,
+    generations_in,
     removed,
     renewed,
     seeded,
@@ -30,21 +30,21 @@ from services.log_throttle import FailureLog
 from services.records.assignments import AssignmentStream
 from services.records.processors import ProcessorBucket, entries_of
 
-TEND_EVERY_S = 2.0
+MAINTAIN_EVERY_S = 2.0
 
 Change = Callable[[ProcessorEntry | None], ProcessorEntry | None]
 
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Roster:
-    """The places that charge; ``changed`` is called with all of them whenever one of them changes.
+class ProcessorRegistry:
+    """The generations that charge; ``changed`` is called with all of them whenever one of them changes.
 
     Args:
         bus: the connection.
         assignments: where generations are closed.
         log_read: the log as far as it was read.
-        changed: called with the places.
+        changed: called with the generations.
         is_asked: whether every generation may still have to be asked about a payment, even if no line names it: the
             store went back in time, and has lost the lines.
     """
@@ -54,7 +54,7 @@ class Roster:
         bus: Bus,
         assignments: AssignmentStream,
         log_read: AssignmentLog,
-        changed: Callable[[Sequence[Place]], None],
+        changed: Callable[[Sequence[ProcessorGeneration]], None],
         is_asked: Callable[[], Awaitable[bool]],
     ) -> None:
         self._bucket = ProcessorBucket(bus)
@@ -64,11 +64,11 @@ class Roster:
         self._is_asked = is_asked
         self._entries: dict[str, ProcessorEntry] = {}
         self._following = self._bucket.follower(self._entry_changed)
-        self._not_tended = FailureLog(log, "processors.not_tended")
-        self.places: tuple[Place, ...] = ()
+        self._not_maintained = FailureLog(log, "processors.not_maintained")
+        self.generations: tuple[ProcessorGeneration, ...] = ()
 
     async def seed(self, processors: Sequence[Processor]) -> None:
-        """Write the processors of the settings, and remove those that are no longer in them; then know all places.
+        """Write the processors of the settings, and remove those that are no longer in them; then know all generations.
 
         Raises:
             BusAwayError: the bucket or the log does not answer.
@@ -82,17 +82,17 @@ class Roster:
         """Follow the bucket until cancelled."""
         await self._following.run()
 
-    async def tend(self) -> None:
+    async def maintain(self) -> None:
         """Finish periodically what a change has left, until cancelled."""
         while True:
-            await asyncio.sleep(TEND_EVERY_S)
+            await asyncio.sleep(MAINTAIN_EVERY_S)
             try:
                 await self._renew_closed()
                 await self._forget_drained()
             except (ApiError, BusAwayError) as error:
-                self._not_tended.failed(str(error))
+                self._not_maintained.failed(str(error))
             else:
-                self._not_tended.succeeded()
+                self._not_maintained.succeeded()
 
     async def _change(self, name: str, wanted: Change) -> None:
         known = entries_of(await self._bucket.read()).get(name)
@@ -105,18 +105,18 @@ class Roster:
 
     async def _renew_closed(self) -> None:
         """Renew an entry that still charges although its generation is closed: a change stopped halfway."""
-        for place in self.places:
-            if place.state != "closing" and place.generation in self._log.closed:
-                await self._bucket.change(place.name, partial(_renewed, place.generation))
+        for each in self.generations:
+            if each.state != "closing" and each.generation in self._log.closed:
+                await self._bucket.change(each.name, partial(_renewed, each.generation))
 
     async def _forget_drained(self) -> None:
         named = {view.generation for _, view in self._log.views()}
-        done = [place for place in self.places if place.state == "closing" and place.generation not in named]
+        done = [each for each in self.generations if each.state == "closing" and each.generation not in named]
         if done and not await self._is_asked():
-            for place in (place for place in done if place.generation in self._log.closed):
-                number = place.generation.rpartition("/")[2]
-                await self._bucket.change(place.name, partial(_drained, number))
-                log.info("processor.generation_done", extra={"processor": place.name, "generation": number})
+            for each in (each for each in done if each.generation in self._log.closed):
+                number = each.generation.rpartition("/")[2]
+                await self._bucket.change(each.name, partial(_drained, number))
+                log.info("processor.generation_done", extra={"processor": each.name, "generation": number})
 
     def _entry_changed(self, name: str, entry: ProcessorEntry) -> None:
         if self._entries.get(name) != entry:
@@ -124,8 +124,8 @@ class Roster:
 
     def _set(self, entries: Entries) -> None:
         self._entries = dict(entries)
-        self.places = places(entries)
-        self._changed(self.places)
+        self.generations = generations_in(entries)
+        self._changed(self.generations)
 
 
 def _wanted(seed: tuple[int, Processor]) -> Change:

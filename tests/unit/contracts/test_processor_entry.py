@@ -7,16 +7,16 @@ import pytest
 
 from services.contracts.events import NotAnEventError
 from services.contracts.processor import Processor
-from services.contracts.roster import (
+from services.contracts.processor_entry import (
     Pause,
     ProcessorEntry,
     closes,
     decode_entry,
     drained,
     encode_entry,
+    generations_in,
     moved,
     paused,
-    places,
     removed,
     renewed,
     resumed,
@@ -111,9 +111,9 @@ def test_a_resumed_processor_is_as_it_was_before_it_was_paused() -> None:
 
 def test_a_place_has_its_pause() -> None:
     """An open one has no pause."""
-    (held,) = places({"default": paused(FIRST, PAUSE)})
+    (held,) = generations_in({"default": paused(FIRST, PAUSE)})
     assert (held.state, held.pause) == ("paused", PAUSE)
-    assert places({"default": FIRST})[0].pause is None
+    assert generations_in({"default": FIRST})[0].pause is None
 
 
 def test_a_generation_closed_halfway_is_followed_by_the_next() -> None:
@@ -122,7 +122,7 @@ def test_a_generation_closed_halfway_is_followed_by_the_next() -> None:
     assert (after.generation, after.url, after.former) == (2, OLD, {"1": OLD})
 
 
-def test_places_are_ordered_by_fee_and_order_and_closing_ones_are_last() -> None:
+def test_generations_are_ordered_by_fee_and_order_and_closing_ones_are_last() -> None:
     """Paused ones are there, and take nothing new."""
     entries = {
         "dear": ProcessorEntry("http://dear", "0.15", 0, 1, state="paused"),
@@ -130,7 +130,7 @@ def test_places_are_ordered_by_fee_and_order_and_closing_ones_are_last() -> None
         "default": ProcessorEntry(NEW, "0.05", 0, 3, former={"2": OLD}),
         "gone": ProcessorEntry("http://gone", "0.01", 0, 1, state="removed", former={"1": "http://gone"}),
     }
-    assert [(place.generation, place.state) for place in places(entries)] == [
+    assert [(each.generation, each.state) for each in generations_in(entries)] == [
         ("default/3", "open"),
         ("twin/1", "open"),
         ("dear/1", "paused"),

@@ -154,8 +154,8 @@ def closes(before: ProcessorEntry | None, after: ProcessorEntry) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One generation of a processor.
+class ProcessorGeneration:
+    """One generation of a processor; ``generation`` is its name in lines, as ``default/3``.
 
     ``open`` takes payments; ``paused`` and ``closing`` take none that they do not have already. ``pause`` is there
     where the state is ``paused``, and else None.
@@ -169,11 +169,11 @@ class Place:
     pause: Pause | None = None
 
 
-def places(entries: Entries) -> tuple[Place, ...]:
-    """Return every place: those that are not closing first, the cheapest first among them."""
+def generations_in(entries: Entries) -> tuple[ProcessorGeneration, ...]:
+    """Return the generations of all entries: those that are not closing first, the cheapest first among them."""
     ranked = sorted(entries.items(), key=lambda item: (Decimal(item[1].fee), item[1].order, item[0]))
     now = [
-        Place(
+        ProcessorGeneration(
             generation_of(name, entry.generation),
             name,
             entry.url,
@@ -185,7 +185,7 @@ def places(entries: Entries) -> tuple[Place, ...]:
         if entry.state != "removed"
     ]
     closing = [
-        Place(generation_of(name, int(number)), name, url, Decimal(entry.fee), "closing")
+        ProcessorGeneration(generation_of(name, int(number)), name, url, Decimal(entry.fee), "closing")
         for name, entry in ranked
         for number, url in entry.former.items()
     ]
