@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from sandbox.processor.faults import Call, Fault
+from sandbox.processor.faults import CallKind, Fault
 
 # The share of calls of a kind that goes wrong, usually and in a bad mood: with the first, payments are still settled.
 SHARE_USUAL = (0.02, 0.25)
@@ -13,11 +13,11 @@ WITH_LOOK_UPS = 0.6
 WITH_HEALTH = 0.5
 FAULTS_AT_ONCE_MAX = 6
 
-_BESIDE_CHARGES = {Call.LOOK_UP: "look_up_", Call.HEALTH: "health_"}
+_BESIDE_CHARGES = {CallKind.LOOK_UP: "look_up_", CallKind.HEALTH: "health_"}
 _FAULTS = {call: [fault for fault in Fault if fault.startswith(start)] for call, start in _BESIDE_CHARGES.items()}
 CHARGE_FAULTS = [fault for fault in Fault if not fault.startswith(tuple(_BESIDE_CHARGES.values()))]
 # A single 400 among bookings means that the payment is wrong, and then it is rightly refused for good.
-_FAULTS[Call.CHARGE] = [fault for fault in CHARGE_FAULTS if fault is not Fault.BAD_REQUEST]
+_FAULTS[CallKind.CHARGE] = [fault for fault in CHARGE_FAULTS if fault is not Fault.BAD_REQUEST]
 
 
 def happens(dice: Random, share: float) -> bool:
@@ -27,11 +27,11 @@ def happens(dice: Random, share: float) -> bool:
 
 def random_mood(dice: Random) -> dict[str, Any]:
     """Return a random mixture: some faults of charges, often with some of look-ups and of health checks."""
-    rates = _rates(dice, Call.CHARGE)
+    rates = _rates(dice, CallKind.CHARGE)
     if happens(dice, WITH_LOOK_UPS):
-        rates |= _rates(dice, Call.LOOK_UP)
+        rates |= _rates(dice, CallKind.LOOK_UP)
     if happens(dice, WITH_HEALTH):
-        rates |= _rates(dice, Call.HEALTH)
+        rates |= _rates(dice, CallKind.HEALTH)
     return {
         "seed": dice.randrange(2**31),
         "rates": rates,
@@ -41,7 +41,7 @@ def random_mood(dice: Random) -> dict[str, Any]:
     }
 
 
-def _rates(dice: Random, call: Call) -> dict[str, float]:
+def _rates(dice: Random, call: CallKind) -> dict[str, float]:
     faults = _FAULTS[call]
     chosen = dice.sample(faults, dice.randint(1, min(FAULTS_AT_ONCE_MAX, len(faults))))
     share = dice.uniform(*(SHARE_BAD if happens(dice, BAD_MOODS) else SHARE_USUAL))

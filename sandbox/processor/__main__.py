@@ -14,15 +14,15 @@ from pathlib import Path
 
 import uvloop
 
+from sandbox.processor.active_faults import ActiveFaults
 from sandbox.processor.admin import Admin, Configuration
+from sandbox.processor.booking_journal import BookingJournal, JournalDamagedError, restore
 from sandbox.processor.books import Books
-from sandbox.processor.faults import Plan, read_plan
-from sandbox.processor.handling import Processor
-from sandbox.processor.journal import Journal, JournalDamagedError, restore
+from sandbox.processor.call_handler import CallHandler
+from sandbox.processor.faults import FaultPlan, read_fault_plan
+from sandbox.processor.faulty_handler import FaultyHandler
 from sandbox.processor.limits import HealthWindow, Limiter
 from sandbox.processor.payment import Malformed
-from sandbox.processor.sabotage import Sabotage
-from sandbox.processor.switchboard import Switchboard
 from sandbox.processor.wire import Connection, Header
 
 # Connections that may wait to be accepted: more than any load test opens at once.
@@ -30,8 +30,8 @@ _BACKLOG = 4_096
 
 
 @dataclass(frozen=True)
-class Options:
-    """The command line's options."""
+class ProcessorOptions:
+    """What the command line asks for."""
 
     name: str
     host: str
@@ -50,7 +50,7 @@ class Options:
     header: Header | None
 
 
-def read_options() -> Options:
+def read_options() -> ProcessorOptions:
     """Read the command line; a wrong value ends the program with an error that names it."""
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.processor",
@@ -72,13 +72,13 @@ def read_options() -> Options:
     parser.add_argument("--key", type=Path, help="the certificate's key")
     parser.add_argument("--client-ca", type=Path, help="callers must present a certificate issued by one of these")
     parser.add_argument("--header", type=_header, metavar="NAME: VALUE", help="callers must send it, or get 401")
-    options = Options(**vars(parser.parse_args()))
+    options = ProcessorOptions(**vars(parser.parse_args()))
     if (options.certificate is None) != (options.key is None) or (options.client_ca and not options.certificate):
         parser.error("--certificate and --key belong together, and --client-ca needs both")
     return options
 
 
-def tls_of(options: Options) -> ssl.SSLContext | None:
+def tls_of(options: ProcessorOptions) -> ssl.SSLContext | None:
     """Return the TLS context; None: plain HTTP. Raises OSError if a file cannot be used."""
     if options.certificate is None:
         return None
@@ -89,18 +89,18 @@ def tls_of(options: Options) -> ssl.SSLContext | None:
     return context
 
 
-def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
+def build(options: ProcessorOptions, loop: asyncio.AbstractEventLoop) -> FaultyHandler:
     """Connect the parts; raises OSError or `JournalDamagedError` if the journal cannot be used.
 
     ValueError: the file of faults is not a valid plan.
     """
     books = Books() if options.journal is None else restore(options.journal)
-    journal = Journal(options.journal)
+    journal = BookingJournal(options.journal)
     configuration = Configuration(options.token)
-    switchboard = Switchboard()
+    active_faults = ActiveFaults()
     if options.faults is not None:
-        switchboard.switch(_first_plan(options.faults))
-    processor = Processor(
+        active_faults.set_plan(_first_plan(options.faults))
+    processor = CallHandler(
         books=books,
         journal=journal,
         configuration=configuration,
@@ -108,7 +108,7 @@ def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
             books=books,
             journal=journal,
             configuration=configuration,
-            switchboard=switchboard,
+            active_faults=active_faults,
             fee=options.fee,
             loop=loop,
         ),
@@ -117,20 +117,20 @@ def build(options: Options, loop: asyncio.AbstractEventLoop) -> Sabotage:
         retry_after_s=math.ceil(options.health_window_ms / 1000),
         loop=loop,
     )
-    return Sabotage(processor.handle, switchboard, loop)
+    return FaultyHandler(processor.handle, active_faults, loop)
 
 
-async def serve(options: Options) -> None:
+async def serve(options: ProcessorOptions) -> None:
     """Serve until a signal to stop."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    door, tls = build(options, loop), tls_of(options)
+    handler, tls = build(options, loop), tls_of(options)
     server = await loop.create_server(
-        lambda: Connection(door.handle, options.header), options.host, options.port, backlog=_BACKLOG, ssl=tls
+        lambda: Connection(handler.handle, options.header), options.host, options.port, backlog=_BACKLOG, ssl=tls
     )
-    _spare_the_collector()
+    _make_collections_rare()
     port = server.sockets[0].getsockname()[1]
     print(f"listening on {'https' if tls else 'http'}://{options.host}:{port}", flush=True)
     await stop.wait()
@@ -143,31 +143,31 @@ def main() -> int:
     try:
         uvloop.run(serve(options))
     except JournalDamagedError as damage:
-        return _complain(options, f"{options.journal} is not a journal that can be read: {damage}")
+        return _fail(options, f"{options.journal} is not a journal that can be read: {damage}")
     except ValueError as error:
-        return _complain(options, str(error))
+        return _fail(options, str(error))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return _complain(options, f"port {options.port} on {options.host} is taken by another program")
-        return _complain(options, str(error))
+            return _fail(options, f"port {options.port} on {options.host} is taken by another program")
+        return _fail(options, str(error))
     return 0
 
 
-def _first_plan(path: Path) -> Plan:
-    plan = read_plan(path.read_bytes())
+def _first_plan(path: Path) -> FaultPlan:
+    plan = read_fault_plan(path.read_bytes())
     if isinstance(plan, Malformed):
         raise ValueError(f"{path}: {plan.why}")  # noqa: TRY004  # it is the text that is wrong, not a type
     return plan
 
 
-def _spare_the_collector() -> None:
+def _make_collections_rare() -> None:
     """Keep garbage collections rare and short: connections break their own cycles, bookings are in none."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
 
-def _complain(options: Options, why: str) -> int:
+def _fail(options: ProcessorOptions, why: str) -> int:
     print(f"processor {options.name}: {why}", file=sys.stderr)
     return 1
 

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from sandbox.processor.active_faults import ActiveFaults
+from sandbox.processor.booking_journal import BookingJournal
 from sandbox.processor.books import Books
-from sandbox.processor.faults import read_plan
-from sandbox.processor.journal import Journal
+from sandbox.processor.faults import read_fault_plan
 from sandbox.processor.payment import Malformed, cents_text, read_stamp_us
-from sandbox.processor.pieces import list_payments
-from sandbox.processor.switchboard import Switchboard
+from sandbox.processor.streamed_answer import stream_payments
 from sandbox.processor.wire import Exchange, render
 
 # Ten minutes: longer than any caller waits, short enough that a typing mistake does not hold calls for days.
@@ -38,22 +38,22 @@ class Configuration:
 
 
 class Admin:
-    """Answers the admin calls, outside the limiter and immediately, except the listing, which is sent in slices."""
+    """Answers the admin calls, outside the limiter and immediately, except the listing, which is sent in pieces."""
 
     def __init__(
         self,
         *,
         books: Books,
-        journal: Journal,
+        journal: BookingJournal,
         configuration: Configuration,
-        switchboard: Switchboard,
+        active_faults: ActiveFaults,
         fee: Decimal,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._books = books
         self._journal = journal
         self._configuration = configuration
-        self._switchboard = switchboard
+        self._active_faults = active_faults
         self._fee = fee
         self._loop = loop
         self.routes: dict[tuple[bytes, bytes], Callable[[Exchange], None]] = {
@@ -94,17 +94,17 @@ class Admin:
 
     def _payments(self, exchange: Exchange) -> None:
         """Send everything booked so far, one JSON object per line, for an audit."""
-        list_payments(exchange, list(self._books), self._loop)
+        stream_payments(exchange, list(self._books), self._loop)
 
     def _faults(self, _: Exchange) -> bytes:
-        return render(200, self._switchboard.report())
+        return render(200, self._active_faults.report())
 
     def _set_faults(self, exchange: Exchange) -> bytes:
-        plan = read_plan(exchange.body)
+        plan = read_fault_plan(exchange.body)
         if isinstance(plan, Malformed):
             return bad_request(plan)
-        self._switchboard.switch(plan)
-        return render(200, self._switchboard.report())
+        self._active_faults.set_plan(plan)
+        return render(200, self._active_faults.report())
 
     def _purge(self, _: Exchange) -> bytes:
         self._journal.purged()

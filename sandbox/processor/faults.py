@@ -4,7 +4,7 @@ A decision depends only on the seed, the kind of call and the call's number amon
 sequence of requests gets the same faults, and the number of health calls changes nothing for payments.
 
 Every fault could occur with a processor on a real network, and none is a lie that a caller could not detect.
-So a 5xx "after booking" is never followed by a stale look-up of the same id (see `switchboard`), and an unrequested
+So a 5xx "after booking" is never followed by a stale look-up of the same id (see `active_faults`), and an unrequested
 answer is either sent before the caller can have sent its next request, or proves nothing and ends the connection.
 """
 
@@ -22,7 +22,7 @@ from sandbox.processor.payment import Malformed
 MS_MAX: Final = 600_000
 
 
-class Call(StrEnum):
+class CallKind(StrEnum):
     """The kinds of call that have faults; admin calls have none, or nobody could end the faults."""
 
     CHARGE = "charge"
@@ -65,16 +65,19 @@ class Fault(StrEnum):
     HEALTH_CLOSE = "health_close"  # closed without an answer
 
 
-_FAULTS: Final[dict[Call, tuple[Fault, ...]]] = {
-    Call.LOOK_UP: tuple(fault for fault in Fault if fault.startswith("look_up_")),
-    Call.HEALTH: tuple(fault for fault in Fault if fault.startswith("health_")),
-    Call.CHARGE: tuple(fault for fault in Fault if not fault.startswith(("look_up_", "health_"))),
+_FAULTS: Final[dict[CallKind, tuple[Fault, ...]]] = {
+    CallKind.LOOK_UP: tuple(fault for fault in Fault if fault.startswith("look_up_")),
+    CallKind.HEALTH: tuple(fault for fault in Fault if fault.startswith("health_")),
+    CallKind.CHARGE: tuple(fault for fault in Fault if not fault.startswith(("look_up_", "health_"))),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How often each fault happens; the default is never."""
+class FaultPlan:
+    """How often each fault happens, as a share of the calls of its kind; the default is never.
+
+    ``late_ms``, ``stale_ms``, ``byte_ms``: the times that some of the faults take, see `Fault`.
+    """
 
     seed: int = 0
     rates: Mapping[Fault, float] = field(default_factory=dict)
@@ -83,12 +86,12 @@ class Plan:
     byte_ms: int = 10
 
     @property
-    def is_calm(self) -> bool:
+    def has_no_faults(self) -> bool:
         """Whether there are no faults."""
         return not any(self.rates.values())
 
 
-def decide(plan: Plan, call: Call, number: int) -> Fault | None:
+def decide(plan: FaultPlan, call: CallKind, number: int) -> Fault | None:
     """Return the fault of the call with this number among its kind, if it gets one."""
     key = f"{plan.seed}/{call}/{number}".encode()
     left = int.from_bytes(hashlib.blake2b(key, digest_size=7).digest()) / 2**56  # seven bytes: exact in a float
@@ -99,7 +102,7 @@ def decide(plan: Plan, call: Call, number: int) -> Fault | None:
     return None
 
 
-def read_plan(body: bytes) -> Plan | Malformed:
+def read_fault_plan(body: bytes) -> FaultPlan | Malformed:
     """Read `{"seed", "rates", "late_ms", "stale_ms", "byte_ms"}`, all optional; unknown fields are refused."""
     try:
         fields = orjson.loads(body)
@@ -113,10 +116,10 @@ def read_plan(body: bytes) -> Plan | Malformed:
             return Malformed(f"{name} is not known")
         if type(value) is not int or (name != "seed" and not 0 <= value <= MS_MAX):
             return Malformed(f"{name} is not an integer, or not within 0 and {MS_MAX} ms")
-    return _misplaced(rates) or Plan(rates={Fault(name): rate for name, rate in rates.items()}, **fields)
+    return _invalid_rates(rates) or FaultPlan(rates={Fault(name): rate for name, rate in rates.items()}, **fields)
 
 
-def _misplaced(rates: dict[str, object]) -> Malformed | None:
+def _invalid_rates(rates: dict[str, object]) -> Malformed | None:
     """Return what is wrong with the rates, if anything."""
     for name, rate in rates.items():
         if name not in set(Fault):

@@ -25,7 +25,7 @@ _STAMP_US_MAX: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECO
 _DATE_LENGTH: Final = len("2025-07-15")
 
 
-class Payment(NamedTuple):
+class ProcessorPayment(NamedTuple):
     """One payment as it is booked; the id is in lower case, so that two spellings of it are one payment."""
 
     correlation_id: str
@@ -39,7 +39,7 @@ class Malformed(NamedTuple):
     why: str
 
 
-def read_payment(body: bytes) -> Payment | Malformed:
+def read_payment(body: bytes) -> ProcessorPayment | Malformed:
     """Read the body of POST /payments; anything missing, mistyped or unreadable is `Malformed`."""
     try:
         fields = orjson.loads(body)
@@ -56,7 +56,7 @@ def read_payment(body: bytes) -> Payment | Malformed:
     requested_at_us = read_stamp_us(fields.get("requestedAt"))
     if requested_at_us is None:
         return Malformed("requestedAt is missing or not an ISO 8601 stamp")
-    return Payment(correlation_id, amount_cents, requested_at_us)
+    return ProcessorPayment(correlation_id, amount_cents, requested_at_us)
 
 
 def read_id(value: object) -> str | None:
@@ -105,7 +105,7 @@ def cents_text(cents: int) -> str:
     return f"{sign}{units}.{rest:02d}"
 
 
-def payment_json(payment: Payment) -> bytes:
+def payment_json(payment: ProcessorPayment) -> bytes:
     """Return the payment as GET answers it; formatted here because the amount must keep its two decimals."""
     amount = cents_text(payment.amount_cents)
     requested_at = stamp_text(payment.requested_at_us)

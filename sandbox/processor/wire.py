@@ -41,9 +41,9 @@ def render_head(status: int, headers: list[str]) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status} {_REASONS[status]}", *headers, "", ""]).encode()
 
 
-_GARBAGE: Final = render(400, b'{"message":"not an HTTP request"}')
+_NOT_HTTP: Final = render(400, b'{"message":"not an HTTP request"}')
 _TOO_LARGE: Final = render(413)
-_NOT_SHOWN: Final = render(401, b'{"message":"the key is missing, or another one"}')
+_UNAUTHORIZED: Final = render(401, b'{"message":"the key is missing, or another one"}')
 
 
 class Exchange:
@@ -101,17 +101,17 @@ class Header(NamedTuple):
 class Connection(asyncio.Protocol):
     """A caller's connection; the methods named on_... are the parser's callbacks.
 
-    ``wanted``: callers without this header are answered with 401, except for admin calls, which have their own token.
+    ``required``: callers without this header are answered with 401, except for admin calls, which have their own token.
     """
 
-    def __init__(self, handle: Handler, wanted: Header | None = None) -> None:
+    def __init__(self, handle: Handler, required: Header | None = None) -> None:
         self._handle = handle
-        self._wanted = wanted
+        self._required = required
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._unanswered: deque[Exchange] = deque()
         self._is_reading = True
-        self._begin()
+        self._start_request()
 
     @property
     def is_lost(self) -> bool:
@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserCallbackError:
             raise  # a bug of the handler, not of the caller: the loop reports it and drops the connection
         except httptools.HttpParserError:
-            self._refuse_garbage()
+            self._refuse_not_http()
         if self._is_reading and self._transport is not None and len(self._unanswered) >= PIPELINED_MAX:
             self._is_reading = False
             self._transport.pause_reading()
@@ -150,8 +150,8 @@ class Connection(asyncio.Protocol):
         """Keep the headers that matter; the length is compared first because it nearly always differs."""
         if len(name) == len(_TOKEN_HEADER) and name.lower() == _TOKEN_HEADER:
             self._token = value
-        elif self._wanted is not None and name.lower() == self._wanted.name:
-            self._is_shown = value == self._wanted.value
+        elif self._required is not None and name.lower() == self._required.name:
+            self._has_header = value == self._required.value
 
     def on_body(self, body: bytes) -> None:
         """Append (a piece of) the body, up to the limit."""
@@ -167,11 +167,11 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, parser.get_method(), self._target, self._token, self._body)
         exchange.keep_alive = parser.should_keep_alive()
         is_too_large = self._body_length > BODY_BYTES_MAX
-        is_refused = self._wanted is not None and not self._is_shown and not exchange.path.startswith(_ADMIN)
-        self._begin()
+        is_refused = self._required is not None and not self._has_header and not exchange.path.startswith(_ADMIN)
+        self._start_request()
         self._unanswered.append(exchange)
         if is_refused:
-            exchange.answer(_NOT_SHOWN)
+            exchange.answer(_UNAUTHORIZED)
         elif is_too_large:
             exchange.answer(_TOO_LARGE)
         else:
@@ -232,18 +232,18 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _begin(self) -> None:
+    def _start_request(self) -> None:
         """Forget the last request."""
         self._target = b""
         self._token = b""
         self._body = b""
         self._body_length = 0
-        self._is_shown = False
+        self._has_header = False
 
-    def _refuse_garbage(self) -> None:
+    def _refuse_not_http(self) -> None:
         """Answer what is not HTTP, in order, and read no further: where the next request would start is unknown."""
         self._parser = None
         exchange = Exchange(self, b"", b"", b"", b"")
         exchange.keep_alive = False
         self._unanswered.append(exchange)
-        exchange.answer(_GARBAGE)
+        exchange.answer(_NOT_HTTP)

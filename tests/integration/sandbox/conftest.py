@@ -13,7 +13,7 @@ from sandbox.chaos.proxy import FaultProxy
 from sandbox.stack.plan.balancer import find_nginx
 from tests.integration.sandbox.echo_target import Client, Connect, Target
 from tests.integration.sandbox.instances import NAMES, Instance
-from tests.integration.sandbox.processor_process import Processor, StartProcessor
+from tests.integration.sandbox.processor_process import ProcessorProcess, StartProcessor
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ async def instances(tmp_path: Path) -> AsyncIterator[list[Instance]]:
 @pytest.fixture
 def start_processor() -> Iterator[StartProcessor]:
     """Starts processors; stops those that the test left running."""
-    running: list[Processor] = []
+    running: list[ProcessorProcess] = []
 
-    def start_one(*arguments: str) -> Processor:
-        running.append(Processor(*arguments))
+    def start_one(*arguments: str) -> ProcessorProcess:
+        running.append(ProcessorProcess(*arguments))
         return running[-1]
 
     yield start_one
@@ -54,7 +54,7 @@ def start_processor() -> Iterator[StartProcessor]:
 
 
 @pytest.fixture
-def processor(start_processor: StartProcessor) -> Processor:
+def processor(start_processor: StartProcessor) -> ProcessorProcess:
     """A processor with default options."""
     return start_processor()
 

@@ -3,7 +3,7 @@
 import socket
 
 from sandbox.processor.faults import Fault
-from tests.integration.sandbox.processor_process import TOKEN, Processor
+from tests.integration.sandbox.processor_process import TOKEN, ProcessorProcess
 
 OK_START = b"HTTP/1.1 200 OK\r\n"
 # How long a connection must stay silent: on a slow machine the check proves less, but is never wrong.
@@ -21,18 +21,18 @@ NOT_BOOKED = {
 CHARGE_FAULTS = [fault for fault in Fault if not fault.startswith(("look_up_", "health_"))]
 
 
-def switch(processor: Processor, *faults: Fault, **fields: int) -> None:
+def set_faults(processor: ProcessorProcess, *faults: Fault, **fields: int) -> None:
     """Make these faults certain."""
     put_plan(processor, {"rates": dict.fromkeys(faults, 1), **fields})
 
 
-def put_plan(processor: Processor, plan: dict[str, object]) -> None:
+def put_plan(processor: ProcessorProcess, plan: dict[str, object]) -> None:
     """Set the plan of faults."""
     answer = processor.client.put("/admin/faults", json=plan, headers=TOKEN)
     assert answer.status_code == 200, answer.text
 
 
-def report(processor: Processor) -> dict[str, dict[str, int]]:
+def report(processor: ProcessorProcess) -> dict[str, dict[str, int]]:
     """Return the processor's report of its faults."""
     return dict(processor.client.get("/admin/faults", headers=TOKEN).json())
 

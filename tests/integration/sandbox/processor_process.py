@@ -23,10 +23,10 @@ TOKEN = {"X-Rinha-Token": "123"}
 STAMP = "2025-07-15T12:34:56.123Z"
 PATIENCE_S = 30  # how long a required event may take; nothing is measured with it
 NEVER_MS = 600_000  # a delay that no test waits for
-StartProcessor = Callable[..., "Processor"]
+StartProcessor = Callable[..., "ProcessorProcess"]
 
 
-class Processor:
+class ProcessorProcess:
     """A processor that listens, and a client for it."""
 
     def __init__(self, *arguments: str) -> None:

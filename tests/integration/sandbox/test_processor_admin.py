@@ -8,7 +8,7 @@ import pytest
 from tests.integration.sandbox.processor_process import (
     NEVER_MS,
     TOKEN,
-    Processor,
+    ProcessorProcess,
     StartProcessor,
     new_id,
     payment_request,
@@ -16,7 +16,7 @@ from tests.integration.sandbox.processor_process import (
 )
 
 
-def test_failing_processor_books_nothing_but_answers_lookups(processor: Processor) -> None:
+def test_failing_processor_books_nothing_but_answers_lookups(processor: ProcessorProcess) -> None:
     """During an outage POST is 500 with an empty body, while GET returns earlier bookings."""
     before, during = new_id(), new_id()
     processor.post(before)
@@ -29,7 +29,7 @@ def test_failing_processor_books_nothing_but_answers_lookups(processor: Processo
     assert processor.post(during).status_code == 200
 
 
-def test_failure_flag_is_read_after_the_delay(processor: Processor) -> None:
+def test_failure_flag_is_read_after_the_delay(processor: ProcessorProcess) -> None:
     """A payment that arrived before the flag was set fails if it is set before the payment's delay is over."""
     processor.configure("delay", 200)
     correlation_id = new_id()
@@ -40,7 +40,7 @@ def test_failure_flag_is_read_after_the_delay(processor: Processor) -> None:
     assert processor.client.get(f"/payments/{correlation_id}").status_code == 404
 
 
-def test_delay_is_read_on_arrival(processor: Processor) -> None:
+def test_delay_is_read_on_arrival(processor: ProcessorProcess) -> None:
     """A payment that has arrived keeps its delay, whatever is configured afterwards."""
     processor.configure("delay", 200)
     answers = processor.pipeline(
@@ -49,7 +49,7 @@ def test_delay_is_read_on_arrival(processor: Processor) -> None:
     assert [status for status, _ in answers] == [200, 200]
 
 
-def test_lookup_is_not_delayed(processor: Processor) -> None:
+def test_lookup_is_not_delayed(processor: ProcessorProcess) -> None:
     """GET is answered while payments are delayed without end."""
     correlation_id = new_id()
     processor.post(correlation_id)
@@ -84,7 +84,7 @@ def test_waiting_calls_are_served_in_order_when_places_become_free(start_process
     assert processor.booked_ids() == ids
 
 
-def test_health_returns_what_is_configured(processor: Processor) -> None:
+def test_health_returns_what_is_configured(processor: ProcessorProcess) -> None:
     """Failing and minResponseTime are the configured values."""
     processor.configure("delay", 1_234)
     processor.configure("failure", value=True)
@@ -110,7 +110,7 @@ def test_refused_health_call_returns_when_to_retry(start_processor: StartProcess
     assert answers[1].headers["Retry-After"] == "600"
 
 
-def test_admin_calls_need_the_token(processor: Processor) -> None:
+def test_admin_calls_need_the_token(processor: ProcessorProcess) -> None:
     """Without the token, or with an old one, everything under /admin is 401."""
     assert processor.client.get("/admin/payments-summary").status_code == 401
     assert processor.client.get("/admin/payments").status_code == 401
@@ -124,7 +124,7 @@ def test_admin_calls_need_the_token(processor: Processor) -> None:
     ("name", "value"),
     [("delay", -1), ("delay", "1"), ("delay", True), ("delay", NEVER_MS + 1), ("failure", 1), ("token", None)],
 )
-def test_configuration_of_the_wrong_type_is_refused(processor: Processor, name: str, value: object) -> None:
+def test_configuration_of_the_wrong_type_is_refused(processor: ProcessorProcess, name: str, value: object) -> None:
     """An invalid value is 400 and leaves the processor as it was."""
     assert processor.configure(name, value).status_code == 400
     assert processor.post(new_id()).status_code == 200
@@ -147,7 +147,7 @@ def test_summary_counts_the_period_with_both_ends(start_processor: StartProcesso
     assert processor.client.get("/admin/payments-summary?from=x", headers=TOKEN).status_code == 400
 
 
-def test_purge_empties_the_books(processor: Processor) -> None:
+def test_purge_empties_the_books(processor: ProcessorProcess) -> None:
     """After it the summary is zero, and a purged id may be charged again."""
     correlation_id = new_id()
     processor.post(correlation_id)

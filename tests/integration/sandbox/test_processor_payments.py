@@ -10,7 +10,7 @@ import pytest
 from tests.integration.sandbox.processor_process import (
     STAMP,
     TOKEN,
-    Processor,
+    ProcessorProcess,
     StartProcessor,
     eventually,
     new_id,
@@ -19,7 +19,7 @@ from tests.integration.sandbox.processor_process import (
 )
 
 
-def test_payment_is_booked_and_found(processor: Processor) -> None:
+def test_payment_is_booked_and_found(processor: ProcessorProcess) -> None:
     """A charged payment is answered with 200, and GET returns it as it was sent."""
     correlation_id = new_id()
     answer = processor.post(correlation_id)
@@ -32,12 +32,12 @@ def test_payment_is_booked_and_found(processor: Processor) -> None:
 @pytest.mark.parametrize(
     "path", ["/payments/00000000-0000-4000-8000-000000000404", "/payments/nonsense", "/payments/", "/elsewhere"]
 )
-def test_what_is_not_booked_is_not_found(processor: Processor, path: str) -> None:
+def test_what_is_not_booked_is_not_found(processor: ProcessorProcess, path: str) -> None:
     """An unknown id, a text that is not an id, and an unknown path are 404."""
     assert processor.client.get(path).status_code == 404
 
 
-def test_second_charge_of_one_id_is_refused_and_changes_nothing(processor: Processor) -> None:
+def test_second_charge_of_one_id_is_refused_and_changes_nothing(processor: ProcessorProcess) -> None:
     """The same id, in upper or lower case and with any amount, is 422, and the first booking remains."""
     correlation_id = new_id()
     processor.post(correlation_id, 19.9)
@@ -51,7 +51,7 @@ def test_second_charge_of_one_id_is_refused_and_changes_nothing(processor: Proce
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"amount": 1}', b'{"correlationId": "x", "amount": 1, "requestedAt": "now"}']
 )
-def test_unreadable_payment_is_refused(processor: Processor, body: bytes) -> None:
+def test_unreadable_payment_is_refused(processor: ProcessorProcess, body: bytes) -> None:
     """It is 400 with a message, and nothing is booked."""
     answer = processor.client.post("/payments", content=body)
     assert answer.status_code == 400
@@ -59,7 +59,7 @@ def test_unreadable_payment_is_refused(processor: Processor, body: bytes) -> Non
     assert processor.booked_ids() == []
 
 
-def test_amount_is_rounded_and_stamp_kept_to_the_microsecond(processor: Processor) -> None:
+def test_amount_is_rounded_and_stamp_kept_to_the_microsecond(processor: ProcessorProcess) -> None:
     """The amount is booked with two decimals, the stamp with six."""
     correlation_id = new_id()
     processor.post(correlation_id, 10.005, "2025-07-15T09:34:56.1234567-03:00")
@@ -68,7 +68,7 @@ def test_amount_is_rounded_and_stamp_kept_to_the_microsecond(processor: Processo
     assert found.json()["requestedAt"] == "2025-07-15T12:34:56.123456Z"
 
 
-def test_payment_is_booked_although_the_caller_hung_up(processor: Processor) -> None:
+def test_payment_is_booked_although_the_caller_hung_up(processor: ProcessorProcess) -> None:
     """Hanging up during the delay changes nothing: the payment is booked after the caller has gone."""
     processor.configure("delay", 500)
     correlation_id = new_id()
@@ -77,13 +77,13 @@ def test_payment_is_booked_although_the_caller_hung_up(processor: Processor) -> 
     assert eventually(lambda: processor.client.get(f"/payments/{correlation_id}").status_code == 200)
 
 
-def test_method_that_a_path_does_not_serve_is_refused(processor: Processor) -> None:
+def test_method_that_a_path_does_not_serve_is_refused(processor: ProcessorProcess) -> None:
     """A known path with another method is 405."""
     assert processor.client.get("/payments").status_code == 405
     assert processor.client.delete(f"/payments/{uuid4()}").status_code == 405
 
 
-def test_answers_on_one_connection_are_in_the_order_of_its_requests(processor: Processor) -> None:
+def test_answers_on_one_connection_are_in_the_order_of_its_requests(processor: ProcessorProcess) -> None:
     """A fast call behind a delayed one waits for it."""
     processor.configure("delay", 200)
     correlation_id = new_id()

@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.sandbox.processor_process import NEVER_MS, PATIENCE_S, ROOT, Processor, new_id, payment_request
+from tests.integration.sandbox.processor_process import (
+    NEVER_MS,
+    PATIENCE_S,
+    ROOT,
+    ProcessorProcess,
+    new_id,
+    payment_request,
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_stops_it_cleanly(processor: Processor, number: signal.Signals) -> None:
+def test_signal_stops_it_cleanly(processor: ProcessorProcess, number: signal.Signals) -> None:
     """It ends with code 0 even while a caller waits for an answer."""
     processor.configure("delay", NEVER_MS)
     with closing(processor.connect()) as connection:
@@ -29,7 +36,7 @@ def test_signal_stops_it_cleanly(processor: Processor, number: signal.Signals) -
     ],
 )
 def test_what_keeps_it_from_starting_is_printed(
-    processor: Processor, tmp_path: Path, arguments: list[str], code: int, reason: str
+    processor: ProcessorProcess, tmp_path: Path, arguments: list[str], code: int, reason: str
 ) -> None:
     """A taken port, a damaged journal or an invalid option ends it with the reason and no traceback."""
     damaged = tmp_path / "damaged"

@@ -10,7 +10,7 @@ import uvloop
 
 from sandbox.chaos.proxy import FaultProxy
 from tests.integration.sandbox.echo_target import PATIENCE_S, Connect, Target, eventually
-from tests.integration.sandbox.processor_process import Processor, new_id, payment_request
+from tests.integration.sandbox.processor_process import ProcessorProcess, new_id, payment_request
 
 
 async def test_held_back_is_delivered_on_release(proxy: FaultProxy, connect: Connect, target: Target) -> None:
@@ -102,14 +102,14 @@ async def test_what_cannot_be_delivered_is_not_counted_as_delivered(
 
 def test_processor_books_what_arrives_after_the_client_hung_up() -> None:
     """In front of a real processor and with uvloop: refused, reset and held back affect payments as they should."""
-    processor = Processor()
+    processor = ProcessorProcess()
     try:
         uvloop.run(_payments_through_proxy(processor))
     finally:
         processor.stop(signal.SIGKILL)
 
 
-async def _payments_through_proxy(processor: Processor) -> None:
+async def _payments_through_proxy(processor: ProcessorProcess) -> None:
     proxy = FaultProxy(processor.port)
     await proxy.start()
     held, passed = new_id(), new_id()

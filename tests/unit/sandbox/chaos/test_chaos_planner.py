@@ -10,7 +10,7 @@ from sandbox.chaos.acts import NODE_KINDS, Act, Group, Kind, Setting
 from sandbox.chaos.moods import random_mood
 from sandbox.chaos.planner import plan
 from sandbox.chaos.victims import DEATHS_MAX, REST_S, WINDOW_S
-from sandbox.processor.faults import Fault, Plan, read_plan
+from sandbox.processor.faults import Fault, FaultPlan, read_fault_plan
 
 ALL = frozenset(Group)
 SERVICES = ("nats", "ledger", "balancer", "ingress-1", "ingress-2", "dispatcher-1")
@@ -103,9 +103,9 @@ def test_every_mood_is_valid_for_a_processor() -> None:
     """Every mixture is valid, and affects charges."""
     dice = Random(7)  # noqa: S311  # not cryptography
     for _ in range(500):
-        read = read_plan(orjson.dumps(random_mood(dice)))
-        assert isinstance(read, Plan)
-        assert not read.is_calm
+        read = read_fault_plan(orjson.dumps(random_mood(dice)))
+        assert isinstance(read, FaultPlan)
+        assert not read.has_no_faults
 
 
 def test_every_fault_of_a_processor_is_in_some_mood() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sandbox.chaos.acts import NEW, Act, Group, Kind, Setting
 from sandbox.chaos.planner import plan
 from sandbox.chaos.victims import DEATHS_MAX, REST_S, Victims
-from sandbox.processor.faults import Plan, read_plan
+from sandbox.processor.faults import FaultPlan, read_fault_plan
 
 TRIALS = (Kind.OUTAGE, Kind.SLOWER, Kind.REFUSAL, Kind.RELEASE, Kind.PAUSE)
 OLD = frozenset(Group) - NEW
@@ -75,8 +75,8 @@ def test_every_mood_of_a_trial_is_valid_for_a_processor() -> None:
     """And it affects every payment."""
     for act in of_kind(acts(7), *TRIALS):
         if "mood" in act.detail:
-            read = read_plan(orjson.dumps(act.detail["mood"]))
-            assert isinstance(read, Plan)
+            read = read_fault_plan(orjson.dumps(act.detail["mood"]))
+            assert isinstance(read, FaultPlan)
             assert max(read.rates.values()) == 1
 
 

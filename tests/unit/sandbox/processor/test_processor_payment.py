@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sandbox.processor.payment import (
     AMOUNT_MAX,
     Malformed,
-    Payment,
+    ProcessorPayment,
     cents_text,
     payment_json,
     read_cents,
@@ -33,7 +33,7 @@ def body(**changes: object) -> bytes:
 
 def test_valid_payment_is_read() -> None:
     """The three fields become an id, cents and microseconds."""
-    assert read_payment(body()) == Payment(ID, 1990, STAMP_US)
+    assert read_payment(body()) == ProcessorPayment(ID, 1990, STAMP_US)
 
 
 def test_two_spellings_of_one_id_are_one_payment() -> None:
@@ -141,5 +141,5 @@ def test_stamp_survives_printing_and_reading(stamp: datetime) -> None:
 
 def test_payment_is_printed_with_two_decimals() -> None:
     """The amount keeps its zeros in the JSON of GET."""
-    printed = payment_json(Payment(ID, 1900, STAMP_US))
+    printed = payment_json(ProcessorPayment(ID, 1900, STAMP_US))
     assert printed == f'{{"correlationId":"{ID}","amount":19.00,"requestedAt":"{STAMP}"}}'.encode()

@@ -9,10 +9,10 @@ from typing import Final
 import orjson
 
 from sandbox.processor.admin import Admin, Configuration, bad_request
+from sandbox.processor.booking_journal import BookingJournal
 from sandbox.processor.books import Books
-from sandbox.processor.journal import Journal
 from sandbox.processor.limits import Admission, HealthWindow, Limiter
-from sandbox.processor.payment import Malformed, Payment, payment_json, read_id, read_payment
+from sandbox.processor.payment import Malformed, ProcessorPayment, payment_json, read_id, read_payment
 from sandbox.processor.wire import Exchange, render
 
 PAYMENTS: Final = b"/payments"
@@ -25,14 +25,14 @@ _NOT_FOUND: Final = render(404)
 _WRONG_METHOD: Final = render(405)
 
 
-class Processor:
+class CallHandler:
     """Answers every exchange of every connection; single-threaded, without its own task."""
 
     def __init__(
         self,
         *,
         books: Books,
-        journal: Journal,
+        journal: BookingJournal,
         configuration: Configuration,
         admin: Admin,
         limiter: Limiter[Exchange],
@@ -48,8 +48,8 @@ class Processor:
         self._loop = loop
         self._too_many = render(429, b'{"message":"too many requests"}', retry_after_s=retry_after_s)
         self._routes = {
-            (b"POST", PAYMENTS): self._enter,
-            (b"GET", HEALTH): self._ask_health,
+            (b"POST", PAYMENTS): self._admit,
+            (b"GET", HEALTH): self._answer_or_hold_health,
             **admin.routes,
         }
         self._paths = {path for _, path in self._routes}
@@ -62,22 +62,22 @@ class Processor:
         elif exchange.path in self._paths:
             exchange.answer(_WRONG_METHOD)
         elif exchange.path.startswith(PAYMENT):
-            self._enter_look_up(exchange)
+            self._look_up_or_refuse(exchange)
         else:
             exchange.answer(_NOT_FOUND)
 
     # The limiter, shared by payments and look-ups.
 
-    def _enter(self, exchange: Exchange) -> None:
+    def _admit(self, exchange: Exchange) -> None:
         admission = self._limiter.arrive(exchange)
         if admission is Admission.ENTERED:
             self._start(exchange)
         elif admission is Admission.REFUSED:
             exchange.answer(self._too_many)
 
-    def _enter_look_up(self, exchange: Exchange) -> None:
+    def _look_up_or_refuse(self, exchange: Exchange) -> None:
         if exchange.method == b"GET":
-            self._enter(exchange)
+            self._admit(exchange)
         else:
             exchange.answer(_WRONG_METHOD)
 
@@ -85,7 +85,7 @@ class Processor:
         if exchange.method == b"GET":
             self._look_up(exchange)
         else:
-            self._receive(exchange)
+            self._read_and_charge(exchange)
 
     def _finish(self, exchange: Exchange, raw: bytes) -> None:
         exchange.answer(raw)
@@ -95,7 +95,7 @@ class Processor:
 
     # One payment.
 
-    def _receive(self, exchange: Exchange) -> None:
+    def _read_and_charge(self, exchange: Exchange) -> None:
         """Read the payment and wait for the delay that is configured now."""
         payment = read_payment(exchange.body)
         if isinstance(payment, Malformed):
@@ -105,7 +105,7 @@ class Processor:
         else:
             self._charge(exchange, payment)
 
-    def _charge(self, exchange: Exchange, payment: Payment) -> None:
+    def _charge(self, exchange: Exchange, payment: ProcessorPayment) -> None:
         """Book the payment after the delay, unless the processor is failing then, or has it already."""
         if self._configuration.is_failing:
             self._finish(exchange, _FAILED)
@@ -124,11 +124,11 @@ class Processor:
 
     # Health.
 
-    def _ask_health(self, exchange: Exchange) -> None:
+    def _answer_or_hold_health(self, exchange: Exchange) -> None:
         self._health_window.forget(_is_abandoned)
         admission = self._health_window.arrive(self._now_ms(), exchange)
         if admission is Admission.ENTERED:
-            self._tell_health(exchange)
+            self._answer_health(exchange)
         elif admission is Admission.REFUSED:
             exchange.answer(self._too_many)
         else:
@@ -143,11 +143,11 @@ class Processor:
         self._health_window.forget(_is_abandoned)
         exchange = self._health_window.release(self._now_ms())
         if exchange is not None:
-            self._tell_health(exchange)
+            self._answer_health(exchange)
         if self._health_window.has_held:
             self._wait_for_window()
 
-    def _tell_health(self, exchange: Exchange) -> None:
+    def _answer_health(self, exchange: Exchange) -> None:
         """Return the configuration, which need not be what callers observe."""
         configuration = self._configuration
         health = {"failing": configuration.is_failing, "minResponseTime": configuration.delay_ms}
@@ -157,7 +157,7 @@ class Processor:
         return round(self._loop.time() * 1000)
 
 
-def already_exists(payment: Payment) -> bytes:
+def already_exists(payment: ProcessorPayment) -> bytes:
     """Return the 422 for an id that is booked here, whatever its amount was."""
     message = f"Payment could not be processed. CorrelationId already exists: {payment.correlation_id}."
     return render(422, orjson.dumps({"message": message}))

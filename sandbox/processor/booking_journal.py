@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.processor.books import Books
-from sandbox.processor.payment import Payment
+from sandbox.processor.payment import ProcessorPayment
 
 _PURGE_LINE: Final = b"P\n"
 
@@ -18,13 +18,13 @@ class JournalDamagedError(Exception):
     """A complete line of the journal is invalid; no books are better than wrong ones."""
 
 
-class Journal:
+class BookingJournal:
     """Appends to one file, or to none if there is no path."""
 
     def __init__(self, path: Path | None) -> None:
         self._fd = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
-    def booked(self, payment: Payment) -> None:
+    def booked(self, payment: ProcessorPayment) -> None:
         """Write a booking; raises OSError if it could not be written, and then it must not be answered."""
         if self._fd is not None:
             os.write(self._fd, booking_line(payment))
@@ -35,7 +35,7 @@ class Journal:
             os.write(self._fd, _PURGE_LINE)
 
 
-def booking_line(payment: Payment) -> bytes:
+def booking_line(payment: ProcessorPayment) -> bytes:
     """Return the line of a booking."""
     return f"B {payment.correlation_id} {payment.amount_cents} {payment.requested_at_us}\n".encode()
 
@@ -47,7 +47,7 @@ def replay(lines: bytes) -> Books:
         match line.split(b" "):
             case [b"B", correlation_id, cents, stamp_us]:
                 try:
-                    payment = Payment(correlation_id.decode(), int(cents), int(stamp_us))
+                    payment = ProcessorPayment(correlation_id.decode(), int(cents), int(stamp_us))
                 except ValueError:
                     raise JournalDamagedError(f"line {number} is not a booking: {line!r}") from None
                 if payment.correlation_id in books:

@@ -3,13 +3,13 @@
 import asyncio
 import json
 
-from sandbox.processor.payment import Payment
-from sandbox.processor.pieces import ROWS_PER_SLICE, UNSENT_BYTES_MAX, drip, list_payments
+from sandbox.processor.payment import ProcessorPayment
+from sandbox.processor.streamed_answer import ROWS_PER_PIECE, UNSENT_BYTES_MAX, send_slowly, stream_payments
 from sandbox.processor.wire import Connection, DivertedExchange, Exchange, render
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 OK = render(200, b'"ok"')
-PAYMENTS = [Payment(f"{number:032x}", number, number) for number in range(2 * ROWS_PER_SLICE + 1)]
+PAYMENTS = [ProcessorPayment(f"{number:032x}", number, number) for number in range(2 * ROWS_PER_PIECE + 1)]
 
 
 class Caller(asyncio.Transport):
@@ -71,21 +71,21 @@ def unchunked(raw: bytes) -> bytes:
         rest = rest[int(length, 16) + 2 :]
 
 
-async def test_a_listing_yields_to_the_loop_after_each_slice() -> None:
-    """All rows arrive in order, and other tasks run between two slices."""
+async def test_a_listing_yields_to_the_loop_after_each_piece() -> None:
+    """All rows arrive in order, and other tasks run between two pieces."""
     _, caller, [exchange] = connect()
-    list_payments(exchange, PAYMENTS, asyncio.get_running_loop())
+    stream_payments(exchange, PAYMENTS, asyncio.get_running_loop())
     assert len(caller.writes) == 1  # the head; rows are made in later turns
     await until_done(exchange)
     rows = [json.loads(line) for line in unchunked(b"".join(caller.writes)).splitlines()]
     assert [row["correlationId"] for row in rows] == [payment.correlation_id for payment in PAYMENTS]
-    assert max(write.count(b"correlationId") for write in caller.writes) == ROWS_PER_SLICE
+    assert max(write.count(b"correlationId") for write in caller.writes) == ROWS_PER_PIECE
 
 
 async def test_an_empty_listing_is_complete() -> None:
     """Its body is empty and properly terminated."""
     _, caller, [exchange] = connect()
-    list_payments(exchange, [], asyncio.get_running_loop())
+    stream_payments(exchange, [], asyncio.get_running_loop())
     await until_done(exchange)
     assert unchunked(b"".join(caller.writes)) == b""
 
@@ -94,7 +94,7 @@ async def test_listing_waits_for_a_slow_reader() -> None:
     """While too much is unsent no row is written; it continues when there is room."""
     _, caller, [exchange] = connect()
     caller.unsent_bytes = UNSENT_BYTES_MAX + 1
-    list_payments(exchange, PAYMENTS, asyncio.get_running_loop())
+    stream_payments(exchange, PAYMENTS, asyncio.get_running_loop())
     for _ in range(20):
         await asyncio.sleep(0)
     assert len(caller.writes) == 1
@@ -106,7 +106,7 @@ async def test_listing_waits_for_a_slow_reader() -> None:
 async def test_listing_stops_when_the_caller_hangs_up() -> None:
     """No further row is written."""
     connection, caller, [exchange] = connect()
-    list_payments(exchange, PAYMENTS, asyncio.get_running_loop())
+    stream_payments(exchange, PAYMENTS, asyncio.get_running_loop())
     connection.connection_lost(None)
     for _ in range(20):
         await asyncio.sleep(0)
@@ -116,18 +116,18 @@ async def test_listing_stops_when_the_caller_hangs_up() -> None:
 async def test_pieces_wait_for_the_answers_before_them() -> None:
     """An answer in pieces behind an unanswered request is held back, and is complete when it is sent."""
     _, caller, [first, second] = connect(2)
-    drip(second, OK, 0, asyncio.get_running_loop())
+    send_slowly(second, OK, 0, asyncio.get_running_loop())
     await until_done(second)
     assert caller.writes == []
     first.answer(b"first")
     assert b"".join(caller.writes) == b"first" + OK
 
 
-async def test_dripped_answer_comes_byte_by_byte() -> None:
+async def test_slow_answer_comes_byte_by_byte() -> None:
     """Every byte is a write of its own, and the next answer comes after the last of them."""
     _, caller, [first, second] = connect(2)
     second.answer(b"second")
-    drip(first, OK, 0, asyncio.get_running_loop())
+    send_slowly(first, OK, 0, asyncio.get_running_loop())
     await until_done(first)
     assert b"".join(caller.writes) == OK + b"second"
     assert all(len(write) <= 1 for write in caller.writes[:-1])

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sandbox.processor.payment import Payment, payment_json
+from sandbox.processor.payment import ProcessorPayment, payment_json
 from sandbox.processor.wire import Exchange, render_head
 
-# About 3 ms of work: the longest that another call waits for a slice of a listing.
-ROWS_PER_SLICE: Final = 500
+# About 3 ms of work: the longest that another call waits for a piece of a listing.
+ROWS_PER_PIECE: Final = 500
 # With a caller that reads slowly the listing waits, instead of filling the memory.
 UNSENT_BYTES_MAX: Final = 1 << 20
 _SLOW_READER_S: Final = 0.01
@@ -17,7 +17,7 @@ _LIST_HEAD: Final = render_head(200, ["Content-Type: application/x-ndjson", "Tra
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
-class Pieces:
+class StreamedAnswer:
     """One exchange's response in pieces; held back until all earlier answers were sent."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -36,42 +36,42 @@ class Pieces:
         self._exchange.answer(self._held)
 
 
-def list_payments(exchange: Exchange, payments: Sequence[Payment], loop: asyncio.AbstractEventLoop) -> None:
-    """Answer with one JSON object per line, a slice per turn of the loop, until done or the caller has hung up."""
-    pieces = Pieces(exchange)
-    pieces.send(_LIST_HEAD)
+def stream_payments(exchange: Exchange, payments: Sequence[ProcessorPayment], loop: asyncio.AbstractEventLoop) -> None:
+    """Answer with one JSON object per line, some lines per turn of the loop, until done or the caller has hung up."""
+    streamed = StreamedAnswer(exchange)
+    streamed.send(_LIST_HEAD)
 
-    def send_slice(begin: int) -> None:
+    def send_rows(begin: int) -> None:
         if exchange.is_abandoned:
             return
         if exchange.connection.unsent_bytes > UNSENT_BYTES_MAX:
-            loop.call_later(_SLOW_READER_S, send_slice, begin)
+            loop.call_later(_SLOW_READER_S, send_rows, begin)
         elif begin < len(payments):
-            pieces.send(_chunk(payments[begin : begin + ROWS_PER_SLICE]))
-            loop.call_soon(send_slice, begin + ROWS_PER_SLICE)
+            streamed.send(_chunk(payments[begin : begin + ROWS_PER_PIECE]))
+            loop.call_soon(send_rows, begin + ROWS_PER_PIECE)
         else:
-            pieces.send(_LAST_CHUNK)
-            pieces.end()
+            streamed.send(_LAST_CHUNK)
+            streamed.end()
 
-    loop.call_soon(send_slice, 0)
+    loop.call_soon(send_rows, 0)
 
 
-def drip(exchange: Exchange, raw: bytes, byte_ms: int, loop: asyncio.AbstractEventLoop) -> None:
-    """Answer one byte at a time."""
-    pieces = Pieces(exchange)
+def send_slowly(exchange: Exchange, raw: bytes, byte_ms: int, loop: asyncio.AbstractEventLoop) -> None:
+    """Answer one byte at a time, ``byte_ms`` apart, until done or the caller has hung up."""
+    streamed = StreamedAnswer(exchange)
 
     def send_byte(position: int) -> None:
         if exchange.is_abandoned:
             return
-        pieces.send(raw[position : position + 1])
+        streamed.send(raw[position : position + 1])
         if position + 1 < len(raw):
             loop.call_later(byte_ms / 1000, send_byte, position + 1)
         else:
-            pieces.end()
+            streamed.end()
 
     send_byte(0)
 
 
-def _chunk(payments: Iterable[Payment]) -> bytes:
+def _chunk(payments: Iterable[ProcessorPayment]) -> bytes:
     lines = b"".join(payment_json(payment) + b"\n" for payment in payments)
     return b"%x\r\n%b\r\n" % (len(lines), lines)

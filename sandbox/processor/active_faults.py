@@ -1,13 +1,13 @@
-"""The faults that are switched on, and their counts; asked for each call."""
+"""The plan of faults that is in effect, and how often each fault happened; asked for each call."""
 
 from collections import Counter
 
 import orjson
 
-from sandbox.processor.faults import Call, Fault, Plan, decide
+from sandbox.processor.faults import CallKind, Fault, FaultPlan, decide
 
 
-class Recent:
+class RecentBookings:
     """Ids booked recently, which a stale look-up does not find yet.
 
     The caller discards an id whose booking was answered with 5xx: "500, and then not found" is the one sign
@@ -39,26 +39,26 @@ class Recent:
         return booked_ms is not None and now_ms - booked_ms < self._age_ms
 
 
-class Switchboard:
+class ActiveFaults:
     """The current plan, how many calls of each kind it has decided, and the counts since the process started."""
 
     def __init__(self) -> None:
-        self.plan = Plan()
-        self.is_calm = True
-        self.recent = Recent(self.plan.stale_ms)
+        self.plan = FaultPlan()
+        self.has_no_faults = True
+        self.recent_bookings = RecentBookings(self.plan.stale_ms)
         self.held = 0  # requests held back that are still to be handled
         self.redirects_followed = 0
-        self._numbers: Counter[Call] = Counter()
+        self._numbers: Counter[CallKind] = Counter()
         self._done: Counter[Fault] = Counter()
 
-    def switch(self, plan: Plan) -> None:
+    def set_plan(self, plan: FaultPlan) -> None:
         """Set the plan: numbering restarts, counts continue, and held requests stay held for their time."""
         self.plan = plan
-        self.is_calm = plan.is_calm
-        self.recent = Recent(plan.stale_ms)
+        self.has_no_faults = plan.has_no_faults
+        self.recent_bookings = RecentBookings(plan.stale_ms)
         self._numbers.clear()
 
-    def next_fault(self, call: Call) -> Fault | None:
+    def next_fault(self, call: CallKind) -> Fault | None:
         """Return the fault of the next call of this kind."""
         self._numbers[call] += 1
         return decide(self.plan, call, self._numbers[call])

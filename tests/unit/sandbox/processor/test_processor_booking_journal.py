@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.processor.journal import Journal, JournalDamagedError, booking_line, replay, restore
-from sandbox.processor.payment import Payment
+from sandbox.processor.booking_journal import BookingJournal, JournalDamagedError, booking_line, replay, restore
+from sandbox.processor.payment import ProcessorPayment
 
-A = Payment("4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", 1990, 1_752_582_896_123_000)
-B = Payment("5b7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", -5, 1)
+A = ProcessorPayment("4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", 1990, 1_752_582_896_123_000)
+B = ProcessorPayment("5b7901b8-7d26-4d9d-aa19-4dc1c7cf60b3", -5, 1)
 
 
 def test_replay_restores_the_books() -> None:
@@ -39,12 +39,12 @@ def test_torn_last_line_is_dropped_and_not_continued(tmp_path: Path, torn_length
     path = tmp_path / "journal"
     path.write_bytes(booking_line(A) + booking_line(B)[:torn_length])
     assert list(restore(path)) == [A]
-    Journal(path).booked(B)
+    BookingJournal(path).booked(B)
     assert list(restore(path)) == [A, B]
 
 
 def test_journal_without_a_path_writes_nothing() -> None:
     """Books in memory only use the same calls without a file."""
-    journal = Journal(None)
+    journal = BookingJournal(None)
     journal.booked(A)
     journal.purged()
