@@ -18,7 +18,7 @@ SAID_EVERY = 100_000
 async def fill(stack: Stack, count: int) -> None:
     """Store so many more; raises RuntimeError where the stream does not take them all."""
     logging.getLogger("tarifa.bus").setLevel(logging.ERROR)  # that it disconnects at the end is no news here
-    bus = await Bus.connect(stack.nats_url, "benchmark", admittance=stack.admittance)
+    bus = await Bus.connect(stack.nats_url, "benchmark", credentials=stack.bus_credentials)
     try:
         for done in range(0, count, TOGETHER):
             await _some(bus, min(TOGETHER, count - done))

@@ -54,7 +54,7 @@ def run(rounds: int = ROUNDS) -> None:
 
 
 async def _with(stack: Stack, count: int) -> Steady:
-    bus = await Bus.connect(stack.nats_url, "benchmark", admittance=stack.admittance)
+    bus = await Bus.connect(stack.nats_url, "benchmark", credentials=stack.bus_credentials)
     try:
         async for stored in SettledPayments().publish(bus, count):
             if stored % SAID_EVERY == 0:

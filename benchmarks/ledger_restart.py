@@ -27,7 +27,7 @@ from services.bus.wire.connection import Bus
 from services.ledger.adapters.snapshot_store import SnapshotStore
 from services.ledger.core.book import Book
 from services.ledger.core.snapshot_outcomes import Restored, Saved
-from services.ledger.flow.pauses import Pauses
+from services.ledger.flow.loop_lag import LoopLag
 from services.settings.bus import bus_settings
 
 SETTLEMENTS = 1_000_000
@@ -132,11 +132,11 @@ async def _look_inside(bus: Bus, payments: SettledPayments) -> None:
         times_us.append((time.process_time() - start_s) * 1e6)
     _report("summary, in the book", times_us)
     whole = replace(book.picture(), clearings=-1)  # as if nothing of it were stored yet
-    async with Pauses() as pauses:
+    async with LoopLag() as lag:
         saved = await store.save(whole, restored.position, restored.counts)
     if not isinstance(saved, Saved):
         raise TypeError(f"{saved}, where a snapshot should have been stored")
-    took_s, pause_ms = pauses.fields()["took_ms"] / 1e3, pauses.fields()["longest_pause_ms"]
+    took_s, pause_ms = lag.fields()["took_ms"] / 1e3, lag.fields()["longest_pause_ms"]
     print(f"{'all stored anew':<22} {took_s:>7.2f} s, longest pause {pause_ms:.1f} ms; {saved.stored_now} chunks")
 
 

@@ -152,7 +152,7 @@ async def _until_settled(stack: Stack) -> None:
 
 async def messages(stack: Stack, stream: str) -> int:
     """Return how many messages a stream holds."""
-    wire = await Wire.connect(HOST, stack.ports["nats"], stack.admittance)
+    wire = await Wire.connect(HOST, stack.ports["nats"], stack.bus_credentials)
     try:
         info = await api(wire, f"STREAM.INFO.{stream}")
     except WireError as error:

@@ -20,7 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from services.access.admittance import NOBODY, Admittance
+from services.access.bus_credentials import ANONYMOUS, BusCredentials
 
 ASK_TIMEOUT_S = 5.0
 LINE_MAX = 1 << 20
@@ -47,7 +47,7 @@ class Nats(NamedTuple):
 
     host: str
     port: int
-    admittance: Admittance = NOBODY
+    bus_credentials: BusCredentials = ANONYMOUS
 
 
 class Wire:
@@ -62,7 +62,7 @@ class Wire:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def connect(cls, host: str, port: int, admittance: Admittance = NOBODY) -> "Wire":
+    async def connect(cls, host: str, port: int, bus_credentials: BusCredentials = ANONYMOUS) -> "Wire":
         """Return a connection, with the user's key where the server has users; raises WireError."""
         writer: asyncio.StreamWriter | None = None
         try:
@@ -74,10 +74,10 @@ class Wire:
                 writer.transport.abort()
                 await asyncio.sleep(0)  # the loop may end with us
             raise WireError(f"nats does not take a connection: {error!r}") from error
-        if admittance.tls is not None:
-            await _secured(writer, admittance.tls, host)
+        if bus_credentials.tls is not None:
+            await _secured(writer, bus_credentials.tls, host)
         options = _CONNECT
-        if (key := admittance.key) is not None and "nonce" in info:
+        if (key := bus_credentials.key) is not None and "nonce" in info:
             options = options | {"nkey": key.public, "sig": key.sign(info["nonce"]).decode()}
         writer.write(b"CONNECT %b\r\n" % json.dumps(options).encode())
         return cls(reader, writer, "_INBOX" if key is None else key.inbox)  # where services may answer it

@@ -130,11 +130,13 @@ async def retry_until_answered(work: Callable[[], Awaitable[None]], stop: asynci
 
 
 async def _connect(settings: BusSettings, name: str) -> Bus:
-    bus = await Bus.connect(settings.nats_url, name, replicas=settings.limits.replicas, admittance=settings.admittance)
+    bus = await Bus.connect(
+        settings.nats_url, name, replicas=settings.limits.replicas, credentials=settings.credentials
+    )
     try:
         bus.check_server()
         # A request that is not allowed would get no answer, and an entry among the denied ones.
-        may_change = settings.admittance.key is None or may_make_streams(name)
+        may_change = settings.credentials.key is None or may_make_streams(name)
         await make_streams(bus, settings.limits, may_change=may_change)
     except BaseException:
         await bus.close()

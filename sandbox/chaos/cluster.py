@@ -54,7 +54,7 @@ class Cluster:
         """Return a connection to a server that accepts one; raises WireError if none does."""
         for part in (order := self.by_health()):
             try:
-                return await Wire.connect(HOST, self.port(part), self._stack.admittance)
+                return await Wire.connect(HOST, self.port(part), self._stack.bus_credentials)
             except WireError:
                 if part == order[-1]:
                     raise

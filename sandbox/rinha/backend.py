@@ -19,7 +19,7 @@ from sandbox.stack.limits.usage import cpu_s_by_service
 from sandbox.stack.plan import keys
 from sandbox.stack.plan.options import is_open
 from sandbox.stack.plan.ports import HOST
-from services.access.admittance import Admittance, admittance
+from services.access.bus_credentials import BusCredentials, bus_credentials
 from services.contracts.permissions import READER
 
 READY_WITHIN_S = 60.0
@@ -56,8 +56,8 @@ class Backend:
         return {name: Spent(used.cpu_s, used.throttled_s) for name, used in self.usage().items()}
 
 
-def _reader() -> Admittance:
-    return admittance(keys.env_within(RUN_DIR, READER, is_open=is_open(os.environ)))
+def _reader() -> BusCredentials:
+    return bus_credentials(keys.env_within(RUN_DIR, READER, is_open=is_open(os.environ)))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from sandbox.stack.plan import tls_door as door
 from sandbox.stack.plan.options import http_url, is_open
 from sandbox.stack.plan.ports import HOST
 from sandbox.stack.processes.running_parts import LOOK_EVERY_S, Parts
-from services.access.admittance import Admittance, admittance
+from services.access.bus_credentials import BusCredentials, bus_credentials
 from services.contracts.permissions import ADMIN, OPERATOR
 from services.settings import environment as setting
 
@@ -105,9 +105,9 @@ class Stack(Parts):
         return {"NATS_URL": self.nats_url, **keys.env_within(self.run_dir, user, is_open=is_open(self._env))}
 
     @property
-    def admittance(self) -> Admittance:
+    def bus_credentials(self) -> BusCredentials:
         """Access to everything on this stack's bus."""
-        return admittance(self.nats_env(ADMIN))
+        return bus_credentials(self.nats_env(ADMIN))
 
     @property
     def monitor_url(self) -> str:

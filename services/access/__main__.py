@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from services.access.certificates import DOOR, make_certificates
-from services.access.handing_out import USERS_CONF, hand_out
+from services.access.distribute import USERS_CONF, distribute
 from services.access.key_folder import make_keys
 from services.access.secret_file import write_secret
 from services.access.users_conf import authorization
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     try:
         _make_bus(folder, given.hosts)
         if given.each:
-            hand_out(folder, given.each)
+            distribute(folder, given.each)
         if given.door:
             folder = Path(given.door[0])
             make_certificates(folder, given.door[1:], of=DOOR)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Version(NamedTuple):
+class FileVersion(NamedTuple):
     """Differs where a file was written, given to others, or another one put in its place."""
 
     changed_ns: int
@@ -12,10 +12,10 @@ class Version(NamedTuple):
     inode: int
 
 
-def version_of(path: Path) -> Version | None:
+def version_of(path: Path) -> FileVersion | None:
     """Return it; None where there is no file, or none that can be looked at."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return Version(found.st_ctime_ns, found.st_size, found.st_ino)
+    return FileVersion(found.st_ctime_ns, found.st_size, found.st_ino)

@@ -60,7 +60,7 @@ async def connected(settings: BusSettings, name: str, within_s: float = CONNECT_
     try:
         async with asyncio.timeout(within_s):
             bus = await Bus.connect(
-                settings.nats_url, name, replicas=settings.limits.replicas, admittance=settings.admittance
+                settings.nats_url, name, replicas=settings.limits.replicas, credentials=settings.credentials
             )
     except TimeoutError:
         raise BusAwayError(f"no NATS at {settings.nats_url} within {within_s:g} s") from None

@@ -69,7 +69,7 @@ class _Changing:
         settings = bus_settings(self._env)
         async with (
             connected(settings, "keys", CONNECT_WITHIN_S) as bus,
-            operation_log(bus, settings.admittance).recorded(self._operation, os_user()) as outcome,
+            operation_log(bus, settings.credentials).recorded(self._operation, os_user()) as outcome,
         ):
             self.ended = await asyncio.to_thread(carry_out, self._given, self._env)
             if self.ended.why:

@@ -45,7 +45,7 @@ async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         bucket = ProcessorBucket(bus)
         if settings.operation is None:
             return await _list(bucket, settings)
-        async with operation_log(bus, settings.bus.admittance).recorded(settings.operation, os_user()) as outcome:
+        async with operation_log(bus, settings.bus.credentials).recorded(settings.operation, os_user()) as outcome:
             why = await _change(bucket, settings.operation, outcome.by)
             if why is not None:
                 outcome.refused(why)

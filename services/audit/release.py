@@ -26,7 +26,7 @@ async def release() -> int:
         is_released = await Releasing(
             dispatchers=ReleaseClient(bus),
             operator=operator(settings.accepted_id),
-            recorded=partial(operation_log(bus, settings.bus.admittance).recorded, who=os_user()),
+            recorded=partial(operation_log(bus, settings.bus.credentials).recorded, who=os_user()),
         ).release(settings.payment_id, settings.to, settings.reason)
     return EXIT_RELEASED if is_released else EXIT_NOT_RELEASED
 

@@ -2,8 +2,8 @@
 
 payments     PAYMENTS, by payment; ``doubt``: how far what waits there is doubtful
 assignments  ASSIGNMENTS: who may send which payment where
-settlements  SETTLEMENTS, by payment; ``earlier``: for ingress, before an id is stored; ``history``: all of one payment;
-             ``settled``: in the stream's order
+settlements  SETTLEMENTS, by payment; ``replica_lookup``: the same without its leader, before an id is accepted;
+             ``history``: all of one payment; ``settled``: in the stream's order
 processors   the bucket of who charges
 operations   OPERATIONS: what operators did
 """

@@ -6,7 +6,7 @@ One function for all services, so that no two of them can want the same stream d
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.access.admittance import NOBODY, Admittance, admittance
+from services.access.bus_credentials import ANONYMOUS, BusCredentials, bus_credentials
 from services.bus.jetstream.streams import OPERATIONS_BYTES_MAX, StreamLimits
 from services.bus.wire.cluster import REPLICAS_POSSIBLE
 from services.bus.wire.servers import servers_from_text
@@ -28,7 +28,7 @@ class BusSettings:
 
     ``nats_url``: one server or several, separated by commas, each with its scheme.
     ``metrics_listen``: the address for Prometheus; None: no metrics.
-    ``admittance``: this process's user on the bus.
+    ``credentials``: this process's user on the bus.
     ``instance``: this process's name within its service, for operators: nothing depends on it.
     """
 
@@ -37,7 +37,7 @@ class BusSettings:
     processors: tuple[Processor, ...]
     metrics_listen: TcpAddress | None
     instance: str
-    admittance: Admittance = NOBODY
+    credentials: BusCredentials = ANONYMOUS
 
 
 def bus_settings(env: Mapping[str, str]) -> BusSettings:
@@ -68,7 +68,7 @@ def bus_settings(env: Mapping[str, str]) -> BusSettings:
         processors=text_as(env, "PROCESSORS", PROCESSORS_DEFAULT, processors_from_text),
         metrics_listen=text_as(env, "METRICS_LISTEN", "", _metrics_listen),
         instance=text_as(env, "INSTANCE", name_of_process(), instance_from_text),
-        admittance=admittance(env),
+        credentials=bus_credentials(env),
     )
 
 

@@ -99,7 +99,7 @@ async def until_drained(river: River) -> None:
 
 async def jetstream(river: River, path: str, document: object = None) -> Mapping[str, Any]:
     """Send the stack's server a JetStream API request, as an operator's tool does; return the answer."""
-    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.admittance)
+    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.bus_credentials)
     try:
         return await nats_wire.api(wire, path, document)
     finally:

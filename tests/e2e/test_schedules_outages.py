@@ -84,7 +84,7 @@ async def test_fallback_continues_settling_when_a_part_is_restarted_in_the_outag
 
 async def assigned(river: River) -> set[str]:
     """Return every payment that a line in ASSIGNMENTS names: what each dispatcher holds in memory."""
-    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.admittance)
+    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.bus_credentials)
     try:
         messages = [decode_assignment(message.data) for message in await nats_wire.stored(wire, subjects.ASSIGNMENTS)]
     finally:
@@ -107,7 +107,7 @@ async def test_no_line_names_a_moved_payment_once_it_is_settled(river: River) ->
 
 async def stored(stack: Stack, accepted_at: datetime) -> str:
     """Store a payment in PAYMENTS as an ingress with another clock would; return its id."""
-    bus = await Bus.connect(stack.nats_url, "test", admittance=stack.admittance)
+    bus = await Bus.connect(stack.nats_url, "test", credentials=stack.bus_credentials)
     payment_id = new_id()
     data = encode(PaymentAccepted(payment_id, Cents(1990), accepted_at))
     result = await store(bus, subjects.PAYMENTS, subjects.accepted(payment_id), data, message_id=payment_id)

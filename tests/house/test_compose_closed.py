@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sandbox.stack.plan import balancer, nats
-from services.access.admittance import admittance
+from services.access.bus_credentials import bus_credentials
 from services.access.certificates import paths
 from services.contracts.permissions import PURGE, USERS
 from services.ingress.core.guard import Access
@@ -54,7 +54,7 @@ def test_every_service_of_the_bus_has_its_own_key_and_the_servers_authority(tmp_
         own = folder / EACH / module
         assert {path.name for path in own.iterdir()} == {f"{module}.nk", "ca.pem"}
         here = {name: text.replace(SECRETS, str(own)) for name, text in env.items()}
-        known = admittance(here)
+        known = bus_credentials(here)
         assert known.key is not None
         assert known.tls is not None
     speaks_nats = {name for name, service in OPEN.items() if "NATS_URL" in service.get("environment", {})}

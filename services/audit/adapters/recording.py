@@ -3,7 +3,7 @@
 import os
 import pwd
 
-from services.access.admittance import Admittance
+from services.access.bus_credentials import BusCredentials
 from services.bus.wire.connection import Bus
 from services.contracts.permissions import ADMIN, OPERATOR
 from services.records.operations import OperationLog
@@ -11,9 +11,9 @@ from services.records.operations import OperationLog
 OPEN = "open"  # on a bus without users
 
 
-def operation_log(bus: Bus, admittance: Admittance) -> OperationLog:
+def operation_log(bus: Bus, credentials: BusCredentials) -> OperationLog:
     """Return the log in which a command's operations are recorded, by the user of its NATS key."""
-    return OperationLog(bus, (OPEN,) if admittance.key is None else (OPERATOR, ADMIN))
+    return OperationLog(bus, (OPEN,) if credentials.key is None else (OPERATOR, ADMIN))
 
 
 def os_user() -> str:

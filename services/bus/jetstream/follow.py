@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from nats.aio.subscription import Subscription
 
 from services.bus.jetstream import api
+from services.bus.jetstream.leader_position import LeaderPosition
 from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
-from services.bus.jetstream.reach import Reach
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.work_queue import Delivery, ack_numbers, delivery_of
 from services.bus.wire.connection import Bus, BusAwayError
@@ -47,8 +47,8 @@ class Follower:
 
     After a reconnect, a deleted or silent consumer, or a message out of order it begins again after the last message
     applied, and is not caught up until then. Where the stream has replicas, the one that is read may lag or be cut off
-    from the others: then it is caught up only as far as the leader says (``Reach``). ``apply`` must not block; an
-    exception from it is a bug and ends ``run``.
+    from the others: then it is caught up only as far as the leader says (``LeaderPosition``). ``apply`` must not block;
+    an exception from it is a bug and ends ``run``.
     """
 
     def __init__(self, bus: Bus, stream: str, subject: str, apply: Callable[[Delivery], None]) -> None:
@@ -60,7 +60,7 @@ class Follower:
         self._failed: Exception | None = None
         self._caught_up = asyncio.Event()
         self._generation = -1
-        self._reach = None if bus.replicas == 1 else Reach(bus, stream, subject)
+        self._leader_position = None if bus.replicas == 1 else LeaderPosition(bus, stream, subject)
         self.applied_seq = 0
         bus.on_reconnect(self._again.set)
 
@@ -116,8 +116,8 @@ class Follower:
             raise
         if last_seq < self.applied_seq:
             raise StreamWentBackError(f"{self._stream} ends at {last_seq}, but {self.applied_seq} was read")
-        if self._reach is not None:
-            await self._reach.begin()
+        if self._leader_position is not None:
+            await self._leader_position.begin()
         name = self._bus.client.new_inbox().rpartition(".")[2]
         created = await api.call(
             self._bus,
@@ -136,9 +136,9 @@ class Follower:
                 },
             },
             # In a cluster without a leader this gets no answer; a consumer that is created late expires unused.
-            api.API_TIMEOUT_S if self._reach is None else api.CLUSTER_CREATE_TIMEOUT_S,
+            api.API_TIMEOUT_S if self._leader_position is None else api.CLUSTER_CREATE_TIMEOUT_S,
         )
-        heartbeat_s = HEARTBEAT_S if self._reach is None else CLUSTER_HEARTBEAT_S
+        heartbeat_s = HEARTBEAT_S if self._leader_position is None else CLUSTER_HEARTBEAT_S
         pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=heartbeat_s)
         # Not by the stream's last sequence: a message of another subject, or a purged one, never comes.
         opening = _Opening(name, pulls, behind=int(created["num_pending"]))
@@ -177,7 +177,11 @@ class Follower:
         self._check_caught_up(opening)
 
     def _check_caught_up(self, opening: _Opening) -> None:
-        if opening.behind <= 0 if self._reach is None else self.applied_seq >= self._reach.must_have:
+        if (
+            opening.behind <= 0
+            if self._leader_position is None
+            else self.applied_seq >= self._leader_position.required_seq
+        ):
             self._caught_up.set()
 
     def _top_up(self, pulls: Pulls) -> None:
@@ -190,14 +194,14 @@ class Follower:
                 log.debug("follow.away", extra={"stream": self._stream})  # the reconnect opens it again
 
     async def _compare_with_leader(self) -> None:
-        while self._reach is not None:
-            if await self._reach.ask() and self.applied_seq >= self._reach.must_have:
+        while self._leader_position is not None:
+            if await self._leader_position.ask() and self.applied_seq >= self._leader_position.required_seq:
                 self._caught_up.set()
             else:
                 self._caught_up.clear()
 
     async def _until_again(self, opening: _Opening) -> None:
-        check_every_s = CHECK_EVERY_S if self._reach is None else CLUSTER_CHECK_EVERY_S
+        check_every_s = CHECK_EVERY_S if self._leader_position is None else CLUSTER_CHECK_EVERY_S
         while True:
             try:
                 async with asyncio.timeout(check_every_s):
@@ -211,7 +215,7 @@ class Follower:
 
     async def _check_pending(self, opening: _Opening) -> None:
         # A purge may have removed the messages that were awaited; then no delivery will ever show that.
-        if self._caught_up.is_set() or self._reach is not None:
+        if self._caught_up.is_set() or self._leader_position is not None:
             return
         try:
             consumer = await api.call(self._bus, f"CONSUMER.INFO.{self._stream}.{opening.consumer}")

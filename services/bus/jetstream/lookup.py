@@ -94,8 +94,8 @@ async def last_as_of(bus: Bus, stream: str, subjects: Sequence[str], mark: Store
     """
     found: list[list[StoredMessage]] = []
     for some in _parts(subjects, _SUBJECTS_MAX - 1):
-        messages, reach = await _asked(bus, stream, [*some, mark.subject])
-        if reach < mark.seq:
+        messages, up_to_seq = await _asked(bus, stream, [*some, mark.subject])
+        if up_to_seq < mark.seq:
             return None
         wanted = any(_is_of(mark.subject, subject) for subject in some)
         found.append([message for message in messages if wanted or message.subject != mark.subject])

@@ -16,7 +16,7 @@ from typing import Any
 from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 
-from services.access.admittance import Admittance
+from services.access.bus_credentials import BusCredentials
 from services.bus.wire.message_reader import MessageReader, Receiver
 from services.bus.wire.refusals import NoTlsError
 from services.names import addresses
@@ -30,9 +30,9 @@ log = logging.getLogger("tarifa.bus")
 class RoutedClient(Client):
     """nats-py's client with receivers that are called directly."""
 
-    def __init__(self, admittance: Admittance) -> None:
+    def __init__(self, credentials: BusCredentials) -> None:
         super().__init__()
-        self._admittance = admittance
+        self._credentials = credentials
         self._receivers: dict[int, Receiver] = {}
         self._unsent: list[bytes] = []
         self._write_at_s = 0.0  # when what is unsent is written at the latest
@@ -40,7 +40,7 @@ class RoutedClient(Client):
 
     def connect_options(self) -> dict[str, Any]:
         """Return the options of ``connect`` for user and server, with an inbox where no other user may subscribe."""
-        key, tls = self._admittance.key, self._admittance.tls
+        key, tls = self._credentials.key, self._credentials.tls
         options: dict[str, Any] = {} if tls is None else {"tls": tls}
         if key is not None:
             # The client has no option for a key that it does not read from a file itself.
@@ -147,7 +147,7 @@ class RoutedClient(Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  # the client's
         # By itself the client would continue without TLS with any server that does not require it.
-        if initial_connection and self._admittance.tls is not None and not info.get("tls_required"):
+        if initial_connection and self._credentials.tls is not None and not info.get("tls_required"):
             raise NoTlsError
         await super()._process_info(info, initial_connection)
 

@@ -13,15 +13,15 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from services.access.admittance import NOBODY, Admittance
+from services.access.bus_credentials import ANONYMOUS, BusCredentials
 from services.bus.wire.client import RoutedClient
 from services.bus.wire.client_events import ClientEvents
 from services.bus.wire.cluster import refuse_unfit
+from services.bus.wire.leader_contact import LeaderContact
 from services.bus.wire.message import Message
 from services.bus.wire.message_reader import Receiver
 from services.bus.wire.refusals import NotAdmittedError
 from services.bus.wire.requests import BusAwayError, NoRespondersError, Requests
-from services.bus.wire.stuck import Stuck
 
 __all__ = ["Bus", "BusAwayError", "BusUnresponsiveError", "NoRespondersError", "NotAdmittedError"]
 
@@ -44,15 +44,15 @@ class BusUnresponsiveError(Exception):
 class Bus:
     """A named connection; it reconnects forever, and calls its listeners each time."""
 
-    def __init__(self, replicas: int = 1, admittance: Admittance = NOBODY) -> None:
-        self._nc = RoutedClient(admittance)
+    def __init__(self, replicas: int = 1, credentials: BusCredentials = ANONYMOUS) -> None:
+        self._nc = RoutedClient(credentials)
         self._requests = Requests(self.publish)
-        self._stuck = Stuck()
+        self._leader = LeaderContact()
         self.replicas = replicas  # of each stream; with several, a lagging one may answer
         self._events = ClientEvents(self._nc, self._requests, replicas)
 
     @classmethod
-    async def connect(cls, url: str, name: str, *, replicas: int = 1, admittance: Admittance = NOBODY) -> Self:
+    async def connect(cls, url: str, name: str, *, replicas: int = 1, credentials: BusCredentials = ANONYMOUS) -> Self:
         """Return a connected bus; as long as NATS is not there it waits, and logs that.
 
         ``url``: of one server, or of several of one cluster, separated by commas; they are tried in turn.
@@ -60,7 +60,7 @@ class Bus:
         Raises:
             NotAdmittedError: NATS is there, and does not admit this user.
         """
-        bus = cls(replicas, admittance)
+        bus = cls(replicas, credentials)
         try:
             await bus._connect(url, name)
         except NotAdmittedError as error:
@@ -125,8 +125,8 @@ class Bus:
     def note_leader(self, *, answered: bool) -> None:
         """Record whether what needs a leader was answered; after long without an answer, go to another server."""
         if answered:
-            self._stuck.answered()
-        elif self.replicas > 1 and self._nc.is_connected and self._stuck.failed(asyncio.get_running_loop().time()):
+            self._leader.answered()
+        elif self.replicas > 1 and self._nc.is_connected and self._leader.failed(asyncio.get_running_loop().time()):
             log.warning("bus.server_stuck", extra={"server": self.server_id})
             self._nc.abort()
 

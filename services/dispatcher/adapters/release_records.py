@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from services.bus.jetstream.publish import Away, Conflict, NotAllowed, StoredAt, StoreResult, StreamFull, store
-from services.bus.micro.gather import gather
+from services.bus.micro.ask_all import ask_all
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
@@ -102,7 +102,7 @@ class ReleaseRecords:
             return bool(answers)
 
         request = holding.encode(HoldingAsked(payment_id))
-        await gather(self._bus, subjects.DISPATCHER_PAYMENT, request, ASK_WITHIN_S, take)
+        await ask_all(self._bus, subjects.DISPATCHER_PAYMENT, request, ASK_WITHIN_S, take)
         return answers[0] if answers else None
 
 

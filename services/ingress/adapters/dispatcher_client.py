@@ -2,7 +2,7 @@
 
 import logging
 
-from services.bus.micro.gather import gather
+from services.bus.micro.ask_all import ask_all
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import holding, subjects
 from services.contracts.events import NotAnEventError
@@ -41,7 +41,7 @@ class DispatcherClient:
             return bool(answer.others) and expected <= answers.keys()
 
         try:
-            await gather(self._bus, subjects.DISPATCHER_PAYMENTS, holding.encode(asked), MANY_TIMEOUT_S, take)
+            await ask_all(self._bus, subjects.DISPATCHER_PAYMENTS, holding.encode(asked), MANY_TIMEOUT_S, take)
         except BusAwayError as error:
             log.debug("dispatcher.not_answered", extra={"error": str(error)})
         return known_by(answers.values(), asked.limit) if answers else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from services.access.file_version import Version, version_of
+from services.access.file_version import FileVersion, version_of
 from services.ingress.core.guard import Guard
 from services.keys.key_file import read_keys
 from services.settings.environment import SettingError
@@ -22,7 +22,7 @@ class KeyRing:
     def __init__(self, path: Path | None, guard: Guard) -> None:
         self.guard = guard
         self._path = path
-        self._version: Version | None = None
+        self._version: FileVersion | None = None
         self.trouble = ""
 
     @classmethod

@@ -19,8 +19,8 @@ from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSe
 from services.contracts.payment import Payment
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
 from services.log_throttle import CountedLog
-from services.records.earlier import EarlierSettlements
 from services.records.payments import PaymentRecords
+from services.records.replica_lookup import ReplicaLookup
 from services.records.settlements import SettlementRecords
 
 TROUBLE_TIMEOUT_S = 1.5  # for all that readiness asks; what it stores has as long as a payment
@@ -65,7 +65,7 @@ class JetStreamPayments:
         self._generation = bus.generation
         self._accepted = PaymentRecords(bus)
         self._settlements = SettlementRecords(bus)
-        self._earlier = EarlierSettlements(bus, self._settlements)
+        self._replica_lookup = ReplicaLookup(bus, self._settlements)
         self._counted = CountedLog(log)
         self.store_took = Durations()  # from the publish to the PubAck, whatever its result
 
@@ -78,7 +78,7 @@ class JetStreamPayments:
 
     async def run(self) -> None:
         """Follow how far SETTLEMENTS has got, until cancelled."""
-        await self._earlier.run()
+        await self._replica_lookup.run()
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
         """Store it unless its id is known.
@@ -131,7 +131,7 @@ class JetStreamPayments:
     async def _looked_up(self, payment_id: str) -> Standing | Missing | TryLater:
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
-                return await self._settlement_by(self._earlier.newest, payment_id)
+                return await self._settlement_by(self._replica_lookup.newest, payment_id)
         except TimeoutError:
             return TryLater("nats_away", f"NATS did not answer whether the id is known; {REPEAT_IS_SAFE}")
 

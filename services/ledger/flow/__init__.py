@@ -4,5 +4,5 @@ counting   fills the book, and answers summaries from it
 snapshots  let it restart in seconds
 checking   compares what is stored with what was counted
 sampling   stores the state of the system every ten seconds; ``history`` answers from these samples and the book
-pauses     measures how long the event loop was blocked
+loop_lag   measures by how much the event loop was late
 """

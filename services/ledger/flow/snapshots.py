@@ -10,7 +10,7 @@ from typing import assert_never
 
 from services.ledger.core.snapshot_outcomes import Damaged, NoSnapshot, NotSaved, Restored, Saved, Unusable
 from services.ledger.flow.counting import Ledger
-from services.ledger.flow.pauses import Pauses
+from services.ledger.flow.loop_lag import LoopLag
 from services.ledger.flow.ports import Checks, Snapshots
 
 LOOK_EVERY_S = 0.25
@@ -115,13 +115,13 @@ class SnapshotRunner:
         if picture is None:
             return False
         _, position, _ = picture
-        async with Pauses() as pauses:
+        async with LoopLag() as lag:
             saved = await self._snapshots.save(*picture)
         match saved:
             case Saved(stored_now, chunks, size):
                 self._ledger.snapshots.seq = position.seq
                 fields = {"seq": position.seq, "stored_now": stored_now, "chunks": chunks, "bytes": size}
-                log.info("ledger.snapshot", extra={**fields, **pauses.fields()})
+                log.info("ledger.snapshot", extra={**fields, **lag.fields()})
             case NotSaved(reason):
                 self._ledger.snapshots.failed += 1
                 log.warning("ledger.snapshot_failed", extra={"seq": position.seq, "reason": reason})

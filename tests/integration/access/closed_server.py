@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from services.access.admittance import Admittance
+from services.access.bus_credentials import BusCredentials
 from services.access.certificates import Certificates
 from services.access.key_folder import make_keys
 from services.access.users_conf import authorization
@@ -27,7 +27,7 @@ class ClosedServer:
 
     async def bus(self, user: str) -> Bus:
         """Return a connection as a service has it."""
-        return await Bus.connect(self.server.url, user, admittance=Admittance(self.keys[user]))
+        return await Bus.connect(self.server.url, user, credentials=BusCredentials(self.keys[user]))
 
     async def refusals(self, user: str, *commands: bytes) -> list[str]:
         """Send these commands as that user, and return the server's errors."""

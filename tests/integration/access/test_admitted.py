@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.access.admittance import Admittance
+from services.access.bus_credentials import BusCredentials
 from services.access.nkey import NKey
 from services.access.secret_file import write_secret
 from services.bus.wire.connection import Bus, NotAdmittedError
@@ -22,7 +22,7 @@ SENTENCE = "does not know this user: see NATS_CREDENTIALS, and the users in the 
 async def test_an_unknown_user_is_not_admitted(closed: ClosedServer, key: NKey | None) -> None:
     """And does not retry forever."""
     with pytest.raises(NotAdmittedError, match=f"^NATS at {closed.server.url} {SENTENCE}$"):
-        await asyncio.wait_for(Bus.connect(closed.server.url, "test", admittance=Admittance(key)), PATIENCE_S)
+        await asyncio.wait_for(Bus.connect(closed.server.url, "test", credentials=BusCredentials(key)), PATIENCE_S)
 
 
 @pytest.mark.parametrize("program", ["services.ingress", "services.dispatcher", "services.ledger", "services.audit"])
@@ -66,7 +66,7 @@ async def test_a_later_refusal_is_logged_and_retried(tmp_path: Path, caplog: pyt
 
 async def test_an_open_server_admits_everybody(nats_server: NatsServer, closed: ClosedServer) -> None:
     """Also with a key, which it does not ask for."""
-    known = await Bus.connect(nats_server.url, "test", admittance=Admittance(closed.keys["ledger"]))
+    known = await Bus.connect(nats_server.url, "test", credentials=BusCredentials(closed.keys["ledger"]))
     await known.round_trip(PATIENCE_S)
     await known.close()
 

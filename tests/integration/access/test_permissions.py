@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.access.admittance import Admittance
+from services.access.bus_credentials import BusCredentials
 from services.audit.adapters.recording import operation_log
 from services.bus.jetstream.publish import store
 from services.bus.jetstream.state import stream_state
@@ -182,7 +182,7 @@ async def test_an_operator_is_identified_by_the_key(closed: ClosedServer) -> Non
     for user in ("operator", "admin"):
         bus = await closed.bus(user)
         try:
-            log = operation_log(bus, Admittance(closed.keys[user]))
+            log = operation_log(bus, BusCredentials(closed.keys[user]))
             async with log.recorded(Operation("pause", "default", "tests"), "me") as outcome:
                 by.append(outcome.by)
         finally:
@@ -191,7 +191,7 @@ async def test_an_operator_is_identified_by_the_key(closed: ClosedServer) -> Non
     bus = await closed.bus("reader")
     try:
         with pytest.raises(NotRecordedError, match="this user of NATS may not write to OPERATIONS"):
-            async with operation_log(bus, Admittance(closed.keys["reader"])).recorded(Operation("purge"), "me"):
+            async with operation_log(bus, BusCredentials(closed.keys["reader"])).recorded(Operation("purge"), "me"):
                 pytest.fail("it was not recorded")
     finally:
         await bus.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.access import certificates
-from services.access.admittance import Admittance, admittance
+from services.access.bus_credentials import BusCredentials, bus_credentials
 from services.access.certificates import Certificates, make_certificates
 from services.access.key_folder import key_path
 from services.bus.wire.connection import Bus, NotAdmittedError
@@ -34,10 +34,10 @@ def server(tmp_path: Path, files: Certificates) -> Iterator[ClosedServer]:
     closed.server.stop()
 
 
-def known(tmp_path: Path, ca: Path | None) -> Admittance:
+def known(tmp_path: Path, ca: Path | None) -> BusCredentials:
     """Return the settings' result for the files."""
     env = {"NATS_CREDENTIALS": str(key_path(tmp_path / "secrets", "ingress")), "NATS_CA": str(ca or "")}
-    return admittance(env)
+    return bus_credentials(env)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -46,8 +46,10 @@ async def test_requests_use_tls_also_after_a_reconnect(
 ) -> None:
     """By name and by address; large answers too, which take many TLS records."""
     url = f"nats://{host}:{server.server.port}"
-    bus = await asyncio.wait_for(Bus.connect(url, "test", admittance=known(tmp_path, files.ca)), PATIENCE_S)
-    admin = await Bus.connect(url, "admin", admittance=Admittance(server.keys["admin"], known(tmp_path, files.ca).tls))
+    bus = await asyncio.wait_for(Bus.connect(url, "test", credentials=known(tmp_path, files.ca)), PATIENCE_S)
+    admin = await Bus.connect(
+        url, "admin", credentials=BusCredentials(server.keys["admin"], known(tmp_path, files.ca).tls)
+    )
     try:
         big = b"x" * 60_000
         await admin.subscribe("dispatcher.payment", lambda asked: admin.publish(asked.reply, asked.data))
@@ -69,7 +71,7 @@ async def test_a_frozen_server_is_left_over_tls_too(
     """What was written to it is not waited for, neither at a reconnect nor at the end."""
     monkeypatch.setattr("services.bus.wire.connection.PING_INTERVAL_S", 0.3)
     monkeypatch.setattr("services.bus.wire.connection.DRAIN_TIMEOUT_S", 0.5)
-    bus = await Bus.connect(server.server.url, "test", admittance=known(tmp_path, files.ca))
+    bus = await Bus.connect(server.server.url, "test", credentials=known(tmp_path, files.ca))
     server.server.freeze()
     for _ in range(200):
         bus.publish("payments.accepted.x", b"x" * 60_000)
@@ -87,7 +89,7 @@ async def test_a_server_of_another_authority_is_refused(server: ClosedServer, tm
     other = make_certificates(tmp_path / "other", HOSTS)
     why = "shows a certificate that NATS_CA does not vouch for: "
     with pytest.raises(NotAdmittedError, match=f"^NATS at {server.server.url} {why}"):
-        await Bus.connect(server.server.url, "test", admittance=known(tmp_path, other.ca if has_ca else None))
+        await Bus.connect(server.server.url, "test", credentials=known(tmp_path, other.ca if has_ca else None))
 
 
 async def test_a_server_by_another_name_is_refused(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ async def test_a_server_by_another_name_is_refused(tmp_path: Path) -> None:
     closed.server.start()
     try:
         with pytest.raises(NotAdmittedError, match=r"does not vouch for: IP address mismatch"):
-            await Bus.connect(closed.server.url, "test", admittance=known(tmp_path, files.ca))
+            await Bus.connect(closed.server.url, "test", credentials=known(tmp_path, files.ca))
     finally:
         closed.server.stop()
 
@@ -108,16 +110,16 @@ async def test_nothing_is_sent_without_tls_where_a_certificate_is_required(
     """Nobody in between can make a client do without TLS."""
     ClosedServer(tmp_path)
     with pytest.raises(NotAdmittedError, match=r"offers no TLS, and NATS_CA says that it must show a certific"):
-        await Bus.connect(nats_server.url, "test", admittance=known(tmp_path, files.ca))
+        await Bus.connect(nats_server.url, "test", credentials=known(tmp_path, files.ca))
 
 
 def test_a_file_without_a_certificate_stops_the_start(tmp_path: Path) -> None:
     """With the variable's name."""
     with pytest.raises(SettingError, match=r"^NATS_CA names .*, which cannot be read: No such file"):
-        admittance({"NATS_CA": str(tmp_path / "none")})
+        bus_credentials({"NATS_CA": str(tmp_path / "none")})
     (tmp_path / "ca.pem").write_text("x")
     with pytest.raises(SettingError, match=r"^NATS_CA names .*, which has no certificate in PEM$"):
-        admittance({"NATS_CA": str(tmp_path / "ca.pem")})
+        bus_credentials({"NATS_CA": str(tmp_path / "ca.pem")})
 
 
 def test_certificates_are_kept_until_they_expire_soon_or_another_host_is_needed(

@@ -9,7 +9,7 @@ from services.bus.jetstream import api
 from services.bus.jetstream.publish import Away, Conflict, Duplicate, StoredAt, StreamFull, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
-from services.bus.wire import stuck
+from services.bus.wire import leader_contact
 from services.bus.wire.connection import Bus
 from tests.nats_server import NatsServer, until
 
@@ -154,7 +154,7 @@ async def test_a_leader_that_only_says_in_process_is_left_for_another_server(
     bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A server that is cut off answers so to each repeated payment, and stores none."""
-    monkeypatch.setattr(stuck, "STUCK_AFTER_S", 0.3)
+    monkeypatch.setattr(leader_contact, "LEAVE_AFTER_S", 0.3)
     leader = await Bus.connect(nats_server.url, "leader")
     said = b'{"error": {"err_code": %d, "description": "duplicate message id is in process"}}' % api.IN_PROCESS
     await leader.subscribe(SUBJECT, lambda message: leader.publish(message.reply, said))

@@ -10,10 +10,10 @@ from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.publish import Away, Duplicate, StoredAt, store
 from services.bus.jetstream.work_queue import Delivery, WorkQueue
-from services.bus.wire import stuck
+from services.bus.wire import leader_contact
 from services.bus.wire.connection import Bus
 from services.contracts.events import PaymentSettled
-from services.records.earlier import EarlierSettlements
+from services.records.replica_lookup import ReplicaLookup
 from services.records.settlements import SettlementRecords
 from tests.integration.bus.conftest import StartTask
 from tests.nats_cluster import NatsCluster, leader_of, made, new_id, settle
@@ -47,7 +47,7 @@ async def test_a_follower_continues_when_the_server_of_its_consumer_dies(
     bus: Bus, cluster: NatsCluster, start_task: StartTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connection is to another server and does not end: only the missing heartbeats show it."""
-    monkeypatch.setattr(stuck, "STUCK_AFTER_S", 600.0)  # an election takes longer than usual on a busy machine
+    monkeypatch.setattr(leader_contact, "LEAVE_AFTER_S", 600.0)  # an election takes longer than usual on a busy machine
     own = next(iter(cluster.servers))
     elsewhere = await Bus.connect(cluster.servers[own].url, "elsewhere", replicas=3)
     read: list[int] = []
@@ -71,15 +71,15 @@ async def test_an_earlier_settlement_is_found_without_a_leader(
     at = datetime(2026, 1, 1, tzinfo=UTC)
     event = PaymentSettled(new_id(), 1990, "default", requested_at=at, accepted_at=at, payment_seq=1)
     assert await settlements.store(event)
-    earlier = EarlierSettlements(bus, settlements)
-    start_task(earlier.run())
-    await until(lambda: earlier._mark is not None, "the leader's word")
-    assert await earlier.newest(event.id) == event
-    assert await earlier.newest(new_id()) is None
+    lookup = ReplicaLookup(bus, settlements)
+    start_task(lookup.run())
+    await until(lambda: lookup._mark is not None, "the leader's word")
+    assert await lookup.newest(event.id) == event
+    assert await lookup.newest(new_id()) is None
     node = await leader_of(bus, "SETTLEMENTS")
     elsewhere = await connected_elsewhere(cluster, node)
-    without = EarlierSettlements(elsewhere, SettlementRecords(elsewhere))
-    without._mark = earlier._mark
+    without = ReplicaLookup(elsewhere, SettlementRecords(elsewhere))
+    without._mark = lookup._mark
     cluster.servers[node].kill()
     assert await without.newest(event.id) == event
     assert await without.newest(new_id()) is None

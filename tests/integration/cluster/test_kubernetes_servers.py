@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.stack.plan.ports import free
-from services.access.admittance import NOBODY, Admittance, admittance
+from services.access.bus_credentials import ANONYMOUS, BusCredentials, bus_credentials
 from services.access.secret_file import write_secret
 from services.bus.jetstream import api
 from services.bus.jetstream.streams import ensure_streams
@@ -56,16 +56,16 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
     made.stop()
 
 
-def admitted(service: str, folder: Path) -> Admittance:
+def admitted(service: str, folder: Path) -> BusCredentials:
     """Return a service's access, read from its secret as the service does."""
     for file, text in secrets("three", service).items():
         write_secret(folder / file, text)
-    return admittance({"NATS_CREDENTIALS": str(folder / "key.nk"), "NATS_CA": str(folder / "ca.pem")})
+    return bus_credentials({"NATS_CREDENTIALS": str(folder / "key.nk"), "NATS_CA": str(folder / "ca.pem")})
 
 
 async def test_they_are_one_cluster_that_admits_the_services(pods: Pods, tmp_path: Path) -> None:
     """The ledger creates the streams, each with three replicas."""
-    bus = await Bus.connect(pods.url, "ledger", admittance=admitted("ledger", tmp_path))
+    bus = await Bus.connect(pods.url, "ledger", credentials=admitted("ledger", tmp_path))
 
     async def made() -> bool:
         try:
@@ -82,7 +82,7 @@ async def test_they_are_one_cluster_that_admits_the_services(pods: Pods, tmp_pat
 async def test_an_unknown_user_is_not_admitted(pods: Pods) -> None:
     """Without a key, and without TLS."""
     with pytest.raises(NotAdmittedError):
-        await Bus.connect(pods.url, "ledger", admittance=NOBODY)
+        await Bus.connect(pods.url, "ledger", credentials=ANONYMOUS)
 
 
 async def test_a_server_without_their_certificate_cannot_join(pods: Pods) -> None:

@@ -33,7 +33,7 @@ def stack() -> Iterator[Stack]:
 @pytest_asyncio.fixture
 async def wire(stack: Stack) -> AsyncIterator[Wire]:
     """A plain connection to its NATS."""
-    connected = await Wire.connect("127.0.0.1", stack.ports["nats"], stack.admittance)
+    connected = await Wire.connect("127.0.0.1", stack.ports["nats"], stack.bus_credentials)
     yield connected
     await connected.close()
 

@@ -21,7 +21,7 @@ def test_a_stack_is_read_while_it_runs_and_after_its_bus_stopped() -> None:
         def spent() -> dict[str, insight.Spent]:
             return {name: insight.Spent(cpu_s) for name, cpu_s in cpu_s_by_service(stack.run_dir).items()}
 
-        with insight.watching(Nats(HOST, stack.ports["nats"], stack.admittance), spent) as readings:
+        with insight.watching(Nats(HOST, stack.ports["nats"], stack.bus_credentials), spent) as readings:
             _until(lambda: len(readings) > 1)
         state = readings[-1].state
         assert state is not None

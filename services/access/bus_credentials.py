@@ -11,7 +11,7 @@ from services.settings.environment import text_as
 
 
 @dataclass(frozen=True, slots=True)
-class Admittance:
+class BusCredentials:
     """``key`` of None is nobody: only a server without users lets that in.
 
     ``tls``: how a server must show that it is one of ours, before anything is said to it; None: in the clear.
@@ -21,16 +21,16 @@ class Admittance:
     tls: ssl.SSLContext | None = None
 
 
-NOBODY = Admittance()
+ANONYMOUS = BusCredentials()
 
 
-def admittance(env: Mapping[str, str]) -> Admittance:
+def bus_credentials(env: Mapping[str, str]) -> BusCredentials:
     """Read it from the environment.
 
     Raises:
         SettingError: names the variable whose file cannot be used, and why.
     """
-    return Admittance(text_as(env, "NATS_CREDENTIALS", "", _key), text_as(env, "NATS_CA", "", _tls))
+    return BusCredentials(text_as(env, "NATS_CREDENTIALS", "", _key), text_as(env, "NATS_CA", "", _tls))
 
 
 def _key(text: str) -> NKey | None:

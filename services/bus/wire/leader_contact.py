@@ -3,10 +3,10 @@
 Such a server believes for ten seconds that it is still the leader, and its clients notice nothing by themselves. Pure.
 """
 
-STUCK_AFTER_S = 5.0  # longer than most elections, which are no reason to leave
+LEAVE_AFTER_S = 5.0  # longer than most elections, which are no reason to leave
 
 
-class Stuck:
+class LeaderContact:
     """The results of all that needed a majority of the servers; times are of one clock, in seconds."""
 
     def __init__(self) -> None:
@@ -22,10 +22,10 @@ class Stuck:
 
         Then counting starts over: the next server gets as long.
         """
-        if self._failed_first_s is None or now_s - self._failed_last_s > STUCK_AFTER_S:
+        if self._failed_first_s is None or now_s - self._failed_last_s > LEAVE_AFTER_S:
             self._failed_first_s = now_s
         self._failed_last_s = now_s
-        if now_s - self._failed_first_s < STUCK_AFTER_S:
+        if now_s - self._failed_first_s < LEAVE_AFTER_S:
             return False
         self._failed_first_s = None
         return True

@@ -1,4 +1,4 @@
-"""Whether a payment was settled earlier, asked without the leader of SETTLEMENTS.
+"""Whether a payment was settled before, asked of any replica and not of the leader of SETTLEMENTS.
 
 Before an id is accepted it is looked up, since the server may have forgotten it. Were the leader asked for that, a POST
 would have to wait for two elections where a node dies, and not for one. So any replica may answer that has got at least
@@ -24,8 +24,8 @@ ASK_EVERY_S = 0.5
 log = logging.getLogger("tarifa.records")
 
 
-class EarlierSettlements:
-    """Looks up; with one replica, as ``SettlementRecords.newest`` does."""
+class ReplicaLookup:
+    """Looks payments up at any replica; where there is one only, at it, as ``SettlementRecords.newest`` does."""
 
     def __init__(self, bus: Bus, settlements: SettlementRecords) -> None:
         self._bus = bus
@@ -39,7 +39,7 @@ class EarlierSettlements:
                 self._mark = await last_for(self._bus, subjects.SETTLEMENTS, subjects.SETTLEMENTS_ALL)
             except (BusAwayError, ApiError) as error:
                 # Without a leader nothing is stored either: its last answer still holds.
-                log.debug("earlier.not_asked", extra={"error": str(error)})
+                log.debug("replica_lookup.not_asked", extra={"error": str(error)})
             await asyncio.sleep(ASK_EVERY_S)
 
     async def newest(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:

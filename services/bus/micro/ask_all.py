@@ -10,7 +10,7 @@ from services.bus.wire.requests import NoRespondersError
 _NO_RESPONDERS = "503"
 
 
-async def gather(bus: Bus, subject: str, data: bytes, within_s: float, take: Callable[[bytes], bool]) -> None:
+async def ask_all(bus: Bus, subject: str, data: bytes, within_s: float, take: Callable[[bytes], bool]) -> None:
     """Ask, and call ``take`` with each answer until it returns True (these are all) or the time is over.
 
     Raises:

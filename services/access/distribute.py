@@ -20,7 +20,7 @@ def readers(folder: Path) -> Mapping[str, tuple[Path, ...]]:
     return {**each, SERVERS: (folder / USERS_CONF, made.ca, made.server, made.key)}
 
 
-def hand_out(folder: Path, each: Path) -> None:
+def distribute(folder: Path, each: Path) -> None:
     """Copy to ``each/<reader>`` what that one reads, for every reader who has a folder there; modes stay.
 
     Raises:

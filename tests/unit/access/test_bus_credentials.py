@@ -23,8 +23,8 @@ def written(tmp_path: Path, text: str, mode: int = 0o600) -> str:
 
 def test_without_a_file_there_is_no_user() -> None:
     """Unset and empty are the same."""
-    assert bus_settings({}).admittance.key is None
-    assert bus_settings({"NATS_CREDENTIALS": " "}).admittance.key is None
+    assert bus_settings({}).credentials.key is None
+    assert bus_settings({"NATS_CREDENTIALS": " "}).credentials.key is None
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_without_a_file_there_is_no_user() -> None:
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o440])
 def test_a_seed_is_found_on_a_line_of_its_own(tmp_path: Path, text: str, mode: int) -> None:
     """As the tools of NATS write it; a group may read it, as with orchestrators."""
-    key = bus_settings({"NATS_CREDENTIALS": written(tmp_path, text, mode)}).admittance.key
+    key = bus_settings({"NATS_CREDENTIALS": written(tmp_path, text, mode)}).credentials.key
     assert key == NKey.from_text(SEED)
 
 

@@ -17,8 +17,8 @@ _UNANSWERED_MAX = 1
 log = logging.getLogger("tarifa.bus")
 
 
-class Reach:
-    """For ``subject`` in ``stream``; asks twice a second."""
+class LeaderPosition:
+    """The newest message of a subject, by the leader; ``required_seq``: as far as a reader must have read."""
 
     def __init__(self, bus: Bus, stream: str, subject: str) -> None:
         self._bus = bus
@@ -26,7 +26,7 @@ class Reach:
         self._subject = subject
         self._unanswered = 0
         self._newest = 0  # as of the leader's last answer
-        self.must_have = 0
+        self.required_seq = 0
 
     async def begin(self) -> None:
         """Ask how far a reader that begins now must get.
@@ -34,11 +34,11 @@ class Reach:
         Raises:
             BusAwayError: there is no leader now, or it does not answer.
         """
-        self.must_have = self._newest = await self._newest_seq()
+        self.required_seq = self._newest = await self._newest_seq()
         self._unanswered = 0
 
     async def ask(self) -> bool:
-        """Wait a little and ask the leader; ``must_have`` is then what it had the time before.
+        """Wait a little and ask the leader; ``required_seq`` is then what it had the time before.
 
         Return False if no leader answered twice in a row: then it is not known what was stored meanwhile.
         """
@@ -46,12 +46,12 @@ class Reach:
         try:
             newest = await self._newest_seq()
         except BusAwayError as error:
-            log.debug("reach.not_known", extra={"stream": self._stream, "error": str(error)})
+            log.debug("leader_position.not_known", extra={"stream": self._stream, "error": str(error)})
             self._unanswered += 1
             return self._unanswered <= _UNANSWERED_MAX
         self._unanswered = 0
         # The earlier newest message may have been deleted since, and would then be awaited in vain.
-        self.must_have, self._newest = min(self._newest, newest), newest
+        self.required_seq, self._newest = min(self._newest, newest), newest
         return True
 
     async def _newest_seq(self) -> int:

@@ -1,13 +1,13 @@
-"""How long the event loop is blocked while something runs, in milliseconds: a request would wait as long."""
+"""By how much the event loop is late while something runs: a request would wait as long."""
 
 import asyncio
 from typing import Self
 
-LOOK_EVERY_S = 0.001
+SAMPLE_EVERY_S = 0.001
 
 
-class Pauses:
-    """``async with Pauses() as pauses``: the longest time between two turns of the loop in between."""
+class LoopLag:
+    """``async with LoopLag() as lag`` measures the longest lag inside the block."""
 
     def __init__(self) -> None:
         self._clock = asyncio.get_running_loop().time
@@ -23,12 +23,12 @@ class Pauses:
         self._task.cancel()
 
     def fields(self) -> dict[str, float]:
-        """Return the fields for a log line."""
+        """Return ``took_ms`` and ``longest_pause_ms`` for a log line; call it after the block."""
         took_ms, longest_ms = (self._end_s - self._start_s) * 1e3, self._longest_s * 1e3
         return {"took_ms": round(took_ms, 1), "longest_pause_ms": round(longest_ms, 2)}
 
     async def _watch(self) -> None:
         while True:
             before_s = self._clock()
-            await asyncio.sleep(LOOK_EVERY_S)
-            self._longest_s = max(self._longest_s, self._clock() - before_s - LOOK_EVERY_S)
+            await asyncio.sleep(SAMPLE_EVERY_S)
+            self._longest_s = max(self._longest_s, self._clock() - before_s - SAMPLE_EVERY_S)
