@@ -43,9 +43,10 @@ fuzz: $(VENV)/installed
 bench: $(VENV)/installed
 	@$(RUN) -m benchmarks
 
-# The JSON Schemas of the events, generated from the code; a test compares them.
+# The JSON Schemas of the events, and the settlement's fields in openapi.json, generated from the code; tests compare them.
 schemas: $(VENV)/installed
 	$(RUN) -m services.contracts.schema_files
+	$(RUN) -m services.ingress.adapters.openapi_file
 
 # What is shipped, as CycloneDX: .run/sbom.cdx.json, the same bytes each time for a commit.
 sbom: $(VENV)/installed

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 from typing import Any, TextIO, TypeVar
 
 from services.audit.adapters.progress import Bar, ProgressLines, progress
 from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
-from services.audit.core.export_rows import CSV_HEADER, csv_row, json_row
+from services.audit.core.export_rows import COLUMNS, CSV_HEADER, csv_row, json_row
 from services.audit.core.seen import SeenIds
 from services.bus.wire.connection import BusAwayError
 from services.contracts.instant import instant_from_text
@@ -28,6 +29,7 @@ from services.records.settled import SettledReader, SettledRow, StreamPart
 from services.settings.bus import BusSettings, bus_settings
 
 EXIT_DONE = 0
+HELP_COLUMNS = 78
 TOGETHER = 1_000  # the server gives at most 1,024 at once
 LOOKED_UP_TOGETHER = 50
 TRIES_MAX = 20  # of one read; a replica that lags is asked again
@@ -38,11 +40,11 @@ _EXAMPLES = """Examples:
   tarifa export --out settled.csv
   tarifa export --from 2026-11-22 --to 2026-11-23 --format jsonl > day.jsonl
 
-correlationId, processor, amountCents (whole cents), requestedAtUtc (the
-processor's stamp; --from and --to are by it), acceptedAtUtc, bookedAtUtc
-(when its answer came; empty or null if not known), counted (no: the book was
-cleared since). In the order in which they were stored; a payment that was
-settled twice has two rows, of which the book counts one.
+Rows come in the order in which they were stored. A payment that was settled
+twice has two, of which the book counts one; it counts none from before the
+book was cleared. --from and --to are by requestedAtUtc. What is not known is
+empty in CSV and null in JSON. Each row has:
+{columns}
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 2 wrong usage or settings, 3 not finished."""
@@ -70,7 +72,7 @@ def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportS
     parser = CommandLine(
         prog="tarifa export",
         description="Writes every settlement of a period, in the order in which they were stored.",
-        epilog=_EXAMPLES,
+        epilog=_EXAMPLES.format(columns=_columns()),
     )
     how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
     first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
@@ -86,6 +88,16 @@ def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportS
     if given.out is not None and not given.out.absolute().parent.is_dir():
         parser.error(f"--out: there is no folder {given.out.absolute().parent}")
     return ExportSettings(bus_settings(env), given.start, given.end, given.form, given.out)
+
+
+def _columns() -> str:
+    """Return what each column holds, for the help."""
+    widest = max(map(len, COLUMNS))
+    indent = " " * (widest + 4)
+    return "\n".join(
+        fill(text, HELP_COLUMNS, initial_indent=f"  {name:<{widest}}  ", subsequent_indent=indent)
+        for name, text in COLUMNS.items()
+    )
 
 
 async def export() -> int:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType, json
 
 from services.contracts.money import Cents
+from services.contracts.shown import Shown, ShownFields
 from services.contracts.traceparent import SpanId, Traceparent
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$(?!\n)", description="lower-case UUID")]
@@ -69,13 +70,20 @@ class PaymentSettled(Struct, frozen=True, tag_field="type", tag="PaymentSettled"
 
     id: Id
     amount_cents: AmountCents
-    processor: str
-    requested_at: Instant
-    accepted_at: Instant
+    processor: Annotated[str, Shown("Where it was charged or refused.")]
+    requested_at: Annotated[Instant, Shown("The stamp that the processor recorded; the summary uses it.")]
+    accepted_at: Annotated[Instant, Shown("When it was stored.")]
     payment_seq: Sequence
-    booked_at: Instant | None = None
+    booked_at: Annotated[
+        Instant | None,
+        Shown("When the processor's answer came, by the dispatcher's clock; not in settlements of earlier versions."),
+    ] = None
     v: Literal[1] = 1
     trace: Trace | UnsetType = UNSET
+
+
+# In every answer about a settled payment, in the list, in the export and in the API's description, in this order.
+SHOWN_OF_SETTLED = ShownFields(PaymentSettled)
 
 
 class PaymentRefused(Struct, frozen=True, tag_field="type", tag="PaymentRefused", rename="camel", gc=False):

@@ -1,26 +1,51 @@
 """One settlement as a row of an export: CSV or JSON, amounts in whole cents, times in UTC; the names say so. Pure."""
 
-from services.contracts.events import PaymentSettled
-from services.contracts.stamp import text_of
+import csv
+from typing import Final
 
-NAMES = ("correlationId", "processor", "amountCents", "requestedAtUtc", "acceptedAtUtc", "bookedAtUtc", "counted")
-CSV_HEADER = ",".join(NAMES) + "\n"
+from msgspec import json
+
+from services.contracts.events import SHOWN_OF_SETTLED, PaymentSettled
+from services.contracts.shown import ShownField, Value
+
+
+class _Line:
+    """What `csv` writes to: passes on each line that it writes."""
+
+    def write(self, line: str) -> str:
+        """Return the line, which ``writerow`` returns in turn."""
+        return line
+
+
+def _column(field: ShownField) -> str:
+    return f"{field.name}Utc" if field.is_instant else field.name
+
+
+_PROCESSOR, *_MORE = SHOWN_OF_SETTLED.fields
+# By their order in a row: what each column holds.
+COLUMNS: Final = {
+    "correlationId": "The payment's id.",
+    _column(_PROCESSOR): _PROCESSOR.description,
+    "amountCents": "What was charged, in whole cents.",
+    **{_column(field): field.description for field in _MORE},
+    "counted": "Whether the book counts it.",
+}
+_line = csv.writer(_Line(), lineterminator="\n")
+_encoder = json.Encoder()
+CSV_HEADER: Final[str] = _line.writerow(COLUMNS)
 
 
 def csv_row(event: PaymentSettled, *, is_counted: bool) -> str:
-    """Return a line; no value contains a comma or a quote, and an unknown bookedAt is empty."""
-    booked_at = text_of(event.booked_at) if event.booked_at else ""
-    return (
-        f"{event.id},{event.processor},{event.amount_cents},{text_of(event.requested_at)},{text_of(event.accepted_at)},"
-        f"{booked_at},{'yes' if is_counted else 'no'}\n"
-    )
+    """Return a line; what is not known is empty."""
+    line: str = _line.writerow((*_values(event), "yes" if is_counted else "no"))
+    return line
 
 
 def json_row(event: PaymentSettled, *, is_counted: bool) -> str:
-    """Return a line; an unknown bookedAt is null."""
-    booked_at = f'"{text_of(event.booked_at)}"' if event.booked_at else "null"
-    return (
-        f'{{"correlationId":"{event.id}","processor":"{event.processor}","amountCents":{event.amount_cents},'
-        f'"requestedAtUtc":"{text_of(event.requested_at)}","acceptedAtUtc":"{text_of(event.accepted_at)}",'
-        f'"bookedAtUtc":{booked_at},"counted":{"true" if is_counted else "false"}}}\n'
-    )
+    """Return a line; what is not known is null."""
+    return _encoder.encode(dict(zip(COLUMNS, (*_values(event), is_counted), strict=True))).decode() + "\n"
+
+
+def _values(event: PaymentSettled) -> tuple[Value, ...]:
+    processor, *more = SHOWN_OF_SETTLED.values(event).values()
+    return (event.id, processor, event.amount_cents, *more)

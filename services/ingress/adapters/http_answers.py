@@ -12,11 +12,11 @@ from sanic.exceptions import PayloadTooLarge, SanicException, ServiceUnavailable
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse
 
-from services.contracts.holding import AttemptMade
 from services.contracts.money import amount_of
 from services.contracts.operating import ListedProcessor
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals
+from services.ingress.adapters.payment_document import payment_document
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import (
     REPEAT_IS_SAFE,
@@ -26,7 +26,6 @@ from services.ingress.core.answers import (
     Replayed,
     Standing,
     TryLater,
-    WaitingFor,
 )
 from services.ingress.core.guard import Denied
 
@@ -134,24 +133,7 @@ def found(payment_id: str, answer: Rejected | Standing | Missing | TryLater) -> 
 
 def standing(found: Standing) -> HTTPResponse:
     """Return the 200 of a payment."""
-    return ok(standing_document(found))
-
-
-def standing_document(found: Standing) -> dict[str, object]:
-    """Return a payment's status; what is not known is left out, but that nobody has an accepted one is included."""
-    fields: dict[str, object] = {
-        "correlationId": found.payment_id,
-        "amount": amount_of(found.amount_cents),
-        "status": found.status,
-        "processor": found.processor,
-        "requestedAt": found.requested_at and text_of(found.requested_at),
-        "acceptedAt": text_of(found.accepted_at),
-        "bookedAt": found.booked_at and text_of(found.booked_at),
-        "detail": found.detail,
-        "traceparent": found.traceparent,
-    }
-    known = {name: value for name, value in fields.items() if value is not None}
-    return known | {"waitingFor": _waiting_for(found.waiting_for)} if found.status == "accepted" else known
+    return ok(payment_document(found))
 
 
 def no_such_payment(payment_id: str) -> HTTPResponse:
@@ -213,31 +195,6 @@ def as_bytes(answer: HTTPResponse, *, keeps_alive: bool) -> bytes:
     head += "connection: keep-alive\r\n" if keeps_alive else "connection: close\r\n"
     lines = [b"%b: %b\r\n" % header for header in answer.processed_headers]
     return b"".join((head.encode(), *lines, b"\r\n", body))
-
-
-def _waiting_for(found: WaitingFor | None) -> dict[str, object] | None:
-    if found is None:
-        return None
-    return {
-        "processor": found.processor,
-        "since": found.since and text_of(found.since),
-        "attempts": found.attempts,
-        "inDoubt": found.in_doubt,
-        "dispatcher": found.dispatcher,
-        "released": found.released,
-        "lastAttempt": found.last and attempt_document(found.last),
-    }
-
-
-def attempt_document(made: AttemptMade) -> dict[str, object]:
-    """Return one call of a dispatcher; null fields: it is still under way."""
-    return {
-        "requestedAt": text_of(made.requested_at),
-        "processor": made.processor,
-        "tookMs": made.took_ms,
-        "outcome": made.outcome,
-        "detail": made.detail,
-    }
 
 
 def _accepted(payment_id: str, status: str) -> str:

@@ -8,6 +8,7 @@ from sanic.response import HTTPResponse
 from services.contracts.stamp import text_of
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.http_api import taking
+from services.ingress.adapters.payment_document import payment_document
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Missing, TryLater
 from services.ingress.core.listing import ListPage, ListRow, Query
@@ -59,13 +60,13 @@ def _document(page: ListPage) -> dict[str, object]:
 
 
 def _row(row: ListRow) -> dict[str, object]:
-    document = say.standing_document(row.payment)
+    document = payment_document(row.payment)
     return document if row.is_counted is None else document | {"counted": row.is_counted}
 
 
 def _life(life: Life) -> dict[str, object]:
     steps = [_step(step) for step in life.steps]
-    return say.standing_document(life.payment) | {"steps": steps, "notKnown": life.not_known}
+    return payment_document(life.payment) | {"steps": steps, "notKnown": life.not_known}
 
 
 def _step(step: Step) -> dict[str, object]:

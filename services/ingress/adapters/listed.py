@@ -11,7 +11,7 @@ from services.contracts.away import AwayError, UnreadableRecordError
 from services.ingress.core.answers import Standing
 from services.ingress.core.listing import ListRow, SettledStretch, WaitingPayment
 from services.records.payments import PaymentRecords
-from services.records.settled import SettledReader, SettledRow
+from services.records.settled import SettledReader
 
 
 class ListedPayments:
@@ -34,8 +34,7 @@ class ListedPayments:
                 break
         if found is None:
             return None
-        event = found.event
-        return WaitingPayment(Standing(event.id, "accepted", event.amount_cents, event.accepted_at), found.seq)
+        return WaitingPayment(Standing(found.event), found.seq)
 
 
 class ListedSettlements:
@@ -60,7 +59,7 @@ class ListedSettlements:
             stretch = await reader.read(first, count)
         except (BusAwayError, ApiError) as error:
             raise AwayError(str(error)) from error
-        rows = tuple((row.seq, _row(row)) for row in stretch.rows)
+        rows = tuple((row.seq, ListRow(Standing(row.event), row.is_counted)) for row in stretch.rows)
         return SettledStretch(rows, stretch.next_seq if stretch.next_seq <= reader.last_seq else None)
 
     async def counted(self, rows: Sequence[tuple[int, ListRow]]) -> list[ListRow]:
@@ -74,17 +73,3 @@ class ListedSettlements:
             replace(row, is_counted=row.is_counted and is_first)
             for (_, row), is_first in zip(rows, are_first, strict=True)
         ]
-
-
-def _row(row: SettledRow) -> ListRow:
-    event = row.event
-    standing = Standing(
-        event.id,
-        "settled",
-        event.amount_cents,
-        event.accepted_at,
-        processor=event.processor,
-        requested_at=event.requested_at,
-        booked_at=event.booked_at,
-    )
-    return ListRow(standing, row.is_counted)

@@ -143,9 +143,7 @@ class JetStreamPayments:
             return self._not_known(error)
         if found is None:
             return Missing()
-        event = found.event
-        parent = found.traceparent
-        return Standing(event.id, "accepted", event.amount_cents, event.accepted_at, traceparent=parent)
+        return Standing(found.event, traceparent=found.traceparent)
 
     async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
         """Look it up in SETTLEMENTS, whichever processor it was."""
@@ -207,28 +205,4 @@ class JetStreamPayments:
 
 
 def _standing(event: PaymentSettled | PaymentRefused) -> Standing:
-    parent = event.trace.parent if event.trace else None
-    match event:
-        case PaymentSettled():
-            return Standing(
-                event.id,
-                "settled",
-                event.amount_cents,
-                event.accepted_at,
-                processor=event.processor,
-                requested_at=event.requested_at,
-                booked_at=event.booked_at,
-                traceparent=parent,
-            )
-        case PaymentRefused():
-            return Standing(
-                event.id,
-                "refused",
-                event.amount_cents,
-                event.accepted_at,
-                processor=event.processor,
-                detail=event.detail,
-                traceparent=parent,
-            )
-        case never:
-            assert_never(never)
+    return Standing(event, traceparent=event.trace.parent if event.trace else None)

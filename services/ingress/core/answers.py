@@ -5,8 +5,9 @@ The rule: ``Accepted`` and ``Replayed`` exist only for a payment that is, or was
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, assert_never
 
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled
 from services.contracts.holding import AttemptMade
 from services.contracts.money import Cents
 
@@ -58,22 +59,45 @@ class WaitingFor:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The status of a payment, by the newest event about it; None for what that event does not have.
+    """The status of a payment, by the newest event about it.
 
-    ``waiting_for`` is only for an accepted one: None if no dispatcher has it, or none answers. ``traceparent``: the
-    header that it came with, None if there was none.
+    Args:
+        event: the newest event.
+        waiting_for: only for an accepted one: None if no dispatcher has it, or none answers.
+        traceparent: the header that it came with; None: there was none, or it is not shown, as in lists.
     """
 
-    payment_id: str
-    status: Literal["accepted", "settled", "refused"]
-    amount_cents: Cents
-    accepted_at: datetime
-    processor: str | None = None
-    requested_at: datetime | None = None
-    booked_at: datetime | None = None
-    detail: str | None = None
+    event: PaymentAccepted | PaymentSettled | PaymentRefused
     waiting_for: WaitingFor | None = None
     traceparent: str | None = None
+
+    @property
+    def payment_id(self) -> str:
+        """Its id, in lower case."""
+        return self.event.id
+
+    @property
+    def amount_cents(self) -> Cents:
+        """The amount; of a settled payment what the processor recorded."""
+        return self.event.amount_cents
+
+    @property
+    def accepted_at(self) -> datetime:
+        """When it was stored."""
+        return self.event.accepted_at
+
+    @property
+    def status(self) -> Literal["accepted", "settled", "refused"]:
+        """What the event says of it."""
+        match self.event:
+            case PaymentAccepted():
+                return "accepted"
+            case PaymentSettled():
+                return "settled"
+            case PaymentRefused():
+                return "refused"
+            case never:
+                assert_never(never)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def _attempts(known: Holding) -> list[Step]:
 def _not_known(payment: Standing, known: Holding | None) -> Iterator[str]:
     if payment.status != "accepted":
         yield NOT_KEPT
-        if payment.status == "settled" and payment.booked_at is None:
+        if isinstance(payment.event, PaymentSettled) and payment.event.booked_at is None:
             yield BOOKED_AT
         return
     if known is None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
 from services.contracts.away import AwayError
+from services.contracts.events import PaymentSettled
 from services.contracts.holding import LIMIT_MAX, Holding, HoldingsAsked
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Standing, TryLater
@@ -170,9 +171,10 @@ class Listing:
 
 
 def _matches(payment: Standing, asked: SettledAsked) -> bool:
-    stamp, period = payment.requested_at, asked.period
-    if stamp is None or (asked.processor is not None and payment.processor != asked.processor):
+    event, period = payment.event, asked.period
+    if not isinstance(event, PaymentSettled) or asked.processor not in {None, event.processor}:
         return False
+    stamp = event.requested_at
     return (period.start is None or period.start <= stamp) and (period.end is None or stamp <= period.end)
 
 

@@ -104,15 +104,9 @@ async def test_a_period_is_by_the_processors_stamp(house: House) -> None:
     done = await house.run(EXPORT, *period)
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert [row["correlationId"] for row in rows] == ids[1:4]
-    assert rows[0] == {
-        "correlationId": ids[1],
-        "processor": "default",
-        "amountCents": 99_999_999_992,
-        "requestedAtUtc": "2025-07-15T12:00:02.000Z",
-        "acceptedAtUtc": "2025-07-15T12:00:00.000Z",
-        "bookedAtUtc": "2025-07-15T12:00:02.000Z",
-        "counted": True,
-    }
+    assert [row["amountCents"] for row in rows] == [99_999_999_992, 99_999_999_993, 99_999_999_994]
+    assert rows[0]["requestedAtUtc"] == "2025-07-15T12:00:02.000Z"
+    assert [row["counted"] for row in rows] == [True] * 3
 
 
 async def test_an_empty_book_is_a_header(house: House) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.contracts.events import PaymentSettled
 from services.contracts.money import Cents
 from services.ingress.adapters.connections import Connections
 from services.ingress.adapters.http_api import http_app
@@ -25,7 +26,8 @@ from tests.nats_server import PATIENCE_S
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ID = new_id()
-ORIGINAL = Standing(ID, "settled", Cents(1990), datetime(2025, 7, 15, 12, tzinfo=UTC), processor="default")
+NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
+ORIGINAL = Standing(PaymentSettled(ID, Cents(1990), "default", NOON, NOON, 1))
 BODY = json.dumps(payment(ID)).encode()
 OF_SANIC = "Connection: keep-alive\r\n"  # given explicitly, which makes a request not plain
 

@@ -3,15 +3,14 @@
 from datetime import UTC, datetime
 
 from services.audit.core.export_rows import CSV_HEADER, csv_row, json_row
-from services.contracts.events import PaymentRefused, PaymentSettled, Trace, encode
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, Trace, encode
 from services.contracts.money import Cents
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.http_listing import _life, _row
-from services.ingress.adapters.listed import _row as row_of
 from services.ingress.adapters.payment_stream import _standing
 from services.ingress.core.answers import Standing
+from services.ingress.core.listing import ListRow
 from services.ingress.core.payment_life import life_of
-from services.records.settled import SettledRow
 
 ID = "0b0f8a5c-1111-4222-8333-0123456789ab"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -30,7 +29,7 @@ def answered(event: PaymentSettled | PaymentRefused) -> str:
 
 def listed(event: PaymentSettled, *, is_counted: bool) -> str:
     """Return the row of GET /payments?status=settled."""
-    return (say.ok(_row(row_of(SettledRow(1, event, is_counted)))).body or b"").decode()
+    return (say.ok(_row(ListRow(Standing(event), is_counted))).body or b"").decode()
 
 
 def lived(event: PaymentSettled) -> str:
@@ -92,7 +91,7 @@ def test_as_exported() -> None:
 
 def test_the_other_two_kinds_of_answers() -> None:
     """An accepted payment, and a refused one with the reason."""
-    accepted = Standing(ID, "accepted", Cents(1990), ACCEPTED_AT, traceparent=PARENT)
+    accepted = Standing(PaymentAccepted(ID, Cents(1990), ACCEPTED_AT), traceparent=PARENT)
     assert (say.standing(accepted).body or b"").decode() == (
         f'{{"correlationId":"{ID}","amount":19.9,"status":"accepted","acceptedAt":"2026-11-22T11:17:45.123456Z",'
         f'"traceparent":"{PARENT}","waitingFor":null}}'

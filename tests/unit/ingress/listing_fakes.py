@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.contracts.away import AwayError
+from services.contracts.events import PaymentAccepted, PaymentSettled
 from services.contracts.holding import Holding, HoldingsAsked
 from services.contracts.money import Cents
 from services.ingress.core.answers import Standing
@@ -50,7 +51,8 @@ class FakePayments:
         found = min((each for each in self.seqs if each >= seq), default=None)
         if found is None:
             return None
-        return WaitingPayment(Standing(an_id(found), "accepted", Cents(found), NOON + timedelta(seconds=found)), found)
+        event = PaymentAccepted(an_id(found), Cents(found), NOON + timedelta(seconds=found))
+        return WaitingPayment(Standing(event), found)
 
 
 @dataclass
@@ -104,9 +106,7 @@ def settled(seq: int) -> ListRow:
     """Return a settled payment; every second one at the fallback."""
     name = "default" if seq % 2 else "fallback"
     stamp = NOON + timedelta(seconds=seq)
-    return ListRow(
-        Standing(an_id(seq), "settled", Cents(seq), NOON, processor=name, requested_at=stamp), is_counted=True
-    )
+    return ListRow(Standing(PaymentSettled(an_id(seq), Cents(seq), name, stamp, NOON, seq)), is_counted=True)
 
 
 def listing(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
 from services.ingress.core.answers import Missing, NotAwaited, NotYet, Standing, TryLater
 from services.ingress.core.meter import Meter
@@ -14,8 +15,9 @@ from services.ingress.flow import awaiting
 from services.ingress.flow.awaiting import Awaiting
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
-SETTLED = Standing(ID, "settled", Cents(1990), datetime(2025, 7, 15, 12, tzinfo=UTC), processor="default")
-REFUSED = Standing(ID, "refused", Cents(1990), datetime(2025, 7, 15, 12, tzinfo=UTC), detail="no such account")
+NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
+SETTLED = Standing(PaymentSettled(ID, Cents(1990), "default", NOON, NOON, 1))
+REFUSED = Standing(PaymentRefused(ID, Cents(1990), "default", "no such account", NOON, 1))
 AWAY = TryLater("nats_away", "it is away")
 LONG_S = 1_000.0
 

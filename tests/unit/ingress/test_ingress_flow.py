@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.contracts.events import PaymentAccepted, PaymentSettled
 from services.contracts.money import Cents
 from services.contracts.payment import Payment
 from services.contracts.summary import Totals
@@ -29,8 +30,8 @@ NOW = datetime(2025, 7, 15, 12, tzinfo=UTC)
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 BODY = b'{"correlationId": "%s", "amount": 19.9}' % ID.encode()
 AWAY = TryLater("nats_away", "it is away")
-ACCEPTED = Standing(ID, "accepted", Cents(1990), NOW)
-SETTLED = Standing(ID, "settled", Cents(1990), NOW, processor="default", requested_at=NOW)
+ACCEPTED = Standing(PaymentAccepted(ID, Cents(1990), NOW))
+SETTLED = Standing(PaymentSettled(ID, Cents(1990), "default", NOW, NOW, 1))
 
 AT_DEFAULT = WaitingFor("default", NOW, 2, in_doubt=True)
 
@@ -131,14 +132,14 @@ async def test_known_id_whose_settlement_was_found_is_not_looked_up_again() -> N
     """What was charged is the original, even if an acceptance of another amount waits by some accident."""
     ports = Ports(Known(SETTLED))
     assert await _ingress(ports).accept(BODY) == Replayed(SETTLED)
-    other = replace(SETTLED, amount_cents=Cents(1))
+    other = Standing(PaymentSettled(ID, Cents(1), "default", NOW, NOW, 1))
     assert await _ingress(Ports(Known(other))).accept(BODY) == AmountDiffers(other)
     assert ports.looks == []
 
 
 async def test_known_id_of_another_amount_differs() -> None:
     """The original's amount decides, be it accepted or settled."""
-    original = Standing(ID, "settled", Cents(1), NOW)
+    original = Standing(PaymentSettled(ID, Cents(1), "default", NOW, NOW, 1))
     assert await _ingress(Ports(Known(), Missing(), original)).accept(BODY) == AmountDiffers(original)
 
 

@@ -10,6 +10,7 @@ import pytest
 from sanic import Sanic
 
 from services.contracts.releasing import Why
+from services.ingress.adapters import openapi_file
 from services.ingress.adapters.documents import DOCUMENTS, FOLDER
 from services.ingress.adapters.http_answers import _SLUGS
 from services.ingress.adapters.http_api import http_app
@@ -93,6 +94,19 @@ def described_slugs() -> dict[str, set[str]]:
     responses = OPENAPI["components"]["responses"]
     schemas = {name: said["content"]["application/json"]["schema"] for name, said in responses.items()}
     return {name: set(schema["allOf"][1]["properties"]["error"]["enum"]) for name, schema in schemas.items()}
+
+
+def test_the_fields_of_a_settlement_are_described_as_the_code_has_them() -> None:
+    """``make schemas`` writes them; a client may refuse an answer with a field that is not described."""
+    text = openapi_file.FILE.read_text()
+    assert openapi_file.described(text) == text
+    old = json.loads(text)
+    for name in ("Standing", "Life", "Listed"):
+        properties = old["components"]["schemas"][name]["properties"]
+        properties["bookedAt"] = {}
+        del properties["requestedAt"]
+    old["components"]["schemas"]["Life"]["properties"]["waitingFor"] = {}  # as the one of Standing
+    assert json.loads(openapi_file.described(json.dumps(old))) == OPENAPI
 
 
 def test_every_route_is_described_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import structs
 
-from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSettled, Settlement, SettlementsCleared
+from services.contracts.events import (
+    PaymentAccepted,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentSettled,
+    Settlement,
+    SettlementsCleared,
+)
 from services.contracts.holding import AssignmentMade, AttemptMade, Holding
 from services.contracts.money import Cents
 from services.contracts.stamp import text_of
@@ -13,8 +20,8 @@ from services.ingress.core.payment_life import BEFORE, BOOKED_AT, BY_LOG, NO_ANS
 
 ID = "00000000-0000-4000-8000-000000000001"
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
-ACCEPTED = Standing(ID, "accepted", Cents(1990), NOON)
-SETTLED = Standing(ID, "settled", Cents(1990), NOON, "fallback", booked_at=NOON)
+ACCEPTED = Standing(PaymentAccepted(ID, Cents(1990), NOON))
+SETTLED = Standing(PaymentSettled(ID, Cents(1990), "fallback", NOON, NOON, 1, NOON))
 ME, GONE = "dispatcher-1/me", "dispatcher-9/gone"
 
 
@@ -77,7 +84,7 @@ def test_what_is_not_recorded_is_listed() -> None:
     assert life_of(ACCEPTED, [], held(in_hand=False)).not_known == (BY_LOG,)
     assert life_of(ACCEPTED, [], None).not_known == (NO_ANSWER,)
     assert life_of(SETTLED, [], None).not_known == (NOT_KEPT,)
-    settled_before = Standing(ID, "settled", Cents(1990), NOON, "fallback")
+    settled_before = Standing(PaymentSettled(ID, Cents(1990), "fallback", NOON, NOON, 1))
     assert life_of(settled_before, [], None).not_known == (NOT_KEPT, BOOKED_AT)
 
 
@@ -103,8 +110,8 @@ def test_a_settled_payment_has_where_and_when_and_what_operators_did() -> None:
 
 def test_a_refused_payment_has_the_reason() -> None:
     """And when that was stored."""
-    refused = Standing(ID, "refused", Cents(1990), NOON, "default", detail="400: no")
-    life = life_of(refused, [(PaymentRefused(ID, Cents(1990), "default", "400: no", NOON, 1), at(3))], None)
+    refused = PaymentRefused(ID, Cents(1990), "default", "400: no", NOON, 1)
+    life = life_of(Standing(refused), [(refused, at(3))], None)
     assert steps_of(life) == [("accepted", NOON), ("refused", at(3))]
     assert life.steps[1].facts == {"processor": "default", "detail": "400: no"}
 
