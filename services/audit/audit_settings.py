@@ -9,10 +9,10 @@ from pathlib import Path
 
 from services.access.processor_access import ProcessorAccess, processor_access
 from services.audit.arguments import CommandLine, argument
-from services.audit.core.period import Period
 from services.audit.core.statement_rows import Columns
 from services.contracts.instant import instant_from_text
 from services.contracts.length import length_from_text
+from services.contracts.period import Period
 from services.settings.bus import BusSettings, bus_settings
 
 RATE_DEFAULT = 1_000.0

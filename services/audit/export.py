@@ -22,7 +22,7 @@ from services.audit.adapters.progress import Bar, ProgressLines, progress
 from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
 from services.audit.core.export_rows import COLUMNS, CSV_HEADER, csv_row, json_row
-from services.audit.core.seen import SeenIds
+from services.audit.core.seen_ids import SeenIds
 from services.bus.wire.connection import BusAwayError
 from services.contracts.instant import instant_from_text
 from services.records.settled import SettledReader, SettledRow, StreamPart

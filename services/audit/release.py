@@ -12,7 +12,7 @@ from services.audit.adapters.operator import OPTION, operator
 from services.audit.adapters.recording import operation_log, os_user
 from services.audit.adapters.release_client import ReleaseClient
 from services.audit.command import connected, run
-from services.audit.flow.releasing import Releasing
+from services.audit.flow.release_dialog import ReleaseDialog
 from services.audit.settings import release_settings
 
 EXIT_RELEASED = 0
@@ -23,7 +23,7 @@ async def release() -> int:
     """Release the payment of the command line, if that is allowed and the operator confirms it."""
     settings = release_settings(sys.argv[1:], os.environ, OPTION)
     async with connected(settings.bus, "release") as bus:
-        is_released = await Releasing(
+        is_released = await ReleaseDialog(
             dispatchers=ReleaseClient(bus),
             operator=operator(settings.accepted_id),
             recorded=partial(operation_log(bus, settings.bus.credentials).recorded, who=os_user()),

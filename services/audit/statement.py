@@ -13,11 +13,11 @@ from services.audit.adapters.statement_tables import StatementTables
 from services.audit.adapters.streams import JetStreamStreams
 from services.audit.audit_settings import StatementSettings
 from services.audit.command import IncompleteError, connected
-from services.audit.core.period import Period
 from services.audit.core.statement import StatementFinding
 from services.audit.core.statement_report import StatementReport
 from services.audit.core.statement_words import finding_document, finding_line, report_document, report_lines
 from services.audit.flow.reconciling import NothingToCompareError, OurSide, compare_sides, take_statement
+from services.contracts.period import Period
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError
 

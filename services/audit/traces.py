@@ -14,7 +14,8 @@ from services.audit.adapters.otlp import FileReceiver, OtlpReceiver
 from services.audit.adapters.progress import progress
 from services.audit.command import EXIT_INCOMPLETE, connected, run
 from services.audit.core.spans import NotTakenError
-from services.audit.flow.exporting_traces import Exported, ExportingTraces, Receiver
+from services.audit.flow.exporting_traces import Exported, ExportingTraces
+from services.audit.flow.ports import SpanReceiver
 from services.audit.trace_settings import TraceSettings, trace_settings
 from services.bus.jetstream.read_range import read_range
 from services.bus.jetstream.state import stream_state
@@ -28,7 +29,7 @@ FOLLOW_EVERY_S = 1.0
 
 
 class _Settlements:
-    """Implements the port ``Settlements``."""
+    """Implements the port ``SettlementReader``."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -89,7 +90,7 @@ async def _export(exporting: ExportingTraces, *, follows: bool) -> None:
 
 
 @asynccontextmanager
-async def _receiver(settings: TraceSettings) -> AsyncIterator[Receiver]:
+async def _receiver(settings: TraceSettings) -> AsyncIterator[SpanReceiver]:
     if isinstance(settings.to, str):
         async with OtlpReceiver.at(settings.to, settings.headers) as otlp:
             yield otlp

@@ -27,7 +27,7 @@ from services.ingress.adapters.operating_api import add_operating
 from services.ingress.adapters.page import add_page
 from services.ingress.adapters.payment_history import PaymentHistory
 from services.ingress.adapters.payment_stream import JetStreamPayments
-from services.ingress.adapters.processors_client import ProcessorsClient, ReleaseClient
+from services.ingress.adapters.processors_client import DispatcherReleases, ProcessorsClient
 from services.ingress.adapters.pulse import pulse_of
 from services.ingress.adapters.releasing_api import add_releasing
 from services.ingress.adapters.settlement_hints import SettlementHints
@@ -39,13 +39,13 @@ from services.ingress.flow.ingress import Ingress
 from services.ingress.flow.listing import Listing
 from services.ingress.flow.operating import Operating
 from services.ingress.flow.payment_life import PaymentLife
-from services.ingress.flow.releasing import Releasing
+from services.ingress.flow.release_requests import ReleaseRequests
 from services.ingress.settings import IngressSettings, ingress_settings
 from services.metrics.bus import of_bus
 from services.metrics.key_files import of_key_files
 from services.metrics.server import Metrics, served_metrics
 from services.overview.adapters.hub import Hub
-from services.overview.adapters.vital_signs import VitalSigns
+from services.overview.adapters.vitals_source import VitalsSource
 from services.overview.core.vitals import Vitals
 from services.process import connected, retry_until_answered, run
 from services.records.operations import OperationLog
@@ -88,7 +88,7 @@ async def _answer(
     """Answer requests until ``stop``, and then those that were already read."""
     clock, meter = SystemClock(), Meter()
     metrics.add(of_bus(bus), of_ingress(meter, payments.store_took))
-    hub = Hub(VitalSigns(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
+    hub = Hub(VitalsSource(bus, clock.stamp), partial(Vitals, settings.bus.processors), clock)
     awaiting = Awaiting(settlements=payments, hints=SettlementHints(bus), meter=meter)
     app = _app(bus, payments, awaiting=awaiting, hub=hub, before=HttpGuard(keys.guard, meter), settings=settings)
     pulse = pulse_of(settings.bus.instance, clock.stamp(), meter, lambda: keys.trouble)
@@ -134,7 +134,7 @@ def _app(
     add_listing(app, listing, lives)
     add_history(app, flow)
     add_operating(app, operating, allow_purge=settings.allow_purge)
-    add_releasing(app, Releasing(dispatchers=ReleaseClient(bus), recorded=recorded))
+    add_releasing(app, ReleaseRequests(dispatchers=DispatcherReleases(bus), recorded=recorded))
     add_page(app, hub, before)
     add_sign_in(app, before)
     before.install(app)

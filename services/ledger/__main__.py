@@ -26,7 +26,7 @@ from services.ledger.flow.snapshots import SnapshotRunner
 from services.ledger.settings import LedgerSettings, ledger_settings
 from services.metrics.bus import of_bus
 from services.metrics.server import Metrics, served_metrics
-from services.overview.adapters.vital_signs import VitalSigns
+from services.overview.adapters.vitals_source import VitalsSource
 from services.overview.core.vitals import Vitals
 from services.process import connected, run
 
@@ -61,7 +61,7 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
         metrics.add(of_bus(bus), of_ledger(ledger), of_settlements(bus, settings.bus.limits.settlements_bytes_max))
         samples = Samples()
         vitals = partial(Vitals, settings.bus.processors)
-        sampler = Sampler(VitalSigns(bus, clock.stamp), vitals, samples, SampleStream(bus), clock)
+        sampler = Sampler(VitalsSource(bus, clock.stamp), vitals, samples, SampleStream(bus), clock)
         history = History(ledger, samples, settings.bus.processors, clock)
         past = HistoryEndpoint(history.answer, ledger.why_not)
         await SummaryEndpoint(ledger).serve(bus, settings.bus.instance, past)

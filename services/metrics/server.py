@@ -28,7 +28,7 @@ CONNECTIONS_MAX = 8  # each may hold an answer of some tens of KB
 log = logging.getLogger("tarifa.metrics")
 
 
-class _Request(NamedTuple):
+class _ScrapeRequest(NamedTuple):
     method: str
     path: str
     accept: str
@@ -127,7 +127,7 @@ class _Asked:
         return _reply(HTTPStatus.OK, body, content_type, has_body=has_body)
 
 
-def _read(head: bytes) -> _Request | None:
+def _read(head: bytes) -> _ScrapeRequest | None:
     """Return what is asked; None where it is no HTTP/1 request."""
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
@@ -135,7 +135,7 @@ def _read(head: bytes) -> _Request | None:
         return None
     fields = (line.partition(":") for line in lines)
     accept = ",".join(value.strip() for name, _, value in fields if name.lower() == "accept")
-    return _Request(words[0], words[1], accept)
+    return _ScrapeRequest(words[0], words[1], accept)
 
 
 def _reply(

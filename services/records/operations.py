@@ -35,7 +35,7 @@ class NotRecordedError(AwayError):
     """The operation could not be recorded, and so nothing was done. The same may be asked for again."""
 
 
-class Outcome:
+class OperationOutcome:
     """The outcome of an operation; ``by`` names who does it, in one word. The default step is done."""
 
     def __init__(self, by_whom: str) -> None:
@@ -65,7 +65,7 @@ class OperationLog:
         self._users = tuple(users)
 
     @asynccontextmanager
-    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
+    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[OperationOutcome]:
         """Record the request, run the body, and record the outcome.
 
         ``who``: the name of the API key or the user of the operating system. An exception from the body is
@@ -76,7 +76,7 @@ class OperationLog:
         """
         operation_id = str(uuid.uuid4())
         operator = await self._asked(operation, operation_id, who)
-        outcome = Outcome(operator.word)
+        outcome = OperationOutcome(operator.word)
         try:
             yield outcome
         except Exception as error:
@@ -100,7 +100,9 @@ class OperationLog:
                     raise NotRecordedError(f"{_NOT_DONE}: another message was stored under its subject")
         raise NotRecordedError(f"{_NOT_DONE}: this user of NATS may not write to OPERATIONS")
 
-    async def _ended(self, operation: Operation, operation_id: str, outcome: Outcome, operator: Operator) -> None:
+    async def _ended(
+        self, operation: Operation, operation_id: str, outcome: OperationOutcome, operator: Operator
+    ) -> None:
         """Record the outcome, retrying for a while: it is done, and the caller waits for that answer."""
         ended = Operation(operation.kind, operation.target, operation.reason, outcome.detail or operation.detail)
         for _ in range(OUTCOME_TRIES):

@@ -8,7 +8,7 @@ from services.contracts.releasing import ANSWERED_WITHIN_S, Confirmed, ReleaseAn
 
 
 class ReleaseClient:
-    """Implements the port ``Dispatchers`` of Releasing."""
+    """Implements the port ``ReleaseDispatchers``."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from services.audit.core.period import Period
 from services.contracts.events import (
     PaymentAccepted,
     PaymentRefused,
@@ -17,6 +16,7 @@ from services.contracts.events import (
     Settlement,
     SettlementsCleared,
 )
+from services.contracts.period import Period
 
 
 @dataclass(slots=True)

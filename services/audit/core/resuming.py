@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.audit.core.period import Period
+from services.contracts.period import Period
 from services.contracts.stamp import text_of
 
 

@@ -6,11 +6,11 @@ from typing import Any, assert_never
 
 from services.audit.core.answer import Answer, Charged, NotCharged, Unanswered, Unreadable
 from services.audit.core.comparing import DIFFERENCES, INFORMATION, Finding, FindingKind
-from services.audit.core.period import Period
 from services.audit.core.records import Record
 from services.audit.core.report import AuditReport
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
 from services.contracts.money import amount_of
+from services.contracts.period import Period
 from services.contracts.stamp import text_of
 
 

@@ -5,10 +5,10 @@ not asked any more after a while.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from services.audit.core.answer import Answer, Unanswered
 from services.audit.flow.pace import EvenPace, Sleep
+from services.audit.flow.ports import AskedProcessor
 
 TRIES_MAX = 3
 TRY_AGAIN_AFTER_S = 0.5  # times the number of tries so far
@@ -17,17 +17,10 @@ SILENT_IDS_MAX = 20  # in a row, each tried TRIES_MAX times: the processor is aw
 _LEFT_ALONE = Unanswered(f"not asked: {SILENT_IDS_MAX} ids in a row had no answer")
 
 
-class Processor(Protocol):
-    """One processor's public API."""
-
-    async def ask(self, payment_id: str) -> Answer:
-        """Ask once whether it has the payment; never raises, whatever the processor does."""
-
-
 class Asking:
     """Asks all processors by name; ``calls`` counts every request made."""
 
-    def __init__(self, processors: Mapping[str, Processor], pace: EvenPace, sleep: Sleep) -> None:
+    def __init__(self, processors: Mapping[str, AskedProcessor], pace: EvenPace, sleep: Sleep) -> None:
         self._processors = processors
         self._pace = pace
         self._sleep = sleep

@@ -2,43 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from services.audit.core.comparing import Finding, compare
 from services.audit.core.records import Record, Records
 from services.audit.core.report import AuditReport
 from services.audit.core.resuming import Cursor
 from services.audit.flow.asking import Asking
+from services.audit.flow.ports import Progress, Streams
 
 IDS_AT_ONCE = 16  # so that one slow answer does not hold up the pace; far below what a processor serves at once
 
 
 class NoSuchCursorError(Exception):
     """The cursor is of another store; start again without --after."""
-
-
-class Progress(Protocol):
-    """Shows the progress of long work."""
-
-    def begin(self, what: str, total: int) -> None:
-        """Begin a piece of work; ``total`` 0: unknown."""
-
-    def at(self, done: int) -> None:
-        """Show that so much of it is done."""
-
-    def say(self, text: str) -> None:
-        """Print a sentence that stays."""
-
-
-class Streams(Protocol):
-    """Our own streams, read without a consumer."""
-
-    async def read_into(self, records: Records) -> None:
-        """Pass all messages to ``records``, PAYMENTS first.
-
-        Raises:
-            BusAwayError, ApiError, StreamWentBackError: they could not be read to their end; nothing is known.
-        """
 
 
 class Auditing:

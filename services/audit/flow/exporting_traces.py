@@ -4,11 +4,11 @@ Nothing is read ahead: memory is bounded by one batch. ``exported_to`` moves onl
 export resumed after it leaves nothing out; what is sent twice has the same ids.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from services.audit.core.spans import Span, spans_of
+from services.audit.flow.ports import SettlementReader, SpanReceiver
 from services.contracts.events import (
     NotAnEventError,
     PaymentRefused,
@@ -18,28 +18,6 @@ from services.contracts.events import (
 from services.contracts.traceparent import is_sampled
 
 SPANS_AT_ONCE = 512
-
-
-class Settlements(Protocol):
-    """SETTLEMENTS, read from a sequence on."""
-
-    async def read(self, first: int) -> Sequence[tuple[int, bytes]]:
-        """Return the next messages with their sequences, some hundreds at most; empty: there are no more now.
-
-        Raises:
-            BusAwayError: no complete answer; ask again later.
-        """
-
-
-class Receiver(Protocol):
-    """Receives the spans."""
-
-    async def send(self, spans: Sequence[Span]) -> int:
-        """Send spans; return how many of them were refused for good.
-
-        Raises:
-            NotTakenError: they were not taken, after several tries.
-        """
 
 
 @dataclass(slots=True)
@@ -65,7 +43,9 @@ class Exported:
 class ExportingTraces:
     """Exports what is finished; ``done`` has the counts, ``at`` is called with each sequence that was reached."""
 
-    def __init__(self, settlements: Settlements, receiver: Receiver, after: int, at: Callable[[int], None]) -> None:
+    def __init__(
+        self, settlements: SettlementReader, receiver: SpanReceiver, after: int, at: Callable[[int], None]
+    ) -> None:
         self._settlements = settlements
         self._receiver = receiver
         self._at = at
@@ -78,8 +58,8 @@ class ExportingTraces:
         """Export all that is there now.
 
         Raises:
-            BusAwayError: from Settlements.
-            NotTakenError: from Receiver.
+            BusAwayError: from ``SettlementReader``.
+            NotTakenError: from ``SpanReceiver``.
         """
         while messages := await self._settlements.read(self._read_to + 1):
             for seq, data in messages:

@@ -1,14 +1,14 @@
 """The flow of a comparison with a statement: read its rows, read our records of the same period, report differences."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Protocol
 
-from services.audit.core.period import Period
 from services.audit.core.statement import OurRecord, StatementFault, StatementFinding, StatementRow, compared
-from services.audit.core.statement_report import Day, StatementReport
+from services.audit.core.statement_report import StatementReport
+from services.audit.flow.ports import Progress, StatementTables
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, Settlement
+from services.contracts.period import Period
 from services.contracts.stamp import micros_of, stamp_from_micros
 
 AT_ONCE = 2_000  # rows and payments between two yields to the event loop, and of one step of the display
@@ -18,46 +18,17 @@ class NothingToCompareError(Exception):
     """No row could be read and no period was given: it is not known which of our settlements to compare."""
 
 
-class Tables(Protocol):
-    """Rows and entries, of which there are more than memory holds."""
-
-    def add_rows(self, rows: Iterable[StatementRow]) -> None:
-        """Add rows that have at least an id."""
-
-    def index_rows(self) -> tuple[int, int] | None:
-        """Index the rows; return their first and last stamp in microseconds, None if no row has one."""
-
-    def add_entries(self, entries: Sequence[tuple[str, OurRecord]]) -> None:
-        """Add entries, each with its payment's id."""
-
-    def add_entries_if_stated(self, entries: Sequence[tuple[str, OurRecord]]) -> None:
-        """Add those whose payment has a row."""
-
-    def payments(self) -> Iterator[tuple[str, list[StatementRow], list[OurRecord]]]:
-        """Yield all payments by id."""
-
-    def days(self) -> list[Day]:
-        """Return the totals of each day."""
-
-    def settled_here(self) -> int:
-        """Return how many settlements were taken."""
-
-
-class Progress(Protocol):
-    """Shows the progress of long work."""
-
-    def begin(self, what: str, total: int) -> None:
-        """Begin a piece of work; ``total`` 0: unknown."""
-
-    def at(self, done: int) -> None:
-        """Show that so much of it is done."""
-
-
 Show = Callable[[StatementFinding], None]
 
 
 async def take_statement(
-    rows: Iterator[StatementRow], processor: str, period: Period, *, tables: Tables, show: Show, progress: Progress
+    rows: Iterator[StatementRow],
+    processor: str,
+    period: Period,
+    *,
+    tables: StatementTables,
+    show: Show,
+    progress: Progress,
 ) -> StatementReport:
     """Read the statement's rows, show the malformed ones, and return the report as far as it is known.
 
@@ -92,7 +63,7 @@ async def take_statement(
 class OurSide:
     """Collects from our streams what concerns the statement; implements the adapter's port ``Reader``."""
 
-    def __init__(self, report: StatementReport, tables: Tables) -> None:
+    def __init__(self, report: StatementReport, tables: StatementTables) -> None:
         self._report = report
         self._tables = tables
         self._ours: list[tuple[str, OurRecord]] = []
@@ -137,7 +108,7 @@ class OurSide:
 
 
 async def compare_sides(
-    report: StatementReport, tolerance_us: int, *, tables: Tables, show: Show, progress: Progress
+    report: StatementReport, tolerance_us: int, *, tables: StatementTables, show: Show, progress: Progress
 ) -> None:
     """Show every finding, by id, and complete the report."""
     progress.begin("comparing", 0)

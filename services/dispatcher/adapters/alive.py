@@ -5,27 +5,20 @@ release relies on it only for a process that does not answer either.
 """
 
 import logging
-from typing import Protocol
 
 from services.bus.wire.connection import Bus
 from services.contracts import pulse as contract
 from services.contracts import subjects
 from services.contracts.pulse import DispatcherPulse, NotAPulseError
+from services.dispatcher.adapters.clock import DispatcherClock
 
 log = logging.getLogger("tarifa.dispatcher")
-
-
-class Clock(Protocol):
-    """The monotonic clock of the calls."""
-
-    def now_ms(self) -> float:
-        """Return milliseconds of a monotonic clock."""
 
 
 class Alive:
     """The owners whose pulse came within ``for_s``."""
 
-    def __init__(self, clock: Clock, for_s: float) -> None:
+    def __init__(self, clock: DispatcherClock, for_s: float) -> None:
         self._clock = clock
         self._for_ms = for_s * 1000
         self._seen_ms: dict[str, float] = {}

@@ -16,6 +16,7 @@ from services.bus.jetstream.lease import Lease
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.stamp import micros_of
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.processor_api import HealthAnswer, HealthUnread
 from services.dispatcher.core.condition import Health
 from services.log_throttle import FailureLog
@@ -36,21 +37,11 @@ class ConditionSaid(msgspec.Struct, frozen=True, rename="camel"):
     v: int = 1
 
 
-class Asks(Protocol):
+class HealthSource(Protocol):
     """The health call of one processor."""
 
     async def health(self) -> HealthAnswer | HealthUnread:
         """Ask for its health."""
-
-
-class Clock(Protocol):
-    """The clock of the calls, and UTC."""
-
-    def now_ms(self) -> float:
-        """Return milliseconds of a monotonic clock."""
-
-    def stamp(self) -> datetime:
-        """Return the UTC time."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -60,7 +51,7 @@ _decoder = msgspec.json.Decoder(ConditionSaid)
 class HealthPoller:
     """Asks one processor for its health while it holds the lease."""
 
-    def __init__(self, bus: Bus, processor: str, api: Asks, clock: Clock, me: str) -> None:
+    def __init__(self, bus: Bus, processor: str, api: HealthSource, clock: DispatcherClock, me: str) -> None:
         self._bus = bus
         self._processor = processor
         self._api = api
@@ -93,14 +84,14 @@ class HealthPoller:
 class HealthPollers:
     """One poller for each processor that charges now."""
 
-    def __init__(self, bus: Bus, clock: Clock, me: str) -> None:
+    def __init__(self, bus: Bus, clock: DispatcherClock, me: str) -> None:
         self._bus = bus
         self._clock = clock
         self._me = me
-        self._asked: dict[str, Asks] = {}
+        self._asked: dict[str, HealthSource] = {}
         self._changed = asyncio.Event()
 
-    def poll(self, asked: Mapping[str, Asks]) -> None:
+    def poll(self, asked: Mapping[str, HealthSource]) -> None:
         """Poll these from now on, by name, and no others."""
         if asked != self._asked:
             self._asked = dict(asked)
@@ -120,7 +111,7 @@ class HealthPollers:
                     task.cancel()
 
 
-async def follow_health(bus: Bus, clock: Clock, receive: Callable[[str, Health], None]) -> None:
+async def follow_health(bus: Bus, clock: DispatcherClock, receive: Callable[[str, Health], None]) -> None:
     """Call ``receive`` for every health reply of a processor, from any poller."""
 
     def on_reply(data: bytes) -> None:

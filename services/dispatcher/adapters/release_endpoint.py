@@ -24,7 +24,7 @@ ABOUT: Mapping[str, About] = {
 }
 
 
-class Flow(Protocol):
+class ReleasingFlow(Protocol):
     """What this adapter calls; both methods may raise AwayError or BusAwayError: not known."""
 
     async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
@@ -37,7 +37,7 @@ class Flow(Protocol):
 class ReleaseEndpoint:
     """Passes requests to the flow."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: ReleasingFlow) -> None:
         self._flow = flow
 
     @property

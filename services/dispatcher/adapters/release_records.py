@@ -31,7 +31,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class ReleaseRecords:
-    """Implements the port ``Records`` of Releasing; each method may raise AwayError or BusAwayError.
+    """Implements the port ``ReleaseRecords``; each method may raise AwayError or BusAwayError.
 
     ``is_gone``: whether a process, named as in its lines, has sent no pulse for a while.
     """

@@ -8,14 +8,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import datetime
-from typing import Protocol
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusAwayError
 from services.contracts import subjects
 from services.contracts.away import StoreWentBackError
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.log_throttle import FailureLog
 from services.records.doubt import (
@@ -40,16 +39,6 @@ MARK_TRIES_WHEN_STOPPING = 5
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Clock(Protocol):
-    """The clock of the calls, and UTC."""
-
-    def now_ms(self) -> float:
-        """Return milliseconds of a monotonic clock."""
-
-    def stamp(self) -> datetime:
-        """Return the UTC time."""
-
-
 class StoreWatch:
     """What this process knows of the store.
 
@@ -71,7 +60,7 @@ class StoreWatch:
         is_synced: bool,
         books_within_s: float,
         repeated_within_s: float,
-        clock: Clock,
+        clock: DispatcherClock,
         lines_read: Callable[[], int],
         settlements_to: Callable[[], int],
         payments_to: Callable[[], int],
@@ -193,7 +182,7 @@ class StoreWatch:
         self._set_doubt(self.doubt)
 
 
-async def mark_store(bus: Bus, clock: Clock, stop: asyncio.Event) -> None:
+async def mark_store(bus: Bus, clock: DispatcherClock, stop: asyncio.Event) -> None:
     """Mark waiting payments as doubtful, retrying until it succeeds: nothing is sent before.
 
     While stopping, only for a few tries: the process that starts next has read nothing, and perhaps no other knows.

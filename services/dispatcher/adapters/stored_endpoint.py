@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from services.bus.wire.connection import Bus, BusAwayError
 from services.bus.wire.message import Message
 from services.contracts import stored, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.stored import StoredAnswered
+from services.dispatcher.adapters.clock import DispatcherClock
 from services.records.settlements import SettlementRecords
 
 # Only a moment at most this long ago is used: otherwise the machines' clocks differ, and the time of arrival is used.
@@ -21,18 +21,15 @@ WAIT_MAX_S = 1.0
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Clock(Protocol):
-    """The clock of the stamps."""
-
-    def stamp(self) -> datetime:
-        """Return the UTC time in whole milliseconds."""
-
-
 class StoredEndpoint:
     """Answers for one process; ``are_stored`` waits until every booking known now is stored as a settlement."""
 
     def __init__(
-        self, bus: Bus, are_stored: Callable[[], Awaitable[None]], settlements: SettlementRecords, clock: Clock
+        self,
+        bus: Bus,
+        are_stored: Callable[[], Awaitable[None]],
+        settlements: SettlementRecords,
+        clock: DispatcherClock,
     ) -> None:
         self._bus = bus
         self._are_stored = are_stored

@@ -19,7 +19,7 @@ from services.contracts.events import PaymentRefused, PaymentSettled
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
-from services.dispatcher.flow.ports import Assignments, Clock, Settlements
+from services.dispatcher.flow.ports import Assignments, Clock, SettlementRecords
 from services.dispatcher.flow.send_permission import AlreadySettled, NotOwned, Owned, SendPermission
 from services.log_throttle import FailureLog
 
@@ -33,7 +33,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 @dataclass(slots=True, eq=False)
-class _Request:
+class _LineRequest:
     payment: InHand
     line: Line | None
     answer: asyncio.Future[SendPermission]
@@ -69,7 +69,7 @@ class Assigning:
         owner: str,
         log_read: AssignmentLog,
         assignments: Assignments,
-        settlements: Settlements,
+        settlements: SettlementRecords,
         clock: Clock,
         together_s: float = 0.0,
     ) -> None:
@@ -80,8 +80,8 @@ class Assigning:
         self._assignments = assignments
         self._settlements = settlements
         self._clock = clock
-        self._requests: list[_Request] = []  # of this turn of the loop
-        self._waiting: set[_Request] = set()
+        self._requests: list[_LineRequest] = []  # of this turn of the loop
+        self._waiting: set[_LineRequest] = set()
         self._is_abandoned = False
         self._turn = 0
         self._reading: dict[int, asyncio.Future[_Read]] = {}
@@ -138,7 +138,7 @@ class Assigning:
         return Line(payment.id, payment.seq, generation, self._log.after(payment.id), kind, detail)
 
     async def _ask(self, payment: InHand, line: Line | None) -> SendPermission:
-        request = _Request(payment, line, asyncio.get_running_loop().create_future())
+        request = _LineRequest(payment, line, asyncio.get_running_loop().create_future())
         if self._is_abandoned:
             return NotOwned()
         self._waiting.add(request)
@@ -157,7 +157,7 @@ class Assigning:
             self._ended_s = asyncio.get_running_loop().time()
             self._begin(self._answer_turn(requests))
 
-    async def _answer_turn(self, requests: list[_Request]) -> None:
+    async def _answer_turn(self, requests: list[_LineRequest]) -> None:
         try:
             await self._answer_all(requests)
         except BaseException as error:
@@ -166,10 +166,10 @@ class Assigning:
                     request.answer.set_exception(error)
             raise
 
-    async def _answer_all(self, requests: list[_Request]) -> None:
+    async def _answer_all(self, requests: list[_LineRequest]) -> None:
         read = await self._assign(tuple([request.line for request in requests if request.line is not None]))
         valid = iter(read.valid)
-        asking: list[tuple[_Request, int]] = []
+        asking: list[tuple[_LineRequest, int]] = []
         for request in requests:
             if request.line is None:
                 asking.append((request, request.payment.line))
@@ -238,6 +238,6 @@ class Assigning:
             log.critical("assigning.failed", exc_info=error)
 
 
-def _answer(request: _Request, answer: SendPermission) -> None:
+def _answer(request: _LineRequest, answer: SendPermission) -> None:
     if not request.answer.done():
         request.answer.set_result(answer)

@@ -25,7 +25,7 @@ from services.dispatcher.core.refusals import Refusals
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.payment_tasks import PaymentTasks
-from services.dispatcher.flow.ports import Clock, Processor
+from services.dispatcher.flow.ports import ChargingProcessor, Clock
 from services.dispatcher.flow.send_permission import AlreadySettled, NotOwned, Owned
 from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
@@ -45,7 +45,7 @@ class Attempting:
         traffic: Traffic,
         counters: Counters,
         log_read: AssignmentLog,
-        processors: Mapping[str, Processor],
+        processors: Mapping[str, ChargingProcessor],
         assigning: Assigning,
         settling: Settling,
         tasks: PaymentTasks,

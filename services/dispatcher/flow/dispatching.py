@@ -14,7 +14,15 @@ from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.attempting import Attempting
 from services.dispatcher.flow.doubt_check import DoubtCheck
 from services.dispatcher.flow.payment_tasks import PaymentTasks
-from services.dispatcher.flow.ports import Assignments, Clock, Processor, Queue, Settlements, Source, Store
+from services.dispatcher.flow.ports import (
+    Assignments,
+    ChargingProcessor,
+    Clock,
+    Queue,
+    SettlementRecords,
+    Source,
+    Store,
+)
 from services.dispatcher.flow.scheduler import Scheduler
 from services.dispatcher.flow.settling import Settling
 from services.dispatcher.flow.taking import Taking
@@ -42,9 +50,9 @@ class Dependencies:
     log_read: AssignmentLog
     queue: Queue
     source: Source
-    settlements: Settlements
+    settlements: SettlementRecords
     assignments: Assignments
-    processors: Mapping[str, Processor]
+    processors: Mapping[str, ChargingProcessor]
     store: Store
     clock: Clock
     is_alive: Callable[[str], bool]

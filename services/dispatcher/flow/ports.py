@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.contracts.assignments import TurnAssigned
-from services.contracts.events import PaymentRefused, PaymentSettled
+from services.contracts.assignments import AssignmentReleased, TurnAssigned
+from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
+from services.contracts.operating import ListedProcessor
 from services.dispatcher.core.doubt import Doubt
 from services.dispatcher.core.in_hand import Head
 from services.dispatcher.core.outcome import Lookup, Outcome
@@ -55,7 +56,7 @@ class Source(Protocol):
         """Restart the delivery's ack_wait."""
 
 
-class Settlements(Protocol):
+class SettlementRecords(Protocol):
     """SETTLEMENTS."""
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
@@ -81,7 +82,7 @@ class Assignments(Protocol):
         """Delete a message whose payments are all settled. Never raises: one that stays costs space, not money."""
 
 
-class Processor(Protocol):
+class ChargingProcessor(Protocol):
     """One processor. Nothing that a processor does makes these raise."""
 
     async def charge(
@@ -121,3 +122,28 @@ class Clock(Protocol):
 
     async def sleep_ms(self, ms: float) -> None:
         """Wait."""
+
+
+class ReleaseRecords(Protocol):
+    """The streams and the other dispatchers. Each may raise AwayError or BusAwayError: not known."""
+
+    async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
+        """Return the payment as it waits in PAYMENTS, and its sequence."""
+
+    async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
+        """Return its settlement."""
+
+    async def releases(self, payment_id: str) -> tuple[PaymentReleased, ...]:
+        """Return its recorded releases, oldest first."""
+
+    async def is_in_doubt(self, payment_id: str, owner: str) -> bool | None:
+        """Return False only if that process has it in hand and knows the outcome of each attempt; None: not known."""
+
+    async def processors(self) -> tuple[ListedProcessor, ...]:
+        """Return the processors that charge."""
+
+    async def record_event(self, event: PaymentReleased) -> None:
+        """Store the event; a second one does no harm. Raises NotStoredError: nothing is released."""
+
+    async def write_line(self, line: AssignmentReleased) -> int:
+        """Store the line, and return its sequence. Raises NotStoredError: it is certainly not stored."""

@@ -7,19 +7,17 @@ written since makes it void, for every dispatcher alike.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from services.contracts.assignments import AssignmentReleased, processor_of
 from services.contracts.away import AwayError
-from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
-from services.contracts.operating import ListedProcessor
+from services.contracts.events import PaymentReleased
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, ReleaseAnswered, Sight
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.outcome import Lookup, LookupFailed
 from services.dispatcher.core.ownership import View, in_doubt_by_log
 from services.dispatcher.core.releasing import NotStoredError, answer_of, refusal, release_begun, release_done
-from services.dispatcher.flow.ports import Clock, Processor, Store
+from services.dispatcher.flow.ports import ChargingProcessor, Clock, ReleaseRecords, Store
 
 ASK_WITHIN_S = 3.0  # a person waits; after that a processor counts as not answering
 ASK_TRIES_MAX = 3
@@ -35,31 +33,6 @@ _SILENT = (
 
 class NotKnownError(AwayError):
     """What the log says is not known yet. The request may be repeated."""
-
-
-class Records(Protocol):
-    """The streams and the other dispatchers. Each may raise AwayError or BusAwayError: not known."""
-
-    async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
-        """Return the payment as it waits in PAYMENTS, and its sequence."""
-
-    async def settlement(self, payment_id: str) -> PaymentSettled | PaymentRefused | None:
-        """Return its settlement."""
-
-    async def releases(self, payment_id: str) -> tuple[PaymentReleased, ...]:
-        """Return its recorded releases, oldest first."""
-
-    async def is_in_doubt(self, payment_id: str, owner: str) -> bool | None:
-        """Return False only if that process has it in hand and knows the outcome of each attempt; None: not known."""
-
-    async def processors(self) -> tuple[ListedProcessor, ...]:
-        """Return the processors that charge."""
-
-    async def record_event(self, event: PaymentReleased) -> None:
-        """Store the event; a second one does no harm. Raises NotStoredError: nothing is released."""
-
-    async def write_line(self, line: AssignmentReleased) -> int:
-        """Store the line, and return its sequence. Raises NotStoredError: it is certainly not stored."""
 
 
 class Releasing:
@@ -78,8 +51,8 @@ class Releasing:
         self,
         *,
         log_read: AssignmentLog,
-        records: Records,
-        processors: Mapping[str, Processor],
+        records: ReleaseRecords,
+        processors: Mapping[str, ChargingProcessor],
         clock: Clock,
         store: Store,
         is_read: Callable[[], bool],
@@ -190,7 +163,7 @@ class Releasing:
         answers = await asyncio.gather(*[self._ask(processor, payment_id) for processor in asked.values()])
         return tuple(map(answer_of, asked, answers))
 
-    async def _ask(self, processor: Processor, payment_id: str) -> Lookup:
+    async def _ask(self, processor: ChargingProcessor, payment_id: str) -> Lookup:
         """Ask a few times, until there is an answer: one that fails occasionally may have charged it."""
         answer: Lookup = LookupFailed(f"no answer within {ASK_WITHIN_S:g} s")
         try:

@@ -14,7 +14,7 @@ from services.dispatcher.core.pace import backoff_ms
 from services.dispatcher.core.traced import trace_of
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
-from services.dispatcher.flow.ports import Clock, Queue, Settlements
+from services.dispatcher.flow.ports import Clock, Queue, SettlementRecords
 from services.log_throttle import CountedLog
 
 STORE_AGAIN_FIRST_MS = 50.0
@@ -34,7 +34,7 @@ class Settling:
         traffic: Traffic,
         counters: Counters,
         queue: Queue,
-        settlements: Settlements,
+        settlements: SettlementRecords,
         assigning: Assigning,
         clock: Clock,
     ) -> None:

@@ -13,7 +13,7 @@ from services.contracts.away import AwayError
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
-from services.dispatcher.flow.ports import Assignments, Settlements
+from services.dispatcher.flow.ports import Assignments, SettlementRecords
 
 EVERY_S = 2.0
 IDS_AT_ONCE = 500
@@ -30,7 +30,7 @@ class Tidying:
         traffic: Traffic,
         assigning: Assigning,
         assignments: Assignments,
-        settlements: Settlements,
+        settlements: SettlementRecords,
         is_alive: Callable[[str], bool],
     ) -> None:
         self._log = log_read

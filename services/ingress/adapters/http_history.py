@@ -14,14 +14,14 @@ from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import TryLater
 
 
-class Flow(Protocol):
+class HistoryFlow(Protocol):
     """What this adapter calls."""
 
     async def history(self, range_texts: list[str]) -> Rejected | HistoryAnswered | TryLater:
         """Return the steps of a range."""
 
 
-def add_history(app: Sanic[Any, Any], flow: Flow) -> None:
+def add_history(app: Sanic[Any, Any], flow: HistoryFlow) -> None:
     """Add the route for the past to the application."""
 
     async def get_history(request: Request) -> HTTPResponse:

@@ -15,7 +15,7 @@ from services.ingress.core.listing import ListPage, ListRow, Query
 from services.ingress.core.payment_life import Life, Step
 
 
-class Flow(Protocol):
+class ListingFlow(Protocol):
     """What this adapter calls for lists."""
 
     async def page(self, query: Query) -> Rejected | ListPage | TryLater:
@@ -29,7 +29,7 @@ class LifeFlow(Protocol):
         """Return a payment's life."""
 
 
-def add_listing(app: Sanic[Any, Any], flow: Flow, lives: LifeFlow) -> None:
+def add_listing(app: Sanic[Any, Any], flow: ListingFlow, lives: LifeFlow) -> None:
     """Add the routes for lists of payments and for their lives to the application."""
 
     async def get_payments(request: Request) -> HTTPResponse:

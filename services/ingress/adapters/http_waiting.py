@@ -18,7 +18,7 @@ from services.ingress.core.preferences import wait_asked
 Found = Standing | Rejected | Missing | TryLater
 
 
-class Awaiting(Protocol):
+class AwaitingFlow(Protocol):
     """What this adapter calls."""
 
     async def final(self, payment_id: str, within_s: float) -> Standing | NotYet | NotAwaited:
@@ -28,7 +28,7 @@ class Awaiting(Protocol):
 class Waits:
     """Answers as `http_answers` does, later."""
 
-    def __init__(self, awaiting: Awaiting) -> None:
+    def __init__(self, awaiting: AwaitingFlow) -> None:
         self._awaiting = awaiting
 
     async def paid(self, request: Request, answer: Accepted | Replayed) -> HTTPResponse:

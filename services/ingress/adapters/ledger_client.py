@@ -9,9 +9,9 @@ from services.bus.wire.connection import Bus
 from services.contracts import history, subjects, summary
 from services.contracts.events import NotAnEventError
 from services.contracts.history import HistoryAnswered, HistoryAsked
+from services.contracts.period import Period
 from services.contracts.summary import SummaryAsked, Totals
 from services.ingress.core.answers import TryLater
-from services.ingress.core.period import Period
 
 # Clients wait 1.5 s for a summary; a 503 within that is more useful than no answer.
 ASK_TIMEOUT_S = 1.0

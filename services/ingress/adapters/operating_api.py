@@ -17,7 +17,7 @@ OPEN = "open"  # recorded as the operator where no key is needed
 Changed = ListedProcessor | Rejected | TryLater
 
 
-class Flow(Protocol):
+class OperatingFlow(Protocol):
     """What this adapter calls."""
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
@@ -33,9 +33,9 @@ class Flow(Protocol):
         """Clear the book."""
 
 
-def add_operating(app: Sanic[Any, Any], flow: Flow, *, allow_purge: bool) -> None:
+def add_operating(app: Sanic[Any, Any], flow: OperatingFlow, *, allow_purge: bool) -> None:
     """Add the operators' routes to the application."""
-    routes = _Routes(flow, allow_purge=allow_purge)
+    routes = _OperatingRoutes(flow, allow_purge=allow_purge)
     app.add_route(taking(routes.get_processors), "/processors", methods=["GET", "HEAD"])
     app.add_route(routes.post_pause, "/processors/<name:str>/pause", methods=["POST"])
     app.add_route(routes.post_resume, "/processors/<name:str>/resume", methods=["POST"])
@@ -47,8 +47,8 @@ def operator_of(request: Request) -> str:
     return request.ctx.caller.key_name or OPEN
 
 
-class _Routes:
-    def __init__(self, flow: Flow, *, allow_purge: bool) -> None:
+class _OperatingRoutes:
+    def __init__(self, flow: OperatingFlow, *, allow_purge: bool) -> None:
         self._flow = flow
         self._allow_purge = allow_purge
 

@@ -9,7 +9,7 @@ from services.records.history import history_of
 
 
 class PaymentHistory:
-    """Implements the port ``History``."""
+    """Implements the port of that name."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

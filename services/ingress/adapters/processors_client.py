@@ -38,7 +38,7 @@ class ProcessorsClient:
         return await _asked(self._bus, subjects.DISPATCHER_PAUSE, request, PAUSE_TIMEOUT_S, read)
 
 
-class ReleaseClient:
+class DispatcherReleases:
     """Asks ``dispatcher.release``."""
 
     def __init__(self, bus: Bus) -> None:

@@ -28,7 +28,7 @@ from services.ingress.core.releasing import Released, refused
 ANSWERS = {"charged": "charged", "notCharged": "not_charged", "unreadable": "unreadable", "unanswered": "unanswered"}
 
 
-class Flow(Protocol):
+class ReleaseFlow(Protocol):
     """What this adapter calls."""
 
     async def look(self, id_text: str) -> ReleaseAnswered | Rejected | TryLater:
@@ -38,7 +38,7 @@ class Flow(Protocol):
         """Have it released."""
 
 
-def add_releasing(app: Sanic[Any, Any], flow: Flow) -> None:
+def add_releasing(app: Sanic[Any, Any], flow: ReleaseFlow) -> None:
     """Add the routes for releases to the application."""
 
     async def get(_request: Request, payment_id: str) -> HTTPResponse:

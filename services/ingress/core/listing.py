@@ -12,9 +12,10 @@ from datetime import timedelta
 from services.contracts.assignments import instance_of
 from services.contracts.holding import LIMIT_MAX, Holding, HoldingsAnswered
 from services.contracts.length import length_from_text
+from services.contracts.period import Period
 from services.ingress.core.admission import BAD_REQUEST, Rejected, parameters_refused
 from services.ingress.core.answers import Standing, WaitingFor
-from services.ingress.core.period import Period, read_period
+from services.ingress.core.period import read_period
 
 LIMIT_DEFAULT = 100
 TEXT_CHARS_MAX = 100

@@ -1,19 +1,11 @@
-"""Which period a summary covers: both ends inclusive, an absent end is open, exact to the microsecond."""
+"""Reads the period of a request from its query: ``from`` and ``to``; an absent end is open."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.contracts.instant import CHARACTERS_MAX, instant_from_text
+from services.contracts.period import Period
 from services.ingress.core.admission import BAD_REQUEST, Rejected
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From when to when by requested_at; None is an open end."""
-
-    start: datetime | None = None
-    end: datetime | None = None
 
 
 def read_period(from_texts: Sequence[str], to_texts: Sequence[str]) -> Period | Rejected:

@@ -6,11 +6,10 @@ lost. What is returned was read. So a request looks up periodically too, ever le
 
 import asyncio
 from contextlib import suppress
-from typing import Protocol
 
-from services.ingress.core.answers import Missing, NotAwaited, NotYet, Standing, TryLater
+from services.ingress.core.answers import NotAwaited, NotYet, Standing
 from services.ingress.core.meter import Meter
-from services.ingress.flow.ports import SettlementHints
+from services.ingress.flow.ports import SettlementHints, SettlementLookup
 
 # Requests that wait at once: each uses some 10 KiB, one subscription of NATS, and at nginx two of 8,192 connections.
 AWAITING_MAX = 256
@@ -18,18 +17,11 @@ LOOK_AGAIN_S = 0.5  # after a look-up, if no hint comes; doubled each time
 LOOK_SOON_S = 0.01  # after a look-up that followed a hint: that came before it was stored; doubled too
 
 
-class Settlements(Protocol):
-    """The settled and the refused payments."""
-
-    async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
-        """Look a payment up among them; never raises."""
-
-
 class Awaiting:
     """Bounds the requests that wait, and ends them all when the service stops."""
 
     def __init__(
-        self, *, settlements: Settlements, hints: SettlementHints, meter: Meter, awaiting_max: int = AWAITING_MAX
+        self, *, settlements: SettlementLookup, hints: SettlementHints, meter: Meter, awaiting_max: int = AWAITING_MAX
     ) -> None:
         self._settlements = settlements
         self._hints = hints

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from services.contracts.history import HistoryAnswered
 from services.contracts.payment import Payment
+from services.contracts.period import Period
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Admitted, Rejected, admit, read_id
 from services.ingress.core.answers import (
@@ -27,8 +28,8 @@ from services.ingress.core.answers import (
     TryLater,
 )
 from services.ingress.core.history import read_range
-from services.ingress.core.period import Period, read_period
-from services.ingress.flow.ports import Dispatchers, Ledger, PaymentStream
+from services.ingress.core.period import read_period
+from services.ingress.flow.ports import DispatcherHoldings, LedgerQueries, PaymentStore
 
 # After a purge: how often and how long the ledger is asked until it shows the book cleared, about a second.
 CLEARED_LOOKS_MAX = 50
@@ -47,9 +48,9 @@ class Ingress:
     def __init__(
         self,
         *,
-        payments: PaymentStream,
-        dispatchers: Dispatchers,
-        ledger: Ledger,
+        payments: PaymentStore,
+        dispatchers: DispatcherHoldings,
+        ledger: LedgerQueries,
         clock: Callable[[], datetime],
         amount_max: int,
     ) -> None:

@@ -26,7 +26,7 @@ from services.ingress.core.listing import (
     read_listing,
     waiting_for,
 )
-from services.ingress.flow.ports import Dispatchers, SettledPayments, WaitingPayments
+from services.ingress.flow.ports import DispatcherHoldings, SettledPayments, WaitingPayments
 
 LISTS_AT_ONCE_MAX = 2  # in one instance
 LIST_FOR_S = 1.0  # then a page ends where it is; the balancer waits for 2 s
@@ -50,7 +50,7 @@ class Listing:
         *,
         payments: WaitingPayments,
         settled: SettledPayments,
-        dispatchers: Dispatchers,
+        dispatchers: DispatcherHoldings,
         clock: Callable[[], datetime],
     ) -> None:
         self._payments = payments

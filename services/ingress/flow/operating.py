@@ -10,14 +10,14 @@ from services.contracts.processor_entry import Pause
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.core.operating import no_such_processor, read_name, read_reason
-from services.ingress.flow.ports import Book, OperationOutcome, Processors, Recorded
+from services.ingress.flow.ports import BookPurge, OperationOutcome, Processors, Recorded
 
 
 class Operating:
     """The processors, and operators' changes to them and to the book; ``who`` is the name of the key."""
 
     def __init__(
-        self, *, processors: Processors, book: Book, recorded: Recorded, clock: Callable[[], datetime]
+        self, *, processors: Processors, book: BookPurge, recorded: Recorded, clock: Callable[[], datetime]
     ) -> None:
         self._processors = processors
         self._book = book

@@ -4,13 +4,13 @@ from services.contracts.away import AwayError, UnreadableRecordError
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Missing, Standing, TryLater
 from services.ingress.core.payment_life import Life, life_of
-from services.ingress.flow.ports import Dispatchers, History, Standings
+from services.ingress.flow.ports import DispatcherHoldings, PaymentHistory, Standings
 
 
 class PaymentLife:
     """Returns the lives of payments."""
 
-    def __init__(self, *, standings: Standings, history: History, dispatchers: Dispatchers) -> None:
+    def __init__(self, *, standings: Standings, history: PaymentHistory, dispatchers: DispatcherHoldings) -> None:
         self._standings = standings
         self._history = history
         self._dispatchers = dispatchers

@@ -11,16 +11,16 @@ from services.contracts.holding import Holding, HoldingsAsked
 from services.contracts.operating import ListedProcessor, PauseAnswered
 from services.contracts.operations import Operation
 from services.contracts.payment import Payment
+from services.contracts.period import Period
 from services.contracts.processor_entry import Pause
 from services.contracts.releasing import Confirmed, ReleaseAnswered
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, Known, Missing, Standing, Stored, TryLater, WaitingFor
 from services.ingress.core.listing import KnownHoldings, ListRow, SettledStretch, WaitingPayment
-from services.ingress.core.period import Period
 
 
-class PaymentStream(Protocol):
+class PaymentStore(Protocol):
     """What is stored about payments. No method raises if NATS is away: that is ``TryLater``."""
 
     async def store(self, payment: Payment) -> Stored | Known | TryLater:
@@ -39,7 +39,7 @@ class PaymentStream(Protocol):
         """Return why a payment or its settlement could not be stored now, or None."""
 
 
-class Ledger(Protocol):
+class LedgerQueries(Protocol):
     """What was settled where."""
 
     async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
@@ -52,7 +52,7 @@ class Ledger(Protocol):
         """Return why a summary is not available now, or None."""
 
 
-class Dispatchers(Protocol):
+class DispatcherHoldings(Protocol):
     """The dispatchers, asked all at once. None raises: what else is known is worth returning without their answer."""
 
     async def waiting_for(self, payment_id: str) -> WaitingFor | None:
@@ -92,6 +92,13 @@ class SettlementHints(Protocol):
         """Call ``call`` whenever this payment may have been settled or refused. Some are lost; never raises."""
 
 
+class SettlementLookup(Protocol):
+    """The settled and the refused payments."""
+
+    async def settlement(self, payment_id: str) -> Standing | Missing | TryLater:
+        """Look a payment up among them; never raises."""
+
+
 class Standings(Protocol):
     """The status of payments."""
 
@@ -99,7 +106,7 @@ class Standings(Protocol):
         """Return the status of a payment."""
 
 
-class History(Protocol):
+class PaymentHistory(Protocol):
     """SETTLEMENTS, by payment."""
 
     async def of(self, payment_id: str) -> Sequence[tuple[Settlement, datetime]]:
@@ -126,7 +133,7 @@ class Releases(Protocol):
         """Have it released; TryLater: it may be done or not."""
 
 
-class Book(Protocol):
+class BookPurge(Protocol):
     """What was settled, for summaries."""
 
     async def purge(self) -> Cleared | TryLater:

@@ -16,7 +16,7 @@ log = logging.getLogger("tarifa.ledger")
 
 
 class SettlementStream:
-    """The port ``Settlements`` of the flow.
+    """The port ``SettlementStream`` of the flow.
 
     Args:
         bus: the connection.

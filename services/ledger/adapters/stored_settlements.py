@@ -11,7 +11,7 @@ from services.ledger.core.snapshot import Position, fingerprint
 
 
 class StoredSettlements:
-    """The port ``Stored`` of the flow."""
+    """The port ``StoredSettlements`` of the flow."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

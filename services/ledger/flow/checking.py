@@ -12,7 +12,7 @@ import logging
 from services.contracts.away import AwayError, StoreWentBackError
 from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.sums import SummedStretch, added, newest_first, number_of
-from services.ledger.flow.ports import Settlements, Stored
+from services.ledger.flow.ports import SettlementStream, StoredSettlements
 from services.log_throttle import FailureLog
 
 LOOK_EVERY_S = 1.0
@@ -35,7 +35,13 @@ class Checker:
     """
 
     def __init__(
-        self, settlements: Settlements, stored: Stored, integrity: Integrity, *, per_s: int, every_s: float
+        self,
+        settlements: SettlementStream,
+        stored: StoredSettlements,
+        integrity: Integrity,
+        *,
+        per_s: int,
+        every_s: float,
     ) -> None:
         self._settlements = settlements
         self._stored = stored

@@ -20,7 +20,7 @@ from services.ledger.core.columns import Picture
 from services.ledger.core.integrity import Integrity
 from services.ledger.core.recent import RecentSettlements
 from services.ledger.core.snapshot import Position, ReadCounts
-from services.ledger.flow.ports import Clock, Dispatchers, Record, Settlements, Skip
+from services.ledger.flow.ports import Dispatchers, LedgerClock, Record, SettlementStream, Skip
 
 STORED_WITHIN_S = 0.25
 IN_THE_BOOK_WITHIN_S = 0.05
@@ -54,9 +54,9 @@ class Ledger:
     def __init__(
         self,
         book: Book,
-        listen: Callable[[Record, Skip], Settlements],
+        listen: Callable[[Record, Skip], SettlementStream],
         dispatchers: Dispatchers,
-        clock: Clock,
+        clock: LedgerClock,
         integrity: Integrity,
     ) -> None:
         self.book = book

@@ -9,7 +9,7 @@ from services.contracts.stamp import stamp_from_micros
 from services.ledger.core.history import edges_of, steps_of
 from services.ledger.core.samples import SECOND_US, Samples
 from services.ledger.flow.counting import Ledger
-from services.ledger.flow.ports import Clock
+from services.ledger.flow.ports import LedgerClock
 from services.ledger.flow.sampling import LATE_S
 
 # With a day of 500 settlements per second in the book a step costs up to 50 us: about a millisecond per turn.
@@ -26,7 +26,7 @@ class History:
         clock: the time.
     """
 
-    def __init__(self, ledger: Ledger, samples: Samples, processors: Sequence[Processor], clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, samples: Samples, processors: Sequence[Processor], clock: LedgerClock) -> None:
         self._ledger = ledger
         self._samples = samples
         self._processors = processors

@@ -20,7 +20,7 @@ Record = Callable[[Settlement, int], None]
 Skip = Callable[[int, str], None]
 
 
-class Settlements(Protocol):
+class SettlementStream(Protocol):
     """All past and future settlements, each passed on once and in order."""
 
     @property
@@ -51,7 +51,7 @@ class Dispatchers(Protocol):
         """Return once they have stored what was booked by then; takes at most ``within_s``. Never raises."""
 
 
-class Clock(Protocol):
+class LedgerClock(Protocol):
     """A clock that never goes back, and the machine's clock."""
 
     def now_s(self) -> float:
@@ -81,7 +81,7 @@ class Checks(Protocol):
         """Check until cancelled; raises StoreWentBackError if it is not what was counted."""
 
 
-class Signs(Protocol):
+class VitalsSource(Protocol):
     """The source of the vitals."""
 
     def pulses(self, receive: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
@@ -101,7 +101,7 @@ class SampleStream(Protocol):
         """Store one; a failure is logged, and the sample is lost when the process ends."""
 
 
-class Stored(Protocol):
+class StoredSettlements(Protocol):
     """SETTLEMENTS as it is stored now, read again without consuming anything. Every method raises AwayError."""
 
     async def extent(self) -> Extent:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from services.contracts.stamp import stamp_from_micros, text_of
 from services.ledger.core.samples import EVERY_US, SECOND_US, Samples, sample_of
-from services.ledger.flow.ports import Clock, SampleStream, Signs
+from services.ledger.flow.ports import LedgerClock, SampleStream, VitalsSource
 from services.overview.core.vitals import Vitals
 
 LATE_S = 2.0  # a later sample would describe other seconds than its own
@@ -22,7 +22,7 @@ class Sampler:
     """Samples the vitals, and stores the samples.
 
     Args:
-        signs: where vitals come from.
+        source: where vitals come from.
         new_vitals: returns vitals that start at a moment of the clock.
         samples: where answers are read from.
         stream: where they are stored.
@@ -31,13 +31,13 @@ class Sampler:
 
     def __init__(
         self,
-        signs: Signs,
+        source: VitalsSource,
         new_vitals: Callable[[float], Vitals],
         samples: Samples,
         stream: SampleStream,
-        clock: Clock,
+        clock: LedgerClock,
     ) -> None:
-        self._signs = signs
+        self._source = source
         self._new_vitals = new_vitals
         self._samples = samples
         self._stream = stream
@@ -51,11 +51,11 @@ class Sampler:
 
     async def _sample_again_and_again(self) -> None:
         vitals = self._new_vitals(self._clock.now_s())
-        async with self._signs.pulses(lambda pulse: vitals.add_pulse(pulse, self._clock.now_s())):
+        async with self._source.pulses(lambda pulse: vitals.add_pulse(pulse, self._clock.now_s())):
             while True:
                 end_us = (self._clock.now_us() // EVERY_US + 1) * EVERY_US
                 await asyncio.sleep((end_us - self._clock.now_us()) / SECOND_US)
-                if (backlog := await self._signs.backlog()) is not None:
+                if (backlog := await self._source.backlog()) is not None:
                     vitals.set_backlog(backlog, self._clock.now_s())
                 if abs(self._clock.now_us() - end_us) > LATE_S * SECOND_US:
                     log.warning("ledger.sample_missed", extra={"at": text_of(stamp_from_micros(end_us))})

@@ -6,15 +6,13 @@ While no page is open nothing is subscribed to, asked or counted.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from typing import Protocol
 
 import orjson
 
-from services.contracts.pulse import Pulse
+from services.clock import SystemClock
+from services.overview.adapters.vitals_source import VitalsSource
 from services.overview.core.open_limit import LimitReached, OpenLimit
-from services.overview.core.vitals import Backlog, Vitals
+from services.overview.core.vitals import Vitals
 
 PAGES_MAX = 64
 PAGES_PER_ADDRESS_MAX = 32  # half, so that others can always open one
@@ -22,26 +20,6 @@ SEND_EVERY_S = 1.0
 EVENTS_WAITING_MAX = 8  # events, and so seconds, that a page may lag behind, beyond what the kernel buffers for it
 
 log = logging.getLogger("tarifa.ingress")
-
-
-class Signs(Protocol):
-    """The source of the vitals."""
-
-    def pulses(self, receive: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
-        """Call ``receive`` with every pulse inside the block."""
-
-    async def backlog(self) -> Backlog | None:
-        """Return what waits to be settled, within a second; None where that is not known."""
-
-
-class Clock(Protocol):
-    """Elapsed time, and the time of day."""
-
-    def now_s(self) -> float:
-        """Return seconds of a monotonic clock."""
-
-    def stamp(self) -> datetime:
-        """Return the UTC time."""
 
 
 class OpenPage:
@@ -69,8 +47,8 @@ class OpenPage:
 class Hub:
     """Sends every open page the vitals once a second."""
 
-    def __init__(self, signs: Signs, new_vitals: Callable[[float], Vitals], clock: Clock) -> None:
-        self._signs = signs
+    def __init__(self, source: VitalsSource, new_vitals: Callable[[float], Vitals], clock: SystemClock) -> None:
+        self._source = source
         self._new_vitals = new_vitals
         self._clock = clock
         self._pages: set[OpenPage] = set()
@@ -118,7 +96,7 @@ class Hub:
 
     async def _send_while_pages_are_open(self) -> None:
         vitals = self._new_vitals(self._clock.now_s())
-        async with self._signs.pulses(lambda pulse: vitals.add_pulse(pulse, self._clock.now_s())):
+        async with self._source.pulses(lambda pulse: vitals.add_pulse(pulse, self._clock.now_s())):
             asked_s = 0.0
             while self._pages:
                 await asyncio.sleep(SEND_EVERY_S - asked_s)
@@ -135,7 +113,7 @@ class Hub:
             self._has_pages.clear()
 
     async def _ask(self, vitals: Vitals) -> None:
-        if (backlog := await self._signs.backlog()) is not None:
+        if (backlog := await self._source.backlog()) is not None:
             vitals.set_backlog(backlog, self._clock.now_s())
 
     def _offer(self, page: OpenPage, event: bytes | None) -> None:

@@ -4,12 +4,12 @@ import pytest
 
 from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
 from services.audit.core.comparing import Finding
-from services.audit.core.period import Period
 from services.audit.core.records import Records
 from services.audit.core.resuming import Cursor
 from services.audit.flow.asking import SILENT_IDS_MAX, TRIES_MAX, Asking
 from services.audit.flow.auditing import Auditing
 from services.audit.flow.pace import EvenPace
+from services.contracts.period import Period
 from tests.unit.audit.paid import ID, charged, settled
 
 AWAY = Unanswered("ConnectError")

@@ -4,9 +4,9 @@ import pytest
 
 from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
 from services.audit.core.comparing import DIFFERENCES, INFORMATION, FindingKind, compare
-from services.audit.core.period import Period
 from services.audit.core.records import Record, Records
 from services.contracts.events import PaymentAccepted, Settlement
+from services.contracts.period import Period
 from tests.unit.audit.paid import ID, LATER, accepted, charged, refused, released, settled
 
 NO = NotCharged()

@@ -6,11 +6,11 @@ from uuid import uuid4
 import pytest
 
 from services.audit.core.comparing import FindingKind
-from services.audit.core.period import Period
 from services.audit.core.records import Records
 from services.audit.core.report import AuditReport
 from services.contracts.events import SettlementsCleared
 from services.contracts.length import length_from_text
+from services.contracts.period import Period
 from tests.unit.audit.paid import AT, ID, LATER, accepted, released, settled
 
 BEFORE = AT - timedelta(microseconds=1)

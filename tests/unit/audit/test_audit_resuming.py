@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from services.audit.core.period import Period
 from services.audit.core.records import Records
 from services.audit.core.resuming import Cursor, plan_words, resume_command
+from services.contracts.period import Period
 from tests.unit.audit.paid import accepted, settled
 
 IDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(4)]

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from services.audit.audit_settings import AuditSettings, audit_settings
-from services.audit.core.period import Period
 from services.audit.settings import ReleaseSettings, release_settings
+from services.contracts.period import Period
 from services.settings.environment import SettingError
 from tests.unit.audit.paid import AT, ID
 

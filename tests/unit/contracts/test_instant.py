@@ -6,7 +6,8 @@ import pytest
 
 from services.audit.audit_settings import audit_settings
 from services.contracts.instant import instant_from_text
-from services.ingress.core.period import Period, read_period
+from services.contracts.period import Period
+from services.ingress.core.period import read_period
 from tarifa.commands.periods import period_from_texts
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from services.contracts.away import AwayError
 from services.contracts.operations import Operation
-from services.records.operations import Outcome
+from services.records.operations import OperationOutcome
 
 
 class RecordedOperations:
@@ -14,14 +14,14 @@ class RecordedOperations:
     def __init__(self, *, records: bool = True) -> None:
         self.records = records
         self.happened: list[object] = []
-        self.outcome: Outcome | None = None
+        self.outcome: OperationOutcome | None = None
 
     @asynccontextmanager
-    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[Outcome]:
+    async def recorded(self, operation: Operation, who: str) -> AsyncIterator[OperationOutcome]:
         """Record who requests it, and the outcome."""
         if not self.records:
             raise AwayError("it could not be recorded, so nothing was done: the log is full")
         self.happened.append((operation, who))
-        self.outcome = Outcome(who)
+        self.outcome = OperationOutcome(who)
         yield self.outcome
         self.happened.append(self.outcome.step)

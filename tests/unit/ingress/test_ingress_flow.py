@@ -9,6 +9,7 @@ import pytest
 from services.contracts.events import PaymentAccepted, PaymentSettled
 from services.contracts.money import Cents
 from services.contracts.payment import Payment
+from services.contracts.period import Period
 from services.contracts.summary import Totals
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import (
@@ -23,7 +24,6 @@ from services.ingress.core.answers import (
     TryLater,
     WaitingFor,
 )
-from services.ingress.core.period import Period
 from services.ingress.flow.ingress import Ingress
 
 NOW = datetime(2025, 7, 15, 12, tzinfo=UTC)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.contracts.period import Period
 from services.ingress.core.admission import Rejected
-from services.ingress.core.period import Period, read_period
+from services.ingress.core.period import read_period
 
 NOON = datetime(2025, 7, 15, 12, tzinfo=UTC)
 

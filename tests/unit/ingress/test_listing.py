@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.contracts.holding import HoldingsAnswered
+from services.contracts.period import Period
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import TryLater
 from services.ingress.core.listing import (
@@ -17,7 +18,6 @@ from services.ingress.core.listing import (
     known_by,
     read_listing,
 )
-from services.ingress.core.period import Period
 from services.ingress.flow.listing import LISTS_AT_ONCE_MAX
 from tests.unit.ingress.listing_fakes import ME, NOON, OTHER, all_of, an_id, held, listing
 

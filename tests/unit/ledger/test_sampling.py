@@ -22,7 +22,7 @@ SECOND_US = 1_000_000
 ALMOST_US = 9_999_900  # just before a sample is due, so that nothing sleeps
 
 
-class SignsInHand:
+class FakeVitalsSource:
     """The pulses received until the sampler asks for the backlog; then that much time has passed."""
 
     def __init__(self, clock: StillClock) -> None:
@@ -79,17 +79,17 @@ class Stage:
     def __init__(self, *before: VitalsSampled) -> None:
         self.clock = StillClock()
         self.clock.us = micros_of(START) + ALMOST_US
-        self.signs = SignsInHand(self.clock)
+        self.source = FakeVitalsSource(self.clock)
         self.kept = Kept(*before)
         self.kept.clock = self.clock
         self.samples = Samples()
 
     async def run(self, *pulses: list[Pulse]) -> list[VitalsSampled]:
         """Take one sample per list of pulses; return what was stored."""
-        self.signs.to_come = list(pulses)
-        sampler = Sampler(self.signs, partial(Vitals, PROCESSORS), self.samples, self.kept, self.clock)
+        self.source.to_come = list(pulses)
+        sampler = Sampler(self.source, partial(Vitals, PROCESSORS), self.samples, self.kept, self.clock)
         task = asyncio.create_task(sampler.run())
-        await self.signs.ended.wait()
+        await self.source.ended.wait()
         task.cancel()
         return self.kept.stored_now
 
@@ -118,7 +118,7 @@ async def test_each_sample_equals_what_the_page_showed_at_its_time() -> None:
 async def test_a_backlog_that_nats_does_not_report_is_unknown_and_a_problem() -> None:
     """The plot has a gap there, marked as a problem."""
     stage = Stage()
-    stage.signs.waiting = None
+    stage.source.waiting = None
     stage.clock.s += 100
     [sample] = await stage.run(ten_seconds(0, 1))
     assert sample.backlog is None
@@ -128,7 +128,7 @@ async def test_a_backlog_that_nats_does_not_report_is_unknown_and_a_problem() ->
 async def test_a_sample_that_is_late_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     """After a freeze it would describe other seconds than its time says."""
     stage = Stage()
-    stage.signs.late_us = 10 * SECOND_US
+    stage.source.late_us = 10 * SECOND_US
     stored = await stage.run([])
     assert stored == []
     assert len(stage.samples) == 0

@@ -19,7 +19,7 @@ from tests.nats_server import until
 from tests.unit.overview.pulses import PROCESSORS, ingress
 
 
-class Signs:
+class FakeVitalsSource:
     """Signs that a test makes; ``receive`` is the subscriber now."""
 
     def __init__(self) -> None:
@@ -48,8 +48,8 @@ class Running:
     """A hub that runs, with seconds of a few milliseconds."""
 
     def __init__(self) -> None:
-        self.signs = Signs()
-        self.hub = Hub(self.signs, partial(Vitals, PROCESSORS), SystemClock())
+        self.source = FakeVitalsSource()
+        self.hub = Hub(self.source, partial(Vitals, PROCESSORS), SystemClock())
         self.aborted: list[str] = []
 
     def open(self, name: str = "page", address: str = "") -> OpenPage:
@@ -86,22 +86,22 @@ async def next_event(page: OpenPage) -> bytes:
 async def test_while_no_page_is_open_nothing_is_subscribed_to_or_asked(running: Running) -> None:
     """And again after the last page has closed."""
     await asyncio.sleep(0.02)
-    assert (running.signs.listened, running.signs.asked) == (0, 0)
+    assert (running.source.listened, running.source.asked) == (0, 0)
     page = running.open()
     await next_event(page)
     running.hub.leave(page)
-    await until(lambda: running.signs.receive is None)
-    asked = running.signs.asked
+    await until(lambda: running.source.receive is None)
+    asked = running.source.asked
     await asyncio.sleep(0.02)
-    assert (running.signs.listened, running.signs.asked) == (1, asked)
+    assert (running.source.listened, running.source.asked) == (1, asked)
 
 
 async def test_every_page_gets_the_same_vitals(running: Running) -> None:
     """The same bytes, made once."""
     pages = [running.open(), running.open()]
-    await until(lambda: running.signs.receive is not None)
-    assert running.signs.receive is not None
-    running.signs.receive(ingress(7))
+    await until(lambda: running.source.receive is not None)
+    assert running.source.receive is not None
+    running.source.receive(ingress(7))
     events = [await next_event(page) for page in pages]
     while not any(one["service"] == "ingress" for one in document(events[0])["services"]):  # made before the pulse
         events = [await next_event(page) for page in pages]
@@ -116,7 +116,7 @@ async def test_the_stream_is_asked_after_the_pulses(running: Running, monkeypatc
     opened_s = asyncio.get_running_loop().time()
     page = running.open()
     await next_event(page)
-    assert running.signs.asked_at_s - opened_s >= 0.1
+    assert running.source.asked_at_s - opened_s >= 0.1
 
 
 async def test_a_page_that_opens_later_gets_the_newest_vitals_at_once(running: Running) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.audit.flow.releasing import Releasing
+from services.audit.flow.release_dialog import ReleaseDialog
 from services.contracts import subjects
 from services.contracts.away import AwayError
 from services.contracts.events import decode_settlement, encode
@@ -91,7 +91,7 @@ class World:
 
     async def run(self) -> bool:
         """Release the payment; return whether it was released."""
-        flow = Releasing(dispatchers=self, operator=self, recorded=self.recorded)
+        flow = ReleaseDialog(dispatchers=self, operator=self, recorded=self.recorded)
         return await flow.release(ID, "fallback", "default is gone")
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.audit.core.seen import SeenIds
+from services.audit.core.seen_ids import SeenIds
 
 IDS = 100_000
 

@@ -12,9 +12,9 @@ from services.ingress.adapters.releasing_api import sight_document
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import TryLater
 from services.ingress.core.releasing import Released
-from services.ingress.flow.releasing import Releasing
+from services.ingress.flow.release_requests import ReleaseRequests
 from tests.unit.audit.paid import ID, released
-from tests.unit.audit.test_releasing import PAUSE, place, sight
+from tests.unit.audit.test_release_dialog import PAUSE, place, sight
 from tests.unit.ingress.recorded_operations import RecordedOperations
 
 SAID: dict[str, Any] = {
@@ -35,7 +35,7 @@ class World(RecordedOperations):
     def __init__(self, answer: ReleaseAnswered | TryLater, *, records: bool = True) -> None:
         super().__init__(records=records)
         self.answer = answer
-        self.releasing = Releasing(dispatchers=self, recorded=self.recorded)
+        self.releasing = ReleaseRequests(dispatchers=self, recorded=self.recorded)
 
     async def look(self, payment_id: str) -> ReleaseAnswered | TryLater:
         """Answer."""

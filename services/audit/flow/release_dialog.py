@@ -1,54 +1,20 @@
 """The flow of a release: a dispatcher looks, the operator is asked twice, it is recorded, a dispatcher does it."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
-
 from services.audit.core.releasing import known_lines
+from services.audit.flow.ports import OperatorDialog, Recorded, ReleaseDispatchers
 from services.contracts.assignments import processor_of
 from services.contracts.operations import Operation
-from services.contracts.releasing import Confirmed, ReleaseAnswered, risk, warnings
+from services.contracts.releasing import Confirmed, risk, warnings
 
 RELEASED = (
     "Released: a dispatcher that has it in hand gives it back before sending it again; from then on it is sent to {to}."
 )
 
 
-class Dispatchers(Protocol):
-    """The dispatchers, one of which does it. Either may raise BusAwayError: not known, ask again."""
+class ReleaseDialog:
+    """Shows an operator what is known of one payment, asks, and has a dispatcher release it."""
 
-    async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
-        """Return what is known, and whether it may be released to ``to``."""
-
-    async def release(self, payment_id: str, to: str, confirmed: Confirmed) -> ReleaseAnswered:
-        """Have it released, if what the operator has judged still holds."""
-
-
-class Operator(Protocol):
-    """The person at the terminal, or an option given instead."""
-
-    def show(self, text: str) -> None:
-        """Print a text."""
-
-    async def accepts(self, payment_id: str) -> bool:
-        """Ask twice; return whether the risk is accepted."""
-
-
-class Outcome(Protocol):
-    """The outcome of the operation."""
-
-    def refused(self, why: str) -> None:
-        """Record that nothing was done."""
-
-
-# Records the request before the body, and the outcome after it. Raises AwayError: nothing is recorded, nothing done.
-Recorded = Callable[[Operation], AbstractAsyncContextManager[Outcome]]
-
-
-class Releasing:
-    """Releases one payment."""
-
-    def __init__(self, *, dispatchers: Dispatchers, operator: Operator, recorded: Recorded) -> None:
+    def __init__(self, *, dispatchers: ReleaseDispatchers, operator: OperatorDialog, recorded: Recorded) -> None:
         self._dispatchers = dispatchers
         self._operator = operator
         self._recorded = recorded

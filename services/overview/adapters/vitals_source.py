@@ -19,7 +19,7 @@ ASK_TIMEOUT_S = 0.9  # less than the time from one request to the next
 log = logging.getLogger("tarifa.overview")
 
 
-class VitalSigns:
+class VitalsSource:
     """Reads them over the bus; ``now`` returns the UTC time."""
 
     def __init__(self, bus: Bus, now: Callable[[], datetime]) -> None:

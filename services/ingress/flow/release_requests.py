@@ -9,7 +9,7 @@ from services.ingress.core.releasing import Released, read_release, refused
 from services.ingress.flow.ports import OperationOutcome, Recorded, Releases
 
 
-class Releasing:
+class ReleaseRequests:
     """Payments in doubt, and their releases; ``who`` is the name of the key."""
 
     def __init__(self, *, dispatchers: Releases, recorded: Recorded) -> None:

@@ -1,4 +1,4 @@
-"""Which payments an audit is about: those accepted within a period, both ends inclusive."""
+"""A period by one kind of stamp, as summaries, lists and audits ask for it: both ends inclusive, to the microsecond."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From when to when by acceptedAt; None is an open end."""
+    """From when to when, in UTC; None is an open end. Which stamp it is about, the one who asks says."""
 
     start: datetime | None = None
     end: datetime | None = None
