@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tarifa.client.documents import Life, Page, Payment, Totals
+from tarifa.client.documents import LifeDocument, PageDocument, PaymentDocument, TotalsDocument
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedAnswer:
     """The payment is stored; ``is_replay``: it was stored before, and is still charged only once."""
 
     took_ms: float
@@ -15,42 +15,42 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundAnswer:
     """A payment; ``text`` is the service's own document."""
 
-    payment: Payment
+    payment: PaymentDocument
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Lived:
+class LifeAnswer:
     """A payment's life; ``text`` is the service's own document."""
 
-    life: Life
+    life: LifeDocument
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListAnswer:
     """Part of a list of payments."""
 
-    page: Page
+    page: PageDocument
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingAnswer:
     """The service knows no such payment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class SummaryAnswer:
     """Totals by processor, in the service's order."""
 
-    totals: Mapping[str, Totals]
+    totals: Mapping[str, TotalsDocument]
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedAnswer:
     """The same request would always be rejected."""
 
     slug: str
@@ -58,7 +58,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class TryLater:
+class TryLaterAnswer:
     """The service is there and cannot answer, or do it, now."""
 
     slug: str
@@ -66,15 +66,15 @@ class TryLater:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class UnreachableAnswer:
     """Nothing is there, or something that does not answer as the service does; the sentence says what to do."""
 
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
-class NoEvents:
+class NoEventsAnswer:
     """The service is there and has no /events."""
 
 
-Negative = Rejected | TryLater | Away
+Negative = RejectedAnswer | TryLaterAnswer | UnreachableAnswer

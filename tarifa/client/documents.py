@@ -14,7 +14,7 @@ class NotADocumentError(ValueError):
     """The body is not the document that was asked for; the text says where it differs."""
 
 
-class Attempt(Struct, frozen=True, rename="camel"):
+class AttemptDocument(Struct, frozen=True, rename="camel"):
     """One call of a processor; ``took_ms`` None: it is under way."""
 
     requested_at: datetime
@@ -24,7 +24,7 @@ class Attempt(Struct, frozen=True, rename="camel"):
     detail: str = ""
 
 
-class WaitingFor(Struct, frozen=True, rename="camel"):
+class WaitingForDocument(Struct, frozen=True, rename="camel"):
     """What an accepted payment waits for; ``processor`` None: any that serves."""
 
     processor: str | None = None
@@ -33,10 +33,10 @@ class WaitingFor(Struct, frozen=True, rename="camel"):
     in_doubt: bool = False
     dispatcher: str | None = None
     released: bool = False
-    last_attempt: Attempt | None = None
+    last_attempt: AttemptDocument | None = None
 
 
-class Payment(Struct, frozen=True, rename="camel"):
+class PaymentDocument(Struct, frozen=True, rename="camel"):
     """The state of a payment; None is what the service does not say."""
 
     correlation_id: str
@@ -46,12 +46,12 @@ class Payment(Struct, frozen=True, rename="camel"):
     requested_at: datetime | None = None
     accepted_at: datetime | None = None
     detail: str | None = None
-    waiting_for: WaitingFor | None = None
+    waiting_for: WaitingForDocument | None = None
     booked_at: datetime | None = None
     counted: bool | None = None
 
 
-class Step(Struct, frozen=True, rename="camel"):
+class StepDocument(Struct, frozen=True, rename="camel"):
     """One event in a payment's life; None is what does not apply, or is not known."""
 
     what: str
@@ -68,43 +68,43 @@ class Step(Struct, frozen=True, rename="camel"):
     requested_at: datetime | None = None
 
 
-class Life(Payment, frozen=True, rename="camel"):
+class LifeDocument(PaymentDocument, frozen=True, rename="camel"):
     """A payment with what happened to it, and what nobody recorded."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StepDocument, ...] = ()
     not_known: tuple[str, ...] = ()
 
 
-class Dispatchers(Struct, frozen=True):
+class DispatchersDocument(Struct, frozen=True):
     """The dispatchers that answered, and those that did not."""
 
     answered: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
 
 
-class Page(Struct, frozen=True):
+class PageDocument(Struct, frozen=True):
     """Part of a list of payments; each is the service's own document. ``next`` None: the last part."""
 
     payments: tuple[msgspec.Raw, ...]
     next: str | None = None
-    dispatchers: Dispatchers | None = None
+    dispatchers: DispatchersDocument | None = None
 
 
-class Totals(Struct, frozen=True, rename="camel"):
+class TotalsDocument(Struct, frozen=True, rename="camel"):
     """Settlements at one processor within a period."""
 
     total_requests: int
     total_amount: Decimal
 
 
-class Problem(Struct, frozen=True):
+class ProblemDocument(Struct, frozen=True):
     """Why a request was rejected."""
 
     error: str
     detail: str
 
 
-class Payments(Struct, frozen=True, rename="camel"):
+class PaymentsDocument(Struct, frozen=True, rename="camel"):
     """Payments on their way; rates over the window. ``accepted`` counts all there ever were."""
 
     accepted_per_s: float | None = None
@@ -114,7 +114,7 @@ class Payments(Struct, frozen=True, rename="camel"):
     oldest_wait_s: float | None = None
 
 
-class Posts(Struct, frozen=True, rename="camel"):
+class PostsDocument(Struct, frozen=True, rename="camel"):
     """How fast POST /payments was answered within the window."""
 
     per_s: float | None = None
@@ -122,14 +122,14 @@ class Posts(Struct, frozen=True, rename="camel"):
     p99_ms: float | None = None
 
 
-class Pause(Struct, frozen=True, rename="camel"):
+class PauseDocument(Struct, frozen=True, rename="camel"):
     """Who paused a processor, and why."""
 
     by: str
     reason: str
 
 
-class Processor(Struct, frozen=True, rename="camel"):
+class ProcessorDocument(Struct, frozen=True, rename="camel"):
     """One processor as the dispatcher sees it; ``share`` is its part of all settlements, 0 to 1."""
 
     name: str
@@ -142,10 +142,10 @@ class Processor(Struct, frozen=True, rename="camel"):
     share: float | None = None
     fees_paid: Decimal | None = None
     settled_per_s: float | None = None
-    paused: Pause | None = None
+    paused: PauseDocument | None = None
 
 
-class Sums(Struct, frozen=True, rename="camel"):
+class SumsDocument(Struct, frozen=True, rename="camel"):
     """All processors together; ``saved``: how much more the dearest one alone would have cost."""
 
     settled: float | None = None
@@ -154,7 +154,7 @@ class Sums(Struct, frozen=True, rename="camel"):
     saved: Decimal | None = None
 
 
-class Instance(Struct, frozen=True, rename="camel"):
+class InstanceDocument(Struct, frozen=True, rename="camel"):
     """One instance of a service; ``seen_s``: how long ago its last pulse came."""
 
     service: str
@@ -164,55 +164,55 @@ class Instance(Struct, frozen=True, rename="camel"):
     started_at: datetime | None = None
 
 
-class Vitals(Struct, frozen=True, rename="camel"):
+class VitalsDocument(Struct, frozen=True, rename="camel"):
     """The system at one moment; ``window_s`` is the window of rates and quantiles."""
 
     at: datetime
     window_s: float | None = field(name="window_s", default=None)
-    payments: Payments = Payments()
-    post: Posts = Posts()
-    processors: tuple[Processor, ...] = ()
-    totals: Sums = Sums()
-    services: tuple[Instance, ...] = ()
+    payments: PaymentsDocument = PaymentsDocument()
+    post: PostsDocument = PostsDocument()
+    processors: tuple[ProcessorDocument, ...] = ()
+    totals: SumsDocument = SumsDocument()
+    services: tuple[InstanceDocument, ...] = ()
     troubles: tuple[str, ...] = ()
 
 
-_payment = msgspec.json.Decoder(Payment)
-_life = msgspec.json.Decoder(Life)
-_page = msgspec.json.Decoder(Page)
-_summary = msgspec.json.Decoder(dict[str, Totals])
-_problem = msgspec.json.Decoder(Problem)
-_vitals = msgspec.json.Decoder(Vitals)
+_payment = msgspec.json.Decoder(PaymentDocument)
+_life = msgspec.json.Decoder(LifeDocument)
+_page = msgspec.json.Decoder(PageDocument)
+_summary = msgspec.json.Decoder(dict[str, TotalsDocument])
+_problem = msgspec.json.Decoder(ProblemDocument)
+_vitals = msgspec.json.Decoder(VitalsDocument)
 _anything = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def payment_from(body: bytes) -> Payment:
+def payment_from(body: bytes) -> PaymentDocument:
     """Read the answer of GET /payments/{id}; raises `NotADocumentError`."""
     return _read(_payment, body)
 
 
-def life_from(body: bytes) -> Life:
+def life_from(body: bytes) -> LifeDocument:
     """Read the answer of GET /payments/{id}/life; raises `NotADocumentError`."""
     return _read(_life, body)
 
 
-def page_from(body: bytes) -> Page:
+def page_from(body: bytes) -> PageDocument:
     """Read the answer of GET /payments; raises `NotADocumentError`."""
     return _read(_page, body)
 
 
-def summary_from(body: bytes) -> dict[str, Totals]:
+def summary_from(body: bytes) -> dict[str, TotalsDocument]:
     """Read the answer of GET /payments-summary; raises `NotADocumentError`."""
     return _read(_summary, body)
 
 
-def problem_from(body: bytes) -> Problem:
+def problem_from(body: bytes) -> ProblemDocument:
     """Read the body of a rejection; raises `NotADocumentError`."""
     return _read(_problem, body)
 
 
-def vitals_from(text: str) -> Vitals:
+def vitals_from(text: str) -> VitalsDocument:
     """Read the data of a ``vitals`` event; raises `NotADocumentError`."""
     return _read(_vitals, text.encode())
 

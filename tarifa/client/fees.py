@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from services.contracts.processor import processors_from_text
 from services.settings.environment import text_as
-from tarifa.client.documents import Vitals
+from tarifa.client.documents import VitalsDocument
 from tarifa.client.following import Update, updates
 from tarifa.client.service import Service
 
@@ -29,7 +29,7 @@ def fees_from_env(env: Mapping[str, str]) -> Fees:
     return {processor.name: processor.fee for processor in processors}
 
 
-def fees_from_vitals(vitals: Vitals) -> Fees:
+def fees_from_vitals(vitals: VitalsDocument) -> Fees:
     """Return the fees that the vitals contain."""
     return {processor.name: processor.fee for processor in vitals.processors if processor.fee is not None}
 

@@ -6,8 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import assert_never
 
-from tarifa.client.answers import Away, NoEvents
-from tarifa.client.documents import NotADocumentError, Vitals, vitals_from
+from tarifa.client.answers import NoEventsAnswer, UnreachableAnswer
+from tarifa.client.documents import NotADocumentError, VitalsDocument, vitals_from
 from tarifa.client.service import Service
 from tarifa.client.sse import Event
 
@@ -21,12 +21,12 @@ RETRY_MOST_S = 30.0
 class Update:
     """The system's vitals; ``text`` is the service's own document."""
 
-    vitals: Vitals
+    vitals: VitalsDocument
     text: str
 
 
-async def updates(service: Service) -> AsyncGenerator[Update | Away | NoEvents, None]:
-    """Yield what comes, forever: after ``Away`` it reconnects. Only ``NoEvents`` is the end."""
+async def updates(service: Service) -> AsyncGenerator[Update | UnreachableAnswer | NoEventsAnswer, None]:
+    """Yield what comes, forever: after ``UnreachableAnswer`` it reconnects. Only ``NoEventsAnswer`` is the end."""
     while True:
         async with aclosing(service.events()) as events:
             async for event in events:
@@ -35,9 +35,9 @@ async def updates(service: Service) -> AsyncGenerator[Update | Away | NoEvents, 
                         yield _read(data, service.url)
                     case Event():
                         pass  # an event of a later version
-                    case Away():
+                    case UnreachableAnswer():
                         yield event
-                    case NoEvents():
+                    case NoEventsAnswer():
                         yield event
                         return
                     case never:
@@ -45,11 +45,11 @@ async def updates(service: Service) -> AsyncGenerator[Update | Away | NoEvents, 
         await asyncio.sleep(_pause_s(service.retry_ms))
 
 
-def _read(data: str, url: str) -> Update | Away:
+def _read(data: str, url: str) -> Update | UnreachableAnswer:
     try:
         return Update(vitals_from(data), data)
     except NotADocumentError as error:
-        return Away(
+        return UnreachableAnswer(
             f"{url} sends vitals that cannot be read ({error}): service and command line must have the same version."
         )
 

@@ -1,26 +1,18 @@
-"""The period of a summary: both ends inclusive, an absent end is open. Pure."""
+"""The period of a summary, as it is sent to the service and shown to a person. Pure."""
 
-from dataclasses import dataclass
-from datetime import datetime
-
+from services.contracts.period import Period
 from services.contracts.stamp import text_of
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From when to when by requestedAt; None is an open end."""
+def query_of(period: Period) -> dict[str, str]:
+    """Return the query parameters ``from`` and ``to`` for the ends that are set, in the service's format."""
+    ends = {"from": period.start, "to": period.end}
+    return {name: text_of(stamp) for name, stamp in ends.items() if stamp is not None}
 
-    start: datetime | None = None
-    end: datetime | None = None
 
-    @property
-    def query(self) -> dict[str, str]:
-        """Return the ends that are set, in the service's format."""
-        ends = {"from": self.start, "to": self.end}
-        return {name: text_of(stamp) for name, stamp in ends.items() if stamp is not None}
-
-    def __str__(self) -> str:
-        if self == Period():
-            return "at any time"
-        words = [f"{end} {text}" for end, text in self.query.items()]
-        return " ".join(words if self.end else [*words, "until now"])
+def words_of(period: Period) -> str:
+    """Return the period in words: ``from 2026-11-22T11:00:00.000Z until now``."""
+    if period == Period():
+        return "at any time"
+    words = [f"{end} {text}" for end, text in query_of(period).items()]
+    return " ".join(words if period.end else [*words, "until now"])

@@ -8,18 +8,19 @@ from typing import Self
 
 import httpx
 
+from services.contracts.period import Period
 from tarifa.client.answers import (
-    Accepted,
-    Away,
-    Found,
-    Listed,
-    Lived,
-    Missing,
+    AcceptedAnswer,
+    FoundAnswer,
+    LifeAnswer,
+    ListAnswer,
+    MissingAnswer,
     Negative,
-    NoEvents,
-    Rejected,
-    Summary,
-    TryLater,
+    NoEventsAnswer,
+    RejectedAnswer,
+    SummaryAnswer,
+    TryLaterAnswer,
+    UnreachableAnswer,
 )
 from tarifa.client.documents import (
     NotADocumentError,
@@ -30,7 +31,7 @@ from tarifa.client.documents import (
     problem_from,
     summary_from,
 )
-from tarifa.client.period import Period
+from tarifa.client.period import query_of
 from tarifa.client.sse import Event, EventTooLongError, Parser
 from tarifa.client.trust import is_stranger, trusted
 
@@ -71,63 +72,63 @@ class Service:
     ) -> None:
         await self._http.aclose()
 
-    async def reach(self) -> Away | None:
+    async def reach(self) -> UnreachableAnswer | None:
         """Connect, so that the next call measures the service alone. Return why that failed, or None."""
         answer = await self._ask("GET", "/healthz")
-        return answer if isinstance(answer, Away) else None
+        return answer if isinstance(answer, UnreachableAnswer) else None
 
-    async def pay(self, payment_id: str, amount: Decimal) -> Accepted | Negative:
-        """POST a payment. After anything but ``Accepted`` and ``Rejected`` it may or may not be stored."""
+    async def pay(self, payment_id: str, amount: Decimal) -> AcceptedAnswer | Negative:
+        """POST a payment. After anything but ``AcceptedAnswer`` and ``RejectedAnswer`` it may or may not be stored."""
         body = json_text({"correlationId": payment_id, "amount": amount})
         begun_s = time.perf_counter()
         answer = await self._ask("POST", "/payments", content=body, headers=_JSON)
         took_ms = (time.perf_counter() - begun_s) * 1000
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.ACCEPTED:
-            return Accepted(took_ms, answer.headers.get("Idempotent-Replayed") == "true")
+            return AcceptedAnswer(took_ms, answer.headers.get("Idempotent-Replayed") == "true")
         return self._negative(answer)
 
-    async def payment(self, payment_id: str, wait_s: int = 0) -> Found | Missing | Negative:
+    async def payment(self, payment_id: str, wait_s: int = 0) -> FoundAnswer | MissingAnswer | Negative:
         """GET the state of a payment; the service may answer ``wait_s`` later, or when it is settled or refused."""
         prefers = {"Prefer": f"wait={wait_s}"} if wait_s else {}
         answer = await self._ask("GET", f"/payments/{payment_id}", headers=prefers)
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
-                return Found(payment_from(answer.content), answer.text)
+                return FoundAnswer(payment_from(answer.content), answer.text)
             except NotADocumentError as error:
                 return self._strange(str(error))
         return self._missing(answer)
 
-    async def life(self, payment_id: str) -> Lived | Missing | Negative:
+    async def life(self, payment_id: str) -> LifeAnswer | MissingAnswer | Negative:
         """GET what happened to a payment."""
         answer = await self._ask("GET", f"/payments/{payment_id}/life")
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
-                return Lived(life_from(answer.content), answer.text)
+                return LifeAnswer(life_from(answer.content), answer.text)
             except NotADocumentError as error:
                 return self._strange(str(error))
         return self._missing(answer)
 
-    async def page(self, query: Mapping[str, str]) -> Listed | Negative:
+    async def page(self, query: Mapping[str, str]) -> ListAnswer | Negative:
         """GET part of a list of payments."""
         answer = await self._ask("GET", "/payments", params=query)
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
-                return Listed(page_from(answer.content))
+                return ListAnswer(page_from(answer.content))
             except NotADocumentError as error:
                 return self._strange(str(error))
         return self._negative(answer)
 
-    async def summary(self, period: Period) -> Summary | Negative:
+    async def summary(self, period: Period) -> SummaryAnswer | Negative:
         """GET the totals by processor."""
-        answer = await self._ask("GET", "/payments-summary", params=period.query)
+        answer = await self._ask("GET", "/payments-summary", params=query_of(period))
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
-                return Summary(summary_from(answer.content))
+                return SummaryAnswer(summary_from(answer.content))
             except NotADocumentError as error:
                 return self._strange(str(error))
         return self._negative(answer)
 
-    async def events(self) -> AsyncGenerator[Event | NoEvents | Away, None]:
+    async def events(self) -> AsyncGenerator[Event | NoEventsAnswer | UnreachableAnswer, None]:
         """GET events over one connection; the last result is why there are no more."""
         parser = Parser()
         timeout = httpx.Timeout(SILENCE_MAX_S, connect=CONNECT_WITHIN_S)
@@ -143,27 +144,27 @@ class Service:
                     for event in parser.feed(received):
                         yield event
                     self.retry_ms = parser.retry_ms
-            yield Away(f"{self.url} ended the stream of events.")
+            yield UnreachableAnswer(f"{self.url} ended the stream of events.")
         except httpx.TransportError as error:
             yield self._away(error)
         except EventTooLongError as error:
             yield self._strange(str(error))
 
-    async def _ask(self, method: str, path: str, **more: object) -> httpx.Response | Away:
+    async def _ask(self, method: str, path: str, **more: object) -> httpx.Response | UnreachableAnswer:
         try:
             return await self._http.request(method, path, **more)  # type: ignore[arg-type]  # as request() has them
         except httpx.TransportError as error:
             return self._away(error)
 
-    def _missing(self, answer: httpx.Response | Away) -> Missing | Negative:
+    def _missing(self, answer: httpx.Response | UnreachableAnswer) -> MissingAnswer | Negative:
         match self._negative(answer):
-            case Rejected("no_such_payment"):
-                return Missing()
+            case RejectedAnswer("no_such_payment"):
+                return MissingAnswer()
             case negative:
                 return negative
 
-    def _negative(self, answer: httpx.Response | Away) -> Negative:
-        if isinstance(answer, Away):
+    def _negative(self, answer: httpx.Response | UnreachableAnswer) -> Negative:
+        if isinstance(answer, UnreachableAnswer):
             return answer
         try:
             problem = problem_from(answer.content)
@@ -171,32 +172,40 @@ class Service:
             text = " ".join(answer.text.split())[:_SHOWN_MAX]
             return self._strange(f"{answer.status_code} {text}".strip())
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            return Rejected(problem.error, f"{problem.detail} (TARIFA_KEY has the key; `tarifa keys` makes one)")
+            return RejectedAnswer(problem.error, f"{problem.detail} (TARIFA_KEY has the key; `tarifa keys` makes one)")
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            return TryLater(problem.error, problem.detail)
-        return Rejected(problem.error, problem.detail)
+            return TryLaterAnswer(problem.error, problem.detail)
+        return RejectedAnswer(problem.error, problem.detail)
 
-    def _no_events(self, answer: httpx.Response) -> NoEvents | Away:
+    def _no_events(self, answer: httpx.Response) -> NoEventsAnswer | UnreachableAnswer:
         match self._negative(answer):
-            case Rejected("no_such_route"):
-                return NoEvents()
-            case Rejected(slug, detail) | TryLater(slug, detail):
-                return Away(f"{self.url} sends no events now ({slug}: {detail}).")
-            case Away() as away:
+            case RejectedAnswer("no_such_route"):
+                return NoEventsAnswer()
+            case RejectedAnswer(slug, detail) | TryLaterAnswer(slug, detail):
+                return UnreachableAnswer(f"{self.url} sends no events now ({slug}: {detail}).")
+            case UnreachableAnswer() as away:
                 return away
 
-    def _away(self, error: httpx.TransportError) -> Away:
+    def _away(self, error: httpx.TransportError) -> UnreachableAnswer:
         match error:
             case httpx.ConnectError() if is_stranger(error):
-                return Away(f"{self.url} has no trusted certificate: name its authority's file in TARIFA_CA.")
+                return UnreachableAnswer(
+                    f"{self.url} has no trusted certificate: name its authority's file in TARIFA_CA."
+                )
             case httpx.ConnectError() | httpx.ConnectTimeout():
                 start = "start it with `tarifa up` or `make up`, or say where it is with --url or TARIFA_URL"
-                return Away(f"Nothing listens at {self.url}: {start}.")
+                return UnreachableAnswer(f"Nothing listens at {self.url}: {start}.")
             case httpx.TimeoutException():
-                return Away(f"{self.url} has not answered in time: look at the output of `tarifa up` there.")
+                return UnreachableAnswer(
+                    f"{self.url} has not answered in time: look at the output of `tarifa up` there."
+                )
             case _:
                 what = type(error).__name__
-                return Away(f"{self.url} broke the connection ({what}): look at the output of `tarifa up` there.")
+                return UnreachableAnswer(
+                    f"{self.url} broke the connection ({what}): look at the output of `tarifa up` there."
+                )
 
-    def _strange(self, what: str) -> Away:
-        return Away(f"{self.url} does not answer as Tarifa does ({what}): look at --url and at what runs there.")
+    def _strange(self, what: str) -> UnreachableAnswer:
+        return UnreachableAnswer(
+            f"{self.url} does not answer as Tarifa does ({what}): look at --url and at what runs there."
+        )

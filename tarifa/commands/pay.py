@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tarifa.client.documents import json_text
 from tarifa.client.fees import Fees, fees_from_env, known_fees
-from tarifa.client.paying import Ending, Refused, Settled, Step, pay
+from tarifa.client.paying import Ending, PayStep, RefusedEnding, SettledEnding, pay
 from tarifa.client.service import ANSWER_WITHIN_S, Service
 from tarifa.commands.arguments import amount_from_text, id_from_text, key_from_env, length_from_text, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
@@ -57,7 +57,7 @@ def pay_command(
             out.print(line, soft_wrap=True)
 
     say(Text(f"payment {order.payment_id} of {order.amount} to {order.url}"))
-    steps: list[Step] = []
+    steps: list[PayStep] = []
     try:
         ending, fees = asyncio.run(_carry_out(service, order, given_fees, steps, say))
     except KeyboardInterrupt:
@@ -70,17 +70,17 @@ def pay_command(
 
 
 async def _carry_out(
-    asked: Service, order: Order, given_fees: Fees, steps: list[Step], say: Callable[[Text], None]
+    asked: Service, order: Order, given_fees: Fees, steps: list[PayStep], say: Callable[[Text], None]
 ) -> tuple[Ending, Fees]:
-    def show(step: Step) -> None:
+    def show(step: PayStep) -> None:
         steps.append(step)
         say(step_line(step))
 
     async with asked as service:
         ending = await pay(service, order.payment_id, order.amount, wait_s=order.wait_s, show=show)
-        if isinstance(ending, Settled | Refused):
+        if isinstance(ending, SettledEnding | RefusedEnding):
             say(ending_line(ending))
-        if not isinstance(ending, Settled):
+        if not isinstance(ending, SettledEnding):
             return ending, given_fees
         # The settlement is shown before the fees are asked for.
         fees = await known_fees(service, given_fees)

@@ -6,7 +6,7 @@ from typing import Annotated, assert_never
 
 import typer
 
-from tarifa.client.answers import Away, Lived, Missing, Negative, Rejected, TryLater
+from tarifa.client.answers import LifeAnswer, MissingAnswer, Negative, RejectedAnswer, TryLaterAnswer, UnreachableAnswer
 from tarifa.client.service import Service
 from tarifa.commands.arguments import id_from_text, key_from_env, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
@@ -35,20 +35,20 @@ def payment_command(
         known_id = id_from_text(payment_id)
         service = Service(url_from_text(url), key_from_env(os.environ))
     match asyncio.run(_ask(service, known_id)):
-        case Lived(life, text):
+        case LifeAnswer(life, text):
             if as_json:
                 typer.echo(text)
             else:
                 console().print(life_view(life))
-        case Missing():
+        case MissingAnswer():
             sentence = f"{service.url} knows no payment {known_id}: check the id, and how its POST was answered."
             end(Exit.MISSING, sentence, "no_such_payment")
-        case (Rejected() | TryLater() | Away()) as negative:
+        case (RejectedAnswer() | TryLaterAnswer() | UnreachableAnswer()) as negative:
             end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
             assert_never(never)
 
 
-async def _ask(asked: Service, payment_id: str) -> Lived | Missing | Negative:
+async def _ask(asked: Service, payment_id: str) -> LifeAnswer | MissingAnswer | Negative:
     async with asked as service:
         return await service.life(payment_id)

@@ -9,8 +9,8 @@ from typing import Annotated, assert_never
 import typer
 from rich.console import Console
 
-from tarifa.client.answers import Away, Listed, Negative, Rejected, TryLater
-from tarifa.client.documents import NotADocumentError, Page, Payment, one_line, payment_from
+from tarifa.client.answers import ListAnswer, Negative, RejectedAnswer, TryLaterAnswer, UnreachableAnswer
+from tarifa.client.documents import NotADocumentError, PageDocument, PaymentDocument, one_line, payment_from
 from tarifa.client.service import Service
 from tarifa.commands.arguments import key_from_env, length_from_text, point_from_text, url_from_text
 from tarifa.commands.options import DEFAULT_URL, FLAG, AsJson, Url, console
@@ -36,7 +36,7 @@ NOT_A_TERMINAL_WIDTH = 240  # wide enough not to break a row where no terminal c
 Word = str | None
 
 
-class Status(StrEnum):
+class ListedStatus(StrEnum):
     """Which payments to list."""
 
     ACCEPTED = "accepted"
@@ -46,7 +46,7 @@ class Status(StrEnum):
 class _List:
     """Shows pages as they come, until there are no more, or the limit is reached."""
 
-    def __init__(self, show: Callable[[Page], None], limit: int | None) -> None:
+    def __init__(self, show: Callable[[PageDocument], None], limit: int | None) -> None:
         self._show = show
         self._left = limit
         self.count = 0
@@ -59,7 +59,7 @@ class _List:
             size = PAGE_MAX if self._left is None else min(PAGE_MAX, self._left)
             more = {"cursor": cursor} if cursor else {}
             answer = await _page(service, {**query, **more, "limit": str(size)})
-            if not isinstance(answer, Listed):
+            if not isinstance(answer, ListAnswer):
                 return answer
             self._show(answer.page)
             self.count += len(answer.page.payments)
@@ -72,11 +72,11 @@ class _List:
         return cursor
 
 
-async def _page(service: Service, query: dict[str, str]) -> Listed | Negative:
+async def _page(service: Service, query: dict[str, str]) -> ListAnswer | Negative:
     """Ask for a page; again while the service is busy with other lists."""
     answer = await service.page(query)
     for _ in range(AGAIN_MAX):
-        if not isinstance(answer, TryLater) or answer.slug != "too_many_lists":
+        if not isinstance(answer, TryLaterAnswer) or answer.slug != "too_many_lists":
             break
         await asyncio.sleep(AGAIN_AFTER_S)
         answer = await service.page(query)
@@ -85,7 +85,7 @@ async def _page(service: Service, query: dict[str, str]) -> Listed | Negative:
 
 def payments_command(
     *,
-    status: Annotated[Status, typer.Option(help="Which payments.")] = Status.ACCEPTED,
+    status: Annotated[ListedStatus, typer.Option(help="Which payments.")] = ListedStatus.ACCEPTED,
     in_doubt: Annotated[
         bool | None, typer.Option("--in-doubt/--not-in-doubt", help="A processor may have charged it, or none may.")
     ] = None,
@@ -115,7 +115,7 @@ def payments_command(
     match ended:
         case None | str():
             _report_end(listed, ended)
-        case (Rejected() | TryLater() | Away()) as negative:
+        case (RejectedAnswer() | TryLaterAnswer() | UnreachableAnswer()) as negative:
             end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
             assert_never(never)
@@ -135,25 +135,25 @@ async def _read(listed: _List, asked: Service, query: dict[str, str]) -> str | N
         return await listed.read(service, query)
 
 
-def _as_lines(page: Page) -> None:
+def _as_lines(page: PageDocument) -> None:
     for each in page.payments:
         typer.echo(one_line(bytes(each).decode()))
 
 
-def _as_table(status: Status) -> Callable[[Page], None]:
+def _as_table(status: ListedStatus) -> Callable[[PageDocument], None]:
     out = console()
     if not out.is_terminal:
         out = Console(highlight=False, width=NOT_A_TERMINAL_WIDTH)
-    table = accepted_table if status is Status.ACCEPTED else settled_table
+    table = accepted_table if status is ListedStatus.ACCEPTED else settled_table
 
-    def show(page: Page) -> None:
+    def show(page: PageDocument) -> None:
         if page.payments:
             out.print(table([_payment(bytes(each)) for each in page.payments]))
 
     return show
 
 
-def _payment(document: bytes) -> Payment:
+def _payment(document: bytes) -> PaymentDocument:
     try:
         return payment_from(document)
     except NotADocumentError as error:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tarifa.client.period import Period
+from services.contracts.period import Period
 from tarifa.commands.arguments import length_from_text, point_from_text
 
 _MICROS_PER_MS = 1000  # processors record milliseconds

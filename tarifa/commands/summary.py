@@ -7,10 +7,10 @@ from typing import Annotated, assert_never
 
 import typer
 
-from tarifa.client.answers import Away, Negative, Rejected, Summary, TryLater
+from services.contracts.period import Period
+from tarifa.client.answers import Negative, RejectedAnswer, SummaryAnswer, TryLaterAnswer, UnreachableAnswer
 from tarifa.client.documents import json_text
 from tarifa.client.fees import Fees, fees_from_env, known_fees
-from tarifa.client.period import Period
 from tarifa.client.service import Service
 from tarifa.commands.arguments import key_from_env, url_from_text
 from tarifa.commands.options import DEFAULT_URL, AsJson, Url, console
@@ -49,18 +49,18 @@ def summary_command(
         service = Service(url_from_text(url), key_from_env(os.environ))
     answer, fees = asyncio.run(_ask(service, period, given_fees))
     match answer:
-        case Summary(totals) if as_json:
+        case SummaryAnswer(totals) if as_json:
             typer.echo(json_text(summary_document(rows(totals, fees), period)))
-        case Summary(totals):
+        case SummaryAnswer(totals):
             console().print(summary_view(rows(totals, fees), period))
-        case (Rejected() | TryLater() | Away()) as negative:
+        case (RejectedAnswer() | TryLaterAnswer() | UnreachableAnswer()) as negative:
             end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
             assert_never(never)
 
 
-async def _ask(asked: Service, period: Period, given_fees: Fees) -> tuple[Summary | Negative, Fees]:
+async def _ask(asked: Service, period: Period, given_fees: Fees) -> tuple[SummaryAnswer | Negative, Fees]:
     async with asked as service:
         answer = await service.summary(period)
-        fees = await known_fees(service, given_fees) if isinstance(answer, Summary) else given_fees
+        fees = await known_fees(service, given_fees) if isinstance(answer, SummaryAnswer) else given_fees
         return answer, fees

@@ -8,7 +8,7 @@ from typing import Annotated, assert_never
 
 import typer
 
-from tarifa.client.answers import Away, NoEvents
+from tarifa.client.answers import NoEventsAnswer, UnreachableAnswer
 from tarifa.client.following import Update, updates
 from tarifa.client.service import Service
 from tarifa.commands.arguments import key_from_env, length_from_text, url_from_text
@@ -41,10 +41,10 @@ class _Watch:
                     case Update():
                         self.vitals_count += 1
                         screen.show(each)
-                    case Away(sentence):
+                    case UnreachableAnswer(sentence):
                         self.away = sentence
                         screen.show(each)
-                    case NoEvents():
+                    case NoEventsAnswer():
                         self.has_no_events = True
                     case never:
                         assert_never(never)

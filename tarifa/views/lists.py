@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.contracts.stamp import text_of
-from tarifa.client.documents import Attempt, Life, Payment, Step
+from tarifa.client.documents import AttemptDocument, LifeDocument, PaymentDocument, StepDocument
 from tarifa.views import figures
 from tarifa.views.payments import payment_view
 
@@ -21,7 +21,7 @@ _OUTCOMES = {
 }
 
 
-def accepted_table(payments: Sequence[Payment]) -> Table:
+def accepted_table(payments: Sequence[PaymentDocument]) -> Table:
     """Return the table of payments that wait."""
     table = Table(box=box.SIMPLE)
     table.add_column("payment", no_wrap=True)
@@ -48,7 +48,7 @@ def accepted_table(payments: Sequence[Payment]) -> Table:
     return table
 
 
-def settled_table(payments: Sequence[Payment]) -> Table:
+def settled_table(payments: Sequence[PaymentDocument]) -> Table:
     """Return the table of settled payments."""
     table = Table(box=box.SIMPLE)
     table.add_column("payment", no_wrap=True)
@@ -67,7 +67,7 @@ def settled_table(payments: Sequence[Payment]) -> Table:
     return table
 
 
-def life_view(life: Life) -> RenderableType:
+def life_view(life: LifeDocument) -> RenderableType:
     """Return one payment's life: its state, what happened, and what is not known."""
     steps = Table.grid(padding=(0, 2))
     for step in life.steps:
@@ -78,7 +78,7 @@ def life_view(life: Life) -> RenderableType:
     return Group(*parts)
 
 
-def _facts(step: Step) -> Iterator[str]:
+def _facts(step: StepDocument) -> Iterator[str]:
     match step.what:
         case "assigned":
             yield f"to {step.processor} by {step.dispatcher}"
@@ -99,7 +99,7 @@ def _facts(step: Step) -> Iterator[str]:
     yield from filter(None, (step.detail, step.reason))
 
 
-def _last(attempt: Attempt | None) -> str:
+def _last(attempt: AttemptDocument | None) -> str:
     if attempt is None:
         return ""
     if attempt.outcome is None:

@@ -10,12 +10,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from services.contracts.period import Period
 from services.contracts.stamp import text_of
-from tarifa.client.answers import Accepted
-from tarifa.client.documents import Payment, Totals, WaitingFor
+from tarifa.client.answers import AcceptedAnswer
+from tarifa.client.documents import PaymentDocument, TotalsDocument, WaitingForDocument
 from tarifa.client.fees import Fees
-from tarifa.client.paying import Refused, Settled, Step, Waiting
-from tarifa.client.period import Period
+from tarifa.client.paying import PayStep, RefusedEnding, SettledEnding, WaitingStep
+from tarifa.client.period import query_of, words_of
 from tarifa.views import figures
 
 _LABEL_WIDTH = len("requestedAt ")
@@ -28,32 +29,32 @@ def labelled(label: str, text: str) -> Text:
     return Text.assemble("  ", (label.ljust(_LABEL_WIDTH), _COLOURS.get(label, "dim")), text)
 
 
-def step_line(step: Step) -> Text:
+def step_line(step: PayStep) -> Text:
     """Return the line of a step in a payment's life."""
     match step:
-        case Accepted(took_ms, is_replay=True):
+        case AcceptedAnswer(took_ms, is_replay=True):
             return labelled("accepted", f"in {figures.ms(took_ms)}: it was accepted before, and is charged once")
-        case Accepted(took_ms):
+        case AcceptedAnswer(took_ms):
             return labelled("accepted", f"in {figures.ms(took_ms)}")
-        case Waiting(up_to_s):
+        case WaitingStep(up_to_s):
             return labelled("waiting", f"for a processor to settle it, up to {up_to_s:g} s in all")
         case never:
             assert_never(never)
 
 
-def ending_line(ending: Settled | Refused) -> Text:
+def ending_line(ending: SettledEnding | RefusedEnding) -> Text:
     """Return the line of a payment's end."""
     place, after = ending.payment.processor or "a processor", figures.ms(ending.after_ms)
     match ending:
-        case Settled():
+        case SettledEnding():
             return labelled("settled", f"at {place} after {after}")
-        case Refused(payment):
+        case RefusedEnding(payment):
             return labelled("refused", f"by {place} after {after}: {payment.detail or 'it does not say why'}")
         case never:
             assert_never(never)
 
 
-def settled_lines(payment: Payment, fees: Fees) -> list[Text]:
+def settled_lines(payment: PaymentDocument, fees: Fees) -> list[Text]:
     """Return what else is known of a settlement."""
     lines = []
     if payment.requested_at:
@@ -64,7 +65,7 @@ def settled_lines(payment: Payment, fees: Fees) -> list[Text]:
     return lines
 
 
-def payment_view(payment: Payment) -> Table:
+def payment_view(payment: PaymentDocument) -> Table:
     """Return one payment's state as a table."""
     table = Table.grid(padding=(0, 2))
     table.add_row(Text("payment", style="dim"), Text(payment.correlation_id))
@@ -99,7 +100,7 @@ class Row:
         return None if self.fee is None else self.amount * self.fee
 
 
-def rows(totals: Mapping[str, Totals], fees: Fees) -> list[Row]:
+def rows(totals: Mapping[str, TotalsDocument], fees: Fees) -> list[Row]:
     """Return a summary, one row for each processor."""
     return [Row(name, each.total_requests, each.total_amount, fees.get(name)) for name, each in totals.items()]
 
@@ -124,14 +125,15 @@ def summary_view(parts: list[Row], period: Period) -> RenderableType:
     for part in parts:
         fee_cells = [figures.fee(part.fee), figures.money(part.fees_paid)] if has_fees else []
         table.add_row(part.name, figures.count(part.count), figures.money(part.amount), *fee_cells)
-    return Group(Text(f"settled {period}", style="dim"), table)
+    return Group(Text(f"settled {words_of(period)}", style="dim"), table)
 
 
 def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:
     """Return a summary as a document; null is an open end, or a fee that is not known."""
+    ends = query_of(period)
     return {
-        "from": period.query.get("from"),
-        "to": period.query.get("to"),
+        "from": ends.get("from"),
+        "to": ends.get("to"),
         "processors": [
             {"name": part.name, "count": part.count, "amount": part.amount, "fee": part.fee, "feesPaid": part.fees_paid}
             for part in parts
@@ -144,7 +146,7 @@ def summary_document(parts: list[Row], period: Period) -> dict[str, Any]:
     }
 
 
-def _waiting(waiting_for: WaitingFor | None) -> Iterator[tuple[str, str]]:
+def _waiting(waiting_for: WaitingForDocument | None) -> Iterator[tuple[str, str]]:
     """Yield what an accepted payment waits for, as pairs of label and text."""
     if waiting_for is None:
         yield "waits for", "a dispatcher: none has it in hand, or none says so"
@@ -162,7 +164,7 @@ def _waiting(waiting_for: WaitingFor | None) -> Iterator[tuple[str, str]]:
         yield "in doubt", f"{place} may have charged it already: it stays there until that is known"
 
 
-def _later(payment: Payment) -> str:
+def _later(payment: PaymentDocument) -> str:
     if not (payment.requested_at and payment.accepted_at):
         return ""
     apart_s = (payment.requested_at - payment.accepted_at).total_seconds()

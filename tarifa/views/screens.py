@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from tarifa.client.answers import Away
-from tarifa.client.documents import Vitals, one_line
+from tarifa.client.answers import UnreachableAnswer
+from tarifa.client.documents import VitalsDocument, one_line
 from tarifa.client.following import Update
 from tarifa.exits import say_aside
 from tarifa.views.vitals import away_view, vitals_view
@@ -23,7 +23,7 @@ class Screen(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def show(self, received: Update | Away) -> None:
+    def show(self, received: Update | UnreachableAnswer) -> None:
         """Show it."""
 
 
@@ -32,7 +32,7 @@ class LiveScreen:
 
     def __init__(self, url: str, console: Console) -> None:
         self._url = url
-        self._vitals: Vitals | None = None
+        self._vitals: VitalsDocument | None = None
         self._live = Live(away_view(url, None), console=console, auto_refresh=False)
 
     def __enter__(self) -> Self:
@@ -44,11 +44,11 @@ class LiveScreen:
     ) -> None:
         self._live.stop()
 
-    def show(self, received: Update | Away) -> None:
+    def show(self, received: Update | UnreachableAnswer) -> None:
         """Draw it."""
         if isinstance(received, Update):
             self._vitals = received.vitals
-        away = received.sentence if isinstance(received, Away) else None
+        away = received.sentence if isinstance(received, UnreachableAnswer) else None
         known = self._vitals
         view = away_view(self._url, away) if known is None else vitals_view(known, self._url, away)
         self._live.update(view, refresh=True)
@@ -69,9 +69,9 @@ class Lines:
     ) -> None:
         pass
 
-    def show(self, received: Update | Away) -> None:
+    def show(self, received: Update | UnreachableAnswer) -> None:
         """Print it."""
-        if isinstance(received, Away):
+        if isinstance(received, UnreachableAnswer):
             if received.sentence != self._away:
                 say_aside(f"{received.sentence} Trying again, until Ctrl-C.")
             self._away = received.sentence

@@ -6,14 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tarifa.client.documents import Instance, Processor, Sums, Vitals
+from tarifa.client.documents import InstanceDocument, ProcessorDocument, SumsDocument, VitalsDocument
 from tarifa.views import figures
 
 _CONDITIONS = {"serving": "green", "failing": "bold red", "unknown": "yellow"}
 _STATES = {"up": "green", "silent": "bold red"}
 
 
-def vitals_view(vitals: Vitals, url: str, away: str | None = None) -> RenderableType:
+def vitals_view(vitals: VitalsDocument, url: str, away: str | None = None) -> RenderableType:
     """Return the whole view; ``away``: why the vitals shown are old."""
     return Group(
         _head(vitals, url, away),
@@ -37,7 +37,7 @@ def away_view(url: str, away: str | None) -> RenderableType:
     return Group(head, Text(), Text(_again(away) if away else "Waiting for the first vitals ...", style="yellow"))
 
 
-def _head(vitals: Vitals, url: str, away: str | None) -> Text:
+def _head(vitals: VitalsDocument, url: str, away: str | None) -> Text:
     window = "" if vitals.window_s is None else f", over the last {vitals.window_s:g} s"
     head = Text.assemble(("Tarifa", "bold"), f" at {url}", (f"  {vitals.at:%H:%M:%S} UTC{window}", "dim"))
     return head.append(f"\nThis was the last state. {_again(away)}", "yellow") if away else head
@@ -47,7 +47,7 @@ def _again(away: str) -> str:
     return f"{away} Trying again, until Ctrl-C."
 
 
-def _payments(vitals: Vitals) -> Table:
+def _payments(vitals: VitalsDocument) -> Table:
     payments, post = vitals.payments, vitals.post
     table = Table.grid(padding=(0, 3))
     table.add_row(
@@ -69,7 +69,7 @@ def _figure(name: str, value: str) -> Text:
     return Text.assemble((f"{name} ", "dim"), (value, "bold"))
 
 
-def _traffic(processors: tuple[Processor, ...]) -> Table:
+def _traffic(processors: tuple[ProcessorDocument, ...]) -> Table:
     """Return the current state of each processor."""
     table = _table(("processor", ""), ("condition", ""))
     for name in ("latency", "calls", "settling"):
@@ -87,7 +87,7 @@ def _traffic(processors: tuple[Processor, ...]) -> Table:
     return table
 
 
-def _money(processors: tuple[Processor, ...], totals: Sums) -> Table:
+def _money(processors: tuple[ProcessorDocument, ...], totals: SumsDocument) -> Table:
     """Return what each processor has settled, and its fees."""
     table = _table(("processor", "total"))
     table.add_column("settled", figures.count(totals.settled), justify="right")
@@ -107,7 +107,7 @@ def _money(processors: tuple[Processor, ...], totals: Sums) -> Table:
     return table
 
 
-def _saved(totals: Sums) -> Text:
+def _saved(totals: SumsDocument) -> Text:
     return _figure("saved against the dearest processor alone", figures.money(totals.saved))
 
 
@@ -119,7 +119,7 @@ def _table(*columns: tuple[str, str]) -> Table:
     return table
 
 
-def _services(instances: tuple[Instance, ...]) -> Text:
+def _services(instances: tuple[InstanceDocument, ...]) -> Text:
     """Return each service's instances on one line; a silent one with how long."""
     lines = []
     for service, group in groupby(instances, lambda each: each.service):
@@ -128,7 +128,7 @@ def _services(instances: tuple[Instance, ...]) -> Text:
     return Text("\n").join(lines)
 
 
-def _instance(instance: Instance) -> Text:
+def _instance(instance: InstanceDocument) -> Text:
     state = instance.state or "unknown"
     since = f" for {figures.seconds(instance.seen_s)}" if state == "silent" and instance.seen_s is not None else ""
     return Text(f"{instance.instance} {state}{since}", style=_STATES.get(state, "yellow"))

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tarifa.client import documents
-from tarifa.client.documents import NotADocumentError, Processor
+from tarifa.client.documents import NotADocumentError, ProcessorDocument
 from tests.unit.tarifa.samples import VITALS_TEXT
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
@@ -35,7 +35,7 @@ def test_an_accepted_payment_says_what_it_waits_for() -> None:
     """Where and since when; null is the same as absent."""
     text = f'{{"correlationId":"{ID}","amount":19.9,"status":"accepted","waitingFor":%s}}'
     on = '{"processor":null,"since":"2026-11-22T12:00:00.100Z","attempts":2,"inDoubt":true,"dispatcher":"d-1"}'
-    assert documents.payment_from((text % on).encode()).waiting_for == documents.WaitingFor(
+    assert documents.payment_from((text % on).encode()).waiting_for == documents.WaitingForDocument(
         None, datetime(2026, 11, 22, 12, 0, 0, 100_000, tzinfo=UTC), 2, in_doubt=True, dispatcher="d-1"
     )
     assert documents.payment_from((text % "null").encode()).waiting_for is None
@@ -52,12 +52,12 @@ def test_vitals_are_read_completely() -> None:
     """Every field of the document is where a view reads it."""
     vitals = documents.vitals_from(VITALS_TEXT)
     assert vitals.window_s == 10
-    assert vitals.payments == documents.Payments(1.0, 2.0, 123, 4, 0.5)
-    assert vitals.post == documents.Posts(1.5, 1.2, 3.4)
-    assert vitals.processors[0] == Processor(
+    assert vitals.payments == documents.PaymentsDocument(1.0, 2.0, 123, 4, 0.5)
+    assert vitals.post == documents.PostsDocument(1.5, 1.2, 3.4)
+    assert vitals.processors[0] == ProcessorDocument(
         *("default", Decimal("0.05"), "serving", 10, 3, 100, Decimal("1990.0"), 0.9, Decimal("99.5"), 10.0)
     )
-    assert vitals.totals == documents.Sums(110, Decimal("2189.0"), Decimal("129.3"), Decimal("199.0"))
+    assert vitals.totals == documents.SumsDocument(110, Decimal("2189.0"), Decimal("129.3"), Decimal("199.0"))
     assert vitals.services[0].started_at == datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
     assert vitals.troubles == ("fallback is failing: others settle what is due",)
 
@@ -68,7 +68,7 @@ def test_vitals_may_be_empty() -> None:
         '{"at":"2026-11-22T12:00:00Z","payments":{"backlog":null},"processors":[{"name":"x","fee":null}],"new":1}'
     )
     assert vitals.payments.backlog is None
-    assert vitals.processors == (Processor("x"),)
+    assert vitals.processors == (ProcessorDocument("x"),)
 
 
 def test_one_line_keeps_every_digit() -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tarifa.client.period import Period
+from services.contracts.period import Period
+from tarifa.client.period import query_of, words_of
 from tarifa.commands.periods import period_from_texts
 
 NOW = datetime(2026, 11, 22, 12, 30, 0, 250_999, tzinfo=UTC)
@@ -13,21 +14,21 @@ NOW = datetime(2026, 11, 22, 12, 30, 0, 250_999, tzinfo=UTC)
 def test_since_ends_now() -> None:
     """From an hour ago, with an open end: what is settled meanwhile belongs to it."""
     period = period_from_texts("1h", None, None, NOW)
-    assert period.query == {"from": "2026-11-22T11:30:00.250Z"}
-    assert str(period) == "from 2026-11-22T11:30:00.250Z until now"
+    assert query_of(period) == {"from": "2026-11-22T11:30:00.250Z"}
+    assert words_of(period) == "from 2026-11-22T11:30:00.250Z until now"
 
 
 def test_both_ends_may_be_open() -> None:
     """Without options the period is open."""
     period = period_from_texts(None, None, None, NOW)
-    assert (period, period.query, str(period)) == (Period(), {}, "at any time")
+    assert (period, query_of(period), words_of(period)) == (Period(), {}, "at any time")
 
 
 def test_from_and_to_are_sent_in_utc() -> None:
     """In the one unambiguous format."""
     period = period_from_texts(None, "2026-11-22T12:00:00+01:00", "2026-11-22T13:00", NOW)
-    assert period.query == {"from": "2026-11-22T11:00:00.000Z", "to": "2026-11-22T13:00:00.000Z"}
-    assert str(period) == "from 2026-11-22T11:00:00.000Z to 2026-11-22T13:00:00.000Z"
+    assert query_of(period) == {"from": "2026-11-22T11:00:00.000Z", "to": "2026-11-22T13:00:00.000Z"}
+    assert words_of(period) == "from 2026-11-22T11:00:00.000Z to 2026-11-22T13:00:00.000Z"
 
 
 @pytest.mark.parametrize(

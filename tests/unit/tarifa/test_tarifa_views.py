@@ -7,10 +7,10 @@ from decimal import Decimal
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from tarifa.client.answers import Accepted
-from tarifa.client.documents import Payment, Totals, WaitingFor, vitals_from
-from tarifa.client.paying import Refused, Settled, Waiting
-from tarifa.client.period import Period
+from services.contracts.period import Period
+from tarifa.client.answers import AcceptedAnswer
+from tarifa.client.documents import PaymentDocument, TotalsDocument, WaitingForDocument, vitals_from
+from tarifa.client.paying import RefusedEnding, SettledEnding, WaitingStep
 from tarifa.views.payments import (
     ending_line,
     payment_view,
@@ -25,9 +25,11 @@ from tests.unit.tarifa.samples import VITALS_TEXT
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 ACCEPTED_AT = datetime(2026, 11, 22, 12, 0, 0, 100_000, tzinfo=UTC)
-SETTLED = Payment(ID, Decimal("19.90"), "settled", "default", ACCEPTED_AT.replace(microsecond=112_000), ACCEPTED_AT)
+SETTLED = PaymentDocument(
+    ID, Decimal("19.90"), "settled", "default", ACCEPTED_AT.replace(microsecond=112_000), ACCEPTED_AT
+)
 FEES = {"default": Decimal("0.05"), "fallback": Decimal("0.15")}
-TOTALS = {"default": Totals(2, Decimal("39.8")), "fallback": Totals(1, Decimal("0.1"))}
+TOTALS = {"default": TotalsDocument(2, Decimal("39.8")), "fallback": TotalsDocument(1, Decimal("0.1"))}
 
 
 def shown(view: RenderableType, width: int = 100) -> list[str]:
@@ -44,14 +46,14 @@ def words(view: RenderableType) -> list[list[str]]:
 
 def test_each_step_of_a_payment_is_a_line() -> None:
     """A replay says that it is charged once, and a wait how long it may take."""
-    assert shown(step_line(Accepted(1.84, is_replay=False))) == ["  accepted    in 1.8 ms"]
-    assert "charged once" in shown(step_line(Accepted(1.84, is_replay=True)))[0]
-    assert shown(step_line(Waiting(30.0))) == ["  waiting     for a processor to settle it, up to 30 s in all"]
+    assert shown(step_line(AcceptedAnswer(1.84, is_replay=False))) == ["  accepted    in 1.8 ms"]
+    assert "charged once" in shown(step_line(AcceptedAnswer(1.84, is_replay=True)))[0]
+    assert shown(step_line(WaitingStep(30.0))) == ["  waiting     for a processor to settle it, up to 30 s in all"]
 
 
 def test_a_settlement_says_where_when_and_for_how_much() -> None:
     """The fee has all its digits: five percent of 19.90 is 0.995."""
-    assert shown(ending_line(Settled(SETTLED, 14.21))) == ["  settled     at default after 14.2 ms"]
+    assert shown(ending_line(SettledEnding(SETTLED, 14.21))) == ["  settled     at default after 14.2 ms"]
     assert [shown(line) for line in settled_lines(SETTLED, FEES)] == [
         ["  requestedAt 2026-11-22T12:00:00.112Z"],
         ["  fee         0.995 (5 %)"],
@@ -67,15 +69,15 @@ def test_an_unknown_fee_is_not_shown() -> None:
 
 def test_a_refusal_says_why() -> None:
     """The processor's text is shown verbatim, brackets and all."""
-    refused = Payment(ID, Decimal("19.90"), "refused", "default", detail="422 [bold]amount[/bold]")
-    assert shown(ending_line(Refused(refused, 20))) == [
+    refused = PaymentDocument(ID, Decimal("19.90"), "refused", "default", detail="422 [bold]amount[/bold]")
+    assert shown(ending_line(RefusedEnding(refused, 20))) == [
         "  refused     by default after 20.0 ms: 422 [bold]amount[/bold]"
     ]
 
 
 def test_a_payments_life_leaves_out_what_is_unknown() -> None:
     """An accepted payment has neither processor nor requestedAt yet."""
-    assert words(payment_view(Payment(ID, Decimal(5), "accepted", accepted_at=ACCEPTED_AT))) == [
+    assert words(payment_view(PaymentDocument(ID, Decimal(5), "accepted", accepted_at=ACCEPTED_AT))) == [
         ["payment", ID],
         ["amount", "5.00"],
         ["status", "accepted"],
@@ -86,21 +88,21 @@ def test_a_payments_life_leaves_out_what_is_unknown() -> None:
 
 def test_an_accepted_payment_says_what_it_waits_for() -> None:
     """In words: where, since when, after how many calls, and what doubt means."""
-    on = WaitingFor("default", ACCEPTED_AT, 3, in_doubt=True, dispatcher="dispatcher-1")
+    on = WaitingForDocument("default", ACCEPTED_AT, 3, in_doubt=True, dispatcher="dispatcher-1")
     assert [
-        " ".join(line) for line in words(payment_view(Payment(ID, Decimal(5), "accepted", waiting_for=on)))[3:]
+        " ".join(line) for line in words(payment_view(PaymentDocument(ID, Decimal(5), "accepted", waiting_for=on)))[3:]
     ] == [
         "waits for default, since 2026-11-22T12:00:00.100Z",
         "assigned to dispatcher-1",
         "attempts 3",
         "in doubt default may have charged it already: it stays there until that is known",
     ]
-    released = Payment(ID, Decimal(5), "accepted", waiting_for=WaitingFor("fallback", released=True))
+    released = PaymentDocument(ID, Decimal(5), "accepted", waiting_for=WaitingForDocument("fallback", released=True))
     assert [" ".join(line) for line in words(payment_view(released))[3:]] == [
         "waits for fallback",
         "released by an operator, from where it was before",
     ]
-    anywhere = Payment(ID, Decimal(5), "accepted", waiting_for=WaitingFor())
+    anywhere = PaymentDocument(ID, Decimal(5), "accepted", waiting_for=WaitingForDocument())
     assert words(payment_view(anywhere))[3:] == [["waits", "for", "any", "processor", "that", "serves"]]
 
 
