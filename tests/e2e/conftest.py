@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 
 from sandbox.stack import Stack
 from tests.e2e.browser import Operator, running
-from tests.e2e.river import PATIENCE_S, River
+from tests.e2e.running_system import PATIENCE_S, RunningSystem
 
 # Short waits, so that a test of "beyond the deadline" takes seconds; the code is the same as with the defaults.
 ENVIRONMENT = {
@@ -37,10 +37,10 @@ def stack(environment: dict[str, str]) -> Iterator[Stack]:
 
 
 @pytest_asyncio.fixture
-async def river(stack: Stack) -> AsyncIterator[River]:
+async def system(stack: Stack) -> AsyncIterator[RunningSystem]:
     """A client of the stack; both processors are healthy again when a test ends."""
     async with httpx.AsyncClient(base_url=stack.http_url, verify=stack.verify, timeout=PATIENCE_S) as http:
-        running = River(stack, http)
+        running = RunningSystem(stack, http)
         yield running
         if "PROCESSORS" not in stack._env:
             for name in ("default", "fallback"):
@@ -55,9 +55,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def operator(browser: Browser, river: River) -> AsyncIterator[Operator]:
+async def operator(browser: Browser, system: RunningSystem) -> AsyncIterator[Operator]:
     """The page, open and showing that all is well; fails the test when the browser logged an error."""
-    async with Operator.looking(browser, river.stack.http_url) as one:
+    async with Operator.looking(browser, system.stack.http_url) as one:
         await one.until_state("well")
         yield one
         assert one.complaints == []

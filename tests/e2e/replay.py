@@ -16,47 +16,47 @@ from sandbox.stack import Stack
 from sandbox.stack.plan.ports import HOST
 from services.contracts.subjects import DISPATCHER
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import PATIENCE_S, River, new_id, until
+from tests.e2e.running_system import PATIENCE_S, RunningSystem, new_id, until
 
 PER_S = 60  # payments under load: enough to have some in every state, and few enough to leave CPU for the rest
 
 
 @asynccontextmanager
-async def running_stack(run_dir: Path, *, metrics: bool = False, **env: str) -> AsyncIterator[River]:
+async def running_stack(run_dir: Path, *, metrics: bool = False, **env: str) -> AsyncIterator[RunningSystem]:
     """Run a stack for one test, on stores that outlive it; yields a client of it."""
     stack = Stack(run_dir, ENVIRONMENT | env, metrics=metrics)
     await asyncio.to_thread(stack.start)
     try:
         async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
-            yield River(stack, http)
+            yield RunningSystem(stack, http)
     finally:
         await asyncio.to_thread(stack.stop)
 
 
-async def restart_stack(river: River, **env: str) -> None:
+async def restart_stack(system: RunningSystem, **env: str) -> None:
     """Stop everything in order, and start it on the same stores and ports with these settings changed."""
-    await asyncio.to_thread(river.stack.stop)
-    river.stack._env.update(env, KEEP="1")
-    await asyncio.to_thread(river.stack.start)
+    await asyncio.to_thread(system.stack.stop)
+    system.stack._env.update(env, KEEP="1")
+    await asyncio.to_thread(system.stack.start)
 
 
-async def restart(river: River, part: str, number: signal.Signals = signal.SIGKILL) -> None:
+async def restart(system: RunningSystem, part: str, number: signal.Signals = signal.SIGKILL) -> None:
     """Send a part this signal, and wait until it has been restarted and is ready."""
-    since = len(river.stack.log_lines)
-    died = river.stack.kill(part, number)
-    await asyncio.to_thread(river.stack.wait_restarted, part, died)
+    since = len(system.stack.log_lines)
+    died = system.stack.kill(part, number)
+    await asyncio.to_thread(system.stack.wait_restarted, part, died)
     ready = {"nats": "Server is ready", "dispatcher-1": "dispatcher.ready", "ledger": "ledger.ready"}
-    await asyncio.to_thread(river.stack.wait_line, part, ready[part], since, PATIENCE_S)
+    await asyncio.to_thread(system.stack.wait_line, part, ready[part], since, PATIENCE_S)
 
 
 @asynccontextmanager
-async def paying(river: River) -> AsyncIterator[list[str]]:
+async def paying(system: RunningSystem) -> AsyncIterator[list[str]]:
     """Send payments at a steady rate; yields the list of accepted ids, which grows."""
     accepted: list[str] = []
     clients: set[asyncio.Task[None]] = set()
 
     async def client(payment_id: str) -> None:
-        await river.pay_until_accepted(payment_id)
+        await system.pay_until_accepted(payment_id)
         accepted.append(payment_id)
 
     async def begin() -> None:
@@ -82,24 +82,24 @@ async def until_more(accepted: list[str], count: int) -> None:
     await until(are_accepted, f"{count} more payments are accepted")
 
 
-async def unsettled(river: River, ids: list[str]) -> list[str]:
+async def unsettled(system: RunningSystem, ids: list[str]) -> list[str]:
     """Return the ids that are not settled."""
-    return [each for each in ids if (await river.payment(each))["status"] != "settled"]
+    return [each for each in ids if (await system.payment(each))["status"] != "settled"]
 
 
-async def until_drained(river: River) -> None:
+async def until_drained(system: RunningSystem) -> None:
     """Wait until no accepted payment is left, in the stream or in hand."""
 
     async def is_empty() -> bool:
-        found = await jetstream(river, "STREAM.INFO.PAYMENTS")
+        found = await jetstream(system, "STREAM.INFO.PAYMENTS")
         return bool(found["state"]["messages"] == 0)
 
     await until(is_empty, "PAYMENTS is empty")
 
 
-async def jetstream(river: River, path: str, document: object = None) -> Mapping[str, Any]:
+async def jetstream(system: RunningSystem, path: str, document: object = None) -> Mapping[str, Any]:
     """Send the stack's server a JetStream API request, as an operator's tool does; return the answer."""
-    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.bus_credentials)
+    wire = await nats_wire.Wire.connect(HOST, system.stack.ports["nats"], system.stack.bus_credentials)
     try:
         return await nats_wire.api(wire, path, document)
     finally:
@@ -107,12 +107,12 @@ async def jetstream(river: River, path: str, document: object = None) -> Mapping
 
 
 @asynccontextmanager
-async def dispatcher(river: River, instance: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def dispatcher(system: RunningSystem, instance: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run another dispatcher beside the stack's own, with these settings; killed at the end if it still runs."""
-    own = {**river.stack.nats_env(DISPATCHER), "INSTANCE": instance, "METRICS_LISTEN": ""}
+    own = {**system.stack.nats_env(DISPATCHER), "INSTANCE": instance, "METRICS_LISTEN": ""}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.dispatcher"),
-        env={**river.stack._env, **own, **env},
+        env={**system.stack._env, **own, **env},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -140,12 +140,12 @@ async def _until_ready(output: asyncio.StreamReader) -> None:
     raise AssertionError("".join(lines))
 
 
-async def release(river: River, payment_id: str, to: str) -> None:
+async def release(system: RunningSystem, payment_id: str, to: str) -> None:
     """Release a payment to another processor by the operator's command."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.audit.release", payment_id, "--to", to, "--reason", "its processor hangs"),
         *("--i-accept-the-risk-of-a-double-charge", payment_id),
-        env={**os.environ, **river.stack.nats_env(), "PROCESSORS": river.stack._env["PROCESSORS"]},
+        env={**os.environ, **system.stack.nats_env(), "PROCESSORS": system.stack._env["PROCESSORS"]},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

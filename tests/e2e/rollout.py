@@ -21,7 +21,7 @@ import yaml
 from sandbox.stack import Stack
 from sandbox.stack.plan import balancer
 from sandbox.stack.plan.ports import HOST, free
-from tests.e2e.river import PATIENCE_S
+from tests.e2e.running_system import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "deploy/kubernetes/base"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import River, new_id, until
+from tests.e2e.running_system import RunningSystem, new_id, until
 
 BACKLOG_MAX = 400
 PARTS = ("ingress-1", "ingress-2", "dispatcher-1", "ledger")
@@ -19,15 +19,15 @@ def environment() -> dict[str, str]:
     return ENVIRONMENT | {"BACKLOG_MAX": str(BACKLOG_MAX), "IN_FLIGHT_MAX": "8"}
 
 
-async def test_a_full_backlog_is_503_and_drains_oldest_first(river: River) -> None:
+async def test_a_full_backlog_is_503_and_drains_oldest_first(system: RunningSystem) -> None:
     """At BACKLOG_MAX new payments get 503 and Retry-After; after the recovery all accepted ones are charged once."""
-    before = {part: _resident_bytes(river, part) for part in PARTS}
-    await river.set_processor("default", failing=True)
-    await river.set_processor("fallback", failing=True)
+    before = {part: _resident_bytes(system, part) for part in PARTS}
+    await system.set_processor("default", failing=True)
+    await system.set_processor("fallback", failing=True)
     accepted: list[str] = []
     while True:
         payment_id = new_id()
-        answer = await river.pay(payment_id)
+        answer = await system.pay(payment_id)
         if answer.status_code != 202:
             break
         accepted.append(payment_id)
@@ -35,30 +35,30 @@ async def test_a_full_backlog_is_503_and_drains_oldest_first(river: River) -> No
     assert (answer.status_code, answer.json()["error"]) == (503, "backlog_full")
     assert int(answer.headers["Retry-After"]) > 0
     assert len(accepted) == BACKLOG_MAX
-    assert (await river.http.get("/readyz")).status_code == 503
+    assert (await system.http.get("/readyz")).status_code == 503
     for part in PARTS:
-        assert _resident_bytes(river, part) - before[part] < GROWTH_BYTES_MAX
-    await river.set_processor("default", failing=False)
-    await river.set_processor("fallback", failing=False)
-    await river.until_settled(accepted)
-    await river.assert_charged_once(accepted)
-    stamps = await _stamps(river)
+        assert _resident_bytes(system, part) - before[part] < GROWTH_BYTES_MAX
+    await system.set_processor("default", failing=False)
+    await system.set_processor("fallback", failing=False)
+    await system.until_settled(accepted)
+    await system.assert_charged_once(accepted)
+    stamps = await _stamps(system)
     tenth = BACKLOG_MAX // 10
     assert max(stamps[payment_id] for payment_id in accepted[:tenth]) < min(
         stamps[payment_id] for payment_id in accepted[-tenth:]
     )
 
     async def accepts_again() -> bool:
-        return (await river.pay(new_id())).status_code == 202
+        return (await system.pay(new_id())).status_code == 202
 
     await until(accepts_again, "payments are accepted again")
 
 
-async def _stamps(river: River) -> dict[str, datetime]:
-    rows = {**await river.book("default"), **await river.book("fallback")}
+async def _stamps(system: RunningSystem) -> dict[str, datetime]:
+    rows = {**await system.book("default"), **await system.book("fallback")}
     return {payment_id: datetime.fromisoformat(row["requestedAt"]) for payment_id, row in rows.items()}
 
 
-def _resident_bytes(river: River, part: str) -> int:
-    pages = int(Path(f"/proc/{river.stack.pid(part)}/statm").read_text().split()[1])
+def _resident_bytes(system: RunningSystem, part: str) -> int:
+    pages = int(Path(f"/proc/{system.stack.pid(part)}/statm").read_text().split()[1])
     return pages * 4096

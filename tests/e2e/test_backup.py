@@ -15,7 +15,7 @@ import httpx
 from sandbox.stack import Stack
 from services.contracts.permissions import ADMIN, OPERATOR
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import PATIENCE_S, River, until
+from tests.e2e.running_system import PATIENCE_S, RunningSystem, until
 from tests.nats_server import PROGRAM
 
 ENV = ENVIRONMENT | {
@@ -57,17 +57,17 @@ async def test_what_was_settled_since_the_backup_is_not_charged_again(tmp_path: 
     await asyncio.to_thread(stack.start)
     try:
         async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
-            river = River(stack, http)
-            before = await river.pay_many(100)
-            await river.until_settled(before)
-            await river.set_processor("default", failing=True)
-            waiting = await river.pay_many(20)
-            load = asyncio.create_task(river.pay_many(50, at_once=4))
+            system = RunningSystem(stack, http)
+            before = await system.pay_many(100)
+            await system.until_settled(before)
+            await system.set_processor("default", failing=True)
+            waiting = await system.pay_many(20)
+            load = asyncio.create_task(system.pay_many(50, at_once=4))
             status, output = await command(stack, "save", str(tmp_path / "backup"))
             assert status == 0, output
             since = await load
-            await river.until_settled([*waiting, *since])
-            await river.set_processor("default", failing=False)
+            await system.until_settled([*waiting, *since])
+            await system.set_processor("default", failing=False)
 
             refused, why = await command(stack, "restore", str(tmp_path / "backup"))
             assert (refused, "services run on this server" in why) == (1, True)
@@ -82,16 +82,16 @@ async def test_what_was_settled_since_the_backup_is_not_charged_again(tmp_path: 
                 assert (again, "restore into an empty server" in why) == (1, True)
             await asyncio.to_thread(stack.start)
 
-            await river.until_settled([*before, *waiting])
-            where = await river.where([*before, *waiting, *since])
+            await system.until_settled([*before, *waiting])
+            where = await system.where([*before, *waiting, *since])
             assert [found for found in where.values() if len(found) != 1] == []
-            await until(lambda: _is_counted(river, len(before) + len(waiting)), "the ledger counts them")
+            await until(lambda: _is_counted(system, len(before) + len(waiting)), "the ledger counts them")
     finally:
         await asyncio.to_thread(stack.stop)
 
 
-async def _is_counted(river: River, least: int) -> bool:
-    answer = await river.http.get("/payments-summary")
+async def _is_counted(system: RunningSystem, least: int) -> bool:
+    answer = await system.http.get("/payments-summary")
     return answer.status_code == 200 and sum(each["totalRequests"] for each in answer.json().values()) >= least
 
 

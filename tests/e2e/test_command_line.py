@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.stack import Stack
-from tests.e2e.river import River, new_id
+from tests.e2e.running_system import RunningSystem, new_id
 from tests.integration.tarifa.command_line import one_sentence, run
 
 
@@ -61,18 +61,18 @@ def test_an_error_of_the_service_is_one_sentence(stack: Stack) -> None:
     assert "(amount_too_large)" in one_sentence(dear.stderr)
 
 
-async def test_a_payment_not_settled_in_time_is_reported_as_accepted(river: River) -> None:
+async def test_a_payment_not_settled_in_time_is_reported_as_accepted(system: RunningSystem) -> None:
     """With exit code 5; it is settled later all the same."""
     for name in ("default", "fallback"):
-        await river.set_processor(name, failing=True)
+        await system.set_processor(name, failing=True)
     payment_id = new_id()
-    done = run("pay", "19.90", "--id", payment_id, "--wait", "1s", "--url", river.stack.http_url)
+    done = run("pay", "19.90", "--id", payment_id, "--wait", "1s", "--url", system.stack.http_url)
     assert done.returncode == 5
     assert f"look again with `tarifa payment {payment_id}`" in one_sentence(done.stderr)
     for name in ("default", "fallback"):
-        await river.set_processor(name, failing=False)
-    await river.until_settled([payment_id])
-    await river.assert_charged_once([payment_id])
+        await system.set_processor(name, failing=False)
+    await system.until_settled([payment_id])
+    await system.assert_charged_once([payment_id])
 
 
 @pytest.mark.parametrize("since", ["1s", "7d"])

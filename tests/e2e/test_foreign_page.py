@@ -19,7 +19,7 @@ from services.keys.key import Key, hash_of, new_secret
 from services.keys.key_file import write_keys
 from tests.e2e.browser import PATIENCE_MS, Operator, running
 from tests.e2e.foreign_page import FORM, TRY, elsewhere
-from tests.e2e.river import new_id
+from tests.e2e.running_system import new_id
 from tests.nats_server import PATIENCE_S
 
 

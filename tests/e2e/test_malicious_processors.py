@@ -16,7 +16,7 @@ from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.fake_processor import two
 from tests.e2e.malicious import Malicious
-from tests.e2e.river import PATIENCE_S, River, new_id, until
+from tests.e2e.running_system import PATIENCE_S, RunningSystem, new_id, until
 from tests.e2e.scripted import Scripted
 from tests.endless import ENDLESS, Endless
 
@@ -34,13 +34,13 @@ HEALTHY = {"SETTLE_WITHIN_S": "1", "CALL_TIMEOUT_S": "3", "IN_FLIGHT_MAX": str(I
 
 
 @asynccontextmanager
-async def river_to(processors: str) -> AsyncIterator[River]:
+async def system_to(processors: str) -> AsyncIterator[RunningSystem]:
     """Run a stack with these processors; yields a client of it."""
     stack = Stack(env=ENVIRONMENT | HEALTHY | {"PROCESSORS": processors})
     await asyncio.to_thread(stack.start)
     try:
         async with httpx.AsyncClient(base_url=stack.http_url, verify=stack.verify, timeout=PATIENCE_S) as http:
-            yield River(stack, http)
+            yield RunningSystem(stack, http)
     finally:
         await asyncio.to_thread(stack.stop)
 
@@ -61,22 +61,22 @@ async def test_endless_answers_cost_little_memory_and_no_other_payment() -> None
     """What was not sent there is settled elsewhere; what was, as soon as that processor answers properly."""
     default, fallback = Malicious(each_in_turn()), Malicious()
     default.is_good = fallback.is_good = True
-    async with two(default, fallback) as processors, river_to(processors) as river:
-        await river.until_settled(await river.pay_many(WARMED_BY))
-        before_kib = memory_kib(river.stack, "VmHWM")
+    async with two(default, fallback) as processors, system_to(processors) as system:
+        await system.until_settled(await system.pay_many(WARMED_BY))
+        before_kib = memory_kib(system.stack, "VmHWM")
         default.is_good = False
-        ids = await river.pay_many(PAYMENTS)
+        ids = await system.pay_many(PAYMENTS)
         # A waiting one may still be sent to the cheap processor as a canary.
         await until(lambda: _are_at_one(ids, default, fallback), "every payment is charged at one of them")
-        grown_kib = memory_kib(river.stack, "VmHWM") - before_kib
+        grown_kib = memory_kib(system.stack, "VmHWM") - before_kib
         default.is_good = True
-        await river.until_settled(ids)
+        await system.until_settled(ids)
         assert default.attacks > len(ENDLESS)
         assert fallback.booked
         assert grown_kib < GROWS_BY_MAX_KIB
-        assert len(logged(river.stack, "payment.unknown")) < UNKNOWN_LINES_MAX
+        assert len(logged(system.stack, "payment.unknown")) < UNKNOWN_LINES_MAX
         assert default.booked.keys().isdisjoint(fallback.booked)
-        assert await river.summary() == {"default": totals(default), "fallback": totals(fallback)}
+        assert await system.summary() == {"default": totals(default), "fallback": totals(fallback)}
 
 
 async def _are_at_one(ids: list[str], *processors: Malicious) -> bool:
@@ -98,24 +98,24 @@ def false_record(true: dict[str, object]) -> bytes:
 async def test_false_records_are_booked_as_given_or_not_at_all() -> None:
     """Another amount or time is booked as the processor gives it, and logged; an invalid amount leaves a doubt."""
     default = Malicious(record=false_record)
-    async with two(default, Scripted("silent")) as processors, river_to(processors) as river:
+    async with two(default, Scripted("silent")) as processors, system_to(processors) as system:
         *others, far, zone, none = [new_id() for _ in range(8)]
         for payment_id, amount in zip([*others, far, zone, none], [1.01] * 5 + [1.02, 1.03, 1.04], strict=True):
-            assert (await river.pay(payment_id, amount)).status_code == 202
-        await river.until_settled([*others, far, zone])
-        assert (await river.payment(none))["status"] == "accepted"
-        assert (await river.payment(far))["requestedAt"] == "9999-12-31T23:59:59.999Z"
+            assert (await system.pay(payment_id, amount)).status_code == 202
+        await system.until_settled([*others, far, zone])
+        assert (await system.payment(none))["status"] == "accepted"
+        assert (await system.payment(far))["requestedAt"] == "9999-12-31T23:59:59.999Z"
         sent = orjson.loads(default.booked[zone])["requestedAt"]
-        assert (await river.payment(zone))["requestedAt"] == sent
-        assert (await river.summary())["default"] == {"totalRequests": 7, "totalAmount": 387.1}
-        assert (await river.summary(to="9999-01-01T00:00:00Z"))["default"]["totalRequests"] == 6
-        differing = logged(river.stack, "payment.amount_differs")
+        assert (await system.payment(zone))["requestedAt"] == sent
+        assert (await system.summary())["default"] == {"totalRequests": 7, "totalAmount": 387.1}
+        assert (await system.summary(to="9999-01-01T00:00:00Z"))["default"]["totalRequests"] == 6
+        differing = logged(system.stack, "payment.amount_differs")
         assert {line["recorded_cents"] for line in differing} == {7701}
         assert len(differing) < len(others)
-        assert [line["id"] for line in logged(river.stack, "payment.stamp_is_far")] == [far]
+        assert [line["id"] for line in logged(system.stack, "payment.stamp_is_far")] == [far]
         default.is_good = True
-        await river.until_settled([none])
-        assert (await river.summary())["default"] == {"totalRequests": 8, "totalAmount": 388.14}
+        await system.until_settled([none])
+        assert (await system.summary())["default"] == {"totalRequests": 8, "totalAmount": 388.14}
         assert len(default.booked) == 8
 
 

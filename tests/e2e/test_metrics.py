@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.stack import Stack
 from services.version import VERSION
-from tests.e2e.river import River, new_id, until
+from tests.e2e.running_system import RunningSystem, new_id, until
 from tests.house.monitored import OF_A_CLUSTER, OF_PROMETHEUS, RULES, expressions, labels_in, metrics_in
 from tests.scraped import Scraped, scrape
 
@@ -48,23 +48,23 @@ class Metrics:
         return sum(self.by_part[part].total(name, **labels) for part in INGRESSES)
 
 
-async def pay(river: River, count: int) -> Counter[int]:
+async def pay(system: RunningSystem, count: int) -> Counter[int]:
     """Send so many payments, a repeat, another amount and bad input; return how often each status came."""
     ids = [new_id() for _ in range(count)]
     statuses: Counter[int] = Counter()
     for payment_id in ids:
-        statuses[(await river.pay(payment_id, AMOUNT)).status_code] += 1
-    statuses[(await river.pay(ids[0], AMOUNT)).status_code] += 1
-    statuses[(await river.pay(ids[0], 1)).status_code] += 1
-    statuses[(await river.http.post("/payments", content=b"{")).status_code] += 1
+        statuses[(await system.pay(payment_id, AMOUNT)).status_code] += 1
+    statuses[(await system.pay(ids[0], AMOUNT)).status_code] += 1
+    statuses[(await system.pay(ids[0], 1)).status_code] += 1
+    statuses[(await system.http.post("/payments", content=b"{")).status_code] += 1
     return statuses
 
 
-async def _counted(river: River) -> int:
+async def _counted(system: RunningSystem) -> int:
     """Wait until all that is stored is in the book; return how many payments the summary counts."""
 
     async def is_current() -> bool:
-        now = Metrics(river.stack)
+        now = Metrics(system.stack)
         behind = now.ledger.value("tarifa_settlements_last_seq") - now.ledger.value("tarifa_ledger_applied_seq")
         return (
             behind == 0
@@ -73,15 +73,15 @@ async def _counted(river: River) -> int:
         )
 
     await until(is_current, "everything is settled and in the book")
-    return int(sum(totals["totalRequests"] for totals in (await river.summary()).values()))
+    return int(sum(totals["totalRequests"] for totals in (await system.summary()).values()))
 
 
-async def test_metrics_agree_with_clients_the_api_and_each_other(river: River) -> None:
+async def test_metrics_agree_with_clients_the_api_and_each_other(system: RunningSystem) -> None:
     """Answers to clients, charges and the book agree on the payments, to the cent."""
-    statuses = await pay(river, 40)
+    statuses = await pay(system, 40)
     assert statuses[202] >= 1
-    counted = await _counted(river)
-    summary, now = await river.summary(), Metrics(river.stack)
+    counted = await _counted(system)
+    summary, now = await system.summary(), Metrics(system.stack)
 
     answered = "tarifa_payments_answered_total"
     accepted = now.ingresses(answered, result="accepted")
@@ -105,22 +105,22 @@ async def test_metrics_agree_with_clients_the_api_and_each_other(river: River) -
     assert now.ledger.value("tarifa_ledger_conflicts") == 0
 
 
-async def test_every_service_serves_metrics_with_its_identity_on_its_own_port_only(river: River) -> None:
+async def test_every_service_serves_metrics_with_its_identity_on_its_own_port_only(system: RunningSystem) -> None:
     """The balancer serves no metrics; every instance serves its own."""
-    assert (await river.http.get("/metrics")).status_code == 404
-    now = Metrics(river.stack)
+    assert (await system.http.get("/metrics")).status_code == 404
+    now = Metrics(system.stack)
     for part in PARTS:
         scraped = now.by_part[part]
         assert scraped.value("tarifa_service_info", service=part.partition("-")[0], version=VERSION) == 1
         assert scraped.value("tarifa_bus_connected") == 1
         assert scraped.value("process_resident_memory_bytes") > 10_000_000
-        assert any(river.stack.metrics_url(part) in line for line in river.stack.log_lines)
+        assert any(system.stack.metrics_url(part) in line for line in system.stack.log_lines)
 
 
-async def test_dashboard_and_alerts_use_only_metrics_that_exist(river: River) -> None:
+async def test_dashboard_and_alerts_use_only_metrics_that_exist(system: RunningSystem) -> None:
     """Some service exports each metric of a PromQL expression, with the labels that it groups by."""
-    await river.http.post("/payments", content=b"{")  # so that there is a reason for a rejection
-    services = Metrics(river.stack).by_part.values()
+    await system.http.post("/payments", content=b"{")  # so that there is a reason for a rejection
+    services = Metrics(system.stack).by_part.values()
     exported = set[str]().union(*(scraped.names for scraped in services))
     for expression in (*expressions(), *(rule["expr"] for rule in RULES)):
         if metrics_in(expression) <= OF_A_CLUSTER:
@@ -133,39 +133,39 @@ async def test_dashboard_and_alerts_use_only_metrics_that_exist(river: River) ->
             assert labels_in(expression) <= labels | OF_PROMETHEUS, expression
 
 
-async def test_an_unknown_outcome_shows_as_a_bound_payment_and_one_log_line(river: River) -> None:
+async def test_an_unknown_outcome_shows_as_a_bound_payment_and_one_log_line(system: RunningSystem) -> None:
     """While the processor is silent the payments are bound, afterwards none is; the log got one line, not many."""
-    since = len(river.stack.log_lines)
-    await river.set_processor("default", delay_ms=20_000)
+    since = len(system.stack.log_lines)
+    await system.set_processor("default", delay_ms=20_000)
     ids = [new_id() for _ in range(8)]
-    await asyncio.gather(*(river.pay_until_accepted(payment_id) for payment_id in ids))
+    await asyncio.gather(*(system.pay_until_accepted(payment_id) for payment_id in ids))
 
     def bound() -> float:
-        return Metrics(river.stack).dispatcher.value("tarifa_bound_payments", processor="default")
+        return Metrics(system.stack).dispatcher.value("tarifa_bound_payments", processor="default")
 
     async def some_are_bound() -> bool:
         return bound() >= 1
 
     await until(some_are_bound, "a payment is bound")
-    await river.set_processor("default", delay_ms=0)
-    await river.until_settled(ids)
-    await _counted(river)
+    await system.set_processor("default", delay_ms=0)
+    await system.until_settled(ids)
+    await _counted(system)
     assert bound() == 0
-    river.stack.wait_line("dispatcher-1", '"event":"payment.unknown"', since=since)
-    now = Metrics(river.stack).dispatcher
+    system.stack.wait_line("dispatcher-1", '"event":"payment.unknown"', since=since)
+    now = Metrics(system.stack).dispatcher
     outcomes = now.value("tarifa_call_outcomes_total", processor="default", outcome="unknown")
-    lines = _lines(list(river.stack.log_lines)[since:])
+    lines = _lines(list(system.stack.log_lines)[since:])
     counts = [line["count"] for line in lines if line["event"] == "payment.unknown"]
     assert counts[0] == 1
     assert len(counts) <= sum(counts) <= outcomes
 
 
-async def test_no_service_logs_a_line_per_payment(river: River) -> None:
+async def test_no_service_logs_a_line_per_payment(system: RunningSystem) -> None:
     """Two hundred payments through the whole stack: no log names one of them."""
-    since = len(river.stack.log_lines)
-    ids = await river.pay_many(200)
-    await river.until_settled(ids)
-    logged = list(river.stack.log_lines)[since:]
+    since = len(system.stack.log_lines)
+    ids = await system.pay_many(200)
+    await system.until_settled(ids)
+    logged = list(system.stack.log_lines)[since:]
     assert [line for line in logged if any(payment_id in line for payment_id in ids)] == []
     assert len(_lines(logged)) < len(ids) / 10
 

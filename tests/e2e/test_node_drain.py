@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.stack.plan.ports import HOST
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import River, until
+from tests.e2e.running_system import RunningSystem, until
 from tests.e2e.test_rolling_update import load
 from tests.e2e.test_three_servers import leader
 
@@ -22,9 +22,9 @@ def environment() -> dict[str, str]:
     return {**ENVIRONMENT, "NATS_NODES": "3", "DISPATCHERS": "2"}
 
 
-async def is_started(river: River, name: str) -> bool:
+async def is_started(system: RunningSystem, name: str) -> bool:
     """Return the result of the startup probe of deploy/kubernetes: whether all that a server holds is current."""
-    port = river.stack.ports["monitor"] + SERVERS.index(name)
+    port = system.stack.ports["monitor"] + SERVERS.index(name)
     try:
         async with httpx.AsyncClient(timeout=2.0) as http:
             answer = await http.get(f"http://{HOST}:{port}/healthz")
@@ -33,19 +33,19 @@ async def is_started(river: River, name: str) -> bool:
     return answer.status_code == 200 and json.loads(answer.text)["status"] == "ok"
 
 
-async def test_servers_replaced_one_after_another_lose_no_payment(river: River) -> None:
+async def test_servers_replaced_one_after_another_lose_no_payment(system: RunningSystem) -> None:
     """Each gets SIGTERM, the leader of PAYMENTS last; the next only when the previous one has caught up."""
-    leads = await leader(river, "PAYMENTS")
-    async with load(river) as (ids, posts, summaries):
+    leads = await leader(system, "PAYMENTS")
+    async with load(system) as (ids, posts, summaries):
         for name in sorted(SERVERS, key=leads.__eq__):
-            since = len(river.stack.log_lines)
-            old = river.stack.kill(name, signal.SIGTERM)
-            await asyncio.to_thread(river.stack.wait_line, name, "restarting it", since)
-            await asyncio.to_thread(river.stack.wait_restarted, name, old)
-            await until(lambda name=name: is_started(river, name), f"{name} has caught up")
+            since = len(system.stack.log_lines)
+            old = system.stack.kill(name, signal.SIGTERM)
+            await asyncio.to_thread(system.stack.wait_line, name, "restarting it", since)
+            await asyncio.to_thread(system.stack.wait_restarted, name, old)
+            await until(lambda name=name: is_started(system, name), f"{name} has caught up")
     assert set(posts) <= {202, 503}, posts
     assert set(summaries) <= {200, 503}, summaries
     for payment_id in ids:  # one answered 503 may be stored or not: repeating it is safe
-        await river.pay_until_accepted(payment_id)
-    await river.until_settled(ids)
-    await river.assert_charged_once(ids)
+        await system.pay_until_accepted(payment_id)
+    await system.until_settled(ids)
+    await system.assert_charged_once(ids)

@@ -13,7 +13,7 @@ from sandbox.stack import Stack
 from services.access.certificates import paths
 from tests.certificates import Authority
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import PATIENCE_S, River
+from tests.e2e.running_system import PATIENCE_S, RunningSystem
 from tests.integration.tarifa.command_line import one_sentence, run
 from tests.secure_processor import SecureProcessor, write_credentials
 
@@ -49,52 +49,52 @@ def environment(folder: Path, processors: dict[str, SecureProcessor]) -> dict[st
 
 
 async def test_payments_are_settled_and_audited_over_tls_and_no_key_leaves_a_trace(
-    river: River, processors: dict[str, SecureProcessor], environment: dict[str, str]
+    system: RunningSystem, processors: dict[str, SecureProcessor], environment: dict[str, str]
 ) -> None:
     """No key is in the log at level DEBUG, in a stream, a bucket, a metric or a finding."""
-    ids = await river.pay_many(30)
-    await river.until_settled(ids)
+    ids = await system.pay_many(30)
+    await system.until_settled(ids)
     assert set(processors["default"].book()) == set(ids)
-    ended = await audit(river.stack, environment)
+    ended = await audit(system.stack, environment)
     assert (ended["complete"], ended["asked"], ended["differences"]) == (True, 30, 0), ended
-    assert traces(river.stack, KEYS["default"], KEYS["fallback"], NEXT_KEY) == []
+    assert traces(system.stack, KEYS["default"], KEYS["fallback"], NEXT_KEY) == []
 
 
 async def test_a_processor_with_a_new_key_is_failing_until_the_file_has_that_key(
-    river: River, processors: dict[str, SecureProcessor], folder: Path
+    system: RunningSystem, processors: dict[str, SecureProcessor], folder: Path
 ) -> None:
     """It answers 401: nothing is booked there, it is failing, and that is logged. A replaced file is read."""
-    default, fallback, since = processors["default"], processors["fallback"], len(river.stack.log_lines)
+    default, fallback, since = processors["default"], processors["fallback"], len(system.stack.log_lines)
     default.stop()
     default.start(NEXT_KEY)
     processors_file = folder / "credentials.json"
     default.key = KEYS["default"]  # what we still send
-    ids = await river.pay_many(10)
-    await river.until_settled(ids)
+    ids = await system.pay_many(10)
+    await system.until_settled(ids)
     assert set(ids) <= set(fallback.book())
     assert default.book() == {}
-    line = river.stack.wait_line("dispatcher-1", "processor.misconfigured", since)
+    line = system.stack.wait_line("dispatcher-1", "processor.misconfigured", since)
     assert '"detail":"401 ' in line
     default.key = NEXT_KEY
     processors_file.write_text("half of")
-    river.stack.wait_line("dispatcher-1", "credentials.not_read", since)
+    system.stack.wait_line("dispatcher-1", "credentials.not_read", since)
     write_credentials(processors_file, default, fallback)
-    river.stack.wait_line("dispatcher-1", "credentials.read", since)
+    system.stack.wait_line("dispatcher-1", "credentials.read", since)
 
     async def is_charged_at_default() -> bool:
-        payment = await river.pay_many(1)
-        await river.until_settled(payment)
+        payment = await system.pay_many(1)
+        await system.until_settled(payment)
         return set(payment) <= set(default.book())
 
     async with asyncio.timeout(PATIENCE_S):
         while not await is_charged_at_default():
             pass
-    assert traces(river.stack, *KEYS.values(), NEXT_KEY) == []
+    assert traces(system.stack, *KEYS.values(), NEXT_KEY) == []
 
 
-async def test_a_command_and_a_page_work_with_the_balancers_certificate(river: River) -> None:
+async def test_a_command_and_a_page_work_with_the_balancers_certificate(system: RunningSystem) -> None:
     """The command line by TARIFA_CA, which its error names when missing; the page's events work as without TLS."""
-    url, ca = river.stack.http_url, str(paths(river.stack.run_dir / "secrets/door").ca)
+    url, ca = system.stack.http_url, str(paths(system.stack.run_dir / "secrets/door").ca)
     paid = await asyncio.to_thread(run, "pay", "19.90", "--url", url, env={"TARIFA_CA": ca})
     assert (paid.returncode, paid.stderr) == (0, "")
     unknown = await asyncio.to_thread(run, "summary", "--url", url)
@@ -104,17 +104,17 @@ async def test_a_command_and_a_page_work_with_the_balancers_certificate(river: R
     wrong = await asyncio.to_thread(run, "summary", "--url", url, env={"TARIFA_CA": "/none"})
     assert wrong.returncode == 2
     assert one_sentence(wrong.stderr).startswith("TARIFA_CA names /none, which cannot be read")
-    assert (await river.vitals())["processors"]
+    assert (await system.vitals())["processors"]
 
 
 async def test_credentials_do_not_follow_a_processor_to_another_address(
-    river: River, processors: dict[str, SecureProcessor], environment: dict[str, str]
+    system: RunningSystem, processors: dict[str, SecureProcessor], environment: dict[str, str]
 ) -> None:
     """Who can move a processor receives payments and no keys; the command and the dispatchers' log say so."""
-    since, url = len(river.stack.log_lines), processors["fallback"].url.replace("127.0.0.1", "localhost")
-    output = await operator(river.stack, environment, "processors", "move", "fallback", "--to", url)
+    since, url = len(system.stack.log_lines), processors["fallback"].url.replace("127.0.0.1", "localhost")
+    output = await operator(system.stack, environment, "processors", "move", "fallback", "--to", url)
     assert f"has none for {url}: dispatchers send it none." in output
-    line = river.stack.wait_line("dispatcher-1", "processor.without_credentials", since)
+    line = system.stack.wait_line("dispatcher-1", "processor.without_credentials", since)
     assert url in line
 
 

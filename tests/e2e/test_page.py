@@ -9,19 +9,19 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.browser import PATIENCE_MS, PHONE, Operator
-from tests.e2e.river import River, new_id, until
+from tests.e2e.running_system import RunningSystem, new_id, until
 
 STEADY_PER_S = 30
 SERVICES = ("ingress-1", "ingress-2", "dispatcher-1", "ledger", "nats")
 
 
 @pytest.fixture
-async def busy(river: River) -> AsyncIterator[None]:
+async def busy(system: RunningSystem) -> AsyncIterator[None]:
     """A steady load of payments during the test."""
 
     async def load() -> None:
         while True:
-            await river.pay(new_id(), 49.9)
+            await system.pay(new_id(), 49.9)
             await asyncio.sleep(1 / STEADY_PER_S)
 
     task = asyncio.create_task(load())
@@ -29,15 +29,15 @@ async def busy(river: River) -> AsyncIterator[None]:
     task.cancel()
 
 
-async def settled_at_both(river: River) -> list[str]:
+async def settled_at_both(system: RunningSystem) -> list[str]:
     """Settle payments at both processors; return their ids."""
-    ids = await river.pay_many(40)
-    await river.until_settled(ids)
-    await river.set_processor("default", failing=True)
-    more = await river.pay_many(10)
-    await river.until_settled(more)
-    await river.set_processor("default", failing=False)
-    assert all(count["totalRequests"] for count in (await river.summary()).values())
+    ids = await system.pay_many(40)
+    await system.until_settled(ids)
+    await system.set_processor("default", failing=True)
+    more = await system.pay_many(10)
+    await system.until_settled(more)
+    await system.set_processor("default", failing=False)
+    assert all(count["totalRequests"] for count in (await system.summary()).values())
     return ids + more
 
 
@@ -46,10 +46,10 @@ def formatted(amount: float) -> str:
     return f"{amount:,.2f}"
 
 
-async def test_what_is_shown_is_what_the_api_returns(operator: Operator, river: River) -> None:
+async def test_what_is_shown_is_what_the_api_returns(operator: Operator, system: RunningSystem) -> None:
     """To the payment and to the cent, by processor and in total."""
-    await settled_at_both(river)
-    summary = await river.summary()
+    await settled_at_both(system)
+    summary = await system.summary()
     settled = sum(one["totalRequests"] for one in summary.values())
     cents = sum(round(one["totalAmount"] * 100) for one in summary.values())
     fees = {"default": 5, "fallback": 15}
@@ -74,18 +74,20 @@ async def test_what_is_shown_is_what_the_api_returns(operator: Operator, river: 
 
 
 @pytest.mark.usefixtures("busy")
-async def test_under_load_rates_times_and_plots_move(operator: Operator, browser: Browser, river: River) -> None:
+async def test_under_load_rates_times_and_plots_move(
+    operator: Operator, browser: Browser, system: RunningSystem
+) -> None:
     """With screenshots: on a desktop and on a phone, light and dark."""
-    await river.set_processor("fallback", delay_ms=20)
+    await system.set_processor("fallback", delay_ms=20)
     for path in ("payments.acceptedPerS", "payments.settledPerS", "post.p50Ms", "post.p99Ms"):
         await expect(operator.shown(path).first).to_have_text(re.compile(r"[1-9]"), timeout=PATIENCE_MS)
     plot = operator.page.get_by_role("img", name="Payments a second over the last")
     moving = re.compile(r"accepted now [\d.]*[1-9].*settled now [\d.]*[1-9]")
     await expect(plot).to_have_attribute("aria-label", moving, timeout=PATIENCE_MS)
     async with (
-        Operator.looking(browser, river.stack.http_url, color_scheme="dark") as dark,
-        Operator.looking(browser, river.stack.http_url, viewport=PHONE, device_scale_factor=2) as phone,
-        Operator.looking(browser, river.stack.http_url, viewport=PHONE, color_scheme="dark") as phone_dark,
+        Operator.looking(browser, system.stack.http_url, color_scheme="dark") as dark,
+        Operator.looking(browser, system.stack.http_url, viewport=PHONE, device_scale_factor=2) as phone,
+        Operator.looking(browser, system.stack.http_url, viewport=PHONE, color_scheme="dark") as phone_dark,
     ):
         await asyncio.sleep(6)  # so that the screenshots show plots; no assertion depends on it
         pages = {
@@ -101,11 +103,11 @@ async def test_under_load_rates_times_and_plots_move(operator: Operator, browser
 
 
 @pytest.mark.usefixtures("busy")
-async def test_a_reload_keeps_the_last_minutes(operator: Operator, river: River) -> None:
+async def test_a_reload_keeps_the_last_minutes(operator: Operator, system: RunningSystem) -> None:
     """Without live events the plots are filled from history, over a longer range too."""
 
     async def is_sampled() -> bool:
-        steps = (await river.http.get("/history")).json()["steps"]
+        steps = (await system.http.get("/history")).json()["steps"]
         return any(step["acceptedPerS"] and step["settledPerS"] and step["p99Ms"] for step in steps)
 
     await until(is_sampled, "the ledger has a sample of the load")
@@ -128,12 +130,12 @@ async def _overflow_px(page: Page) -> int:
     return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-async def test_the_search_shows_a_payments_history(operator: Operator, river: River) -> None:
+async def test_the_search_shows_a_payments_history(operator: Operator, system: RunningSystem) -> None:
     """Where and when it was settled; or that the id is unknown; or that it is not an id."""
-    payment_id = (await settled_at_both(river))[0]
+    payment_id = (await settled_at_both(system))[0]
     life = await operator.look_up(payment_id)
     await expect(life.locator(".verdict")).to_have_text("Settled at default")
-    shown = await river.payment(payment_id)
+    shown = await system.payment(payment_id)
     await expect(life).to_contain_text("19.90 charged, by the call sent")
     stamps = [await one.get_attribute("datetime") for one in await life.locator("time").all()]
     assert stamps[0] == shown["acceptedAt"]
@@ -147,32 +149,34 @@ async def test_the_search_shows_a_payments_history(operator: Operator, river: Ri
     await expect(life.locator(".verdict")).to_have_text("Not a valid id")
 
 
-async def test_what_a_payment_waits_for_is_shown(operator: Operator, river: River) -> None:
+async def test_what_a_payment_waits_for_is_shown(operator: Operator, system: RunningSystem) -> None:
     """At a slow processor: where it waits, since when, and after how many calls."""
-    await river.set_processor("default", delay_ms=3_000)
-    payment_id = (await river.pay_many(1))[0]
+    await system.set_processor("default", delay_ms=3_000)
+    payment_id = (await system.pay_many(1))[0]
     life = await operator.look_up(payment_id)
     await expect(life).to_contain_text("Waits for default since", timeout=PATIENCE_MS)
     await expect(life.locator("li.assigned")).to_contain_text("by dispatcher-1")
     await expect(life.locator("li.attempt")).to_contain_text("under way")
     await expect(life).to_contain_text("1 call made so far")
-    await river.until_settled([payment_id])
+    await system.until_settled([payment_id])
     await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
     await expect(life).not_to_contain_text("Waits for")
-    await river.set_processor("default", delay_ms=0)
+    await system.set_processor("default", delay_ms=0)
 
     async def default_is_quick_again() -> bool:
-        payments = await river.pay_many(1)
-        await river.until_settled(payments)
-        return bool((await river.payment(payments[0]))["processor"] == "default")
+        payments = await system.pay_many(1)
+        await system.until_settled(payments)
+        return bool((await system.payment(payments[0]))["processor"] == "default")
 
     await until(default_is_quick_again, "the cheap processor gets payments again, which the next tests assume")
 
 
-async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(operator: Operator, river: River) -> None:
+async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(
+    operator: Operator, system: RunningSystem
+) -> None:
     """The first tab stop leads to the search, the focus is visible, and the address can be shared."""
-    payment_id = (await river.pay_many(1))[0]
-    await river.until_settled([payment_id])
+    payment_id = (await system.pay_many(1))[0]
+    await system.until_settled([payment_id])
     page = operator.page
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the search")).to_be_focused()
@@ -208,10 +212,10 @@ async def test_a_screen_reader_has_landmarks_and_names(operator: Operator) -> No
     await expect(stuck).to_have_text("None.", timeout=PATIENCE_MS)
 
 
-async def test_a_lasting_trouble_is_announced_once(operator: Operator, river: River) -> None:
+async def test_a_lasting_trouble_is_announced_once(operator: Operator, system: RunningSystem) -> None:
     """Its seconds count up on the screen without being announced each time."""
     page = operator.page
-    river.stack.kill("ledger", signal.SIGSTOP)
+    system.stack.kill("ledger", signal.SIGSTOP)
     try:
         await operator.until_trouble("the ledger has not been heard from for")
         await page.evaluate(
@@ -223,6 +227,6 @@ async def test_a_lasting_trouble_is_announced_once(operator: Operator, river: Ri
         await expect(trouble).not_to_have_text(before, timeout=PATIENCE_MS)
         assert await page.evaluate("window.said") == 0
     finally:
-        river.stack.kill("ledger", signal.SIGCONT)
+        system.stack.kill("ledger", signal.SIGCONT)
     await operator.until_state("well")
     assert await page.evaluate("window.said") > 0

@@ -12,7 +12,7 @@ from services.keys.key import Key, Scope, hash_of, new_secret
 from services.keys.key_file import write_keys
 from tests.e2e.browser import PATIENCE_MS, Operator
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import PATIENCE_S, River, until
+from tests.e2e.running_system import PATIENCE_S, RunningSystem, until
 
 SECRETS = {"desk": new_secret(), "wall": new_secret()}
 
@@ -32,11 +32,11 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-async def desk(closed: Stack) -> AsyncIterator[River]:
+async def desk(closed: Stack) -> AsyncIterator[RunningSystem]:
     """An HTTP client with the desk's key."""
     headers = {"Authorization": f"Bearer {SECRETS['desk']}"}
     async with httpx.AsyncClient(base_url=closed.http_url, headers=headers, timeout=PATIENCE_S) as http:
-        yield River(closed, http)
+        yield RunningSystem(closed, http)
 
 
 async def sign_in(operator: Operator, name: str) -> None:
@@ -46,13 +46,13 @@ async def sign_in(operator: Operator, name: str) -> None:
     await operator.until_state("well")
 
 
-async def state(desk: River, name: str) -> str:
+async def state(desk: RunningSystem, name: str) -> str:
     """Return a processor's state by HTTP: open or paused."""
     processors = (await desk.http.get("/processors")).raise_for_status().json()["processors"]
     return str(next(one["state"] for one in processors if one["name"] == name))
 
 
-async def test_a_processor_is_paused_and_resumed_by_the_page(desk: River, browser: Browser) -> None:
+async def test_a_processor_is_paused_and_resumed_by_the_page(desk: RunningSystem, browser: Browser) -> None:
     """In the key's name; payments go elsewhere meanwhile, and other open pages show it within seconds."""
     async with (
         Operator.looking(browser, desk.stack.http_url) as operator,
@@ -89,7 +89,7 @@ async def test_a_processor_is_paused_and_resumed_by_the_page(desk: River, browse
         assert operator.complaints == onlooker.complaints == []
 
 
-async def test_a_key_that_may_only_read_sees_no_buttons(desk: River, browser: Browser) -> None:
+async def test_a_key_that_may_only_read_sees_no_buttons(desk: RunningSystem, browser: Browser) -> None:
     """And its requests are denied all the same: the page is not what enforces scopes."""
     async with Operator.looking(browser, desk.stack.http_url) as onlooker:
         await sign_in(onlooker, "wall")

@@ -5,78 +5,80 @@ import signal
 from playwright.async_api import Browser, expect
 
 from tests.e2e.browser import PATIENCE_MS, Operator
-from tests.e2e.river import River, new_id, until
+from tests.e2e.running_system import RunningSystem, new_id, until
 
 UNKNOWN = "\N{EN DASH}"
 
 
-async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, river: River) -> None:
+async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, system: RunningSystem) -> None:
     """Totals stay as they were; payments are still accepted and settled."""
-    await river.until_settled(await river.pay_many(20))
-    before = int(sum(one["totalRequests"] for one in (await river.summary()).values()))
+    await system.until_settled(await system.pay_many(20))
+    before = int(sum(one["totalRequests"] for one in (await system.summary()).values()))
     await operator.until_shown("totals.settled", f"{before:,}")
-    river.stack.kill("ledger", signal.SIGSTOP)
+    system.stack.kill("ledger", signal.SIGSTOP)
     try:
         await operator.until_trouble("totals are from that time")
         await expect(operator.service("ledger").locator(".chip")).to_have_text("silent")
-        ids = await river.pay_many(5)
-        await river.until_settled(ids)
+        ids = await system.pay_many(5)
+        await system.until_settled(ids)
         await expect(operator.shown("totals.settled")).to_have_text(f"{before:,}")
         await operator.screenshot("outage-ledger")
     finally:
-        river.stack.kill("ledger", signal.SIGCONT)
+        system.stack.kill("ledger", signal.SIGCONT)
     await operator.until_state("well")
     await operator.until_shown("totals.settled", f"{before + 5:,}")
 
 
 async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles(
-    operator: Operator, river: River
+    operator: Operator, system: RunningSystem
 ) -> None:
     """The search result updates by itself."""
-    river.stack.kill("dispatcher-1", signal.SIGSTOP)
+    system.stack.kill("dispatcher-1", signal.SIGSTOP)
     try:
         await operator.until_trouble("dispatcher-1 has not been heard from")
-        payment_id = (await river.pay_many(3))[0]
+        payment_id = (await system.pay_many(3))[0]
         await operator.until_shown("payments.backlog", "3")
         await expect(operator.processor("default").locator(".chip:visible")).to_have_text("unknown")
         life = await operator.look_up(payment_id)
         await expect(life.locator(".verdict")).to_have_text("Accepted, waits to be settled")
         await operator.screenshot("outage-dispatcher")
     finally:
-        river.stack.kill("dispatcher-1", signal.SIGCONT)
+        system.stack.kill("dispatcher-1", signal.SIGCONT)
     await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
     await operator.until_state("well")
     await operator.until_shown("payments.backlog", "0")
 
 
-async def test_nats_away_is_the_only_trouble_shown_and_its_return_too(operator: Operator, river: River) -> None:
+async def test_nats_away_is_the_only_trouble_shown_and_its_return_too(
+    operator: Operator, system: RunningSystem
+) -> None:
     """The page stays connected: ingress keeps sending what it knows."""
-    river.stack.kill("nats", signal.SIGSTOP)
+    system.stack.kill("nats", signal.SIGSTOP)
     try:
         await operator.until_trouble("NATS has not been heard from for")
         await expect(operator.page.locator("#troubles li")).to_have_count(1)
         await expect(operator.shown("payments.backlog")).to_have_text(UNKNOWN)
         await operator.screenshot("outage-nats")
     finally:
-        river.stack.kill("nats", signal.SIGCONT)
+        system.stack.kill("nats", signal.SIGCONT)
     await operator.until_state("well")
-    await river.pay_until_accepted(new_id())
+    await system.pay_until_accepted(new_id())
 
 
-async def test_a_failing_processor_is_shown(operator: Operator, river: River) -> None:
+async def test_a_failing_processor_is_shown(operator: Operator, system: RunningSystem) -> None:
     """And so is where its payments go."""
-    await river.set_processor("default", failing=True)
-    await river.pay_many(10)
+    await system.set_processor("default", failing=True)
+    await system.pay_many(10)
     await operator.until_trouble("default is failing: others settle what is due")
     await expect(operator.processor("default").locator(".chip:visible")).to_have_text("failing")
     await operator.screenshot("processor-failing")
-    await river.set_processor("default", failing=False)
+    await system.set_processor("default", failing=False)
     await operator.until_state("well")
 
 
-async def test_ingress_away_is_shown_and_the_page_comes_back_by_itself(browser: Browser, river: River) -> None:
+async def test_ingress_away_is_shown_and_the_page_comes_back_by_itself(browser: Browser, system: RunningSystem) -> None:
     """Both instances are frozen, then killed and restarted; nobody reloads the page."""
-    stack = river.stack
+    stack = system.stack
     async with Operator.looking(browser, stack.http_url) as operator:
         await operator.until_state("well")
         for name in ("ingress-1", "ingress-2"):
@@ -90,6 +92,6 @@ async def test_ingress_away_is_shown_and_the_page_comes_back_by_itself(browser: 
         await operator.until_state("well")
 
     async def both_serve() -> bool:
-        return (await river.http.get("/readyz")).status_code == 200
+        return (await system.http.get("/readyz")).status_code == 200
 
     await until(both_serve, "ingress serves again")

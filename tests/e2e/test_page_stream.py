@@ -10,7 +10,7 @@ import orjson
 
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import PATIENCE_S, River
+from tests.e2e.running_system import PATIENCE_S, RunningSystem
 
 
 async def documents(http: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
@@ -21,10 +21,10 @@ async def documents(http: httpx.AsyncClient, count: int) -> list[dict[str, Any]]
         return [orjson.loads((await anext(lines)).removeprefix("data: ")) for _ in range(count)]
 
 
-async def test_events_are_not_buffered_and_name_every_instance(river: River) -> None:
+async def test_events_are_not_buffered_and_name_every_instance(system: RunningSystem) -> None:
     """A balancer that buffered them would send none for long; a page needs them within seconds."""
     async with asyncio.timeout(PATIENCE_S):
-        received = await documents(river.http, 4)
+        received = await documents(system.http, 4)
     stamps = [one["at"] for one in received]
     assert stamps == sorted(set(stamps))
     assert {one["instance"] for one in received[-1]["services"]} == {
@@ -32,12 +32,12 @@ async def test_events_are_not_buffered_and_name_every_instance(river: River) -> 
     }
 
 
-async def test_every_instance_sends_the_same_totals(river: River) -> None:
+async def test_every_instance_sends_the_same_totals(system: RunningSystem) -> None:
     """Two concurrent streams are one on each instance: what describes the whole system is the same in both."""
-    ids = await river.pay_many(20)
-    await river.until_settled(ids)
+    ids = await system.pay_many(20)
+    await system.until_settled(ids)
     async with asyncio.timeout(PATIENCE_S):
-        streams = await asyncio.gather(*[documents(river.http, 4) for _ in range(2)])
+        streams = await asyncio.gather(*[documents(system.http, 4) for _ in range(2)])
     first, second = (received[-1] for received in streams)
     assert first["totals"] == second["totals"]
     assert first["payments"]["accepted"] == second["payments"]["accepted"] == 20

@@ -10,7 +10,7 @@ from tests.e2e.browser import PATIENCE_MS, Operator
 from tests.e2e.fake_processor import two
 from tests.e2e.released import until_releasable
 from tests.e2e.replay import running_stack
-from tests.e2e.river import River
+from tests.e2e.running_system import RunningSystem
 from tests.e2e.scripted import Scripted
 from tests.integration.tarifa.command_line import run
 
@@ -18,20 +18,20 @@ MANY = 24
 BRISK = {"CALL_TIMEOUT_S": "1", "ACK_WAIT_S": "2", "SETTLE_WITHIN_S": "1", "SLOW_CALL_MS": "600000"}
 
 
-async def by_command(river: River) -> set[str]:
+async def by_command(system: RunningSystem) -> set[str]:
     """Return which payments the command line lists as in doubt."""
-    arguments = ("payments", "--in-doubt", "--processor", "default", "--all", "--json", "--url", river.stack.http_url)
+    arguments = ("payments", "--in-doubt", "--processor", "default", "--all", "--json", "--url", system.stack.http_url)
     done = await asyncio.to_thread(run, *arguments)
     assert done.returncode == 0, done.stderr
     return {json.loads(line)["correlationId"] for line in done.stdout.splitlines()}
 
 
-async def by_http(river: River) -> set[str]:
+async def by_http(system: RunningSystem) -> set[str]:
     """Return which payments a program finds in doubt, page by page."""
     found: set[str] = set()
     query = {"inDoubt": "true", "processor": "default", "limit": "10"}
     while True:
-        answer = (await river.http.get("/payments", params=query)).raise_for_status().json()
+        answer = (await system.http.get("/payments", params=query)).raise_for_status().json()
         found |= {each["correlationId"] for each in answer["payments"]}
         if answer["next"] is None:
             return found
@@ -54,12 +54,12 @@ async def by_page(operator: Operator) -> set[str]:
 async def test_payments_in_doubt_are_found_and_one_is_released_by_the_page(tmp_path: Path, browser: Browser) -> None:
     """All three name the same ones; the released one is charged where the operator said, and the others stay."""
     default, fallback = Scripted("silent", looks_up=False), Scripted()
-    async with two(default, fallback) as processors, running_stack(tmp_path, PROCESSORS=processors, **BRISK) as river:
-        ids = await river.pay_many(MANY, at_once=MANY)
-        await asyncio.gather(*[until_releasable(river, each) for each in ids])
-        async with Operator.looking(browser, river.stack.http_url) as operator:
+    async with two(default, fallback) as processors, running_stack(tmp_path, PROCESSORS=processors, **BRISK) as system:
+        ids = await system.pay_many(MANY, at_once=MANY)
+        await asyncio.gather(*[until_releasable(system, each) for each in ids])
+        async with Operator.looking(browser, system.stack.http_url) as operator:
             page = operator.page
-            assert await by_page(operator) == await by_command(river) == await by_http(river) == set(ids)
+            assert await by_page(operator) == await by_command(system) == await by_http(system) == set(ids)
             await page.locator("#stuck tbody a").first.click()
             released = await page.get_by_label("Its correlation id").input_value()
             await expect(page.locator("#life")).to_contain_text("default may have charged it already")
@@ -75,5 +75,5 @@ async def test_payments_in_doubt_are_found_and_one_is_released_by_the_page(tmp_p
             await expect(page.locator("#life .verdict")).to_have_text("Settled at fallback", timeout=PATIENCE_MS)
             await expect(page.locator("#life")).to_contain_text("Released from default to fallback")
             assert list(fallback.booked) == [released]
-            assert await by_command(river) == await by_http(river) == set(ids) - {released}
+            assert await by_command(system) == await by_http(system) == set(ids) - {released}
             assert operator.complaints == []

@@ -12,8 +12,8 @@ import pytest
 
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
-from tests.e2e.river import PATIENCE_S, River, new_id
 from tests.e2e.rollout import Instance, running_balancer
+from tests.e2e.running_system import PATIENCE_S, RunningSystem, new_id
 
 RATE = 50  # payments a second
 # While there are two ledgers both store snapshots, and the one that stops stores its last.
@@ -36,7 +36,7 @@ def stack() -> Iterator[Stack]:
 
 
 @asynccontextmanager
-async def load(river: River) -> AsyncIterator[tuple[list[str], Counter[int], Counter[int]]]:
+async def load(system: RunningSystem) -> AsyncIterator[tuple[list[str], Counter[int], Counter[int]]]:
     """Send payments at a steady rate, each once; yields the ids and the status counts of POSTs and summaries."""
     ids: list[str] = []
     posts: Counter[int] = Counter()
@@ -44,10 +44,10 @@ async def load(river: River) -> AsyncIterator[tuple[list[str], Counter[int], Cou
     ends = asyncio.Event()
 
     async def pay(payment_id: str) -> None:
-        posts[(await river.pay(payment_id)).status_code] += 1
+        posts[(await system.pay(payment_id)).status_code] += 1
 
     async def look() -> None:
-        summaries[(await river.http.get("/payments-summary")).status_code] += 1
+        summaries[(await system.http.get("/payments-summary")).status_code] += 1
 
     async def at_rate(rate: float, act: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.TaskGroup() as acts:
@@ -72,9 +72,9 @@ async def test_a_rolling_update_costs_no_payment(stack: Stack, tmp_path: Path) -
     added: list[Instance] = []
     with running_balancer(stack, tmp_path) as url:
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
-            river = River(stack, http)
+            system = RunningSystem(stack, http)
             try:
-                async with load(river) as (ids, posts, summaries):
+                async with load(system) as (ids, posts, summaries):
                     for part, service in ORDER.items():
                         added.append(Instance(stack, service, f"{part}-new", SETTINGS))
                         await added[-1].until_ready()
@@ -90,5 +90,5 @@ async def test_a_rolling_update_costs_no_payment(stack: Stack, tmp_path: Path) -
                     instance.kill()
             assert set(posts) == {202}, posts
             assert set(summaries) <= {200, 503}, summaries
-            await river.until_settled(ids)
-            await river.assert_charged_once(ids)
+            await system.until_settled(ids)
+            await system.assert_charged_once(ids)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.replay import jetstream, paying, until_more
-from tests.e2e.river import River
+from tests.e2e.running_system import RunningSystem
 
 CONSUMER = "nats/jetstream/$G/streams/PAYMENTS/obs/dispatcher"
 
@@ -20,14 +20,14 @@ def environment() -> dict[str, str]:
     return ENVIRONMENT | {"ACK_WAIT_S": "2"}
 
 
-async def test_settling_continues_after_the_consumer_is_deleted(river: River) -> None:
+async def test_settling_continues_after_the_consumer_is_deleted(system: RunningSystem) -> None:
     """Under load, without any restart."""
-    async with paying(river) as accepted:
+    async with paying(system) as accepted:
         await until_more(accepted, 30)
-        await jetstream(river, "CONSUMER.DELETE.PAYMENTS.dispatcher")
+        await jetstream(system, "CONSUMER.DELETE.PAYMENTS.dispatcher")
         await until_more(accepted, 60)
-    await river.until_settled(accepted)
-    await river.assert_charged_once(accepted)
+    await system.until_settled(accepted)
+    await system.assert_charged_once(accepted)
 
 
 def zeroed(folder: Path) -> None:
@@ -37,10 +37,12 @@ def zeroed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [shutil.rmtree, zeroed], ids=["lost", "zeroed"])
-async def test_a_consumer_damaged_by_a_crash_prevents_no_start(river: River, damage: Callable[[Path], None]) -> None:
+async def test_a_consumer_damaged_by_a_crash_prevents_no_start(
+    system: RunningSystem, damage: Callable[[Path], None]
+) -> None:
     """Server and dispatcher are killed; after the restart all that was accepted is settled."""
-    stack = river.stack
-    async with paying(river) as accepted:
+    stack = system.stack
+    async with paying(system) as accepted:
         await until_more(accepted, 30)
         assert stack._process is not None
         stack._process.send_signal(signal.SIGSTOP)  # so that it does not restart them before the damage is done
@@ -52,5 +54,5 @@ async def test_a_consumer_damaged_by_a_crash_prevents_no_start(river: River, dam
         for part, pid in died.items():
             stack.wait_restarted(part, pid)
         await until_more(accepted, 30)
-    await river.until_settled(accepted)
-    await river.assert_charged_once(accepted)
+    await system.until_settled(accepted)
+    await system.assert_charged_once(accepted)

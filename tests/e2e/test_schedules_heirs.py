@@ -6,7 +6,7 @@ from pathlib import Path
 from services.dispatcher.core.condition import CANARIES_MAX, FAILURES_TO_CLOSE
 from tests.e2e.fake_processor import two
 from tests.e2e.replay import dispatcher, release, restart, running_stack
-from tests.e2e.river import new_id, until
+from tests.e2e.running_system import new_id, until
 from tests.e2e.scripted import Scripted, charged_at
 
 # No call times out, and slowness sends no payment elsewhere: only the fake processors decide what happens when.
@@ -31,19 +31,19 @@ async def test_dispatchers_that_disagree_on_the_order_and_die_charge_nobody_at_b
     default, fallback = Scripted("books and is silent"), Scripted()
     async with two(default, fallback) as default_cheapest:
         fallback_cheapest = default_cheapest.replace("@0.05", "@0.25")
-        async with running_stack(tmp_path / "run", PROCESSORS=fallback_cheapest, **PATIENT) as river:
-            async with dispatcher(river, "first", PROCESSORS=default_cheapest, **PATIENT):
-                ids = await river.pay_many(PAYMENTS)
+        async with running_stack(tmp_path / "run", PROCESSORS=fallback_cheapest, **PATIENT) as system:
+            async with dispatcher(system, "first", PROCESSORS=default_cheapest, **PATIENT):
+                ids = await system.pay_many(PAYMENTS)
                 await until_all_in(default.booked, ids, "default has charged them all")
             default.looks_up = False
-            await restart(river, "dispatcher-1")
+            await restart(system, "dispatcher-1")
             await until(lambda: asyncio.sleep(0, bool(default.gets or fallback.booked)), "the heir has one")
             default.come_back()
-            await river.until_settled(ids)
+            await system.until_settled(ids)
             assert sorted(default.booked) == sorted(ids)
             assert not fallback.booked
-            await river.pay_until_accepted(fresh := new_id())
-            await river.until_settled([fresh])
+            await system.pay_until_accepted(fresh := new_id())
+            await system.until_settled([fresh])
             assert list(fallback.booked) == [fresh], "its own order applies"
 
 
@@ -52,20 +52,20 @@ async def test_an_inherited_payment_that_is_released_is_never_sent_where_it_was(
     default, fallback = Scripted("silent"), Scripted()
     async with (
         two(default, fallback) as processors,
-        running_stack(tmp_path / "run", PROCESSORS=processors, **PATIENT) as river,
+        running_stack(tmp_path / "run", PROCESSORS=processors, **PATIENT) as system,
     ):
-        async with dispatcher(river, "first", PROCESSORS=processors, **PATIENT):
-            ids = await river.pay_many(PAYMENTS)
+        async with dispatcher(system, "first", PROCESSORS=processors, **PATIENT):
+            ids = await system.pay_many(PAYMENTS)
             await until_all_in(default.posts, ids, "all have been sent to default")
             default.posts.clear()
             default.fails = FAILURES_TO_CLOSE
-        await restart(river, "dispatcher-1")
+        await restart(system, "dispatcher-1")
         sends_max = CANARIES_MAX + FAILURES_TO_CLOSE
         await until(lambda: asyncio.sleep(0, len(default.posts) >= sends_max), "the heir has sent what it may")
         waits = next(each for each in ids if each not in default.posts)
-        await release(river, waits, "fallback")
+        await release(system, waits, "fallback")
         default.come_back()
-        await river.until_settled(ids)
+        await system.until_settled(ids)
         assert waits not in default.posts
         assert waits in fallback.booked
         assert [each for each in ids if len(charged_at(each, default=default, fallback=fallback)) != 1] == []

@@ -20,7 +20,7 @@ from services.contracts.money import Cents
 from services.dispatcher.core.condition import CANARIES_MAX
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.replay import paying, restart, unsettled, until_more
-from tests.e2e.river import River, new_id, until
+from tests.e2e.running_system import RunningSystem, new_id, until
 from tests.scraped import Scraped, scrape
 
 AGES = ("tarifa_backlog_oldest_seconds", "tarifa_in_hand_oldest_seconds", "tarifa_settle_seconds_sum")
@@ -35,20 +35,20 @@ def stack() -> Iterator[Stack]:
 
 
 @asynccontextmanager
-async def outage(river: River) -> AsyncIterator[None]:
+async def outage(system: RunningSystem) -> AsyncIterator[None]:
     """Make default fail within the context."""
-    await river.set_processor("default", failing=True)
+    await system.set_processor("default", failing=True)
     yield
-    await river.set_processor("default", failing=False)
+    await system.set_processor("default", failing=False)
 
 
-async def until_fallback_settles(river: River, accepted: list[str]) -> None:
+async def until_fallback_settles(system: RunningSystem, accepted: list[str]) -> None:
     """Wait until a new payment is settled at fallback: then the outage is known."""
     await until_more(accepted, 1)
     newest = accepted[-1]
 
     async def is_settled() -> bool:
-        return (await river.payment(newest)).get("processor") == "fallback"
+        return (await system.payment(newest)).get("processor") == "fallback"
 
     await until(is_settled, "fallback settles")
 
@@ -63,28 +63,28 @@ async def until_fallback_settles(river: River, accepted: list[str]) -> None:
     ids=["dispatcher-stopped", "dispatcher-killed", "nats-killed"],
 )
 async def test_fallback_continues_settling_when_a_part_is_restarted_in_the_outage(
-    river: River, part: str, number: signal.Signals, bound_max: int
+    system: RunningSystem, part: str, number: signal.Signals, bound_max: int
 ) -> None:
     """What waited in hand or in the stream was not under way at default, and does not wait for it."""
-    async with outage(river):
-        async with paying(river) as accepted:
-            await until_fallback_settles(river, accepted)
+    async with outage(system):
+        async with paying(system) as accepted:
+            await until_fallback_settles(system, accepted)
             await until_more(accepted, 30)
-            await restart(river, part, number)
+            await restart(system, part, number)
             await until_more(accepted, 30)
 
         async def all_but_those_under_way() -> bool:
-            return len(await unsettled(river, accepted)) <= bound_max
+            return len(await unsettled(system, accepted)) <= bound_max
 
         await until(all_but_those_under_way, "fallback has settled what waited")
-        await river.until_settled(await river.pay_many(20))
-    await river.until_settled(accepted)
-    await river.assert_charged_once(accepted)
+        await system.until_settled(await system.pay_many(20))
+    await system.until_settled(accepted)
+    await system.assert_charged_once(accepted)
 
 
-async def assigned(river: River) -> set[str]:
+async def assigned(system: RunningSystem) -> set[str]:
     """Return every payment that a line in ASSIGNMENTS names: what each dispatcher holds in memory."""
-    wire = await nats_wire.Wire.connect(HOST, river.stack.ports["nats"], river.stack.bus_credentials)
+    wire = await nats_wire.Wire.connect(HOST, system.stack.ports["nats"], system.stack.bus_credentials)
     try:
         messages = [decode_assignment(message.data) for message in await nats_wire.stored(wire, subjects.ASSIGNMENTS)]
     finally:
@@ -92,15 +92,15 @@ async def assigned(river: River) -> set[str]:
     return {line.id for message in messages if isinstance(message, TurnAssigned) for line in message.lines}
 
 
-async def test_no_line_names_a_moved_payment_once_it_is_settled(river: River) -> None:
+async def test_no_line_names_a_moved_payment_once_it_is_settled(system: RunningSystem) -> None:
     """However many: the log, and every dispatcher's memory of it, is as short as what is in hand or in doubt."""
-    async with outage(river):
-        ids = await river.pay_many(100)
-        await river.until_settled(ids)
-    await river.assert_charged_once(ids)
+    async with outage(system):
+        ids = await system.pay_many(100)
+        await system.until_settled(ids)
+    await system.assert_charged_once(ids)
 
     async def nothing_is_left() -> bool:
-        return not await assigned(river)
+        return not await assigned(system)
 
     await until(nothing_is_left, "no line names a payment")
 
@@ -126,7 +126,7 @@ def ages_s(scraped: Scraped) -> list[float]:
     "off", [timedelta(minutes=10), timedelta(hours=-1)], ids=["ten-minutes-ahead", "an-hour-behind"]
 )
 async def test_an_ingress_with_a_wrong_clock_delays_no_payment_and_makes_no_age_negative(
-    river: River, off: timedelta
+    system: RunningSystem, off: timedelta
 ) -> None:
     """Its payments, and those behind them, are settled at fallback while default fails; each is charged once."""
     least_s = 0.0
@@ -134,17 +134,17 @@ async def test_an_ingress_with_a_wrong_clock_delays_no_payment_and_makes_no_age_
     async def watch() -> None:
         nonlocal least_s
         while True:
-            scraped = await asyncio.to_thread(scrape, river.stack.metrics_url("dispatcher-1"))
+            scraped = await asyncio.to_thread(scrape, system.stack.metrics_url("dispatcher-1"))
             least_s = min(least_s, *ages_s(scraped))
             await asyncio.sleep(0.05)
 
     watching = asyncio.create_task(watch())
-    async with outage(river):
-        odd = [await stored(river.stack, datetime.now(UTC) + off) for _ in range(5)]
-        behind = await river.pay_many(40)
-        await river.until_settled([*behind, *odd])
+    async with outage(system):
+        odd = [await stored(system.stack, datetime.now(UTC) + off) for _ in range(5)]
+        behind = await system.pay_many(40)
+        await system.until_settled([*behind, *odd])
     watching.cancel()
     await asyncio.wait([watching])
     assert watching.cancelled(), "the metrics could not be read"
     assert least_s == 0.0
-    await river.assert_charged_once([*behind, *odd])
+    await system.assert_charged_once([*behind, *odd])

@@ -9,7 +9,7 @@ import httpx
 from sandbox.stack import Stack
 from tests.e2e.conftest import ENVIRONMENT
 from tests.e2e.fake_processor import two
-from tests.e2e.river import PATIENCE_S, River, new_id
+from tests.e2e.running_system import PATIENCE_S, RunningSystem, new_id
 from tests.e2e.scripted import Scripted
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -38,15 +38,15 @@ async def test_a_traceparent_reaches_the_processor() -> None:
         await asyncio.to_thread(stack.start)
         try:
             async with httpx.AsyncClient(base_url=stack.http_url, timeout=PATIENCE_S) as http:
-                river, payment_id, other = River(stack, http), new_id(), new_id()
+                system, payment_id, other = RunningSystem(stack, http), new_id(), new_id()
                 http.headers["traceparent"] = TRACEPARENT
-                await river.pay_until_accepted(payment_id)
+                await system.pay_until_accepted(payment_id)
                 del http.headers["traceparent"]
-                await river.until_settled([payment_id])
-                await river.pay_until_accepted(other)
-                await river.until_settled([other])
-                assert (await river.payment(payment_id))["traceparent"] == TRACEPARENT
-                assert "traceparent" not in await river.payment(other)
+                await system.until_settled([payment_id])
+                await system.pay_until_accepted(other)
+                await system.until_settled([other])
+                assert (await system.payment(payment_id))["traceparent"] == TRACEPARENT
+                assert "traceparent" not in await system.payment(other)
         finally:
             await asyncio.to_thread(stack.stop)
     seen = [*default.traceparents, *fallback.traceparents]

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from sandbox.nats_wire import Message, Wire
 from sandbox.stack import Stack
-from tests.e2e.river import River, until
+from tests.e2e.running_system import RunningSystem, until
 
 DISPATCHERS = 2
 ID_IN_ERROR = '{"\\r\\nNats-Service-Error-Code: 200\\r\\n": 1}'
@@ -39,10 +39,10 @@ async def wire(stack: Stack) -> AsyncIterator[Wire]:
 
 
 @pytest_asyncio.fixture
-async def river(stack: Stack) -> AsyncIterator[River]:
+async def system(stack: Stack) -> AsyncIterator[RunningSystem]:
     """A client of the stack."""
     async with httpx.AsyncClient(base_url=stack.http_url, timeout=30, trust_env=False) as http:
-        yield River(stack, http)
+        yield RunningSystem(stack, http)
 
 
 async def all_answers(wire: Wire, subject: str, count: int) -> list[dict[str, Any]]:
@@ -117,9 +117,9 @@ async def test_stats_count_requests_and_errors_and_time(wire: Wire) -> None:
     assert now["average_processing_time"] == now["processing_time"] // now["num_requests"]
 
 
-async def test_stats_have_the_services_own_figures(wire: Wire, river: River) -> None:
+async def test_stats_have_the_services_own_figures(wire: Wire, system: RunningSystem) -> None:
     """Of every instance at once: a request to dispatcher.state reaches only one."""
-    await river.pay_many(20)
+    await system.pay_many(20)
 
     async def at_rest() -> bool:
         state = json.loads((await wire.ask("ledger.state")).data)

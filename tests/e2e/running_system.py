@@ -30,7 +30,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 @dataclass
-class River:
+class RunningSystem:
     """One running stack and a client of it."""
 
     stack: Stack
