@@ -1,6 +1,6 @@
 """``python -m services.access FOLDER HOST ...``: makes what a closed bus needs, once; what is already there stays.
 
-HOST: by what name or address clients come to the servers. ``--door FOLDER HOST ...``: the certificate of the door, too.
+HOST: by what name or address clients come to the servers. ``--door FOLDER HOST ...``: the balancer's certificate, too.
 ``--each FOLDER``: copies for each program that has a folder there, so that it need not see the others' keys.
 ALLOW_PURGE as ingress has it. Where one program makes the files, and others read them: docker-compose.closed.yml.
 """
@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.access", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where keys, users.conf and certificates go")
     parser.add_argument("hosts", nargs="+", metavar="HOST", help="by what clients come to NATS")
-    parser.add_argument("--door", nargs="+", metavar=("FOLDER", "HOST"), help="and by what clients come to the door")
+    parser.add_argument(
+        "--door", nargs="+", metavar=("FOLDER", "HOST"), help="and by what clients come to the balancer"
+    )
     parser.add_argument("--each", type=Path, metavar="FOLDER", help="and copies for each reader's folder in this one")
     return parser
 

@@ -1,4 +1,4 @@
-"""Certificates for the bus or for the door, which nobody else needs to trust: an authority and what it signs.
+"""Certificates for the bus or for the balancer, which nobody else needs to trust: an authority and what it signs.
 
 The authority's key is not stored: a reader of the folder can be the server, but cannot vouch for another one. Only the
 programs that make secrets import this: it takes 8 MiB, and a service needs none of it.
