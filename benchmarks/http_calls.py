@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -26,6 +27,7 @@ import uvloop
 from sandbox.stack.plan.ports import HOST
 from services.access.certificates import make_certificates
 from services.access.processor_access import Shown, verifying
+from services.contracts.processor_entry import ProcessorGeneration
 from services.contracts.stamp import stamp_from_ms, text_of
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import ProcessorTransport
@@ -73,7 +75,8 @@ async def _compare(url: str, tls_url: str, tls: ssl.SSLContext) -> None:
 
 def _api(url: str, transport: ProcessorTransport, tls: ssl.SSLContext | None = None) -> ProcessorApi:
     shown = Shown(tls=tls)
-    return ProcessorApi(url, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S, shown=shown)
+    registered = ProcessorGeneration("default/1", "default", url, Decimal("0.05"), "open")
+    return ProcessorApi(registered, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S, shown=shown)
 
 
 def _our_call(api: ProcessorApi) -> Call:

@@ -17,7 +17,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class Charging:
-    """``processors`` by generation; changed place when the registry changes."""
+    """``processors`` by generation; changed in place when the registry changes."""
 
     def __init__(
         self,
@@ -48,8 +48,10 @@ class Charging:
             del self.processors[generation]
         for each in generations:
             known = self.processors.get(each.generation)
-            if known is None or known.url != each.url:
+            if known is None or known.registered.url != each.url:
                 self.processors[each.generation] = self._api(each)
+            else:
+                known.registered = each
         self._poll()
 
     def show(self, access: ProcessorAccess) -> None:
@@ -74,7 +76,7 @@ class Charging:
             # It may need none. Or its URL is spelt differently there, and it will refuse everything.
             log.warning("processor.without_credentials", extra={"processor": processor.name, "url": processor.url})
         return ProcessorApi(
-            processor.url,
+            processor,
             self._transport,
             call_timeout_s=self._call_timeout_s,
             health_timeout_s=HEALTH_TIMEOUT_S,

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, json
 
 from services.access.processor_access import NOTHING, Shown, hider
 from services.contracts.money import amount_of, cents_of
+from services.contracts.processor_entry import ProcessorGeneration
 from services.contracts.stamp import stamp_from_ms, stamp_from_text, text_of
 from services.dispatcher.adapters.connection import HttpAnswer
 from services.dispatcher.adapters.transport import NotTrustedError, Origin, origin_of
@@ -85,7 +86,8 @@ class ProcessorApi:
     """The calls to one processor.
 
     Args:
-        url: its base URL, without a trailing slash.
+        registered: its generation as it is registered; replaced when its fee or state changes. Another URL is another
+            client.
         transport: sends the requests; its pool may serve several processors, and its creator closes it.
         call_timeout_s: for one request; `charge` may make two.
         health_timeout_s: for the health call, which processors delay rather than refuse when called too often.
@@ -96,7 +98,7 @@ class ProcessorApi:
 
     def __init__(
         self,
-        url: str,
+        registered: ProcessorGeneration,
         transport: Transport,
         *,
         call_timeout_s: float,
@@ -105,11 +107,11 @@ class ProcessorApi:
         shown: Shown = NOTHING,
     ) -> None:
         self._speaks_for_itself = speaks_for_itself
-        self.url = url
+        self.registered = registered
         self._transport = transport
         self._call_timeout_s = call_timeout_s
         self._health_timeout_s = health_timeout_s
-        payments = httpx.URL(f"{url}/payments")
+        payments = httpx.URL(f"{registered.url}/payments")
         self._origin = origin_of(payments, shown.tls)
         self._hide = hider(shown)
         # The common part of all requests is put together here, and not for each payment.

@@ -96,7 +96,7 @@ class Attempting:
             return
         if payment.in_doubt and isinstance(found := await self._processors[generation].look_up(payment.id), Found):
             evidence.withdrawn(token)  # a look-up is neither as slow nor as likely to fail as a payment
-            await self._settling.booked(payment, processor, found)
+            await self._settling.booked(payment, self._processors[generation].registered, found)
             return
         evidence.withdrawn(token)  # what was waited for until here says nothing about the processor
         requested_at, begun_ms = self._clock.stamp(), self._clock.now_ms()
@@ -109,7 +109,7 @@ class Attempting:
                 else:
                     # A 2xx alone shows that this attempt's own amount and stamp were recorded.
                     own = Found(payment.amount_cents, requested_at, answered_at)
-                    await self._settling.booked(payment, processor, recorded or own)
+                    await self._settling.booked(payment, self._processors[generation].registered, recorded or own)
             case NotBooked(detail):
                 log.debug("payment.not_booked", extra={**payment.log_fields, "processor": processor, "detail": detail})
                 if outcome.misconfigured:
@@ -190,9 +190,10 @@ class Attempting:
 
     async def _booked_by_some_attempt(self, payment: InHand, generation: str) -> None:
         """A 2xx after an attempt of unknown outcome: the earlier one may have been booked; only its record shows it."""
-        found = await self._processors[generation].look_up(payment.id)
+        processor = self._processors[generation]
+        found = await processor.look_up(payment.id)
         if isinstance(found, Found):
-            await self._settling.booked(payment, processor_of(generation), found)
+            await self._settling.booked(payment, processor.registered, found)
         else:
             self._unknown(payment, generation, "booked, but the processor's record of it could not be read")
 
@@ -210,9 +211,9 @@ class Attempting:
             await self._settling.nak(payment, AGAIN_AFTER_S)
 
     async def _refused(self, payment: InHand, generation: str, detail: str) -> None:
+        name = processor_of(generation)
         if not self._may_move(payment):
             # Another attempt may have charged even so: only a booking ends this, or an operator.
-            name = processor_of(generation)
             self._counted.log(logging.ERROR, "payment.refused_in_doubt", name, **payment.log_fields, detail=detail)
             self._counters.count("refused_in_doubt")
             self._resend(payment)
@@ -224,9 +225,7 @@ class Attempting:
                 self._resend(payment)
             case "misconfigured":
                 self._traffic.evidence(generation).broken(self._clock.now_ms())
-                self._counted.log(
-                    logging.ERROR, "processor.refuses_everything", processor_of(generation), detail=detail
-                )
+                self._counted.log(logging.ERROR, "processor.refuses_everything", name, detail=detail)
                 await self._not_booked(payment, generation)
 
     async def _refuse(self, payment: InHand, generation: str, detail: str) -> None:

@@ -47,7 +47,7 @@ class DoubtCheck:
                 name = processor_of(generation)
                 self._counted.log(logging.WARNING, "payment.found_booked", name, **payment.log_fields)
                 self._counters.count("found_booked")
-                await self._settling.booked(payment, processor_of(generation), found)
+                await self._settling.booked(payment, asked[generation].registered, found)
                 return False
             case "absent" if counts_in_s == 0:
                 self._counters.count("cleared")

@@ -7,6 +7,7 @@ from typing import Protocol
 from services.contracts.assignments import AssignmentReleased, TurnAssigned
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
 from services.contracts.operating import ListedProcessor
+from services.contracts.processor_entry import ProcessorGeneration
 from services.dispatcher.core.doubt import Doubt
 from services.dispatcher.core.in_hand import Head
 from services.dispatcher.core.outcome import Lookup, Outcome
@@ -84,6 +85,10 @@ class Assignments(Protocol):
 
 class ChargingProcessor(Protocol):
     """One processor. Nothing that a processor does makes these raise."""
+
+    @property
+    def registered(self) -> ProcessorGeneration:
+        """Its generation as it is registered now: name, fee, URL, state."""
 
     async def charge(
         self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
+from services.contracts.processor_entry import ProcessorGeneration
 from services.contracts.stamp import text_of
 from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand
@@ -52,19 +53,19 @@ class Settling:
         if self._storing:
             await asyncio.wait(tuple(self._storing))
 
-    async def booked(self, payment: InHand, processor: str, recorded: Found) -> None:
+    async def booked(self, payment: InHand, processor: ProcessorGeneration, recorded: Found) -> None:
         """Settle a payment as the processor recorded it."""
-        self._compare(payment, processor, recorded.amount_cents)
+        self._compare(payment, processor.name, recorded.amount_cents)
         booked_at = recorded.answered_at or self._clock.stamp()
         if not payment.accepted_at - STAMP_WITHIN <= recorded.requested_at <= booked_at + STAMP_WITHIN:
             stamp = text_of(recorded.requested_at)
             self._counted.log(
-                logging.WARNING, "payment.stamp_is_far", processor, **payment.log_fields, requested_at=stamp
+                logging.WARNING, "payment.stamp_is_far", processor.name, **payment.log_fields, requested_at=stamp
             )
         event = PaymentSettled(
             id=payment.id,
             amount_cents=recorded.amount_cents,
-            processor=processor,
+            processor=processor.name,
             requested_at=recorded.requested_at,
             accepted_at=payment.accepted_at,
             payment_seq=payment.seq,
@@ -78,8 +79,8 @@ class Settling:
         finally:
             self._storing.discard(storing)
             storing.set_result(None)
-        self._counters.settled(processor, self._clock.now_ms() - payment.since_ms)
-        await self._end(payment, f"settled.{processor}")
+        self._counters.settled(processor.name, self._clock.now_ms() - payment.since_ms)
+        await self._end(payment, f"settled.{processor.name}")
 
     async def record_refusal(self, payment: InHand, processor: str, detail: str) -> None:
         """Record a refusal whose line counts in the log."""

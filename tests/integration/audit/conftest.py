@@ -26,6 +26,7 @@ from services.records.assignments import AssignmentStream, read_up
 from services.records.processors import ProcessorBucket
 from tests.integration.audit.audit_programs import House, RunningProcessor
 from tests.nats_server import PATIENCE_S, NatsServer
+from tests.unit.dispatcher.fake_processor import registered
 from tests.unit.dispatcher.fakes import RULES, FakeStore
 
 
@@ -35,7 +36,9 @@ async def release_for(house: House, alive: Alive, transport: ProcessorTransport)
     for order, (name, running) in enumerate(house.processors.items()):
         entry = seeded(None, Processor(name, running.url, Decimal("0.05")), order)
         await bucket.change(name, lambda _, entry=entry: entry)  # type: ignore[misc]  # each its own
-        apis[f"{name}/1"] = ProcessorApi(running.url, transport, call_timeout_s=PATIENCE_S, health_timeout_s=1)
+        apis[f"{name}/1"] = ProcessorApi(
+            registered(f"{name}/1", running.url), transport, call_timeout_s=PATIENCE_S, health_timeout_s=1
+        )
     records, clock = ReleaseRecords(house.bus, alive.is_gone), DispatcherClock()
     story = Releasing(
         log_read=house.log, records=records, processors=apis, clock=clock, store=FakeStore(), is_read=lambda: True

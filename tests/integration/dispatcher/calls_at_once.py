@@ -13,6 +13,7 @@ import uvloop
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.outcome import Unknown
+from tests.unit.dispatcher.fake_processor import registered
 
 COUNT = 256  # IN_FLIGHT_MAX
 CALL_TIMEOUT_S = 5.0
@@ -26,7 +27,9 @@ def rss_max_kib() -> int:
 async def charge_at(url: str) -> None:
     """Charge, and print."""
     async with aclosing(ProcessorTransport(idle_max=COUNT)) as transport:
-        api = ProcessorApi(url, transport, call_timeout_s=CALL_TIMEOUT_S, health_timeout_s=CALL_TIMEOUT_S)
+        api = ProcessorApi(
+            registered(url=url), transport, call_timeout_s=CALL_TIMEOUT_S, health_timeout_s=CALL_TIMEOUT_S
+        )
         await api.health()
         before_kib = rss_max_kib()
         calls = [api.charge(str(uuid.uuid4()), 1990, datetime.now(UTC)) for _ in range(COUNT)]

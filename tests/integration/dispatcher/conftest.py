@@ -21,6 +21,7 @@ from tests.integration.dispatcher.misbehaving import (
 )
 from tests.integration.dispatcher.stock import StockTransport
 from tests.integration.dispatcher.tls_side import ID, NOW, Charge, Side, api_of
+from tests.unit.dispatcher.fake_processor import registered
 
 
 @pytest.fixture
@@ -56,7 +57,9 @@ def api_for(transport: Transport) -> ApiFor:
     """Make the client of one processor: `api_for(server.url)`."""
 
     def make(url: str, call_timeout_s: float = PATIENT_S, health_timeout_s: float = PATIENT_S) -> ProcessorApi:
-        return ProcessorApi(url, transport, call_timeout_s=call_timeout_s, health_timeout_s=health_timeout_s)
+        return ProcessorApi(
+            registered(url=url), transport, call_timeout_s=call_timeout_s, health_timeout_s=health_timeout_s
+        )
 
     return make
 

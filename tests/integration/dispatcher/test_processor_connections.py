@@ -25,6 +25,7 @@ from tests.integration.dispatcher.misbehaving import (
     says,
 )
 from tests.integration.dispatcher.stock import StockTransport
+from tests.unit.dispatcher.fake_processor import registered
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
@@ -186,7 +187,9 @@ async def test_proxies_of_the_environment_are_not_used(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, detour.url)
     async with aclosing(ProcessorTransport(idle_max=1)) as born_into_it:
-        api = ProcessorApi(server.url, born_into_it, call_timeout_s=PATIENT_S, health_timeout_s=PATIENT_S)
+        api = ProcessorApi(
+            registered(url=server.url), born_into_it, call_timeout_s=PATIENT_S, health_timeout_s=PATIENT_S
+        )
         assert isinstance(await charge(api), NotBooked)
     assert detour.connections == 0
 

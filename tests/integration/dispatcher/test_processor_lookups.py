@@ -20,6 +20,7 @@ from tests.integration.dispatcher.misbehaving import (
     says,
     sends,
 )
+from tests.unit.dispatcher.fake_processor import registered
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 OTHER_ID = "00000000-7d26-4d9d-aa19-4dc1c7cf60b3"
@@ -106,7 +107,11 @@ async def test_503_of_a_gateway_is_unknown_where_get_does_not_find_it(
     """speaks_for_itself=False: the 503 may be a gateway's."""
     server = await misbehaving_server(says(503), says(404))
     api = ProcessorApi(
-        server.url, transport, call_timeout_s=PATIENT_S, health_timeout_s=PATIENT_S, speaks_for_itself=False
+        registered(url=server.url),
+        transport,
+        call_timeout_s=PATIENT_S,
+        health_timeout_s=PATIENT_S,
+        speaks_for_itself=False,
     )
     assert isinstance(await api.charge(ID, 1990, NOW), Unknown)
     assert [one.method for one in server.seen] == ["POST", "GET"]

@@ -13,6 +13,7 @@ from tests.certificates import Authority, Pair
 from tests.integration.dispatcher.misbehaving import (
     PATIENT_S,
 )
+from tests.unit.dispatcher.fake_processor import registered
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 NOW = datetime(2025, 7, 15, 12, 34, 56, 789_000, tzinfo=UTC)
@@ -56,4 +57,6 @@ def api_of(
 ) -> ProcessorApi:
     """Return the client of one processor."""
     shown = Shown(shown.headers, tls)
-    return ProcessorApi(url, transport, call_timeout_s=timeout_s, health_timeout_s=timeout_s, shown=shown)
+    return ProcessorApi(
+        registered(url=url), transport, call_timeout_s=timeout_s, health_timeout_s=timeout_s, shown=shown
+    )

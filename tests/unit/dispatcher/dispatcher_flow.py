@@ -6,6 +6,7 @@ from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand, Start
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dependencies, Dispatching
+from tests.unit.dispatcher.fake_processor import FakeProcessor
 from tests.unit.dispatcher.fakes import (
     AT_DEAR,
     AT_HOME,
@@ -18,7 +19,6 @@ from tests.unit.dispatcher.fakes import (
     Delivered,
     FakeAssignments,
     FakeClock,
-    FakeProcessor,
     FakeQueue,
     FakeSettlements,
     FakeSource,

@@ -4,7 +4,6 @@ Each fake does what the test sets and records its calls in one common list: the 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSe
 from services.contracts.money import Cents
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.dispatcher.core.in_hand import Head
-from services.dispatcher.core.outcome import Absent, Booked, Lookup, Outcome
+from services.dispatcher.core.outcome import Booked
 from services.dispatcher.core.route import Rules
 
 RULES = Rules(
@@ -208,40 +207,6 @@ class FakeAssignments:
     async def delete(self, at: int) -> None:
         """Record it."""
         self.deleted.append(at)
-
-
-@dataclass(slots=True)
-class FakeProcessor:
-    """Returns the outcomes and look-ups that the test set, in order; ``gate`` keeps calls until it is set."""
-
-    name: str
-    noted: list[str]
-    clock: FakeClock
-    outcomes: deque[Outcome | Exception] = field(default_factory=deque)
-    lookups: deque[Lookup] = field(default_factory=deque)
-    stamps: list[datetime] = field(default_factory=list)
-    traceparents: list[str | None] = field(default_factory=list)
-    gate: asyncio.Event | None = None
-
-    async def charge(
-        self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None
-    ) -> Outcome:
-        """Record the call, and return the next outcome."""
-        self.noted.append(f"charge {self.name}")
-        self.stamps.append(requested_at)
-        self.traceparents.append(traceparent)
-        if self.gate is not None:
-            await self.gate.wait()
-        self.clock.ms += 10
-        outcome = self.outcomes.popleft()
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    async def look_up(self, payment_id: str) -> Lookup:
-        """Record the call, and return the next look-up."""
-        self.noted.append(f"look_up {self.name}")
-        return self.lookups.popleft() if self.lookups else Absent()
 
 
 async def settle_down() -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.contracts.assignments import TurnAssigned
 from services.contracts.events import PaymentRefused, PaymentSettled
+from services.contracts.processor_entry import ProcessorGeneration
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.condition import Health
 from services.dispatcher.core.counters import Counters
@@ -14,6 +15,7 @@ from services.dispatcher.core.outcome import Lookup, Outcome
 from services.dispatcher.core.route import Rules
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.dispatching import Dependencies, Dispatching
+from tests.unit.dispatcher.fake_processor import registered
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, Delivered, FakeSource, FakeStore
 from tests.unit.dispatcher.random_time import here
 from tests.unit.dispatcher.random_world import BrokenError, World
@@ -71,6 +73,11 @@ class Ports:
         """Delete lines."""
         await self._living()
         await self._world.delete(at)
+
+    @property
+    def registered(self) -> ProcessorGeneration:
+        """Its generation."""
+        return registered(self._generation)
 
     async def charge(
         self, payment_id: str, amount_cents: int, requested_at: datetime, traceparent: str | None = None

@@ -13,7 +13,8 @@ from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.dispatcher.core.outcome import Absent, Lookup, LookupFailed
 from services.dispatcher.core.releasing import NotStoredError
 from services.dispatcher.flow.releasing import Releasing
-from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, OTHER, FakeClock, FakeProcessor
+from tests.unit.dispatcher.fake_processor import FakeProcessor
+from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, OTHER, FakeClock
 
 CONFIRMED = Confirmed(HOME, 2, "home is gone")
 AT = NOON + timedelta(milliseconds=600)  # home was asked three times

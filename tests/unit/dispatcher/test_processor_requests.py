@@ -8,6 +8,7 @@ from services.access.processor_access import Shown, verifying
 from services.dispatcher.adapters.connection import HttpAnswer
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import Origin
+from tests.unit.dispatcher.fake_processor import registered
 
 ID = "4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"
 TLS = verifying(None)
@@ -44,7 +45,7 @@ async def test_requests_byte_for_byte(
     """A charge, the look-up after it and the health call, each with its own timeout and with the credentials."""
     recorder = Recorder()
     shown = Shown(headers, TLS if url.startswith("https") else None)
-    api = ProcessorApi(url, recorder, call_timeout_s=10.0, health_timeout_s=2.0, shown=shown)
+    api = ProcessorApi(registered(url=url), recorder, call_timeout_s=10.0, health_timeout_s=2.0, shown=shown)
     await api.charge(ID, 1990, NOW)
     await api.health()
     host += b"\r\nAuthorization: Bearer x\r\nX-Key: y" if headers else b""
@@ -59,7 +60,7 @@ async def test_requests_byte_for_byte(
 async def test_an_attempt_of_a_trace_carries_its_header() -> None:
     """One more header, on the charge alone."""
     recorder = Recorder()
-    api = ProcessorApi("http://processor", recorder, call_timeout_s=10.0, health_timeout_s=2.0)
+    api = ProcessorApi(registered(), recorder, call_timeout_s=10.0, health_timeout_s=2.0)
     traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     await api.charge(ID, 1990, NOW, traceparent)
     (_, post, _), (_, get, _) = recorder.given
@@ -72,4 +73,4 @@ async def test_an_attempt_of_a_trace_carries_its_header() -> None:
 def test_https_without_anything_to_verify_by_is_an_error() -> None:
     """The caller must pass what verifies the other end."""
     with pytest.raises(ValueError, match="nothing verifies who is at"):
-        ProcessorApi("https://a", Recorder(), call_timeout_s=10.0, health_timeout_s=2.0)
+        ProcessorApi(registered(url="https://a"), Recorder(), call_timeout_s=10.0, health_timeout_s=2.0)
