@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandbox.checkout import RUN_DIR
-from sandbox.rinha import docker, figures, floor, profile
-from sandbox.rinha.backend import as_found, processes
+from sandbox.rinha import docker, figures, floor, profile, relay
+from sandbox.rinha.backend import PORT, as_found, limited_processes, processes
 from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.run import Plan, Start, carry_out
@@ -21,10 +21,10 @@ from sandbox.stack.plan import tls_door as door
 from sandbox.stack.plan.options import http_url
 from services.settings.environment import SettingError, flag
 
-PORT = 9999
 RESULTS = RUN_DIR / "rinha"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
-ENGINES: dict[str, Start] = {"processes": processes, "docker": docker.compose}
+ENGINES: dict[str, Start] = {"processes": processes, "limits": limited_processes, "docker": docker.compose}
+FLOORS = {"processes": floor.FILE, "limits": floor.LIMITS_FILE, "docker": floor.ENGINE_FILE}
 EXAMPLES = """Examples:
   tarifa rinha smoke
   tarifa rinha preview
@@ -68,7 +68,7 @@ def plan_from(arguments: list[str]) -> Plan:
         targets=_targets(options, dict(zip(profile.PROCESSORS, urls, strict=True))),
         folder=options.out or RESULTS / chosen.name,
         start=as_found if options.no_stack else ENGINES[_engine()],
-        floor=floor.ENGINE_FILE if _engine() == "docker" else floor.FILE,
+        floor=FLOORS[_engine()],
     )
 
 
@@ -80,14 +80,16 @@ def _targets(options: argparse.Namespace, processors: dict[str, str]) -> Targets
     if is_tls and _engine() == "docker":
         raise CannotRunError("TLS must be 0 with ENGINE=docker: it loads docker-compose.yml, the challenge's form.")
     known = door.authority(RUN_DIR) if is_tls else None
-    return Targets(_local(options.base_url or http_url(PORT, tls=is_tls)), processors, known)
+    is_relayed = _engine() == "limits" and not options.no_stack
+    own = http_url(relay.PORT if is_relayed else PORT, tls=is_tls)
+    return Targets(_local(options.base_url or own), processors, known)
 
 
 def _engine() -> str:
     engine = os.environ.get("ENGINE") or "processes"
-    if engine not in ENGINES:
-        raise CannotRunError(f"ENGINE must be one of {', '.join(ENGINES)}, not {engine!r}.")
-    return engine
+    if engine not in ("processes", "docker"):
+        raise CannotRunError(f"ENGINE must be one of processes, docker, not {engine!r}.")
+    return "limits" if engine == "processes" and os.environ.get("LIMITS") else engine
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from sandbox.nats_wire import Nats
 from sandbox.rinha.insight import Spent
 from sandbox.rinha.processes import ensure_alive, started, wait_for_line
 from sandbox.rinha.profile import PROCESSORS, Profile
+from sandbox.rinha.relay import relaying
 from sandbox.stack.limits import limited_stack as limited
 from sandbox.stack.limits.cgroups import Usage
 from sandbox.stack.limits.compose_limits import Limit
@@ -25,6 +26,7 @@ from services.contracts.permissions import READER
 READY_WITHIN_S = 60.0
 STACK_STOPS_WITHIN_S = 60.0
 STACK_NATS_PORT = 4222
+PORT = 9999
 
 
 def _nothing() -> dict[str, Usage]:
@@ -81,6 +83,13 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
             usage=groups.usage if groups else _nothing,
             cpu_s=lambda: cpu_s_by_service(RUN_DIR),
         )
+
+
+@contextmanager
+def limited_processes(profile: Profile, folder: Path) -> Iterator[Backend]:
+    """The same under the limits of docker-compose.yml, reached through a relay as docker's published port is."""
+    with processes(profile, folder) as backend, relaying(PORT, folder):
+        yield backend
 
 
 @contextmanager

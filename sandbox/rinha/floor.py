@@ -12,6 +12,7 @@ from sandbox.checkout import RUN_DIR
 
 FILE = RUN_DIR / "rinha" / "floor.json"
 ENGINE_FILE = FILE.with_name("floor-docker.json")  # measured through the engine's network, like the backend
+LIMITS_FILE = FILE.with_name("floor-limits.json")  # measured through the relay, like the backend
 FRESH_S = 3600.0
 
 

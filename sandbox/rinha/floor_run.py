@@ -16,8 +16,8 @@ from string import Template
 
 import httpx
 
-from sandbox.rinha import docker, load, profile
-from sandbox.rinha.floor import ENGINE_FILE, FILE, Floor, keep
+from sandbox.rinha import docker, load, profile, relay
+from sandbox.rinha.floor import ENGINE_FILE, FILE, LIMITS_FILE, Floor, keep
 from sandbox.rinha.journal import Journal
 from sandbox.rinha.processes import CannotRunError, ensure_alive, started, tail_of
 from sandbox.rinha.profile import PROCESSORS, Profile
@@ -62,12 +62,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9999, help="where nginx listens (%(default)s)")
     parser.add_argument("--out", type=Path, help=f"where the floor is kept ({FILE}, or {ENGINE_FILE})")
     options = parser.parse_args()
-    in_docker = os.environ.get("ENGINE") == "docker"
-    out: Path = options.out or (ENGINE_FILE if in_docker else FILE)
     try:
         ports.check({"http": options.port})
-        server = docker.floor if in_docker else _nginx
-        floor = measure(profile.load(options.profile), options.port, out.with_suffix(""), server)
+        out, floor = _measured(profile.load(options.profile), options)
     except (CannotRunError, StackError, profile.UnknownProfileError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -77,6 +74,24 @@ def main() -> int:
     print(f"Floor of {floor.profile}: p50 {floor.p50_ms:.2f} ms, p99 {floor.p99_ms:.2f} ms of all calls; ", end="")
     print(f"p50 {floor.post_p50_ms:.2f} ms, p99 {floor.post_p99_ms:.2f} ms of POST. Kept in {out} for an hour.")
     return 0
+
+
+def _measured(chosen: Profile, options: argparse.Namespace) -> tuple[Path, Floor]:
+    """Measure as the load of the same ENGINE and LIMITS arrives; return also where to keep it."""
+    if os.environ.get("ENGINE") == "docker":
+        out = options.out or ENGINE_FILE
+        return out, measure(chosen, options.port, out.with_suffix(""), docker.floor)
+    if os.environ.get("LIMITS"):
+        out = options.out or LIMITS_FILE
+        return out, measure(chosen, relay.PORT, out.with_suffix(""), lambda _, folder: _relayed(options.port, folder))
+    out = options.out or FILE
+    return out, measure(chosen, options.port, out.with_suffix(""))
+
+
+@contextmanager
+def _relayed(port: int, folder: Path) -> Iterator[Alive]:
+    with _nginx(port, folder) as alive, relay.relaying(port, folder):
+        yield alive
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from sandbox.checkout import RUN_DIR
-from sandbox.rinha import docker, figures, profile, report
+from sandbox.rinha import docker, figures, floor, profile, relay, report
 from sandbox.rinha.__main__ import plan_from
 from sandbox.rinha.audit import Charge, audit
-from sandbox.rinha.backend import as_found
+from sandbox.rinha.backend import as_found, limited_processes, processes
 from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.progress import Sight
@@ -108,6 +108,19 @@ def test_command_line_names_targets_and_folder() -> None:
     assert plan.targets.backend == "http://localhost:1234"
     assert plan.targets.processors == {"default": "http://127.0.0.1:8001", "fallback": "http://127.0.0.1:8002"}
     assert (plan.folder, plan.start) == (RUN_DIR / "rinha/smoke", as_found)
+
+
+def test_under_limits_the_load_goes_through_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a published port of docker is reached; its floor is one that was measured in the same way."""
+    monkeypatch.setenv("ENGINE", "")
+    monkeypatch.setenv("LIMITS", "compose")
+    plan = plan_from(["smoke"])
+    assert plan.targets.backend == f"http://127.0.0.1:{relay.PORT}"
+    assert (plan.start, plan.floor) == (limited_processes, floor.LIMITS_FILE)
+    monkeypatch.setenv("LIMITS", "")
+    plan = plan_from(["smoke"])
+    assert plan.targets.backend == "http://127.0.0.1:9999"
+    assert (plan.start, plan.floor) == (processes, floor.FILE)
 
 
 @pytest.mark.parametrize(
