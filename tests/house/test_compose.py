@@ -97,7 +97,7 @@ def test_the_sockets_belong_to_the_user_of_the_image_and_nginx() -> None:
     user = SERVICES["nginx"]["user"]
     assert f"USER {user}\n" in (ROOT / "Dockerfile").read_text()
     uid, gid = user.split(":")
-    assert {f"uid={uid}", f"gid={gid}"} <= set(BACKEND["volumes"]["sockets"]["dsystem_opts"]["o"].split(","))
+    assert {f"uid={uid}", f"gid={gid}"} <= set(BACKEND["volumes"]["sockets"]["driver_opts"]["o"].split(","))
 
 
 def test_networks_are_our_own_bridge_and_the_processors_network() -> None:
