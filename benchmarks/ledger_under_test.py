@@ -18,7 +18,7 @@ from sandbox.stack.plan.nats import binary, write_conf
 from sandbox.stack.plan.options import Node
 from sandbox.stack.plan.ports import free
 from services.bus.micro.ask import NotAnsweredError, ask
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.stamp import stamp_from_micros
 from services.contracts.summary import SummaryAsked, decode_answered, encode
@@ -62,7 +62,7 @@ class LedgerUnderTest:
         while time.monotonic() < start_s + PATIENCE_S:
             try:
                 answer = await self._totals(None, None)
-            except (BusAwayError, NotAnsweredError):
+            except (BusUnavailableError, NotAnsweredError):
                 await asyncio.sleep(LOOK_EVERY_S)
                 continue
             took_s = time.monotonic() - start_s

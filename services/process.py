@@ -17,9 +17,9 @@ from services.bus.jetstream.follow import StreamWentBackError
 from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.streams import StreamMismatchError
 from services.bus.wire.cluster import UnfitServerError
-from services.bus.wire.connection import Bus, BusAwayError, BusUnresponsiveError, NotAdmittedError
-from services.contracts.away import StoreWentBackError
+from services.bus.wire.connection import Bus, BusUnavailableError, BusUnresponsiveError, NotAdmittedError
 from services.contracts.permissions import may_make_streams
+from services.contracts.store_errors import StoreWentBackError
 from services.log_throttle import FailureLog
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError, text_as
@@ -118,7 +118,7 @@ async def retry_until_answered(work: Callable[[], Awaitable[None]], stop: asynci
     while not stop.is_set():
         try:
             await work()
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             not_answered.failed(str(error))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ASK_AGAIN_AFTER_S):

@@ -61,7 +61,7 @@ async def leader_of(bus: Bus, stream: str) -> str:
     async def has_leader() -> bool:
         try:
             info = await api.call(bus, f"STREAM.INFO.{stream}", timeout_s=1.0)
-        except api.BusAwayError:
+        except api.BusUnavailableError:
             return False
         found.append(str(info["cluster"].get("leader", "")))
         return bool(found[-1])
@@ -77,7 +77,7 @@ async def all_current(bus: Bus) -> None:
         async def is_current(stream: str = stream) -> bool:
             try:
                 cluster = (await api.call(bus, f"STREAM.INFO.{stream}", timeout_s=1.0))["cluster"]
-            except api.BusAwayError:
+            except api.BusUnavailableError:
                 return False
             others = cluster.get("replicas", [])
             return len(others) == SIZE - 1 and all(each["current"] and not each.get("lag") for each in others)
@@ -96,7 +96,7 @@ async def made(bus: Bus) -> None:
     async def ensured() -> bool:
         try:
             await ensure_dispatcher(bus, ack_wait_s=30)
-        except (api.ApiError, api.BusAwayError):
+        except (api.ApiError, api.BusUnavailableError):
             return False
         return True
 

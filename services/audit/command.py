@@ -11,9 +11,9 @@ from services.audit.arguments import say_error
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.follow import StreamWentBackError
 from services.bus.wire.cluster import UnfitServerError
-from services.bus.wire.connection import Bus, BusAwayError, NotAdmittedError
-from services.contracts.away import AwayError
+from services.bus.wire.connection import Bus, BusUnavailableError, NotAdmittedError
 from services.contracts.events import NotAnEventError
+from services.contracts.store_errors import StoreUnavailableError
 from services.process import JsonLines
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError
@@ -39,7 +39,14 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return asyncio.run(command())
     except (SettingError, UnfitServerError, NotAdmittedError) as error:
         return _say(str(error), EXIT_WRONG)
-    except (IncompleteError, BusAwayError, AwayError, ApiError, StreamWentBackError, NotAnEventError) as error:
+    except (
+        IncompleteError,
+        BusUnavailableError,
+        StoreUnavailableError,
+        ApiError,
+        StreamWentBackError,
+        NotAnEventError,
+    ) as error:
         return _say(f"not finished: {error}", EXIT_INCOMPLETE)
     except Exception as error:
         logging.getLogger("tarifa.audit").exception("command.failed")
@@ -54,7 +61,7 @@ async def connected(settings: BusSettings, name: str, within_s: float = CONNECT_
     """Connect, and close at the end.
 
     Raises:
-        BusAwayError: no NATS there. A service would wait for it; a person needs an answer.
+        BusUnavailableError: no NATS there. A service would wait for it; a person needs an answer.
         UnfitServerError: the server does not match NATS_REPLICAS: what it returns could be out of date.
     """
     try:
@@ -63,7 +70,7 @@ async def connected(settings: BusSettings, name: str, within_s: float = CONNECT_
                 settings.nats_url, name, replicas=settings.limits.replicas, credentials=settings.credentials
             )
     except TimeoutError:
-        raise BusAwayError(f"no NATS at {settings.nats_url} within {within_s:g} s") from None
+        raise BusUnavailableError(f"no NATS at {settings.nats_url} within {within_s:g} s") from None
     try:
         bus.check_server()
         yield bus

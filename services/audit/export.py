@@ -23,7 +23,7 @@ from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
 from services.audit.core.export_rows import COLUMNS, CSV_HEADER, csv_row, json_row
 from services.audit.core.seen_ids import SeenIds
-from services.bus.wire.connection import BusAwayError
+from services.bus.wire.connection import BusUnavailableError
 from services.contracts.instant import instant_from_text
 from services.records.settled import SettledReader, SettledRow, StreamPart
 from services.settings.bus import BusSettings, bus_settings
@@ -166,7 +166,7 @@ async def _insisting(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
     for _ in range(TRIES_MAX - 1):
         try:
             return await ask()
-        except BusAwayError:
+        except BusUnavailableError:
             await asyncio.sleep(AGAIN_AFTER_S)
     return await ask()
 

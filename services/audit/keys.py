@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from services.audit.adapters.recording import operation_log, os_user
 from services.audit.command import connected, run
 from services.bus.wire.cluster import UnfitServerError
-from services.bus.wire.connection import BusAwayError, NotAdmittedError
+from services.bus.wire.connection import BusUnavailableError, NotAdmittedError
 from services.contracts.operations import Kind, Operation
 from services.keys.program import EXIT_DONE, Ended, asked, carry_out
 from services.records.operations import NotRecordedError
@@ -45,7 +45,7 @@ async def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> int:
             _say(str(error))
             return EXIT_NOT_RECORDED
         changing.unrecorded(str(error))
-    except (BusAwayError, NotAdmittedError, UnfitServerError) as error:
+    except (BusUnavailableError, NotAdmittedError, UnfitServerError) as error:
         changing.unrecorded(str(error))
     return changing.ended.status if changing.ended else EXIT_NOT_RECORDED
 
@@ -64,7 +64,7 @@ class _Changing:
 
         Raises:
             NotRecordedError: NATS is there, and it could not be recorded.
-            BusAwayError, NotAdmittedError, UnfitServerError: no NATS that could be used.
+            BusUnavailableError, NotAdmittedError, UnfitServerError: no NATS that could be used.
         """
         settings = bus_settings(self._env)
         async with (

@@ -14,7 +14,7 @@ from services.audit.core.operation_words import document, line
 from services.audit.settings import LogSettings, log_settings
 from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.work_queue import Delivery
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.operations import decode_operation
 
@@ -53,7 +53,7 @@ async def _read(bus: Bus, take: Callable[[Delivery], None], *, follows: bool) ->
     """Read the stream to its end, or forever.
 
     Raises:
-        BusAwayError: it could not be read to its end in time.
+        BusUnavailableError: it could not be read to its end in time.
         NotAnEventError: something in it is no event of a version known here.
     """
     follower = Follower(bus, subjects.OPERATIONS, subjects.OPERATIONS_ALL, take)
@@ -65,7 +65,7 @@ async def _read(bus: Bus, take: Callable[[Delivery], None], *, follows: bool) ->
                 if following.done():
                     return await following  # it has failed: this raises its error
     except TimeoutError:
-        raise BusAwayError(f"OPERATIONS was not read to its end within {READ_WITHIN_S:g} s") from None
+        raise BusUnavailableError(f"OPERATIONS was not read to its end within {READ_WITHIN_S:g} s") from None
     finally:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):

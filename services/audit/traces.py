@@ -19,7 +19,7 @@ from services.audit.flow.ports import SpanReceiver
 from services.audit.trace_settings import TraceSettings, trace_settings
 from services.bus.jetstream.read_range import read_range
 from services.bus.jetstream.state import stream_state
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 
 EXIT_DONE = 0
@@ -78,7 +78,7 @@ async def _export(exporting: ExportingTraces, *, follows: bool) -> None:
         while True:
             try:
                 await exporting.run()
-            except BusAwayError:
+            except BusUnavailableError:
                 if not follows:
                     raise
             if not follows:

@@ -16,7 +16,7 @@ from services.bus.micro.pulse import send_pulses
 from services.bus.micro.service import Served
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
-from services.contracts.away import StoreWentBackError
+from services.contracts.store_errors import StoreWentBackError
 from services.dispatcher.adapters.access import access_log, follow_access
 from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.charging import Charging

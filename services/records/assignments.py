@@ -8,7 +8,7 @@ from services.bus.jetstream.delete import delete_message, purge_before
 from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.work_queue import Delivery
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.assignments import (
     Assignment,
@@ -48,7 +48,7 @@ class AssignmentStream:
         """Publish a message without a PubAck; return whether it was sent. Only reading it shows that it is stored."""
         try:
             self._bus.publish(self._subject, encode_assignment(message))
-        except BusAwayError:
+        except BusUnavailableError:
             return False
         return True
 
@@ -63,19 +63,19 @@ class AssignmentStream:
         """Have a generation of a processor take nothing new; once more does no harm.
 
         Raises:
-            BusAwayError: not known whether it is stored; repeat it.
+            BusUnavailableError: not known whether it is stored; repeat it.
         """
         message = encode_assignment(GenerationClosed(generation))
         result = await store(self._bus, subjects.ASSIGNMENTS, subjects.GENERATION_CLOSED, message)
         if not isinstance(result, StoredAt):
-            raise BusAwayError(f"{generation} could not be closed: {result}")
+            raise BusUnavailableError(f"{generation} could not be closed: {result}")
 
     async def delete(self, at: int) -> None:
         """Delete a message, without waiting for the answer; one that is not deleted stays until the next purge."""
         try:
             if self._is_met():
                 delete_message(self._bus, subjects.ASSIGNMENTS, at)
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             log.debug("assignments.not_deleted", extra={"at": at, "error": str(error)})
 
     def purge_before(self, at: int) -> None:
@@ -83,7 +83,7 @@ class AssignmentStream:
         try:
             if self._is_met():
                 purge_before(self._bus, subjects.ASSIGNMENTS, self._subject, at)
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             log.debug("assignments.not_purged", extra={"before": at, "error": str(error)})
 
     def follower(self, read: Callable[[Assignment, int, int], object]) -> Follower:
@@ -107,11 +107,11 @@ async def read_up(following: Follower) -> None:
     """Wait until the log is read as far as it was when this connection began.
 
     Raises:
-        BusAwayError: it was not within READ_UP_WITHIN_S.
+        BusUnavailableError: it was not within READ_UP_WITHIN_S.
     """
     try:
         async with asyncio.timeout(READ_UP_WITHIN_S):
             while not following.is_caught_up:  # noqa: ASYNC110  # two conditions of the follower, and the connection's
                 await asyncio.sleep(READ_UP_LOOK_EVERY_S)
     except TimeoutError:
-        raise BusAwayError("ASSIGNMENTS is not read to its end yet") from None
+        raise BusUnavailableError("ASSIGNMENTS is not read to its end yet") from None

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from services.bus.jetstream import api
 from services.bus.jetstream.state import stream_state
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.stamp import text_of
 
@@ -36,7 +36,7 @@ async def read_marks(bus: Bus) -> Marks:
     """Return the metadata of PAYMENTS.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusUnavailableError: as of the API.
     """
     return await _metadata(bus, subjects.PAYMENTS)
 
@@ -45,7 +45,7 @@ async def mark_doubtful(bus: Bus, at: datetime) -> Marks:
     """Have all that waits now be doubtful from this moment on; return the metadata as it is then.
 
     Raises:
-        ApiError, BusAwayError: as of the API; repeat it before anything is sent.
+        ApiError, BusUnavailableError: as of the API; repeat it before anything is sent.
     """
     payments_to = (await stream_state(bus, subjects.PAYMENTS)).last_seq
     lines_to = (await stream_state(bus, subjects.ASSIGNMENTS)).last_seq
@@ -77,7 +77,7 @@ async def read_passed(bus: Bus, since: str) -> Passed:
     """Return what has passed of the mark of ``since``.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusUnavailableError: as of the API.
     """
     metadata = await _metadata(bus, subjects.ASSIGNMENTS)
     mark, _, to = metadata.get(REPEATED_TO, "").rpartition(" ")
@@ -88,7 +88,7 @@ async def note_waited_out(bus: Bus, since: str) -> None:
     """Write that no POST sent before that mark can be under way, so that a dispatcher that starts later need not wait.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusUnavailableError: as of the API.
     """
     await _write(bus, subjects.ASSIGNMENTS, {WAITED_OUT: since})
 
@@ -97,7 +97,7 @@ async def note_repeated(bus: Bus, since: str) -> None:
     """Write that no client repeats an id from before that mark any more: what is accepted from now on is ordinary.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusUnavailableError: as of the API.
     """
     last_seq = (await stream_state(bus, subjects.PAYMENTS)).last_seq
     await _write(bus, subjects.ASSIGNMENTS, {REPEATED_TO: f"{since} {last_seq}"})
@@ -107,7 +107,7 @@ async def note_server(bus: Bus) -> Marks:
     """Write which server process was met; nothing waits that could be doubtful.
 
     Raises:
-        ApiError, BusAwayError: as of the API.
+        ApiError, BusUnavailableError: as of the API.
     """
     return await _write(bus, subjects.PAYMENTS, {SERVER: bus.server_id})
 
@@ -122,7 +122,7 @@ async def _write(bus: Bus, stream: str, marks: Marks) -> Marks:
         if all(found.get(name) == text for name, text in marks.items()):
             return found
         await asyncio.sleep(AGAIN_AFTER_S)
-    raise BusAwayError(f"the metadata of {stream} is being changed by others")
+    raise BusUnavailableError(f"the metadata of {stream} is being changed by others")
 
 
 async def _metadata(bus: Bus, stream: str) -> Marks:

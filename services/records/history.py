@@ -6,10 +6,10 @@ from typing import NamedTuple
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.lookup import first_from, last_for, last_for_each
 from services.bus.jetstream.stored_message import StoredMessage
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
-from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentReleased, Settlement, decode_settlement
+from services.contracts.store_errors import StoreUnavailableError, UnreadableRecordError
 
 RELEASES_MAX = 20  # of one payment that are looked up
 
@@ -25,15 +25,15 @@ async def history_of(bus: Bus, payment_id: str) -> list[RecordedEvent]:
     """Return the events of one payment in the order of the stream: its releases, the last of each place and kind else.
 
     Raises:
-        AwayError: not known; UnreadableRecordError: and only a person can find out.
+        StoreUnavailableError: not known; UnreadableRecordError: and only a person can find out.
     """
     released = subjects.released(payment_id)
     try:
         found = await last_for_each(bus, subjects.SETTLEMENTS, [subjects.any_settlement(payment_id), released])
         if any(message.subject == released for message in found):
             found = [message for message in found if message.subject != released] + await _releases(bus, released)
-    except (BusAwayError, ApiError) as error:
-        raise AwayError(str(error)) from error
+    except (BusUnavailableError, ApiError) as error:
+        raise StoreUnavailableError(str(error)) from error
     return [_recorded(message) for message in sorted(found, key=lambda message: message.seq)]
 
 
@@ -41,7 +41,7 @@ async def releases_of(bus: Bus, payment_id: str) -> tuple[PaymentReleased, ...]:
     """Return the recorded releases of one payment, oldest first: the first RELEASES_MAX, and the newest.
 
     Raises:
-        BusAwayError: not known; UnreadableRecordError: and only a person can find out.
+        BusUnavailableError: not known; UnreadableRecordError: and only a person can find out.
     """
     subject = subjects.released(payment_id)
     newest = await last_for(bus, subjects.SETTLEMENTS, subject)

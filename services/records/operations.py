@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from services.bus.jetstream.publish import (
-    Away,
     Conflict,
     Duplicate,
     NotAllowed,
     StoredAt,
     StoreResult,
     StreamFull,
+    Unavailable,
     store,
 )
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
-from services.contracts.away import AwayError
 from services.contracts.operations import Operation, Operator, Step, encode_operation, event_of
+from services.contracts.store_errors import StoreUnavailableError
 
 OUTCOME_TRIES = 5
 OUTCOME_AGAIN_AFTER_S = 0.5
@@ -31,7 +31,7 @@ _MAKE_ROOM = "nothing ever leaves it, so start the services with a larger OPERAT
 log = logging.getLogger("tarifa.operations")
 
 
-class NotRecordedError(AwayError):
+class NotRecordedError(StoreUnavailableError):
     """The operation could not be recorded, and so nothing was done. The same may be asked for again."""
 
 
@@ -94,7 +94,7 @@ class OperationLog:
                     continue
                 case StreamFull(detail):
                     raise NotRecordedError(f"{_NOT_DONE}: OPERATIONS has no room: {detail}; {_MAKE_ROOM}")
-                case Away(detail):
+                case Unavailable(detail):
                     raise NotRecordedError(f"{_NOT_DONE}: NATS did not confirm: {detail}")
                 case Conflict():
                     raise NotRecordedError(f"{_NOT_DONE}: another message was stored under its subject")

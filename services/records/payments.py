@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from services.bus.jetstream.lookup import first_of_leader, last_of_leader
 from services.bus.jetstream.stored_message import StoredMessage
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects, traceparent
-from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
+from services.contracts.store_errors import StoreUnavailableError, UnreadableRecordError
 
 
 class AcceptedRecord(NamedTuple):
@@ -28,24 +28,24 @@ class PaymentRecords:
         """Return it as it waits; None: it never came, or has left.
 
         Raises:
-            AwayError: not known; UnreadableRecordError: and only a person can find out.
+            StoreUnavailableError: not known; UnreadableRecordError: and only a person can find out.
         """
         try:
             found = await last_of_leader(self._bus, subjects.PAYMENTS, subjects.accepted(payment_id))
-        except BusAwayError as error:
-            raise AwayError(str(error)) from error
+        except BusUnavailableError as error:
+            raise StoreUnavailableError(str(error)) from error
         return None if found is None else _record_of(found)
 
     async def first_from(self, seq: int) -> AcceptedRecord | None:
         """Return the first that waits at or behind a sequence; None: there is none. Nothing is consumed.
 
         Raises:
-            AwayError: not known; UnreadableRecordError: and only a person can find out.
+            StoreUnavailableError: not known; UnreadableRecordError: and only a person can find out.
         """
         try:
             found = await first_of_leader(self._bus, subjects.PAYMENTS, seq, subjects.PAYMENTS_ALL)
-        except BusAwayError as error:
-            raise AwayError(str(error)) from error
+        except BusUnavailableError as error:
+            raise StoreUnavailableError(str(error)) from error
         return None if found is None else _record_of(found)
 
 

@@ -9,7 +9,7 @@ from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.lookup import last_for_each
 from services.bus.jetstream.publish import Conflict, StoredAt, store
 from services.bus.jetstream.work_queue import Delivery
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.processor_entry import (
@@ -46,12 +46,12 @@ class ProcessorBucket:
         """Return every entry as it is now.
 
         Raises:
-            BusAwayError: the bucket does not answer, or holds what cannot be read.
+            BusUnavailableError: the bucket does not answer, or holds what cannot be read.
         """
         try:
             messages = await last_for_each(self._bus, _STREAM, [f"{_PREFIX}>"])
         except ApiError as error:
-            raise BusAwayError(str(error)) from error
+            raise BusUnavailableError(str(error)) from error
         return {_name(each.subject): StoredEntry(_entry(each.subject, each.data), each.seq) for each in messages}
 
     async def change(
@@ -60,7 +60,7 @@ class ProcessorBucket:
         """Write what ``change`` makes of the entry that is there, None leaves it; return what is there then.
 
         Raises:
-            BusAwayError: not known whether it is written; try again.
+            BusUnavailableError: not known whether it is written; try again.
         """
         for _ in range(CHANGE_TRIES_MAX):
             found = (await self.read()).get(name)
@@ -73,15 +73,15 @@ class ProcessorBucket:
             if isinstance(result, StoredAt):
                 return wanted
             if not isinstance(result, Conflict):
-                raise BusAwayError(f"the processor {name} could not be written: {result}")
+                raise BusUnavailableError(f"the processor {name} could not be written: {result}")
             await asyncio.sleep(AGAIN_AFTER_S)
-        raise BusAwayError(f"the processor {name} is being changed by others")
+        raise BusUnavailableError(f"the processor {name} is being changed by others")
 
     async def pause(self, name: str, pause: Pause | None) -> ProcessorGeneration | None:
         """Have a processor paused, or by None resumed; return it as it is then. None: there is no such processor.
 
         Raises:
-            BusAwayError: not known whether it is written; try again.
+            BusUnavailableError: not known whether it is written; try again.
         """
 
         def wanted(known: ProcessorEntry | None) -> ProcessorEntry | None:
@@ -114,6 +114,6 @@ def _entry(subject: str, data: bytes) -> ProcessorEntry:
     try:
         return decode_entry(data)
     except NotAnEventError as error:
-        raise BusAwayError(
+        raise BusUnavailableError(
             f"the entry of {_name(subject)} in the bucket {subjects.PROCESSORS} cannot be read: {error}"
         ) from error

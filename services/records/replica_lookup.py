@@ -13,10 +13,10 @@ import logging
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.lookup import last_as_of, last_for
 from services.bus.jetstream.stored_message import StoredMessage  # noqa: TC001  # no second block of imports for one annotation
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused, PaymentSettled
+from services.contracts.store_errors import StoreUnavailableError
 from services.records.settlements import SettlementRecords, settlement_of
 
 ASK_EVERY_S = 0.5
@@ -37,7 +37,7 @@ class ReplicaLookup:
         while self._bus.replicas > 1:
             try:
                 self._mark = await last_for(self._bus, subjects.SETTLEMENTS, subjects.SETTLEMENTS_ALL)
-            except (BusAwayError, ApiError) as error:
+            except (BusUnavailableError, ApiError) as error:
                 # Without a leader nothing is stored either: its last answer still holds.
                 log.debug("replica_lookup.not_asked", extra={"error": str(error)})
             await asyncio.sleep(ASK_EVERY_S)
@@ -46,15 +46,15 @@ class ReplicaLookup:
         """Return the newest settlement of a payment.
 
         Raises:
-            AwayError: not known; UnreadableRecordError: and only a person can find out.
+            StoreUnavailableError: not known; UnreadableRecordError: and only a person can find out.
         """
         mark = self._mark
         if mark is None:
             return await self._settlements.newest(payment_id)
         try:
             found = await last_as_of(self._bus, subjects.SETTLEMENTS, [subjects.any_settlement(payment_id)], mark)
-        except BusAwayError as error:
-            raise AwayError(str(error)) from error
+        except BusUnavailableError as error:
+            raise StoreUnavailableError(str(error)) from error
         if found is None:  # that replica lags
             return await self._settlements.newest(payment_id)
         return settlement_of(found[-1]) if found else None

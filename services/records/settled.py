@@ -10,10 +10,10 @@ from datetime import datetime
 from services.bus.jetstream.lookup import first_from, last_for
 from services.bus.jetstream.read_range import ReadMessage, first_seq_since, read_range
 from services.bus.jetstream.state import stream_state
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
-from services.contracts.away import UnreadableRecordError
 from services.contracts.events import NotAnEventError, PaymentSettled, decode_settlement
+from services.contracts.store_errors import UnreadableRecordError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class SettledReader:
         """Find out where the stream begins and ends, and up to where the book was cleared.
 
         Raises:
-            BusAwayError, ApiError: as of the bus.
+            BusUnavailableError, ApiError: as of the bus.
         """
         state = await stream_state(bus, subjects.SETTLEMENTS)
         cleared = await last_for(bus, subjects.SETTLEMENTS, subjects.CLEARED)
@@ -62,7 +62,7 @@ class SettledReader:
         """Return the first sequence that was stored at or after a moment, by the server's clock.
 
         Raises:
-            BusAwayError: no answer.
+            BusUnavailableError: no answer.
         """
         found = await first_seq_since(self._bus, subjects.SETTLEMENTS, moment)
         return self.last_seq + 1 if found is None else found
@@ -71,14 +71,16 @@ class SettledReader:
         """Return the settlements among at most ``count`` messages from a sequence on.
 
         Raises:
-            BusAwayError: no complete answer, or it came from a replica that lags; ask again.
+            BusUnavailableError: no complete answer, or it came from a replica that lags; ask again.
             UnreadableRecordError: a message is no event of a version known here; only a person can find out.
         """
         first = max(first, self.first_seq)
         found = await read_range(self._bus, subjects.SETTLEMENTS, first, count)
         found = [each for each in found if each.seq <= self.last_seq]
         if not found and self._bus.replicas > 1:
-            raise BusAwayError(f"SETTLEMENTS was read at a replica that lags: up to {first - 1} of {self.last_seq}")
+            raise BusUnavailableError(
+                f"SETTLEMENTS was read at a replica that lags: up to {first - 1} of {self.last_seq}"
+            )
         next_seq = found[-1].seq + 1 if found else self.last_seq + 1
         return StreamPart(tuple(self._settled(found)), next_seq, next_seq - first - len(found))
 
@@ -86,7 +88,7 @@ class SettledReader:
         """Return whether that settlement of a payment is its first since the book was cleared: the book counts that.
 
         Raises:
-            BusAwayError: no answer.
+            BusUnavailableError: no answer.
         """
         subject = subjects.settled("*", payment_id)
         found = await first_from(self._bus, subjects.SETTLEMENTS, self._cleared_seq + 1, subject)

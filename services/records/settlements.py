@@ -7,9 +7,8 @@ from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.lookup import last_for, last_for_each
 from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.stored_message import StoredMessage
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
-from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.events import (
     NotAnEventError,
     PaymentRefused,
@@ -17,6 +16,7 @@ from services.contracts.events import (
     decode_settlement,
     encode,
 )
+from services.contracts.store_errors import StoreUnavailableError, UnreadableRecordError
 
 # No client waits for a settlement; several in one write wake the server once.
 STORE_WITHIN_S = 0.01
@@ -38,8 +38,8 @@ class SettlementRecords:
             messages = await last_for_each(
                 self._bus, subjects.SETTLEMENTS, [subjects.any_settlement(each) for each in payment_ids]
             )
-        except (BusAwayError, ApiError) as error:
-            raise AwayError(str(error)) from error
+        except (BusUnavailableError, ApiError) as error:
+            raise StoreUnavailableError(str(error)) from error
         found: dict[str, PaymentSettled | PaymentRefused] = {}
         for message in sorted(messages, key=lambda each: each.seq):
             try:
@@ -56,12 +56,12 @@ class SettlementRecords:
         """Return the newest settlement of one payment: a single message each way, where ``find`` has two for an answer.
 
         Raises:
-            AwayError: not known; UnreadableRecordError: and only a person can find out.
+            StoreUnavailableError: not known; UnreadableRecordError: and only a person can find out.
         """
         try:
             message = await last_for(self._bus, subjects.SETTLEMENTS, subjects.any_settlement(payment_id))
-        except BusAwayError as error:
-            raise AwayError(str(error)) from error
+        except BusUnavailableError as error:
+            raise StoreUnavailableError(str(error)) from error
         return None if message is None else settlement_of(message)
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:

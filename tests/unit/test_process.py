@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from services import process as running
-from services.bus.wire.connection import BusAwayError
+from services.bus.wire.connection import BusUnavailableError
 from services.process import log_level, retry_until_answered
 from services.settings.environment import SettingError
 
@@ -14,7 +14,7 @@ from services.settings.environment import SettingError
 async def test_the_request_is_repeated_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """As often as needed."""
     monkeypatch.setattr(running, "ASK_AGAIN_AFTER_S", 0.0)
-    answers = iter([BusAwayError("no leader"), BusAwayError("no leader"), None])
+    answers = iter([BusUnavailableError("no leader"), BusUnavailableError("no leader"), None])
 
     async def ask() -> None:
         answer = next(answers)
@@ -31,7 +31,7 @@ async def test_a_stop_ends_the_requests() -> None:
 
     async def ask() -> None:
         stop.set()
-        raise BusAwayError("no leader")
+        raise BusUnavailableError("no leader")
 
     assert not await retry_until_answered(ask, stop)
     assert not await retry_until_answered(ask, stop)

@@ -38,7 +38,7 @@ async def save_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> Bac
 
     Raises:
         RefusedError: the folder exists already.
-        ApiError, BusAwayError: a stream did not arrive complete.
+        ApiError, BusUnavailableError: a stream did not arrive complete.
     """
     if folder.exists():  # noqa: ASYNC240  # nothing else runs in this program
         raise RefusedError(f"{folder} exists already; name a new folder")
@@ -64,7 +64,7 @@ async def restore_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> 
 
     Raises:
         RefusedError: there is no complete backup, services run on this server, or it holds something already.
-        ApiError, BusAwayError: the restore is incomplete; delete what is there and repeat.
+        ApiError, BusUnavailableError: the restore is incomplete; delete what is there and repeat.
     """
     manifest = _read(folder)
     await _must_be_alone(bus)

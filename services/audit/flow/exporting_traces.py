@@ -58,7 +58,7 @@ class ExportingTraces:
         """Export all that is there now.
 
         Raises:
-            BusAwayError: from ``SettlementReader``.
+            BusUnavailableError: from ``SettlementReader``.
             NotTakenError: from ``SpanReceiver``.
         """
         while messages := await self._settlements.read(self._read_to + 1):

@@ -40,7 +40,7 @@ class Streams(Protocol):
         """Pass all messages to ``records``, PAYMENTS first.
 
         Raises:
-            BusAwayError, ApiError, StreamWentBackError: they could not be read to their end; nothing is known.
+            BusUnavailableError, ApiError, StreamWentBackError: they could not be read to their end; nothing is known.
         """
 
 
@@ -51,7 +51,7 @@ class SettlementReader(Protocol):
         """Return the next messages with their sequences, some hundreds at most; empty: there are no more now.
 
         Raises:
-            BusAwayError: no complete answer; ask again later.
+            BusUnavailableError: no complete answer; ask again later.
         """
 
 
@@ -92,7 +92,7 @@ class StatementTables(Protocol):
 
 
 class ReleaseDispatchers(Protocol):
-    """The dispatchers, one of which does it. Either may raise BusAwayError: not known, ask again."""
+    """The dispatchers, one of which does it. Either may raise BusUnavailableError: not known, ask again."""
 
     async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
         """Return what is known, and whether it may be released to ``to``."""
@@ -118,5 +118,6 @@ class OperationOutcome(Protocol):
         """Record that nothing was done."""
 
 
-# Records the request before the body, and the outcome after it. Raises AwayError: nothing is recorded, nothing done.
+# Records the request before the body, and the outcome after it. Raises StoreUnavailableError: it was not recorded, and
+# nothing is done.
 Recorded = Callable[[Operation], AbstractAsyncContextManager[OperationOutcome]]

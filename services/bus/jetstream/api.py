@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 
 API_TIMEOUT_S = 5.0
@@ -40,7 +40,7 @@ async def call(
 
     Raises:
         ApiError: JetStream rejected it.
-        BusAwayError: no answer, an unreadable one, or there is no leader now.
+        BusUnavailableError: no answer, an unreadable one, or there is no leader now.
     """
     if timeout_s is None:
         timeout_s = CLUSTER_ASK_TIMEOUT_S if bus.replicas > 1 and ".INFO." in subject else API_TIMEOUT_S
@@ -54,13 +54,13 @@ def read_answer(message: Message, subject: str) -> dict[str, Any]:
 
     Raises:
         ApiError: JetStream rejected the request.
-        BusAwayError: it is unreadable, or says that there is no leader now.
+        BusUnavailableError: it is unreadable, or says that there is no leader now.
     """
     try:
         answer: dict[str, Any] = orjson.loads(message.data)
     except orjson.JSONDecodeError as error:
-        raise BusAwayError(f"unreadable answer of {subject}") from error
+        raise BusUnavailableError(f"unreadable answer of {subject}") from error
     if "error" in answer:
         refused = ApiError(int(answer["error"].get("err_code", 0)), str(answer["error"].get("description", "")))
-        raise BusAwayError(str(refused)) if refused.code in NOT_NOW else refused
+        raise BusUnavailableError(str(refused)) if refused.code in NOT_NOW else refused
     return answer

@@ -38,7 +38,7 @@ async def ensure_dispatcher(bus: Bus, *, ack_wait_s: int) -> None:
     Where its file on the server is damaged it is created without a file: no request makes the server drop that one.
 
     Raises:
-        ApiError, BusAwayError: from the API.
+        ApiError, BusUnavailableError: from the API.
     """
     path = f"{subjects.PAYMENTS}.{subjects.DISPATCHER}"
     try:

@@ -12,7 +12,7 @@ from services.bus.jetstream.leader_position import LeaderPosition
 from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.work_queue import Delivery, ack_numbers, delivery_of
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.log_throttle import FailureLog
 
@@ -87,7 +87,7 @@ class Follower:
             try:
                 opening = await self._open()
                 subscription = await self._subscribe(opening)
-            except (BusAwayError, api.ApiError) as error:
+            except (BusUnavailableError, api.ApiError) as error:
                 not_open.failed(str(error), stream=self._stream)
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
                 continue
@@ -190,7 +190,7 @@ class Follower:
         elif pulls.outstanding <= BATCH // 2:
             try:
                 pulls.ask(BATCH)
-            except BusAwayError:
+            except BusUnavailableError:
                 log.debug("follow.away", extra={"stream": self._stream})  # the reconnect opens it again
 
     async def _compare_with_leader(self) -> None:
@@ -219,7 +219,7 @@ class Follower:
             return
         try:
             consumer = await api.call(self._bus, f"CONSUMER.INFO.{self._stream}.{opening.consumer}")
-        except (BusAwayError, api.ApiError) as error:
+        except (BusUnavailableError, api.ApiError) as error:
             log.debug("follow.not_looked", extra={"stream": self._stream, "error": str(error)})
             return
         if consumer["num_pending"] == 0 and consumer["delivered"]["consumer_seq"] == opening.consumer_seq:

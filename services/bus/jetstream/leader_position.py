@@ -8,7 +8,7 @@ import asyncio
 import logging
 
 from services.bus.jetstream.lookup import last_for
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 
 ASK_EVERY_S = 0.5
 ASK_TIMEOUT_S = 0.5
@@ -32,7 +32,7 @@ class LeaderPosition:
         """Ask how far a reader that begins now must get.
 
         Raises:
-            BusAwayError: there is no leader now, or it does not answer.
+            BusUnavailableError: there is no leader now, or it does not answer.
         """
         self.required_seq = self._newest = await self._newest_seq()
         self._unanswered = 0
@@ -45,7 +45,7 @@ class LeaderPosition:
         await asyncio.sleep(ASK_EVERY_S)
         try:
             newest = await self._newest_seq()
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             log.debug("leader_position.not_known", extra={"stream": self._stream, "error": str(error)})
             self._unanswered += 1
             return self._unanswered <= _UNANSWERED_MAX
@@ -57,7 +57,7 @@ class LeaderPosition:
     async def _newest_seq(self) -> int:
         try:
             newest = await last_for(self._bus, self._stream, self._subject, ASK_TIMEOUT_S)
-        except BusAwayError:
+        except BusUnavailableError:
             self._bus.note_leader(answered=False)
             raise
         self._bus.note_leader(answered=True)

@@ -23,7 +23,7 @@ class Lease:
         """Acquire or renew it; return whether it is held now. Call it well before the bucket's keys expire.
 
         Raises:
-            BusAwayError: not known; act as if it is not held.
+            BusUnavailableError: not known; act as if it is not held.
         """
         if self._revision is None and await last_for(self._bus, self._stream, self._subject) is not None:
             return False

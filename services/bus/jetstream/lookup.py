@@ -11,7 +11,7 @@ import orjson
 
 from services.bus.jetstream import api
 from services.bus.jetstream.stored_message import StoredMessage, of_direct_get, of_leader
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 
 LOOKUP_TIMEOUT_S = 2.0
@@ -28,7 +28,7 @@ async def last_for(bus: Bus, stream: str, subject: str, timeout_s: float = LOOKU
     """Return the newest message of a subject, which may have wildcards, or None if there is none.
 
     Raises:
-        BusAwayError: no answer; the message may be there or not.
+        BusUnavailableError: no answer; the message may be there or not.
     """
     return await _get(bus, stream, {"last_by_subj": subject}, timeout_s)
 
@@ -42,7 +42,7 @@ async def last_of_leader(
     may publish to a stream and send a Direct Get can make the server send its own bytes as an "answer" to any subject.
 
     Raises:
-        BusAwayError: no answer; the message may be there or not.
+        BusUnavailableError: no answer; the message may be there or not.
     """
     return await _leaders(bus, stream, {"last_by_subj": subject}, timeout_s)
 
@@ -53,7 +53,7 @@ async def first_of_leader(
     """Return the same as ``first_from``, but always from the leader, as ``last_of_leader``.
 
     Raises:
-        BusAwayError: no answer.
+        BusUnavailableError: no answer.
     """
     return await _leaders(bus, stream, {"seq": seq, "next_by_subj": subject}, timeout_s)
 
@@ -62,7 +62,7 @@ async def first_from(bus: Bus, stream: str, seq: int, subject: str) -> StoredMes
     """Return the first message of a subject at or after a sequence, or None if there is none.
 
     Raises:
-        BusAwayError: no answer.
+        BusUnavailableError: no answer.
     """
     return await _get(bus, stream, {"seq": seq, "next_by_subj": subject}, LOOKUP_TIMEOUT_S)
 
@@ -73,7 +73,7 @@ async def last_for_each(bus: Bus, stream: str, subjects: Sequence[str]) -> list[
     Many subjects take several requests, one after another: each is answered as of its own moment.
 
     Raises:
-        BusAwayError: no complete answer; any of them may be there or not.
+        BusUnavailableError: no complete answer; any of them may be there or not.
     """
     if bus.replicas == 1:
         return _in_order([await _last_of_some(bus, stream, some) for some in _parts(subjects, _SUBJECTS_MAX)])
@@ -90,7 +90,7 @@ async def last_as_of(bus: Bus, stream: str, subjects: Sequence[str], mark: Store
     ``mark`` is a message that stays; it is asked for too, since an answer without messages does not prove its reach.
 
     Raises:
-        BusAwayError: no complete answer.
+        BusUnavailableError: no complete answer.
     """
     found: list[list[StoredMessage]] = []
     for some in _parts(subjects, _SUBJECTS_MAX - 1):
@@ -115,7 +115,7 @@ async def _asked(bus: Bus, stream: str, subjects: Sequence[str]) -> tuple[list[S
     if status == _NOT_FOUND and description == _NONE_OF_THEM and not messages:
         return [], 0
     if status != _END or end.headers.get("Nats-Num-Pending") != "0":
-        raise BusAwayError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
+        raise BusUnavailableError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
     return [of_direct_get(message, message.headers) for message in messages], _number(end, _REACHES)
 
 
@@ -135,7 +135,7 @@ async def _leaders(bus: Bus, stream: str, request: dict[str, str | int], timeout
     except api.ApiError as error:
         if error.code == api.NO_MESSAGE:
             return None
-        raise BusAwayError(str(error)) from error
+        raise BusUnavailableError(str(error)) from error
     return of_leader(answer["message"])
 
 
@@ -152,7 +152,7 @@ async def _each_from_leader(bus: Bus, stream: str, subject: str) -> list[StoredM
     try:
         info = await api.call(bus, f"STREAM.INFO.{stream}", {"subjects_filter": subject}, LOOKUP_TIMEOUT_S)
     except api.ApiError as error:
-        raise BusAwayError(str(error)) from error
+        raise BusUnavailableError(str(error)) from error
     names = [name for name in info["state"].get("subjects") or {} if name != newest.subject]
     others = await asyncio.gather(*(last_for(bus, stream, name) for name in names))
     return [newest, *(message for message in others if message is not None)]

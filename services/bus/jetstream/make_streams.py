@@ -6,7 +6,7 @@ import logging
 from services.bus.jetstream import api
 from services.bus.jetstream.streams import NotMadeYetError, StreamLimits, ensure_streams
 from services.bus.wire.cluster import UnfitServerError
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.log_throttle import FailureLog
 
 MAKE_AGAIN_AFTER_S = 0.5
@@ -38,7 +38,7 @@ async def make_streams(bus: Bus, limits: StreamLimits, *, may_change: bool = Tru
                     f" to has had fewer servers: {error}; start more, or set NATS_REPLICAS=1 for a single server"
                 ) from error
             not_made.failed(str(error))
-        except (BusAwayError, NotMadeYetError) as error:
+        except (BusUnavailableError, NotMadeYetError) as error:
             not_made.failed(str(error))
         else:
             not_made.succeeded()

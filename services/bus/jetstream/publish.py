@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from services.bus.jetstream import api
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.bus.wire.requests import NotAllowedError
 
@@ -40,18 +40,18 @@ class StreamFull:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class Unavailable:
     """No answer: it may be stored or not. Repeating is safe where a message id or an expected sequence guards it."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class NotAllowed(Away):
+class NotAllowed(Unavailable):
     """The server says that this user may not publish there. Nothing was stored."""
 
 
-StoreResult = StoredAt | Duplicate | Conflict | StreamFull | Away
+StoreResult = StoredAt | Duplicate | Conflict | StreamFull | Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +103,11 @@ async def store(
     while True:
         result = await _answer(bus.request(subject, data, timeout_s, headers, within_s))
         # A leader that is cut off answers at once "in process" for what it cannot store: that needs no majority.
-        bus.note_leader(answered=isinstance(result, NotAllowed) or not isinstance(result, Away | _InProcess))
+        bus.note_leader(answered=isinstance(result, NotAllowed) or not isinstance(result, Unavailable | _InProcess))
         if not isinstance(result, _InProcess):
             return result
         if loop.time() + IN_PROCESS_AGAIN_AFTER_S > ends_at_s:
-            return Away("the same message was sent before, and is not stored yet")
+            return Unavailable("the same message was sent before, and is not stored yet")
         await asyncio.sleep(IN_PROCESS_AGAIN_AFTER_S)
         timeout_s = ends_at_s - loop.time()
 
@@ -117,20 +117,20 @@ async def _answer(asking: Awaitable[Message]) -> StoreResult | _InProcess:
         ack = _pub_ack.decode((await asking).data)
     except NotAllowedError as error:
         return NotAllowed(str(error))
-    except BusAwayError as error:
-        return Away(str(error))
+    except BusUnavailableError as error:
+        return Unavailable(str(error))
     except msgspec.MsgspecError as error:
-        return Away(f"unreadable PubAck: {error}")
+        return Unavailable(f"unreadable PubAck: {error}")
     if ack.error is not None:
         return _rejected(ack.error)
     return Duplicate() if ack.duplicate else StoredAt(ack.seq)
 
 
-def _rejected(error: _Error) -> Conflict | StreamFull | Away | _InProcess:
+def _rejected(error: _Error) -> Conflict | StreamFull | Unavailable | _InProcess:
     if error.err_code in api.WRONG_LAST_SEQUENCE:
         return Conflict()
     if error.err_code in api.STREAM_FULL:
         return StreamFull(error.description)
     if error.err_code == api.IN_PROCESS:
         return _InProcess()
-    return Away(f"{error.description} ({error.err_code})")
+    return Unavailable(f"{error.description} ({error.err_code})")

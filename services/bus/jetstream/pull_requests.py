@@ -8,7 +8,7 @@ import logging
 
 import orjson
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 
 PULL_EXPIRES_S = 20.0
@@ -55,7 +55,7 @@ class Pulls:
         Only one request of that kind may be under way, and none beside it: its end does not say whose it is.
 
         Raises:
-            BusAwayError: not connected; nothing was sent.
+            BusUnavailableError: not connected; nothing was sent.
         """
         count = min(count, _BATCH_MAX)
         if count <= 0:
@@ -73,7 +73,7 @@ class Pulls:
         try:
             # If the server refuses the request, the count in the inbox shows how many will not come.
             self._bus.publish(self._subject, request, f"{self.inbox}.{self._token}.{count}")
-        except BusAwayError:
+        except BusUnavailableError:
             self.outstanding -= count
             raise
 

@@ -8,7 +8,7 @@ import orjson
 from services.bus.jetstream.lookup import first_from, last_for
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.stored_message import StoredMessage, of_direct_get
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 
 BATCH_MAX = 512  # of one request
@@ -22,7 +22,7 @@ async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
     """Return the data of the messages among the last ``count`` sequences of a stream, oldest first.
 
     Raises:
-        BusAwayError: no complete answer in time.
+        BusUnavailableError: no complete answer in time.
         ApiError: JetStream rejected a request.
     """
     state = await stream_state(bus, stream)
@@ -37,7 +37,7 @@ async def tail(bus: Bus, stream: str, subject: str, count: int) -> list[bytes]:
     if bus.replicas > 1 and state.messages:
         newest = await last_for(bus, stream, subject)
         if newest is not None and seq <= newest.seq <= state.last_seq:
-            raise BusAwayError(f"{stream} was read at a replica that lags: up to {seq - 1} of {newest.seq}")
+            raise BusUnavailableError(f"{stream} was read at a replica that lags: up to {seq - 1} of {newest.seq}")
     return found
 
 
@@ -48,7 +48,7 @@ async def pages(bus: Bus, stream: str, last_seq: int) -> AsyncIterator[list[Stor
     requested while the caller works on one.
 
     Raises:
-        BusAwayError: for half a minute there was no answer, or only those of replicas that lag.
+        BusUnavailableError: for half a minute there was no answer, or only those of replicas that lag.
     """
     asking = asyncio.create_task(_next_of(bus, stream, 1, last_seq))
     try:
@@ -72,10 +72,10 @@ async def _next_of(bus: Bus, stream: str, seq: int, last_seq: int) -> list[Store
             after = await first_from(bus, stream, seq, ">")  # from the leader, where there are replicas
             if after is None or after.seq > last_seq:
                 break
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             away = str(error)
         if loop.time() - start_s > SILENCE_MAX_S:
-            raise BusAwayError(away)
+            raise BusUnavailableError(away)
         await asyncio.sleep(TRY_AGAIN_AFTER_S)
     return []
 
@@ -100,7 +100,7 @@ async def _batch(bus: Bus, stream: str, subject: str, seq: int, batch: int = BAT
         async with asyncio.timeout(TIMEOUT_S):
             await ended.wait()
     except TimeoutError as error:
-        raise BusAwayError(f"messages of {stream}: {error!r}") from error
+        raise BusUnavailableError(f"messages of {stream}: {error!r}") from error
     finally:
         await bus.unsubscribe(subscription)
     return messages

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import orjson
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts.stamp import text_of
 
 RANGE_TIMEOUT_S = 5.0
@@ -29,7 +29,7 @@ async def read_range(bus: Bus, stream: str, first: int, count: int) -> list[Read
     and one that lags ends early.
 
     Raises:
-        BusAwayError: no complete answer.
+        BusUnavailableError: no complete answer.
     """
     # Without a subject: with one the server counts, for each answer, how many are left.
     request = orjson.dumps({"seq": first, "batch": count})
@@ -38,18 +38,18 @@ async def read_range(bus: Bus, stream: str, first: int, count: int) -> list[Read
     if status == _NOT_FOUND and not messages:
         return []
     if status != _END:
-        raise BusAwayError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
+        raise BusUnavailableError(f"incomplete answer: {len(messages)} messages, then {dict(end.headers)}")
     try:
         return [ReadMessage(int(message.header(_SEQUENCE) or ""), message.data) for message in messages]
     except ValueError as error:
-        raise BusAwayError(f"unreadable answer of {stream}") from error
+        raise BusUnavailableError(f"unreadable answer of {stream}") from error
 
 
 async def first_seq_since(bus: Bus, stream: str, moment: datetime) -> int | None:
     """Return the sequence of the first message that was stored at or after a moment, None if there is none.
 
     Raises:
-        BusAwayError: no answer.
+        BusUnavailableError: no answer.
     """
     request = orjson.dumps({"start_time": text_of(moment), "batch": 1})
     messages, end = await bus.request_many(f"$JS.API.DIRECT.GET.{stream}", request, RANGE_TIMEOUT_S)
@@ -58,4 +58,4 @@ async def first_seq_since(bus: Bus, stream: str, moment: datetime) -> int | None
     try:
         return int(messages[0].headers["Nats-Sequence"])
     except (IndexError, KeyError, ValueError) as error:
-        raise BusAwayError(f"unreadable answer of {stream}: {dict(end.headers)}") from error
+        raise BusUnavailableError(f"unreadable answer of {stream}: {dict(end.headers)}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.bus.jetstream import api
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 
 CHUNK_BYTES = 32 * 1024  # below the server's max_payload, since the chunks go back the same way
@@ -22,7 +22,7 @@ async def save_stream(bus: Bus, stream: str, path: Path, progress: Progress) -> 
     Its consumers are left out. ``progress`` is called with the bytes of each chunk.
 
     Raises:
-        BusAwayError: it did not arrive completely; the file is useless.
+        BusUnavailableError: it did not arrive completely; the file is useless.
         ApiError: JetStream rejected it, for example because there is no such stream.
     """
     inbox = bus.client.new_inbox()
@@ -39,7 +39,9 @@ async def save_stream(bus: Bus, stream: str, path: Path, progress: Progress) -> 
                     bus.publish(chunk.reply, b"")
         status = chunk.headers.get("Status", "204")
         if status not in {"204", "200"}:
-            raise BusAwayError(f"the snapshot of {stream} broke off: {status} {chunk.headers.get('Description', '')}")
+            raise BusUnavailableError(
+                f"the snapshot of {stream} broke off: {status} {chunk.headers.get('Description', '')}"
+            )
     finally:
         await bus.unsubscribe(subscription)
     return {"config": info["config"], "state": info["state"]}
@@ -50,7 +52,7 @@ async def _next(chunks: "asyncio.Queue[Message]", stream: str) -> Message:
         async with asyncio.timeout(SILENCE_MAX_S):
             return await chunks.get()
     except TimeoutError:
-        raise BusAwayError(f"the snapshot of {stream}: nothing more came for {SILENCE_MAX_S:g} s") from None
+        raise BusUnavailableError(f"the snapshot of {stream}: nothing more came for {SILENCE_MAX_S:g} s") from None
 
 
 async def restore_stream(
@@ -59,7 +61,7 @@ async def restore_stream(
     """Restore a stream from a file of `save_stream`; there must be none of that name.
 
     Raises:
-        BusAwayError: it is not known whether it is there, completely or at all; delete it and repeat.
+        BusUnavailableError: it is not known whether it is there, completely or at all; delete it and repeat.
         ApiError: JetStream rejected it.
     """
     name = config["name"]

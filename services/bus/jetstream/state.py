@@ -40,7 +40,7 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
     """Return the state of a stream.
 
     Raises:
-        ApiError, BusAwayError: from the API.
+        ApiError, BusUnavailableError: from the API.
     """
     info = await api.call(bus, f"STREAM.INFO.{stream}")
     state = info["state"]
@@ -70,7 +70,7 @@ async def waiting(bus: Bus, stream: str) -> StreamLength:
     """Return what a work queue still holds, in hand or not.
 
     Raises:
-        ApiError, BusAwayError: from the API.
+        ApiError, BusUnavailableError: from the API.
     """
     info = await api.call(bus, f"STREAM.INFO.{stream}")
     messages = int(info["state"]["messages"])
@@ -105,7 +105,7 @@ async def consumer_state(bus: Bus, stream: str, durable: str) -> ConsumerState:
     """Return the state of a durable consumer.
 
     Raises:
-        ApiError, BusAwayError: from the API.
+        ApiError, BusUnavailableError: from the API.
     """
     info = await api.call(bus, f"CONSUMER.INFO.{stream}.{durable}")
     return ConsumerState(int(info["delivered"]["stream_seq"]), int(info["num_pending"]))

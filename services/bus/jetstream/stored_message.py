@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.bus.wire.connection import BusAwayError
+from services.bus.wire.connection import BusUnavailableError
 from services.bus.wire.message import Message, headers_in
 
 
@@ -25,7 +25,7 @@ def of_direct_get(message: Message, headers: Mapping[str, str]) -> StoredMessage
     """Read an answer of Direct Get.
 
     Raises:
-        BusAwayError: it is not a stored message.
+        BusUnavailableError: it is not a stored message.
     """
     try:
         return StoredMessage(
@@ -36,14 +36,14 @@ def of_direct_get(message: Message, headers: Mapping[str, str]) -> StoredMessage
             headers=headers,
         )
     except (KeyError, ValueError) as error:
-        raise BusAwayError(f"unreadable answer: {headers}") from error
+        raise BusUnavailableError(f"unreadable answer: {headers}") from error
 
 
 def of_leader(answer: Mapping[str, Any]) -> StoredMessage:
     """Read the ``message`` of an answer of STREAM.MSG.GET.
 
     Raises:
-        BusAwayError: it is not a stored message.
+        BusUnavailableError: it is not a stored message.
     """
     try:
         return StoredMessage(
@@ -54,7 +54,7 @@ def of_leader(answer: Mapping[str, Any]) -> StoredMessage:
             headers=headers_in(base64.b64decode(answer.get("hdrs", ""))),
         )
     except (KeyError, ValueError) as error:
-        raise BusAwayError(f"unreadable answer: {answer}") from error
+        raise BusUnavailableError(f"unreadable answer: {answer}") from error
 
 
 def time_from_text(text: str) -> datetime:

@@ -163,7 +163,7 @@ async def ensure_streams(
 
     Raises:
         StreamMismatchError: names the stream, the field, and both values.
-        ApiError, BusAwayError: from the API.
+        ApiError, BusUnavailableError: from the API.
     """
     for config in wanted(limits):
         if not names or config["name"] in names:

@@ -14,7 +14,7 @@ from nats.aio.subscription import Subscription
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.log_throttle import FailureLog
 
@@ -99,7 +99,7 @@ class WorkQueue:
         durable: the consumer's name.
         ensure: creates the consumer where it is missing, for it may be deleted or lost in a crash at any time; awaited
             in each opening before ``prepare``, and retried like that.
-        prepare: awaited after each (re)connect before the first pull; retried after BusAwayError or ApiError.
+        prepare: awaited after each (re)connect before the first pull; retried after BusUnavailableError or ApiError.
         deliver: called for each message, in order; must not block.
         acks_repeated: how many of the last acks are sent again after a reconnect, because a killed server may have
             forgotten them; it ignores those above what it remembers.
@@ -146,7 +146,7 @@ class WorkQueue:
             self._reconnected.clear()
             try:
                 subscription = await self._open()
-            except (BusAwayError, ApiError) as error:
+            except (BusUnavailableError, ApiError) as error:
                 not_open.failed(str(error))
                 await asyncio.sleep(PREPARE_AGAIN_AFTER_S)
                 continue
@@ -169,7 +169,7 @@ class WorkQueue:
             return
         try:
             self._pulls.ask(count, only_what_waits=True)
-        except BusAwayError:
+        except BusUnavailableError:
             self._pulls = None  # the reconnect opens it again
 
     async def ack(self, handle: str) -> None:
@@ -191,7 +191,7 @@ class WorkQueue:
             return
         try:
             self._bus.publish(handle, word, within_s=within_s)
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             log.debug("work_queue.not_told", extra={"word": word.decode(), "error": str(error)})
 
     async def _open(self) -> Subscription:

@@ -1,6 +1,6 @@
 """Asking a micro service: an answer, its error, or a timeout."""
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 
 
 class NotAnsweredError(Exception):
@@ -12,7 +12,7 @@ async def ask(bus: Bus, subject: str, data: bytes, timeout_s: float) -> bytes:
 
     Raises:
         NotAnsweredError: the service answered with an error; the text is its reason.
-        BusAwayError: no instance runs, or none answers in time.
+        BusUnavailableError: no instance runs, or none answers in time.
     """
     message = await bus.request(subject, data, timeout_s)
     headers = message.headers
@@ -21,4 +21,4 @@ async def ask(bus: Bus, subject: str, data: bytes, timeout_s: float) -> bytes:
     return message.data
 
 
-__all__ = ["BusAwayError", "NotAnsweredError", "ask"]
+__all__ = ["BusUnavailableError", "NotAnsweredError", "ask"]

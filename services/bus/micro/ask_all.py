@@ -15,7 +15,7 @@ async def ask_all(bus: Bus, subject: str, data: bytes, within_s: float, take: Ca
 
     Raises:
         NoRespondersError: that subject has no subscribers.
-        BusAwayError: not connected; nothing was sent.
+        BusUnavailableError: not connected; nothing was sent.
     """
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import pulse as contract
 from services.contracts import subjects
 from services.contracts.pulse import Pulse
@@ -22,6 +22,6 @@ async def send_pulses(bus: Bus, read: Callable[[], Pulse]) -> None:
         subject = subjects.pulse(contract.service_of(pulse), pulse.instance)
         try:
             bus.publish(subject, contract.encode(pulse), within_s=PULSE_WITHIN_S)
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             log.debug("pulse.not_sent", extra={"error": str(error)})
         await asyncio.sleep(PULSE_EVERY_S)

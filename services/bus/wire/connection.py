@@ -21,9 +21,9 @@ from services.bus.wire.leader_contact import LeaderContact
 from services.bus.wire.message import Message
 from services.bus.wire.message_reader import Receiver
 from services.bus.wire.refusals import NotAdmittedError
-from services.bus.wire.requests import BusAwayError, NoRespondersError, Requests
+from services.bus.wire.requests import BusUnavailableError, NoRespondersError, Requests
 
-__all__ = ["Bus", "BusAwayError", "BusUnresponsiveError", "NoRespondersError", "NotAdmittedError"]
+__all__ = ["Bus", "BusUnavailableError", "BusUnresponsiveError", "NoRespondersError", "NotAdmittedError"]
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.1
@@ -136,12 +136,12 @@ class Bus:
         """Publish a message; for up to ``within_s`` it may wait to be written together with others.
 
         Raises:
-            BusAwayError: not connected; nothing was sent.
+            BusUnavailableError: not connected; nothing was sent.
         """
         if not self._nc.is_connected:
-            raise BusAwayError("not connected")
+            raise BusUnavailableError("not connected")
         if len(data) > self._nc.max_payload:
-            raise BusAwayError(f"{len(data)} bytes; the server accepts {self._nc.max_payload}")
+            raise BusUnavailableError(f"{len(data)} bytes; the server accepts {self._nc.max_payload}")
         self._nc.send(subject, data, reply, headers, within_s)
 
     def flush(self) -> None:
@@ -159,7 +159,7 @@ class Bus:
         """Send and return the answer; ``within_s`` as for publish.
 
         Raises:
-            BusAwayError: not connected, no responders, no answer in time, or the connection ended before it.
+            BusUnavailableError: not connected, no responders, no answer in time, or the connection ended before it.
         """
         return await self._requests.ask(subject, data, timeout_s, headers=headers, within_s=within_s)
 
@@ -167,7 +167,7 @@ class Bus:
         """Send; return the messages of the answer, and the one that ends them: the first with a status.
 
         Raises:
-            BusAwayError: as for request; what came before is dropped, since without its end it may be incomplete.
+            BusUnavailableError: as for request; what came before is dropped: without its end it may be incomplete.
         """
         return await self._requests.ask_many(subject, data, timeout_s)
 
@@ -175,12 +175,12 @@ class Bus:
         """Call ``receive`` for each message, one after another; it must not block.
 
         Raises:
-            BusAwayError: the connection is closed for good.
+            BusUnavailableError: the connection is closed for good.
         """
         try:
             return await self._nc.route(subject, receive)
         except NatsError as error:
-            raise BusAwayError(repr(error)) from error
+            raise BusUnavailableError(repr(error)) from error
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription; while away there is nothing to send, since the server has dropped it by itself."""
@@ -197,7 +197,7 @@ class Bus:
         """Check that the server answers.
 
         Raises:
-            BusAwayError: it does not.
+            BusUnavailableError: it does not.
         """
         # Not the client's rtt(): when that times out or is cancelled, a late pong ends the client's read loop.
         with contextlib.suppress(NoRespondersError):
@@ -225,7 +225,7 @@ class Bus:
             try:
                 await self.round_trip(ROUND_TRIP_MAX_S)
                 failures = 0
-            except BusAwayError:
+            except BusUnavailableError:
                 failures = failures + 1 if self._nc.is_connected else 0
             if failures > 1:
                 raise BusUnresponsiveError("connected, but NATS does not answer a ping")

@@ -11,15 +11,15 @@ _NO_RESPONDERS = "503"
 Publish = Callable[[str, bytes, str, Mapping[str, str] | None, float], None]
 
 
-class BusAwayError(Exception):
+class BusUnavailableError(Exception):
     """No answer from NATS in time. Whether the message arrived is not known: repeat only what may be repeated."""
 
 
-class NoRespondersError(BusAwayError):
+class NoRespondersError(BusUnavailableError):
     """The server answers that the subject has no subscribers."""
 
 
-class NotAllowedError(BusAwayError):
+class NotAllowedError(BusUnavailableError):
     """The server answers that this user may not publish there. The message did not arrive."""
 
 
@@ -51,8 +51,8 @@ class Requests:
         """Send a request, and return the answer, or the message that ends it; ``token``: of one that was begun before.
 
         Raises:
-            BusAwayError: not connected, no responders, not allowed, no answer in time, or the connection ended before
-                it.
+            BusUnavailableError: not connected, no responders, not allowed, no answer in time, or the connection ended
+                before it.
         """
         token = token or self._new_token()
         self._publish(subject, data, f"{self.inbox}.{token}", headers, within_s)
@@ -73,7 +73,7 @@ class Requests:
         """Send a request; return the messages of the answer, and the one that ends them: the first with a status.
 
         Raises:
-            BusAwayError: as for ``ask``; what came before is dropped, since without its end it may be incomplete.
+            BusUnavailableError: as for ``ask``; what came before is dropped: without its end it may be incomplete.
         """
         token = self._new_token()
         parts: list[Message] = []
@@ -103,16 +103,16 @@ class Requests:
     def fail_all(self, why: str) -> None:
         """Fail all requests."""
         for token in tuple(self._waiting):
-            self._fail(token, BusAwayError(why))
+            self._fail(token, BusUnavailableError(why))
 
     def _new_token(self) -> str:
         self._count += 1
         return str(self._count)
 
     def _time_out(self, token: str, timeout_s: float) -> None:
-        self._fail(token, BusAwayError(f"no answer within {timeout_s:g} s"))
+        self._fail(token, BusUnavailableError(f"no answer within {timeout_s:g} s"))
 
-    def _fail(self, token: str, error: BusAwayError) -> None:
+    def _fail(self, token: str, error: BusUnavailableError) -> None:
         request = self._waiting.pop(token, None)
         if request is not None and not request.answer.done():
             request.answer.set_exception(error)

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from services.bus.jetstream.lease import Lease
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.clock import DispatcherClock
@@ -66,7 +66,7 @@ class HealthPoller:
             try:
                 if await self._lease.hold():
                     await self._poll()
-            except BusAwayError as error:
+            except BusUnavailableError as error:
                 log.debug("health.not_polled", extra={"processor": self._processor, "error": str(error)})
             await asyncio.sleep(POLL_EVERY_S)
 

@@ -13,7 +13,7 @@ from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.read_pages import tail
 from services.bus.jetstream.state import stream_state
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.assignments import Line, TurnAssigned, encode_assignment
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
@@ -29,8 +29,8 @@ async def migrate(bus: Bus, generations: Sequence[ProcessorGeneration]) -> None:
     """Migrate a store once; do nothing for a newer one.
 
     Raises:
-        BusAwayError: NATS does not answer, or a payment is bound to a processor that is not configured; what is written
-            already does no harm, so try again.
+        BusUnavailableError: NATS does not answer, or a payment is bound to a processor that is not configured; what is
+            written already does no harm, so try again.
         ApiError: from the API.
     """
     info = await api.call(bus, f"STREAM.INFO.{subjects.PAYMENTS}")
@@ -44,7 +44,7 @@ async def migrate(bus: Bus, generations: Sequence[ProcessorGeneration]) -> None:
         message = TurnAssigned(owner, turn, tuple(lines[first : first + LINES_AT_ONCE]))
         result = await store(bus, subjects.ASSIGNMENTS, subjects.assigned("migration"), encode_assignment(message))
         if not isinstance(result, StoredAt):
-            raise BusAwayError(f"the store could not be migrated now: {result}")
+            raise BusUnavailableError(f"the store could not be migrated now: {result}")
     info["config"]["metadata"] = {name: text for name, text in info["config"]["metadata"].items() if name != HOME}
     await api.call(bus, f"STREAM.UPDATE.{subjects.PAYMENTS}", info["config"])
     log.warning("store.migrated", extra={"payments": len(lines), "home": home})
@@ -72,5 +72,7 @@ async def _line(
     name = home if entry is None else entry.data.decode()
     generation = next((each.generation for each in generations if each.name == name), None)
     if generation is None:
-        raise BusAwayError(f"{event.id} is bound to {name!r}, which PROCESSORS does not have; start with it once")
+        raise BusUnavailableError(
+            f"{event.id} is bound to {name!r}, which PROCESSORS does not have; start with it once"
+        )
     return Line(event.id, seq, generation)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.bus.jetstream.lookup import first_from
 from services.bus.jetstream.stored_message import StoredMessage
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, TurnAssigned, decode_assignment, processor_of
@@ -103,7 +103,7 @@ class PaymentEndpoint:
     def _publish(self, reply: str, answer: Holding | HoldingsAnswered) -> None:
         try:
             self._bus.publish(reply, holding.encode(answer))
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             log.debug("payment_endpoint.not_answered", extra={"error": str(error)})
 
     async def _assignments(self, payment_id: str) -> tuple[AssignmentMade, ...]:
@@ -115,7 +115,7 @@ class PaymentEndpoint:
                     message = await first_from(self._bus, subjects.ASSIGNMENTS, at, subjects.ASSIGNMENTS_ALL)
                     if message is not None and message.seq == at:
                         found += _lines_of(payment_id, message)
-        except (BusAwayError, TimeoutError) as error:
+        except (BusUnavailableError, TimeoutError) as error:
             log.debug("payment_endpoint.lines_not_found", extra={"error": repr(error)})
         return tuple(found)
 

@@ -6,10 +6,10 @@ from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.lookup import first_from
 from services.bus.jetstream.state import consumer_state, stream_state
 from services.bus.jetstream.work_queue import Delivery, WorkQueue
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
-from services.contracts.away import AwayError
 from services.contracts.stamp import micros_of
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.in_hand import Head
 
 ACKS_REPEATED = 4_096  # more than are acked between two writes of the consumer's state
@@ -78,7 +78,7 @@ class PaymentStream:
         """Return how many payments the stream holds, in hand or not; None while NATS does not answer."""
         try:
             return (await stream_state(self._bus, subjects.PAYMENTS)).messages
-        except (ApiError, BusAwayError):
+        except (ApiError, BusUnavailableError):
             return None
 
     async def head(self, now_ms: float, now_micros: int) -> Head:
@@ -88,8 +88,8 @@ class PaymentStream:
             if consumer.pending == 0:
                 return Head(0, now_ms)
             first = await first_from(self._bus, subjects.PAYMENTS, consumer.delivered_seq + 1, subjects.PAYMENTS_ALL)
-        except (ApiError, BusAwayError) as error:
-            raise AwayError(str(error)) from error
+        except (ApiError, BusUnavailableError) as error:
+            raise StoreUnavailableError(str(error)) from error
         if first is None:
             return Head(0, now_ms)
         return Head(consumer.pending, now_ms - (now_micros - micros_of(first.stored_at)) / 1000)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from services.bus.jetstream.api import ApiError
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts.assignments import processor_of
 from services.contracts.processor import Processor
 from services.contracts.processor_entry import (
@@ -71,7 +71,7 @@ class ProcessorRegistry:
         """Write the processors of the settings, and remove those that are no longer in them; then know all generations.
 
         Raises:
-            BusAwayError: the bucket or the log does not answer.
+            BusUnavailableError: the bucket or the log does not answer.
         """
         wanted = {processor.name: (order, processor) for order, processor in enumerate(processors)}
         for name in dict.fromkeys((*wanted, *await self._bucket.read())):
@@ -89,7 +89,7 @@ class ProcessorRegistry:
             try:
                 await self._renew_closed()
                 await self._forget_drained()
-            except (ApiError, BusAwayError) as error:
+            except (ApiError, BusUnavailableError) as error:
                 self._not_maintained.failed(str(error))
             else:
                 self._not_maintained.succeeded()

@@ -6,7 +6,7 @@ The caller has recorded a pause in OPERATIONS before; the operators' command cha
 from collections.abc import Mapping
 
 from services.bus.micro.service import About, Answer, CannotAnswerError, schema_of
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import operating, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.operating import PauseAnswered, PauseAsked, ProcessorList, listed, names_of
@@ -52,7 +52,7 @@ class ProcessorsEndpoint:
         asked = _asked(data)
         try:
             changed = await self._bucket.pause(asked.name, asked.pause)
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             raise CannotAnswerError(UNAVAILABLE, str(error)) from error
         return operating.encode(
             PauseAnswered(None if changed is None else listed(changed), names_of(await self._entries()))
@@ -61,7 +61,7 @@ class ProcessorsEndpoint:
     async def _entries(self) -> Entries:
         try:
             return entries_of(await self._bucket.read())
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             raise CannotAnswerError(UNAVAILABLE, str(error)) from error
 
 

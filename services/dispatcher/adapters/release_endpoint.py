@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from services.bus.micro.service import About, Answer, CannotAnswerError, schema_of
-from services.bus.wire.connection import BusAwayError
+from services.bus.wire.connection import BusUnavailableError
 from services.contracts import releasing, subjects
-from services.contracts.away import AwayError
 from services.contracts.events import NotAnEventError
 from services.contracts.operations import reason_from_text
 from services.contracts.releasing import Confirmed, ReleaseAnswered, ReleaseAsked
+from services.contracts.store_errors import StoreUnavailableError
 
 RELEASE_IS = "Looks at a payment in doubt or, confirmed by a person and recorded, releases it to another processor"
 BAD_REQUEST, UNAVAILABLE = 400, 503
@@ -25,7 +25,7 @@ ABOUT: Mapping[str, About] = {
 
 
 class ReleasingFlow(Protocol):
-    """What this adapter calls; both methods may raise AwayError or BusAwayError: not known."""
+    """What this adapter calls; both methods may raise StoreUnavailableError or BusUnavailableError: not known."""
 
     async def look(self, payment_id: str, to: str) -> ReleaseAnswered:
         """Return what is known, and whether it may be released."""
@@ -57,7 +57,7 @@ class ReleaseEndpoint:
                 answer = await self._flow.look(asked.id, asked.to_processor)
             else:
                 answer = await self._flow.release(asked.id, asked.to_processor, asked.confirmed)
-        except (AwayError, BusAwayError) as error:
+        except (StoreUnavailableError, BusUnavailableError) as error:
             raise CannotAnswerError(UNAVAILABLE, str(error)) from error
         return releasing.encode(answer)
 

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from services.bus.jetstream.publish import Away, Conflict, NotAllowed, StoredAt, StoreResult, StreamFull, store
+from services.bus.jetstream.publish import Conflict, NotAllowed, StoredAt, StoreResult, StreamFull, Unavailable, store
 from services.bus.micro.ask_all import ask_all
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased, encode_assignment
 from services.contracts.events import (
@@ -31,7 +31,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class ReleaseRecords:
-    """Implements the port ``ReleaseRecords``; each method may raise AwayError or BusAwayError.
+    """Implements the port ``ReleaseRecords``; each method may raise StoreUnavailableError or BusUnavailableError.
 
     ``is_gone``: whether a process, named as in its lines, has sent no pulse for a while.
     """
@@ -85,7 +85,7 @@ class ReleaseRecords:
             case StreamFull() | Conflict() | NotAllowed():
                 raise NotStoredError(f"its line could not be written to ASSIGNMENTS: {_why(result)}")
             case _:
-                raise BusAwayError(f"not known whether its line is stored: {_why(result)}")
+                raise BusUnavailableError(f"not known whether its line is stored: {_why(result)}")
 
     async def _asked(self, payment_id: str, owner: str) -> Holding | None:
         """Return the answer of one dispatcher; None: it does not know of it, or does not answer."""
@@ -107,4 +107,4 @@ class ReleaseRecords:
 
 
 def _why(result: StoreResult) -> str:
-    return result.detail if isinstance(result, StreamFull | Away) else type(result).__name__
+    return result.detail if isinstance(result, StreamFull | Unavailable) else type(result).__name__

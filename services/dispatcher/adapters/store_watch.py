@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.state import stream_state
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
-from services.contracts.away import StoreWentBackError
+from services.contracts.store_errors import StoreWentBackError
 from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.log_throttle import FailureLog
@@ -87,7 +87,7 @@ class StoreWatch:
 
         Raises:
             StoreWentBackError: it is marked, and this process must start again.
-            ApiError, BusAwayError: it is not known; try again before anything is delivered.
+            ApiError, BusUnavailableError: it is not known; try again before anything is delivered.
         """
         server_id, before = self._bus.server_id, self._server_id
         seen = {stream: last_seq() for stream, last_seq in self._seen.items()}  # before it grows on this connection
@@ -117,7 +117,7 @@ class StoreWatch:
             try:
                 self._take(await self._marks())
                 await self._read_passed()
-            except (ApiError, BusAwayError) as error:
+            except (ApiError, BusUnavailableError) as error:
                 self._not_read.failed(str(error))
             else:
                 self._not_read.succeeded()
@@ -142,7 +142,7 @@ class StoreWatch:
         """Return whether a payment waits, or may come, that every processor must be asked about.
 
         Raises:
-            ApiError, BusAwayError: not known.
+            ApiError, BusUnavailableError: not known.
         """
         doubt = self.doubt
         if not self._server_id or doubt.is_recent:
@@ -192,7 +192,7 @@ async def mark_store(bus: Bus, clock: DispatcherClock, stop: asyncio.Event) -> N
         tries += stop.is_set()
         try:
             await mark_doubtful(bus, clock.stamp())
-        except (BusAwayError, ApiError) as error:
+        except (BusUnavailableError, ApiError) as error:
             log.warning("store.not_marked", extra={"error": str(error)})
             await asyncio.sleep(MARK_AGAIN_AFTER_S)
         else:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.contracts import stored, subjects
 from services.contracts.events import NotAnEventError
@@ -63,5 +63,5 @@ class StoredEndpoint:
             async with asyncio.timeout(WAIT_MAX_S):
                 await self._are_stored()
             self._bus.publish(reply, stored.encode(StoredAnswered(self._settlements.last_seq, until)))
-        except (BusAwayError, TimeoutError) as error:
+        except (BusUnavailableError, TimeoutError) as error:
             log.debug("stored_endpoint.not_answered", extra={"error": str(error)})

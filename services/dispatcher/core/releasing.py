@@ -5,14 +5,14 @@ while an attempt at the first may still be booked. So it is refused wherever som
 """
 
 from services.contracts.assignments import processor_of
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentReleased, PaymentSettled
 from services.contracts.operating import ListedProcessor
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, Sight, released_there, targets
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.outcome import Absent, Found, Lookup, LookupFailed
 
 
-class NotStoredError(AwayError):
+class NotStoredError(StoreUnavailableError):
     """The event or the line of a release could not be stored, so nothing was released. It may be tried again."""
 
 

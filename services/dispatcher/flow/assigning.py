@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.contracts.assignments import Assignment, Kind, Line, TurnAssigned
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused, PaymentSettled
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.ownership import is_owned
@@ -218,7 +218,7 @@ class Assigning:
         while ids:
             try:
                 found = dict(await self._settlements.find(ids))
-            except AwayError as error:
+            except StoreUnavailableError as error:
                 self._not_found.failed(str(error))
                 await self._clock.sleep_ms(wait_ms)
                 wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)

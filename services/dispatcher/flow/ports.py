@@ -51,7 +51,7 @@ class Source(Protocol):
         """Ask for so many: those that wait, or the next one to come; does nothing while NATS is away."""
 
     async def head(self, now_ms: float, now_micros: int) -> Head:
-        """Read what waits; may raise AwayError. Both times are now, on the clock of the calls and in UTC."""
+        """Read what waits; both times are now, by the calls' clock and in UTC. May raise StoreUnavailableError."""
 
     async def in_progress(self, handle: str) -> None:
         """Restart the delivery's ack_wait."""
@@ -61,7 +61,7 @@ class SettlementRecords(Protocol):
     """SETTLEMENTS."""
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
-        """Return what is stored of these payments now, without those that are not settled. May raise AwayError."""
+        """Return the settlements of those that are settled now, by id. May raise StoreUnavailableError."""
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:
         """Store a settlement; return whether it is stored now. False: repeat, a second identical one does no harm."""
@@ -130,7 +130,7 @@ class Clock(Protocol):
 
 
 class ReleaseRecords(Protocol):
-    """The streams and the other dispatchers. Each may raise AwayError or BusAwayError: not known."""
+    """The streams and the other dispatchers. Each may raise StoreUnavailableError or BusUnavailableError: not known."""
 
     async def accepted(self, payment_id: str) -> tuple[PaymentAccepted, int] | None:
         """Return the payment as it waits in PAYMENTS, and its sequence."""

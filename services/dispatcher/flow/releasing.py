@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from services.contracts.assignments import AssignmentReleased, processor_of
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentReleased
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, ReleaseAnswered, Sight
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.outcome import Lookup, LookupFailed
@@ -31,7 +31,7 @@ _SILENT = (
 )
 
 
-class NotKnownError(AwayError):
+class NotKnownError(StoreUnavailableError):
     """What the log says is not known yet. The request may be repeated."""
 
 
@@ -68,7 +68,7 @@ class Releasing:
         """Return what is known, and whether it may be released to ``to``; empty: to any.
 
         Raises:
-            AwayError, BusAwayError: not known.
+            StoreUnavailableError, BusUnavailableError: not known.
         """
         sight = await self._sight(payment_id)
         return ReleaseAnswered(sight, refusal(sight, to))
@@ -77,7 +77,8 @@ class Releasing:
         """Release a payment, if what a person has judged still holds.
 
         Raises:
-            AwayError, BusAwayError: not known whether it is done; it is safe to repeat, and the repeat shows it.
+            StoreUnavailableError, BusUnavailableError: not known whether it is done; it is safe to repeat, and the
+                repeat shows it.
         """
         sight = await self._sight(payment_id)
         done = release_done(sight, to, confirmed)

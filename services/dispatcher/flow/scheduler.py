@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import assert_never
 
-from services.contracts.away import AwayError
 from services.contracts.stamp import micros_of
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.in_hand import Start
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.ports import Clock, Source
@@ -88,7 +88,7 @@ class Scheduler:
     async def _look(self) -> None:
         try:
             head = await self._source.head(self._clock.now_ms(), micros_of(self._clock.stamp()))
-        except AwayError as error:
+        except StoreUnavailableError as error:
             log.debug("scheduler.head_unknown", extra={"error": str(error)})
             return
         self._traffic.backlog = head.backlog

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from services.contracts import subjects
 from services.contracts.assignments import processor_of
-from services.contracts.away import remedy_for
 from services.contracts.events import NotAnEventError, PaymentAccepted, decode_accepted
 from services.contracts.stamp import micros_of
+from services.contracts.store_errors import remedy_for
 from services.contracts.traceparent import read_traceparent
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.counters import Counters

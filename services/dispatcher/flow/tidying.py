@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from services.contracts.away import AwayError
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.assignment_log import AssignmentLog
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
@@ -56,7 +56,7 @@ class Tidying:
         if asked:
             try:
                 found = await self._settlements.find(asked)
-            except AwayError:
+            except StoreUnavailableError:
                 return  # the next run retries
             for payment_id in found:
                 if payment_id not in self._traffic.in_hand:

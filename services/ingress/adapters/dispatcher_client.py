@@ -3,7 +3,7 @@
 import logging
 
 from services.bus.micro.ask_all import ask_all
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import holding, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import Holding, HoldingAsked, HoldingsAnswered, HoldingsAsked
@@ -42,7 +42,7 @@ class DispatcherClient:
 
         try:
             await ask_all(self._bus, subjects.DISPATCHER_PAYMENTS, holding.encode(asked), MANY_TIMEOUT_S, take)
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             log.debug("dispatcher.not_answered", extra={"error": str(error)})
         return known_by(answers.values(), asked.limit) if answers else None
 
@@ -59,7 +59,7 @@ class DispatcherClient:
         try:
             answer = await self._bus.request(subjects.DISPATCHER_PAYMENT, holding.encode(asked), within_s)
             return holding.decode_holding(answer.data)
-        except BusAwayError as error:  # none runs, or it waits in the stream, where no dispatcher has it in hand
+        except BusUnavailableError as error:  # none runs, or it waits in the stream, where no dispatcher has it in hand
             log.debug("dispatcher.not_answered", extra={"error": str(error)})
             return None
         except NotAnEventError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from services.bus.micro.ask import BusAwayError, NotAnsweredError, ask
+from services.bus.micro.ask import BusUnavailableError, NotAnsweredError, ask
 from services.bus.wire.connection import Bus
 from services.contracts import history, subjects, summary
 from services.contracts.events import NotAnEventError
@@ -43,7 +43,7 @@ class LedgerClient:
     async def _ask(self, subject: str, request: bytes, read: Callable[[bytes], T]) -> T | TryLater:
         try:
             return read(await ask(self._bus, subject, request, ASK_TIMEOUT_S))
-        except BusAwayError as error:
+        except BusUnavailableError as error:
             return TryLater("ledger_away", f"the ledger did not answer: {error}")
         except NotAnsweredError as error:
             return TryLater("ledger_not_ready", f"the ledger cannot answer now: {error}")

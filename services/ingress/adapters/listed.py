@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.bus.jetstream.api import ApiError
-from services.bus.wire.connection import Bus, BusAwayError
-from services.contracts.away import AwayError, UnreadableRecordError
+from services.bus.wire.connection import Bus, BusUnavailableError
+from services.contracts.store_errors import StoreUnavailableError, UnreadableRecordError
 from services.ingress.core.answers import Standing
 from services.ingress.core.listing import ListRow, SettledStretch, WaitingPayment
 from services.records.payments import PaymentRecords
@@ -47,8 +47,8 @@ class ListedSettlements:
         """Return the first sequence that was stored at or after a moment."""
         try:
             return await (await SettledReader.open(self._bus)).since(moment)
-        except (BusAwayError, ApiError) as error:
-            raise AwayError(str(error)) from error
+        except (BusUnavailableError, ApiError) as error:
+            raise StoreUnavailableError(str(error)) from error
 
     async def read(self, first: int, count: int) -> SettledStretch:
         """Return the settlements among at most ``count`` messages from a sequence on."""
@@ -57,8 +57,8 @@ class ListedSettlements:
             if first > reader.last_seq:
                 return SettledStretch((), None)
             stretch = await reader.read(first, count)
-        except (BusAwayError, ApiError) as error:
-            raise AwayError(str(error)) from error
+        except (BusUnavailableError, ApiError) as error:
+            raise StoreUnavailableError(str(error)) from error
         rows = tuple((row.seq, ListRow(Standing(row.event), row.is_counted)) for row in stretch.rows)
         return SettledStretch(rows, stretch.next_seq if stretch.next_seq <= reader.last_seq else None)
 
@@ -67,8 +67,8 @@ class ListedSettlements:
         try:
             reader = await SettledReader.open(self._bus)
             are_first = await asyncio.gather(*[reader.is_first(seq, row.payment.payment_id) for seq, row in rows])
-        except (BusAwayError, ApiError) as error:
-            raise AwayError(str(error)) from error
+        except (BusUnavailableError, ApiError) as error:
+            raise StoreUnavailableError(str(error)) from error
         return [
             replace(row, is_counted=row.is_counted and is_first)
             for (_, row), is_first in zip(rows, are_first, strict=True)

@@ -8,15 +8,15 @@ from time import perf_counter
 from typing import assert_never
 
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.publish import Away, Conflict, Duplicate, StoredAt, StreamFull, store
+from services.bus.jetstream.publish import Conflict, Duplicate, StoredAt, StreamFull, Unavailable, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects, traceparent
-from services.contracts.away import AwayError, UnreadableRecordError
 from services.contracts.durations import Durations
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.payment import Payment
+from services.contracts.store_errors import StoreUnavailableError, UnreadableRecordError
 from services.ingress.core.answers import REPEAT_IS_SAFE, Known, Missing, Standing, Stored, TryLater
 from services.log_throttle import CountedLog
 from services.records.payments import PaymentRecords
@@ -70,7 +70,7 @@ class JetStreamPayments:
         self.store_took = Durations()  # from the publish to the PubAck, whatever its result
 
     async def open(self) -> None:
-        """Check whether there is anything that the server could have forgotten. Raises BusAwayError, ApiError."""
+        """Check if there is anything that the server could have forgotten. Raises BusUnavailableError, ApiError."""
         now_s = self._now_s()
         states = [await stream_state(self._bus, stream) for stream in (subjects.PAYMENTS, subjects.SETTLEMENTS)]
         if not any(state.last_seq for state in states):
@@ -111,7 +111,7 @@ class JetStreamPayments:
         self.store_took.add((perf_counter() - begun_s) * 1000)
         return self._outcome(result)
 
-    def _outcome(self, result: StoredAt | Duplicate | Conflict | StreamFull | Away) -> Stored | Known | TryLater:
+    def _outcome(self, result: StoredAt | Duplicate | Conflict | StreamFull | Unavailable) -> Stored | Known | TryLater:
         match result:
             case StoredAt():
                 self._not_stored = None
@@ -122,7 +122,7 @@ class JetStreamPayments:
                 self._not_stored = self._now_s(), self._bus.generation, detail
                 self._counted.log(logging.WARNING, "payment.backlog_full", detail=detail)
                 return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
-            case Away(detail):
+            case Unavailable(detail):
                 self._not_stored = self._now_s(), self._bus.generation, detail
                 return TryLater("nats_away", f"NATS did not confirm: {detail}; {REPEAT_IS_SAFE}")
             case never:
@@ -139,7 +139,7 @@ class JetStreamPayments:
         """Look it up in PAYMENTS."""
         try:
             found = await self._accepted.find(payment_id)
-        except AwayError as error:
+        except StoreUnavailableError as error:
             return self._not_known(error)
         if found is None:
             return Missing()
@@ -152,7 +152,7 @@ class JetStreamPayments:
     async def _settlement_by(self, newest: Newest, payment_id: str) -> Standing | Missing | TryLater:
         try:
             found = await newest(payment_id)
-        except AwayError as error:
+        except StoreUnavailableError as error:
             return self._not_known(error)
         return Missing() if found is None else _standing(found)
 
@@ -161,7 +161,7 @@ class JetStreamPayments:
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
         return _STORED if isinstance(result, StoredAt) else TryLater("not_cleared", f"not stored: {result}")
 
-    def _not_known(self, error: AwayError) -> TryLater:
+    def _not_known(self, error: StoreUnavailableError) -> TryLater:
         if isinstance(error, UnreadableRecordError):
             self._counted.log(logging.ERROR, "payment.unreadable", stream=error.stream, seq=error.seq, error=str(error))
             return TryLater("unreadable", f"what is stored under this id: {error}")
@@ -187,11 +187,11 @@ class JetStreamPayments:
             async with asyncio.timeout(TROUBLE_TIMEOUT_S):
                 subject = subjects.readiness(self._instance)
                 tried = await store(self._bus, _LEASES, subject, TRIAL, timeout_s=STORE_WITHIN_S)
-                if isinstance(tried, StreamFull | Away):
+                if isinstance(tried, StreamFull | Unavailable):
                     return f"NATS stores nothing: {tried.detail}"
                 waiting = await stream_state(self._bus, subjects.PAYMENTS)
                 settled = await stream_state(self._bus, subjects.SETTLEMENTS)
-        except (BusAwayError, ApiError, TimeoutError) as error:
+        except (BusUnavailableError, ApiError, TimeoutError) as error:
             return f"PAYMENTS: {error or 'no answer in time'}"
         if waiting.messages >= self._limits.backlog_max:
             return f"PAYMENTS: full, {waiting.messages} payments wait"

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TypeVar
 
 from services.bus.micro.ask import NotAnsweredError, ask
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import operating, releasing, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.operating import ListedProcessor, PauseAnswered, PauseAsked, ProcessorList
@@ -60,7 +60,7 @@ class DispatcherReleases:
 async def _asked(bus: Bus, subject: str, request: bytes, timeout_s: float, read: Callable[[bytes], T]) -> T | TryLater:
     try:
         return read(await ask(bus, subject, request, timeout_s))
-    except BusAwayError as error:
+    except BusUnavailableError as error:
         return TryLater("dispatcher_away", f"no dispatcher answered: {error}")
     except NotAnsweredError as error:
         return TryLater("dispatcher_not_ready", f"the dispatcher cannot do that now: {error}")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 
 log = logging.getLogger("tarifa.ingress")
@@ -26,7 +26,7 @@ class SettlementHints:
         """
         try:
             subscription = await self._bus.subscribe(subjects.any_settlement(payment_id), lambda _: call())
-        except BusAwayError as error:  # closed for good, which ends the process
+        except BusUnavailableError as error:  # closed for good, which ends the process
             log.debug("settlements.not_heard", extra={"error": str(error)})
             yield
             return

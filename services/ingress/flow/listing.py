@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentSettled
 from services.contracts.holding import LIMIT_MAX, Holding, HoldingsAsked
+from services.contracts.store_errors import StoreUnavailableError
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Standing, TryLater
 from services.ingress.core.listing import (
@@ -69,7 +69,7 @@ class Listing:
         self._at_once += 1
         try:
             return await self._page(asked, asyncio.get_running_loop().time() + LIST_FOR_S)
-        except AwayError as error:
+        except StoreUnavailableError as error:
             return TryLater("nats_away", f"NATS did not answer: {error}")
         finally:
             self._at_once -= 1

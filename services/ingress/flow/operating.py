@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from services.contracts.away import AwayError
 from services.contracts.operating import ListedProcessor, PauseAnswered, no_such
 from services.contracts.operations import Kind, Operation
 from services.contracts.processor_entry import Pause
+from services.contracts.store_errors import StoreUnavailableError
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Cleared, TryLater
 from services.ingress.core.operating import no_such_processor, read_name, read_reason
@@ -44,7 +44,7 @@ class Operating:
                 if isinstance(answer, TryLater):
                     outcome.failed(answer.detail)
                 return answer
-        except AwayError as error:
+        except StoreUnavailableError as error:
             return TryLater("not_recorded", str(error))
 
     async def _operate(
@@ -59,7 +59,7 @@ class Operating:
             async with self._recorded(Operation(kind, name, reason), who) as outcome:
                 pause = Pause(outcome.by, reason, self._clock()) if kind == "pause" else None
                 return _answer(name, await self._processors.pause(name, pause), outcome)
-        except AwayError as error:
+        except StoreUnavailableError as error:
             return TryLater("not_recorded", str(error))
 
 

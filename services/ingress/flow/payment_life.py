@@ -1,6 +1,6 @@
 """One payment's life: its status, what SETTLEMENTS holds of it, and what its dispatcher has in memory."""
 
-from services.contracts.away import AwayError, UnreadableRecordError
+from services.contracts.store_errors import StoreUnavailableError, UnreadableRecordError
 from services.ingress.core.admission import Rejected
 from services.ingress.core.answers import Missing, Standing, TryLater
 from services.ingress.core.payment_life import Life, life_of
@@ -25,6 +25,6 @@ class PaymentLife:
             history = await self._history.of(payment.payment_id)
         except UnreadableRecordError as error:
             return TryLater("unreadable", f"what is stored under this id: {error}")
-        except AwayError as error:
+        except StoreUnavailableError as error:
             return TryLater("nats_away", f"NATS did not answer: {error}")
         return life_of(payment, history, known)

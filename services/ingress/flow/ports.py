@@ -66,14 +66,14 @@ class DispatcherHoldings(Protocol):
 
 
 class WaitingPayments(Protocol):
-    """PAYMENTS, read without consuming. May raise AwayError: not known."""
+    """PAYMENTS, read without consuming. May raise StoreUnavailableError: not known."""
 
     async def first_from(self, seq: int) -> WaitingPayment | None:
         """Return the first that waits at or after a sequence; None: there is none."""
 
 
 class SettledPayments(Protocol):
-    """SETTLEMENTS, as far as it has got. Each may raise AwayError: not known."""
+    """SETTLEMENTS, as far as it has got. Each may raise StoreUnavailableError: not known."""
 
     async def first_since(self, moment: datetime) -> int:
         """Return the first sequence that was stored at or after a moment."""
@@ -110,7 +110,7 @@ class PaymentHistory(Protocol):
     """SETTLEMENTS, by payment."""
 
     async def of(self, payment_id: str) -> Sequence[tuple[Settlement, datetime]]:
-        """Return what it holds of a payment, each with when it was stored. Raises AwayError: not known."""
+        """Return what it holds of a payment, each with when it was stored. Raises StoreUnavailableError: not known."""
 
 
 class Processors(Protocol):
@@ -152,6 +152,6 @@ class OperationOutcome(Protocol):
         """Record that it may be done or not."""
 
 
-# Records the request, and by whom, before the body, and the outcome after it. Raises AwayError: it could not be
-# recorded, so nothing is done.
+# Records the request, and by whom, before the body, and the outcome after it. Raises StoreUnavailableError: it was not
+# recorded, and nothing is done.
 Recorded = Callable[[Operation, str], AbstractAsyncContextManager[OperationOutcome]]

@@ -1,8 +1,8 @@
 """A release by HTTP: recorded with the name of the key, then decided and done by a dispatcher."""
 
-from services.contracts.away import AwayError
 from services.contracts.operations import Operation
 from services.contracts.releasing import ReleaseAnswered, warnings
+from services.contracts.store_errors import StoreUnavailableError
 from services.ingress.core.admission import Rejected, read_id
 from services.ingress.core.answers import TryLater
 from services.ingress.core.releasing import Released, read_release, refused
@@ -39,7 +39,7 @@ class ReleaseRequests:
             ) as outcome:
                 answer = await self._dispatchers.release(wanted.payment_id, wanted.to, confirmed)
                 return _answer(answer, wanted.to, outcome)
-        except AwayError as error:
+        except StoreUnavailableError as error:
             return TryLater("not_recorded", str(error))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import datetime
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import pulse as contract
 from services.contracts import stored, subjects
 from services.contracts.events import NotAnEventError
@@ -58,7 +58,7 @@ class Dispatchers:
         try:
             message = await self._bus.request(subjects.dispatcher_stored(owner), request, within_s)
             return stored.decode_answered(message.data)
-        except (BusAwayError, NotAnEventError) as error:
+        except (BusUnavailableError, NotAnEventError) as error:
             log.info("dispatcher.not_asked", extra={"owner": owner, "error": str(error)})
             self._heard_s.pop(owner, None)
             return None

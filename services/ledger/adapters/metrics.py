@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.state import StreamState, stream_state
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts.subjects import SETTLEMENTS
 from services.contracts.summary import Totals
 from services.ledger.adapters.summary_endpoint import Answering
@@ -97,6 +97,6 @@ async def _state(bus: Bus) -> StreamState | None:
     try:
         async with asyncio.timeout(STREAM_TIMEOUT_S):
             return await stream_state(bus, SETTLEMENTS)
-    except (BusAwayError, ApiError, TimeoutError) as error:
+    except (BusUnavailableError, ApiError, TimeoutError) as error:
         log.debug("ledger.stream_not_read", extra={"error": str(error)})
         return None

@@ -8,7 +8,7 @@ from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.read_pages import pages
 from services.bus.jetstream.state import stream_state
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import history, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.history import VitalsSampled
@@ -36,7 +36,7 @@ class SampleStream:
                     for message in messages:
                         if (sample := _sample(message.seq, message.data)) is not None:
                             yield sample
-            except (BusAwayError, ApiError) as error:
+            except (BusUnavailableError, ApiError) as error:
                 not_read.failed(str(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import first_from, last_for
 from services.bus.jetstream.publish import StoredAt, store
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book
@@ -79,7 +79,7 @@ class SnapshotStore:
             except UnusableError as error:
                 reason = str(error)
                 break
-            except (BusAwayError, api.ApiError) as error:
+            except (BusUnavailableError, api.ApiError) as error:
                 reason = f"it could not be read: {error}"
                 log.warning("ledger.snapshot_not_read", extra={"error": str(error), "attempt": attempt})
                 await asyncio.sleep(AGAIN_AFTER_S)
@@ -90,7 +90,7 @@ class SnapshotStore:
         """Store what the newest snapshot lacks of a picture, and a manifest of all."""
         try:
             return await self._save(picture, position, counts)
-        except (BusAwayError, api.ApiError, _NotStoredError, ValueError) as error:
+        except (BusUnavailableError, api.ApiError, _NotStoredError, ValueError) as error:
             return NotSaved(str(error))
 
     async def record_reached(self, position: Position) -> None:
@@ -100,7 +100,7 @@ class SnapshotStore:
         data = snapshot.encode_reached(Reached(self._source, position))
         try:
             await self._store(subjects.SNAPSHOT_REACHED, data)
-        except (BusAwayError, api.ApiError, _NotStoredError) as error:
+        except (BusUnavailableError, api.ApiError, _NotStoredError) as error:
             self._not_recorded.failed(str(error))
         else:
             self._not_recorded.succeeded()
@@ -194,7 +194,7 @@ class SnapshotStore:
     async def _purge_before(self, seq: int) -> None:
         try:
             await api.call(self._bus, f"STREAM.PURGE.{subjects.LEDGER_SNAPSHOTS}", {"seq": seq})
-        except (BusAwayError, api.ApiError) as error:  # the next generation purges it too
+        except (BusUnavailableError, api.ApiError) as error:  # the next generation purges it too
             log.warning("ledger.snapshot_not_purged", extra={"before": seq, "error": str(error)})
 
     async def _source_when_there(self) -> tuple[SourceStream, int]:
@@ -202,7 +202,7 @@ class SnapshotStore:
         while True:
             try:
                 return await self._source_now()
-            except (BusAwayError, api.ApiError) as error:
+            except (BusUnavailableError, api.ApiError) as error:
                 not_read.failed(str(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
 

@@ -3,8 +3,8 @@
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import first_from
 from services.bus.jetstream.read_range import read_range
-from services.bus.wire.connection import Bus, BusAwayError
-from services.contracts.away import AwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
+from services.contracts.store_errors import StoreUnavailableError
 from services.contracts.subjects import SETTLEMENTS, SETTLEMENTS_ALL
 from services.ledger.core.integrity import Extent
 from services.ledger.core.snapshot import Position, fingerprint
@@ -20,8 +20,8 @@ class StoredSettlements:
         """Return the server's counts."""
         try:
             info = await api.call(self._bus, f"STREAM.INFO.{SETTLEMENTS}")
-        except (BusAwayError, api.ApiError) as error:
-            raise AwayError(str(error)) from error
+        except (BusUnavailableError, api.ApiError) as error:
+            raise StoreUnavailableError(str(error)) from error
         state = info["state"]
         return Extent(str(info["created"]), int(state["messages"]), int(state["last_seq"]))
 
@@ -29,8 +29,8 @@ class StoredSettlements:
         """Return whether a message is still stored; None: another message has its sequence."""
         try:
             message = await first_from(self._bus, SETTLEMENTS, position.seq, SETTLEMENTS_ALL)
-        except BusAwayError as error:
-            raise AwayError(str(error)) from error
+        except BusUnavailableError as error:
+            raise StoreUnavailableError(str(error)) from error
         if message is None or message.seq != position.seq:
             return False
         return True if fingerprint(message.subject, message.data) == position.fingerprint else None
@@ -39,6 +39,6 @@ class StoredSettlements:
         """Return sequence and data of at most ``count`` messages from a sequence on; none: there are no more."""
         try:
             found = await read_range(self._bus, SETTLEMENTS, first, count)
-        except BusAwayError as error:
-            raise AwayError(str(error)) from error
+        except BusUnavailableError as error:
+            raise StoreUnavailableError(str(error)) from error
         return [(message.seq, message.data) for message in found]

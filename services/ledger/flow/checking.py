@@ -9,7 +9,7 @@ only when it reads: rereading everything is the only way to know.
 import asyncio
 import logging
 
-from services.contracts.away import AwayError, StoreWentBackError
+from services.contracts.store_errors import StoreUnavailableError, StoreWentBackError
 from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.sums import SummedStretch, added, newest_first, number_of
 from services.ledger.flow.ports import SettlementStream, StoredSettlements
@@ -69,7 +69,7 @@ class Checker:
         """Ask the server how far the stream reaches, and whether it still has the last message that was counted.
 
         Raises:
-            AwayError: it did not answer.
+            StoreUnavailableError: it did not answer.
             StoreWentBackError: it has another stream, or other messages.
         """
         position, applied_seq = self._settlements.position(), self._settlements.applied_seq
@@ -106,7 +106,7 @@ class Checker:
                 next_s = loop.time() + LOOK_EVERY_S
                 try:
                     await self.look()
-                except AwayError as error:
+                except StoreUnavailableError as error:
                     self._not_looked.failed(str(error))
                 else:
                     self._not_looked.succeeded()
@@ -119,7 +119,7 @@ class Checker:
             next_s = loop.time() + self._every_s
             try:
                 await self.read_again(self._chosen())
-            except AwayError as error:
+            except StoreUnavailableError as error:
                 self._not_read.failed(str(error))
             else:
                 self._not_read.succeeded()

@@ -102,7 +102,7 @@ class SampleStream(Protocol):
 
 
 class StoredSettlements(Protocol):
-    """SETTLEMENTS as it is stored now, read again without consuming anything. Every method raises AwayError."""
+    """SETTLEMENTS as it is stored now, read without consuming. Every method may raise StoreUnavailableError."""
 
     async def extent(self) -> Extent:
         """Return the server's counts."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.state import waiting
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.contracts import subjects
 from services.contracts.pulse import NotAPulseError, Pulse, decode
@@ -49,7 +49,7 @@ class VitalsSource:
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 found = await waiting(self._bus, subjects.PAYMENTS)
-        except (BusAwayError, ApiError, TimeoutError) as error:
+        except (BusUnavailableError, ApiError, TimeoutError) as error:
             log.debug("vitals.not_answered", extra={"error": repr(error)})
             return None
         servers = tuple(Server(each.name, each.seen_s, is_up=each.is_up()) for each in found.peers)

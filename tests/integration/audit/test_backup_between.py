@@ -7,7 +7,7 @@ from services.audit.backup import run_command
 from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.publish import StoredAt, store
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from tests.conftest import LIMITS
 from tests.nats_cluster import NatsCluster, all_current
 from tests.nats_server import NatsServer, until
@@ -26,7 +26,7 @@ async def restore(url: str, replicas: int, folder: Path) -> None:
     async def restored() -> bool:
         try:
             return await run_command(["restore", str(folder)], {"NATS_URL": url, "NATS_REPLICAS": str(replicas)}) == 0
-        except BusAwayError:
+        except BusUnavailableError:
             return False
 
     await until(restored, "the restore")

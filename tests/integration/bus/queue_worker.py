@@ -9,7 +9,7 @@ from services.bus.jetstream.consumer import ensure_dispatcher
 from services.bus.jetstream.publish import Duplicate, StoredAt, store
 from services.bus.jetstream.state import consumer_state, stream_state
 from services.bus.jetstream.work_queue import Delivery, WorkQueue
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from tests.nats_server import until
 
@@ -88,7 +88,7 @@ async def backlog(bus: Bus) -> int:
     """How many payments wait."""
     try:
         return (await stream_state(bus, "PAYMENTS")).messages
-    except BusAwayError:
+    except BusUnavailableError:
         return -1
 
 

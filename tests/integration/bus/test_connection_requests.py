@@ -6,7 +6,7 @@ import time
 import pytest
 import uvloop
 
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from tests.integration.bus.conftest import Connect
 from tests.integration.bus.echo import echo_on
@@ -22,11 +22,11 @@ async def test_calls_fail_at_once_while_away_and_nothing_of_them_is_sent_later(
     nats_server.kill()
     await until(lambda: not bus.is_connected, "the loss")
     began = time.monotonic()
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusUnavailableError):
         bus.publish("late", b"published")
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusUnavailableError):
         await bus.request("late", b"requested", PATIENCE_S)
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusUnavailableError):
         await bus.round_trip(PATIENCE_S)
     assert time.monotonic() - began < AT_ONCE_S
     nats_server.start()
@@ -43,7 +43,7 @@ async def test_requests_that_fail_while_away_leave_nothing_behind(nats_server: N
     nats_server.kill()
     await until(lambda: not bus.is_connected, "the loss")
     for _ in range(100):
-        with pytest.raises(BusAwayError):
+        with pytest.raises(BusUnavailableError):
             await bus.request("nobody", b"", PATIENCE_S)
     assert len(bus._requests._waiting) == 0
 
@@ -54,7 +54,7 @@ async def test_a_request_in_flight_when_the_server_dies_is_away_at_once(nats_ser
     asking = asyncio.create_task(bus.request("anything", b"", 1_000))
     await asyncio.wait([asking], timeout=0.1)
     nats_server.kill()
-    with pytest.raises(BusAwayError, match="connection ended"):
+    with pytest.raises(BusUnavailableError, match="connection ended"):
         await asyncio.wait_for(asking, PATIENCE_S)
     assert not bus._requests._waiting
 
@@ -62,7 +62,7 @@ async def test_a_request_in_flight_when_the_server_dies_is_away_at_once(nats_ser
 async def test_a_request_that_is_not_answered_is_away_in_time(nats_server: NatsServer, bus: Bus) -> None:
     """A frozen server neither answers nor closes the connection."""
     nats_server.freeze()
-    with pytest.raises(BusAwayError, match=r"no answer within 0\.2 s"):
+    with pytest.raises(BusUnavailableError, match=r"no answer within 0\.2 s"):
         await bus.request("anything", b"", 0.2)
     nats_server.thaw()
     assert not bus._requests._waiting
@@ -108,20 +108,20 @@ async def test_a_receiver_that_raises_does_not_stop_the_client_from_receiving(
 
 async def test_what_is_too_large_for_the_server_is_not_sent(bus: Bus) -> None:
     """The server would close the connection."""
-    with pytest.raises(BusAwayError, match="2000000 bytes"):
+    with pytest.raises(BusUnavailableError, match="2000000 bytes"):
         bus.publish("subject", b"x" * 2_000_000)
     await bus.round_trip(PATIENCE_S)
 
 
 def test_what_is_written_to_a_connection_that_has_just_ended_logs_no_error(nats_server: NatsServer) -> None:
-    """In the services' own loop, which refuses to write; the caller gets BusAwayError, and the client reconnects."""
+    """In the services' own loop, which refuses to write; the caller gets BusUnavailableError, the client reconnects."""
     errors: list[dict[str, object]] = []
 
     async def story() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
         bus = await Bus.connect(nats_server.url, "test")
         bus.client._transport._io_writer.transport.abort()
-        with pytest.raises(BusAwayError):
+        with pytest.raises(BusUnavailableError):
             await bus.request("subject", b"", PATIENCE_S)
         await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
         await bus.round_trip(PATIENCE_S)
@@ -150,6 +150,6 @@ def test_headers_are_read_as_the_server_writes_them(head: bytes, headers: dict[s
 async def test_a_request_without_a_responder_fails_at_once(bus: Bus) -> None:
     """The server answers that there is no subscriber; there is no timeout to wait for."""
     began = time.monotonic()
-    with pytest.raises(BusAwayError, match="nobody answers"):
+    with pytest.raises(BusUnavailableError, match="nobody answers"):
         await bus.request("nobody.listens", b"", PATIENCE_S)
     assert time.monotonic() - began < PATIENCE_S / 2

@@ -9,7 +9,7 @@ import pytest_asyncio
 from services.bus.jetstream.lease import Lease
 from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from tests.conftest import LIMITS
 from tests.integration.bus.conftest import Connect
 from tests.nats_server import NatsServer, until
@@ -98,7 +98,7 @@ async def test_it_is_not_held_while_nats_is_away(nats_server: NatsServer, bus: B
     nats_server.kill()
     await until(lambda: not bus.is_connected, "the loss")
     assert not await mine.hold()
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusUnavailableError):
         await other.hold()
     nats_server.start()
     await until(lambda: bus.is_connected, "the reconnect")

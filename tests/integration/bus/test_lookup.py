@@ -12,7 +12,7 @@ from services.bus.jetstream.publish import store
 from services.bus.jetstream.state import consumer_state, stream_state
 from services.bus.jetstream.stored_message import time_from_text
 from services.bus.jetstream.streams import StreamLimits
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from tests.nats_server import PATIENCE_S, NatsServer, until
 
@@ -108,10 +108,10 @@ async def test_last_for_each_fails_where_too_many_are_there(bus: Bus, streams: S
         await settle(bus, "settled", "default", f"p{number}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookup, "_MESSAGES_MAX", 3)
-        with pytest.raises(BusAwayError, match="incomplete answer: 3 messages"):
+        with pytest.raises(BusUnavailableError, match="incomplete answer: 3 messages"):
             await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])
     await asyncio.gather(*(settle(bus, "settled", "default", f"p{number}") for number in range(4, 1030)))
-    with pytest.raises(BusAwayError, match="Too Many Results"):
+    with pytest.raises(BusUnavailableError, match="Too Many Results"):
         await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])
 
 
@@ -135,7 +135,7 @@ async def test_last_for_each_fails_where_the_answer_may_be_a_part(bus: Bus, end:
         bus._requests.on_answer(Message(asked.reply, "", b"", head))
 
     await bus.subscribe("$JS.API.DIRECT.GET.NONE", answer)
-    with pytest.raises(BusAwayError, match="incomplete"):
+    with pytest.raises(BusUnavailableError, match="incomplete"):
         await last_for_each(bus, "NONE", ["s"])
 
 
@@ -143,12 +143,12 @@ async def test_last_for_each_fails_where_no_answer_comes(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No stream, no end, no server: they may be there or not; late answers are dropped."""
-    with pytest.raises(BusAwayError, match="nobody answers"):
+    with pytest.raises(BusUnavailableError, match="nobody answers"):
         await last_for_each(bus, "NONE", ["s"])
     await settle(bus, "settled", "default", "p1")
     monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT_S", 0.1)
     nats_server.freeze()
-    with pytest.raises(BusAwayError, match="no answer within"):
+    with pytest.raises(BusUnavailableError, match="no answer within"):
         await last_for_each(bus, "SETTLEMENTS", ["settlements.>"])
     nats_server.thaw()
     await bus.round_trip(PATIENCE_S)
@@ -158,7 +158,7 @@ async def test_last_for_each_fails_where_no_answer_comes(
     asking = asyncio.create_task(last_for_each(bus, "SETTLEMENTS", ["settlements.>"]))
     await asyncio.sleep(0)
     nats_server.kill()
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusUnavailableError):
         await asyncio.wait_for(asking, PATIENCE_S)
     assert not bus._requests._parts
 
@@ -188,7 +188,7 @@ async def test_first_from_skips_deleted_messages(bus: Bus, streams: StreamLimits
 
 async def test_a_lookup_fails_where_there_is_no_stream(bus: Bus) -> None:
     """There is no responder: the message may be there or not."""
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusUnavailableError):
         await last_for(bus, "PAYMENTS", "payments.accepted.p1")
     with pytest.raises(api.ApiError) as raised:
         await stream_state(bus, "PAYMENTS")
@@ -197,7 +197,7 @@ async def test_a_lookup_fails_where_there_is_no_stream(bus: Bus) -> None:
 
 async def test_a_lookup_fails_where_the_server_refuses_it(bus: Bus, streams: StreamLimits) -> None:
     """A status that is not 404 is not taken for absence."""
-    with pytest.raises(BusAwayError, match="unreadable"):
+    with pytest.raises(BusUnavailableError, match="unreadable"):
         await last_for(bus, "SETTLEMENTS", "")
 
 
@@ -208,7 +208,7 @@ async def test_a_lookup_fails_while_away_and_finds_it_afterwards(
     await settle(bus, "settled", "default", "p1")
     nats_server.kill()
     await until(lambda: not bus.is_connected, "the loss")
-    with pytest.raises(BusAwayError):
+    with pytest.raises(BusUnavailableError):
         await last_for(bus, "SETTLEMENTS", "settlements.*.*.p1")
     nats_server.start()
     await until(lambda: bus.is_connected, "the reconnect")

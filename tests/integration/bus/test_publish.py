@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.bus.jetstream import api
-from services.bus.jetstream.publish import Away, Conflict, Duplicate, StoredAt, StreamFull, store
+from services.bus.jetstream.publish import Conflict, Duplicate, StoredAt, StreamFull, Unavailable, store
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.wire import leader_contact
@@ -88,19 +88,19 @@ async def test_a_full_stream_refuses_and_keeps_what_it_has(bus: Bus, streams: St
 async def test_away_when_killed(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> None:
     """No answer is not an answer."""
     nats_server.kill()
-    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", timeout_s=0.2), Away)
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", timeout_s=0.2), Unavailable)
     await until(lambda: not bus.is_connected, "the loss")
-    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1"), Away)
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1"), Unavailable)
 
 
 async def test_away_when_there_is_no_such_stream(bus: Bus) -> None:
     """Nothing stored it, and the caller may repeat."""
-    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1"), Away)
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1"), Unavailable)
 
 
 async def test_away_when_the_subject_is_of_another_stream(bus: Bus, streams: StreamLimits) -> None:
     """A stream that gets the subject by mistake rejects it, and it does not count as stored."""
-    assert isinstance(await store(bus, "SETTLEMENTS", SUBJECT, b"1"), Away)
+    assert isinstance(await store(bus, "SETTLEMENTS", SUBJECT, b"1"), Unavailable)
     assert (await stream_state(bus, "PAYMENTS")).messages == 0
 
 
@@ -110,7 +110,7 @@ async def test_a_repeat_after_away_is_stored_once(
 ) -> None:
     """The frozen server has it in its socket: thawed it stores it late, killed never; repeated it is there once."""
     nats_server.freeze()
-    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.2), Away)
+    assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.2), Unavailable)
     if restart:
         nats_server.restart()
         await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
@@ -124,7 +124,7 @@ async def test_a_repeat_after_away_is_stored_once(
 async def test_what_was_acknowledged_survives_kills_in_the_middle_of_a_flood(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits
 ) -> None:
-    """2xx means stored: each StoredAt is there afterwards, and each repeated Away is there once."""
+    """2xx means stored: each StoredAt is there afterwards, and each repeated Unavailable is there once."""
     ids = [f"p{number}" for number in range(2000)]
     stored: set[str] = set()
 
@@ -163,7 +163,7 @@ async def test_a_leader_that_only_says_in_process_is_left_for_another_server(
     try:
 
         async def is_left() -> bool:
-            assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.1), Away)
+            assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.1), Unavailable)
             return "bus.server_stuck" in caplog.messages
 
         await until(is_left, "the decision to go elsewhere")

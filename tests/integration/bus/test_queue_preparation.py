@@ -6,7 +6,7 @@ import pytest
 
 from services.bus.jetstream import api, work_queue
 from services.bus.jetstream.work_queue import Delivery, WorkQueue
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from tests.integration.bus.conftest import StartTask
 from tests.integration.bus.queue_worker import StartWorker, Worker, accept, nothing
 from tests.nats_server import PATIENCE_S, NatsServer, until
@@ -41,7 +41,7 @@ async def test_prepare_that_fails_is_retried(
 ) -> None:
     """NATS may go away again in the middle of it, or JetStream not be ready."""
     monkeypatch.setattr(work_queue, "PREPARE_AGAIN_AFTER_S", 0.01)
-    failures: list[Exception] = [BusAwayError("away"), api.ApiError(10008, "not ready")]
+    failures: list[Exception] = [BusUnavailableError("away"), api.ApiError(10008, "not ready")]
 
     async def prepare() -> None:
         if failures:

@@ -8,7 +8,7 @@ from services.bus.jetstream import api
 from services.bus.jetstream.consumer import ensure_dispatcher
 from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import Away, Duplicate, StoredAt, store
+from services.bus.jetstream.publish import Duplicate, StoredAt, Unavailable, store
 from services.bus.jetstream.work_queue import Delivery, WorkQueue
 from services.bus.wire import leader_contact
 from services.bus.wire.connection import Bus
@@ -118,7 +118,7 @@ async def test_a_server_that_can_store_nothing_is_left_for_another(
 
     async def is_left() -> bool:
         result = await store(alone, "PAYMENTS", f"payments.accepted.{new_id()}", b"{}", timeout_s=0.5)
-        assert isinstance(result, Away)
+        assert isinstance(result, Unavailable)
         return "bus.server_stuck" in caplog.messages
 
     await until(is_left, "the decision to go elsewhere")

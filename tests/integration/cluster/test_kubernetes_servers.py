@@ -70,7 +70,7 @@ async def test_they_are_one_cluster_that_admits_the_services(pods: Pods, tmp_pat
     async def made() -> bool:
         try:
             await ensure_streams(bus, THREE)
-        except (api.ApiError, api.BusAwayError):
+        except (api.ApiError, api.BusUnavailableError):
             return False  # no leader yet
         return True
 

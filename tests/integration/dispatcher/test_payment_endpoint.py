@@ -14,7 +14,7 @@ import pytest_asyncio
 from services.bus.jetstream.lookup import first_from
 from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.streams import StreamLimits
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import holding, subjects
 from services.contracts.assignments import Assignment, AssignmentReleased, Kind, Line, TurnAssigned, encode_assignment
 from services.contracts.holding import AssignmentMade, AttemptMade, Holding, HoldingAsked, HoldingsAsked
@@ -46,7 +46,7 @@ class Asked:
         question = holding.encode(HoldingAsked(payment_id, life))
         try:
             return holding.decode_holding((await self.bus.request(subjects.DISPATCHER_PAYMENT, question, 0.5)).data)
-        except BusAwayError:
+        except BusUnavailableError:
             return None
 
     async def write(self, message: Assignment) -> int:
@@ -211,6 +211,6 @@ async def test_what_does_not_fit_into_one_answer_is_returned_in_several(asked: A
 async def test_a_request_that_cannot_be_read_is_not_answered(asked: Asked) -> None:
     """And the next one is."""
     for wrong in (b"{}", b'{"limit": 501}', b'{"limit": 1, "more": 1}', b"no JSON"):
-        with pytest.raises(BusAwayError):
+        with pytest.raises(BusUnavailableError):
             await asked.bus.request(subjects.DISPATCHER_PAYMENTS, wrong, 0.05)
     assert (await asked.bus.request(subjects.DISPATCHER_PAYMENTS, b'{"limit": 1}', 5)).data

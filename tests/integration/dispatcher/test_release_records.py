@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.bus.jetstream import api
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.contracts import holding, subjects
 from services.contracts.assignments import AssignmentReleased
@@ -76,5 +76,5 @@ async def test_whether_a_line_is_stored_is_unknown_only_without_an_answer(bus: B
     with pytest.raises(NotStoredError, match="could not be written to ASSIGNMENTS: maximum messages exceeded"):
         await records(bus).write_line(line)
     nats_server.stop()
-    with pytest.raises(BusAwayError, match="not known whether"):
+    with pytest.raises(BusUnavailableError, match="not known whether"):
         await records(bus).write_line(line)

@@ -7,7 +7,7 @@ import pytest
 from services.bus.jetstream.state import StreamState, stream_state
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus
-from services.contracts.away import StoreWentBackError
+from services.contracts.store_errors import StoreWentBackError
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.store_watch import StoreWatch, mark_store

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.bus.jetstream import api
 from services.bus.jetstream.publish import StoredAt, store
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, Settlement, SettlementsCleared
 from services.contracts.money import Cents
@@ -99,7 +99,7 @@ async def until_reconnected(bus: Bus) -> None:
         while True:
             try:
                 await bus.round_trip(1)
-            except BusAwayError:
+            except BusUnavailableError:
                 await asyncio.sleep(0.01)
             else:
                 return

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.bus.jetstream.publish import StoredAt, store
-from services.bus.micro.ask import BusAwayError, NotAnsweredError, ask
+from services.bus.micro.ask import BusUnavailableError, NotAnsweredError, ask
 from services.bus.wire.connection import Bus
 from services.contracts import subjects, summary
 from services.contracts.events import PaymentRefused, PaymentSettled, Settlement, SettlementsCleared, encode
@@ -138,6 +138,6 @@ async def totals_after(bus: Bus, seq: int) -> dict[str, tuple[int, int]]:
                 now = await state(bus)
                 if now["caughtUp"] and now["appliedSeq"] >= seq:
                     return await totals(bus)
-            except (BusAwayError, NotAnsweredError):
+            except (BusUnavailableError, NotAnsweredError):
                 pass  # not reachable, or not whole, at this moment
             await asyncio.sleep(0.01)

@@ -8,7 +8,7 @@ import pytest
 
 from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
-from services.bus.micro.ask import BusAwayError, NotAnsweredError
+from services.bus.micro.ask import BusUnavailableError, NotAnsweredError
 from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.events import PaymentRefused, SettlementsCleared
@@ -192,6 +192,6 @@ async def _answer(bus: Bus) -> dict[str, tuple[int, int]] | None:
         return await totals(bus)
     except NotAnsweredError as error:
         assert "ask again" in str(error)  # noqa: PT017  # one of two right answers
-    except BusAwayError as error:
+    except BusUnavailableError as error:
         assert "nobody answers" in str(error)  # noqa: PT017  # not started yet
     return None

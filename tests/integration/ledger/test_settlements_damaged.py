@@ -12,7 +12,7 @@ import pytest
 from services.bus.jetstream import api
 from services.bus.jetstream.streams import ensure_streams
 from services.bus.micro.ask import NotAnsweredError
-from services.bus.wire.connection import Bus, BusAwayError
+from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from tests.conftest import LIMITS
 from tests.integration.ledger.damage import blocks, flip_in_length, flip_in_payload, truncate
@@ -60,7 +60,7 @@ async def answers_of(bus: Bus, done: asyncio.Event) -> list[dict[str, tuple[int,
     """Ask for totals until ``done`` is set; return all answers."""
     given = []
     while not done.is_set():
-        with contextlib.suppress(NotAnsweredError, BusAwayError):
+        with contextlib.suppress(NotAnsweredError, BusUnavailableError):
             given.append(await totals(bus))
         await asyncio.sleep(ASK_EVERY_S)
     return given

@@ -8,12 +8,12 @@ import pytest
 
 from services.audit.flow.release_dialog import ReleaseDialog
 from services.contracts import subjects
-from services.contracts.away import AwayError
 from services.contracts.events import decode_settlement, encode
 from services.contracts.operating import ListedProcessor
 from services.contracts.operations import Operation
 from services.contracts.processor_entry import Pause
 from services.contracts.releasing import Confirmed, ProcessorAnswer, Refusal, ReleaseAnswered, Sight, warnings
+from services.contracts.store_errors import StoreUnavailableError
 from tests.unit.audit.paid import AT, ID, accepted, released
 
 PAUSE = Pause("desk", "their maintenance", AT)
@@ -81,7 +81,7 @@ class World:
     async def recorded(self, operation: Operation) -> AsyncIterator["World"]:
         """OPERATIONS."""
         if not self.is_recorded:
-            raise AwayError("OPERATIONS is full")
+            raise StoreUnavailableError("OPERATIONS is full")
         self.done.append(operation)
         yield self
 
@@ -106,7 +106,7 @@ async def test_a_release_is_recorded_before_it_is_done_and_only_if_confirmed() -
     assert world.done == ["asked", OPERATION, SENT]
     assert world.shown[-1].startswith("Released: ")
     unrecorded = World(is_recorded=False)
-    with pytest.raises(AwayError):
+    with pytest.raises(StoreUnavailableError):
         await unrecorded.run()
     assert unrecorded.done == ["asked"]
     declined = World(says_yes=False)

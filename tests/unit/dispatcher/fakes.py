@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.contracts.assignments import Assignment, TurnAssigned
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentSettled, encode
 from services.contracts.money import Cents
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.doubt import NO_DOUBT, Doubt
 from services.dispatcher.core.in_hand import Head
 from services.dispatcher.core.outcome import Booked
@@ -137,7 +137,7 @@ class FakeSettlements:
         self.noted.append("find")
         if self.away:
             self.away -= 1
-            raise AwayError("find")
+            raise StoreUnavailableError("find")
         return {each: self.settled[each] for each in payment_ids if each in self.settled}
 
     async def store(self, event: PaymentSettled | PaymentRefused) -> bool:

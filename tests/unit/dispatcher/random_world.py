@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Literal
 
 from services.contracts.assignments import Assignment, TurnAssigned
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
+from services.contracts.store_errors import StoreUnavailableError
 from services.dispatcher.core.outcome import (
     Absent,
     Booked,
@@ -173,7 +173,7 @@ class World:
         """Answer at once, or later with what is true now, or not at all."""
         how = self._mishap("find")
         if how == "away":
-            raise AwayError("find")
+            raise StoreUnavailableError("find")
         found = {each: self.settled[each] for each in payment_ids if each in self.settled}
         if how == "slow":
             self.held.append(answer := self.loop.create_future())

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from services.contracts import subjects
-from services.contracts.away import StoreWentBackError
 from services.contracts.stamp import text_of
+from services.contracts.store_errors import StoreWentBackError
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.store_watch import StoreWatch
 from services.records.doubt import PAYMENTS_TO, SINCE, Passed

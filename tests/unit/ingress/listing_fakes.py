@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from services.contracts.away import AwayError
 from services.contracts.events import PaymentAccepted, PaymentSettled
 from services.contracts.holding import Holding, HoldingsAsked
 from services.contracts.money import Cents
+from services.contracts.store_errors import StoreUnavailableError
 from services.ingress.core.answers import Standing
 from services.ingress.core.listing import (
     KnownHoldings,
@@ -46,7 +46,7 @@ class FakePayments:
         """Return the first at or after it."""
         self.asked += 1
         if self.away:
-            raise AwayError("away")
+            raise StoreUnavailableError("away")
         await self.may_answer.wait()
         found = min((each for each in self.seqs if each >= seq), default=None)
         if found is None:

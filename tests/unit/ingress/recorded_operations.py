@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.contracts.away import AwayError
 from services.contracts.operations import Operation
+from services.contracts.store_errors import StoreUnavailableError
 from services.records.operations import OperationOutcome
 
 
@@ -20,7 +20,7 @@ class RecordedOperations:
     async def recorded(self, operation: Operation, who: str) -> AsyncIterator[OperationOutcome]:
         """Record who requests it, and the outcome."""
         if not self.records:
-            raise AwayError("it could not be recorded, so nothing was done: the log is full")
+            raise StoreUnavailableError("it could not be recorded, so nothing was done: the log is full")
         self.happened.append((operation, who))
         self.outcome = OperationOutcome(who)
         yield self.outcome

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.contracts.away import StoreWentBackError
+from services.contracts.store_errors import StoreWentBackError
 from services.ledger.core.integrity import Integrity
 from services.ledger.core.snapshot import Position
 from services.ledger.flow import checking

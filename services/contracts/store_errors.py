@@ -1,17 +1,17 @@
-"""The ways in which what is stored fails its readers."""
+"""The errors of reading and writing the streams; each says whether to repeat, to start again, or to ask a person."""
 
 from services.contracts import subjects
 
 
-class AwayError(Exception):
-    """The streams do not answer now. Whether what was written is stored is not known; nothing else is."""
+class StoreUnavailableError(Exception):
+    """The streams do not answer now: ask again later. Whether what was written is stored is not known."""
 
 
 class StoreWentBackError(Exception):
     """The store knows less than this process does: its view is worth nothing. Start again, and read from the start."""
 
 
-class UnreadableRecordError(AwayError):
+class UnreadableRecordError(StoreUnavailableError):
     """What is stored is no event of a version known here: nobody can say what it was, and only a person can end that.
 
     ``reason`` is for a log: it may quote what is stored.
