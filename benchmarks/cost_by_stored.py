@@ -20,7 +20,7 @@ from benchmarks.payment_cost import TIMEOUT_S
 from benchmarks.settled_payments import SettledPayments
 from benchmarks.sync import RATE, Steady, steady
 from sandbox import api_key
-from sandbox.chaos.client import Client
+from sandbox.chaos.http_client import HttpClient
 from sandbox.stack import Stack
 from sandbox.stack.plan.ports import HOST
 from services.bus.wire.connection import Bus
@@ -68,7 +68,7 @@ async def _with(stack: Stack, count: int) -> Steady:
 
 async def _counted(stack: Stack, count: int) -> None:
     """Wait until the ledger's summary has them all; until it has read them it answers 503."""
-    http = Client(HOST, stack.ports["http"], api_key.headers())
+    http = HttpClient(HOST, stack.ports["http"], api_key.headers())
     try:
         async with asyncio.timeout(COUNTED_WITHIN_S):
             while True:

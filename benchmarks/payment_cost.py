@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 from benchmarks.measured import settle_counts
 from sandbox import api_key
-from sandbox.chaos.client import Client, NoAnswerError
+from sandbox.chaos.http_client import HttpClient, NoAnswerError
 from sandbox.stack import Stack
 from sandbox.stack.limits.usage import cpu_s_by_service
 from sandbox.stack.plan.ports import HOST
@@ -40,7 +40,7 @@ def run(rates: tuple[int, ...] = RATES) -> None:
 
 
 async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
-    http = Client(HOST, stack.ports["http"], api_key.headers())
+    http = HttpClient(HOST, stack.ports["http"], api_key.headers())
     services = sorted(cpu_s_by_service(stack.run_dir))  # without nginx where it is not installed
     columns = (*services, "all, us", "p50, ms", "p99, ms", "settled 50", "settled 99")
     print(f"{'payments/s':>10}  " + "  ".join(f"{name:>10}" for name in columns))
@@ -59,7 +59,7 @@ async def _measure(stack: Stack, rates: tuple[int, ...]) -> None:
     http.close()
 
 
-async def offer(http: Client, rate: int, length_s: float) -> dict[str, float]:
+async def offer(http: HttpClient, rate: int, length_s: float) -> dict[str, float]:
     """Pay at even distances; return the seconds that each id's answer took, in the order of the payments."""
     ids = [str(uuid.uuid4()) for _ in range(int(rate * length_s))]
     begin_s = time.monotonic()
@@ -82,7 +82,7 @@ def percentile_ms(took_s: Iterable[float], part: int) -> float:
     return statistics.quantiles(took_s, n=100)[part - 1] * 1000
 
 
-async def settled(http: Client, ids: list[str]) -> None:
+async def settled(http: HttpClient, ids: list[str]) -> None:
     """Wait for the last ones; those before them were fetched earlier."""
     deadline_s = time.monotonic() + SETTLED_WITHIN_S
     for payment_id in ids[-20:]:
@@ -92,7 +92,7 @@ async def settled(http: Client, ids: list[str]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _is_settled(http: Client, payment_id: str) -> bool:
+async def _is_settled(http: HttpClient, payment_id: str) -> bool:
     try:
         answer = await http.get(f"/payments/{payment_id}", timeout_s=TIMEOUT_S)
     except NoAnswerError:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from benchmarks.payment_cost import LENGTH_S, WARM_S, offer, settled
 from benchmarks.scale import ENV, Rate, have_wait, settle, store
 from sandbox import api_key
-from sandbox.chaos.client import Client
+from sandbox.chaos.http_client import HttpClient
 from sandbox.stack import Stack
 from sandbox.stack.limits.usage import cpu_s_by_service
 from sandbox.stack.plan.ports import HOST
@@ -70,7 +70,7 @@ async def measured(stack: Stack, dispatchers: int = 1) -> tuple[Steady, Rate, Ra
 
 async def steady(stack: Stack) -> Steady:
     """Pay at RATE for LENGTH_S, at even distances, and wait until all are settled."""
-    http = Client(HOST, stack.ports["http"], api_key.headers())
+    http = HttpClient(HOST, stack.ports["http"], api_key.headers())
     await settled(http, list(await offer(http, RATE, WARM_S)))
     before = cpu_s_by_service(stack.run_dir)
     took_s = await offer(http, RATE, LENGTH_S)

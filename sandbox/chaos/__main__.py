@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from sandbox.chaos import options as chaos_options
-from sandbox.chaos.acts import Store
+from sandbox.chaos.planned_fault import StoreMode
 from sandbox.chaos.run import carry_out
 from sandbox.nats_wire import WireError
 from sandbox.stack.errors import StackError
@@ -36,14 +36,14 @@ def main() -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="tarifa-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     code = _run(options, folder)
-    if options.keep or options.folder or options.store is not Store.KEPT or code in {FAILED, COULD_NOT_RUN}:
+    if options.keep or options.folder or options.store is not StoreMode.KEPT or code in {FAILED, COULD_NOT_RUN}:
         print(f"Logs, journals and figures: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return code
 
 
-def _run(options: chaos_options.Options, folder: Path) -> int:
+def _run(options: chaos_options.ChaosOptions, folder: Path) -> int:
     code = COULD_NOT_RUN
     try:
         code = PASSED if asyncio.run(carry_out(options, folder)) else FAILED

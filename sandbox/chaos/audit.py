@@ -1,7 +1,7 @@
 """The audit after the faults: each id is compared with what clients were promised. Pure.
 
-Every finding is one of three: lost (accepted, and at no processor), doubled (charged twice, or charged though no client
-asked), differing (any other difference between two places about one payment, or a wrong answer to a client).
+Every violation is one of three: lost (accepted, and at no processor), doubled (charged twice, or charged though no
+client asked), differing (any other difference between two places about one payment, or a wrong answer to a client).
 """
 
 import math
@@ -10,9 +10,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import orjson
-
-from sandbox.chaos.offers import Offer
+from sandbox.chaos.offered_payment import OfferedPayment
+from sandbox.charges import Charge
 from services.contracts.events import (
     NotAnEventError,
     PaymentRefused,
@@ -25,7 +24,7 @@ from services.contracts.stamp import micros_of, stamp_from_micros, stamp_from_te
 
 
 class Verdict(StrEnum):
-    """What is wrong with a payment."""
+    """What is wrong with a payment; the values are keys in result.json."""
 
     LOST = "lost"
     DOUBLED = "doubled"
@@ -33,27 +32,12 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Violation:
     """One thing that must not happen; without an id it is not about a single payment."""
 
     verdict: Verdict
     id: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """One payment as one processor booked it."""
-
-    processor: str
-    id: str
-    cents: int
-    stamp_us: int
-
-    @property
-    def stamp(self) -> str:
-        """The stamp as text."""
-        return text_of(stamp_from_micros(self.stamp_us))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,47 +52,37 @@ class UnknownOutcome:
     at_s: float
 
 
-def read_charges(processor: str, body: bytes) -> list[Charge]:
-    """Read a processor's books, one JSON object a line."""
-    return [
-        Charge(
-            processor, row["correlationId"], round(row["amount"] * 100), micros_of(stamp_from_text(row["requestedAt"]))
-        )
-        for row in map(orjson.loads, body.splitlines())
-    ]
-
-
-def charges_against_offers(offers: Mapping[str, Offer], charges: Iterable[Charge]) -> list[Finding]:
+def charges_against_offers(offers: Mapping[str, OfferedPayment], charges: Iterable[Charge]) -> list[Violation]:
     """Every accepted payment is charged once, with its amount; nothing is charged that was not offered."""
-    findings = []
+    violations = []
     charged: dict[str, list[Charge]] = defaultdict(list)
     for charge in charges:
         charged[charge.id].append(charge)
     for payment_id, found in charged.items():
         offer = offers.get(payment_id)
         if len(found) > 1:
-            places = ", ".join(f"{charge.processor} {charge.cents} {charge.stamp}" for charge in found)
-            findings.append(Finding(Verdict.DOUBLED, payment_id, f"charged {len(found)} times: {places}"))
-        if offer is None or offer.bad:
-            findings.append(Finding(Verdict.DOUBLED, payment_id, "charged, though nobody asked for it"))
+            places = ", ".join(f"{charge.processor} {charge.cents} {charge.requested_at}" for charge in found)
+            violations.append(Violation(Verdict.DOUBLED, payment_id, f"charged {len(found)} times: {places}"))
+        if offer is None or offer.is_invalid:
+            violations.append(Violation(Verdict.DOUBLED, payment_id, "charged, though nobody asked for it"))
         elif any(charge.cents not in offer.amounts for charge in found):
-            findings.append(Finding(Verdict.DIFFERING, payment_id, f"{offer.cents} cents offered, booked: {found}"))
+            violations.append(Violation(Verdict.DIFFERING, payment_id, f"{offer.cents} cents offered, booked: {found}"))
     for offer in offers.values():
         if offer.accepted_s is not None and offer.id not in charged:
-            findings.append(Finding(Verdict.LOST, offer.id, "accepted, and at no processor"))
-        findings += [Finding(Verdict.DIFFERING, offer.id, wrong) for wrong in offer.wrongs]
-    return findings
+            violations.append(Violation(Verdict.LOST, offer.id, "accepted, and at no processor"))
+        violations += [Violation(Verdict.DIFFERING, offer.id, wrong) for wrong in offer.wrong_answers]
+    return violations
 
 
 def settlements_against_charges(
     settlements: Iterable[bytes], charges: Iterable[Charge], released: Container[str] = ()
-) -> list[Finding]:
+) -> list[Violation]:
     """SETTLEMENTS agrees with the processors about every charge, once or more often, and holds nothing else.
 
     No valid payment is refused for good: a processor that answered 400 did so to all of them.
     """
     booked = {(charge.id, charge.processor): charge for charge in charges}
-    findings: list[Finding] = []
+    violations: list[Violation] = []
     settled: set[tuple[str, str]] = set()
     for data in settlements:
         match read_settlement(data):
@@ -117,62 +91,73 @@ def settlements_against_charges(
                 if (
                     charge is None
                     or charge.cents != event.amount_cents
-                    or charge.stamp_us != micros_of(event.requested_at)
+                    or charge.requested_at_us != micros_of(event.requested_at)
                 ):
-                    findings.append(Finding(Verdict.DIFFERING, event.id, f"settled as {event}, booked: {charge}"))
+                    violations.append(Violation(Verdict.DIFFERING, event.id, f"settled as {event}, booked: {charge}"))
                 settled.add((event.id, event.processor))
             case PaymentRefused() as event:
-                findings.append(
-                    Finding(Verdict.DIFFERING, event.id, f"refused for good, though nothing was wrong with it: {event}")
+                violations.append(
+                    Violation(
+                        Verdict.DIFFERING, event.id, f"refused for good, though nothing was wrong with it: {event}"
+                    )
                 )
             case PaymentReleased() as event if event.id in released:
                 pass
             case other:
-                findings.append(Finding(Verdict.DIFFERING, "", f"SETTLEMENTS holds {other or data!r}"))
+                violations.append(Violation(Verdict.DIFFERING, "", f"SETTLEMENTS holds {other or data!r}"))
     missing = [key for key in booked if key not in settled]
-    return findings + [Finding(Verdict.DIFFERING, key[0], f"booked at {key[1]} and never settled") for key in missing]
+    return violations + [
+        Violation(Verdict.DIFFERING, key[0], f"booked at {key[1]} and never settled") for key in missing
+    ]
 
 
 def unknown_against_charges(
-    unknown: Iterable[UnknownOutcome], charges: Iterable[Charge], went_back_s: Sequence[float] = (), wait_s: float = 0.0
-) -> list[Finding]:
+    unknown: Iterable[UnknownOutcome],
+    charges: Iterable[Charge],
+    restored_at_s: Sequence[float] = (),
+    wait_s: float = 0.0,
+) -> list[Violation]:
     """A payment with an unknown outcome is booked at that processor, and nowhere else.
 
-    A store that went back in time (``went_back_s``: when) has lost these outcomes: then every processor is asked, and
+    A store that went back in time (``restored_at_s``: when) has lost these outcomes: then every processor is asked, and
     none had the payment. Nothing is sent for ``wait_s`` after that, so outcomes within that time are earlier ones.
     """
     places: dict[str, list[Charge]] = defaultdict(list)
     for charge in charges:
         places[charge.id].append(charge)
-    findings = []
+    violations = []
     for outcome in unknown:
         booked = places[outcome.id]
-        since_s = min((back_s for back_s in went_back_s if outcome.at_s < back_s + wait_s), default=math.inf)
-        if booked and all(charge.stamp_us / 1e6 > since_s for charge in booked):
+        since_s = min(
+            (restored_s for restored_s in restored_at_s if outcome.at_s < restored_s + wait_s), default=math.inf
+        )
+        if booked and all(charge.requested_at_us / 1e6 > since_s for charge in booked):
             continue
         if {charge.processor for charge in booked} != {outcome.processor}:
             why = f"unknown at {outcome.processor}, booked at {sorted({charge.processor for charge in booked})}"
-            findings.append(Finding(Verdict.DIFFERING, outcome.id, why))
-    return list(dict.fromkeys(findings))
+            violations.append(Violation(Verdict.DIFFERING, outcome.id, why))
+    return list(dict.fromkeys(violations))
 
 
-def shown_against_charges(offers: Mapping[str, Offer], charges: Iterable[Charge]) -> list[Finding]:
+def shown_against_charges(offers: Mapping[str, OfferedPayment], charges: Iterable[Charge]) -> list[Violation]:
     """Whatever a client was shown as settled is what the processor booked."""
     booked = {charge.id: charge for charge in charges}
-    findings = []
+    violations = []
     for offer in offers.values():
-        for fact in offer.seen:
+        for fact in offer.settlements_shown:
             charge = booked.get(offer.id)
             shown = (fact["processor"], micros_of(stamp_from_text(fact["requestedAt"])))
-            if charge is None or shown != (charge.processor, charge.stamp_us):
-                findings.append(Finding(Verdict.DIFFERING, offer.id, f"shown as settled {fact}, booked: {charge}"))
-        if len(offer.seen) > 1:
-            findings.append(Finding(Verdict.DIFFERING, offer.id, f"shown as settled in two ways: {offer.seen}"))
-    return findings
+            if charge is None or shown != (charge.processor, charge.requested_at_us):
+                violations.append(Violation(Verdict.DIFFERING, offer.id, f"shown as settled {fact}, booked: {charge}"))
+        if len(offer.settlements_shown) > 1:
+            violations.append(
+                Violation(Verdict.DIFFERING, offer.id, f"shown as settled in two ways: {offer.settlements_shown}")
+            )
+    return violations
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SummaryPeriod:
     """A period in microseconds since 1970, both ends inclusive; None is an open end."""
 
     from_us: int | None = None
@@ -189,11 +174,11 @@ class Window:
         return (self.from_us is None or self.from_us <= stamp_us) and (self.to_us is None or stamp_us <= self.to_us)
 
 
-def totals(charges: Iterable[Charge], window: Window, processors: Sequence[str]) -> dict[str, tuple[int, int]]:
+def totals(charges: Iterable[Charge], period: SummaryPeriod, processors: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return count and cents of each processor within the period."""
     sums = dict.fromkeys(processors, (0, 0))
     for charge in charges:
-        if window.has(charge.stamp_us):
+        if period.has(charge.requested_at_us):
             count, cents = sums[charge.processor]
             sums[charge.processor] = (count + 1, cents + charge.cents)
     return sums
@@ -209,7 +194,7 @@ def read_summary(document: object, processors: Sequence[str]) -> dict[str, tuple
         return None
 
 
-def settled_at(data: bytes) -> PaymentSettled | None:
+def settlement_of(data: bytes) -> PaymentSettled | None:
     """Return the event in a message of SETTLEMENTS if it is a settlement."""
     event = read_settlement(data)
     return event if isinstance(event, PaymentSettled) else None

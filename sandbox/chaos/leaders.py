@@ -1,4 +1,4 @@
-"""Who leads what among three nats-servers, and what is not whole, from each one's monitoring (`/jsz`). Pure."""
+"""Who leads what among three nats-servers, and what is missing, from each one's monitoring (`/jsz`). Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,30 +11,33 @@ _DISPATCHER = "dispatcher"  # the consumer of all dispatchers
 
 @dataclass(frozen=True, slots=True)
 class Leaders:
-    """``of``: the server that leads each stream, the dispatchers' consumer, the meta group; ``lacks``: sentences."""
+    """``of``: the server that leads each stream, the dispatchers' consumer, the meta group.
+
+    ``problems``: what is missing, in sentences; empty if the cluster is healthy.
+    """
 
     of: Mapping[str, str]
-    lacks: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def leaders(answers: Mapping[str, Mapping[str, Any] | None]) -> Leaders:
-    """Return who leads; nothing is lacking if every server answers and no replica of anything is behind.
+    """Return who leads; there are no problems if every server answers and no replica of anything is behind.
 
     Args:
         answers: each server's monitoring document, None for one that does not answer.
     """
     of: dict[str, str] = {}
     seen: set[str] = {*STREAMS, CONSUMER, META}
-    lacks = [f"{name} does not answer" for name, document in answers.items() if document is None]
+    problems = [f"{name} does not answer" for name, document in answers.items() if document is None]
     for name, document in answers.items():
         for what, cluster in _groups(document or {}):
             seen.add(what)
             if cluster.get("leader") == name:  # only a leader knows the others' state
                 of[what] = name
-                lacks += [f"{what} at {each['name']}" for each in _behind(cluster)]
+                problems += [f"{what} at {each['name']}" for each in _behind(cluster)]
                 if len(cluster.get("replicas", ())) != len(answers) - 1:
-                    lacks.append(f"{what} has not all replicas")
-    return Leaders(of, (*lacks, *(f"{what} has no leader" for what in sorted(seen - set(of)))))
+                    problems.append(f"{what} has not all replicas")
+    return Leaders(of, (*problems, *(f"{what} has no leader" for what in sorted(seen - set(of)))))
 
 
 def _behind(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:

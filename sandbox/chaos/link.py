@@ -27,7 +27,7 @@ class Mode(Enum):
 
 
 @dataclass(slots=True)
-class Counts:
+class ProxyCounts:
     """Counts since the start, of connections; without pipelining each has at most one request under way."""
 
     accepted: int = 0
@@ -40,11 +40,11 @@ class Counts:
     answers_thrown_away: int = 0  # pieces from the target whose client was gone, or must not get them
 
 
-class Owner(Protocol):
+class LinkProxy(Protocol):
     """The proxy, as far as its links need it."""
 
     mode: Mode
-    counts: Counts
+    counts: ProxyCounts
     links: "set[Link]"
 
     @property
@@ -55,24 +55,24 @@ class Owner(Protocol):
 class Link:
     """One client's connection, the bytes held from it, and its connection to the target."""
 
-    def __init__(self, proxy: Owner) -> None:
+    def __init__(self, proxy: LinkProxy) -> None:
         self._proxy = proxy
-        self.client = End(self._client_opened, self._client_sent, self._client_ended, self.settle)
+        self.client = End(self._client_opened, self._client_sent, self._client_ended, self.update_reading)
         self._target = self._new_target()
         self._held = b""
         self._connecting: asyncio.Task[None] | None = None
         self._drops_answers = False
         self.holds_late = False  # held on purpose, not only until the target is connected
 
-    def settle(self) -> None:
+    def update_reading(self) -> None:
         """Read from each end if its bytes may be taken now."""
         flows = self._proxy.mode is not Mode.STALL
         self.client.read(wanted=flows and not self._target.is_full and len(self._held) < HELD_BYTES_MAX)
         self._target.read(wanted=flows and not self.client.is_full)
 
-    async def release(self, *, is_mute: bool) -> None:
+    async def release(self, *, drop_answers: bool) -> None:
         """Deliver what is held; return when the target has it or cannot be reached."""
-        self._drops_answers = is_mute
+        self._drops_answers = drop_answers
         self._send_held()
         if self._connecting is not None:
             await asyncio.wait([self._connecting])
@@ -98,7 +98,7 @@ class Link:
         self._proxy.links.add(self)
         self._proxy.counts.accepted += 1
         self._proxy.counts.stalled += self._proxy.mode is Mode.STALL
-        self.settle()
+        self.update_reading()
 
     def _client_sent(self, piece: bytes) -> None:
         self._held += piece
@@ -107,7 +107,7 @@ class Link:
             return
         self._proxy.counts.held += not self.holds_late
         self.holds_late = True
-        self.settle()
+        self.update_reading()
 
     def _client_ended(self, _: Exception | None) -> None:
         if not self._held:
@@ -117,7 +117,7 @@ class Link:
     # The target.
 
     def _new_target(self) -> "End":
-        return End(on_open=self._send_held, on_bytes=self._target_sent, on_end=self._target_ended, settle=self.settle)
+        return End(self._send_held, self._target_sent, self._target_ended, self.update_reading)
 
     def _send_held(self) -> None:
         """Send what is held, over a new connection if there is none."""
@@ -129,7 +129,7 @@ class Link:
         self._proxy.counts.delivered_after_hang_up += self.holds_late and not self.client.is_open
         self._target.write(self._held)
         self._drop_held()
-        self.settle()
+        self.update_reading()
         if not self.client.is_open:
             loop.call_later(LINGER_S, self._target.close)
 
@@ -176,12 +176,12 @@ class End(asyncio.Protocol):
         on_open: Callable[[], None],
         on_bytes: Callable[[bytes], None],
         on_end: Callable[[Exception | None], None],
-        settle: Callable[[], None],
+        update_reading: Callable[[], None],
     ) -> None:
         self._on_open = on_open
         self._on_bytes = on_bytes
         self._on_end = on_end
-        self._settle = settle
+        self._update_reading = update_reading
         self._transport: asyncio.Transport | None = None
         self.is_full = False
 
@@ -207,12 +207,12 @@ class End(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop reading from the other end for now."""
         self.is_full = True
-        self._settle()
+        self._update_reading()
 
     def resume_writing(self) -> None:
         """Read from the other end again."""
         self.is_full = False
-        self._settle()
+        self._update_reading()
 
     def read(self, *, wanted: bool) -> None:
         """Read from the socket, or leave the bytes in it."""

@@ -1,4 +1,4 @@
-"""Clients of the balancer: they offer payments at a rate, retry what was not answered, and ask for statuses."""
+"""Clients of the balancer: they offer payments at a rate, retry what was not answered, and look payments up."""
 
 import asyncio
 import contextlib
@@ -8,9 +8,9 @@ from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
-from sandbox.chaos.client import Client, NoAnswerError
-from sandbox.chaos.moods import happens
-from sandbox.chaos.offers import ACCEPTED, Asked, Offer, Reply
+from sandbox.chaos.fault_mix import happens
+from sandbox.chaos.http_client import HttpClient, NoAnswerError
+from sandbox.chaos.offered_payment import ACCEPTED, Intent, OfferedPayment, RecordedAnswer
 
 TIMEOUT_S = 4.0
 OPEN_MAX = 400  # payments that clients work on at once; beyond it an offer is left out, and counted
@@ -20,7 +20,7 @@ AGAIN_LATER_S = (15.0, 120.0)
 REPLAY_AFTER_S = (0.0, 45.0)
 FINISH_WITHIN_S = 60.0
 
-BAD = 0.01
+INVALID = 0.01
 HANGS_UP = 0.02
 AGAIN_LATER = 0.5
 REPLAYED = 0.06
@@ -35,15 +35,15 @@ class Load:
 
     Args:
         http: to the balancer.
-        dice: decide everything; two runs still differ by the timing of answers.
+        dice: decides everything; two runs still differ by the timing of answers.
         hangs_up: whether some clients hang up before their answer.
     """
 
-    def __init__(self, http: Client, dice: Random, *, hangs_up: bool) -> None:
+    def __init__(self, http: HttpClient, dice: Random, *, hangs_up: bool) -> None:
         self._dice = dice
         self._hangs_up = hangs_up
         self._http = http
-        self.offers: dict[str, Offer] = {}
+        self.offers: dict[str, OfferedPayment] = {}
         self.counts: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
@@ -64,7 +64,7 @@ class Load:
             if len(self._tasks) >= OPEN_MAX:
                 self.counts["left out"] += 1
             else:
-                self._begin(self._client())
+                self._start_task(self._client())
 
     async def finish(self) -> None:
         """Do at once everything that waits for its time, and wait for it."""
@@ -77,46 +77,46 @@ class Load:
     def give_up_since(self, copied_s: float) -> None:
         """Let no client repeat what was accepted after that time, above all not with another amount."""
         for offer in self.offers.values():
-            offer.given_up |= offer.accepted_s is not None and offer.accepted_s > copied_s
+            offer.is_given_up |= offer.accepted_s is not None and offer.accepted_s > copied_s
 
     async def _client(self) -> None:
         dice = self._dice
-        offer = Offer(new_id(dice), dice.randint(1, 100_000), bad=happens(dice, BAD))
+        offer = OfferedPayment(new_id(dice), dice.randint(1, 100_000), is_invalid=happens(dice, INVALID))
         self.offers[offer.id] = offer
-        if offer.bad:
-            await self._post(offer, Asked.BAD, {"amount": dice.choice((0, -1, 1.001, "1", None, 1e15))})
+        if offer.is_invalid:
+            await self._post(offer, Intent.INVALID, {"amount": dice.choice((0, -1, 1.001, "1", None, 1e15))})
             return
         if not await self._offer(offer) and happens(dice, AGAIN_LATER):
-            await self._pause(*AGAIN_LATER_S)
+            await self._wait(*AGAIN_LATER_S)
             await self._offer(offer)
         if offer.accepted_s is None:
             return
         if happens(dice, LOOKED_UP):
-            self._begin(self._look_up(offer))
+            self._start_task(self._look_up(offer))
         if happens(dice, REPLAYED):
-            self._begin(self._replay(offer, Asked.REPLAY))
+            self._start_task(self._replay(offer, Intent.REPLAY))
         elif happens(dice, OTHER_AMOUNT):
-            self._begin(self._replay(offer, Asked.OTHER_AMOUNT))
+            self._start_task(self._replay(offer, Intent.OTHER_AMOUNT))
 
-    async def _offer(self, offer: Offer) -> bool:
+    async def _offer(self, offer: OfferedPayment) -> bool:
         for tries in range(TRIES_MAX):
-            if await self._post(offer, Asked.OFFER):
+            if await self._post(offer, Intent.OFFER):
                 return True
             await asyncio.sleep(BACKOFF_FIRST_S * 2**tries * (0.5 + self._dice.random()))
         return False
 
-    async def _replay(self, offer: Offer, asked: Asked) -> None:
-        await self._pause(*REPLAY_AFTER_S)
-        other = {} if asked is Asked.REPLAY else {"amount": (offer.cents + 1) / 100}
+    async def _replay(self, offer: OfferedPayment, intent: Intent) -> None:
+        await self._wait(*REPLAY_AFTER_S)
+        other = {} if intent is Intent.REPLAY else {"amount": (offer.cents + 1) / 100}
         for _ in range(TRIES_MAX):
-            self.counts["replays"] += asked is Asked.REPLAY
-            self.counts["other amounts"] += asked is Asked.OTHER_AMOUNT
-            if await self._post(offer, asked, other):
+            self.counts["replays"] += intent is Intent.REPLAY
+            self.counts["other amounts"] += intent is Intent.OTHER_AMOUNT
+            if await self._post(offer, intent, other):
                 return
             await asyncio.sleep(1)
 
-    async def _post(self, offer: Offer, asked: Asked, other: dict[str, Any] | None = None) -> bool:
-        if offer.given_up:
+    async def _post(self, offer: OfferedPayment, intent: Intent, other: dict[str, Any] | None = None) -> bool:
+        if offer.is_given_up:
             return True
         is_upper = happens(self._dice, UPPER_CASE)
         fields = {"correlationId": offer.id.upper() if is_upper else offer.id, "amount": offer.cents / 100} | (
@@ -124,22 +124,22 @@ class Load:
         )
         hangs_up = self._hangs_up and happens(self._dice, HANGS_UP)
         timeout_s = self._dice.uniform(0.001, 0.02) if hangs_up else TIMEOUT_S
-        offer.sends(time.time(), f"POST {asked.name} {fields}")
+        offer.record_request(time.time(), f"POST {intent.name} {fields}")
         try:
             answer = await self._http.post("/payments", fields, timeout_s=timeout_s)
         except NoAnswerError as error:
-            reply = Reply(time.time(), 0, str(error))
+            recorded = RecordedAnswer(time.time(), 0, str(error))
         else:
             detail = "" if answer.status == ACCEPTED else answer.body[:200].decode(errors="replace")
-            reply = Reply(time.time(), answer.status, detail, replayed=_REPLAYED_HEADER in answer.headers)
-        self.counts[f"POST {reply.status or 'unanswered'}"] += 1
-        return offer.is_answered(asked, reply)
+            recorded = RecordedAnswer(time.time(), answer.status, detail, replayed=_REPLAYED_HEADER in answer.headers)
+        self.counts[f"POST {recorded.status or 'unanswered'}"] += 1
+        return offer.record_answer(intent, recorded)
 
-    async def _look_up(self, offer: Offer) -> None:
-        await self._pause(0, 3)
+    async def _look_up(self, offer: OfferedPayment) -> None:
+        await self._wait(0, 3)
         await self.look_up(offer)
 
-    async def look_up(self, offer: Offer) -> tuple[int, dict[str, Any] | None]:
+    async def look_up(self, offer: OfferedPayment) -> tuple[int, dict[str, Any] | None]:
         """GET a payment; return the answer's status, 0 if there is none, and its document."""
         sent_s = time.time()
         try:
@@ -149,21 +149,21 @@ class Load:
         else:
             status, document = answer.status, answer.document if isinstance(answer.document, dict) else None
         self.counts[f"GET {status or 'unanswered'}"] += 1
-        offer.is_shown(time.time(), status, document, sent_s)
+        offer.record_status(time.time(), status, document, sent_s)
         return status, document
 
-    async def _pause(self, least_s: float, most_s: float) -> None:
+    async def _wait(self, least_s: float, most_s: float) -> None:
         """Wait for a while, or until the end of the load."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._dice.uniform(least_s, most_s)):
                 await self._stopped.wait()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._task_ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.counts[f"harness: {error!r}"] += 1

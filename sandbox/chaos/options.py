@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.chaos.acts import NEW, Group, Store
+from sandbox.chaos.planned_fault import LONG_GROUPS, FaultGroup, StoreMode
 from sandbox.stack.plan.command_line import nats_nodes_from_text, sync_from_text
 from sandbox.stack.plan.options import SYNC_ALWAYS
 from services.settings.environment import SettingError, text_as, whole
 
-# So what it bounds (offers in memory, books read at the end) stays small, and a forgotten run ends within hours.
+# So what it bounds (payments in memory, books read at the end) stays small, and a forgotten run ends within hours.
 MINUTES_MAX = 240
 RATE_MAX = 500
 DISPATCHERS_MAX = 4
@@ -28,16 +28,19 @@ Exit codes: 0 nothing lost, doubled or differing, 1 something was,
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """``folder`` None: a temporary one, removed at the end unless it is to be kept or there are findings."""
+class ChaosOptions:
+    """What the command line and the environment ask for.
+
+    ``folder`` None: a temporary one, removed at the end unless it is to be kept or there are violations.
+    """
 
     seed: int
     minutes: float
     rate: int
-    groups: frozenset[Group]
+    groups: frozenset[FaultGroup]
     dispatchers: int
     in_flight_max: str
-    store: Store
+    store: StoreMode
     nats_nodes: int
     sync: str  # as SYNC
     keep: bool
@@ -51,8 +54,8 @@ class Options:
     @property
     def repeat(self) -> str:
         """The settings that repeat the same faults at the same times."""
-        groups = "" if self.groups == frozenset(Group) else f" FAULTS={','.join(sorted(self.groups)) or 'none'}"
-        store = "" if self.store is Store.KEPT else f" STORE={self.store}"
+        groups = "" if self.groups == frozenset(FaultGroup) else f" FAULTS={','.join(sorted(self.groups)) or 'none'}"
+        store = "" if self.store is StoreMode.KEPT else f" STORE={self.store}"
         sync = "" if self.is_synced else f" SYNC={self.sync}"
         nodes = "" if self.nats_nodes == 1 else f" NATS_NODES={self.nats_nodes}"
         in_flight = f" IN_FLIGHT_MAX={self.in_flight_max}" if self.in_flight_max else ""
@@ -62,7 +65,7 @@ class Options:
         )
 
 
-def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
+def read(arguments: Sequence[str], env: Mapping[str, str]) -> ChaosOptions:
     """Read flags, and the environment where a flag is missing.
 
     Raises:
@@ -74,16 +77,16 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     if in_flight_max:
         whole(words, "IN_FLIGHT_MAX", 0, least=1, most=10_000, unit="calls")
     nats_nodes = text_as(words, "NATS_NODES", "1", nats_nodes_from_text)
-    if nats_nodes == 1 and words.get("FAULTS", "").strip() == Group.NODE:
-        raise SettingError(f"FAULTS={Group.NODE} needs NATS_NODES=3")
-    return Options(
+    if nats_nodes == 1 and words.get("FAULTS", "").strip() == FaultGroup.NODE:
+        raise SettingError(f"FAULTS={FaultGroup.NODE} needs NATS_NODES=3")
+    return ChaosOptions(
         seed=whole(words, "SEED", secrets.randbelow(1_000_000), least=0, most=_SEED_MAX, unit="any kind"),
         minutes=text_as(words, "MINUTES", "2", _minutes),
         rate=whole(words, "RATE", 50, least=1, most=RATE_MAX, unit="payments a second"),
-        groups=text_as(words, "FAULTS", ",".join(Group), groups_from_text),
+        groups=text_as(words, "FAULTS", ",".join(FaultGroup), groups_from_text),
         dispatchers=whole(words, "DISPATCHERS", 1, least=1, most=DISPATCHERS_MAX, unit="processes"),
         in_flight_max=in_flight_max,
-        store=text_as(words, "STORE", Store.KEPT, _store),
+        store=text_as(words, "STORE", StoreMode.KEPT, _store),
         nats_nodes=nats_nodes,
         sync=text_as(words, "SYNC", SYNC_ALWAYS, sync_from_text),
         keep=flags.keep,
@@ -91,8 +94,8 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     )
 
 
-def groups_from_text(text: str) -> frozenset[Group]:
-    """Read a comma list of groups of faults; `none` is a run without any, `new` the trials and changes, with kills.
+def groups_from_text(text: str) -> frozenset[FaultGroup]:
+    """Read a comma list of groups of faults; `none` is a run without any, `new` the long ones, with kills.
 
     Raises:
         ValueError: with a sentence that lists the groups.
@@ -100,18 +103,18 @@ def groups_from_text(text: str) -> frozenset[Group]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if names == ["none"]:
         return frozenset()
-    unknown = [name for name in names if name not in {*Group, _NEW}]
+    unknown = [name for name in names if name not in {*FaultGroup, _NEW}]
     if unknown or not names:
-        raise ValueError(f"has {', '.join(unknown) or 'nothing'}; groups are {', '.join(Group)}, new, or none")
-    single = frozenset(Group(name) for name in names if name != _NEW)
-    # Most of the new faults test what happens to a payment when a part is killed meanwhile.
-    return single | NEW | {Group.KILL} if _NEW in names else single
+        raise ValueError(f"has {', '.join(unknown) or 'nothing'}; groups are {', '.join(FaultGroup)}, new, or none")
+    single = frozenset(FaultGroup(name) for name in names if name != _NEW)
+    # Most of the long faults test what happens to a payment when a part is killed meanwhile.
+    return single | LONG_GROUPS | {FaultGroup.KILL} if _NEW in names else single
 
 
-def _store(text: str) -> Store:
-    if text not in set(Store):
-        raise ValueError(f"must be {' or '.join(Store)}, not {text!r}")
-    return Store(text)
+def _store(text: str) -> StoreMode:
+    if text not in set(StoreMode):
+        raise ValueError(f"must be {' or '.join(StoreMode)}, not {text!r}")
+    return StoreMode(text)
 
 
 def _minutes(text: str) -> float:
@@ -139,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", metavar="N", help="repeats the faults of an earlier run (SEED; random)")
     parser.add_argument("--minutes", metavar="N", help="how long payments are offered and faults done (MINUTES; 2)")
     parser.add_argument("--rate", metavar="N", help="payments offered a second (RATE; 50)")
-    faults = f"which, with commas: {', '.join(Group)}, new, or none (FAULTS; all)"
+    faults = f"which, with commas: {', '.join(FaultGroup)}, new, or none (FAULTS; all)"
     parser.add_argument("--faults", metavar="GROUPS", help=faults)
     parser.add_argument("--store", metavar="HOW", help="back: restored from copies; cut: power cuts (STORE; kept)")
     parser.add_argument("--nats-nodes", metavar="N", help="1, or 3 of which one or more are hit (NATS_NODES; 1)")

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sandbox.chaos.audit import Finding, Verdict
+from sandbox.chaos.audit import Verdict, Violation
 
-SERVED_LEAST_S = 12.0  # for which another processor served after the hit, before it is a fault that nothing was settled
+SERVED_LEAST_S = (
+    12.0  # another processor must serve for so long after the hit before it is a violation that nothing is settled
+)
 
 
 class Outage(NamedTuple):
@@ -17,10 +19,10 @@ class Outage(NamedTuple):
     served_s: float
 
 
-def stood_still(outages: Iterable[Outage], settled: Sequence[tuple[str, float]]) -> list[Finding]:
+def outages_without_settlements(outages: Iterable[Outage], settled: Sequence[tuple[str, float]]) -> list[Violation]:
     """Return the outages after whose hit nothing was settled elsewhere; ``settled`` are processors and times."""
     return [
-        Finding(
+        Violation(
             Verdict.DIFFERING,
             "",
             f"nothing was settled elsewhere in the {outage.ended_s - outage.hit_s:.0f} s after the hit in an outage of "

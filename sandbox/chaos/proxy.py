@@ -16,9 +16,9 @@ import asyncio
 import socket
 from typing import Final
 
-from sandbox.chaos.link import Counts, Link, Mode
+from sandbox.chaos.link import Link, Mode, ProxyCounts
 
-__all__ = ["Counts", "FaultProxy", "Mode"]
+__all__ = ["FaultProxy", "Mode", "ProxyCounts"]
 
 _BACKLOG: Final = 4_096
 
@@ -28,12 +28,12 @@ class FaultProxy:
 
     def __init__(self, to_port: int, listen_port: int = 0, host: str = "127.0.0.1") -> None:
         self.to: Final = (host, to_port)
-        self.counts = Counts()
+        self.counts = ProxyCounts()
         self.mode = Mode.PASS_THROUGH
         self.links: set[Link] = set()
         # Bound and never listening: it keeps the port while connections are refused.
-        self._place = _bound((host, listen_port))
-        self._address: Final[tuple[str, int]] = self._place.getsockname()
+        self._reserved = _bound((host, listen_port))
+        self._address: Final[tuple[str, int]] = self._reserved.getsockname()
         self._server: asyncio.Server | None = None
 
     @property
@@ -55,7 +55,7 @@ class FaultProxy:
         self._stop_listening()
         for link in list(self.links):
             link.abandon()
-        self._place.close()
+        self._reserved.close()
 
     async def pass_through(self) -> None:
         """Pass bytes on again, those that were stalled or held first."""
@@ -75,13 +75,13 @@ class FaultProxy:
         """Hold what clients send until `release`; answers to what was sent before still arrive."""
         await self._change(Mode.HOLD_BACK)
 
-    async def release(self, *, throw_answers_away: bool = False) -> None:
+    async def release(self, *, drop_answers: bool = False) -> None:
         """Deliver what is held and return when that is done; in mode `hold_back`, what comes later is held.
 
         Args:
-            throw_answers_away: clients that still wait get nothing more on their connections.
+            drop_answers: clients that still wait get nothing more on their connections.
         """
-        await asyncio.gather(*(link.release(is_mute=throw_answers_away) for link in self.links if link.holds_late))
+        await asyncio.gather(*(link.release(drop_answers=drop_answers) for link in self.links if link.holds_late))
 
     async def reset(self) -> None:
         """Break all open connections with RST, on both sides; what is held stays held."""
@@ -97,7 +97,7 @@ class FaultProxy:
             listening = _bound(self._address)
             self._server = await loop.create_server(lambda: Link(self).client, sock=listening, backlog=_BACKLOG)
         for link in list(self.links):
-            link.settle()
+            link.update_reading()
 
     def _stop_listening(self) -> None:
         if self._server is not None:

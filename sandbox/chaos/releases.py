@@ -1,13 +1,14 @@
 """What an operator released, and which second charges that allows. Pure.
 
 A release may charge a payment twice and says so beforehand. So if a payment's release announced it and is stored in
-SETTLEMENTS, one charge at the old processor besides the one at the new is not a finding; anything else is.
+SETTLEMENTS, one charge at the old processor besides the one at the new is not a violation; anything else is.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sandbox.chaos.audit import Charge, read_settlement
+from sandbox.chaos.audit import read_settlement
+from sandbox.charges import Charge
 from services.contracts.events import PaymentReleased, PaymentSettled
 
 _DONE = 0

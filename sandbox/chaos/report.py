@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.chaos.audit import Finding, Verdict
-from sandbox.chaos.going_back import Lacked
-from sandbox.chaos.pauses import Counts
-from sandbox.chaos.unavailable import Row
+from sandbox.chaos.audit import Verdict, Violation
+from sandbox.chaos.pauses import PauseCounts
+from sandbox.chaos.restored_store import MissingFromCopy
+from sandbox.chaos.unavailability import Unavailability
 
 EXAMPLES_MAX = 10
-LACKED_MAX = 3
+MISSING_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What was done, and its results."""
+class RunFigures:
+    """What was done in a run, and its results; the names are keys in result.json."""
 
     repeat: str
     load_s: float
     offered: int
     accepted: int
-    in_doubt: int  # offered, never accepted, perhaps stored
+    in_doubt: int  # offered, never accepted, and perhaps stored
     charged_in_doubt: int
     client_counts: Mapping[str, int]
     processor_faults: Mapping[str, int]
@@ -41,10 +41,10 @@ class Figures:
     charged: Mapping[str, int]
     released: int
     charged_as_announced: int  # a second time, after a release that explained this risk
-    pauses: Counts
+    pauses: PauseCounts
     lacked_lost: int  # accepted after a copy that was restored, and at no processor
     lacked_charged: int  # booked after it, and in no stream
-    unavailable: Sequence[Row]  # of faults of nats-servers
+    unavailable: Sequence[Unavailability]  # of faults of nats-servers
     alarms: Mapping[str, int]
     longest_standstill_s: float
     standstill_s: int  # how much longer than allowed the longest one was
@@ -57,33 +57,35 @@ class Figures:
         return self.queue_length == 0 and not any(self.verdicts.values()) and not self.standstill_s
 
 
-def verdicts(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return how many payments have which verdict; a finding that is not about a single payment counts as one."""
+def verdicts(violations: Iterable[Violation]) -> dict[str, int]:
+    """Return how many payments have which verdict; a violation that is not about a single payment counts as one."""
     of = {verdict.value: 0 for verdict in Verdict}
     seen: set[tuple[str, str]] = set()
-    for finding in findings:
-        key = (finding.verdict.value, finding.id or finding.why)
-        of[finding.verdict.value] += key not in seen
+    for violation in violations:
+        key = (violation.verdict.value, violation.id or violation.why)
+        of[violation.verdict.value] += key not in seen
         seen.add(key)
     return of
 
 
-def show(figures: Figures, findings: list[Finding]) -> None:
-    """Print the table, and the findings."""
+def show(figures: RunFigures, violations: list[Violation]) -> None:
+    """Print the table, and the violations."""
     table = Table(title=figures.repeat, title_justify="left", show_header=False)
     for name, value in rows(figures):
         table.add_row(name, value)
     console = Console(width=140)
     console.print(table)
     show_unavailable(figures.unavailable)
-    for finding in findings[:EXAMPLES_MAX]:
-        console.print(f"{finding.verdict}: {finding.id} {finding.why}", style="red", markup=False, highlight=False)
-    if len(findings) > EXAMPLES_MAX:
-        console.print(f"... and {len(findings) - EXAMPLES_MAX} findings more; all are in result.json", style="red")
+    for violation in violations[:EXAMPLES_MAX]:
+        console.print(
+            f"{violation.verdict}: {violation.id} {violation.why}", style="red", markup=False, highlight=False
+        )
+    if len(violations) > EXAMPLES_MAX:
+        console.print(f"... and {len(violations) - EXAMPLES_MAX} more; all are in result.json", style="red")
     console.print("passed" if figures.has_passed else "FAILED", style="green" if figures.has_passed else "red")
 
 
-def show_unavailable(unavailable: Sequence[Row]) -> None:
+def show_unavailable(unavailable: Sequence[Unavailability]) -> None:
     """Print for how long no POST was accepted, by the fault of the nats-servers."""
     if not unavailable:
         return
@@ -95,23 +97,23 @@ def show_unavailable(unavailable: Sequence[Row]) -> None:
     Console(width=140).print(table)
 
 
-def show_lacked(lacked: Lacked) -> None:
-    """Print what the restored copies lacked, with the first ids."""
-    for what, ids in (("lost", lacked.lost), ("charged and not counted", lacked.charged)):
+def show_missing(missing: MissingFromCopy) -> None:
+    """Print what the restored copies did not have, with the first ids."""
+    for what, ids in (("lost", missing.lost), ("charged and not counted", missing.charged)):
         if ids:
-            examples = ", ".join(ids[:LACKED_MAX])
-            print(f"Not in the copy, {what}: {len(ids):,}: {examples}{', ...' if len(ids) > LACKED_MAX else ''}")
+            examples = ", ".join(ids[:MISSING_MAX])
+            print(f"Not in the copy, {what}: {len(ids):,}: {examples}{', ...' if len(ids) > MISSING_MAX else ''}")
 
 
-def rows(figures: Figures) -> Iterator[tuple[str, str]]:
+def rows(figures: RunFigures) -> Iterator[tuple[str, str]]:
     """Yield the rows of the table."""
     yield "payments offered / accepted", f"{figures.offered:,} / {figures.accepted:,} in {figures.load_s:.0f} s"
     yield "in doubt / charged of these", f"{figures.in_doubt:,} / {figures.charged_in_doubt:,}"
     yield "answers to clients", _listed(figures.client_counts)
     yield "processor faults", f"{sum(figures.processor_faults.values()):,}: {_listed(figures.processor_faults)}"
     yield "network", _listed(figures.network)
-    yield "acts", _listed(figures.acts)
-    yield "acts not possible", _listed(figures.skipped)
+    yield "faults", _listed(figures.acts)
+    yield "faults not possible", _listed(figures.skipped)
     yield "killed/restarted/frozen", ", ".join(f"{part} {text}" for part, text in figures.parts.items())
     yield "unknown outcomes", f"{figures.unknown:,} of {figures.unknown_payments:,} payments"
     yield "how these ended", _listed(figures.unknown_ends)

@@ -1,4 +1,4 @@
-"""How long nothing was settled although it was possible: payments waited, and a processor served.
+"""For how long nothing was settled although it was possible: payments waited, and a processor served.
 
 Time without a serving processor is left out and does not restart the count: faults in close succession must not hide
 that nothing is settled between them. Time in which nats did not answer counts, since it is soon back.
@@ -13,10 +13,10 @@ import time
 from typing import NamedTuple, Protocol
 
 LIMIT_S = 30.0
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 
 
-class Sight(NamedTuple):
+class StreamSample(NamedTuple):
     """How many payments wait in PAYMENTS, and how many messages SETTLEMENTS has.
 
     ``asks_all``: the store went back in time; ``must_wait``: and no dispatcher has waited long enough yet.
@@ -28,18 +28,18 @@ class Sight(NamedTuple):
     must_wait: bool = False
 
 
-class Place(Protocol):
-    """What is observed."""
+class SampledSystem(Protocol):
+    """What is sampled."""
 
     @property
     def serves(self) -> bool:
-        """Whether a processor takes payments, as far as it is wanted to."""
+        """Whether a processor takes payments, as far as it is configured to."""
 
     @property
     def all_serve(self) -> bool:
         """Whether every processor that ever charged takes payments."""
 
-    async def sight(self) -> Sight | None:
+    async def stream_sample(self) -> StreamSample | None:
         """Return the counts of the streams; None while nats does not answer."""
 
 
@@ -49,7 +49,7 @@ class Standstill:
     def __init__(self) -> None:
         self.longest_s = 0.0
         self._still_s = 0.0
-        self._last: Sight | None = None
+        self._last: StreamSample | None = None
         self._sampled_s = 0.0
         self._served = False
 
@@ -58,26 +58,26 @@ class Standstill:
         """How much longer than allowed it was, in whole seconds."""
         return max(0, math.ceil(self.longest_s - LIMIT_S))
 
-    def asks_all(self, sight: Sight | None) -> bool:
+    def asks_all(self, sample: StreamSample | None) -> bool:
         """Return whether every processor is asked before a payment is sent, by the last known sample."""
-        known = sight or self._last
+        known = sample or self._last
         return known is not None and known.asks_all
 
-    def look(self, now_s: float, sight: Sight | None, *, serves: bool) -> None:
+    def add(self, now_s: float, sample: StreamSample | None, *, serves: bool) -> None:
         """Add a sample; time counts between two samples if a processor serves at both."""
-        if sight is not None and (self._last is None or sight.settled != self._last.settled or not sight.waiting):
+        if sample is not None and (self._last is None or sample.settled != self._last.settled or not sample.waiting):
             self._still_s = 0.0
         elif self._last is not None and self._last.waiting and serves and self._served:
             self._still_s += now_s - self._sampled_s
             self.longest_s = max(self.longest_s, self._still_s)
-        self._last = sight or self._last
+        self._last = sample or self._last
         self._sampled_s, self._served = now_s, serves and not (self._last is not None and self._last.must_wait)
 
 
-async def watch(place: Place, standstill: Standstill) -> None:
+async def sample_until_cancelled(system: SampledSystem, standstill: Standstill) -> None:
     """Take samples until cancelled."""
     while True:
-        sight = await place.sight()
-        serves = place.all_serve if standstill.asks_all(sight) else place.serves
-        standstill.look(time.monotonic(), sight, serves=serves)
-        await asyncio.sleep(LOOK_EVERY_S)
+        sample = await system.stream_sample()
+        serves = system.all_serve if standstill.asks_all(sample) else system.serves
+        standstill.add(time.monotonic(), sample, serves=serves)
+        await asyncio.sleep(SAMPLE_EVERY_S)

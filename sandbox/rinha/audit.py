@@ -7,20 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sandbox.charges import Charge
 from sandbox.rinha.journal import Offer
 from sandbox.rinha.profile import PROCESSORS
 
 EXAMPLES_MAX = 20  # ids listed per kind of finding; the rest is only counted
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """One payment as one processor booked it."""
-
-    id: str
-    cents: int
-    requested_at_ms: int
-    processor: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,9 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-import orjson
 
-from sandbox.rinha.audit import Charge
+from sandbox.charges import Charge, read_charges
 from sandbox.rinha.load import TOKEN, Targets
-from services.contracts.stamp import micros_of, stamp_from_text
 
 POLL_S = 0.25
 TIMEOUT_S = 30.0  # the books of a long run are megabytes
@@ -57,17 +55,3 @@ class Books:
         if answer.status_code != httpx.codes.OK:
             raise BooksClosedError(f"{url}/admin/payments answers {answer.status_code}.")
         return read_charges(name, answer.content)
-
-
-def read_charges(processor: str, body: bytes) -> list[Charge]:
-    """Read a processor's rows, from a JSON array or one object per line."""
-    rows = orjson.loads(body) if body.lstrip().startswith(b"[") else map(orjson.loads, body.splitlines())
-    return [
-        Charge(
-            id=row["correlationId"],
-            cents=round(row["amount"] * 100),
-            requested_at_ms=micros_of(stamp_from_text(row["requestedAt"])) // 1000,
-            processor=processor,
-        )
-        for row in rows
-    ]

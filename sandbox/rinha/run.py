@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 
 from sandbox import api_key
+from sandbox.charges import Charge
 from sandbox.rinha import floor, insight, load, report
-from sandbox.rinha.audit import Audit, Charge, audit
+from sandbox.rinha.audit import Audit, audit
 from sandbox.rinha.backend import Backend
 from sandbox.rinha.books import Books, BooksClosedError
 from sandbox.rinha.journal import Journal

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from sandbox.rinha.audit import Charge
+from sandbox.charges import Charge
 from sandbox.rinha.journal import Journal, Offer
 from sandbox.rinha.profile import PROCESSORS
 from sandbox.rinha.score import latency
 
 MS_PER_S = 1000
+US_PER_MS = 1000
 SECONDS_MAX = 3600  # no profile is longer; a stamp beyond it is invalid and must not fill the memory
 
 
@@ -56,7 +57,9 @@ def _second(at_ms: int, start_ms: int) -> int:
 
 
 def _per_second(charges: Iterable[Charge], processor: str, start_ms: int) -> Counter[int]:
-    return Counter(_second(charge.requested_at_ms, start_ms) for charge in charges if charge.processor == processor)
+    return Counter(
+        _second(charge.requested_at_us // US_PER_MS, start_ms) for charge in charges if charge.processor == processor
+    )
 
 
 def _backlog(accepted: list[int], settled: Iterable[list[int]]) -> list[int]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sandbox.chaos.acts import NODE_KINDS
+from sandbox.chaos.planned_fault import NODE_KINDS
 
 TOP = Path(__file__).parents[2]
 PATIENCE_S = 300.0

@@ -63,7 +63,7 @@ async def test_answers_can_be_thrown_away(proxy: FaultProxy, connect: Connect, t
     client = await connect()
     client.send(b"1\n")
     await eventually(lambda: proxy.counts.held)
-    await proxy.release(throw_answers_away=True)
+    await proxy.release(drop_answers=True)
     await eventually(lambda: proxy.counts.answers_thrown_away)
     assert target.lines == [b"1\n"]
     assert await client.receives_nothing()

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.chaos import audit
-from sandbox.chaos.audit import Charge, Finding, UnknownOutcome, Verdict, Window
-from sandbox.chaos.offers import Offer
+from sandbox.chaos.audit import SummaryPeriod, UnknownOutcome, Verdict, Violation
+from sandbox.chaos.offered_payment import OfferedPayment
 from sandbox.chaos.report import verdicts
+from sandbox.charges import Charge
 from services.contracts.events import PaymentRefused, PaymentSettled, SettlementsCleared, encode
 from services.contracts.money import Cents
 from services.contracts.stamp import stamp_from_micros
@@ -19,23 +20,23 @@ NOW = datetime(2025, 7, 15, tzinfo=UTC)
 CHARGE = Charge("default", ID, 1990, STAMP_US)
 
 
-def offers(**fields: object) -> dict[str, Offer]:
+def offers(**fields: object) -> dict[str, OfferedPayment]:
     """One payment, accepted unless said otherwise."""
-    return {ID: Offer(ID, 1990, **({"accepted_s": 1.0} | fields))}  # type: ignore[arg-type]
+    return {ID: OfferedPayment(ID, 1990, **({"accepted_s": 1.0} | fields))}  # type: ignore[arg-type]
 
 
-def settled(processor: str = "default", cents: int = 1990, stamp_us: int = STAMP_US) -> bytes:
+def settled(processor: str = "default", cents: int = 1990, requested_at_us: int = STAMP_US) -> bytes:
     """A message of SETTLEMENTS."""
-    return encode(PaymentSettled(ID, Cents(cents), processor, stamp_from_micros(stamp_us), NOW, 1))
+    return encode(PaymentSettled(ID, Cents(cents), processor, stamp_from_micros(requested_at_us), NOW, 1))
 
 
-def found(findings: list[Finding]) -> list[Verdict]:
+def found(violations: list[Violation]) -> list[Verdict]:
     """The verdicts alone."""
-    return [finding.verdict for finding in findings]
+    return [each.verdict for each in violations]
 
 
 def test_one_charge_for_an_accepted_payment_is_right() -> None:
-    """There are no findings."""
+    """There are no violations."""
     assert audit.charges_against_offers(offers(), [CHARGE]) == []
 
 
@@ -49,8 +50,8 @@ def test_an_offered_payment_may_be_charged_once_or_not_at_all() -> None:
 def test_two_charges_are_doubled_whatever_was_answered(accepted_s: float | None) -> None:
     """At two processors, or twice at one."""
     for second in (Charge("fallback", ID, 1990, STAMP_US + 1), CHARGE):
-        findings = audit.charges_against_offers(offers(accepted_s=accepted_s), [CHARGE, second])
-        assert found(findings) == [Verdict.DOUBLED]
+        violations = audit.charges_against_offers(offers(accepted_s=accepted_s), [CHARGE, second])
+        assert found(violations) == [Verdict.DOUBLED]
 
 
 def test_an_accepted_payment_without_a_charge_is_lost() -> None:
@@ -61,13 +62,13 @@ def test_an_accepted_payment_without_a_charge_is_lost() -> None:
 def test_a_charge_that_no_client_asked_for_is_doubled() -> None:
     """Of an id that was never offered, or only in a request that had to be rejected."""
     assert found(audit.charges_against_offers({}, [CHARGE])) == [Verdict.DOUBLED]
-    assert found(audit.charges_against_offers(offers(bad=True, accepted_s=None), [CHARGE])) == [Verdict.DOUBLED]
+    assert found(audit.charges_against_offers(offers(is_invalid=True, accepted_s=None), [CHARGE])) == [Verdict.DOUBLED]
 
 
 def test_another_amount_or_a_wrong_answer_is_differing() -> None:
     """To the cent."""
     assert found(audit.charges_against_offers(offers(), [Charge("default", ID, 1991, 0)])) == [Verdict.DIFFERING]
-    assert found(audit.charges_against_offers(offers(wrongs=["409"]), [CHARGE])) == [Verdict.DIFFERING]
+    assert found(audit.charges_against_offers(offers(wrong_answers=["409"]), [CHARGE])) == [Verdict.DIFFERING]
 
 
 def test_the_same_settlement_may_be_there_twice() -> None:
@@ -80,7 +81,7 @@ def test_the_same_settlement_may_be_there_twice() -> None:
     [
         settled(processor="fallback"),
         settled(cents=1991),
-        settled(stamp_us=STAMP_US + 1),
+        settled(requested_at_us=STAMP_US + 1),
         encode(PaymentRefused(ID, Cents(1990), "default", "400", NOW, 1)),
         encode(SettlementsCleared(NOW)),
         b"nonsense",
@@ -106,36 +107,43 @@ def test_an_unknown_outcome_must_be_booked_where_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("back_s", "verdicts"),
+    ("restored_s", "verdicts"),
     [(-1.0, [Verdict.DIFFERING]), (-0.4, []), (1.0, []), (3.0, [Verdict.DIFFERING])],
 )
 def test_an_unknown_outcome_that_the_store_lost_may_be_booked_elsewhere_since(
-    back_s: float, verdicts: list[Verdict]
+    restored_s: float, verdicts: list[Verdict]
 ) -> None:
-    """Times: outcome of an earlier send, store back, charge."""
+    """Times: outcome of an earlier send, store restored, charge."""
     at_s = STAMP_US / 1e6
     unknown = [UnknownOutcome(ID, "default", at_s)]
     elsewhere = Charge("fallback", ID, 1990, STAMP_US + 2_000_000)
-    assert found(audit.unknown_against_charges(unknown, [elsewhere], [at_s + back_s], 0.5)) == verdicts
+    assert found(audit.unknown_against_charges(unknown, [elsewhere], [at_s + restored_s], 0.5)) == verdicts
 
 
 def test_what_was_shown_must_be_what_was_booked() -> None:
     """Processor and stamp, and always the same."""
-    right = {"processor": "default", "requestedAt": CHARGE.stamp}
-    assert audit.shown_against_charges(offers(seen=[right]), [CHARGE]) == []
+    right = {"processor": "default", "requestedAt": CHARGE.requested_at}
+    assert audit.shown_against_charges(offers(settlements_shown=[right]), [CHARGE]) == []
     for wrong in (right | {"processor": "fallback"}, right | {"requestedAt": "2025-07-15T00:00:00Z"}):
-        assert found(audit.shown_against_charges(offers(seen=[wrong]), [CHARGE])) == [Verdict.DIFFERING]
-    assert len(audit.shown_against_charges(offers(seen=[right, right | {"processor": "x"}]), [CHARGE])) == 2
+        assert found(audit.shown_against_charges(offers(settlements_shown=[wrong]), [CHARGE])) == [Verdict.DIFFERING]
+    assert (
+        len(audit.shown_against_charges(offers(settlements_shown=[right, right | {"processor": "x"}]), [CHARGE])) == 2
+    )
 
 
-def test_a_window_has_both_its_ends() -> None:
+def test_a_period_has_both_its_ends() -> None:
     """And open ends are open."""
     names = ("default", "fallback")
-    for window in (Window(), Window(STAMP_US, STAMP_US), Window(None, STAMP_US), Window(STAMP_US)):
-        assert audit.totals([CHARGE], window, names) == {"default": (1, 1990), "fallback": (0, 0)}
-    for window in (Window(STAMP_US + 1), Window(None, STAMP_US - 1)):
-        assert audit.totals([CHARGE], window, names)["default"] == (0, 0)
-    assert Window(STAMP_US, None).query == {"from": CHARGE.stamp}
+    for period in (
+        SummaryPeriod(),
+        SummaryPeriod(STAMP_US, STAMP_US),
+        SummaryPeriod(None, STAMP_US),
+        SummaryPeriod(STAMP_US),
+    ):
+        assert audit.totals([CHARGE], period, names) == {"default": (1, 1990), "fallback": (0, 0)}
+    for period in (SummaryPeriod(STAMP_US + 1), SummaryPeriod(None, STAMP_US - 1)):
+        assert audit.totals([CHARGE], period, names)["default"] == (0, 0)
+    assert SummaryPeriod(STAMP_US, None).query == {"from": CHARGE.requested_at}
 
 
 def test_a_summary_is_read_only_if_it_is_well_formed() -> None:
@@ -146,18 +154,12 @@ def test_a_summary_is_read_only_if_it_is_well_formed() -> None:
         assert audit.read_summary(wrong, ("default", "fallback")) is None
 
 
-def test_charges_are_read_from_a_line_each() -> None:
-    """In the format of GET /admin/payments."""
-    line = b'{"correlationId":"%b","amount":19.90,"requestedAt":"2025-06-15T15:06:40.000001Z"}\n' % ID.encode()
-    assert audit.read_charges("default", line * 2) == [Charge("default", ID, 1990, STAMP_US + 1)] * 2
-
-
 def test_verdicts_count_payments_and_not_words() -> None:
-    """Three findings about one payment are one bad payment; each about none counts by itself."""
-    findings = [Finding(Verdict.DIFFERING, ID, why) for why in "abc"]
-    findings += [
-        Finding(Verdict.DIFFERING, "", "a"),
-        Finding(Verdict.DIFFERING, "", "b"),
-        Finding(Verdict.LOST, OTHER, ""),
+    """Three violations of one payment are one bad payment; each about none counts by itself."""
+    violations = [Violation(Verdict.DIFFERING, ID, why) for why in "abc"]
+    violations += [
+        Violation(Verdict.DIFFERING, "", "a"),
+        Violation(Verdict.DIFFERING, "", "b"),
+        Violation(Verdict.LOST, OTHER, ""),
     ]
-    assert verdicts(findings) == {"lost": 1, "doubled": 0, "differing": 3}
+    assert verdicts(violations) == {"lost": 1, "doubled": 0, "differing": 3}

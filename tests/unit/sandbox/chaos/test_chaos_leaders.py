@@ -29,21 +29,21 @@ def test_a_whole_cluster_has_all_leaders_and_current_replicas() -> None:
     """Streams, consumer, and meta group."""
     found = leaders(answers("nats-2"))
     assert dict(found.of) == dict.fromkeys((*STREAMS, CONSUMER, META), "nats-2")
-    assert found.lacks == ()
+    assert found.problems == ()
 
 
 def test_a_replica_that_is_behind_is_lacking() -> None:
     """It could not lead without loss."""
-    assert "PAYMENTS at nats-3" in leaders(answers("nats-2", behind="nats-3")).lacks
+    assert "PAYMENTS at nats-3" in leaders(answers("nats-2", behind="nats-3")).problems
 
 
 def test_a_server_that_does_not_answer_is_lacking_and_so_is_what_it_led() -> None:
     """Others still name it as the leader; only its own document counts."""
     found = leaders(answers("nats-1", gone="nats-1"))
     assert not found.of
-    assert {"nats-1 does not answer", "PAYMENTS has no leader", "consumer has no leader"} <= set(found.lacks)
+    assert {"nats-1 does not answer", "PAYMENTS has no leader", "consumer has no leader"} <= set(found.problems)
 
 
 def test_an_empty_cluster_lacks_everything() -> None:
     """At the start there is nothing yet."""
-    assert len(leaders({name: {} for name in NODES}).lacks) == len(STREAMS) + 2
+    assert len(leaders({name: {} for name in NODES}).problems) == len(STREAMS) + 2

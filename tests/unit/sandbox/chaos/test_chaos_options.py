@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.chaos.acts import NEW, Group, Store
 from sandbox.chaos.options import read
+from sandbox.chaos.planned_fault import LONG_GROUPS, FaultGroup, StoreMode
 from services.settings.environment import SettingError
 
 
@@ -11,7 +11,7 @@ def test_defaults_are_two_minutes_of_everything_with_a_random_seed() -> None:
     """`make chaos` alone is a sensible run."""
     options = read([], {})
     assert (options.minutes, options.rate, options.dispatchers) == (2, 50, 1)
-    assert options.groups == frozenset(Group)
+    assert options.groups == frozenset(FaultGroup)
     assert len({read([], {}).seed for _ in range(5)}) > 1
 
 
@@ -65,16 +65,16 @@ def test_no_group_can_be_asked_for() -> None:
 def test_the_new_faults_can_be_asked_for_alone_with_kills() -> None:
     """And the printed settings ask for the same."""
     options = read(["--faults", "new", "--store", "back"], {})
-    assert options.groups == NEW | {Group.KILL}
-    assert options.store is Store.BACK
-    assert read(["--faults", "new,processor"], {}).groups == NEW | {Group.KILL, Group.PROCESSOR}
+    assert options.groups == LONG_GROUPS | {FaultGroup.KILL}
+    assert options.store is StoreMode.BACK
+    assert read(["--faults", "new,processor"], {}).groups == LONG_GROUPS | {FaultGroup.KILL, FaultGroup.PROCESSOR}
     assert read([], dict(word.split("=") for word in options.repeat.split())) == options
 
 
 def test_three_servers_with_power_cuts_can_be_asked_for_again() -> None:
     """The printed settings ask for the same."""
     options = read(["--seed", "1", "--nats-nodes", "3", "--store", "cut", "--sync", "2m", "--faults", "node"], {})
-    assert (options.nats_nodes, options.store, options.is_synced) == (3, Store.CUT, False)
+    assert (options.nats_nodes, options.store, options.is_synced) == (3, StoreMode.CUT, False)
     assert read([], dict(word.split("=") for word in options.repeat.split())) == options
 
 

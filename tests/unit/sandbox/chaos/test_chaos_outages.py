@@ -2,22 +2,24 @@
 
 import pytest
 
-from sandbox.chaos.outages import Outage, stood_still
+from sandbox.chaos.outages import Outage, outages_without_settlements
 
 OUTAGE = Outage("default", hit_s=100.0, ended_s=120.0, served_s=19.0)
 
 
-def test_nothing_settled_elsewhere_after_the_hit_is_a_finding() -> None:
+def test_nothing_settled_elsewhere_after_the_hit_is_a_violation() -> None:
     """What was settled before it does not count, nor what came after the outage, nor what was settled there."""
-    assert len(stood_still([OUTAGE], [("fallback", 99.0), ("fallback", 121.0), ("default", 110.0)])) == 1
+    assert (
+        len(outages_without_settlements([OUTAGE], [("fallback", 99.0), ("fallback", 121.0), ("default", 110.0)])) == 1
+    )
 
 
 @pytest.mark.parametrize("at_s", [100.0, 110.0, 120.0])
 def test_one_settlement_elsewhere_is_enough(at_s: float) -> None:
     """How many there should be is a question for the load test."""
-    assert stood_still([OUTAGE], [("fallback", at_s)]) == []
+    assert outages_without_settlements([OUTAGE], [("fallback", at_s)]) == []
 
 
-def test_where_no_other_served_there_is_no_finding() -> None:
+def test_where_no_other_served_there_is_no_violation() -> None:
     """The other one has its own faults."""
-    assert stood_still([OUTAGE._replace(served_s=5.0)], []) == []
+    assert outages_without_settlements([OUTAGE._replace(served_s=5.0)], []) == []

@@ -4,12 +4,12 @@ from dataclasses import fields, replace
 
 import pytest
 
-from sandbox.chaos.going_back import Lacked
-from sandbox.chaos.pauses import Counts
-from sandbox.chaos.report import Figures, rows, show_lacked, show_unavailable
-from sandbox.chaos.unavailable import Row
+from sandbox.chaos.pauses import PauseCounts
+from sandbox.chaos.report import RunFigures, rows, show_missing, show_unavailable
+from sandbox.chaos.restored_store import MissingFromCopy
+from sandbox.chaos.unavailability import Unavailability
 
-GOOD = Figures(
+GOOD = RunFigures(
     repeat="SEED=1",
     load_s=120,
     offered=10,
@@ -31,10 +31,10 @@ GOOD = Figures(
     charged={"default": 10},
     released=1,
     charged_as_announced=0,
-    pauses=Counts(pauses=1, offered=500, held=4, settled_there=4),
+    pauses=PauseCounts(pauses=1, offered=500, held=4, settled_there=4),
     lacked_lost=0,
     lacked_charged=0,
-    unavailable=[Row("node_kill", "PAYMENTS", 2, 7.5, 5.0, is_of_one=True)],
+    unavailable=[Unavailability("node_kill", "PAYMENTS", 2, 7.5, 5.0, is_of_one=True)],
     alarms={},
     longest_standstill_s=1.0,
     standstill_s=0,
@@ -74,7 +74,7 @@ def test_the_table_shows_something_for_every_figure() -> None:
 
 def test_what_the_copies_lack_is_counted_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     """A few of them here, all of them in the result."""
-    show_lacked(Lacked(lost=["a", "b", "c", "d"], charged=[]))
+    show_missing(MissingFromCopy(lost=["a", "b", "c", "d"], charged=[]))
     assert capsys.readouterr().out == "Not in the copy, lost: 4: a, b, c, ...\n"
 
 

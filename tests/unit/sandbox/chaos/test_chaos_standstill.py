@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 
-from sandbox.chaos.standstill import LIMIT_S, Sight, Standstill
+from sandbox.chaos.standstill import LIMIT_S, Standstill, StreamSample
 
-STILL = Sight(waiting=5, settled=100)
+STILL = StreamSample(waiting=5, settled=100)
 
 
-def standstill(looks: Iterable[tuple[Sight | None, bool]]) -> Standstill:
+def standstill(samples: Iterable[tuple[StreamSample | None, bool]]) -> Standstill:
     """Sample once a second; each sample has the streams' counts, and whether a processor serves."""
     found = Standstill()
-    for second, (sight, serves) in enumerate(looks):
-        found.look(float(second), sight, serves=serves)
+    for second, (sample, serves) in enumerate(samples):
+        found.add(float(second), sample, serves=serves)
     return found
 
 
@@ -29,20 +29,20 @@ def test_a_short_one_is_not_too_long() -> None:
 
 def test_growth_ends_it() -> None:
     """One settlement is enough."""
-    grown = Sight(waiting=5, settled=101)
+    grown = StreamSample(waiting=5, settled=101)
     found = standstill([(STILL, True)] * 11 + [(grown, True)] * 6)
     assert found.longest_s == 10
 
 
 def test_an_empty_queue_is_not_a_standstill() -> None:
     """Where nothing waits there is nothing to settle."""
-    assert standstill([(Sight(waiting=0, settled=100), True)] * 60).longest_s == 0
+    assert standstill([(StreamSample(waiting=0, settled=100), True)] * 60).longest_s == 0
 
 
 def test_time_without_a_processor_is_left_out_and_hides_nothing() -> None:
     """Ten seconds before an outage of both and ten after it are one standstill of twenty."""
-    looks = [(STILL, True)] * 11 + [(STILL, False)] * 30 + [(STILL, True)] * 11
-    assert standstill(looks).longest_s == 20
+    samples = [(STILL, True)] * 11 + [(STILL, False)] * 30 + [(STILL, True)] * 11
+    assert standstill(samples).longest_s == 20
 
 
 def test_time_without_an_answer_from_nats_counts() -> None:
@@ -61,7 +61,7 @@ def test_the_wait_after_a_store_went_back_is_left_out() -> None:
 def test_a_store_that_went_back_is_known_while_nats_does_not_answer() -> None:
     """It decides whether one serving processor is enough."""
     found = Standstill()
-    found.look(0.0, STILL._replace(asks_all=True), serves=True)
-    found.look(1.0, None, serves=True)
+    found.add(0.0, STILL._replace(asks_all=True), serves=True)
+    found.add(1.0, None, serves=True)
     assert found.asks_all(None)
     assert not Standstill().asks_all(None)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.rinha.audit import EXAMPLES_MAX, Audit, Charge, audit
-from sandbox.rinha.books import read_charges
+from sandbox.charges import Charge
+from sandbox.rinha.audit import EXAMPLES_MAX, Audit, audit
 from sandbox.rinha.journal import Offer
 
 ACCEPTED, REFUSED, UNANSWERED = 202, 503, 0
@@ -17,7 +17,7 @@ def offer(name: str, status: int = ACCEPTED) -> Offer:
 
 def charge(name: str, processor: str = "default", cents: int = 1990) -> Charge:
     """Book a payment."""
-    return Charge(name, cents, 0, processor)
+    return Charge(processor, name, cents, 0)
 
 
 def findings(offers: list[Offer], charges: list[Charge]) -> Audit:
@@ -93,15 +93,3 @@ def test_every_charge_is_accounted_for(offered: dict[int, int], booked: list[tup
     result = findings(offers, [charge(str(number), name) for number, name in booked])
     owed = sum(one.is_accepted for one in offers) - result.lost + result.charged_in_doubt + result.charged_failed
     assert owed + result.double_charges == len(booked) == sum(result.charged.values())
-
-
-def test_books_are_read_as_an_array_or_line_by_line() -> None:
-    """Both forms of a processor's books give the same charges, in cents and milliseconds."""
-    rows = [
-        b'{"correlationId":"a","amount":19.90,"requestedAt":"1970-01-01T00:00:01.5Z"}',
-        b'{"correlationId":"b","amount":0.29,"requestedAt":"1970-01-01T00:00:02.000001Z"}',
-    ]
-    expected = [Charge("a", 1990, 1500, "default"), Charge("b", 29, 2000, "default")]
-    assert read_charges("default", b"[" + b",".join(rows) + b"]") == expected
-    assert read_charges("default", b"\n".join(rows) + b"\n") == expected
-    assert read_charges("default", b"") == []

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.charges import Charge
 from sandbox.checkout import RUN_DIR
 from sandbox.rinha import docker, figures, floor, profile, relay, report
 from sandbox.rinha.__main__ import plan_from
-from sandbox.rinha.audit import Charge, audit
+from sandbox.rinha.audit import audit
 from sandbox.rinha.backend import as_found, limited_processes, processes
 from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
 from sandbox.rinha.processes import CannotRunError
@@ -17,7 +18,7 @@ from sandbox.rinha.score import Result, assess
 from sandbox.rinha.series import SECONDS_MAX, series_of
 
 SMOKE = profile.load("smoke")
-CHARGES = [Charge("a", 1990, 1_500, "default"), Charge("b", 1990, 3_000, "fallback")]
+CHARGES = [Charge("default", "a", 1990, 1_500_000), Charge("fallback", "b", 1990, 3_000_000)]
 
 
 def small_run() -> tuple[Journal, Result]:
@@ -53,7 +54,7 @@ def test_series_without_books_has_no_charges() -> None:
 def test_a_stamp_from_the_far_future_does_not_stretch_the_series() -> None:
     """A backend under test may send any requestedAt."""
     journal, _ = small_run()
-    assert len(series_of(journal, [Charge("a", 1990, 10**15, "default")]).seconds) == SECONDS_MAX + 1
+    assert len(series_of(journal, [Charge("default", "a", 1990, 10**18)]).seconds) == SECONDS_MAX + 1
 
 
 def test_figures_end_with_the_verdict() -> None:

@@ -2,8 +2,8 @@
 
 import json
 
+from sandbox.charges import Charge
 from sandbox.rinha import plots, profile, report
-from sandbox.rinha.audit import Charge
 from sandbox.rinha.insight import Reading, Spent, State, _state
 from sandbox.rinha.journal import Journal
 from sandbox.rinha.series import series_of
@@ -92,7 +92,7 @@ def test_the_dispatchers_answer_is_read() -> None:
 def test_no_legend_covers_other_text() -> None:
     """Stages are labelled above the axes, a bound beside them."""
     series, inside = (
-        series_of(journal(), [Charge("0", 1990, START_MS + 9_000, "default")]),
+        series_of(journal(), [Charge("default", "0", 1990, (START_MS + 9_000) * 1_000)]),
         slices_of(journal(), READINGS, 10),
     )
     for draw in (

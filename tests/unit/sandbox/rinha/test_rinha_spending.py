@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
+from sandbox.charges import Charge
 from sandbox.rinha import figures, profile, report, spending
-from sandbox.rinha.audit import Charge, audit
+from sandbox.rinha.audit import audit
 from sandbox.rinha.floor import Floor
 from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
 from sandbox.rinha.score import Result, assess
@@ -27,7 +28,7 @@ def run() -> tuple[Journal, Result]:
         start_ms=0, totals=Comparison(0, said, said, {"default": None, "fallback": None}), calls=Calls(1, 1.5, 4.5)
     )
     journal.add([b'{"kind":"payment","id":"a","at_ms":1,"status":202,"took_ms":1}'])
-    return journal, assess(SMOKE, journal, audit(journal.offers, [Charge("a", 1990, 1, "default")], 1990))
+    return journal, assess(SMOKE, journal, audit(journal.offers, [Charge("default", "a", 1990, 1_000)], 1990))
 
 
 def test_usage_is_the_difference_of_two_readings_except_for_peak_memory() -> None:

@@ -1,4 +1,4 @@
-"""An operator: releases payments in doubt, moves and pauses processors, as docs/operations.md says."""
+"""What an operator does: release payments in doubt, move and pause processors, as docs/operations.md says."""
 
 import asyncio
 import contextlib
@@ -8,10 +8,10 @@ import time
 from collections.abc import AsyncGenerator
 
 from sandbox import api_key
-from sandbox.chaos.client import OK, Client, NoAnswerError
-from sandbox.chaos.processors import HOST
+from sandbox.chaos.http_client import OK, HttpClient, NoAnswerError
 from sandbox.chaos.releases import Release
-from sandbox.chaos.world import World
+from sandbox.chaos.simulated_processor import HOST
+from sandbox.chaos.system_under_test import SystemUnderTest
 from sandbox.checkout import TOP
 from sandbox.nats_wire import Message, WireError
 from services.contracts import holding, pulse, subjects
@@ -22,14 +22,14 @@ from services.contracts.pulse import DispatcherPulse, NotAPulseError
 ASKED_MAX = 40
 ANSWERED_WITHIN_S = 0.5  # there is no answer for a payment that no dispatcher knows
 COMMAND_WITHIN_S = 20.0
-LOOK_EVERY_S = 0.1
+SAMPLE_EVERY_S = 0.1
 _RISK = "WHAT THIS RISKS: a double charge."
 
 
-async def in_doubt_at(world: World, processor: str) -> AsyncGenerator[str, None]:
+async def in_doubt_at(system: SystemUnderTest, processor: str) -> AsyncGenerator[str, None]:
     """Yield payments that are in doubt there, the newest line first; raises WireError if nats is away."""
-    async with world.wire() as wire:
-        for payment_id in world.lines.assigned_to(processor)[:ASKED_MAX]:
+    async with system.wire() as wire:
+        for payment_id in system.assignments.assigned_to(processor)[:ASKED_MAX]:
             asked = holding.encode(HoldingAsked(payment_id))
             with contextlib.suppress(TimeoutError, NotAnEventError):
                 async with asyncio.timeout(ANSWERED_WITHIN_S):
@@ -39,36 +39,36 @@ async def in_doubt_at(world: World, processor: str) -> AsyncGenerator[str, None]
                     yield payment_id
 
 
-async def release(world: World, payment_id: str, bound_to: str, to: str) -> Release:
+async def release(system: SystemUnderTest, payment_id: str, bound_to: str, to: str) -> Release:
     """Run the command, and return its output."""
     accepted = ("--i-accept-the-risk-of-a-double-charge", payment_id)
-    code, text = await _command(world, "release", payment_id, "--to", to, "--reason", "chaos", *accepted)
+    code, text = await _command(system, "release", payment_id, "--to", to, "--reason", "chaos", *accepted)
     return Release(payment_id, bound_to, to, code=code, announced=_RISK in text, output=text)
 
 
-async def move(world: World, name: str, url: str) -> bool:
+async def move(system: SystemUnderTest, name: str, url: str) -> bool:
     """Run the command that gives a processor a new address; return whether it is done."""
-    code, _ = await _command(world, "processors", "move", name, "--to", url)
+    code, _ = await _command(system, "processors", "move", name, "--to", url)
     return code == 0
 
 
-async def pause(world: World, name: str, by: str) -> bool:
+async def pause(system: SystemUnderTest, name: str, by: str) -> bool:
     """Pause a processor by command or by HTTP; return whether it is known to be done."""
     if by == "http":
-        return await _posted(world, f"/processors/{name}/pause", {"reason": "chaos"})
-    code, _ = await _command(world, "processors", "pause", name, "--reason", "chaos")
+        return await _post(system, f"/processors/{name}/pause", {"reason": "chaos"})
+    code, _ = await _command(system, "processors", "pause", name, "--reason", "chaos")
     return code == 0
 
 
-async def resume(world: World, name: str, by: str) -> bool:
+async def resume(system: SystemUnderTest, name: str, by: str) -> bool:
     """Resume a processor by command or by HTTP; return whether it is known to be done."""
     if by == "http":
-        return await _posted(world, f"/processors/{name}/resume", {})
-    code, _ = await _command(world, "processors", "resume", name)
+        return await _post(system, f"/processors/{name}/resume", {})
+    code, _ = await _command(system, "processors", "resume", name)
     return code == 0
 
 
-async def until_all_know(world: World, name: str, end_s: float) -> bool:
+async def wait_until_all_paused(system: SystemUnderTest, name: str, end_s: float) -> bool:
     """Wait until every dispatcher says that a processor is paused; return False after ``end_s``, on the loop's clock.
 
     Raises:
@@ -82,19 +82,19 @@ async def until_all_know(world: World, name: str, end_s: float) -> bool:
             if isinstance(received, DispatcherPulse) and name in received.processors:
                 (paused.discard if received.processors[name].paused is None else paused.add)(received.instance)
 
-    async with world.wire() as wire:
+    async with system.wire() as wire:
         wire.subscribe(subjects.pulse(subjects.DISPATCHER, "*"), receive)
         closed = asyncio.ensure_future(wire.closed())
-        while not paused.issuperset(world.dispatchers):
+        while not paused.issuperset(system.dispatchers):
             if time.monotonic() > end_s:
                 return False
-            if (await asyncio.wait((closed,), timeout=LOOK_EVERY_S))[0]:
+            if (await asyncio.wait((closed,), timeout=SAMPLE_EVERY_S))[0]:
                 raise WireError("nats closed the connection")
     return True
 
 
-async def _posted(world: World, path: str, document: object) -> bool:
-    client = Client(HOST, world.stack.ports["http"], api_key.headers())
+async def _post(system: SystemUnderTest, path: str, document: object) -> bool:
+    client = HttpClient(HOST, system.stack.ports["http"], api_key.headers())
     try:
         return (await client.post(path, document, timeout_s=COMMAND_WITHIN_S)).status == OK
     except NoAnswerError:
@@ -103,11 +103,11 @@ async def _posted(world: World, path: str, document: object) -> bool:
         client.close()
 
 
-async def _command(world: World, module: str, *arguments: str) -> tuple[int, str]:
+async def _command(system: SystemUnderTest, module: str, *arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"services.audit.{module}", *arguments),
         cwd=TOP,
-        env={**os.environ, **world.environment, **world.stack.nats_env()},
+        env={**os.environ, **system.environment, **system.stack.nats_env()},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

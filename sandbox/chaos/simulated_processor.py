@@ -13,26 +13,26 @@ from typing import Any
 import httpx
 import orjson
 
-from sandbox.chaos.audit import Charge, read_charges
-from sandbox.chaos.moods import CHARGE_FAULTS, SHARE_USUAL
+from sandbox.chaos.fault_mix import CHARGE_FAULTS, USUAL_SHARE
 from sandbox.chaos.proxy import FaultProxy, Mode
+from sandbox.charges import Charge, read_charges
 from sandbox.stack.console import Console
 from sandbox.stack.plan.parts_to_run import Part
 from sandbox.stack.processes.part_runner import PartRunner
 
 HOST = "127.0.0.1"
 TOKEN = {"X-Rinha-Token": "123"}
-TEND_EVERY_S = 0.25
+CHECK_EVERY_S = 0.25
 ADMIN_TIMEOUT_S = 1.0
 BOOKS_TIMEOUT_S = 60.0
-CALM: dict[str, Any] = {"rates": {}}
-WELL = {"delay_ms": 0, "is_failing": False}
-# A processor that is slower, or in a worse mood than usual, is not expected to settle enough.
+NO_FAULTS: dict[str, Any] = {"rates": {}}
+HEALTHY = {"delay_ms": 0, "is_failing": False}
+# A processor that is slower, or has more faults than usual, is not expected to settle enough.
 DELAY_MS_MAX = 1_000
 
 
 class SimulatedProcessor:
-    """One processor: its wanted faults survive its restarts, and so do the counts of what it has done.
+    """One processor: its faults survive its restarts, and so do the counts of those that happened.
 
     ``number`` distinguishes those of one name: the first, and those that took the name later. ``seed_url`` is its URL
     in the settings, wherever it has moved since.
@@ -59,17 +59,17 @@ class SimulatedProcessor:
         self.held = 0
         self._url = f"http://{HOST}:{port}/admin"
         self._http = http
-        self._mood = CALM
-        self._profile = WELL
+        self._fault_mix = NO_FAULTS
+        self._profile = HEALTHY
         self._override: tuple[dict[str, Any], dict[str, Any]] | None = None
-        self._configured_pid = 0  # the process that has what is wanted
+        self._configured_pid = 0  # the process that has the configuration
         self._down_until_s = 0.0
         self._is_frozen = False
-        self._done_by_pid: dict[int, dict[str, int]] = {}
+        self._fault_counts_by_pid: dict[int, dict[str, int]] = {}
         journal = folder / f"{self.part}.journal"
-        self._first_mood = folder / f"{self.part}.faults"
+        self._initial_fault_mix = folder / f"{self.part}.faults"
         command = (sys.executable, "-m", "sandbox.processor", "--name", name, "--port", str(port), "--fee", fee)
-        kept = ("--journal", str(journal), "--faults", str(self._first_mood))
+        kept = ("--journal", str(journal), "--faults", str(self._initial_fault_mix))
         part = Part(self.part, (*command, *kept), ready="listening on")
         self._runner = PartRunner(part, folder, console)
         self._pid_file = folder / f"{self.part}.pid"
@@ -80,20 +80,20 @@ class SimulatedProcessor:
         return self._runner.runs and self._runner.serves
 
     @property
-    def is_as_wanted(self) -> bool:
-        """Whether it runs and is configured as wanted now."""
+    def is_configured(self) -> bool:
+        """Whether it runs, and its process has the configuration."""
         return self.serves and self._configured_pid == self._pid
 
     @property
     def takes_payments(self) -> bool:
-        """Whether it is wanted to book and to answer most payments, and the network allows it."""
-        mood, profile = self._wanted
+        """Whether it is configured to book and to answer most payments, and the network allows it."""
+        fault_mix, profile = self._configuration
         return (
-            self.is_as_wanted
+            self.is_configured
             and not self._is_frozen
             and not profile["is_failing"]
             and profile["delay_ms"] <= DELAY_MS_MAX
-            and sum(rate for fault, rate in mood["rates"].items() if fault in CHARGE_FAULTS) <= SHARE_USUAL[1]
+            and sum(rate for fault, rate in fault_mix["rates"].items() if fault in CHARGE_FAULTS) <= USUAL_SHARE[1]
             and self.proxy.mode is Mode.PASS_THROUGH
         )
 
@@ -106,11 +106,11 @@ class SimulatedProcessor:
         return total
 
     @property
-    def done(self) -> Counter[str]:
-        """How often it has done which fault, over all its restarts."""
+    def fault_counts(self) -> Counter[str]:
+        """How often each fault happened, over all its restarts."""
         total: Counter[str] = Counter()
-        for done in self._done_by_pid.values():
-            total.update(done)
+        for counts in self._fault_counts_by_pid.values():
+            total.update(counts)
         return total
 
     @property
@@ -119,7 +119,7 @@ class SimulatedProcessor:
 
     def start(self) -> None:
         """Start the process."""
-        self._write_first_mood()
+        self._write_initial_fault_mix()
         self._runner.start()
 
     def signal(self, number: signal.Signals, down_s: float) -> None:
@@ -130,45 +130,45 @@ class SimulatedProcessor:
         self._is_frozen = number is signal.SIGSTOP
         os.kill(self._pid, number)
 
-    def want(self, *, mood: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> None:
+    def configure(self, *, fault_mix: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> None:
         """Set how it behaves from now on."""
-        self._mood = mood if mood is not None else self._mood
+        self._fault_mix = fault_mix if fault_mix is not None else self._fault_mix
         self._profile = profile if profile is not None else self._profile
-        self._want_changed()
+        self._configuration_changed()
 
-    def override(self, *, mood: dict[str, Any] | None, profile: dict[str, Any] | None) -> None:
-        """Set how it behaves, whatever else is wanted, until `end_override`."""
-        self._override = (mood or CALM, profile or WELL)
-        self._want_changed()
+    def override(self, *, fault_mix: dict[str, Any] | None, profile: dict[str, Any] | None) -> None:
+        """Set how it behaves, whatever `configure` sets, until `end_override`."""
+        self._override = (fault_mix or NO_FAULTS, profile or HEALTHY)
+        self._configuration_changed()
 
     def end_override(self) -> None:
-        """Let it behave as wanted again."""
+        """Let it behave as configured again."""
         self._override = None
-        self._want_changed()
+        self._configuration_changed()
 
     @property
-    def _wanted(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self._override or (self._mood, self._profile)
+    def _configuration(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._override or (self._fault_mix, self._profile)
 
-    def _want_changed(self) -> None:
-        self._write_first_mood()
+    def _configuration_changed(self) -> None:
+        self._write_initial_fault_mix()
         self._configured_pid = 0
 
-    def _write_first_mood(self) -> None:
-        """Set the mood in which it starts: otherwise it would be calm from its start to the first admin call."""
-        unfinished = self._first_mood.with_suffix(".new")
-        unfinished.write_bytes(orjson.dumps(self._wanted[0]))
-        unfinished.replace(self._first_mood)
+    def _write_initial_fault_mix(self) -> None:
+        """Write the faults with which it starts: otherwise it would have none until the first admin call."""
+        unfinished = self._initial_fault_mix.with_suffix(".new")
+        unfinished.write_bytes(orjson.dumps(self._configuration[0]))
+        unfinished.replace(self._initial_fault_mix)
 
-    async def another_address(self) -> FaultProxy:
+    async def add_address(self) -> FaultProxy:
         """Give it one more address, without faults; return the proxy there."""
         proxy = FaultProxy(self._port)
         self._other_proxies.append(proxy)
         await proxy.start()
         return proxy
 
-    async def leave_for(self, proxy: FaultProxy) -> None:
-        """Answer at that other address only, where the network's faults happen from now on."""
+    async def move_to(self, proxy: FaultProxy) -> None:
+        """Answer at that other address only; faults of the network happen there from now on."""
         before, self.proxy = self.proxy, proxy
         self._other_proxies = [before, *(each for each in self._other_proxies if each is not proxy)]
         await before.refuse()
@@ -180,27 +180,27 @@ class SimulatedProcessor:
         for proxy in (self.proxy, *self._other_proxies):
             await proxy.close()
 
-    async def tend(self) -> None:
-        """Keep it running and configured as wanted, and read its counts, until cancelled."""
+    async def keep_running(self) -> None:
+        """Keep it running and configured, and read its counts, until cancelled."""
         while True:
             if self._runner.runs or time.monotonic() >= self._down_until_s:
                 self._runner.tick(time.monotonic())
             if self.serves:
                 with contextlib.suppress(httpx.HTTPError, OSError):  # frozen, or dying: again in a moment
                     await self._configure_and_read_counts()
-            await asyncio.sleep(TEND_EVERY_S)
+            await asyncio.sleep(CHECK_EVERY_S)
 
     async def _configure_and_read_counts(self) -> None:
-        pid, (mood, profile) = self._pid, self._wanted
+        pid, (fault_mix, profile) = self._pid, self._configuration
         if self._configured_pid != pid:
             await self._put("configurations/delay", {"delay": profile["delay_ms"]})
             await self._put("configurations/failure", {"failure": profile["is_failing"]})
-            await self._put("faults", mood)
-            if (mood, profile) == self._wanted:  # and nothing was changed meanwhile
+            await self._put("faults", fault_mix)
+            if (fault_mix, profile) == self._configuration:  # and nothing was changed meanwhile
                 self._configured_pid = pid
         answer = await self._http.get(f"{self._url}/faults", headers=TOKEN, timeout=ADMIN_TIMEOUT_S)
         report = answer.raise_for_status().json()
-        self._done_by_pid[pid] = report["done"]
+        self._fault_counts_by_pid[pid] = report["done"]
         self.held = report["held"]
 
     async def _put(self, path: str, document: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The lines in ASSIGNMENTS: which is a move, and which a take-over."""
 
-from sandbox.chaos.tap import Lines
+from sandbox.chaos.bus_recorder import AssignmentTracker
 from sandbox.nats_wire import _message, _question
 from services.contracts.assignments import Kind, Line, TurnAssigned, encode_assignment
 
@@ -14,21 +14,21 @@ def said(payment_id: str, generation: str, kind: Kind = "send") -> bytes:
 
 def test_another_processor_is_a_move_and_the_same_one_a_take_over() -> None:
     """The first line is neither, nor is one after the payment was returned."""
-    lines = Lines()
+    lines = AssignmentTracker()
     for payment_id, generation in ((A, "default/1"), (A, "default/1"), (B, "default/1"), (B, "fallback/1")):
-        lines.written(said(payment_id, generation))
-    lines.written(said(B, "fallback/1", "returned"))
-    lines.written(said(B, "default/1"))
+        lines.add(said(payment_id, generation))
+    lines.add(said(B, "fallback/1", "returned"))
+    lines.add(said(B, "default/1"))
     assert (lines.moves, lines.take_overs) == (1, 1)
 
 
 def test_payments_of_a_processor_are_found_by_their_last_line() -> None:
     """The newest line first: a payment in doubt was sent recently."""
-    lines = Lines()
+    lines = AssignmentTracker()
     for payment_id, generation in ((A, "default/1"), (B, "default/2"), (A, "default/1")):
-        lines.written(said(payment_id, generation))
+        lines.add(said(payment_id, generation))
     assert lines.assigned_to("default") == [A, B]
-    lines.written(said(A, "fallback/1"))
+    lines.add(said(A, "fallback/1"))
     assert lines.assigned_to("default") == [B]
 
 

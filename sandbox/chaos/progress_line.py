@@ -10,7 +10,7 @@ from rich.status import Status
 PLAIN_EVERY_S = 10.0
 
 
-class Progress:
+class ProgressLine:
     """Shows the newest line; a context manager."""
 
     def __init__(self) -> None:

@@ -15,17 +15,17 @@ from sandbox.stack import Stack
 from sandbox.stack.plan.ports import HOST
 
 MONITOR_TIMEOUT_S = 1.0
-LOOK_EVERY_S = 0.3
+SAMPLE_EVERY_S = 0.3
 # Under load a replica is sometimes behind by what is on its way to it; one that is behind each time really is behind.
-LOOKS = 4
+SAMPLES = 4
 
 
-class Cluster:
-    """The servers; ``unwell`` are those that are hit now, and tried last."""
+class NatsServers:
+    """The servers; ``under_fault`` are those that are hit now, and tried last."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self.parts = stack.nats_parts
-        self.unwell: set[str] = set()
+        self.under_fault: set[str] = set()
         self._stack = stack
         self._http = http
         route = dict(zip(self.parts, itertools.count(stack.ports.get("route", 0)), strict=False))
@@ -36,9 +36,9 @@ class Cluster:
         """Return a server's port for clients."""
         return self._stack.ports["nats"] + self.parts.index(part)
 
-    def by_health(self) -> list[str]:
+    def healthy_first(self) -> list[str]:
         """Return all servers, those that are hit now last."""
-        return sorted(self.parts, key=lambda part: part in self.unwell)
+        return sorted(self.parts, key=lambda part: part in self.under_fault)
 
     async def start(self) -> None:
         """Start the proxies, before the servers start."""
@@ -52,7 +52,7 @@ class Cluster:
 
     async def connect(self) -> Wire:
         """Return a connection to a server that accepts one; raises WireError if none does."""
-        for part in (order := self.by_health()):
+        for part in (order := self.healthy_first()):
             try:
                 return await Wire.connect(HOST, self.port(part), self._stack.bus_credentials)
             except WireError:
@@ -69,27 +69,27 @@ class Cluster:
                 await proxy.refuse()
                 await proxy.reset()
 
-    async def join(self) -> None:
+    async def reconnect(self) -> None:
         """Let all servers reach each other again."""
         for proxy in self._proxies.values():
             await proxy.pass_through()
 
     async def leaders(self) -> Leaders:
-        """Return who leads what, and what is not whole."""
+        """Return who leads what, and what is missing."""
         documents = await asyncio.gather(*(self._jsz(part) for part in self.parts))
         return leaders(dict(zip(self.parts, documents, strict=True)))
 
-    async def until_whole(self, within_s: float) -> bool:
+    async def wait_until_healthy(self, within_s: float) -> bool:
         """Wait until a server may fail without harm: all answer, no replica is behind; return whether that is so."""
         if len(self.parts) == 1:
             return True
-        looks: deque[frozenset[str]] = deque(maxlen=LOOKS)
+        samples: deque[frozenset[str]] = deque(maxlen=SAMPLES)
         deadline_s = time.monotonic() + within_s
-        while len(looks) < LOOKS or frozenset.intersection(*looks):
+        while len(samples) < SAMPLES or frozenset.intersection(*samples):
             if time.monotonic() > deadline_s:
                 return False
-            looks.append(frozenset((await self.leaders()).lacks))
-            await asyncio.sleep(LOOK_EVERY_S)
+            samples.append(frozenset((await self.leaders()).problems))
+            await asyncio.sleep(SAMPLE_EVERY_S)
         return True
 
     async def _jsz(self, part: str) -> dict[str, Any] | None:

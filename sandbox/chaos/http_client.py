@@ -39,7 +39,7 @@ class Answer:
 _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Client:
+class HttpClient:
     """Requests to one server over reused connections; each is sent with ``headers``."""
 
     def __init__(self, host: str, port: int, headers: Mapping[str, str] | None = None) -> None:

@@ -17,8 +17,8 @@ class _Hit(NamedTuple):
     dies: bool
 
 
-class Victims:
-    """The parts and their planned hits, which may be planned in any order.
+class HitSchedule:
+    """The parts and their planned hits, which may be added in any order.
 
     Args:
         parts: all that can be hit.
@@ -38,7 +38,7 @@ class Victims:
         ]
         return dice.choice(possible) if possible else None
 
-    def take(self, part: str, at_s: float, lasts_s: float = 0.0, *, dies: bool) -> None:
+    def add(self, part: str, at_s: float, lasts_s: float = 0.0, *, dies: bool) -> None:
         """Record a planned hit."""
         self._hits[part].append(_Hit(at_s, at_s + lasts_s, dies))
 

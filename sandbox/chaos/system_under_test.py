@@ -1,4 +1,4 @@
-"""Everything that a run breaks: the stack, two processors behind networks of their own, and access to nats."""
+"""What a run breaks: the stack, two processors behind networks of their own, and access to nats."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.chaos.acts import REPLACED_MAX
-from sandbox.chaos.cluster import Cluster
-from sandbox.chaos.options import Options
-from sandbox.chaos.processors import CALM, WELL, SimulatedProcessor
-from sandbox.chaos.standstill import Sight
-from sandbox.chaos.tap import Lines, Tap
+from sandbox.chaos.bus_recorder import AssignmentTracker, BusRecorder
+from sandbox.chaos.nats_servers import NatsServers
+from sandbox.chaos.options import ChaosOptions
+from sandbox.chaos.planned_fault import REPLACED_MAX
+from sandbox.chaos.simulated_processor import HEALTHY, NO_FAULTS, SimulatedProcessor
+from sandbox.chaos.standstill import StreamSample
 from sandbox.nats_wire import Wire, WireError, api
 from sandbox.stack import Stack
 from sandbox.stack.console import Console
@@ -32,17 +32,17 @@ SETTLE_WITHIN_S = 2
 BOOKS_WITHIN_S = 30
 STARTED_WITHIN_S = 30.0
 POLL_S = 0.2
-WHOLE_WITHIN_S = 3.0
+HEALTHY_WITHIN_S = 3.0
 # A part that is down is waited for a little: it may just be restarting.
 RUNNING_WITHIN_S = 2.0
-# In the metadata of PAYMENTS and of ASSIGNMENTS: the store went back in time, and that was waited out.
-SINCE, WAITED_OUT = "doubtful_since", "doubt_waited_out"
+# In the metadata of PAYMENTS and of ASSIGNMENTS: the store went back in time, and the wait after that is over.
+DOUBTFUL_SINCE, DOUBT_WAITED_OUT = "doubtful_since", "doubt_waited_out"
 
 
-class World:
-    """What runs; created by `world`. ``processors`` have the names now, ``retired`` had them before."""
+class SystemUnderTest:
+    """What runs; created by `running_system`. ``processors`` have the names now, ``replaced`` had them before."""
 
-    def __init__(self, options: Options, folder: Path, http: httpx.AsyncClient, console: Console) -> None:
+    def __init__(self, options: ChaosOptions, folder: Path, http: httpx.AsyncClient, console: Console) -> None:
         self.folder = folder
         self._processor = functools.partial(SimulatedProcessor, folder=folder, console=console, http=http)
         found = ports.free(len(FEES) + REPLACED_MAX)
@@ -51,18 +51,18 @@ class World:
             name: self._processor(name, port=port, fee=fee)
             for (name, fee), port in zip(FEES.items(), first, strict=True)
         }
-        self.retired: list[SimulatedProcessor] = []
-        self.paused: set[str] = set()  # by an operator: they take no payments, however well they work
-        self._tending: list[asyncio.Task[None]] = []
+        self.replaced: list[SimulatedProcessor] = []
+        self.paused: set[str] = set()  # by an operator: they take no payments, even while they could
+        self._background_tasks: list[asyncio.Task[None]] = []
         self.dispatchers = tuple(f"dispatcher-{number}" for number in range(1, options.dispatchers + 1))
         self.log = folder / "stack.log"
         self.environment = self._environment(options)
         self.stack = Stack(folder / "stack", self.environment, log_file=self.log, not_ports=found)
-        self.cluster = Cluster(self.stack, http)
-        self.services = (*self.cluster.parts, "ledger", "balancer", *INGRESSES, *self.dispatchers)
-        self.lines = Lines()
+        self.nats_servers = NatsServers(self.stack, http)
+        self.services = (*self.nats_servers.parts, "ledger", "balancer", *INGRESSES, *self.dispatchers)
+        self.assignments = AssignmentTracker()
 
-    def _environment(self, options: Options) -> dict[str, str]:
+    def _environment(self, options: ChaosOptions) -> dict[str, str]:
         return {
             **self.settings,
             "INGRESSES": str(len(INGRESSES)),
@@ -83,7 +83,7 @@ class World:
     @property
     def all_processors(self) -> tuple[SimulatedProcessor, ...]:
         """All processors, including those whose names others have now."""
-        return (*self.processors.values(), *self.retired)
+        return (*self.processors.values(), *self.replaced)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -123,21 +123,21 @@ class World:
         else:
             self.stack.kill(part, number)
 
-    async def begin(self, processor: SimulatedProcessor) -> None:
+    async def start_processor(self, processor: SimulatedProcessor) -> None:
         """Start a processor, and keep it running from then on."""
         processor.start()
         await processor.proxy.start()
-        self._tending.append(asyncio.create_task(processor.tend()))
+        self._background_tasks.append(asyncio.create_task(processor.keep_running()))
 
     async def replace(self, name: str) -> None:
         """Start another processor under the name; the old one continues without faults. Settings do not change yet."""
         before, number = self.processors[name], 1 + sum(each.name == name for each in self.all_processors)
         new = self._processor(name, port=self._spare_ports.pop(), fee=before.fee, number=number)
-        await self.begin(new)
-        await until_they_serve(self, [new])
+        await self.start_processor(new)
+        await wait_until_configured(self, [new])
         self.processors[name] = new
-        self.retired.append(before)
-        before.want(mood=CALM, profile=WELL)
+        self.replaced.append(before)
+        before.configure(fault_mix=NO_FAULTS, profile=HEALTHY)
 
     async def totals(self, name: str, **period: str) -> tuple[int, int]:
         """Return count and cents of all that had a name; raises httpx.HTTPError while one of them is away."""
@@ -146,18 +146,18 @@ class World:
 
     async def close(self) -> None:
         """Stop everything."""
-        for task in self._tending:
+        for task in self._background_tasks:
             task.cancel()
-        await asyncio.gather(*self._tending, return_exceptions=True)
+        await asyncio.gather(*self._background_tasks, return_exceptions=True)
         await asyncio.shield(asyncio.to_thread(self.stack.stop))
         for processor in self.all_processors:
             await processor.close()
-        await self.cluster.close()
+        await self.nats_servers.close()
 
     @asynccontextmanager
     async def wire(self) -> AsyncGenerator[Wire, None]:
         """Yield a connection to nats; raises WireError while it is away."""
-        wire = await self.cluster.connect()
+        wire = await self.nats_servers.connect()
         try:
             yield wire
         finally:
@@ -178,7 +178,7 @@ class World:
         """Whether every processor that has or had a name takes payments."""
         return all(processor.takes_payments for processor in self.all_processors)
 
-    async def sight(self) -> Sight | None:
+    async def stream_sample(self) -> StreamSample | None:
         """Return the counts of the streams, and whether they are doubtful; None while nats does not answer."""
         try:
             async with self.wire() as wire:
@@ -187,9 +187,9 @@ class World:
                 assignments = await api(wire, "STREAM.INFO.ASSIGNMENTS")
         except WireError:
             return None
-        since = payments["config"].get("metadata", {}).get(SINCE)
-        waited_out = assignments["config"].get("metadata", {}).get(WAITED_OUT)
-        return Sight(
+        since = payments["config"].get("metadata", {}).get(DOUBTFUL_SINCE)
+        waited_out = assignments["config"].get("metadata", {}).get(DOUBT_WAITED_OUT)
+        return StreamSample(
             int(payments["state"]["messages"]),
             int(settlements["state"]["messages"]),
             asks_all=since is not None,
@@ -198,49 +198,49 @@ class World:
 
     async def backlog(self) -> int | None:
         """Return how many payments wait in PAYMENTS; None while nats does not answer."""
-        sight = await self.sight()
-        return None if sight is None else sight.waiting
+        sample = await self.stream_sample()
+        return None if sample is None else sample.waiting
 
-    async def is_well(self) -> bool:
+    async def is_healthy(self) -> bool:
         """Return whether every part runs and a payment would be accepted, counted and charged."""
         with contextlib.suppress(FileNotFoundError, httpx.HTTPError):
             for part in self.services:
                 self.stack.pid(part)
             async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
                 answer = await http.get(f"{self.stack.http_url}/readyz")
-            is_ready = answer.status_code == httpx.codes.OK and all(each.is_as_wanted for each in self.all_processors)
-            return is_ready and await self.cluster.until_whole(WHOLE_WITHIN_S)
+            is_ready = answer.status_code == httpx.codes.OK and all(each.is_configured for each in self.all_processors)
+            return is_ready and await self.nats_servers.wait_until_healthy(HEALTHY_WITHIN_S)
         return False
 
 
 @asynccontextmanager
-async def world(options: Options, folder: Path) -> AsyncGenerator[World, None]:
+async def running_system(options: ChaosOptions, folder: Path) -> AsyncGenerator[SystemUnderTest, None]:
     """Start everything, and stop it at the end whatever happens; raises StackError if it cannot start."""
     async with contextlib.AsyncExitStack() as ends:
         http = await ends.enter_async_context(httpx.AsyncClient(trust_env=False))
         log = ends.enter_context((folder / "processors.log").open("w", buffering=1))
         bus_log = ends.enter_context((folder / "bus.log").open("w", buffering=1))
-        made = World(options, folder, http, Console(log))
+        system = SystemUnderTest(options, folder, http, Console(log))
         try:
-            for processor in made.processors.values():
-                await made.begin(processor)
-            await until_they_serve(made, made.all_processors)
-            await made.cluster.start()
-            await asyncio.to_thread(made.stack.start)
-            tap = asyncio.create_task(Tap(made.cluster.connect, bus_log, made.lines).run())
+            for processor in system.processors.values():
+                await system.start_processor(processor)
+            await wait_until_configured(system, system.all_processors)
+            await system.nats_servers.start()
+            await asyncio.to_thread(system.stack.start)
+            recorder = asyncio.create_task(BusRecorder(system.nats_servers.connect, bus_log, system.assignments).run())
             try:
-                yield made
+                yield system
             finally:
-                tap.cancel()
-                await asyncio.gather(tap, return_exceptions=True)
+                recorder.cancel()
+                await asyncio.gather(recorder, return_exceptions=True)
         finally:
-            await made.close()
+            await system.close()
 
 
-async def until_they_serve(made: World, processors: Collection[SimulatedProcessor]) -> None:
-    """Wait until these processors run as wanted; raises StackError if they do not in time."""
+async def wait_until_configured(system: SystemUnderTest, processors: Collection[SimulatedProcessor]) -> None:
+    """Wait until these processors run and are configured; raises StackError if they do not in time."""
     deadline_s = time.monotonic() + STARTED_WITHIN_S
-    while not all(processor.is_as_wanted for processor in processors):
+    while not all(processor.is_configured for processor in processors):
         if time.monotonic() > deadline_s:
-            raise StackError(f"the processors did not start; see {made.folder / 'processors.log'}")
+            raise StackError(f"the processors did not start; see {system.folder / 'processors.log'}")
         await asyncio.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""The faults: groups that FAULTS selects, kinds, and one planned fault."""
+"""A planned fault, the kinds and groups of faults (FAULTS selects groups), and what a plan is made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Group(StrEnum):
+class FaultGroup(StrEnum):
     """A group of faults, which can be switched off by itself."""
 
     PROCESSOR = "processor"  # single calls go wrong, each in one of the processor's own ways
@@ -28,19 +28,19 @@ class Group(StrEnum):
     NODE = "node"  # one of three nats-servers, or all of them; where there is one, the other groups hit it
 
 
-# The long ones, each of which tests one question; see `trials` and `changes`.
-NEW = frozenset(
+# The long ones, each of which tests one question; see `long_fault_plan` and `change_plan`.
+LONG_GROUPS = frozenset(
     {
-        *(Group.OUTAGE, Group.SLOWER, Group.REFUSAL, Group.RELEASE, Group.PAUSE),
-        *(Group.CLOCKS, Group.RECONFIGURE, Group.MOVE),
+        *(FaultGroup.OUTAGE, FaultGroup.SLOWER, FaultGroup.REFUSAL, FaultGroup.RELEASE, FaultGroup.PAUSE),
+        *(FaultGroup.CLOCKS, FaultGroup.RECONFIGURE, FaultGroup.MOVE),
     }
 )
 
 
-class Kind(StrEnum):
-    """One fault."""
+class FaultKind(StrEnum):
+    """One kind of fault. The values are keys in result.json."""
 
-    MOOD = "mood"
+    FAULT_MIX = "mood"  # several of a processor's own faults, each with a rate
     PROFILE = "profile"
     KILL = "kill"
     FREEZE = "freeze"
@@ -71,12 +71,14 @@ class Kind(StrEnum):
     ALL_KILLED = "all_killed"
 
 
-# Of one server: the other two are a majority, and continue. The others remove the majority, or put the store back.
-ONE_NODE = frozenset({Kind.NODE_KILL, Kind.NODE_FREEZE, Kind.STEP_DOWN, Kind.CUT_OFF, Kind.EMPTIED})
-NODE_KINDS = ONE_NODE | {Kind.TWO_DOWN, Kind.ALL_KILLED}
+# Of one server: the other two are a majority, and continue. The others remove the majority.
+ONE_NODE = frozenset(
+    {FaultKind.NODE_KILL, FaultKind.NODE_FREEZE, FaultKind.STEP_DOWN, FaultKind.CUT_OFF, FaultKind.EMPTIED}
+)
+NODE_KINDS = ONE_NODE | {FaultKind.TWO_DOWN, FaultKind.ALL_KILLED}
 
 
-class Store(StrEnum):
+class StoreMode(StrEnum):
     """What happens to the stores of the nats-servers during a run."""
 
     KEPT = "kept"
@@ -88,26 +90,26 @@ REPLACED_MAX = 3  # in one run; a replaced one keeps running, since it may still
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A planned fault: when, counted from the start of the load, on which part, and for how long."""
+class PlannedFault:
+    """A fault of a part or stream: when, from the start of the load, for how long; ``detail`` is by kind."""
 
     at_s: float
-    kind: Kind
+    kind: FaultKind
     target: str
     lasts_s: float = 0.0
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What there is to break, and the settings that faults are planned by."""
+class PlanInputs:
+    """What a plan depends on besides the seed: what there is to break, and the settings of the run."""
 
     length_s: float
     services: Sequence[str]  # the stack's parts
     processors: Sequence[str]
     ack_wait_s: float
     call_timeout_s: float
-    store: Store = Store.KEPT
+    store: StoreMode = StoreMode.KEPT
     has_nodes: bool = False  # three nats-servers, which are not among the services
     is_synced: bool = True  # nats-server syncs each message before its PubAck
 

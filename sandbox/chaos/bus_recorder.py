@@ -1,4 +1,4 @@
-"""Records what services publish about payments, for the story, and counts moves and take-overs."""
+"""Records what services publish about payments, for a payment's history, and counts moves and take-overs."""
 
 import asyncio
 import time
@@ -13,15 +13,15 @@ _SUBJECTS = ("payments.accepted.>", "settlements.>", f"{_ASSIGNMENTS}>")
 AGAIN_AFTER_S = 0.1
 
 
-class Lines:
-    """Who may send a payment where, by ASSIGNMENTS: another processor is a move, the same one a take-over."""
+class AssignmentTracker:
+    """Which processor each payment is assigned to, by ASSIGNMENTS: another one is a move, the same one a take-over."""
 
     def __init__(self) -> None:
         self._assigned: dict[str, str] = {}
         self.moves = 0
         self.take_overs = 0
 
-    def written(self, data: bytes) -> None:
+    def add(self, data: bytes) -> None:
         """Add a message of ASSIGNMENTS."""
         message = decode_assignment(data)
         for line in message.lines if isinstance(message, TurnAssigned) else ():
@@ -39,13 +39,13 @@ class Lines:
         return [each for each, place in reversed(self._assigned.items()) if processor_of(place) == processor]
 
 
-class Tap:
+class BusRecorder:
     """Writes every message with its time to a file; it misses those while nats is away, so its counts are minima."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Wire]], out: TextIO, lines: Lines) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Wire]], out: TextIO, assignments: AssignmentTracker) -> None:
         self._connect = connect
         self._out = out
-        self._lines = lines
+        self._assignments = assignments
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -65,4 +65,4 @@ class Tap:
     def _record(self, message: Message) -> None:
         self._out.write(f"{time.time():.3f} {message.subject} {message.data.decode(errors='replace')}\n")
         if message.subject.startswith(_ASSIGNMENTS):
-            self._lines.written(message.data)
+            self._assignments.add(message.data)
