@@ -15,7 +15,7 @@ from sandbox.rinha import docker, figures, floor, profile, relay
 from sandbox.rinha.backend import PORT, as_found, limited_processes, processes
 from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
-from sandbox.rinha.run import Plan, Start, carry_out
+from sandbox.rinha.run import RunConfig, Start, carry_out
 from sandbox.rinha.score import NothingToScoreError
 from sandbox.stack.plan import tls_door as door
 from sandbox.stack.plan.options import http_url
@@ -39,8 +39,8 @@ def main() -> int:
     """Run what the command line asks for."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # after any signal everything is stopped
     try:
-        plan = plan_from(sys.argv[1:])
-        result = carry_out(plan)
+        config = config_from(sys.argv[1:])
+        result = carry_out(config)
     except (CannotRunError, NothingToScoreError, profile.UnknownProfileError) as error:
         print(error, file=sys.stderr)
         return COULD_NOT_RUN
@@ -48,11 +48,11 @@ def main() -> int:
         print("Interrupted; everything is stopped.", file=sys.stderr)
         return INTERRUPTED
     print(figures.text(result))
-    print(f"Report: {plan.folder / 'report.html'}")
+    print(f"Report: {config.folder / 'report.html'}")
     return FAILED if result.complaints else PASSED
 
 
-def plan_from(arguments: list[str]) -> Plan:
+def config_from(arguments: list[str]) -> RunConfig:
     """Read the command line; raises `UnknownProfileError` or `CannotRunError`."""
     options = _parser().parse_args(arguments)
     # The stack and the engine read them from the environment, as with `make rinha`.
@@ -63,7 +63,7 @@ def plan_from(arguments: list[str]) -> Plan:
         raise CannotRunError(
             f"--processors wants {len(profile.PROCESSORS)} URLs with a comma between: default, fallback."
         )
-    return Plan(
+    return RunConfig(
         profile=chosen,
         targets=_targets(options, dict(zip(profile.PROCESSORS, urls, strict=True))),
         folder=options.out or RESULTS / chosen.name,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandbox.charges import Charge
-from sandbox.rinha.journal import Offer
+from sandbox.rinha.load_journal import PostedPayment
 from sandbox.rinha.profile import PROCESSORS
 
 EXAMPLES_MAX = 20  # ids listed per kind of finding; the rest is only counted
@@ -34,22 +34,22 @@ class Audit:
         return self.charged_again + self.charged_unasked
 
 
-def audit(offers: Iterable[Offer], charges: Sequence[Charge], amount_cents: int) -> Audit:
+def audit(posts: Iterable[PostedPayment], charges: Sequence[Charge], amount_cents: int) -> Audit:
     """Compare all offers with all charges of all processors.
 
     A payment answered with an error, or not at all, may still have been stored, and then may be charged once:
     such charges are counted separately and are not errors.
     """
-    offered = {offer.id.lower(): offer for offer in offers}
+    offered = {post.id.lower(): post for post in posts}
     times = Counter(charge.id.lower() for charge in charges)
     again = {name: count - 1 for name, count in times.items() if count > 1}
     found = {
         "charged_again": list(again),
         "charged_unasked": [name for name in times if name not in offered],
         "charged_wrong": [charge.id for charge in charges if charge.cents != amount_cents],
-        "lost": [name for name, offer in offered.items() if offer.is_accepted and name not in times],
+        "lost": [name for name, post in offered.items() if post.is_accepted and name not in times],
     }
-    unpromised = [offer for offer in offered.values() if not offer.is_accepted]
+    unpromised = [post for post in offered.values() if not post.is_accepted]
     on = Counter(charge.processor for charge in charges)
     return Audit(
         charged={name: on[name] for name in PROCESSORS},
@@ -57,8 +57,8 @@ def audit(offers: Iterable[Offer], charges: Sequence[Charge], amount_cents: int)
         charged_unasked=len(found["charged_unasked"]),
         charged_wrong=len(found["charged_wrong"]),
         lost=len(found["lost"]),
-        in_doubt=sum(offer.is_in_doubt for offer in unpromised),
-        charged_in_doubt=sum(offer.is_in_doubt and offer.id.lower() in times for offer in unpromised),
-        charged_failed=sum(not offer.is_in_doubt and offer.id.lower() in times for offer in unpromised),
+        in_doubt=sum(post.is_in_doubt for post in unpromised),
+        charged_in_doubt=sum(post.is_in_doubt and post.id.lower() in times for post in unpromised),
+        charged_failed=sum(not post.is_in_doubt and post.id.lower() in times for post in unpromised),
         examples={name: ids[:EXAMPLES_MAX] for name, ids in found.items() if ids},
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sandbox.checkout import RUN_DIR
 from sandbox.nats_wire import Nats
-from sandbox.rinha.insight import Spent
 from sandbox.rinha.processes import ensure_alive, started, wait_for_line
 from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.relay import relaying
+from sandbox.rinha.state_samples import CpuUsage
 from sandbox.stack.limits import limited_stack as limited
 from sandbox.stack.limits.cgroups import Usage
 from sandbox.stack.limits.compose_limits import Limit
@@ -29,7 +29,7 @@ STACK_NATS_PORT = 4222
 PORT = 9999
 
 
-def _nothing() -> dict[str, Usage]:
+def _no_usage() -> dict[str, Usage]:
     return {}
 
 
@@ -38,24 +38,24 @@ class Backend:
     """One backend while it runs.
 
     Args:
-        alive: raises CannotRunError if it has died.
+        check_alive: raises CannotRunError if it has died.
         nats: where to ask for its internal state; None: it is not asked for.
         limits: of each service; empty without limits.
         usage: what each limited service has used since its start.
         cpu_s: CPU seconds of each service, used without limits.
     """
 
-    alive: Callable[[], None] = lambda: None
+    check_alive: Callable[[], None] = lambda: None
     nats: Nats | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
-    usage: Callable[[], Mapping[str, Usage]] = _nothing
+    usage: Callable[[], Mapping[str, Usage]] = _no_usage
     cpu_s: Callable[[], Mapping[str, float]] = dict
 
-    def spent(self) -> dict[str, Spent]:
+    def cpu_usage(self) -> dict[str, CpuUsage]:
         """Return what each service has used so far."""
         if not self.limits:
-            return {name: Spent(cpu_s) for name, cpu_s in self.cpu_s().items()}
-        return {name: Spent(used.cpu_s, used.throttled_s) for name, used in self.usage().items()}
+            return {name: CpuUsage(cpu_s) for name, cpu_s in self.cpu_s().items()}
+        return {name: CpuUsage(used.cpu_s, used.throttled_s) for name, used in self.usage().items()}
 
 
 def _reader() -> BusCredentials:
@@ -77,10 +77,10 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
         wait_for_line(process, "ready", log=log, within_s=READY_WITHIN_S)
         groups = limited.find(RUN_DIR)
         yield Backend(
-            alive=lambda: ensure_alive(process, log=log),
+            check_alive=lambda: ensure_alive(process, log=log),
             nats=Nats(HOST, STACK_NATS_PORT, _reader()),
             limits=groups.by_service if groups else {},
-            usage=groups.usage if groups else _nothing,
+            usage=groups.usage if groups else _no_usage,
             cpu_s=lambda: cpu_s_by_service(RUN_DIR),
         )
 

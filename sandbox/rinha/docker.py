@@ -34,16 +34,16 @@ IMAGES = (("services", "tarifa"), ("processor", "tarifa-processor"))
 READY_AT = "http://127.0.0.1:9999/readyz"
 READY_WITHIN_S = 90.0
 READY_TIMEOUT_S = 1.0
-LOOK_EVERY_S = 0.1
+SAMPLE_EVERY_S = 0.1
 TAIL_LINES = 15
 NATS_PORT = 4222
 FLOOR_CONF = Path(__file__).with_name("floor.conf")
-INSIDE = 9999  # where nginx listens in its container
+CONTAINER_PORT = 9999  # where nginx listens in its container
 
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """The engine's command line, with all of its output in one log. ``backend``: the command of its project."""
+    """The engine's command line, with all of its output in one log. ``backend``: compose's command for its project."""
 
     log: Path
     env: Mapping[str, str]
@@ -126,9 +126,11 @@ def floor(port: int, folder: Path) -> Iterator[Callable[[], None]]:
     docker.log.write_text("", encoding="utf-8")
     check_engine()
     conf = folder.resolve() / "nginx.conf"
-    conf.write_text(Template(FLOOR_CONF.read_text(encoding="utf-8")).substitute(listen=INSIDE), encoding="utf-8")
+    conf.write_text(
+        Template(FLOOR_CONF.read_text(encoding="utf-8")).substitute(listen=CONTAINER_PORT), encoding="utf-8"
+    )
     image = yaml.safe_load((TOP / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["nginx"]["image"]
-    publish, mount = f"{port}:{INSIDE}", f"{conf}:/etc/floor.conf:ro"
+    publish, mount = f"{port}:{CONTAINER_PORT}", f"{conf}:/etc/floor.conf:ro"
     nginx = ("nginx", "-p", "/tmp/", "-c", "/etc/floor.conf", "-e", "stderr", "-g", "daemon off;")  # noqa: S108  # its own
     command = ("--detach", "--rm", "--publish", publish, "--volume", mount, image, *nginx)
     container = docker.run("docker", "run", *command).strip()
@@ -164,12 +166,12 @@ def _backend(docker: Docker) -> Backend:
     def usage() -> dict[str, Usage]:
         return {name: usage_of(containers[name].process, MOUNTED_AT) for name in by_service}
 
-    def alive() -> None:
+    def check_alive() -> None:
         for name, container in containers.items():
             if not Path("/proc", str(container.process)).exists():
                 raise CannotRunError(f"the container of {name} has ended, or was started again: see stack.log")
 
-    return Backend(alive=alive, nats=Nats(nats.address, NATS_PORT), limits=by_service, usage=usage)
+    return Backend(check_alive=check_alive, nats=Nats(nats.address, NATS_PORT), limits=by_service, usage=usage)
 
 
 def _wait_until_ready(ask: Callable[[], httpx.Response]) -> None:
@@ -180,5 +182,5 @@ def _wait_until_ready(ask: Callable[[], httpx.Response]) -> None:
                 return
         except httpx.HTTPError:
             pass  # not there yet; the deadline decides whether it ever is
-        time.sleep(LOOK_EVERY_S)
-    raise CannotRunError(f"the door does not answer 200 within {READY_WITHIN_S:g} s of `docker compose up`")
+        time.sleep(SAMPLE_EVERY_S)
+    raise CannotRunError(f"/readyz does not answer 200 within {READY_WITHIN_S:g} s of `docker compose up`")

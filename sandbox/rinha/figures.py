@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from sandbox.rinha import spending
+from sandbox.rinha import service_usage
 from sandbox.rinha.audit import Audit
 from sandbox.rinha.floor import Floor
 from sandbox.rinha.score import Result
-from sandbox.rinha.spending import Row
+from sandbox.rinha.service_usage import Row
 
 OTHER_FEES = "by the profile's fees; these processors take others (see SANDBOX_FEES)"
 
@@ -47,14 +47,14 @@ def rows(result: Result) -> Iterator[Row]:
 def text(result: Result) -> str:
     """Return the figures as aligned lines, with the verdict below."""
     lines = [f"  {what:<28}{value:>24}  {meaning}".rstrip() for what, value, meaning in rows(result)]
-    spent = [f"  {what:<28}{value:>24}  {meaning}" for what, value, meaning in spending_rows(result)]
-    heading = ["Under docker-compose.yml's limits:"] if spent else []
-    return "\n".join([f"{result.profile}:", *lines, *heading, *spent, verdict(result)])
+    usage = [f"  {what:<28}{value:>24}  {meaning}" for what, value, meaning in usage_rows(result)]
+    heading = ["Under docker-compose.yml's limits:"] if usage else []
+    return "\n".join([f"{result.profile}:", *lines, *heading, *usage, verdict(result)])
 
 
-def spending_rows(result: Result) -> list[Row]:
+def usage_rows(result: Result) -> list[Row]:
     """Yield what each service used; nothing if the stack had no limits."""
-    return [] if result.spending is None else list(spending.rows(result.spending))
+    return [] if result.spending is None else list(service_usage.rows(result.spending))
 
 
 def verdict(result: Result) -> str:

@@ -17,23 +17,23 @@ from string import Template
 import httpx
 
 from sandbox.rinha import docker, load, profile, relay
+from sandbox.rinha.display import display
 from sandbox.rinha.floor import ENGINE_FILE, FILE, LIMITS_FILE, Floor, keep
-from sandbox.rinha.journal import Journal
+from sandbox.rinha.load_journal import LoadJournal
+from sandbox.rinha.load_monitor import CheckAlive, monitor_load
 from sandbox.rinha.processes import CannotRunError, ensure_alive, started, tail_of
 from sandbox.rinha.profile import PROCESSORS, Profile
-from sandbox.rinha.progress import display
 from sandbox.rinha.score import latency
-from sandbox.rinha.watching import Alive, watch
 from sandbox.stack.errors import StackError
 from sandbox.stack.plan import balancer, ports
 
 CONF = Path(__file__).with_name("floor.conf")
 LISTENS_WITHIN_S = 10.0
 STOPS_WITHIN_S = 5.0
-LOOK_EVERY_S = 0.02
+SAMPLE_EVERY_S = 0.02
 
 
-Server = Callable[[int, Path], AbstractContextManager[Alive]]
+Server = Callable[[int, Path], AbstractContextManager[CheckAlive]]
 
 
 def measure(chosen: Profile, port: int, folder: Path, server: Server | None = None) -> Floor:
@@ -43,12 +43,14 @@ def measure(chosen: Profile, port: int, folder: Path, server: Server | None = No
     url = f"http://{ports.HOST}:{port}"
     targets = load.Targets(url, dict.fromkeys(PROCESSORS, url))
     with (
-        (server or _nginx)(port, folder) as alive,
+        (server or _nginx)(port, folder) as check_alive,
         httpx.Client(base_url=url, trust_env=False) as client,
         load.running(k6, chosen, targets, folder) as process,
         display() as screen,
     ):
-        journal = watch(chosen, process, client, screen, journal_file=folder / load.JOURNAL, alive=alive)
+        journal = monitor_load(
+            chosen, process, client, screen, journal_file=folder / load.JOURNAL, check_alive=check_alive
+        )
     return _floor(chosen, journal, folder)
 
 
@@ -89,13 +91,13 @@ def _measured(chosen: Profile, options: argparse.Namespace) -> tuple[Path, Floor
 
 
 @contextmanager
-def _relayed(port: int, folder: Path) -> Iterator[Alive]:
-    with _nginx(port, folder) as alive, relay.relaying(port, folder):
-        yield alive
+def _relayed(port: int, folder: Path) -> Iterator[CheckAlive]:
+    with _nginx(port, folder) as check_alive, relay.relaying(port, folder):
+        yield check_alive
 
 
 @contextmanager
-def _nginx(port: int, folder: Path) -> Iterator[Alive]:
+def _nginx(port: int, folder: Path) -> Iterator[CheckAlive]:
     nginx = balancer.find_nginx()
     if nginx is None:
         raise CannotRunError("nginx is not installed: apt-get install nginx-light.")
@@ -110,14 +112,14 @@ def _nginx(port: int, folder: Path) -> Iterator[Alive]:
             ensure_alive(process, log=log)
             if time.monotonic() > deadline_s:
                 raise CannotRunError(f"nginx does not listen on {port}.")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(SAMPLE_EVERY_S)
         yield lambda: ensure_alive(process, log=log)
 
 
-def _floor(chosen: Profile, journal: Journal, folder: Path) -> Floor:
+def _floor(chosen: Profile, journal: LoadJournal, folder: Path) -> Floor:
     if journal.calls is None or not journal.calls.count:
         raise CannotRunError(f"k6 measured nothing. {tail_of(folder / 'k6.log')}")
-    posts = latency(journal.offers)
+    posts = latency(journal.posts)
     calls = journal.calls
     return Floor(time.time(), chosen.name, calls.p50_ms, calls.p99_ms, posts.p50_ms, posts.p99_ms)
 

@@ -6,20 +6,26 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sandbox.rinha.intervals import INTERVAL_S, Interval, processors, services
 from sandbox.rinha.profile import Profile, Stage
 from sandbox.rinha.series import Series
-from sandbox.rinha.slices import SLICE_S, Slice, processors, services
 
 WIDTH_IN, HEIGHT_IN, DPI = 11.0, 3.2, 110
-INK = {"accepted": "#1f4e79", "failed": "#c0392b", "default": "#2e8b57", "fallback": "#d98c1f", "backlog": "#6c5b9e"}
-SERVICE_INKS = ("#1f4e79", "#2e8b57", "#d98c1f", "#6c5b9e", "#c0392b", "#7f8c8d")
-SHADES = {"calm": "#ffffff", "slow": "#fdf3d8", "failing": "#f9dcd8"}
+COLOURS = {
+    "accepted": "#1f4e79",
+    "failed": "#c0392b",
+    "default": "#2e8b57",
+    "fallback": "#d98c1f",
+    "backlog": "#6c5b9e",
+}
+SERVICE_COLOURS = ("#1f4e79", "#2e8b57", "#d98c1f", "#6c5b9e", "#c0392b", "#7f8c8d")
+SHADES = {"usual": "#ffffff", "slow": "#fdf3d8", "failing": "#f9dcd8"}
 SLOW_MS = 1000  # from here on a stage is shaded as slow
 
 Draw = Callable[[Axes], None]
 
 
-def plots(profile: Profile, series: Series, inside: Sequence[Slice] = ()) -> dict[str, bytes]:
+def plots(profile: Profile, series: Series, intervals: Sequence[Interval] = ()) -> dict[str, bytes]:
     """Draw all plots of a run; the key is the heading."""
     drawings: dict[str, Draw] = {
         "Payments accepted per second": lambda axes: _arrivals(axes, series),
@@ -28,9 +34,9 @@ def plots(profile: Profile, series: Series, inside: Sequence[Slice] = ()) -> dic
     if series.settled:
         drawings["Charged per second, by requestedAt"] = lambda axes: _settled(axes, series)
         drawings["Accepted and not yet charged"] = lambda axes: _backlog(axes, series)
-    if inside:
-        drawings["Calls under way"] = lambda axes: _in_flight(axes, inside)
-        drawings["CPU by service"] = lambda axes: _cpu(axes, inside)
+    if intervals:
+        drawings["Calls under way"] = lambda axes: _in_flight(axes, intervals)
+        drawings["CPU by service"] = lambda axes: _cpu(axes, intervals)
     return {heading: _png(draw, profile, series) for heading, draw in drawings.items()}
 
 
@@ -50,7 +56,7 @@ def _figure(draw: Draw, profile: Profile, series: Series) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     if len(axes.get_legend_handles_labels()[0]) > 1:
         # Below: beside and above the axes there is text already.
-        figure.legend(loc="outside lower right", ncols=len(SERVICE_INKS), frameon=False)
+        figure.legend(loc="outside lower right", ncols=len(SERVICE_COLOURS), frameon=False)
     return figure
 
 
@@ -58,7 +64,7 @@ def _shade(axes: Axes, profile: Profile, end: int) -> None:
     """Draw each stage's background, and write above it how the two processors behave."""
     ends = [stage.second for stage in profile.stages[1:]] + [end]
     for stage, until in zip(profile.stages, ends, strict=True):
-        axes.axvspan(stage.second, until, color=SHADES[_mood(stage)], zorder=0)
+        axes.axvspan(stage.second, until, color=SHADES[_condition(stage)], zorder=0)
         axes.axvline(stage.second, color="#bbbbbb", linewidth=0.6, zorder=1)
         caption = str(stage).replace(" | ", "\n")
         axes.annotate(
@@ -67,28 +73,28 @@ def _shade(axes: Axes, profile: Profile, end: int) -> None:
         )  # fmt: skip
 
 
-def _mood(stage: Stage) -> str:
+def _condition(stage: Stage) -> str:
     if stage.default.failing or stage.fallback.failing:
         return "failing"
     slow = max(stage.default.delay_ms, stage.fallback.delay_ms) >= SLOW_MS
-    return "slow" if slow else "calm"
+    return "slow" if slow else "usual"
 
 
-def _line(axes: Axes, x: Sequence[float], y: Sequence[float], name: str, ink: str) -> None:
-    axes.plot(x, y, color=ink, label=name, linewidth=1.3, zorder=3)
+def _line(axes: Axes, x: Sequence[float], y: Sequence[float], name: str, colour: str) -> None:
+    axes.plot(x, y, color=colour, label=name, linewidth=1.3, zorder=3)
 
 
 def _arrivals(axes: Axes, series: Series) -> None:
-    _line(axes, series.seconds, series.accepted, "accepted", INK["accepted"])
+    _line(axes, series.seconds, series.accepted, "accepted", COLOURS["accepted"])
     if any(series.failed):
-        _line(axes, series.seconds, series.failed, "failed", INK["failed"])
+        _line(axes, series.seconds, series.failed, "failed", COLOURS["failed"])
     axes.set_ylabel("payments / s")
     axes.set_ylim(bottom=0)
 
 
 def _latency(axes: Axes, series: Series) -> None:
-    _line(axes, series.seconds, series.p50_ms, "p50", INK["default"])
-    _line(axes, series.seconds, series.p99_ms, "p99", INK["accepted"])
+    _line(axes, series.seconds, series.p50_ms, "p50", COLOURS["default"])
+    _line(axes, series.seconds, series.p99_ms, "p99", COLOURS["accepted"])
     axes.axhline(11, color="#999999", linestyle=":", linewidth=1.0)
     axes.annotate(
         "no bonus above", (1.0, 11), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
@@ -102,35 +108,37 @@ def _latency(axes: Axes, series: Series) -> None:
 
 def _settled(axes: Axes, series: Series) -> None:
     for name, counts in series.settled.items():
-        _line(axes, series.seconds, counts, name, INK[name])
+        _line(axes, series.seconds, counts, name, COLOURS[name])
     axes.set_ylabel("payments / s")
     axes.set_ylim(bottom=0)
 
 
 def _backlog(axes: Axes, series: Series) -> None:
-    axes.fill_between(series.seconds, series.backlog, color=INK["backlog"], alpha=0.25, linewidth=0, zorder=2)
-    _line(axes, series.seconds, series.backlog, "backlog", INK["backlog"])
+    axes.fill_between(series.seconds, series.backlog, color=COLOURS["backlog"], alpha=0.25, linewidth=0, zorder=2)
+    _line(axes, series.seconds, series.backlog, "backlog", COLOURS["backlog"])
     axes.set_ylabel("payments")
 
 
-def _in_flight(axes: Axes, inside: Sequence[Slice]) -> None:
-    middles = [one.from_s + SLICE_S / 2 for one in inside]
-    for name in processors(inside):
-        ink = INK.get(name, INK["accepted"])
-        _line(axes, middles, [one.in_flight.get(name, float("nan")) for one in inside], name, ink)
-        failing = [one for one in inside if "failing" in one.conditions.get(name, "")]
+def _in_flight(axes: Axes, intervals: Sequence[Interval]) -> None:
+    middles = [one.from_s + INTERVAL_S / 2 for one in intervals]
+    for name in processors(intervals):
+        colour = COLOURS.get(name, COLOURS["accepted"])
+        _line(axes, middles, [one.in_flight.get(name, float("nan")) for one in intervals], name, colour)
+        failing = [one for one in intervals if "failing" in one.conditions.get(name, "")]
         for one in failing:
-            axes.plot([one.from_s, one.from_s + SLICE_S], [one.in_flight[name]] * 2, color=ink, linewidth=4, alpha=0.5)
+            axes.plot(
+                [one.from_s, one.from_s + INTERVAL_S], [one.in_flight[name]] * 2, color=colour, linewidth=4, alpha=0.5
+            )
     axes.set_ylabel("calls (thick: taken for failing)")
     axes.set_ylim(bottom=0)
 
 
-def _cpu(axes: Axes, inside: Sequence[Slice]) -> None:
-    middles = [one.from_s + SLICE_S / 2 for one in inside]
-    for name, ink in zip(services(inside), SERVICE_INKS, strict=False):
-        _line(axes, middles, [one.cpu.get(name, float("nan")) for one in inside], name, ink)
-        waiting = [one.throttled_ms.get(name, 0.0) / 1000 for one in inside]
+def _cpu(axes: Axes, intervals: Sequence[Interval]) -> None:
+    middles = [one.from_s + INTERVAL_S / 2 for one in intervals]
+    for name, colour in zip(services(intervals), SERVICE_COLOURS, strict=False):
+        _line(axes, middles, [one.cpu.get(name, float("nan")) for one in intervals], name, colour)
+        waiting = [one.throttled_ms.get(name, 0.0) / 1000 for one in intervals]
         if any(waiting):
-            axes.plot(middles, waiting, color=ink, linewidth=1.0, linestyle=":")
+            axes.plot(middles, waiting, color=colour, linewidth=1.0, linestyle=":")
     axes.set_ylabel("CPUs (dotted: kept waiting)")
     axes.set_ylim(bottom=0)

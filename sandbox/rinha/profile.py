@@ -22,7 +22,7 @@ class Differences(StrEnum):
     SUM_OF_ABS = "sum_of_abs"
 
 
-class Source(StrEnum):
+class TotalsSource(StrEnum):
     """Whose totals at the end the score uses."""
 
     BACKEND = "backend"
@@ -76,7 +76,7 @@ class Profile:
     fees: dict[str, Decimal]
     stages: tuple[Stage, ...]
     check: Check
-    source: Source
+    source: TotalsSource
     as_json: dict[str, Any]
 
     def stage_at(self, second: float) -> Stage | None:
@@ -124,7 +124,7 @@ def parse(data: dict[str, Any]) -> Profile:
             Differences(check["differences"]),
             check.get("bracketed", False),
         ),
-        source=Source(data["totals"]["source"]),
+        source=TotalsSource(data["totals"]["source"]),
         as_json=data,
     )
 

@@ -8,12 +8,12 @@ from string import Template
 
 import orjson
 
-from sandbox.rinha import figures, slices
-from sandbox.rinha.journal import Comparison, Journal
+from sandbox.rinha import figures
+from sandbox.rinha.intervals import Interval, header, row
+from sandbox.rinha.load_journal import Comparison, LoadJournal
 from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.score import Result
 from sandbox.rinha.series import Series
-from sandbox.rinha.slices import Slice
 
 TEMPLATE = Path(__file__).with_name("report.html")
 CHECKS_MAX = 100  # of those that do not differ
@@ -23,10 +23,10 @@ def html(
     template: str,
     profile: Profile,
     result: Result,
-    journal: Journal,
+    journal: LoadJournal,
     images: Mapping[str, bytes],
     *,
-    inside: Sequence[Slice] = (),
+    intervals: Sequence[Interval] = (),
 ) -> str:
     """Fill the page; all texts are escaped, all images are embedded."""
     checks = [_check_row(check, profile, journal.start_ms or 0) for check in shown(journal.checks, profile)]
@@ -39,8 +39,8 @@ def html(
         from_s_ago=profile.check.from_s_ago,
         to_s_ago=profile.check.to_s_ago,
         checks="\n".join(checks),
-        spending=_spending(result),
-        inside=_inside(inside),
+        spending=_usage(result),
+        inside=_intervals_table(intervals),
         examples=_examples(result),
     )
 
@@ -52,14 +52,14 @@ def shown(checks: Sequence[Comparison], profile: Profile) -> Sequence[Comparison
     return [one for number, one in enumerate(checks) if number % every == 0 or one.differences(how)]
 
 
-def as_json(result: Result, series: Series, inside: Sequence[Slice] = ()) -> bytes:
+def as_json(result: Result, series: Series, intervals: Sequence[Interval] = ()) -> bytes:
     """Return the result for programs: exact decimals as text, the rest as numbers."""
     document = {
         "result": result,
         "complaints": result.complaints,
         "double_charges": result.audit.double_charges if result.audit else None,
         "per_second": series,
-        "inside": inside,
+        "inside": intervals,
     }
     return orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2)
 
@@ -69,13 +69,12 @@ def file_name(heading: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in heading.lower()).split()) + ".png"
 
 
-def _inside(rows: Sequence[Slice]) -> str:
+def _intervals_table(rows: Sequence[Interval]) -> str:
     if not rows:
         return ""
-    head = "".join(f"<th>{escape(name)}</th>" for name in slices.header(rows))
+    head = "".join(f"<th>{escape(name)}</th>" for name in header(rows))
     lines = [
-        "<tr>" + "".join(f'<td class="n">{escape(text)}</td>' for text in slices.row(one, rows)) + "</tr>"
-        for one in rows
+        "<tr>" + "".join(f'<td class="n">{escape(text)}</td>' for text in row(one, rows)) + "</tr>" for one in rows
     ]
     text = "\n".join(lines)
     table = f'<div class="wide small" tabindex="0"><table>\n<tr>{head}</tr>\n{text}\n</table></div>'
@@ -86,8 +85,8 @@ def _figure_row(what: str, value: str, meaning: str) -> str:
     return f'<tr><td>{escape(what)}</td><td class="n">{escape(value)}</td><td class="m">{escape(meaning)}</td></tr>'
 
 
-def _spending(result: Result) -> str:
-    rows = "\n".join(_figure_row(*row) for row in figures.spending_rows(result))
+def _usage(result: Result) -> str:
+    rows = "\n".join(_figure_row(*row) for row in figures.usage_rows(result))
     table = f'<div class="wide" tabindex="0"><table>\n{rows}\n</table></div>'
     return f"<h2>Under docker-compose.yml's limits</h2>\n{table}" if rows else ""
 

@@ -8,9 +8,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox.rinha.audit import Audit
 from sandbox.rinha.floor import Floor
-from sandbox.rinha.journal import Calls, Comparison, Journal, Offer, Totals
-from sandbox.rinha.profile import PROCESSORS, Profile, Source
-from sandbox.rinha.spending import Spending
+from sandbox.rinha.load_journal import Calls, Comparison, LoadJournal, PostedPayment
+from sandbox.rinha.profile import PROCESSORS, Profile, TotalsSource
+from sandbox.rinha.service_usage import RunUsage
 
 FINE = Decimal("0.35")
 BONUS_PER_MS = Decimal("0.02")
@@ -63,7 +63,7 @@ class Result:
     fees_differ: bool  # the processors' fees differ from the profile's, which the score uses
     orders_refused: int  # delays and failures that a processor refused: the profile was not run
     audit: Audit | None
-    spending: Spending | None = None  # known if the stack ran under limits
+    spending: RunUsage | None = None  # known if the stack ran under limits
     counted: Latency | None = None  # from a processor's answer until the summary has it; known if the stack is ours
     floor: Floor | None = None  # known if it was measured within the hour
 
@@ -74,7 +74,7 @@ class Result:
         If the processors were asked before and after, a count between the two is right, whatever a third answer
         of nearly the same moment is.
         """
-        findings = {
+        not_zero = {
             "lag": self.score.lag,
             "differences": self.differences if self.outside is None else 0,
             "cents of difference": self.difference_cents if self.outside is None else 0,
@@ -83,12 +83,12 @@ class Result:
             "orders refused by the processors": self.orders_refused,
         }
         if self.audit is not None:
-            findings |= {
+            not_zero |= {
                 "double charges": self.audit.double_charges,
                 "wrong amounts": self.audit.charged_wrong,
                 "lost": self.audit.lost,
             }
-        found = [f"{name}: {count}" for name, count in findings.items() if count]
+        found = [f"{name}: {count}" for name, count in not_zero.items() if count]
         found += ["nothing was accepted"] if not self.accepted else []
         found += ["no audit: the processors do not show their books"] if self.audit is None else []
         return found
@@ -98,7 +98,7 @@ class NothingToScoreError(RuntimeError):
     """The load ended before its totals were read."""
 
 
-def assess(profile: Profile, journal: Journal, audit: Audit | None) -> Result:
+def assess(profile: Profile, journal: LoadJournal, audit: Audit | None) -> Result:
     """Return the result of a run; raises `NothingToScoreError` if the journal has no end."""
     if journal.totals is None or journal.calls is None:
         raise NothingToScoreError(
@@ -109,13 +109,13 @@ def assess(profile: Profile, journal: Journal, audit: Audit | None) -> Result:
         profile=profile.name,
         score=score(profile, journal.accepted, journal.totals, journal.calls.p99_ms, differences),
         accepted=journal.accepted,
-        failed=len(journal.offers) - journal.accepted,
+        failed=len(journal.posts) - journal.accepted,
         checks=len(journal.checks),
         differences=differences,
         difference_cents=sum(check.difference_cents for check in journal.checks),
         outside=sum(check.outside for check in journal.checks) if profile.check.bracketed else None,
         calls=journal.calls,
-        posts=latency(journal.offers),
+        posts=latency(journal.posts),
         fees_differ=_fees_differ(profile, journal.totals),
         orders_refused=journal.stages_refused,
         audit=audit,
@@ -124,7 +124,7 @@ def assess(profile: Profile, journal: Journal, audit: Audit | None) -> Result:
 
 def score(profile: Profile, accepted: int, at_end: Comparison, p99_ms: float, differences: int) -> Score:
     """Return the challenge's score: (gross - fees) * (1 + bonus - fine)."""
-    totals: dict[str, Totals] = at_end.said if profile.source is Source.BACKEND else at_end.booked
+    totals = at_end.said if profile.source is TotalsSource.BACKEND else at_end.booked
     gross = sum(totals[name].cents for name in PROCESSORS)
     fees = sum((totals[name].cents * profile.fees[name] for name in PROCESSORS), Decimal(0))
     bonus = bonus_for(p99_ms)
@@ -149,9 +149,9 @@ def bonus_for(p99_ms: float) -> Decimal:
     return max(((BONUS_BELOW_MS - p99) * BONUS_PER_MS).quantize(HUNDREDTH, ROUND_HALF_UP), Decimal(0))
 
 
-def latency(offers: list[Offer]) -> Latency:
+def latency(posts: list[PostedPayment]) -> Latency:
     """Return the median and the 99th percentile of POST /payments."""
-    took = sorted(offer.took_ms for offer in offers)
+    took = sorted(post.took_ms for post in posts)
     return Latency(percentile(took, 0.5), percentile(took, 0.99))
 
 

@@ -1,5 +1,5 @@
 // One load test for every profile. It offers payments, breaks the processors on schedule, compares what the backend
-// says with what the processors booked, and reads the totals at the end: the same calls, with the same patience, as the
+// says with what the processors booked, and reads the totals at the end: the same calls, with the same timeouts, as the
 // challenge's own scripts.
 //
 // Everything that happened is a line of JSON on the console, which k6 writes to the journal file. The line per payment
@@ -14,7 +14,7 @@ import http from "k6/http";
 
 const { profile, backend, processors, token, key } = JSON.parse(__ENV.RUN);
 const names = ["default", "fallback"];
-const patience = "1500ms"; // the challenge's client gives up then
+const timeout = "1500ms"; // the challenge's client gives up then
 const json = { "Content-Type": "application/json" };
 const own = { ...json, ...key }; // to the backend
 const admin = { ...json, "X-Rinha-Token": token };
@@ -34,12 +34,12 @@ export const options = {
       gracefulRampDown: "0s",
       gracefulStop: "30s", // nobody hangs up at the end: each payment offered gets its line
     },
-    stages: { exec: "breakThings", ...once },
+    stages: { exec: "applyStages", ...once },
     checks: { exec: "compare", ...once },
   },
 };
 
-function note(line) {
+function record(line) {
   console.log(JSON.stringify(line));
 }
 
@@ -56,8 +56,8 @@ export function setup() {
     });
     http.post(`${url}/purge-payments`, null, { headers: admin });
   }
-  http.post(`${backend}/purge-payments`, null, { headers: key, timeout: patience }); // a backend need not offer this
-  note({ kind: "start", at_ms: Date.now() });
+  http.post(`${backend}/purge-payments`, null, { headers: key, timeout }); // a backend need not offer this
+  record({ kind: "start", at_ms: Date.now() });
 }
 
 export function pay() {
@@ -65,7 +65,7 @@ export function pay() {
   const at_ms = Date.now();
   const answer = http.post(`${backend}/payments`, JSON.stringify({ correlationId: id, amount }), {
     headers: own,
-    timeout: patience,
+    timeout,
   });
   // Written out: JSON.stringify would double what the line costs (18 us instead of 10).
   const outcome = `"status":${answer.status},"took_ms":${answer.timings.duration}`;
@@ -73,19 +73,19 @@ export function pay() {
   sleep(profile.sleep_s);
 }
 
-export function breakThings() {
+export function applyStages() {
   for (const stage of profile.stages) {
     sleepUntil(stage.second);
-    const orders = names.flatMap((name) => [
-      order(name, "delay", { delay: stage[name].delay_ms }),
-      order(name, "failure", { failure: stage[name].failing }),
+    const changes = names.flatMap((name) => [
+      change(name, "delay", { delay: stage[name].delay_ms }),
+      change(name, "failure", { failure: stage[name].failing }),
     ]);
-    const refused = http.batch(orders).filter((answer) => answer.status !== 200).length;
-    note({ kind: "stage", at_ms: Date.now(), second: stage.second, refused });
+    const refused = http.batch(changes).filter((answer) => answer.status !== 200).length;
+    record({ kind: "stage", at_ms: Date.now(), second: stage.second, refused });
   }
 }
 
-function order(name, what, body) {
+function change(name, what, body) {
   const tags = { name: `admin ${what}` };
   return ["PUT", `${processors[name]}/admin/configurations/${what}`, JSON.stringify(body), { headers: admin, tags }];
 }
@@ -94,12 +94,12 @@ export function compare() {
   const { every_s, from_s_ago, to_s_ago, bracketed } = profile.check;
   for (let second = 0; second < profile.length_s; second += every_s) {
     sleepUntil(second);
-    note({ kind: "check", ...summaries(from_s_ago, to_s_ago, bracketed) });
+    record({ kind: "check", ...summaries(from_s_ago, to_s_ago, bracketed) });
   }
 }
 
 export function teardown() {
-  note({ kind: "totals", ...summaries(profile.totals.last_s, 0) });
+  record({ kind: "totals", ...summaries(profile.totals.last_s, 0) });
 }
 
 // What the backend says and what the processors booked in one period, asked of all three at the same moment; bracketed:
@@ -109,7 +109,7 @@ function summaries(from_s_ago, to_s_ago, bracketed = false) {
   const from = new Date(at_ms - from_s_ago * 1000).toISOString();
   const to = new Date(at_ms - to_s_ago * 1000).toISOString();
   const ask = (url, headers) => {
-    const params = { headers, timeout: patience, responseType: "text", tags: { name: url } };
+    const params = { headers, timeout, responseType: "text", tags: { name: url } };
     return ["GET", `${url}?from=${from}&to=${to}`, null, params];
   };
   const askBackend = ask(`${backend}/payments-summary`, key);
@@ -138,6 +138,6 @@ function totals(summary) {
 
 export function handleSummary(data) {
   const calls = data.metrics["http_req_duration{expected_response:true}"]?.values;
-  note({ kind: "calls", count: calls?.count ?? 0, p50_ms: calls?.med ?? 0, p99_ms: calls?.["p(99)"] ?? 0 });
+  record({ kind: "calls", count: calls?.count ?? 0, p50_ms: calls?.med ?? 0, p99_ms: calls?.["p(99)"] ?? 0 });
   return {};
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from sandbox.charges import Charge
-from sandbox.rinha.journal import Journal, Offer
+from sandbox.rinha.load_journal import LoadJournal, PostedPayment
 from sandbox.rinha.profile import PROCESSORS
 from sandbox.rinha.score import latency
 
@@ -28,17 +28,17 @@ class Series:
     backlog: list[int]
 
 
-def series_of(journal: Journal, charges: Sequence[Charge] | None) -> Series:
+def series_of(journal: LoadJournal, charges: Sequence[Charge] | None) -> Series:
     """Count everything by second of the run, from its start to its last event."""
     start_ms = journal.start_ms or 0
-    offers: dict[int, list[Offer]] = {}
-    for offer in journal.offers:
-        offers.setdefault(_second(offer.at_ms, start_ms), []).append(offer)
+    posts: dict[int, list[PostedPayment]] = {}
+    for post in journal.posts:
+        posts.setdefault(_second(post.at_ms, start_ms), []).append(post)
     booked = {name: _per_second(charges or (), name, start_ms) for name in PROCESSORS}
-    last = max([0, *offers, *booked["default"], *booked["fallback"]])
+    last = max([0, *posts, *booked["default"], *booked["fallback"]])
     seconds = list(range(min(last, SECONDS_MAX) + 1))
-    by_second = [offers.get(second, []) for second in seconds]
-    accepted = [sum(offer.is_accepted for offer in some) for some in by_second]
+    by_second = [posts.get(second, []) for second in seconds]
+    accepted = [sum(post.is_accepted for post in some) for some in by_second]
     latencies = [latency(some) for some in by_second]
     settled = {name: [counts[second] for second in seconds] for name, counts in booked.items()}
     return Series(

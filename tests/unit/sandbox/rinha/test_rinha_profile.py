@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.rinha import profile
-from sandbox.rinha.profile import Differences, Source
+from sandbox.rinha.profile import Differences, TotalsSource
 
 
 def test_unknown_profile_is_refused_with_a_list_of_the_known_ones() -> None:
@@ -36,7 +36,7 @@ def test_totals_of_each_profile_cover_the_whole_load() -> None:
 def test_preview_is_the_challenges_preview() -> None:
     """The figures of the challenge's first load test."""
     preview = profile.load("preview")
-    assert (preview.length_s, preview.amount_cents, preview.source) == (60, 1990, Source.BACKEND)
+    assert (preview.length_s, preview.amount_cents, preview.source) == (60, 1990, TotalsSource.BACKEND)
     assert preview.fees == {"default": Decimal("0.05"), "fallback": Decimal("0.15")}
     assert preview.check.differences is Differences.ABS_OF_SUM
     assert [str(stage) for stage in preview.stages] == [
@@ -52,7 +52,7 @@ def test_preview_is_the_challenges_preview() -> None:
 def test_final_is_the_challenges_final() -> None:
     """The figures of the challenge's second load test."""
     final = profile.load("final")
-    assert (final.length_s, final.amount_cents, final.source) == (300, 2005, Source.PROCESSORS)
+    assert (final.length_s, final.amount_cents, final.source) == (300, 2005, TotalsSource.PROCESSORS)
     assert final.fees == {"default": Decimal("0.07"), "fallback": Decimal("0.10")}
     assert final.check.differences is Differences.SUM_OF_ABS
     assert [stage.second for stage in final.stages] == [1, 30, 60, 90, 120, 150, 180, 210, 240, 270]

@@ -8,29 +8,30 @@ import pytest
 from sandbox.charges import Charge
 from sandbox.checkout import RUN_DIR
 from sandbox.rinha import docker, figures, floor, profile, relay, report
-from sandbox.rinha.__main__ import plan_from
+from sandbox.rinha.__main__ import config_from
 from sandbox.rinha.audit import audit
 from sandbox.rinha.backend import as_found, limited_processes, processes
-from sandbox.rinha.journal import Calls, Comparison, Journal, Totals
+from sandbox.rinha.display import RunProgress
+from sandbox.rinha.load_journal import Calls, Comparison, LoadJournal
 from sandbox.rinha.processes import CannotRunError
-from sandbox.rinha.progress import Sight
 from sandbox.rinha.score import Result, assess
 from sandbox.rinha.series import SECONDS_MAX, series_of
+from services.contracts.summary import Totals
 
 SMOKE = profile.load("smoke")
 CHARGES = [Charge("default", "a", 1990, 1_500_000), Charge("fallback", "b", 1990, 3_000_000)]
 
 
-def small_run() -> tuple[Journal, Result]:
+def small_run() -> tuple[LoadJournal, Result]:
     """Write a run of three offers, two of them accepted, from second 0 to second 3."""
     said = {"default": Totals(1, 1990), "fallback": Totals(1, 1990)}
     at_end = Comparison(5_000, said, said, {"default": 0.05, "fallback": 0.15})
-    journal = Journal(start_ms=1_000, checks=[at_end], totals=at_end, calls=Calls(3, 1.0, 2.0))
+    journal = LoadJournal(start_ms=1_000, checks=[at_end], totals=at_end, calls=Calls(3, 1.0, 2.0))
     journal.add(
         b'{"kind":"payment","id":"%b","at_ms":%d,"status":%d,"took_ms":%d}' % row
         for row in [(b"a", 1_000, 202, 1), (b"b", 1_999, 202, 3), (b"c", 2_000, 500, 7)]
     )
-    return journal, assess(SMOKE, journal, audit(journal.offers, CHARGES, 1990))
+    return journal, assess(SMOKE, journal, audit(journal.posts, CHARGES, 1990))
 
 
 def test_series_counts_events_by_second_since_the_start() -> None:
@@ -79,7 +80,7 @@ def test_page_holds_figures_plots_and_checks() -> None:
 def test_page_lists_payments_to_look_at() -> None:
     """Ids of lost and doubled payments are in the page."""
     journal, _ = small_run()
-    result = assess(SMOKE, journal, audit(journal.offers, [CHARGES[0]], 1990))
+    result = assess(SMOKE, journal, audit(journal.posts, [CHARGES[0]], 1990))
     page = report.html(report.TEMPLATE.read_text(encoding="utf-8"), SMOKE, result, journal, {})
     assert "<h3>lost</h3><p><code>b</code></p>" in page
 
@@ -96,32 +97,32 @@ def test_result_is_json_for_programs() -> None:
 
 def test_backlog_is_accepted_minus_settled() -> None:
     """While the backend gives no summary, the backlog is unknown rather than wrong."""
-    sight = Sight(3.2, 10, 50, 0, {"default": 30, "fallback": 5}, "0 ms | 0 ms", 0)
-    assert sight.backlog == 15
-    unknown = Sight(3.2, 10, 50, 0, None, "0 ms | 0 ms", 0)
+    progress = RunProgress(3.2, 10, 50, 0, {"default": 30, "fallback": 5}, "0 ms | 0 ms", 0)
+    assert progress.backlog == 15
+    unknown = RunProgress(3.2, 10, 50, 0, None, "0 ms | 0 ms", 0)
     assert unknown.backlog is None
     assert unknown.fields()["backlog"] == "?"
 
 
 def test_command_line_names_targets_and_folder() -> None:
     """Defaults are the ports of `make up`; a slash at the end of a URL does not matter."""
-    plan = plan_from(["smoke", "--no-stack", "--base-url", "http://localhost:1234/"])
-    assert plan.targets.backend == "http://localhost:1234"
-    assert plan.targets.processors == {"default": "http://127.0.0.1:8001", "fallback": "http://127.0.0.1:8002"}
-    assert (plan.folder, plan.start) == (RUN_DIR / "rinha/smoke", as_found)
+    config = config_from(["smoke", "--no-stack", "--base-url", "http://localhost:1234/"])
+    assert config.targets.backend == "http://localhost:1234"
+    assert config.targets.processors == {"default": "http://127.0.0.1:8001", "fallback": "http://127.0.0.1:8002"}
+    assert (config.folder, config.start) == (RUN_DIR / "rinha/smoke", as_found)
 
 
 def test_under_limits_the_load_goes_through_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a published port of docker is reached; its floor is one that was measured in the same way."""
     monkeypatch.setenv("ENGINE", "")
     monkeypatch.setenv("LIMITS", "compose")
-    plan = plan_from(["smoke"])
-    assert plan.targets.backend == f"http://127.0.0.1:{relay.PORT}"
-    assert (plan.start, plan.floor) == (limited_processes, floor.LIMITS_FILE)
+    config = config_from(["smoke"])
+    assert config.targets.backend == f"http://127.0.0.1:{relay.PORT}"
+    assert (config.start, config.floor) == (limited_processes, floor.LIMITS_FILE)
     monkeypatch.setenv("LIMITS", "")
-    plan = plan_from(["smoke"])
-    assert plan.targets.backend == "http://127.0.0.1:9999"
-    assert (plan.start, plan.floor) == (processes, floor.FILE)
+    config = config_from(["smoke"])
+    assert config.targets.backend == "http://127.0.0.1:9999"
+    assert (config.start, config.floor) == (processes, floor.FILE)
 
 
 @pytest.mark.parametrize(
@@ -135,14 +136,14 @@ def test_under_limits_the_load_goes_through_the_relay(monkeypatch: pytest.Monkey
 def test_load_goes_only_to_this_machine(options: list[str]) -> None:
     """Another host, or a number of processors that is not two, is refused before anything starts."""
     with pytest.raises(CannotRunError):
-        plan_from(["smoke", *options])
+        config_from(["smoke", *options])
 
 
 def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error lists the known ones."""
     monkeypatch.setenv("ENGINE", "podman")
     with pytest.raises(CannotRunError, match=r"ENGINE must be one of processes, docker, not 'podman'"):
-        plan_from(["smoke"])
+        config_from(["smoke"])
 
 
 def test_without_docker_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from sandbox.rinha import profile
 from sandbox.rinha.audit import audit
-from sandbox.rinha.journal import Calls, Comparison, Journal, Offer, Totals
+from sandbox.rinha.load_journal import Calls, Comparison, LoadJournal, PostedPayment
 from sandbox.rinha.score import NothingToScoreError, assess, bonus_for, percentile, score
+from services.contracts.summary import Totals
 
 PREVIEW = profile.load("preview")
 FINAL = profile.load("final")
@@ -116,10 +117,10 @@ def test_percentile_lies_within_its_values(values: list[float], rank: float) -> 
     assert min(values) * (1 - 1e-12) <= result <= max(values) * (1 + 1e-12)
 
 
-def good_journal() -> Journal:
+def good_journal() -> LoadJournal:
     """Write the journal of a run in which one payment was offered, accepted and counted."""
     totals = at_end((1, 0), (1, 0), 1990)
-    journal = Journal(start_ms=0, checks=[totals], totals=totals, calls=Calls(5, 1.0, 2.0))
+    journal = LoadJournal(start_ms=0, checks=[totals], totals=totals, calls=Calls(5, 1.0, 2.0))
     journal.add([b'{"kind":"payment","id":"a","at_ms":1,"status":202,"took_ms":3.5}'])
     return journal
 
@@ -147,9 +148,9 @@ def test_every_broken_rule_is_a_complaint() -> None:
     journal.stages_refused = 1
     journal.totals = at_end((0, 0), (0, 0), 1990)
     journal.checks = [at_end((1, 0), (2, 0), 1990)]
-    journal.offers.append(Offer("b", 1, 503, 1.0))
+    journal.posts.append(PostedPayment("b", 1, 503, 1.0))
     journal.calls = Calls(5, 900.0, 1400.0)
-    charges = audit(journal.offers, [], 1990)
+    charges = audit(journal.posts, [], 1990)
     assert assess(PREVIEW, journal, replace(charges, charged_again=2)).complaints == [
         "lag: 1",
         "differences: 1",
@@ -167,7 +168,7 @@ def test_if_processors_were_asked_before_and_after_only_counts_outside_are_compl
     journal = good_journal()
     between = replace(at_end((1, 0), (2, 0), 1990), before=at_end((0, 0), (1, 0), 1990).booked)
     journal.checks = [replace(between, after=between.booked)]
-    charges = audit(journal.offers, [], 1990)
+    charges = audit(journal.posts, [], 1990)
     seen = assess(edge, journal, replace(charges, lost=0))
     assert (seen.differences, seen.outside, seen.complaints) == (1, 0, [])
     journal.checks = [replace(between, before=between.booked, after=between.booked)]
@@ -177,11 +178,11 @@ def test_if_processors_were_asked_before_and_after_only_counts_outside_are_compl
 
 def test_a_run_in_which_nothing_happened_does_not_pass() -> None:
     """Zeros because nothing was accepted are not a success."""
-    journal = Journal(start_ms=0, totals=at_end((0, 0), (0, 0), 1990), calls=Calls(0, 0, 0))
+    journal = LoadJournal(start_ms=0, totals=at_end((0, 0), (0, 0), 1990), calls=Calls(0, 0, 0))
     assert assess(PREVIEW, journal, audit([], [], 1990)).complaints == ["nothing was accepted"]
 
 
 def test_a_load_without_an_end_is_not_scored() -> None:
     """A truncated journal has no score, rather than a wrong one."""
     with pytest.raises(NothingToScoreError):
-        assess(PREVIEW, Journal(), None)
+        assess(PREVIEW, LoadJournal(), None)

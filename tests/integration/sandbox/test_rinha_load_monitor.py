@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.rinha import profile, watching
+from sandbox.rinha import load_monitor, profile
+from sandbox.rinha.display import display
 from sandbox.rinha.processes import CannotRunError
-from sandbox.rinha.progress import display
 
 
 def test_a_load_generator_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,8 +17,8 @@ def test_a_load_generator_that_never_ends_is_stopped(tmp_path: Path, monkeypatch
     journal = tmp_path / "journal.ndjson"
     journal.touch()
     smoke = profile.load("smoke")
-    monkeypatch.setattr(watching, "LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(watching, "ENDS_WITHIN_S", 0.1 - smoke.length_s)
+    monkeypatch.setattr(load_monitor, "SAMPLE_EVERY_S", 0.05)
+    monkeypatch.setattr(load_monitor, "ENDS_WITHIN_S", 0.1 - smoke.length_s)
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
     try:
         with (
@@ -26,7 +26,7 @@ def test_a_load_generator_that_never_ends_is_stopped(tmp_path: Path, monkeypatch
             display() as screen,
             pytest.raises(CannotRunError, match="has not ended"),
         ):
-            watching.watch(smoke, process, client, screen, journal_file=journal, alive=lambda: None)
+            load_monitor.monitor_load(smoke, process, client, screen, journal_file=journal, check_alive=lambda: None)
         assert process.poll() is None
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""Watches a running load test: reads its journal as it grows, and one summary per second, and shows both."""
+"""Monitors a running load test: reads its journal as it grows, asks for a summary each second, and shows both."""
 
 import subprocess
 import time
@@ -7,45 +7,45 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.rinha.journal import Journal
+from sandbox.rinha.display import Display, RunProgress
 from sandbox.rinha.load import Tail
+from sandbox.rinha.load_journal import LoadJournal
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.profile import PROCESSORS, Profile
-from sandbox.rinha.progress import Display, Sight
 
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 # Beyond the profile's length: k6 starts, and lets its last calls end (30 s), perhaps on a busy machine.
 ENDS_WITHIN_S = 120.0
 
-Alive = Callable[[], None]  # raises `CannotRunError` if what is under test has died
+CheckAlive = Callable[[], None]  # raises `CannotRunError` if what is under test has died
 
 
-def watch(
+def monitor_load(
     profile: Profile,
     process: subprocess.Popen[bytes],
     client: httpx.Client,
     screen: Display,
     *,
     journal_file: Path,
-    alive: Alive,
-) -> Journal:
+    check_alive: CheckAlive,
+) -> LoadJournal:
     """Follow the load to its end, reading its journal and asking for one summary a second.
 
     Raises:
-        CannotRunError: the load does not end, or ``alive`` says so.
+        CannotRunError: the load does not end, or ``check_alive`` raises it.
     """
-    journal = Journal()
+    journal = LoadJournal()
     tail = Tail(journal_file)
     deadline_s = time.monotonic() + profile.length_s + ENDS_WITHIN_S
     has_ended = False
     while not has_ended:
         if time.monotonic() > deadline_s:
             raise CannotRunError(f"the load generator has not ended {ENDS_WITHIN_S:g} s after the profile's end")
-        has_ended = _has_ended(process, within_s=LOOK_EVERY_S)
+        has_ended = _has_ended(process, within_s=SAMPLE_EVERY_S)
         journal.add(tail.new_lines())
-        alive()
+        check_alive()
         if journal.start_ms is not None and not has_ended:
-            screen.show(_sight(profile, journal, settled(client)))
+            screen.show(_progress(profile, journal, settled(client)))
     return journal
 
 
@@ -57,15 +57,15 @@ def _has_ended(process: subprocess.Popen[bytes], *, within_s: float) -> bool:
     return True
 
 
-def _sight(profile: Profile, journal: Journal, settled_now: Mapping[str, int] | None) -> Sight:
+def _progress(profile: Profile, journal: LoadJournal, settled_by_name: Mapping[str, int] | None) -> RunProgress:
     elapsed_s = time.time() - (journal.start_ms or 0) / 1000
     stage = profile.stage_at(elapsed_s)
-    return Sight(
+    return RunProgress(
         elapsed_s=elapsed_s,
         length_s=profile.length_s,
         accepted=journal.accepted,
-        failed=len(journal.offers) - journal.accepted,
-        settled=None if settled_now is None else dict(settled_now),
+        failed=len(journal.posts) - journal.accepted,
+        settled=None if settled_by_name is None else dict(settled_by_name),
         stage=str(stage) if stage else "as found",
         differences=journal.differences(profile.check.differences),
     )

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.rinha.journal import Comparison, Journal, Offer, Totals
+from sandbox.rinha.load_journal import Comparison, LoadJournal, PostedPayment
 from sandbox.rinha.profile import Differences
+from services.contracts.summary import Totals
 
 ID = "6dca6f2a-60b0-44ad-b24a-748f91f7477e"
 
@@ -45,26 +46,26 @@ def test_without_before_and_after_nothing_is_outside() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_the_challenges_four_answers_are_accepted(status: int) -> None:
     """200, 201, 202 and 204 count as a success."""
-    journal = Journal()
+    journal = LoadJournal()
     journal.add([payment_line(status)])
     assert journal.accepted == 1
-    assert journal.offers == [Offer(ID, 1000, status, 1.5)]
+    assert journal.posts == [PostedPayment(ID, 1000, status, 1.5)]
 
 
 @pytest.mark.parametrize("status", [0, 203, 400, 409, 500, 503])
 def test_every_other_answer_is_a_failure(status: int) -> None:
     """Any other status means not accepted; only no answer at all leaves doubt."""
-    journal = Journal()
+    journal = LoadJournal()
     journal.add([payment_line(status)])
     assert journal.accepted == 0
-    assert journal.offers[0].is_in_doubt == (status == 0)
+    assert journal.posts[0].is_in_doubt == (status == 0)
 
 
 def test_all_other_lines_are_read() -> None:
     """Start, stages, checks, totals and the calls' statistics are kept."""
     totals = b'{"default":{"count":2,"cents":20},"fallback":{"count":1,"cents":10}}'
     summaries = b'"at_ms":5,"said":%b,"booked":%b,"fees":{"default":0.05,"fallback":null}' % (totals, totals)
-    journal = Journal()
+    journal = LoadJournal()
     journal.add(
         [
             b'{"kind":"start","at_ms":7}',
@@ -84,7 +85,7 @@ def test_all_other_lines_are_read() -> None:
 def test_a_line_of_an_unknown_kind_is_an_error() -> None:
     """A script and a reader that disagree must be noticed."""
     with pytest.raises(ValueError, match="surprise"):
-        Journal().add([b'{"kind":"surprise"}'])
+        LoadJournal().add([b'{"kind":"surprise"}'])
 
 
 def test_a_payment_counted_at_the_wrong_processor_is_a_difference_unless_sums_cancel_out() -> None:
@@ -104,5 +105,5 @@ def test_a_missing_payment_is_a_difference_by_either_rule() -> None:
 
 def test_differences_of_all_checks_add_up() -> None:
     """Each check counts again, as in the challenge."""
-    journal = Journal(checks=[comparison((4, 3), (5, 3)), comparison((5, 3), (5, 3)), comparison((7, 3), (5, 3))])
+    journal = LoadJournal(checks=[comparison((4, 3), (5, 3)), comparison((5, 3), (5, 3)), comparison((7, 3), (5, 3))])
     assert journal.differences(Differences.SUM_OF_ABS) == 3

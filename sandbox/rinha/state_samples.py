@@ -1,4 +1,4 @@
-"""The internal state while the load runs: once a second the dispatcher's state, and every service's CPU.
+"""Samples of the internal state while the load runs: once a second the dispatcher's state, and every service's CPU.
 
 Read from outside: `dispatcher.state` over NATS, and the kernel's counts.
 """
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from sandbox.nats_wire import Nats, Wire, WireError
 
-EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 STATE = "dispatcher.state"
 LEDGER_STATE = "ledger.state"
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class CpuUsage:
     """What a service has used since its start; ``throttled_s`` is 0 without a limit."""
 
     cpu_s: float
@@ -27,20 +27,20 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One reading; ``state`` is None if the dispatcher did not answer, ``counted`` if the ledger did not.
+class StateSample:
+    """One sample; ``state`` is None if the dispatcher did not answer, ``counted`` if the ledger did not.
 
     ``counted``: p50 and p99 (ms) from a processor's answer until the settlement is in the book, since its start.
     """
 
     at_ms: int
-    state: "State | None"
-    spent: Mapping[str, Spent]
+    state: "DispatcherState | None"
+    cpu_usage: Mapping[str, CpuUsage]
     counted: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class DispatcherState:
     """A dispatcher's state: condition and calls under way by processor, and counts since its start."""
 
     conditions: Mapping[str, str]
@@ -52,26 +52,26 @@ class State:
 
 
 @contextmanager
-def watching(nats: Nats, spent: Callable[[], Mapping[str, Spent]]) -> Iterator[list[Reading]]:
-    """Read once a second until the end of the block; the list grows meanwhile."""
-    readings: list[Reading] = []
+def sampling(nats: Nats, cpu_usage: Callable[[], Mapping[str, CpuUsage]]) -> Iterator[list[StateSample]]:
+    """Take a sample every second until the end of the block; the list grows meanwhile."""
+    samples: list[StateSample] = []
     ended = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_read(nats, spent, readings, ended)), name="insight")
+    thread = threading.Thread(target=lambda: asyncio.run(_read(nats, cpu_usage, samples, ended)), name="state-samples")
     thread.start()
     try:
-        yield readings
+        yield samples
     finally:
         ended.set()
         thread.join()
 
 
 async def _read(
-    nats: Nats, spent: Callable[[], Mapping[str, Spent]], readings: list[Reading], ended: threading.Event
+    nats: Nats, cpu_usage: Callable[[], Mapping[str, CpuUsage]], samples: list[StateSample], ended: threading.Event
 ) -> None:
     wire: Wire | None = None
     while not ended.is_set():
         begun_s = time.monotonic()
-        state: State | None = None
+        state: DispatcherState | None = None
         counted: tuple[float, float] | None = None
         try:
             wire = wire or await Wire.connect(*nats)
@@ -81,26 +81,26 @@ async def _read(
             if wire is not None:
                 await wire.close()
             wire = None
-        readings.append(Reading(int(time.time() * 1000), state, spent(), counted))
-        await asyncio.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
+        samples.append(StateSample(int(time.time() * 1000), state, cpu_usage(), counted))
+        await asyncio.sleep(max(0.0, begun_s + SAMPLE_EVERY_S - time.monotonic()))
     if wire is not None:
         await wire.close()
 
 
 def _counted(data: bytes) -> tuple[float, float] | None:
-    said = json.loads(data).get("bookedToCountedMs")
-    return None if said is None else (said["p50"], said["p99"])
+    answer = json.loads(data).get("bookedToCountedMs")
+    return None if answer is None else (answer["p50"], answer["p99"])
 
 
-def _state(data: bytes) -> State:
-    said = json.loads(data)
-    counts: dict[str, int] = said["counts"]
+def _state(data: bytes) -> DispatcherState:
+    answer = json.loads(data)
+    counts: dict[str, int] = answer["counts"]
     ended = ("settled.", "refused.", "not_booked", "unknown")
-    return State(
-        conditions={name: condition["state"] for name, condition in said["conditions"].items()},
-        in_flight=said["inFlight"],
-        in_hand=said["inHand"],
-        backlog=said["backlog"],
+    return DispatcherState(
+        conditions={name: condition["state"] for name, condition in answer["conditions"].items()},
+        in_flight=answer["inFlight"],
+        in_hand=answer["inHand"],
+        backlog=answer["backlog"],
         calls=sum(count for name, count in counts.items() if name.startswith(ended)),
         moves=counts.get("moved", 0),
     )

@@ -13,11 +13,11 @@ POLL_S = 0.25
 TIMEOUT_S = 30.0  # the books of a long run are megabytes
 
 
-class BooksClosedError(RuntimeError):
+class BooksNotListedError(RuntimeError):
     """A processor does not list its bookings: it is not one of this sandbox."""
 
 
-class Books:
+class ProcessorBooks:
     """Reads both processors' books. Used only after the load has ended."""
 
     def __init__(self, targets: Targets) -> None:
@@ -30,20 +30,20 @@ class Books:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._client.close()
 
-    def wait_until_calm(self, *, accepted: int, calm_s: float, patience_s: float) -> None:
-        """Wait until everything accepted is booked and nothing new was booked for a while, or the patience ends.
+    def wait_until_settled(self, *, accepted: int, quiet_s: float, within_s: float) -> None:
+        """Wait until everything accepted is booked and nothing new was booked for a while, or until ``within_s``.
 
-        That while must be longer than a processor's longest delay: a second charge may still be under way.
+        ``quiet_s``, that while, must be longer than any delay of a processor: a second charge may still be under way.
         """
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + within_s
         booked, since = self._count(), time.monotonic()
-        while (now := time.monotonic()) < deadline and (booked < accepted or now - since < calm_s):
+        while (now := time.monotonic()) < deadline and (booked < accepted or now - since < quiet_s):
             time.sleep(POLL_S)
             if (count := self._count()) != booked:
                 booked, since = count, time.monotonic()
 
     def charges(self) -> list[Charge]:
-        """Return every charge of both processors; raises `BooksClosedError`."""
+        """Return every charge of both processors; raises `BooksNotListedError`."""
         return [charge for name, url in self._urls.items() for charge in self._charges(name, url)]
 
     def _count(self) -> int:
@@ -53,5 +53,5 @@ class Books:
     def _charges(self, name: str, url: str) -> list[Charge]:
         answer = self._client.get(f"{url}/admin/payments")
         if answer.status_code != httpx.codes.OK:
-            raise BooksClosedError(f"{url}/admin/payments answers {answer.status_code}.")
+            raise BooksNotListedError(f"{url}/admin/payments answers {answer.status_code}.")
         return read_charges(name, answer.content)

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 
 from sandbox.rinha.profile import PROCESSORS, Differences
+from services.contracts.summary import Totals
 
 ACCEPTED = frozenset({200, 201, 202, 204})  # what the challenge counts as a success
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PostedPayment:
     """One POST /payments and its answer; status 0 means that none came in time."""
 
     id: str
@@ -33,14 +34,6 @@ class Offer:
     def is_in_doubt(self) -> bool:
         """Whether it is unknown if the backend stored it."""
         return self.status == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Count and cents of one processor in a period."""
-
-    count: int
-    cents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +82,11 @@ class Calls:
 
 
 @dataclass(slots=True)
-class Journal:
+class LoadJournal:
     """All lines so far. It is read while the load runs, for the display, and is complete once the load has ended."""
 
     start_ms: int | None = None
-    offers: list[Offer] = field(default_factory=list)
+    posts: list[PostedPayment] = field(default_factory=list)
     accepted: int = 0
     checks: list[Comparison] = field(default_factory=list)
     stages_refused: int = 0
@@ -109,9 +102,9 @@ class Journal:
     def _add(self, kind: str, entry: dict[str, Any]) -> None:
         match kind:
             case "payment":
-                offer = Offer(**entry)
-                self.offers.append(offer)
-                self.accepted += offer.is_accepted
+                post = PostedPayment(**entry)
+                self.posts.append(post)
+                self.accepted += post.is_accepted
             case "check":
                 self.checks.append(_comparison(entry))
             case "totals":

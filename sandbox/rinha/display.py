@@ -16,7 +16,7 @@ PLAIN_EVERY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class RunProgress:
     """A run at one moment. `settled` is None while the backend gives no summary."""
 
     elapsed_s: float
@@ -53,11 +53,11 @@ class Display(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
-    def show(self, sight: Sight) -> None:
+    def show(self, progress: RunProgress) -> None:
         """Show the run's current state."""
 
 
-class Panel:
+class TerminalDisplay:
     """A panel on a terminal, redrawn in place."""
 
     def __init__(self) -> None:
@@ -72,17 +72,17 @@ class Panel:
     ) -> None:
         self._live.stop()
 
-    def show(self, sight: Sight) -> None:
+    def show(self, progress: RunProgress) -> None:
         """Redraw."""
         grid = Table.grid(padding=(0, 2))
-        elapsed_s = min(sight.elapsed_s, sight.length_s)
-        grid.add_row(f"{elapsed_s:.0f} / {sight.length_s} s", ProgressBar(sight.length_s, elapsed_s, width=50))
-        for name, value in sight.fields().items():
+        elapsed_s = min(progress.elapsed_s, progress.length_s)
+        grid.add_row(f"{elapsed_s:.0f} / {progress.length_s} s", ProgressBar(progress.length_s, elapsed_s, width=50))
+        for name, value in progress.fields().items():
             grid.add_row(name, value)
         self._live.update(grid, refresh=True)
 
 
-class Lines:
+class PlainDisplay:
     """One line every ten seconds, for logs and pipes."""
 
     def __init__(self) -> None:
@@ -96,18 +96,18 @@ class Lines:
     ) -> None:
         pass
 
-    def show(self, sight: Sight) -> None:
+    def show(self, progress: RunProgress) -> None:
         """Print a line if one is due."""
-        if sight.elapsed_s < self._next_s:
+        if progress.elapsed_s < self._next_s:
             return
-        self._next_s = sight.elapsed_s - sight.elapsed_s % PLAIN_EVERY_S + PLAIN_EVERY_S
-        figures = "  ".join(f"{name} {value}" for name, value in sight.fields().items())
-        print(f"{sight.elapsed_s:4.0f} / {sight.length_s} s  {figures}", flush=True)
+        self._next_s = progress.elapsed_s - progress.elapsed_s % PLAIN_EVERY_S + PLAIN_EVERY_S
+        figures = "  ".join(f"{name} {value}" for name, value in progress.fields().items())
+        print(f"{progress.elapsed_s:4.0f} / {progress.length_s} s  {figures}", flush=True)
 
 
 def display() -> Display:
     """Return the display that fits the output."""
-    return Panel() if sys.stdout.isatty() else Lines()
+    return TerminalDisplay() if sys.stdout.isatty() else PlainDisplay()
 
 
 def _number(count: int | None) -> str:

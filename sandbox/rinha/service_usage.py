@@ -1,4 +1,4 @@
-"""What each service used in a run under limits: CPU, waiting for its share, memory, and CPU per accepted payment."""
+"""What each service used in a run under limits: CPU, throttled time, memory, and CPU per accepted payment."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _BYTES_PER_MB = 1024**2  # as docker counts
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class ServiceUsage:
     """One service, from the first payment until all were settled; peak memory is that of its whole life."""
 
     cpus: float  # its limit, in CPUs
@@ -29,35 +29,35 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
+class RunUsage:
     """All services of a run."""
 
-    by_service: dict[str, Spent]
+    by_service: dict[str, ServiceUsage]
     cpu_us_per_payment: float
 
 
-def spending(
+def run_usage(
     limits: Mapping[str, Limit], before: Mapping[str, Usage], after: Mapping[str, Usage], accepted: int
-) -> Spending:
+) -> RunUsage:
     """Return what was used between two readings."""
-    by_service = {name: _spent(limit, before[name], after[name]) for name, limit in limits.items()}
-    cpu_s = sum(spent.cpu_s for spent in by_service.values())
-    return Spending(by_service, cpu_s * _US_PER_S / accepted if accepted else 0.0)
+    by_service = {name: _used(limit, before[name], after[name]) for name, limit in limits.items()}
+    cpu_s = sum(used.cpu_s for used in by_service.values())
+    return RunUsage(by_service, cpu_s * _US_PER_S / accepted if accepted else 0.0)
 
 
-def rows(spending: Spending) -> Iterator[Row]:
+def rows(usage: RunUsage) -> Iterator[Row]:
     """Yield a line per service, and the sum."""
-    for name, spent in spending.by_service.items():
-        yield f"{name} ({spent.cpus:.2f} CPU)", _figures(spent), _events(spent)
-    all_s = sum(spent.cpu_s for spent in spending.by_service.values())
-    peak = sum(spent.memory_peak_bytes for spent in spending.by_service.values())
-    most = sum(spent.memory_max_bytes for spent in spending.by_service.values())
-    means = f"{spending.cpu_us_per_payment:,.0f} us of CPU per accepted payment"
+    for name, used in usage.by_service.items():
+        yield f"{name} ({used.cpus:.2f} CPU)", _figures(used), _events(used)
+    all_s = sum(used.cpu_s for used in usage.by_service.values())
+    peak = sum(used.memory_peak_bytes for used in usage.by_service.values())
+    most = sum(used.memory_max_bytes for used in usage.by_service.values())
+    means = f"{usage.cpu_us_per_payment:,.0f} us of CPU per accepted payment"
     yield "all services", f"{all_s:.2f} s, {_memory(peak, most)}", means
 
 
-def _spent(limit: Limit, before: Usage, after: Usage) -> Spent:
-    return Spent(
+def _used(limit: Limit, before: Usage, after: Usage) -> ServiceUsage:
+    return ServiceUsage(
         cpus=float(limit.cpus),
         cpu_s=after.cpu_s - before.cpu_s,
         periods=after.periods - before.periods,
@@ -71,19 +71,19 @@ def _spent(limit: Limit, before: Usage, after: Usage) -> Spent:
     )
 
 
-def _figures(spent: Spent) -> str:
-    return f"{spent.cpu_s:.2f} s, {_memory(spent.memory_peak_bytes, spent.memory_max_bytes)}"
+def _figures(used: ServiceUsage) -> str:
+    return f"{used.cpu_s:.2f} s, {_memory(used.memory_peak_bytes, used.memory_max_bytes)}"
 
 
 def _memory(peak: int, most: int) -> str:
     return f"{peak / _BYTES_PER_MB:.0f} of {most / _BYTES_PER_MB:.0f} MB"
 
 
-def _events(spent: Spent) -> str:
-    throttled = f"throttled in {spent.periods_throttled} of {spent.periods} periods, {spent.throttled_s:.2f} s in all"
+def _events(used: ServiceUsage) -> str:
+    throttled = f"throttled in {used.periods_throttled} of {used.periods} periods, {used.throttled_s:.2f} s in all"
     memory = {
-        "killed for memory {:,} times": spent.oom_kills,
-        "at its memory limit {:,} times": spent.memory_failed,
-        "{:,} major faults": spent.major_faults,
+        "killed for memory {:,} times": used.oom_kills,
+        "at its memory limit {:,} times": used.memory_failed,
+        "{:,} major faults": used.major_faults,
     }
     return "; ".join([throttled, *(text.format(count) for text, count in memory.items() if count)])
