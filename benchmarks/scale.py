@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.backlog import fill
 from benchmarks.scale_plot import plot
-from sandbox.nats_wire import Wire, WireError, api
+from sandbox.nats_connection import NatsConnection, NatsError, jetstream_api
 from sandbox.stack import Stack
 from sandbox.stack.limits.usage import cpu_s_by_service, memory_mib_by_service
 from sandbox.stack.plan.ports import HOST
@@ -152,13 +152,13 @@ async def _until_settled(stack: Stack) -> None:
 
 async def messages(stack: Stack, stream: str) -> int:
     """Return how many messages a stream holds."""
-    wire = await Wire.connect(HOST, stack.ports["nats"], stack.bus_credentials)
+    connection = await NatsConnection.connect(HOST, stack.ports["nats"], stack.bus_credentials)
     try:
-        info = await api(wire, f"STREAM.INFO.{stream}")
-    except WireError as error:
+        info = await jetstream_api(connection, f"STREAM.INFO.{stream}")
+    except NatsError as error:
         raise RuntimeError(f"{stream} could not be asked: {error}") from error
     finally:
-        await wire.close()
+        await connection.close()
     return int(info["state"]["messages"])
 
 

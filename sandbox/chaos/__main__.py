@@ -17,7 +17,7 @@ import httpx
 from sandbox.chaos import options as chaos_options
 from sandbox.chaos.planned_fault import StoreMode
 from sandbox.chaos.run import carry_out
-from sandbox.nats_wire import WireError
+from sandbox.nats_connection import NatsError
 from sandbox.stack.errors import StackError
 from services.settings.environment import SettingError
 
@@ -47,7 +47,7 @@ def _run(options: chaos_options.ChaosOptions, folder: Path) -> int:
     code = COULD_NOT_RUN
     try:
         code = PASSED if asyncio.run(carry_out(options, folder)) else FAILED
-    except* (StackError, WireError, httpx.HTTPError) as group:
+    except* (StackError, NatsError, httpx.HTTPError) as group:
         for error in group.exceptions:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
         print(f"To repeat it: {options.repeat}", file=sys.stderr)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TextIO
 
-from sandbox.nats_wire import Message, Wire, WireError
+from sandbox.nats_connection import NatsConnection, NatsError, NatsMessage
 from services.contracts.assignments import TurnAssigned, decode_assignment, processor_of
 
 _ASSIGNMENTS = "assignments."
@@ -42,7 +42,9 @@ class AssignmentTracker:
 class BusRecorder:
     """Writes every message with its time to a file; it misses those while nats is away, so its counts are minima."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Wire]], out: TextIO, assignments: AssignmentTracker) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[NatsConnection]], out: TextIO, assignments: AssignmentTracker
+    ) -> None:
         self._connect = connect
         self._out = out
         self._assignments = assignments
@@ -51,18 +53,18 @@ class BusRecorder:
         """Listen until cancelled."""
         while True:
             try:
-                wire = await self._connect()
-            except WireError:
+                connection = await self._connect()
+            except NatsError:
                 await asyncio.sleep(AGAIN_AFTER_S)
                 continue
             try:
                 for subject in _SUBJECTS:
-                    wire.subscribe(subject, self._record)
-                await wire.closed()
+                    connection.subscribe(subject, self._record)
+                await connection.closed()
             finally:
-                await wire.close()
+                await connection.close()
 
-    def _record(self, message: Message) -> None:
+    def _record(self, message: NatsMessage) -> None:
         self._out.write(f"{time.time():.3f} {message.subject} {message.data.decode(errors='replace')}\n")
         if message.subject.startswith(_ASSIGNMENTS):
             self._assignments.add(message.data)

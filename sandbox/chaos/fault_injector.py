@@ -17,7 +17,7 @@ from sandbox.chaos.planned_fault import NODE_KINDS, FaultKind, PlannedFault
 from sandbox.chaos.simulated_processor import HEALTHY, NO_FAULTS
 from sandbox.chaos.skewed_ingress import SkewedIngress
 from sandbox.chaos.system_under_test import SystemUnderTest
-from sandbox.nats_wire import WireError, api
+from sandbox.nats_connection import NatsError, jetstream_api
 
 # The limit is set again this often: a stream may have been emptied a little, or a service may have restored the limit.
 LIMIT_EVERY_S = 0.5
@@ -101,7 +101,7 @@ class FaultInjector:
                 group.create_task(self._inject(fault))
 
     async def end_all(self) -> None:
-        """End all faults, including what an interrupted one has left; to be repeated where it raises WireError."""
+        """End all faults, including what an interrupted one has left; to be repeated where it raises NatsError."""
         for part in (*self._system.services, *self._system.processors):
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 self._system.signal(part, signal.SIGCONT)
@@ -120,7 +120,7 @@ class FaultInjector:
         try:
             self.injected.append(injected)
             injected.result = await self._do[fault.kind](fault)
-        except (ProcessLookupError, FileNotFoundError, WireError, ClusterUnhealthyError) as error:
+        except (ProcessLookupError, FileNotFoundError, NatsError, ClusterUnhealthyError) as error:
             self.injected.remove(injected)
             self.skipped[f"{fault.kind} {fault.target}: {type(error).__name__}"] += 1
         injected.ended_s = time.time()
@@ -213,7 +213,7 @@ class FaultInjector:
             await self._set_limit(fault.kind, to_current=True)
             while time.monotonic() < until_s:
                 await asyncio.sleep(LIMIT_EVERY_S)
-                with contextlib.suppress(WireError):
+                with contextlib.suppress(NatsError):
                     await self._set_limit(fault.kind, to_current=True)
         finally:
             for part in frozen:
@@ -227,17 +227,17 @@ class FaultInjector:
         for _ in range(RESTORE_TRIES_MAX):
             try:
                 await self._set_limit(kind)
-            except WireError:
+            except NatsError:
                 await asyncio.sleep(LIMIT_EVERY_S)
             else:
                 return
 
     async def _set_limit(self, kind: FaultKind, *, to_current: bool = False) -> None:
-        """Write the limit, by default the original one; raises WireError."""
+        """Write the limit, by default the original one; raises NatsError."""
         stream, field, held = _LIMITS[kind]
-        async with self._system.wire() as wire:
-            info = await api(wire, f"STREAM.INFO.{stream}")
+        async with self._system.connection() as connection:
+            info = await jetstream_api(connection, f"STREAM.INFO.{stream}")
             original = self._limits.setdefault(field, int(info["config"][field]))
             limit = max(1, int(info["state"][held])) if to_current else original
             if int(info["config"][field]) != limit:
-                await api(wire, f"STREAM.UPDATE.{stream}", info["config"] | {field: limit})
+                await jetstream_api(connection, f"STREAM.UPDATE.{stream}", info["config"] | {field: limit})

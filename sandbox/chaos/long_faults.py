@@ -10,7 +10,7 @@ from sandbox.chaos.operator_commands import in_doubt_at, release
 from sandbox.chaos.planned_fault import PlannedFault
 from sandbox.chaos.releases import Release  # noqa: TC001  # no second block of imports for one annotation
 from sandbox.chaos.system_under_test import SystemUnderTest
-from sandbox.nats_wire import WireError
+from sandbox.nats_connection import NatsError
 
 SAMPLE_EVERY_S = 0.25
 # An operator comes when payments are in doubt, and stops some time before the processor is back: what was
@@ -52,7 +52,7 @@ class LongFaults:
         async with self._overridden(fault):
             await asyncio.sleep(RELEASE_AFTER_S)
             end_s = begun_s + fault.lasts_s - STOPS_BEFORE_END_S
-            with contextlib.suppress(WireError):  # nats is away: nothing can be released now
+            with contextlib.suppress(NatsError):  # nats is away: nothing can be released now
                 async for payment_id in in_doubt_at(self._system, fault.target):
                     if time.monotonic() > end_s or done == RELEASES_MAX:
                         break

@@ -10,7 +10,7 @@ import httpx
 
 from sandbox.chaos.leaders import Leaders, leaders
 from sandbox.chaos.proxy import FaultProxy
-from sandbox.nats_wire import Wire, WireError
+from sandbox.nats_connection import NatsConnection, NatsError
 from sandbox.stack import Stack
 from sandbox.stack.plan.ports import HOST
 
@@ -50,15 +50,15 @@ class NatsServers:
         for proxy in self._proxies.values():
             await proxy.close()
 
-    async def connect(self) -> Wire:
-        """Return a connection to a server that accepts one; raises WireError if none does."""
+    async def connect(self) -> NatsConnection:
+        """Return a connection to a server that accepts one; raises NatsError if none does."""
         for part in (order := self.healthy_first()):
             try:
-                return await Wire.connect(HOST, self.port(part), self._stack.bus_credentials)
-            except WireError:
+                return await NatsConnection.connect(HOST, self.port(part), self._stack.bus_credentials)
+            except NatsError:
                 if part == order[-1]:
                     raise
-        raise WireError("there is no server")
+        raise NatsError("there is no server")
 
     async def cut_off(self, part: str, *, stalls: bool) -> None:
         """Cut a server off from the others: its connections are broken and refused, or stall."""

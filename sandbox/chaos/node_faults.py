@@ -10,7 +10,7 @@ from sandbox.chaos.leaders import CONSUMER, META
 from sandbox.chaos.nats_servers import NatsServers
 from sandbox.chaos.planned_fault import FaultKind, PlannedFault
 from sandbox.chaos.unavailability import NodeFault
-from sandbox.nats_wire import api
+from sandbox.nats_connection import jetstream_api
 from sandbox.stack import Stack
 
 HEALTHY_WITHIN_S = 20.0  # before a fault; otherwise it is left out
@@ -54,7 +54,7 @@ class NodeFaults:
 
         Raises:
             ClusterUnhealthyError: the fault was not injected.
-            WireError: a leader could not be asked to step down.
+            NatsError: a leader could not be asked to step down.
         """
         async with self.alone():
             first = (await self._servers.leaders()).of[planned.target]
@@ -103,11 +103,11 @@ class NodeFaults:
         if planned.target == META:
             self._stack.kill(hit[0], signal.SIGTERM)
             return
-        wire = await self._servers.connect()
+        connection = await self._servers.connect()
         try:
-            await api(wire, _STEP_DOWN.get(planned.target, f"STREAM.LEADER.STEPDOWN.{planned.target}"))
+            await jetstream_api(connection, _STEP_DOWN.get(planned.target, f"STREAM.LEADER.STEPDOWN.{planned.target}"))
         finally:
-            await wire.close()
+            await connection.close()
 
     async def _cut_off(self, planned: PlannedFault, hit: list[str]) -> None:
         try:

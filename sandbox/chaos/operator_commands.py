@@ -13,7 +13,7 @@ from sandbox.chaos.releases import Release
 from sandbox.chaos.simulated_processor import HOST
 from sandbox.chaos.system_under_test import SystemUnderTest
 from sandbox.checkout import TOP
-from sandbox.nats_wire import Message, WireError
+from sandbox.nats_connection import NatsError, NatsMessage
 from services.contracts import holding, pulse, subjects
 from services.contracts.events import NotAnEventError
 from services.contracts.holding import HoldingAsked
@@ -27,13 +27,13 @@ _RISK = "WHAT THIS RISKS: a double charge."
 
 
 async def in_doubt_at(system: SystemUnderTest, processor: str) -> AsyncGenerator[str, None]:
-    """Yield payments that are in doubt there, the newest line first; raises WireError if nats is away."""
-    async with system.wire() as wire:
+    """Yield payments that are in doubt there, the newest line first; raises NatsError if nats is away."""
+    async with system.connection() as connection:
         for payment_id in system.assignments.assigned_to(processor)[:ASKED_MAX]:
             asked = holding.encode(HoldingAsked(payment_id))
             with contextlib.suppress(TimeoutError, NotAnEventError):
                 async with asyncio.timeout(ANSWERED_WITHIN_S):
-                    answer = await wire.ask(subjects.DISPATCHER_PAYMENT, asked)
+                    answer = await connection.request(subjects.DISPATCHER_PAYMENT, asked)
                 known = holding.decode_holding(answer.data)
                 if known.in_doubt and known.owner and known.processor == processor:
                     yield payment_id
@@ -72,24 +72,24 @@ async def wait_until_all_paused(system: SystemUnderTest, name: str, end_s: float
     """Wait until every dispatcher says that a processor is paused; return False after ``end_s``, on the loop's clock.
 
     Raises:
-        WireError: nats is away.
+        NatsError: nats is away.
     """
     paused: set[str] = set()
 
-    def receive(message: Message) -> None:
+    def receive(message: NatsMessage) -> None:
         with contextlib.suppress(NotAPulseError):
             received = pulse.decode(message.data)
             if isinstance(received, DispatcherPulse) and name in received.processors:
                 (paused.discard if received.processors[name].paused is None else paused.add)(received.instance)
 
-    async with system.wire() as wire:
-        wire.subscribe(subjects.pulse(subjects.DISPATCHER, "*"), receive)
-        closed = asyncio.ensure_future(wire.closed())
+    async with system.connection() as connection:
+        connection.subscribe(subjects.pulse(subjects.DISPATCHER, "*"), receive)
+        closed = asyncio.ensure_future(connection.closed())
         while not paused.issuperset(system.dispatchers):
             if time.monotonic() > end_s:
                 return False
             if (await asyncio.wait((closed,), timeout=SAMPLE_EVERY_S))[0]:
-                raise WireError("nats closed the connection")
+                raise NatsError("nats closed the connection")
     return True
 
 

@@ -8,7 +8,7 @@ from sandbox.chaos.operator_commands import in_doubt_at, pause, resume, wait_unt
 from sandbox.chaos.pauses import ProcessorPause
 from sandbox.chaos.planned_fault import PlannedFault
 from sandbox.chaos.system_under_test import SystemUnderTest
-from sandbox.nats_wire import WireError
+from sandbox.nats_connection import NatsError
 
 IN_DOUBT_AFTER_S = 3.0  # by then the first calls to a hanging processor have timed out
 HEALTHY_AFTER_S = 8.0  # after the hit, which comes 3 to 7 s after the start
@@ -50,12 +50,12 @@ class PauseFaults:
         """Resume a processor, retrying until it succeeds.
 
         Raises:
-            WireError: it could not be within RESUMED_WITHIN_S.
+            NatsError: it could not be within RESUMED_WITHIN_S.
         """
         until_s = time.monotonic() + RESUMED_WITHIN_S
         while not await resume(self._system, name, by):
             if time.monotonic() > until_s:
-                raise WireError(f"{name} could not be resumed")
+                raise NatsError(f"{name} could not be resumed")
             await asyncio.sleep(AGAIN_AFTER_S)
         self._system.paused.discard(name)
 
@@ -63,7 +63,7 @@ class PauseFaults:
         """Pause it; return when every dispatcher knew, in seconds since 1970, or 0 if they did not all know in time."""
         self._system.paused.add(name)
         while time.monotonic() < end_s:
-            with contextlib.suppress(WireError):
+            with contextlib.suppress(NatsError):
                 if await pause(self._system, name, by) and await wait_until_all_paused(self._system, name, end_s):
                     return time.time()
             await asyncio.sleep(AGAIN_AFTER_S)
@@ -71,7 +71,7 @@ class PauseFaults:
 
     async def _in_doubt(self, name: str) -> frozenset[str]:
         held = set()
-        with contextlib.suppress(WireError):  # nats is away: those found so far count
+        with contextlib.suppress(NatsError):  # nats is away: those found so far count
             async for payment_id in in_doubt_at(self._system, name):
                 held.add(payment_id)
         return frozenset(held)

@@ -30,7 +30,7 @@ from sandbox.chaos.standstill import Standstill
 from sandbox.chaos.summary_checker import SummaryChecker
 from sandbox.chaos.system_under_test import ACK_WAIT_S, CALL_TIMEOUT_S, SystemUnderTest, running_system
 from sandbox.chaos.unavailability import Span, Unavailability, other_causes, unavailability
-from sandbox.nats_wire import WireError
+from sandbox.nats_connection import NatsError
 from sandbox.stack.errors import StackError
 
 SAMPLE_EVERY_S = 1.0
@@ -126,7 +126,7 @@ class ChaosRun:
         faults_ended = False
         while not (faults_ended and await self._system.is_healthy() and not self._system.held):
             if not faults_ended:
-                with contextlib.suppress(WireError):
+                with contextlib.suppress(NatsError):
                     await self._injector.end_all()
                     faults_ended = True
             if time.monotonic() > deadline_s:

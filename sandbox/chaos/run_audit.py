@@ -25,7 +25,7 @@ from sandbox.chaos.summary_checker import SummaryChecker
 from sandbox.chaos.system_under_test import BOOKS_WITHIN_S, SystemUnderTest
 from sandbox.chaos.unavailability import accepted_without_majority
 from sandbox.charges import Charge
-from sandbox.nats_wire import Message, stored
+from sandbox.nats_connection import NatsMessage, stored_messages
 from services.contracts.events import PaymentSettled
 from services.contracts.stamp import stamp_from_text
 
@@ -42,7 +42,7 @@ class RunAudit:
     """What was recorded where, and the violations, the worst first."""
 
     charges: list[Charge]
-    streams: dict[str, list[Message]]
+    streams: dict[str, list[NatsMessage]]
     unknown: list[UnknownOutcome]
     alarms: Counter[str]  # errors logged by services, and unplanned deaths
     violations: list[Violation]
@@ -55,10 +55,10 @@ class RunAudit:
 async def audit_run(
     system: SystemUnderTest, load: Load, summaries: SummaryChecker, injector: FaultInjector, dice: Random
 ) -> RunAudit:
-    """Read everything; raises httpx.HTTPError or WireError if a place does not answer now that all faults are over."""
+    """Read everything; raises httpx.HTTPError or NatsError if a place does not answer now that all faults are over."""
     booked = [charge for processor in system.all_processors for charge in await processor.charges()]
-    async with system.wire() as wire:
-        streams = {name: await stored(wire, name) for name in _STREAMS}
+    async with system.connection() as connection:
+        streams = {name: await stored_messages(connection, name) for name in _STREAMS}
     settlements = [message.data for message in streams["SETTLEMENTS"]]
     released = announced(settlements, injector.long_faults.releases)
     charges, second_charges = without_second(booked, settlements, released)
@@ -210,7 +210,7 @@ class _StoredSettlement(NamedTuple):
     stored_s: float
 
 
-def _settled(message: Message) -> _StoredSettlement | None:
+def _settled(message: NatsMessage) -> _StoredSettlement | None:
     event = audit.settlement_of(message.data)
     if event is None:
         return None

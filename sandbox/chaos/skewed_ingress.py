@@ -12,7 +12,7 @@ from random import Random
 from sandbox.chaos.load import new_id
 from sandbox.chaos.offered_payment import ACCEPTED, Intent, OfferedPayment, RecordedAnswer
 from sandbox.chaos.system_under_test import SystemUnderTest
-from sandbox.nats_wire import Message, WireError
+from sandbox.nats_connection import NatsError, NatsMessage
 from services.contracts import subjects
 from services.contracts.events import PaymentAccepted, encode
 from services.contracts.money import Cents
@@ -44,9 +44,9 @@ class SkewedIngress:
         data = encode(PaymentAccepted(offer.id, Cents(offer.cents), accepted_at))
         offer.record_request(time.time(), f"stored with a clock skew of {skew_s:+.0f} s: {accepted_at}")
         try:
-            async with self._system.wire() as wire:
-                answer = await wire.ask(subjects.accepted(offer.id), data, {"Nats-Msg-Id": offer.id})
-        except WireError as error:
+            async with self._system.connection() as connection:
+                answer = await connection.request(subjects.accepted(offer.id), data, {"Nats-Msg-Id": offer.id})
+        except NatsError as error:
             reply = RecordedAnswer(time.time(), 0, str(error))  # not known whether it is stored
         else:
             reply = _reply(answer)
@@ -54,7 +54,7 @@ class SkewedIngress:
         return offer.accepted_s is not None
 
 
-def _reply(answer: Message) -> RecordedAnswer:
+def _reply(answer: NatsMessage) -> RecordedAnswer:
     document = json.loads(answer.data)
     if "error" in document:
         return RecordedAnswer(time.time(), UNAVAILABLE, str(document["error"]))

@@ -17,7 +17,7 @@ from sandbox.chaos.options import ChaosOptions
 from sandbox.chaos.planned_fault import REPLACED_MAX
 from sandbox.chaos.simulated_processor import HEALTHY, NO_FAULTS, SimulatedProcessor
 from sandbox.chaos.standstill import StreamSample
-from sandbox.nats_wire import Wire, WireError, api
+from sandbox.nats_connection import NatsConnection, NatsError, jetstream_api
 from sandbox.stack import Stack
 from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
@@ -155,13 +155,13 @@ class SystemUnderTest:
         await self.nats_servers.close()
 
     @asynccontextmanager
-    async def wire(self) -> AsyncGenerator[Wire, None]:
-        """Yield a connection to nats; raises WireError while it is away."""
-        wire = await self.nats_servers.connect()
+    async def connection(self) -> AsyncGenerator[NatsConnection, None]:
+        """Yield a connection to nats; raises NatsError while it is away."""
+        connection = await self.nats_servers.connect()
         try:
-            yield wire
+            yield connection
         finally:
-            await wire.close()
+            await connection.close()
 
     @property
     def held(self) -> int:
@@ -181,11 +181,11 @@ class SystemUnderTest:
     async def stream_sample(self) -> StreamSample | None:
         """Return the counts of the streams, and whether they are doubtful; None while nats does not answer."""
         try:
-            async with self.wire() as wire:
-                payments = await api(wire, "STREAM.INFO.PAYMENTS")
-                settlements = await api(wire, "STREAM.INFO.SETTLEMENTS")
-                assignments = await api(wire, "STREAM.INFO.ASSIGNMENTS")
-        except WireError:
+            async with self.connection() as connection:
+                payments = await jetstream_api(connection, "STREAM.INFO.PAYMENTS")
+                settlements = await jetstream_api(connection, "STREAM.INFO.SETTLEMENTS")
+                assignments = await jetstream_api(connection, "STREAM.INFO.ASSIGNMENTS")
+        except NatsError:
             return None
         since = payments["config"].get("metadata", {}).get(DOUBTFUL_SINCE)
         waited_out = assignments["config"].get("metadata", {}).get(DOUBT_WAITED_OUT)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import requests
 
 from sandbox.fuzz import options as fuzz_options
-from sandbox.fuzz.run import Run
+from sandbox.fuzz.run import FuzzRun
 from sandbox.stack import Stack
 from sandbox.stack.errors import StackError
 from services.settings.environment import SettingError
@@ -27,7 +27,7 @@ def main() -> int:
             print(
                 f"Fuzzing {url}: {options.examples} requests per operation and kind, seed {options.seed}.", flush=True
             )
-            report = Run(url, examples=options.examples, seed=options.seed).carry_out()
+            report = FuzzRun(url, examples=options.examples, seed=options.seed).carry_out()
     except (SettingError, StackError, requests.RequestException) as error:
         print(error, file=sys.stderr)
         return COULD_NOT_RUN

@@ -10,7 +10,7 @@ SEED_DEFAULT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class FuzzOptions:
     """``examples`` per operation and kind of request, valid or invalid; ``url`` of a running system."""
 
     examples: int
@@ -18,13 +18,13 @@ class Options:
     url: str
 
 
-def read(env: Mapping[str, str]) -> Options:
-    """Read them from the environment.
+def read(env: Mapping[str, str]) -> FuzzOptions:
+    """Read the options from the environment.
 
     Raises:
         SettingError: names the variable that is wrong.
     """
-    return Options(
+    return FuzzOptions(
         examples=whole(env, "FUZZ_EXAMPLES", EXAMPLES_DEFAULT, least=1, most=1_000_000, unit="requests"),
         seed=whole(env, "SEED", SEED_DEFAULT, least=0, most=2**32 - 1, unit="a number"),
         url=env.get("FUZZ_URL", "").rstrip("/"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AnswerMismatch:
     """An answer that is not as described; ``text`` says why and how to repeat it."""
 
     operation: str
@@ -19,7 +19,7 @@ class Report:
     """``answers`` by operation and status; ``accepted``: the ids answered with 202, ``lost``: those not found later."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
-    findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    mismatches: dict[tuple[str, str], AnswerMismatch] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
     lost: list[str] = field(default_factory=list)
 
@@ -31,11 +31,11 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether every answer was as described and nothing was lost."""
-        return not self.findings and not self.lost
+        return not self.mismatches and not self.lost
 
-    def found(self, finding: Finding) -> None:
-        """Keep only the first finding of its kind."""
-        self.findings.setdefault((finding.operation, finding.title), finding)
+    def add(self, mismatch: AnswerMismatch) -> None:
+        """Add a mismatch, unless there is one of its kind."""
+        self.mismatches.setdefault((mismatch.operation, mismatch.title), mismatch)
 
     def lines(self) -> Iterator[str]:
         """Return the report's lines, the worst last."""
@@ -45,6 +45,6 @@ class Report:
         yield f"{self.requests} requests; {len(self.accepted)} payments accepted, {len(self.lost)} of them lost"
         for payment_id in self.lost:
             yield f"LOST {payment_id}: answered 202, and not found"
-        for finding in self.findings.values():
-            yield f"\nNOT AS DESCRIBED: {finding.operation}: {finding.title}\n{finding.text}"
-        yield "passed" if self.passed else f"FAILED: {len(self.findings)} kinds of answers are not as described"
+        for mismatch in self.mismatches.values():
+            yield f"\nNOT AS DESCRIBED: {mismatch.operation}: {mismatch.title}\n{mismatch.text}"
+        yield "passed" if self.passed else f"FAILED: {len(self.mismatches)} kinds of answers are not as described"

@@ -19,14 +19,14 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 
 from sandbox import api_key
-from sandbox.fuzz.mending import mended_body, mended_list, mended_query, mended_release
-from sandbox.fuzz.report import Finding, Report
+from sandbox.fuzz.corrections import corrected_body, corrected_list, corrected_query, corrected_release
+from sandbox.fuzz.report import AnswerMismatch, Report
 
 TIMEOUT_S = 30.0
 PAY = "POST /payments"
 STORED = {200, 202}  # 200: settled too, for a client that waits for it
 FOUND = 200
-TEXT_CHARACTERS_MAX = 4_000  # of a finding's text
+TEXT_CHARACTERS_MAX = 4_000  # of a mismatch's text
 
 # What the balancer answers itself is not up to the routes: nginx does not allow TRACE.
 _METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"]
@@ -37,7 +37,7 @@ _CONFIG = {
 }
 
 
-class Run:
+class FuzzRun:
     """Fuzzes ``base_url``; ``examples`` is how many requests are generated per operation and kind, valid or invalid."""
 
     def __init__(self, base_url: str, *, examples: int, seed: int) -> None:
@@ -58,7 +58,7 @@ class Run:
         with self._session:
             for operation in self._operations():
                 for case in _boundaries(operation):
-                    self._judge(case)
+                    self._send_and_check(case)
                 for mode in GenerationMode:
                     self._generate(operation, mode)
             self._look_up_accepted()
@@ -73,34 +73,34 @@ class Run:
         for result in schema.get_all_operations():
             if not isinstance(result, Ok):
                 raise TypeError(f"the description is broken: {result.err()}")
-            if not _is_endless(result.ok()):
+            if not _is_event_stream(result.ok()):
                 yield result.ok()
 
     def _generate(self, operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode) -> None:
         settings = hypothesis.settings(
             max_examples=self._examples,
-            phases=[Phase.generate],  # a finding is recorded and the run continues: nothing is left to shrink
+            phases=[Phase.generate],  # a mismatch is recorded and the run continues: nothing is left to shrink
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )
 
-        def judge(case: Case[Any]) -> None:
-            self._judge(case)
+        def check(case: Case[Any]) -> None:
+            self._send_and_check(case)
 
-        test = settings(hypothesis.seed(self._seed)(hypothesis.given(operation.as_strategy(mode))(judge)))
+        test = settings(hypothesis.seed(self._seed)(hypothesis.given(operation.as_strategy(mode))(check)))
         with contextlib.suppress(Unsatisfiable):  # an operation without parameters has no invalid requests
             test()
 
-    def _judge(self, case: Case[Any]) -> None:
+    def _send_and_check(self, case: Case[Any]) -> None:
         if case.meta is not None and case.meta.generation.mode.is_positive:
-            _mend(case)
+            _correct(case)
         label = f"{case.method} {case.operation.path}"
         try:
             response = case.call(self._base_url, session=self._session, timeout=TIMEOUT_S)
         except requests.RequestException as error:
-            self.report.found(
-                Finding(label, f"no answer: {type(error).__name__}", f"{error}\n{case.as_curl_command()}")
+            self.report.add(
+                AnswerMismatch(label, f"no answer: {type(error).__name__}", f"{error}\n{case.as_curl_command()}")
             )
             return
         self.report.answers[label, response.status_code] += 1
@@ -111,7 +111,7 @@ class Run:
         except FailureGroup as group:
             for failure in group.exceptions:
                 text = f"{failure}\n{case.as_curl_command()}"[:TEXT_CHARACTERS_MAX]
-                self.report.found(Finding(label, f"{failure.title} ({response.status_code})", text))
+                self.report.add(AnswerMismatch(label, f"{failure.title} ({response.status_code})", text))
 
     def _look_up_accepted(self) -> None:
         for payment_id in sorted(self.report.accepted):
@@ -120,20 +120,20 @@ class Run:
                 self.report.lost.append(payment_id)
 
 
-def _mend(case: Case[Any]) -> None:
+def _correct(case: Case[Any]) -> None:
     """Replace only what is wrong: schemathesis checks again what is set, and takes a missing body for a wrong one."""
-    query, body = mended_query(case.query), mended_body(case.body)
+    query, body = corrected_query(case.query), corrected_body(case.body)
     if case.operation.path == "/payments":
-        query = mended_list(query)
+        query = corrected_list(query)
     if case.operation.path.endswith("/release"):
-        body = mended_release(body, str(case.path_parameters["id"]))
+        body = corrected_release(body, str(case.path_parameters["id"]))
     if query != case.query:
         case.query = query
     if body is not case.body:
         case.body = body
 
 
-def _is_endless(operation: APIOperation[Any, Any, Any, Any]) -> bool:
+def _is_event_stream(operation: APIOperation[Any, Any, Any, Any]) -> bool:
     """Return whether its answer never ends."""
     return any(
         "text/event-stream" in answer.get("content", {}) for answer in operation.definition.raw["responses"].values()

@@ -17,7 +17,7 @@ from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.run import RunConfig, Start, carry_out
 from sandbox.rinha.score import NothingToScoreError
-from sandbox.stack.plan import tls_door as door
+from sandbox.stack.plan import client_tls
 from sandbox.stack.plan.options import http_url
 from services.settings.environment import SettingError, flag
 
@@ -79,7 +79,7 @@ def _targets(options: argparse.Namespace, processors: dict[str, str]) -> Targets
         raise CannotRunError(str(error)) from None
     if is_tls and _engine() == "docker":
         raise CannotRunError("TLS must be 0 with ENGINE=docker: it loads docker-compose.yml, the challenge's form.")
-    known = door.authority(RUN_DIR) if is_tls else None
+    known = client_tls.authority(RUN_DIR) if is_tls else None
     is_relayed = _engine() == "limits" and not options.no_stack
     own = http_url(relay.PORT if is_relayed else PORT, tls=is_tls)
     return Targets(_local(options.base_url or own), processors, known)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.checkout import RUN_DIR
-from sandbox.nats_wire import Nats
+from sandbox.nats_connection import NatsAddress
 from sandbox.rinha.processes import ensure_alive, started, wait_for_line
 from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.relay import relaying
 from sandbox.rinha.state_samples import CpuUsage
 from sandbox.stack.limits import limited_stack as limited
-from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.cgroups import GroupUsage
 from sandbox.stack.limits.compose_limits import Limit
 from sandbox.stack.limits.usage import cpu_s_by_service
 from sandbox.stack.plan import keys
@@ -29,7 +29,7 @@ STACK_NATS_PORT = 4222
 PORT = 9999
 
 
-def _no_usage() -> dict[str, Usage]:
+def _no_usage() -> dict[str, GroupUsage]:
     return {}
 
 
@@ -46,9 +46,9 @@ class Backend:
     """
 
     check_alive: Callable[[], None] = lambda: None
-    nats: Nats | None = None
+    nats: NatsAddress | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
-    usage: Callable[[], Mapping[str, Usage]] = _no_usage
+    usage: Callable[[], Mapping[str, GroupUsage]] = _no_usage
     cpu_s: Callable[[], Mapping[str, float]] = dict
 
     def cpu_usage(self) -> dict[str, CpuUsage]:
@@ -78,7 +78,7 @@ def processes(profile: Profile, folder: Path) -> Iterator[Backend]:
         groups = limited.find(RUN_DIR)
         yield Backend(
             check_alive=lambda: ensure_alive(process, log=log),
-            nats=Nats(HOST, STACK_NATS_PORT, _reader()),
+            nats=NatsAddress(HOST, STACK_NATS_PORT, _reader()),
             limits=groups.by_service if groups else {},
             usage=groups.usage if groups else _no_usage,
             cpu_s=lambda: cpu_s_by_service(RUN_DIR),

@@ -18,12 +18,12 @@ import httpx
 import yaml
 
 from sandbox.checkout import TOP
-from sandbox.nats_wire import Nats
+from sandbox.nats_connection import NatsAddress
 from sandbox.rinha.backend import Backend
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.stack.limits import compose_limits as limits
-from sandbox.stack.limits.cgroups import MOUNTED_AT, Usage
+from sandbox.stack.limits.cgroups import MOUNTED_AT, GroupUsage
 from sandbox.stack.limits.engine_groups import Container, usage_of
 
 # Their own projects: what is taken down at the end, with its volumes, is no other running system.
@@ -163,7 +163,7 @@ def _backend(docker: Docker) -> Backend:
     nats = containers["nats"]
     by_service = {name: limit for name, limit in limits.read().items() if name in containers}
 
-    def usage() -> dict[str, Usage]:
+    def usage() -> dict[str, GroupUsage]:
         return {name: usage_of(containers[name].process, MOUNTED_AT) for name in by_service}
 
     def check_alive() -> None:
@@ -171,7 +171,7 @@ def _backend(docker: Docker) -> Backend:
             if not Path("/proc", str(container.process)).exists():
                 raise CannotRunError(f"the container of {name} has ended, or was started again: see stack.log")
 
-    return Backend(check_alive=check_alive, nats=Nats(nats.address, NATS_PORT), limits=by_service, usage=usage)
+    return Backend(check_alive=check_alive, nats=NatsAddress(nats.address, NATS_PORT), limits=by_service, usage=usage)
 
 
 def _wait_until_ready(ask: Callable[[], httpx.Response]) -> None:

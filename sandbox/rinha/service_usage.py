@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.cgroups import GroupUsage
 from sandbox.stack.limits.compose_limits import Limit
 
 Row = tuple[str, str, str]  # name, value, meaning
@@ -37,7 +37,7 @@ class RunUsage:
 
 
 def run_usage(
-    limits: Mapping[str, Limit], before: Mapping[str, Usage], after: Mapping[str, Usage], accepted: int
+    limits: Mapping[str, Limit], before: Mapping[str, GroupUsage], after: Mapping[str, GroupUsage], accepted: int
 ) -> RunUsage:
     """Return what was used between two readings."""
     by_service = {name: _used(limit, before[name], after[name]) for name, limit in limits.items()}
@@ -56,7 +56,7 @@ def rows(usage: RunUsage) -> Iterator[Row]:
     yield "all services", f"{all_s:.2f} s, {_memory(peak, most)}", means
 
 
-def _used(limit: Limit, before: Usage, after: Usage) -> ServiceUsage:
+def _used(limit: Limit, before: GroupUsage, after: GroupUsage) -> ServiceUsage:
     return ServiceUsage(
         cpus=float(limit.cpus),
         cpu_s=after.cpu_s - before.cpu_s,

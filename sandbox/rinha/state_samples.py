@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sandbox.nats_wire import Nats, Wire, WireError
+from sandbox.nats_connection import NatsAddress, NatsConnection, NatsError
 
 SAMPLE_EVERY_S = 1.0
 STATE = "dispatcher.state"
@@ -52,7 +52,7 @@ class DispatcherState:
 
 
 @contextmanager
-def sampling(nats: Nats, cpu_usage: Callable[[], Mapping[str, CpuUsage]]) -> Iterator[list[StateSample]]:
+def sampling(nats: NatsAddress, cpu_usage: Callable[[], Mapping[str, CpuUsage]]) -> Iterator[list[StateSample]]:
     """Take a sample every second until the end of the block; the list grows meanwhile."""
     samples: list[StateSample] = []
     ended = threading.Event()
@@ -66,25 +66,28 @@ def sampling(nats: Nats, cpu_usage: Callable[[], Mapping[str, CpuUsage]]) -> Ite
 
 
 async def _read(
-    nats: Nats, cpu_usage: Callable[[], Mapping[str, CpuUsage]], samples: list[StateSample], ended: threading.Event
+    nats: NatsAddress,
+    cpu_usage: Callable[[], Mapping[str, CpuUsage]],
+    samples: list[StateSample],
+    ended: threading.Event,
 ) -> None:
-    wire: Wire | None = None
+    connection: NatsConnection | None = None
     while not ended.is_set():
         begun_s = time.monotonic()
         state: DispatcherState | None = None
         counted: tuple[float, float] | None = None
         try:
-            wire = wire or await Wire.connect(*nats)
-            state = _state((await wire.ask(STATE)).data)
-            counted = _counted((await wire.ask(LEDGER_STATE)).data)
-        except WireError:  # NATS or the dispatcher is away: a gap in the plot
-            if wire is not None:
-                await wire.close()
-            wire = None
+            connection = connection or await NatsConnection.connect(*nats)
+            state = _state((await connection.request(STATE)).data)
+            counted = _counted((await connection.request(LEDGER_STATE)).data)
+        except NatsError:  # NATS or the dispatcher is away: a gap in the plot
+            if connection is not None:
+                await connection.close()
+            connection = None
         samples.append(StateSample(int(time.time() * 1000), state, cpu_usage(), counted))
         await asyncio.sleep(max(0.0, begun_s + SAMPLE_EVERY_S - time.monotonic()))
-    if wire is not None:
-        await wire.close()
+    if connection is not None:
+        await connection.close()
 
 
 def _counted(data: bytes) -> tuple[float, float] | None:

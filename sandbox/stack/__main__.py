@@ -11,9 +11,8 @@ from sandbox.stack.errors import StackError
 from sandbox.stack.limits import cgroups
 from sandbox.stack.limits import compose_limits as limits
 from sandbox.stack.limits import limited_stack as limited
-from sandbox.stack.plan import balancer, clients, command_line, keys, nats, options, ports
+from sandbox.stack.plan import balancer, client_tls, clients, command_line, keys, nats, options, ports
 from sandbox.stack.plan import parts_to_run as plan
-from sandbox.stack.plan import tls_door as door
 from sandbox.stack.processes.readiness import Readiness
 from sandbox.stack.processes.supervisor import Supervisor, stop_with_stdin
 from services.access.processor_access import processor_access
@@ -40,7 +39,7 @@ def main() -> int:
         return 0
 
 
-def _run(wanted: options.Options, console: Console) -> int:
+def _run(wanted: options.StackOptions, console: Console) -> int:
     nginx = balancer.find_nginx() if wanted.nginx_wanted else None
     if wanted.tls and nginx is None:
         raise StackError("TLS=1 needs nginx: apt-get install nginx-light")
@@ -48,27 +47,29 @@ def _run(wanted: options.Options, console: Console) -> int:
     if wanted.keep:
         nats.refuse_other_store(wanted.run_dir, wanted.nodes)
     run_dir.clean(wanted.run_dir, keep=wanted.keep)
-    known = keys.make(wanted, os.environ)
+    bus_secrets = keys.make(wanted, os.environ)
     for node in wanted.nodes:
         folder = wanted.run_dir / node.name
-        nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, known=known)
+        nats.write_conf(folder, node, wanted.nodes, sync=wanted.sync, bus_secrets=bus_secrets)
     if nginx:
         upstreams = [f"unix:{path}" for path in sockets.values()]
-        listen = balancer.listen(wanted.http_port, tls=door.make(wanted))
+        listen = balancer.listen(wanted.http_port, tls=client_tls.make(wanted))
         balancer.write_conf(wanted.run_dir / "balancer", listen=listen, upstreams=upstreams)
     with (
         _limits(wanted, plan.stages(wanted, nginx)) as stages,
         run_dir.socket_folders(sockets.values()),
-        closing(Readiness(wanted.http_url, sockets, door.verify(wanted.run_dir) if wanted.tls else None)) as readiness,
+        closing(
+            Readiness(wanted.http_url, sockets, client_tls.verify(wanted.run_dir) if wanted.tls else None)
+        ) as readiness,
     ):
-        console.say(clients.place(wanted.api_keys, wanted.http_port))
+        console.say(clients.announcement(wanted.api_keys, wanted.http_port))
         supervisor = Supervisor(stages, wanted.run_dir, console)
         if wanted.stop_with_stdin:
             stop_with_stdin(supervisor)
         return supervisor.run(readiness.unready, plan.announcement(wanted, nginx))
 
 
-def _limits(wanted: options.Options, stages: plan.Stages) -> AbstractContextManager[plan.Stages]:
+def _limits(wanted: options.StackOptions, stages: plan.Stages) -> AbstractContextManager[plan.Stages]:
     if not wanted.limits_wanted:
         return nullcontext(stages)
     return limited.with_limits(stages, wanted.run_dir, cgroups.find(), limits.read())

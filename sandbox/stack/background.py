@@ -18,11 +18,10 @@ from typing import Self
 
 from sandbox.checkout import TOP
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan import keys, metrics_ports, ports
-from sandbox.stack.plan import tls_door as door
+from sandbox.stack.plan import client_tls, keys, metrics_ports, ports
 from sandbox.stack.plan.options import http_url, is_open
 from sandbox.stack.plan.ports import HOST
-from sandbox.stack.processes.running_parts import LOOK_EVERY_S, Parts
+from sandbox.stack.processes.running_parts import LOOK_EVERY_S, RunningParts
 from services.access.bus_credentials import BusCredentials, bus_credentials
 from services.contracts.permissions import ADMIN, OPERATOR
 from services.settings import environment as setting
@@ -36,7 +35,7 @@ _LINES_IN_AN_ERROR = 40
 _STOP_WITHIN_S = 60.0
 
 
-class Stack(Parts):
+class Stack(RunningParts):
     """``python -m sandbox.stack`` in the background; it ends with its user, even a killed one.
 
     ``env`` is added to this process's environment: PROCESSORS, INGRESSES, DISPATCHERS, KEEP, SANDBOX_FEES, and what
@@ -93,7 +92,7 @@ class Stack(Parts):
     @property
     def verify(self) -> ssl.SSLContext | bool:
         """What an httpx client must be given as ``verify``."""
-        return door.verify(self.run_dir) if self.is_tls else True
+        return client_tls.verify(self.run_dir) if self.is_tls else True
 
     @property
     def nats_url(self) -> str:

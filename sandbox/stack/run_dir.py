@@ -16,7 +16,7 @@ _LOCK = "stack.lock"
 
 # What one start leaves to the next with KEEP=1, and what never outlives a start.
 _STORES = ("nats", "nats-[0-9]", "processor-*.journal")
-_TRACES = ("balancer", "*.pid", "*.reconfigured", "*.held", "ingress-*.sock", "limits.json")
+_LEFTOVERS = ("balancer", "*.pid", "*.reconfigured", "*.held", "ingress-*.sock", "limits.json")
 
 # A socket's path may have 107 characters, and ingress binds under a temporary name that is 44 longer.
 _SOCKET_PATH_MAX = 107 - 44
@@ -30,9 +30,9 @@ def locked(folder: Path) -> Iterator[None]:
         StackError: another stack runs in it, or it holds files that are not a stack's.
     """
     lock = folder / _LOCK
-    strangers = [] if lock.exists() else sorted(path.name for path in _found(folder, *_STORES, *_TRACES))
-    if strangers:
-        raise StackError(f"{folder} holds {', '.join(strangers)}, which no stack created; name another folder")
+    foreign_files = [] if lock.exists() else sorted(path.name for path in _found(folder, *_STORES, *_LEFTOVERS))
+    if foreign_files:
+        raise StackError(f"{folder} holds {', '.join(foreign_files)}, which no stack created; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     with lock.open("a+") as held:
         try:
@@ -47,7 +47,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def clean(folder: Path, *, keep: bool) -> None:
     """Delete what earlier starts left, except for the stores if they are to be kept."""
-    for path in _found(folder, *_TRACES, *(() if keep else _STORES)):
+    for path in _found(folder, *_LEFTOVERS, *(() if keep else _STORES)):
         if path.is_dir():
             shutil.rmtree(path)
         else:

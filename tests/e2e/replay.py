@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from sandbox import nats_wire
+from sandbox import nats_connection
 from sandbox.stack import Stack
 from sandbox.stack.plan.ports import HOST
 from services.contracts.subjects import DISPATCHER
@@ -99,11 +99,13 @@ async def until_drained(system: RunningSystem) -> None:
 
 async def jetstream(system: RunningSystem, path: str, document: object = None) -> Mapping[str, Any]:
     """Send the stack's server a JetStream API request, as an operator's tool does; return the answer."""
-    wire = await nats_wire.Wire.connect(HOST, system.stack.ports["nats"], system.stack.bus_credentials)
+    connection = await nats_connection.NatsConnection.connect(
+        HOST, system.stack.ports["nats"], system.stack.bus_credentials
+    )
     try:
-        return await nats_wire.api(wire, path, document)
+        return await nats_connection.jetstream_api(connection, path, document)
     finally:
-        await wire.close()
+        await connection.close()
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox import nats_wire
+from sandbox import nats_connection
 from sandbox.stack import Stack
 from sandbox.stack.plan.ports import HOST
 from services.bus.jetstream.publish import StoredAt, store
@@ -84,11 +84,16 @@ async def test_fallback_continues_settling_when_a_part_is_restarted_in_the_outag
 
 async def assigned(system: RunningSystem) -> set[str]:
     """Return every payment that a line in ASSIGNMENTS names: what each dispatcher holds in memory."""
-    wire = await nats_wire.Wire.connect(HOST, system.stack.ports["nats"], system.stack.bus_credentials)
+    connection = await nats_connection.NatsConnection.connect(
+        HOST, system.stack.ports["nats"], system.stack.bus_credentials
+    )
     try:
-        messages = [decode_assignment(message.data) for message in await nats_wire.stored(wire, subjects.ASSIGNMENTS)]
+        messages = [
+            decode_assignment(message.data)
+            for message in await nats_connection.stored_messages(connection, subjects.ASSIGNMENTS)
+        ]
     finally:
-        await wire.close()
+        await connection.close()
     return {line.id for message in messages if isinstance(message, TurnAssigned) for line in message.lines}
 
 

@@ -56,7 +56,7 @@ async def test_a_store_that_went_back_under_running_dispatchers_charges_nobody_t
     """They have read more than it holds: every processor is asked about what waits, which is settled where booked."""
     async with system_with(tmp_path / "stack", SYNC=sync, DISPATCHERS="2") as system:
         ids = await copied_and_settled_since(system, tmp_path / "copy")
-        died = await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy")
+        died = await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy")
         system.stack.wait_restarted("nats", died["nats"])
         fresh = new_id()
         await system.pay_until_accepted(fresh)
@@ -70,7 +70,7 @@ async def test_a_dispatcher_that_reconnects_late_also_notices_the_store_that_wen
     async with system_with(tmp_path / "stack", SYNC="always", DISPATCHERS="2") as system:
         ids = await copied_and_settled_since(system, tmp_path / "copy")
         system.stack.kill("dispatcher-2", signal.SIGSTOP)
-        died = await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy")
+        died = await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy")
         system.stack.wait_restarted("nats", died["nats"])
         fresh = [new_id() for _ in range(LINES_READ)]
         for payment_id in fresh:  # one by one, each with a line of its own
@@ -87,7 +87,7 @@ async def test_without_sync_always_a_new_server_process_makes_waiting_payments_d
     async with system_with(tmp_path / "stack", SYNC="2m") as system:
         ids = await copied_and_settled_since(system, tmp_path / "copy")
         dispatcher = system.stack.kill("dispatcher-1", signal.SIGSTOP)
-        died = await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy")
+        died = await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy")
         system.stack.kill("dispatcher-1", signal.SIGKILL)
         system.stack.wait_restarted("nats", died["nats"])
         system.stack.wait_restarted("dispatcher-1", dispatcher)
@@ -104,7 +104,7 @@ async def test_an_id_that_the_store_has_lost_is_not_charged_again_when_its_clien
         lost = await system.pay_many(20)
         await system.until_settled([*before, *lost])
         await system.set_processor("default", failing=False)
-        died = await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy")
+        died = await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy")
         system.stack.wait_restarted("nats", died)
         for payment_id in lost:
             await system.pay_until_accepted(payment_id)

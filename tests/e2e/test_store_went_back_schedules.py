@@ -26,7 +26,7 @@ async def test_a_repeat_waits_for_a_processor_that_does_not_answer_also_beyond_t
         lost = await system.pay_many(10)
         await system.until_settled(lost)
         await system.set_processor("default", failing=False)
-        died = (await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy"))["nats"]
+        died = (await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy"))["nats"]
         system.stack.kill("processor-fallback", signal.SIGSTOP)
         system.stack.wait_restarted("nats", died)
         for payment_id in lost:
@@ -48,7 +48,7 @@ async def test_calls_under_way_when_the_store_goes_back_do_not_delay_the_doubt_m
         slow = await system.pay_many(40, at_once=40)
         await asyncio.sleep(1)  # the calls are under way at both dispatchers
         dispatcher = system.stack.kill("dispatcher-2", signal.SIGKILL)
-        died = (await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy"))["nats"]
+        died = (await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy"))["nats"]
         for name in ("default", "fallback"):
             await system.set_processor(name, delay_ms=0)
         system.stack.wait_restarted("nats", died)
@@ -70,7 +70,7 @@ async def test_calls_under_way_when_the_store_went_back_ack_nothing_in_it(tmp_pa
         lost = await system.pay_many(40, at_once=40)
         await asyncio.sleep(1)  # the calls are under way at both dispatchers
         dispatcher = system.stack.kill("dispatcher-2", signal.SIGKILL)
-        died = (await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy"))["nats"]
+        died = (await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy"))["nats"]
         system.stack.wait_restarted("nats", died)
         dispatcher = system.stack.wait_restarted("dispatcher-2", dispatcher)
         fresh = [new_id() for _ in range(40)]
@@ -100,7 +100,7 @@ async def test_a_processor_that_was_replaced_is_asked_too(tmp_path: Path) -> Non
             lost = await system.pay_many(10)
             await system.until_settled(lost)
             system.stack.reconfigure("dispatcher-1", {"PROCESSORS": f"default={since_url}@0.05"})
-            died = (await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy"))["nats"]
+            died = (await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy"))["nats"]
             system.stack.wait_restarted("nats", died)
             await asyncio.to_thread(system.stack.wait_line, "dispatcher-1", "store.is_doubtful")
             await asyncio.sleep(MARGIN_S)  # it has looked for processors named before
@@ -126,7 +126,7 @@ async def test_what_the_store_has_lost_is_not_released_before_every_processor_ha
             answers = await asyncio.gather(*[release(system, each) for each in seen])
             assert {answer.status_code for answer in answers} == {200}
             await until(lambda: asyncio.sleep(0, set(ids) == set(fallback.booked)), "all are charged")
-            died = await asyncio.to_thread(system.stack.put_store_back, tmp_path / "copy")
+            died = await asyncio.to_thread(system.stack.restore_store, tmp_path / "copy")
             system.stack.wait_restarted("nats", died["nats"])
 
             async def is_refused(payment_id: str) -> bool:

@@ -26,7 +26,7 @@ _CONTROLLERS = ("cpu", "cpuacct", "memory")
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class GroupUsage:
     """What a group has used since it was created. ``throttled_s``: it waited because its quota was used up."""
 
     cpu_s: float
@@ -40,7 +40,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class V1:
+class CgroupV1:
     """A hierarchy for each controller."""
 
     above: Mapping[str, Path]  # the folder of this process's own group, by controller
@@ -59,11 +59,11 @@ class V1:
             memory / "memory.limit_in_bytes": str(limit.memory_bytes),
         }
 
-    def usage(self, group: str) -> Usage:
+    def usage(self, group: str) -> GroupUsage:
         """Read the three controllers."""
         cpu, cpuacct, memory = self.folders(group)
         stat = _table(cpu / "cpu.stat")
-        return Usage(
+        return GroupUsage(
             cpu_s=int((cpuacct / "cpuacct.usage").read_text()) / _NS_PER_S,
             periods=stat["nr_periods"],
             periods_throttled=stat["nr_throttled"],
@@ -76,7 +76,7 @@ class V1:
 
 
 @dataclass(frozen=True, slots=True)
-class V2:
+class CgroupV2:
     """One hierarchy for all controllers."""
 
     above: Path  # the nearest group that enables both controllers for groups below it
@@ -94,12 +94,12 @@ class V2:
             folder / "memory.max": str(limit.memory_bytes),
         }
 
-    def usage(self, group: str) -> Usage:
+    def usage(self, group: str) -> GroupUsage:
         """Read both controllers."""
         folder = self.above / group
         stat = _table(folder / "cpu.stat")
         peak = folder / "memory.peak"  # since Linux 5.19
-        return Usage(
+        return GroupUsage(
             cpu_s=stat["usage_usec"] / _US_PER_S,
             periods=stat["nr_periods"],
             periods_throttled=stat["nr_throttled"],
@@ -112,10 +112,10 @@ class V2:
 
 
 # One of the two versions.
-Form = V1 | V2
+CgroupVersion = CgroupV1 | CgroupV2
 
 
-def find(mounted_at: Path = MOUNTED_AT, membership: Path = MEMBERSHIP) -> Form:
+def find(mounted_at: Path = MOUNTED_AT, membership: Path = MEMBERSHIP) -> CgroupVersion:
     """Return the version that limits CPU and memory on this machine, with this process's own group.
 
     Raises:
@@ -123,20 +123,20 @@ def find(mounted_at: Path = MOUNTED_AT, membership: Path = MEMBERSHIP) -> Form:
     """
     own = dict(_memberships(membership))
     if all((mounted_at / controller).is_dir() for controller in _CONTROLLERS):
-        return V1({name: _inside(mounted_at / name, own.get(name, "/")) for name in _CONTROLLERS})
+        return CgroupV1({name: _inside(mounted_at / name, own.get(name, "/")) for name in _CONTROLLERS})
     if not (mounted_at / "cgroup.controllers").exists():
         raise StackError(f"LIMITS=compose needs control groups: none for CPU and memory are mounted at {mounted_at}")
     here = _inside(mounted_at, own.get("", "/"))
     for folder in (here, *here.parents):
         given = (folder / "cgroup.subtree_control").read_text().split()
         if {"cpu", "memory"} <= set(given):
-            return V2(folder)
+            return CgroupV2(folder)
         if folder == mounted_at:
             break
     raise StackError(f"LIMITS=compose needs control groups: no group above {here} enables cpu and memory below it")
 
 
-def create(form: Form, group: str, limit: Limit) -> tuple[Path, ...]:
+def create(form: CgroupVersion, group: str, limit: Limit) -> tuple[Path, ...]:
     """Create a group with its limits; return the files to which a process writes 0 to join it.
 
     Raises:
@@ -154,7 +154,7 @@ def create(form: Form, group: str, limit: Limit) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(folder / "cgroup.procs" for folder in form.folders(group)))
 
 
-def remove(form: Form, group: str) -> bool:
+def remove(form: CgroupVersion, group: str) -> bool:
     """Remove a group; return False if something still runs in it."""
     for folder in form.folders(group):
         with contextlib.suppress(FileNotFoundError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.limits.cgroups import V1, V2, Form, Usage
+from sandbox.stack.limits.cgroups import CgroupV1, CgroupV2, CgroupVersion, GroupUsage
 
 _CONTROLLERS = ("cpu", "cpuacct", "memory")
 
@@ -17,7 +17,7 @@ class Container:
     address: str
 
 
-def usage_of(process: int, mounted_at: Path, proc: Path = Path("/proc")) -> Usage:
+def usage_of(process: int, mounted_at: Path, proc: Path = Path("/proc")) -> GroupUsage:
     """Return what the group of a process has used since it was created.
 
     Raises:
@@ -30,7 +30,7 @@ def usage_of(process: int, mounted_at: Path, proc: Path = Path("/proc")) -> Usag
         raise StackError(f"the control group of process {process} cannot be read: {error}") from None
 
 
-def _group_of(process: int, mounted_at: Path, proc: Path) -> tuple[Form, str]:
+def _group_of(process: int, mounted_at: Path, proc: Path) -> tuple[CgroupVersion, str]:
     try:
         lines = (proc / str(process) / "cgroup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
@@ -41,5 +41,7 @@ def _group_of(process: int, mounted_at: Path, proc: Path) -> tuple[Form, str]:
         for controller in controllers.split(","):
             paths[controller] = path.lstrip("/")
     if all((mounted_at / controller).is_dir() for controller in _CONTROLLERS):
-        return V1({name: (mounted_at / name / paths[name]).parent for name in _CONTROLLERS}), Path(paths["cpu"]).name
-    return V2((mounted_at / paths[""]).parent), Path(paths[""]).name
+        return CgroupV1({name: (mounted_at / name / paths[name]).parent for name in _CONTROLLERS}), Path(
+            paths["cpu"]
+        ).name
+    return CgroupV2((mounted_at / paths[""]).parent), Path(paths[""]).name

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sandbox.stack.limits import cgroups
 from sandbox.stack.limits import compose_limits as limits
-from sandbox.stack.limits.cgroups import V1, V2, Form, Usage
+from sandbox.stack.limits.cgroups import CgroupV1, CgroupV2, CgroupVersion, GroupUsage
 from sandbox.stack.limits.compose_limits import Limit
 from sandbox.stack.plan.parts_to_run import Part, Stages
 
@@ -24,10 +24,10 @@ _FILE = "limits.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
+class StackGroups:
     """The control groups of one stack."""
 
-    form: Form
+    form: CgroupVersion
     by_service: Mapping[str, Limit]
     of_process: int
 
@@ -35,20 +35,20 @@ class Groups:
         """Return the name of a service's group; two stacks never share one."""
         return f"{_PREFIX}{self.of_process}-{service}"
 
-    def usage(self) -> dict[str, Usage]:
+    def usage(self) -> dict[str, GroupUsage]:
         """Return what each service has used."""
         return {service: self.form.usage(self.name(service)) for service in self.by_service}
 
 
 @contextlib.contextmanager
-def with_limits(stages: Stages, folder: Path, form: Form, by_service: Mapping[str, Limit]) -> Iterator[Stages]:
+def with_limits(stages: Stages, folder: Path, form: CgroupVersion, by_service: Mapping[str, Limit]) -> Iterator[Stages]:
     """Create the groups, and yield the parts that join them; until the end `find` finds the groups by the folder.
 
     Raises:
         StackError: the kernel does not allow it.
     """
     _remove_orphaned(form)
-    groups = Groups(form, by_service, os.getpid())
+    groups = StackGroups(form, by_service, os.getpid())
     try:
         entries = {name: cgroups.create(form, groups.name(name), limit) for name, limit in by_service.items()}
         _write(folder, groups)
@@ -58,19 +58,21 @@ def with_limits(stages: Stages, folder: Path, form: Form, by_service: Mapping[st
         _remove(form, [groups.name(name) for name in by_service])
 
 
-def find(folder: Path) -> Groups | None:
+def find(folder: Path) -> StackGroups | None:
     """Return the groups of the stack that runs in a folder; None if it has no limits."""
     try:
         stored = json.loads((folder / _FILE).read_text())
     except FileNotFoundError:
         return None
     above = stored["above"]
-    form: Form = V2(Path(above)) if isinstance(above, str) else V1({name: Path(at) for name, at in above.items()})
+    form: CgroupVersion = (
+        CgroupV2(Path(above)) if isinstance(above, str) else CgroupV1({name: Path(at) for name, at in above.items()})
+    )
     by_service = {name: Limit(Decimal(cpus), memory) for name, (cpus, memory) in stored["services"].items()}
-    return Groups(form, by_service, stored["process"])
+    return StackGroups(form, by_service, stored["process"])
 
 
-def _write(folder: Path, groups: Groups) -> None:
+def _write(folder: Path, groups: StackGroups) -> None:
     above = groups.form.above
     document = {
         "process": groups.of_process,
@@ -89,7 +91,7 @@ def _inside(part: Part, by_service: Mapping[str, Limit], entries: Mapping[str, t
     return replace(part, env={**env, **part.env}, enters=entries[service])
 
 
-def _remove_orphaned(form: Form) -> None:
+def _remove_orphaned(form: CgroupVersion) -> None:
     """Remove the groups of stacks that were killed."""
     for above in {folder.parent for folder in form.folders(_PREFIX)}:
         for folder in above.glob(f"{_PREFIX}*-*"):
@@ -98,7 +100,7 @@ def _remove_orphaned(form: Form) -> None:
                 cgroups.remove(form, folder.name)
 
 
-def _remove(form: Form, names: list[str]) -> None:
+def _remove(form: CgroupVersion, names: list[str]) -> None:
     deadline_s = time.monotonic() + _EMPTY_WITHIN_S
     while (names := [name for name in names if not cgroups.remove(form, name)]) and time.monotonic() < deadline_s:
         time.sleep(_LOOK_EVERY_S)

@@ -25,7 +25,7 @@ def env_of(api_keys: Path | None) -> dict[str, str]:
     return {"API_KEYS": str(api_keys or ""), "OPEN": "0" if api_keys else "loopback"}
 
 
-def place(api_keys: Path | None, port: int) -> str:
+def announcement(api_keys: Path | None, port: int) -> str:
     """Return the line on who may call."""
     if api_keys is not None:
         return f"clients    need one of the keys in {api_keys}, as Authorization: Bearer"

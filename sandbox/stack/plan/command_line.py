@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.checkout import RUN_DIR
 from sandbox.stack.plan import clients, metrics_ports
-from sandbox.stack.plan.options import OWN_PROCESSORS, SYNC_ALWAYS, Options, is_open
+from sandbox.stack.plan.options import OWN_PROCESSORS, SYNC_ALWAYS, StackOptions, is_open
 from sandbox.stack.plan.ports import PORT_MAX
 from services.contracts.processor import processors_from_text
 from services.settings import environment as setting
@@ -33,7 +33,7 @@ The settings in docs/settings.md are read from the environment too; a file that
 is named there relatively is looked for in the checkout."""
 
 
-def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
+def read(arguments: Sequence[str], env: Mapping[str, str]) -> StackOptions:
     """Read flags and environment.
 
     Raises:
@@ -44,7 +44,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     # Wrong processors fail here, and not in five deaths of a service.
     setting.text_as(env, "PROCESSORS", "default=http://unused:1@0", processors_from_text)
     limits = setting.text_as(env, "LIMITS", "", _limits)
-    options = Options(
+    options = StackOptions(
         http_port=flags.http,
         nats_port=flags.nats,
         monitor_port=flags.monitor,
@@ -73,7 +73,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     return _within_limits(options) if limits else options
 
 
-def _within_limits(options: Options) -> Options:
+def _within_limits(options: StackOptions) -> StackOptions:
     """Return them, if they are what docker-compose.yml describes.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan.options import Options
+from sandbox.stack.plan.options import StackOptions
 from sandbox.stack.plan.ports import HOST
 from services.access.certificates import Certificates, make_certificates, paths
 from services.access.key_folder import key_path, make_keys
@@ -31,7 +31,7 @@ class BusSecrets:
     tls: Certificates
 
 
-def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
+def make(options: StackOptions, env: Mapping[str, str]) -> BusSecrets | None:
     """Return them; missing ones are created, and the contexts of the nats CLI rewritten. None: the bus is open.
 
     Raises:
@@ -56,7 +56,7 @@ def make(options: Options, env: Mapping[str, str]) -> BusSecrets | None:
     return BusSecrets(authorization(public, may_purge=env.get("ALLOW_PURGE", "").strip() == "1"), route, tls)
 
 
-def env_of(options: Options, user: str) -> dict[str, str]:
+def env_of(options: StackOptions, user: str) -> dict[str, str]:
     """Return the variables of a service that connects as this user; empty where given variables take precedence."""
     return {} if options.nats_keys_given else env_within(options.run_dir, user, is_open=options.nats_open)
 
@@ -69,7 +69,7 @@ def env_within(run_dir: Path, user: str, *, is_open: bool) -> dict[str, str]:
     return {"NATS_CREDENTIALS": str(key_path(folder, user)), "NATS_CA": str(paths(folder).ca)}
 
 
-def announcement(options: Options) -> list[str]:
+def announcement(options: StackOptions) -> list[str]:
     """Return the lines on how a person connects to the bus."""
     if options.nats_open:
         return ["keys       none (NATS_OPEN): anybody who reaches NATS may do everything there, and read everything"]
@@ -87,11 +87,11 @@ def _folder(run_dir: Path) -> Path:
     return run_dir / "secrets"
 
 
-def _context_path(options: Options, user: str) -> Path:
+def _context_path(options: StackOptions, user: str) -> Path:
     return _folder(options.run_dir) / f"{user}.json"
 
 
-def _context(options: Options, user: str, key: NKey) -> str:
+def _context(options: StackOptions, user: str, key: NKey) -> str:
     """Return a context of the nats CLI, with an inbox to which this user may subscribe."""
     folder = _folder(options.run_dir)
     context = {

@@ -26,11 +26,13 @@ def binary() -> Path:
     return Path(sys.executable).with_name("nats-server")
 
 
-def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str, known: BusSecrets | None = None) -> Path:
+def write_conf(
+    folder: Path, node: Node, nodes: Sequence[Node], *, sync: str, bus_secrets: BusSecrets | None = None
+) -> Path:
     """Write a node's configuration into the folder that also holds its store; return its path. ``sync``: as SYNC.
 
-    ``nodes`` are all of its cluster; one without a port for routes is not in a cluster. ``known``: users, password and
-    certificate; None: anybody may connect.
+    ``nodes`` are all of its cluster; one without a port for routes is not in a cluster. ``bus_secrets``: users,
+    password and certificate; None: anybody may connect.
     """
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "nats.conf"
@@ -38,10 +40,10 @@ def write_conf(folder: Path, node: Node, nodes: Sequence[Node], *, sync: str, kn
     lines = [f"{name}: {json.dumps(text)}\n" for name, text in where.items()]
     shutil.copyfile(_CONF, conf)
     if node.route_port is not None:
-        lines += _cluster(node, nodes, known)
-    if known is not None:
-        tls = {"cert_file": str(known.tls.server), "key_file": str(known.tls.key), "min_version": TLS_LEAST}
-        lines += [f"tls: {json.dumps(tls)}\n", known.users]
+        lines += _cluster(node, nodes, bus_secrets)
+    if bus_secrets is not None:
+        tls = {"cert_file": str(bus_secrets.tls.server), "key_file": str(bus_secrets.tls.key), "min_version": TLS_LEAST}
+        lines += [f"tls: {json.dumps(tls)}\n", bus_secrets.users]
     write_secret(folder / "where.conf", "".join(lines))
     return conf
 
@@ -61,17 +63,17 @@ def refuse_other_store(folder: Path, nodes: Sequence[Node]) -> None:
         )
 
 
-def _cluster(node: Node, nodes: Sequence[Node], known: BusSecrets | None) -> list[str]:
-    login = f"{ROUTE_USER}:{known.route}@" if known else ""
+def _cluster(node: Node, nodes: Sequence[Node], bus_secrets: BusSecrets | None) -> list[str]:
+    login = f"{ROUTE_USER}:{bus_secrets.route}@" if bus_secrets else ""
     ports = node.routes_through or [other.route_port for other in nodes if other is not node]
     routes = [f"nats://{login}{HOST}:{port}" for port in ports]
     cluster: dict[str, Any] = {"name": CLUSTER, "listen": f"{HOST}:{node.route_port}", "routes": routes}
     if node.routes_through:
         # Servers send each other the addresses of the rest, and would connect there directly, past the proxies.
         cluster["advertise"] = NOWHERE
-    if known is not None:
-        cluster["authorization"] = {"user": ROUTE_USER, "password": known.route}
-        files = {"cert_file": known.tls.server, "key_file": known.tls.key, "ca_file": known.tls.ca}
+    if bus_secrets is not None:
+        cluster["authorization"] = {"user": ROUTE_USER, "password": bus_secrets.route}
+        files = {"cert_file": bus_secrets.tls.server, "key_file": bus_secrets.tls.key, "ca_file": bus_secrets.tls.ca}
         cluster["tls"] = {name: str(path) for name, path in files.items()} | {"verify": True, "min_version": TLS_LEAST}
     # Each server of a cluster needs its own name; this line comes after the one in nats.conf, and so wins.
     return [f"server_name: {json.dumps(node.name)}\n", f"cluster: {json.dumps(cluster)}\n"]

@@ -27,7 +27,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class StackOptions:
     """Ports, the folder, and the choices that the README and docs/settings.md list."""
 
     http_port: int

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.stack import run_dir
-from sandbox.stack.plan import balancer, clients, keys, nats
-from sandbox.stack.plan import tls_door as door
-from sandbox.stack.plan.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, Options
+from sandbox.stack.plan import balancer, client_tls, clients, keys, nats
+from sandbox.stack.plan.options import OWN_PROCESSORS, SYNC_ALWAYS, Node, StackOptions
 from sandbox.stack.plan.ports import HOST
 
 
@@ -31,7 +30,7 @@ class Part:
 Stages = tuple[tuple[Part, ...], ...]
 
 
-def stages(options: Options, nginx: Path | None) -> Stages:
+def stages(options: StackOptions, nginx: Path | None) -> Stages:
     """Return all parts of the stack."""
     return tuple(
         stage
@@ -47,7 +46,7 @@ def stages(options: Options, nginx: Path | None) -> Stages:
     )
 
 
-def ports(options: Options) -> dict[str, int]:
+def ports(options: StackOptions) -> dict[str, int]:
     """Return the ports that must be free, by what will listen there."""
     own = {} if options.processors_given else dict(zip(OWN_PROCESSORS, options.processor_ports, strict=True))
     return {
@@ -60,7 +59,7 @@ def ports(options: Options) -> dict[str, int]:
     }
 
 
-def announcement(options: Options, nginx: Path | None) -> list[str]:
+def announcement(options: StackOptions, nginx: Path | None) -> list[str]:
     """Return the lines that say where everything is, and under which conditions it runs."""
     before = "nginx before" if nginx else "no nginx here: one port shared by"
     processors = options.processors.replace(",", "\n           ")
@@ -68,9 +67,9 @@ def announcement(options: Options, nginx: Path | None) -> list[str]:
     elsewhere = f"\n           services use {options.nats_url}" if options.nats_url_given else ""
     return [
         f"http       {options.http_url} ({before} {' and '.join(ingresses(options))})",
-        *door.announcement(options),
+        *client_tls.announcement(options),
         f"nats       {_servers(options)}{elsewhere}",
-        clients.place(options.api_keys, options.http_port),
+        clients.announcement(options.api_keys, options.http_port),
         *keys.announcement(options),
         f"sync       {_synced(options)}",
         f"processors {processors}{given}",
@@ -80,12 +79,12 @@ def announcement(options: Options, nginx: Path | None) -> list[str]:
     ]
 
 
-def ingresses(options: Options) -> tuple[str, ...]:
+def ingresses(options: StackOptions) -> tuple[str, ...]:
     """Return the names of the ingress instances."""
     return tuple(f"ingress-{number}" for number in range(1, options.ingresses + 1))
 
 
-def _servers(options: Options) -> str:
+def _servers(options: StackOptions) -> str:
     between = "\n           "
     named = [(f" ({node.name})" if len(options.nodes) > 1 else "", node) for node in options.nodes]
     return between.join(
@@ -93,29 +92,29 @@ def _servers(options: Options) -> str:
     )
 
 
-def _synced(options: Options) -> str:
+def _synced(options: StackOptions) -> str:
     if options.sync == SYNC_ALWAYS:
         return "each message before its PubAck (SYNC=always): a power cut loses nothing that was acknowledged"
     return f"every {options.sync} (SYNC={options.sync}): a power cut may lose what came since the last sync"
 
 
-def _metrics(options: Options) -> list[str]:
+def _metrics(options: StackOptions) -> list[str]:
     urls = [f"http://{HOST}:{port}/metrics ({part})" for part, port in options.metrics_ports.items()]
     between = "\n           "
     return [f"metrics    {between.join(urls)}"] if urls else []
 
 
-def socket_paths(options: Options) -> dict[str, Path]:
+def socket_paths(options: StackOptions) -> dict[str, Path]:
     """Return the sockets of the ingress instances behind nginx."""
     return {name: run_dir.socket_path(options.run_dir, name) for name in ingresses(options)}
 
 
-def _nats(node: Node, options: Options) -> Part:
+def _nats(node: Node, options: StackOptions) -> Part:
     conf = options.run_dir / node.name / "nats.conf"
     return Part(node.name, (str(nats.binary()), "-c", str(conf)), ready="Server is ready", grace_s=10.0)
 
 
-def _processors(options: Options) -> tuple[Part, ...]:
+def _processors(options: StackOptions) -> tuple[Part, ...]:
     if options.processors_given:
         return ()
     return tuple(
@@ -132,12 +131,12 @@ def _processors(options: Options) -> tuple[Part, ...]:
     )
 
 
-def _dispatcher(number: int, options: Options) -> Part:
+def _dispatcher(number: int, options: StackOptions) -> Part:
     # Its grace is above CALL_TIMEOUT_S, so that calls under way can end.
     return _service("dispatcher", f"dispatcher-{number}", options, grace_s=12.0)
 
 
-def _ingress(name: str, options: Options, nginx: Path | None) -> Part:
+def _ingress(name: str, options: StackOptions, nginx: Path | None) -> Part:
     if nginx is None:
         own = {"INGRESS_LISTEN": f"{HOST}:{options.http_port}", "INGRESS_REUSE_PORT": "1"}
     else:
@@ -146,7 +145,7 @@ def _ingress(name: str, options: Options, nginx: Path | None) -> Part:
 
 
 def _service(
-    service: str, name: str, options: Options, own: Mapping[str, str] | None = None, grace_s: float = 5.0
+    service: str, name: str, options: StackOptions, own: Mapping[str, str] | None = None, grace_s: float = 5.0
 ) -> Part:
     shared = {"NATS_URL": options.nats_url, "PROCESSORS": options.processors, "LOG_LEVEL": options.log_level}
     shared |= keys.env_of(options, service)
@@ -159,7 +158,7 @@ def _service(
     return Part(name, command, env, ready=f"{service}.ready", grace_s=grace_s)
 
 
-def _balancer(options: Options, nginx: Path) -> Part:
+def _balancer(options: StackOptions, nginx: Path) -> Part:
     # SIGQUIT lets requests under way finish. As an orphan it must end its worker too, which it cannot do on SIGKILL.
     command = balancer.command(nginx, options.run_dir / "balancer")
     return Part("balancer", command, stop_signal=signal.SIGQUIT, orphan_signal=signal.SIGTERM)

@@ -15,7 +15,7 @@ HOST = "127.0.0.1"
 PORT_MAX = 65_535
 
 # The kernel may still be cleaning up parts of a stack that was killed a moment ago.
-PATIENCE_S = 2.0
+FREE_WITHIN_S = 2.0
 
 # Below the range from which the kernel assigns ports to outgoing connections: none takes a port while its part is down.
 _TEST_PORTS = range(20_000, 32_000)
@@ -23,7 +23,7 @@ _TEST_PORTS = range(20_000, 32_000)
 _LISTENING = "0A"
 
 
-def check(wanted: Mapping[str, int], patience_s: float = PATIENCE_S) -> None:
+def check(wanted: Mapping[str, int], within_s: float = FREE_WITHIN_S) -> None:
     """Return when all ports are free.
 
     Raises:
@@ -33,7 +33,7 @@ def check(wanted: Mapping[str, int], patience_s: float = PATIENCE_S) -> None:
     for part, port in wanted.items():
         if port > PORT_MAX:
             raise SettingError(f"port {port} ({part}) is above {PORT_MAX}: begin lower")
-    deadline_s = time.monotonic() + patience_s
+    deadline_s = time.monotonic() + within_s
     while taken := {part: port for part, port in wanted.items() if not is_free(port)}:
         if time.monotonic() >= deadline_s:
             raise StackError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 # An instance asks NATS before it answers; one that takes longer than this is not ready.
-_PATIENCE_S = 2.0
+_TIMEOUT_S = 2.0
 
 
 class Readiness:
@@ -16,12 +16,12 @@ class Readiness:
     def __init__(self, http_url: str, sockets: Mapping[str, Path], tls: ssl.SSLContext | None = None) -> None:
         self._clients = {
             name: httpx.Client(
-                base_url="http://ingress", transport=httpx.HTTPTransport(uds=str(path)), timeout=_PATIENCE_S
+                base_url="http://ingress", transport=httpx.HTTPTransport(uds=str(path)), timeout=_TIMEOUT_S
             )
             for name, path in sockets.items()
         }
         self._clients[http_url] = httpx.Client(
-            base_url=http_url, trust_env=False, timeout=_PATIENCE_S, verify=tls or True
+            base_url=http_url, trust_env=False, timeout=_TIMEOUT_S, verify=tls or True
         )
 
     def unready(self) -> list[str]:

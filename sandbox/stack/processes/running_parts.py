@@ -15,7 +15,7 @@ _ENDED_WITHIN_S = 10.0
 _STORE = "jetstream"
 
 
-class Parts:
+class RunningParts:
     """The parts that run in a stack's folder, ``nats_nodes`` servers among them."""
 
     def __init__(self, run_dir: Path, *, nats_nodes: int) -> None:
@@ -71,8 +71,8 @@ class Parts:
         with self.frozen(*self.nats_parts):
             self._copy_store(to)
 
-    def put_store_back(self, copy: Path, *others: str) -> dict[str, int]:
-        """Kill all nats-servers, and other parts, and restart them on the copies; as `keep_stopped`."""
+    def restore_store(self, copy: Path, *others: str) -> dict[str, int]:
+        """Kill all nats-servers, and other parts, and restart them on the copies; otherwise as `keep_stopped`."""
         parts = (*self.nats_parts, *others)
         try:
             died = self.keep_stopped(*parts)
@@ -87,7 +87,7 @@ class Parts:
         """Do the same with copies made now: whatever was answered before is in one of them."""
         with self.frozen(*self.nats_parts):
             self._copy_store(copy)
-            return self.put_store_back(copy, *others)
+            return self.restore_store(copy, *others)
 
     def empty_store(self, part: str) -> None:
         """Kill one nats-server, and restart it without a store; raises as `keep_stopped`."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.fuzz.report import Report
-from sandbox.fuzz.run import Run
+from sandbox.fuzz.run import FuzzRun
 from sandbox.stack import Stack
 
 EXAMPLES = 30
@@ -16,7 +16,7 @@ SEED = 1
 def report() -> Iterator[Report]:
     """What a run against a stack of its own found."""
     with Stack() as stack:
-        yield Run(stack.http_url, examples=EXAMPLES, seed=SEED).carry_out()
+        yield FuzzRun(stack.http_url, examples=EXAMPLES, seed=SEED).carry_out()
 
 
 def test_every_answer_is_as_described(report: Report) -> None:

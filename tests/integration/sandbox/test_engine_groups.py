@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.cgroups import GroupUsage
 from sandbox.stack.limits.engine_groups import usage_of
 
 PROCESS = 4711
-USED = Usage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)
+USED = GroupUsage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)
 
 
 def test_version_1_has_a_folder_for_each_controller(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from sandbox.nats_wire import Nats
+from sandbox.nats_connection import NatsAddress
 from sandbox.rinha import state_samples
 from sandbox.stack import Stack
 from sandbox.stack.limits.usage import cpu_s_by_service, memory_mib_by_service
@@ -21,7 +21,9 @@ def test_a_stack_is_read_while_it_runs_and_after_its_bus_stopped() -> None:
         def cpu_usage() -> dict[str, state_samples.CpuUsage]:
             return {name: state_samples.CpuUsage(cpu_s) for name, cpu_s in cpu_s_by_service(stack.run_dir).items()}
 
-        with state_samples.sampling(Nats(HOST, stack.ports["nats"], stack.bus_credentials), cpu_usage) as samples:
+        with state_samples.sampling(
+            NatsAddress(HOST, stack.ports["nats"], stack.bus_credentials), cpu_usage
+        ) as samples:
             _until(lambda: len(samples) > 1)
         state = samples[-1].state
         assert state is not None
@@ -33,7 +35,7 @@ def test_a_stack_is_read_while_it_runs_and_after_its_bus_stopped() -> None:
         assert set(memory_mib) == SERVICES
         assert all(1 < mib < 500 for mib in memory_mib.values())
         nowhere = ports.free(1)[0]
-        with state_samples.sampling(Nats(HOST, nowhere), cpu_usage) as samples:
+        with state_samples.sampling(NatsAddress(HOST, nowhere), cpu_usage) as samples:
             _until(lambda: len(samples) > 0)
         assert samples[0].state is None
 

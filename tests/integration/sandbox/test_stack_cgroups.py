@@ -15,7 +15,7 @@ from sandbox.stack.console import Console
 from sandbox.stack.errors import StackError
 from sandbox.stack.limits import cgroups
 from sandbox.stack.limits import limited_stack as limited
-from sandbox.stack.limits.cgroups import V1, V2, Form, Usage
+from sandbox.stack.limits.cgroups import CgroupV1, CgroupV2, CgroupVersion, GroupUsage
 from sandbox.stack.limits.compose_limits import Limit
 from sandbox.stack.plan.parts_to_run import Part
 from sandbox.stack.processes.part_runner import PartRunner
@@ -45,7 +45,7 @@ def v2(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(mount: Path) -> Form:
+def found(mount: Path) -> CgroupVersion:
     """Return what is found in such a folder."""
     return cgroups.find(mount, mount / "membership")
 
@@ -62,7 +62,7 @@ def test_version_1_limits_each_controller_below_our_own_group(v1: Path) -> None:
 def test_a_weight_is_set_where_one_is_given(v1: Path, v2: Path) -> None:
     """Docker's shares, unchanged for version 1 and converted for version 2 as runc does."""
     light = replace(LIMIT, cpu_shares=64)
-    forms = V1({"cpu": v1 / "cpu", "cpuacct": v1 / "cpuacct", "memory": v1 / "memory"}), V2(v2 / "slice")
+    forms = CgroupV1({"cpu": v1 / "cpu", "cpuacct": v1 / "cpuacct", "memory": v1 / "memory"}), CgroupV2(v2 / "slice")
     for form in forms:
         cgroups.create(form, "light", light)
         cgroups.create(form, "usual", LIMIT)
@@ -82,7 +82,7 @@ def test_version_1_returns_the_usage(v1: Path) -> None:
     (v1 / "memory/mine/g/memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
     (v1 / "memory/mine/g/memory.failcnt").write_text("7\n")
     (v1 / "memory/mine/g/memory.stat").write_text("cache 1\npgmajfault 9\n")
-    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)
+    assert form.usage("g") == GroupUsage(1.5, 8, 2, 0.25, 4096, 3, 7, 9)
 
 
 def test_version_2_creates_groups_where_both_controllers_are_enabled(v2: Path) -> None:
@@ -104,7 +104,7 @@ def test_version_2_returns_the_usage(v2: Path, peak: str) -> None:
     (v2 / "slice/g" / peak).write_text("4096\n")
     (v2 / "slice/g/memory.events").write_text("low 0\nmax 1\noom 1\noom_kill 3\n")
     (v2 / "slice/g/memory.stat").write_text("anon 1\npgmajfault 9\n")
-    assert form.usage("g") == Usage(1.5, 8, 2, 0.25, 4096, 3, 1, 9)
+    assert form.usage("g") == GroupUsage(1.5, 8, 2, 0.25, 4096, 3, 1, 9)
 
 
 def test_without_controllers_it_is_an_error(tmp_path: Path, v2: Path) -> None:
@@ -123,7 +123,9 @@ def test_what_the_kernel_does_not_allow_is_an_error_and_leaves_nothing(v1: Path)
     (v1 / "memory/mine").rmdir()
     (v1 / "memory/mine").write_text("no folder")
     with pytest.raises(StackError, match="LIMITS=compose cannot set"):
-        cgroups.create(V1({"cpu": v1 / "cpu", "cpuacct": v1 / "cpuacct", "memory": v1 / "memory/mine"}), "g", LIMIT)
+        cgroups.create(
+            CgroupV1({"cpu": v1 / "cpu", "cpuacct": v1 / "cpuacct", "memory": v1 / "memory/mine"}), "g", LIMIT
+        )
     assert not (v1 / "cpu/g").exists()
 
 
@@ -132,7 +134,7 @@ def test_parts_get_group_and_settings_and_readers_find_them(v2: Path, monkeypatc
     monkeypatch.setenv("IN_FLIGHT_MAX", "7")
     limit = Limit(LIMIT.cpus, LIMIT.memory_bytes, {"NATS_URL": "compose", "ALLOW_PURGE": "1", "IN_FLIGHT_MAX": "9"})
     parts = (Part("balancer", ("x",), {"NATS_URL": "ours"}), Part("processor-default", ("y",)))
-    with limited.with_limits((parts,), v2, V2(v2 / "slice"), {"nginx": limit}) as stages:
+    with limited.with_limits((parts,), v2, CgroupV2(v2 / "slice"), {"nginx": limit}) as stages:
         balancer, processor = stages[0]
         group = v2 / f"slice/tarifa-{os.getpid()}-nginx"
         assert balancer.enters == (group / "cgroup.procs",)
@@ -140,7 +142,7 @@ def test_parts_get_group_and_settings_and_readers_find_them(v2: Path, monkeypatc
         assert processor == parts[1]
         groups = limited.find(v2)
         assert groups is not None
-        assert groups.form == V2(v2 / "slice")
+        assert groups.form == CgroupV2(v2 / "slice")
         assert groups.by_service["nginx"].memory_bytes == LIMIT.memory_bytes
         for file in group.iterdir():  # the kernel's own files vanish with their folder
             file.unlink()
@@ -153,13 +155,13 @@ def test_groups_of_a_stack_that_was_killed_are_removed(v2: Path) -> None:
     gone, ours = v2 / "slice/tarifa-999999999-nats", v2 / f"slice/tarifa-{os.getpid()}-other"
     gone.mkdir()
     ours.mkdir()
-    with limited.with_limits((), v2, V2(v2 / "slice"), {}):
+    with limited.with_limits((), v2, CgroupV2(v2 / "slice"), {}):
         assert not gone.exists()
         assert ours.exists()
 
 
 @pytest.fixture
-def real() -> Form:
+def real() -> CgroupVersion:
     """Return this machine's control groups; a test without them is skipped with the reason."""
     try:
         form = cgroups.find()
@@ -172,7 +174,7 @@ def real() -> Form:
 
 
 @pytest.fixture
-def runner(real: Form, tmp_path: Path) -> Iterator[PartRunner]:
+def runner(real: CgroupVersion, tmp_path: Path) -> Iterator[PartRunner]:
     """Return a runner of a part with limits."""
     part = Part("nats", ("sleep", "1000"))
     with limited.with_limits(((part,),), tmp_path, real, {"nats": LIMIT}) as stages:

@@ -46,7 +46,7 @@ DIES = "print('cannot'); raise SystemExit(3)"
 LEAVES_A_CHILD = "import os\nif os.fork() == 0: print('child', os.getpid(), flush=True)\n" + SERVES
 
 
-class Run:
+class SupervisorRun:
     """A supervisor in its own process, and its output."""
 
     def __init__(self, folder: Path, stages: list[list[tuple[str, str]]]) -> None:
@@ -91,16 +91,16 @@ class Run:
         self._said.put(None)
 
 
-Start = Callable[..., Run]
+Start = Callable[..., SupervisorRun]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Return a function that starts a supervisor for stages of (name, Python code)."""
-    runs: list[Run] = []
+    runs: list[SupervisorRun] = []
 
-    def begin(*stages: list[tuple[str, str]]) -> Run:
-        runs.append(Run(tmp_path, list(stages)))
+    def begin(*stages: list[tuple[str, str]]) -> SupervisorRun:
+        runs.append(SupervisorRun(tmp_path, list(stages)))
         return runs[-1]
 
     yield begin

@@ -1,7 +1,7 @@
 """The lines in ASSIGNMENTS: which is a move, and which a take-over."""
 
 from sandbox.chaos.bus_recorder import AssignmentTracker
-from sandbox.nats_wire import _message, _question
+from sandbox.nats_connection import _message, _publish_line
 from services.contracts.assignments import Kind, Line, TurnAssigned, encode_assignment
 
 A, B = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
@@ -32,12 +32,12 @@ def test_payments_of_a_processor_are_found_by_their_last_line() -> None:
     assert lines.assigned_to("default") == [B]
 
 
-def test_a_question_has_its_headers_before_its_data() -> None:
+def test_a_publish_line_has_its_headers_before_its_data() -> None:
     """With both lengths, of the headers and of all."""
-    assert _question("a.b _INBOX.1", b"data", None) == b"PUB a.b _INBOX.1 4\r\ndata\r\n"
+    assert _publish_line("a.b _INBOX.1", b"data", None) == b"PUB a.b _INBOX.1 4\r\ndata\r\n"
     head = b"NATS/1.0\r\nNats-Msg-Id: 7\r\n\r\n"
     expected = b"HPUB a.b _INBOX.1 %d %d\r\n" % (len(head), len(head) + 4) + head + b"data\r\n"
-    assert _question("a.b _INBOX.1", b"data", {"Nats-Msg-Id": "7"}) == expected
+    assert _publish_line("a.b _INBOX.1", b"data", {"Nats-Msg-Id": "7"}) == expected
 
 
 def test_a_message_of_the_bus_is_read_with_its_headers() -> None:

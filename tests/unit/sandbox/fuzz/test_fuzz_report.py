@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.fuzz.options import Options, read
-from sandbox.fuzz.report import Finding, Report
+from sandbox.fuzz.options import FuzzOptions, read
+from sandbox.fuzz.report import AnswerMismatch, Report
 from services.settings.environment import SettingError
 
 
@@ -25,7 +25,7 @@ def test_an_answer_that_is_not_as_described_is_reported_once_per_kind() -> None:
     """The first of a kind, with everything needed to repeat it."""
     report = Report()
     for text in ("first", "second"):
-        report.found(Finding("GET /docs", "Undocumented HTTP status code (418)", text))
+        report.add(AnswerMismatch("GET /docs", "Undocumented HTTP status code (418)", text))
     assert not report.passed
     said = "\n".join(report.lines())
     assert "GET /docs: Undocumented HTTP status code (418)\nfirst" in said
@@ -42,7 +42,7 @@ def test_a_lost_payment_fails_the_run() -> None:
 
 def test_settings_have_defaults_and_bounds() -> None:
     """A wrong one names its variable."""
-    assert read({}) == Options(examples=400, seed=1, url="")
-    assert read({"FUZZ_EXAMPLES": "7", "SEED": "2", "FUZZ_URL": "http://h/"}) == Options(7, 2, "http://h")
+    assert read({}) == FuzzOptions(examples=400, seed=1, url="")
+    assert read({"FUZZ_EXAMPLES": "7", "SEED": "2", "FUZZ_URL": "http://h/"}) == FuzzOptions(7, 2, "http://h")
     with pytest.raises(SettingError, match="FUZZ_EXAMPLES must be 1 to"):
         read({"FUZZ_EXAMPLES": "0"})

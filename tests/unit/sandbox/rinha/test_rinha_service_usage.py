@@ -11,15 +11,15 @@ from sandbox.rinha.floor import Floor
 from sandbox.rinha.load_journal import Calls, Comparison, LoadJournal
 from sandbox.rinha.score import Result, assess
 from sandbox.rinha.series import series_of
-from sandbox.stack.limits.cgroups import Usage
+from sandbox.stack.limits.cgroups import GroupUsage
 from sandbox.stack.limits.compose_limits import Limit
 from services.contracts.summary import Totals
 
 SMOKE = profile.load("smoke")
 MB = 1024**2
 LIMITS = {"nats": Limit(Decimal("0.45"), 105 * MB), "ledger": Limit(Decimal("0.10"), 45 * MB)}
-BEFORE = {"nats": Usage(1.0, 10, 1, 0.5, 20 * MB, 0), "ledger": Usage(0.5, 5, 5, 2.0, 30 * MB, 0)}
-AFTER = {"nats": Usage(3.0, 110, 4, 0.75, 50 * MB, 0), "ledger": Usage(1.5, 25, 5, 2.0, 31 * MB, 1)}
+BEFORE = {"nats": GroupUsage(1.0, 10, 1, 0.5, 20 * MB, 0), "ledger": GroupUsage(0.5, 5, 5, 2.0, 30 * MB, 0)}
+AFTER = {"nats": GroupUsage(3.0, 110, 4, 0.75, 50 * MB, 0), "ledger": GroupUsage(1.5, 25, 5, 2.0, 31 * MB, 1)}
 
 
 def run() -> tuple[LoadJournal, Result]:

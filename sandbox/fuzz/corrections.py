@@ -11,7 +11,7 @@ _ENDS = ("from", "to")
 _EDGE_YEARS = ("0001", "9999")  # with a zone a moment may be before the first or after the last that there is
 
 
-def mended_query(query: dict[str, Any]) -> dict[str, Any]:
+def corrected_query(query: dict[str, Any]) -> dict[str, Any]:
     """Return the query with ``from`` not after ``to``, and both in years that every zone has."""
     query = {name: text for name, text in query.items() if name not in _ENDS or str(text)[:4] not in _EDGE_YEARS}
     start, end = _moment(query.get("from")), _moment(query.get("to"))
@@ -20,7 +20,7 @@ def mended_query(query: dict[str, Any]) -> dict[str, Any]:
     return {**query, "from": query["to"], "to": query["from"]}
 
 
-def mended_list(query: dict[str, Any]) -> dict[str, Any]:
+def corrected_list(query: dict[str, Any]) -> dict[str, Any]:
     """Return the query of a list with a cursor of its status, and without what belongs to the other one."""
     status = query.get("status", "accepted")
     others = ("from", "to") if status == "accepted" else ("inDoubt", "olderThan")
@@ -30,7 +30,7 @@ def mended_list(query: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def mended_body(body: Any) -> Any:
+def corrected_body(body: Any) -> Any:
     """Return the body with an amount of whole cents: 3 * 0.1 is a multiple of 0.01 to a schema, but not an amount.
 
     A reason gets printable characters, at least one of them not a space: no pattern can say which those are.
@@ -43,7 +43,7 @@ def mended_body(body: Any) -> Any:
     return {**body, "amount": float(max(CENTS, Decimal(str(body["amount"])).quantize(CENTS)))}
 
 
-def mended_release(body: Any, payment_id: str) -> Any:
+def corrected_release(body: Any, payment_id: str) -> Any:
     """Return the body of a release with the end of the id in its path, as a person who has read it confirms it.
 
     The line gets no decimal point: 4711.0 is an integer to a schema.

@@ -1,4 +1,4 @@
-"""NATS over a plain socket, for test harnesses: listen, call the JetStream API, and read a stream.
+"""NATS over a plain socket, for test harnesses: subscribe, request, call the JetStream API, and read a stream.
 
 Not nats-py, on which services/bus is built. What judges the services should not share their client, or a message that
 the client loses is lost to both. And nats-py 2.16 lacks two things that are needed here:
@@ -22,18 +22,18 @@ from typing import Any, NamedTuple
 
 from services.access.bus_credentials import ANONYMOUS, BusCredentials
 
-ASK_TIMEOUT_S = 5.0
+REQUEST_TIMEOUT_S = 5.0
 LINE_MAX = 1 << 20
 BATCH = 500
 _CONNECT = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "name": "sandbox"}
 
 
-class WireError(Exception):
+class NatsError(Exception):
     """No answer: the server is away, or answered with an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class NatsMessage:
     """A message; ``status`` is the server's own code, as 404 or 503, of a message without data."""
 
     subject: str
@@ -42,7 +42,7 @@ class Message:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Nats(NamedTuple):
+class NatsAddress(NamedTuple):
     """A server's address, and the user that connects."""
 
     host: str
@@ -50,30 +50,30 @@ class Nats(NamedTuple):
     bus_credentials: BusCredentials = ANONYMOUS
 
 
-class Wire:
-    """One connection. It does not reconnect by itself."""
+class NatsConnection:
+    """A connection to one server. It does not reconnect by itself."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inbox: str) -> None:
         self._reader = reader
         self._writer = writer
         self._inbox = inbox
-        self._receivers: dict[str, Callable[[Message], None]] = {}
+        self._receivers: dict[str, Callable[[NatsMessage], None]] = {}
         self._numbers = itertools.count(1)
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def connect(cls, host: str, port: int, bus_credentials: BusCredentials = ANONYMOUS) -> "Wire":
-        """Return a connection, with the user's key where the server has users; raises WireError."""
+    async def connect(cls, host: str, port: int, bus_credentials: BusCredentials = ANONYMOUS) -> "NatsConnection":
+        """Return a connection, with the user's key where the server has users; raises NatsError."""
         writer: asyncio.StreamWriter | None = None
         try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(host, port, limit=LINE_MAX)
                 info = json.loads((await reader.readuntil(b"\r\n")).removeprefix(b"INFO "))
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:  # of which a timeout is one
             if writer is not None:
                 writer.transport.abort()
                 await asyncio.sleep(0)  # the loop may end with us
-            raise WireError(f"nats does not take a connection: {error!r}") from error
+            raise NatsError(f"nats does not take a connection: {error!r}") from error
         if bus_credentials.tls is not None:
             await _secured(writer, bus_credentials.tls, host)
         options = _CONNECT
@@ -87,12 +87,12 @@ class Wire:
         await asyncio.wait([self._reading])
 
     async def close(self) -> None:
-        """Close it."""
+        """Close it at once."""
         self._writer.transport.abort()
         self._reading.cancel()
         await asyncio.wait([self._reading])
 
-    def subscribe(self, subject: str, receive: Callable[[Message], None]) -> str:
+    def subscribe(self, subject: str, receive: Callable[[NatsMessage], None]) -> str:
         """Call ``receive`` for each message from now on; return the number with which to unsubscribe."""
         number = str(next(self._numbers))
         self._receivers[number] = receive
@@ -106,31 +106,31 @@ class Wire:
 
     async def answers(
         self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
-    ) -> AsyncGenerator[Message, None]:
-        """Send a request and yield its answers as they come, until the caller stops; raises WireError."""
+    ) -> AsyncGenerator[NatsMessage, None]:
+        """Send a request and yield its answers as they come, until the caller stops; raises NatsError."""
         inbox = f"{self._inbox}.{next(self._numbers)}.{id(self)}"
-        received: asyncio.Queue[Message] = asyncio.Queue()
+        received: asyncio.Queue[NatsMessage] = asyncio.Queue()
         number = self.subscribe(inbox, received.put_nowait)
-        self._writer.write(_question(f"{subject} {inbox}", data, headers))
+        self._writer.write(_publish_line(f"{subject} {inbox}", data, headers))
         try:
             while not self._reading.done():
-                async with asyncio.timeout(ASK_TIMEOUT_S):
+                async with asyncio.timeout(REQUEST_TIMEOUT_S):
                     message = await received.get()
                 yield message
         except TimeoutError as error:
-            raise WireError(f"{subject} was not answered") from error
+            raise NatsError(f"{subject} was not answered") from error
         finally:
             self.unsubscribe(number)
-        raise WireError("nats closed the connection")
+        raise NatsError("nats closed the connection")
 
-    async def ask(self, subject: str, data: bytes = b"", headers: Mapping[str, str] | None = None) -> Message:
-        """Send a request and return its first answer; raises WireError."""
+    async def request(self, subject: str, data: bytes = b"", headers: Mapping[str, str] | None = None) -> NatsMessage:
+        """Send a request and return its first answer; raises NatsError."""
         async with contextlib.aclosing(self.answers(subject, data, headers)) as answers:
             async for message in answers:
                 if message.status == "503":
-                    raise WireError(f"nobody answers {subject}")
+                    raise NatsError(f"nobody answers {subject}")
                 return message
-        raise WireError("nats closed the connection")
+        raise NatsError("nats closed the connection")
 
     async def _read(self) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -151,14 +151,14 @@ class Wire:
 
 async def _secured(writer: asyncio.StreamWriter, tls: ssl.SSLContext, host: str) -> None:
     try:
-        async with asyncio.timeout(ASK_TIMEOUT_S):
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
             await writer.start_tls(tls, server_hostname=host)
     except OSError as error:  # of which a timeout is one
         writer.transport.abort()
-        raise WireError(f"nats does not offer TLS: {error!r}") from error
+        raise NatsError(f"nats does not offer TLS: {error!r}") from error
 
 
-def _question(subjects: str, data: bytes, headers: Mapping[str, str] | None) -> bytes:
+def _publish_line(subjects: str, data: bytes, headers: Mapping[str, str] | None) -> bytes:
     if not headers:
         return f"PUB {subjects} {len(data)}\r\n".encode() + data + b"\r\n"
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -166,42 +166,42 @@ def _question(subjects: str, data: bytes, headers: Mapping[str, str] | None) -> 
     return f"HPUB {subjects} {len(head)} {len(head) + len(data)}\r\n".encode() + head + data + b"\r\n"
 
 
-def _message(subject: str, head: bytes, data: bytes) -> Message:
+def _message(subject: str, head: bytes, data: bytes) -> NatsMessage:
     first, *lines = head.decode(errors="replace").split("\r\n")
     pairs = (line.partition(":") for line in lines if line)
     status = first.removeprefix("NATS/1.0").strip().partition(" ")[0]
-    return Message(subject, data, status, {name: value.strip() for name, _, value in pairs})
+    return NatsMessage(subject, data, status, {name: value.strip() for name, _, value in pairs})
 
 
-async def api(wire: Wire, path: str, document: object = None) -> dict[str, Any]:
-    """Call the JetStream API and return its answer; raises WireError, also if that is an error."""
-    answer = await wire.ask(f"$JS.API.{path}", b"" if document is None else json.dumps(document).encode())
+async def jetstream_api(connection: NatsConnection, path: str, document: object = None) -> dict[str, Any]:
+    """Call the JetStream API and return its answer; raises NatsError, also if that is an error."""
+    answer = await connection.request(f"$JS.API.{path}", b"" if document is None else json.dumps(document).encode())
     reply: dict[str, Any] = json.loads(answer.data)
     if "error" in reply:
-        raise WireError(f"{path}: {reply['error']}")
+        raise NatsError(f"{path}: {reply['error']}")
     return reply
 
 
-async def stored(wire: Wire, stream: str) -> list[Message]:
+async def stored_messages(connection: NatsConnection, stream: str) -> list[NatsMessage]:
     """Return all messages of a stream; each has its subject, and its sequence and time in the headers."""
-    found: list[Message] = []
+    found: list[NatsMessage] = []
     seq = 1
     while True:
         asked = json.dumps({"seq": seq, "batch": BATCH, "next_by_subj": ">"}).encode()
-        batch = await _batch(wire, stream, asked)
+        batch = await _batch(connection, stream, asked)
         if not batch:
             return found
         found += batch
         seq = int(batch[-1].headers["Nats-Sequence"]) + 1
 
 
-async def _batch(wire: Wire, stream: str, asked: bytes) -> list[Message]:
-    batch: list[Message] = []
-    async with contextlib.aclosing(wire.answers(f"$JS.API.DIRECT.GET.{stream}", asked)) as answers:
+async def _batch(connection: NatsConnection, stream: str, asked: bytes) -> list[NatsMessage]:
+    batch: list[NatsMessage] = []
+    async with contextlib.aclosing(connection.answers(f"$JS.API.DIRECT.GET.{stream}", asked)) as answers:
         async for message in answers:
             if message.status:  # 204: the end of the batch; 404: there are no more messages
                 if message.status not in {"204", "404"}:
-                    raise WireError(f"{stream} cannot be read: {message.status}")
+                    raise NatsError(f"{stream} cannot be read: {message.status}")
                 return batch
-            batch.append(Message(message.headers["Nats-Subject"], message.data, "", message.headers))
-    raise WireError("nats closed the connection")
+            batch.append(NatsMessage(message.headers["Nats-Subject"], message.data, "", message.headers))
+    raise NatsError("nats closed the connection")

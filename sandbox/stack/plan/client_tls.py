@@ -1,17 +1,17 @@
-"""HTTPS for clients: a certificate of its own, created at the first start in the stack's folder and kept."""
+"""HTTPS between clients and the balancer: its certificate, created at the first start in a stack's folder and kept."""
 
 import ssl
 from pathlib import Path
 
 from sandbox.stack.errors import StackError
-from sandbox.stack.plan.options import Options
+from sandbox.stack.plan.options import StackOptions
 from sandbox.stack.plan.ports import HOST
 from services.access.certificates import DOOR, Certificates, make_certificates, paths
 
 _HOSTS = (HOST, "localhost", "::1")
 
 
-def make(options: Options) -> Certificates | None:
+def make(options: StackOptions) -> Certificates | None:
     """Return it, created where it is missing or expires soon. None: clients use plain HTTP.
 
     Raises:
@@ -36,7 +36,7 @@ def verify(run_dir: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=authority(run_dir))
 
 
-def announcement(options: Options) -> list[str]:
+def announcement(options: StackOptions) -> list[str]:
     """Return the lines on how a person connects over HTTPS."""
     if not options.tls:
         return []

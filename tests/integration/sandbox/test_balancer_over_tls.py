@@ -20,7 +20,7 @@ YEAR = "max-age=31536000"
 
 
 @dataclass
-class Door:
+class TlsBalancer:
     """An nginx with TLS, and its certificates."""
 
     nginx: asyncio.subprocess.Process
@@ -47,16 +47,16 @@ class Door:
 
 
 @pytest.fixture
-async def door(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) -> AsyncIterator[Door]:
+async def balancer(nginx_binary: Path, tmp_path: Path, instances: list[Instance]) -> AsyncIterator[TlsBalancer]:
     """An nginx with TLS in front of two instances."""
     files = make_certificates(tmp_path / "door", NAMED)
     async with balanced(nginx_binary, tmp_path / "balancer", instances, files) as (nginx, port):
-        yield Door(nginx, port, files)
+        yield TlsBalancer(nginx, port, files)
 
 
-async def test_requests_are_passed_on_as_https(door: Door, instances: list[Instance]) -> None:
+async def test_requests_are_passed_on_as_https(balancer: TlsBalancer, instances: list[Instance]) -> None:
     """What a client itself claims about the protocol is not passed on."""
-    async with door.client() as http:
+    async with balancer.client() as http:
         answer = await http.post("/payments", json={}, headers={"X-Forwarded-Proto": "gopher"})
     assert answer.status_code == 202
     (head,) = [head for instance in instances for head in instance.seen]
@@ -65,28 +65,28 @@ async def test_requests_are_passed_on_as_https(door: Door, instances: list[Insta
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-async def test_http2_works_with_both_versions_of_tls(door: Door, version: str) -> None:
+async def test_http2_works_with_both_versions_of_tls(balancer: TlsBalancer, version: str) -> None:
     """Clients that do not offer it get HTTP/1.1."""
-    context = door.context()
+    context = balancer.context()
     context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
     context.set_alpn_protocols(["h2", "http/1.1"])
-    assert door.shown(context)[1:] == (version.replace("_", "."), "h2")
+    assert balancer.shown(context)[1:] == (version.replace("_", "."), "h2")
     context.set_alpn_protocols(["http/1.1"])
-    assert door.shown(context)[2] == "http/1.1"
+    assert balancer.shown(context)[2] == "http/1.1"
 
 
-async def test_older_versions_and_ciphers_without_forward_secrecy_are_refused(door: Door) -> None:
+async def test_older_versions_and_ciphers_without_forward_secrecy_are_refused(balancer: TlsBalancer) -> None:
     """The server refuses them; the client would accept them."""
-    weak = door.context()
+    weak = balancer.context()
     weak.maximum_version = ssl.TLSVersion.TLSv1_2
     weak.set_ciphers("AES128-SHA:AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
     with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
-        door.shown(weak)
+        balancer.shown(weak)
 
 
-async def test_every_answer_makes_browsers_use_tls_only(door: Door, instances: list[Instance]) -> None:
+async def test_every_answer_makes_browsers_use_tls_only(balancer: TlsBalancer, instances: list[Instance]) -> None:
     """Also nginx's own errors; but not for this machine's own name, where it would apply to all ports."""
-    async with door.client() as http, door.client("localhost") as local:
+    async with balancer.client() as http, balancer.client("localhost") as local:
         for status in (202, 404):
             instances[0].answer = instances[1].answer = status
             answer = await http.get("/")
@@ -99,38 +99,40 @@ async def test_every_answer_makes_browsers_use_tls_only(door: Door, instances: l
         assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_certificate_and_a_key_that_do_not_match_change_nothing(door: Door, tmp_path: Path) -> None:
+async def test_a_certificate_and_a_key_that_do_not_match_change_nothing(balancer: TlsBalancer, tmp_path: Path) -> None:
     """As when only one of the files was replaced: the old certificate is used until a SIGHUP after both were."""
-    before, key = door.shown(door.context())[0], door.files.key.read_bytes()
-    door.files.key.write_bytes(make_certificates(tmp_path / "other", NAMED).key.read_bytes())
-    door.nginx.send_signal(signal.SIGHUP)
-    async with door.client() as http:
+    before, key = balancer.shown(balancer.context())[0], balancer.files.key.read_bytes()
+    balancer.files.key.write_bytes(make_certificates(tmp_path / "other", NAMED).key.read_bytes())
+    balancer.nginx.send_signal(signal.SIGHUP)
+    async with balancer.client() as http:
         for _ in range(20):
             assert (await http.post("/payments", json={})).status_code == 202
-            assert door.shown(door.context())[0] == before
+            assert balancer.shown(balancer.context())[0] == before
             await asyncio.sleep(0.01)
-    assert door.nginx.returncode is None
-    door.files.key.write_bytes(key)
+    assert balancer.nginx.returncode is None
+    balancer.files.key.write_bytes(key)
 
 
-async def test_plain_http_is_refused_in_the_form_of_all_errors(door: Door, instances: list[Instance]) -> None:
+async def test_plain_http_is_refused_in_the_form_of_all_errors(
+    balancer: TlsBalancer, instances: list[Instance]
+) -> None:
     """No instance receives it."""
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
-        answer = await http.post(f"http://{HOST}:{door.port}/payments", json={})
+        answer = await http.post(f"http://{HOST}:{balancer.port}/payments", json={})
     assert (answer.status_code, answer.json()["error"]) == (400, "https_required")
     assert answer.headers["Content-Type"] == "application/json"
     assert [head for instance in instances for head in instance.seen] == []
 
 
-async def test_new_certificates_are_loaded_without_a_failed_request(door: Door) -> None:
+async def test_new_certificates_are_loaded_without_a_failed_request(balancer: TlsBalancer) -> None:
     """After a SIGHUP; clients that connect meanwhile, in eight concurrent sequences, are all answered."""
-    before, known = door.shown(door.context())[0], door.context()
+    before, known = balancer.shown(balancer.context())[0], balancer.context()
     is_over, counts = asyncio.Event(), [0] * 8
 
     async def comes(number: int) -> None:
         while not is_over.is_set():
             async with httpx.AsyncClient(verify=known, timeout=PATIENCE_S, trust_env=False) as http:
-                answer = await http.post(f"https://{HOST}:{door.port}/payments", json={})
+                answer = await http.post(f"https://{HOST}:{balancer.port}/payments", json={})
             assert answer.status_code == 202
             counts[number] += 1
 
@@ -138,12 +140,12 @@ async def test_new_certificates_are_loaded_without_a_failed_request(door: Door) 
         for number in range(len(counts)):
             clients.create_task(comes(number))
         await until(lambda: min(counts) > 1)
-        for path in (door.files.ca, door.files.server, door.files.key):
+        for path in (balancer.files.ca, balancer.files.server, balancer.files.key):
             path.unlink()
-        make_certificates(door.files.ca.parent, NAMED)
-        known.load_verify_locations(door.files.ca)
-        door.nginx.send_signal(signal.SIGHUP)
-        await until(lambda: door.shown(known)[0] != before)
+        make_certificates(balancer.files.ca.parent, NAMED)
+        known.load_verify_locations(balancer.files.ca)
+        balancer.nginx.send_signal(signal.SIGHUP)
+        await until(lambda: balancer.shown(known)[0] != before)
         seen = list(counts)
         await until(lambda: all(now > then + 1 for now, then in zip(counts, seen, strict=True)))
         is_over.set()

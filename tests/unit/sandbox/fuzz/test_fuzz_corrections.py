@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.fuzz.mending import mended_body, mended_list, mended_query
+from sandbox.fuzz.corrections import corrected_body, corrected_list, corrected_query
 from services.contracts.money import cents_of
 
 EARLY, LATE = "2025-07-15T12:00:00Z", "2025-07-15T13:00:00+00:30"
@@ -23,13 +23,13 @@ EARLY, LATE = "2025-07-15T12:00:00Z", "2025-07-15T13:00:00+00:30"
 )
 def test_a_period_that_ends_before_it_begins_is_reversed(query: dict[str, str], mended: dict[str, str]) -> None:
     """Comparing moments, not texts."""
-    assert mended_query(query) == mended
+    assert corrected_query(query) == mended
 
 
 @given(st.floats(min_value=0, max_value=1e9, exclude_min=True))
 def test_every_amount_in_bounds_becomes_one_of_whole_cents(amount: float) -> None:
     """At least a cent, and ingress accepts it."""
-    body = mended_body({"amount": amount, "x": 1})
+    body = corrected_body({"amount": amount, "x": 1})
     assert isinstance(body, dict)
     assert cents_of(body["amount"]) is not None
     assert body["amount"] > 0
@@ -39,7 +39,7 @@ def test_every_amount_in_bounds_becomes_one_of_whole_cents(amount: float) -> Non
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"amount": 19}, {"amount": "1.234"}, {"amount": True}])
 def test_what_has_no_fraction_is_unchanged(body: object) -> None:
     """Also a body that is not a payment."""
-    assert mended_body(body) == body
+    assert corrected_body(body) == body
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_a_list_is_asked_for_with_the_parameters_of_its_status(
     query: dict[str, object], mended: dict[str, object]
 ) -> None:
     """Each parameter is valid by itself; together they need not be."""
-    assert mended_list(query) == mended
+    assert corrected_list(query) == mended
