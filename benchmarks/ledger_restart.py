@@ -131,7 +131,7 @@ async def _look_inside(bus: Bus, payments: SettledPayments) -> None:
         book.totals(*period)
         times_us.append((time.process_time() - start_s) * 1e6)
     _report("summary, in the book", times_us)
-    whole = replace(book.picture(), clearings=-1)  # as if nothing of it were stored yet
+    whole = replace(book.image(), clearings=-1)  # as if nothing of it were stored yet
     async with LoopLag() as lag:
         saved = await store.save(whole, restored.position, restored.counts)
     if not isinstance(saved, Saved):

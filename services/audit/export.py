@@ -159,10 +159,10 @@ def _read_from(reader: SettledReader, first: int) -> "asyncio.Task[StreamPart] |
 
 
 async def _read(reader: SettledReader, first: int) -> StreamPart:
-    return await _insisting(lambda: reader.read(first, TOGETHER))
+    return await _retried(lambda: reader.read(first, TOGETHER))
 
 
-async def _insisting(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def _retried(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
     for _ in range(TRIES_MAX - 1):
         try:
             return await ask()
@@ -185,7 +185,7 @@ async def _settled_before(reader: SettledReader, rows: Sequence[SettledRow]) -> 
     again: set[int] = set()
     for begin in range(0, len(rows), LOOKED_UP_TOGETHER):
         some = rows[begin : begin + LOOKED_UP_TOGETHER]
-        are_first = await asyncio.gather(*[_insisting(partial(reader.is_first, row.seq, row.event.id)) for row in some])
+        are_first = await asyncio.gather(*[_retried(partial(reader.is_first, row.seq, row.event.id)) for row in some])
         again.update(row.seq for row, is_first in zip(some, are_first, strict=True) if not is_first)
     return again
 

@@ -16,7 +16,7 @@ from services.audit.command import IncompleteError, connected
 from services.audit.core.statement import StatementFinding
 from services.audit.core.statement_report import StatementReport
 from services.audit.core.statement_words import finding_document, finding_line, report_document, report_lines
-from services.audit.flow.reconciling import NothingToCompareError, OurSide, compare_sides, take_statement
+from services.audit.flow.reconciling import NothingToCompareError, OurRecords, compare_sides, take_statement
 from services.contracts.period import Period
 from services.settings.bus import BusSettings
 from services.settings.environment import SettingError
@@ -41,7 +41,7 @@ async def compare_statement(statement: StatementSettings, bus_of: BusSettings, p
             rows = StatementFile(statement.path, statement.columns).rows()
             report = await take_statement(rows, statement.processor, period, tables=tables, show=show, progress=shown)
             async with connected(bus_of, "audit") as bus:
-                ours = OurSide(report, tables)
+                ours = OurRecords(report, tables)
                 await JetStreamStreams(bus, shown).read_into(ours)
                 ours.end()
             _check_processor(report.processor, bus_of, settled=tables.settled_here())

@@ -18,14 +18,14 @@ from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.store_errors import StoreWentBackError
 from services.dispatcher.adapters.access import access_log, follow_access
-from services.dispatcher.adapters.alive import Alive
-from services.dispatcher.adapters.charging import Charging
 from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.health import HealthPollers, follow_health
+from services.dispatcher.adapters.live_owners import LiveOwners
 from services.dispatcher.adapters.metrics import of_dispatcher
 from services.dispatcher.adapters.migration import migrate
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.payment_stream import PaymentStream
+from services.dispatcher.adapters.processor_clients import ProcessorClients
 from services.dispatcher.adapters.processor_registry import ProcessorRegistry
 from services.dispatcher.adapters.pulse import pulse_of
 from services.dispatcher.adapters.release_endpoint import ReleaseEndpoint
@@ -115,9 +115,9 @@ class _Parts:
         self.counters, self.log_read, self.traffic = Counters(()), AssignmentLog(), Traffic((), config.rules)
         self.stream, self.settlements = PaymentStream(bus), SettlementRecords(bus)
         self.assignments = AssignmentStream(bus, config.bus.instance, is_met=lambda: self.stream.is_open)
-        self.alive, self.not_read = Alive(self.clock, config.ack_wait_s), access_log()
+        self.live_owners, self.not_read = LiveOwners(self.clock, config.ack_wait_s), access_log()
         self.pollers = HealthPollers(bus, self.clock, name_of_process())
-        self.charging = Charging(
+        self.clients = ProcessorClients(
             transport=transport,
             access=config.access,
             call_timeout_s=config.call_timeout_s,
@@ -135,7 +135,7 @@ class _Parts:
             settlements_to=lambda: self.settlements.last_seq,
             payments_to=lambda: self.flow.taking.seq_seen,
         )
-        charge_at, may_be_asked = self.charging.charge_at, self.watch.may_have_doubtful
+        charge_at, may_be_asked = self.clients.charge_at, self.watch.may_have_doubtful
         self.registry = ProcessorRegistry(bus, self.assignments, self.log_read, charge_at, may_be_asked)
         self.flow = self._flow()
         self.following = self.assignments.follower(self.flow.assigning.read)
@@ -151,10 +151,10 @@ class _Parts:
                 source=self.stream,
                 settlements=self.settlements,
                 assignments=self.assignments,
-                processors=self.charging.processors,
+                processors=self.clients.processors,
                 store=self.watch,
                 clock=self.clock,
-                is_alive=self.alive.__contains__,
+                is_alive=self.live_owners.__contains__,
                 together_s=LINES_TOGETHER_S,
             )
         )
@@ -175,16 +175,16 @@ class _Parts:
             self.registry.maintain(),
             self.pollers.run(),
         ]
-        access = follow_access(os.environ, config.access, self.charging.show, self.not_read)
+        access = follow_access(os.environ, config.access, self.clients.show, self.not_read)
         pulse = pulse_of(config.bus.instance, self.owner, self.clock.stamp(), self._status)
         return [*work, self.bus.watch(), send_pulses(self.bus, pulse), access]
 
     async def answer(self) -> Served:
         """Subscribe to what others send, and answer requests."""
         bus, clock, flow = self.bus, self.clock, self.flow
-        await follow_health(bus, clock, self.charging.add_health)
-        await self.alive.listen(bus)
-        await PaymentEndpoint(bus, self.log_read, self.traffic, self.owner, self.alive).listen()
+        await follow_health(bus, clock, self.clients.add_health)
+        await self.live_owners.listen(bus)
+        await PaymentEndpoint(bus, self.log_read, self.traffic, self.owner, self.live_owners).listen()
         await StoredEndpoint(bus, flow.settling.stored, self.settlements, clock).listen(self.owner)
         return await StateEndpoint(self._status, self.config.bus.instance).serve(bus, self._releases())
 
@@ -206,8 +206,8 @@ class _Parts:
         return ReleaseEndpoint(
             Releasing(
                 log_read=self.log_read,
-                records=ReleaseRecords(self.bus, self.alive.is_gone),
-                processors=self.charging.processors,
+                records=ReleaseRecords(self.bus, self.live_owners.is_gone),
+                processors=self.clients.processors,
                 clock=self.clock,
                 store=self.watch,
                 is_read=lambda: self.following.is_caught_up and self.stream.is_open,
@@ -215,7 +215,7 @@ class _Parts:
         )
 
     def _status(self) -> Status:
-        return status_of(self.traffic, self.counters, self.log_read, self.charging.generations, self.clock.now_ms())
+        return status_of(self.traffic, self.counters, self.log_read, self.clients.generations, self.clock.now_ms())
 
 
 async def _mark_and_raise(

@@ -61,8 +61,8 @@ async def mark_doubtful(bus: Bus, at: datetime) -> Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """What has passed of a mark, by the word of the dispatchers that waited.
+class DoubtProgress:
+    """Which of the two waits of a doubtful store are over, by the word of the dispatchers that waited.
 
     Args:
         is_waited_out: no POST sent before it can be under way any more.
@@ -73,15 +73,15 @@ class Passed:
     repeated_to: int | None = None
 
 
-async def read_passed(bus: Bus, since: str) -> Passed:
-    """Return what has passed of the mark of ``since``.
+async def read_progress(bus: Bus, since: str) -> DoubtProgress:
+    """Return it for the mark of ``since``.
 
     Raises:
         ApiError, BusUnavailableError: as of the API.
     """
     metadata = await _metadata(bus, subjects.ASSIGNMENTS)
     mark, _, to = metadata.get(REPEATED_TO, "").rpartition(" ")
-    return Passed(metadata.get(WAITED_OUT) == since, int(to) if mark == since else None)
+    return DoubtProgress(metadata.get(WAITED_OUT) == since, int(to) if mark == since else None)
 
 
 async def note_waited_out(bus: Bus, since: str) -> None:

@@ -60,7 +60,7 @@ async def take_statement(
     return report
 
 
-class OurSide:
+class OurRecords:
     """Collects from our streams what concerns the statement; implements the adapter's port ``Reader``."""
 
     def __init__(self, report: StatementReport, tables: StatementTables) -> None:

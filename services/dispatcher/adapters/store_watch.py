@@ -22,14 +22,14 @@ from services.records.doubt import (
     PAYMENTS_TO,
     SERVER,
     SINCE,
+    DoubtProgress,
     Marks,
-    Passed,
     mark_doubtful,
     note_repeated,
     note_server,
     note_waited_out,
     read_marks,
-    read_passed,
+    read_progress,
 )
 
 READ_EVERY_S = 1.0
@@ -78,7 +78,7 @@ class StoreWatch:
         self._server_id = ""
         self._counts_from_ms = 0.0
         self._repeated_until_ms = 0.0
-        self._passed = Passed()
+        self._progress = DoubtProgress()
         self._not_read = FailureLog(log, "store.not_read")
         self.doubt = NO_DOUBT
 
@@ -108,7 +108,7 @@ class StoreWatch:
             )
         self._server_id = server_id
         self._take(marks)
-        await self._read_passed()
+        await self._read_progress()
 
     async def run(self) -> None:
         """Read the marks periodically, until cancelled: another dispatcher may check the store later."""
@@ -116,7 +116,7 @@ class StoreWatch:
             await asyncio.sleep(READ_EVERY_S)
             try:
                 self._take(await self._marks())
-                await self._read_passed()
+                await self._read_progress()
             except (ApiError, BusUnavailableError) as error:
                 self._not_read.failed(str(error))
             else:
@@ -155,29 +155,29 @@ class StoreWatch:
             # From the time it was read here, on our own clock: another machine's may be ahead.
             self._counts_from_ms = self._clock.now_ms() + self._books_within_s * 1000
             self._repeated_until_ms = self._clock.now_ms() + self._repeated_within_s * 1000
-            self._passed = Passed()
+            self._progress = DoubtProgress()
             log.warning("store.is_doubtful", extra={"payments_to": marks.get(PAYMENTS_TO), "since": since})
         self._set_doubt(Doubt(int(marks.get(PAYMENTS_TO, "0")), int(marks.get(LINES_TO, "0")), since))
 
     def _set_doubt(self, doubt: Doubt) -> None:
-        repeated_to = self._passed.repeated_to
+        repeated_to = self._progress.repeated_to
         is_recent = bool(doubt.since) and repeated_to is None
         self.doubt = replace(doubt, payments_to=max(doubt.payments_to, repeated_to or 0), is_recent=is_recent)
 
-    async def _read_passed(self) -> None:
+    async def _read_progress(self) -> None:
         """Read what has passed of the mark, and write it if this dispatcher is the first that has waited so long."""
         since, now_ms = self.doubt.since, self._clock.now_ms()
-        if not since or (self._passed.is_waited_out and self._passed.repeated_to is not None):
+        if not since or (self._progress.is_waited_out and self._progress.repeated_to is not None):
             return
-        if now_ms >= self._counts_from_ms and not self._passed.is_waited_out:
+        if now_ms >= self._counts_from_ms and not self._progress.is_waited_out:
             await note_waited_out(self._bus, since)
         if now_ms >= self._repeated_until_ms:
             await note_repeated(self._bus, since)
-        passed = await read_passed(self._bus, since)
-        if passed != self._passed:
-            log.info("store.passed", extra={"since": since, **asdict(passed)})
-        self._passed = passed
-        if passed.is_waited_out:
+        progress = await read_progress(self._bus, since)
+        if progress != self._progress:
+            log.info("store.passed", extra={"since": since, **asdict(progress)})
+        self._progress = progress
+        if progress.is_waited_out:
             self._counts_from_ms = 0.0
         self._set_doubt(self.doubt)
 

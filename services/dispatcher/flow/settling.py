@@ -12,7 +12,7 @@ from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.outcome import Found
 from services.dispatcher.core.pace import backoff_ms
-from services.dispatcher.core.traced import trace_of
+from services.dispatcher.core.trace import trace_of
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.assigning import Assigning
 from services.dispatcher.flow.ports import Clock, Queue, SettlementRecords

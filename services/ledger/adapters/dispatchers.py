@@ -11,7 +11,7 @@ from services.contracts.events import NotAnEventError
 from services.contracts.pulse import DispatcherPulse, NotAPulseError
 from services.contracts.stamp import micros_of
 from services.contracts.stored import StoredAnswered, StoredAsked
-from services.ledger.core.recent import Cut
+from services.ledger.core.recent import StoredUpTo
 
 HEARD_FOR_S = 5.0  # pulses come once a second
 
@@ -43,7 +43,7 @@ class Dispatchers:
             self._heard_s[pulse.owner] = now_s
         self._heard_s = {owner: at_s for owner, at_s in self._heard_s.items() if now_s - at_s <= HEARD_FOR_S}
 
-    async def stored(self, asked_at: datetime | None, within_s: float) -> Cut:
+    async def stored(self, asked_at: datetime | None, within_s: float) -> StoredUpTo:
         """Return how far all of them have stored what they knew then."""
         request = stored.encode(StoredAsked(asked_at))
         owners = tuple(self._heard_s)
@@ -51,8 +51,8 @@ class Dispatchers:
         came = [answer for answer in answers if answer is not None]
         seq = max((answer.seq for answer in came), default=0)
         if not came or len(came) < len(owners):
-            return Cut(seq, None)
-        return Cut(seq, max(micros_of(answer.until) for answer in came))
+            return StoredUpTo(seq, None)
+        return StoredUpTo(seq, max(micros_of(answer.until) for answer in came))
 
     async def _ask(self, owner: str, request: bytes, within_s: float) -> StoredAnswered | None:
         try:

@@ -16,7 +16,7 @@ from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book
-from services.ledger.core.columns import Picture
+from services.ledger.core.columns import BookImage
 from services.ledger.core.restoring import Restoring
 from services.ledger.core.snapshot import (
     Chain,
@@ -86,10 +86,10 @@ class SnapshotStore:
         book.clear()
         return Unusable(reason)
 
-    async def save(self, picture: Picture, position: Position, counts: ReadCounts) -> Saved | NotSaved:
-        """Store what the newest snapshot lacks of a picture, and a manifest of all."""
+    async def save(self, image: BookImage, position: Position, counts: ReadCounts) -> Saved | NotSaved:
+        """Store what the newest snapshot lacks of an image, and a manifest of all."""
         try:
-            return await self._save(picture, position, counts)
+            return await self._save(image, position, counts)
         except (BusUnavailableError, api.ApiError, _NotStoredError, ValueError) as error:
             return NotSaved(str(error))
 
@@ -117,7 +117,7 @@ class SnapshotStore:
             for data in await self._chunks(manifest, range(first, first + TOGETHER_READ)):
                 restoring.take(data)
         restoring.end()
-        self._newest = _NewestSnapshot(found.seq, manifest.chain, book.picture().clearings)
+        self._newest = _NewestSnapshot(found.seq, manifest.chain, book.image().clearings)
         return Restored(manifest.position, manifest.counts)
 
     async def _check_reached(self, source: SourceStream, last_seq: int) -> None:
@@ -149,7 +149,7 @@ class SnapshotStore:
             raise UnusableError(f"of chunks {wanted[0]} to {wanted[-1]} there are only {len(chunks)}")
         return chunks
 
-    async def _save(self, picture: Picture, position: Position, counts: ReadCounts) -> Saved:
+    async def _save(self, image: BookImage, position: Position, counts: ReadCounts) -> Saved:
         source, last_seq = await self._source_now()
         if self._source is None or source != self._source or position.seq > last_seq:
             # A replay would no longer make this book, and a snapshot must equal a replay.
@@ -157,29 +157,29 @@ class SnapshotStore:
         found = await last_for(self._bus, subjects.LEDGER_SNAPSHOTS, subjects.SNAPSHOT_MANIFEST)
         revision = 0 if found is None else found.seq
         newest = self._newest
-        is_new = newest is None or (newest.revision, newest.clearings) != (revision, picture.clearings)
+        is_new = newest is None or (newest.revision, newest.clearings) != (revision, image.clearings)
         # Named by the revision of the manifest to be replaced: after a crash the next attempt overwrites its chunks.
         begun = Chain(revision) if newest is None or is_new else newest.chain
-        chain, first_seq = await self._store_chunks(begun, picture)
-        manifest = snapshot.manifest_of(source, position, counts, chain, picture)
+        chain, first_seq = await self._store_chunks(begun, image)
+        manifest = snapshot.manifest_of(source, position, counts, chain, image)
         data = snapshot.encode_manifest(manifest)
         stored = await self._store(subjects.SNAPSHOT_MANIFEST, data, expected_last=revision)
-        self._newest = _NewestSnapshot(stored, chain, picture.clearings)
+        self._newest = _NewestSnapshot(stored, chain, image.clearings)
         if is_new:
             await self._purge_before(first_seq or stored)
         return Saved(chain.chunks - begun.chunks, chain.chunks, chain.size + len(data))
 
-    async def _store_chunks(self, chain: Chain, picture: Picture) -> tuple[Chain, int]:
+    async def _store_chunks(self, chain: Chain, image: BookImage) -> tuple[Chain, int]:
         """Store the rows that the chain lacks; return the chain with them, and the first chunk's sequence (0: none).
 
-        The rows are those of the picture, whatever is recorded or cleared between two of these chunks.
+        The rows are those of the image, whatever is recorded or cleared between two of these chunks.
         """
         first_seq = 0
-        while chain.rows < picture.rows:
+        while chain.rows < image.rows:
             chunks: dict[str, bytes] = {}
-            while chain.rows < picture.rows and len(chunks) < TOGETHER_STORED:
+            while chain.rows < image.rows and len(chunks) < TOGETHER_STORED:
                 name = subjects.snapshot_chunk(chain.generation, chain.chunks)
-                chunks[name], chain = snapshot.encode_chunk(chain, picture.block(chain.rows, snapshot.CHUNK_ROWS))
+                chunks[name], chain = snapshot.encode_chunk(chain, image.block(chain.rows, snapshot.CHUNK_ROWS))
             stored = await asyncio.gather(*(self._store(name, data) for name, data in chunks.items()))
             first_seq = first_seq or min(stored)
         return chain, first_seq

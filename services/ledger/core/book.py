@@ -18,7 +18,7 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.by_id import RowsById
 from services.ledger.core.by_stamp import RowsByStamp
-from services.ledger.core.columns import ID_BYTES, Block, Picture
+from services.ledger.core.columns import ID_BYTES, Block, BookImage
 
 CENTS_MAX = 2**63 - 1  # of one entry: the limit of a column; a sum has no such limit
 _REFUSED = -(2**63)  # in place of a stamp: far before any that can be written as a date
@@ -74,7 +74,7 @@ class Book:
         self._begin(names=(), expected=0)
 
     def restore(self, names: Iterable[str], rows: int, replaced: int) -> None:
-        """Forget everything, and prepare for the rows of a picture: ``extend`` with them, then ``put_in_order``.
+        """Forget everything, and prepare for the rows of an image: ``extend`` with them, then ``put_in_order``.
 
         Until then nothing else may be asked or recorded.
         """
@@ -94,7 +94,7 @@ class Book:
         self._replaced_rows = 0  # refused and then settled: the refusal's row stays but is ignored
 
     def extend(self, block: Block) -> None:
-        """Append the next rows of a picture; a row's processor number must be that of a name."""
+        """Append the next rows of an image; a row's processor number must be that of a name."""
         rows = range(len(self._stamps), len(self._stamps) + len(block))
         if self._replaced_rows:
             for first in range(0, len(block.ids), ID_BYTES):
@@ -115,9 +115,9 @@ class Book:
         for rows in self._by_stamp.values():
             rows.put_in_order()
 
-    def picture(self) -> Picture:
+    def image(self) -> BookImage:
         """Return the book's current state, at a constant cost."""
-        return Picture(
+        return BookImage(
             self._by_id.ids,
             self._processors,
             self._cents,

@@ -1,6 +1,6 @@
-"""The columns of the book for readers: a picture of one moment, and blocks of rows.
+"""The columns of the book for readers: an image of one moment, and blocks of rows.
 
-Rows are only ever appended. The rows below a picture's number therefore never change, and can be copied bit
+Rows are only ever appended. The rows below an image's number therefore never change, and can be copied bit
 by bit while the book changes; a cleared book starts new columns and does not touch these.
 """
 
@@ -24,10 +24,10 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class BookImage:
     """The book at one moment.
 
-    ``replaced`` rows have an id that a later row has too. Pictures that differ in ``clearings`` share no row.
+    ``replaced`` rows have an id that a later row has too. Images that differ in ``clearings`` share no row.
     """
 
     ids: bytearray

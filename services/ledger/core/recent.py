@@ -13,7 +13,7 @@ from services.contracts.summary import Totals
 RECENT_S = 0.5
 
 
-class Cut(NamedTuple):
+class StoredUpTo(NamedTuple):
     """The dispatchers' answer to what they have stored.
 
     Args:

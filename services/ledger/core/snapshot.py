@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from services.ledger.core.columns import ID_BYTES, Block, Picture
+from services.ledger.core.columns import ID_BYTES, Block, BookImage
 from services.ledger.core.sums import SumsTaken
 
 FORMAT = 2  # of chunks and manifest; another one is not read
@@ -99,11 +99,11 @@ def fingerprint(subject: str, data: bytes) -> str:
 
 
 def manifest_of(
-    source: SourceStream, position: Position, counts: ReadCounts, chain: Chain, picture: Picture
+    source: SourceStream, position: Position, counts: ReadCounts, chain: Chain, image: BookImage
 ) -> SnapshotManifest:
-    """Return the manifest of a picture whose rows are all in the chain."""
-    made = picture.entries, picture.refused, picture.replaced
-    return SnapshotManifest(source, position, counts, chain, picture.names, *made)
+    """Return the manifest of an image whose rows are all in the chain."""
+    made = image.entries, image.refused, image.replaced
+    return SnapshotManifest(source, position, counts, chain, image.names, *made)
 
 
 def encode_manifest(manifest: SnapshotManifest) -> bytes:

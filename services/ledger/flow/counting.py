@@ -16,7 +16,7 @@ from services.contracts.events import PaymentRefused, PaymentReleased, PaymentSe
 from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import Book, Conflicting, Recorded, Repeated
-from services.ledger.core.columns import Picture
+from services.ledger.core.columns import BookImage
 from services.ledger.core.integrity import Integrity
 from services.ledger.core.recent import RecentSettlements
 from services.ledger.core.snapshot import Position, ReadCounts
@@ -83,7 +83,7 @@ class Ledger:
         self.integrity.resume(counts.missing, counts.sums)
         self.settlements.resume_after(position.seq)
 
-    def picture(self) -> tuple[Picture, Position, ReadCounts] | None:
+    def image(self) -> tuple[BookImage, Position, ReadCounts] | None:
         """Return everything that the ledger knows and how far it has read; None if nothing is new, or it is not whole.
 
         It is of one moment: nothing else runs between an event's entry in the book and the change of the sequence.
@@ -91,7 +91,7 @@ class Ledger:
         position = self.settlements.position()
         if position is None or not self.integrity.is_whole(position.seq):
             return None
-        return self.book.picture(), position, ReadCounts(self._conflicts, self._unreadable, *self.integrity.taken())
+        return self.book.image(), position, ReadCounts(self._conflicts, self._unreadable, *self.integrity.taken())
 
     @property
     def applied_seq(self) -> int:
@@ -133,13 +133,13 @@ class Ledger:
             return None
         if to_us is not None and to_us < self._clock.now_us() - RECENT_US:
             return self.totals(from_us, to_us)
-        cut = await self._dispatchers.stored(at, STORED_WITHIN_S)
-        if not await self._has_read(cut.seq):
-            log.warning("ledger.behind", extra={"seq": cut.seq, "applied_seq": self.applied_seq})
+        stored_up_to = await self._dispatchers.stored(at, STORED_WITHIN_S)
+        if not await self._has_read(stored_up_to.seq):
+            log.warning("ledger.behind", extra={"seq": stored_up_to.seq, "applied_seq": self.applied_seq})
         totals = self.totals(from_us, to_us)
-        if totals is None or cut.until_us is None:
+        if totals is None or stored_up_to.until_us is None:
             return totals
-        return self._recent.without(totals, (from_us, to_us), cut.until_us, self._clock.now_s())
+        return self._recent.without(totals, (from_us, to_us), stored_up_to.until_us, self._clock.now_s())
 
     async def _has_read(self, seq: int) -> bool:
         if self.applied_seq >= seq:

@@ -9,9 +9,9 @@ from services.contracts.events import Settlement
 from services.contracts.history import VitalsSampled
 from services.contracts.pulse import Pulse
 from services.ledger.core.book import Book
-from services.ledger.core.columns import Picture
+from services.ledger.core.columns import BookImage
 from services.ledger.core.integrity import Extent
-from services.ledger.core.recent import Cut
+from services.ledger.core.recent import StoredUpTo
 from services.ledger.core.snapshot import Position, ReadCounts
 from services.ledger.core.snapshot_outcomes import Loaded, NotSaved, Saved
 from services.overview.core.vitals import Backlog
@@ -47,7 +47,7 @@ class SettlementStream(Protocol):
 class Dispatchers(Protocol):
     """The processes that store settlements."""
 
-    async def stored(self, asked_at: datetime | None, within_s: float) -> Cut:
+    async def stored(self, asked_at: datetime | None, within_s: float) -> StoredUpTo:
         """Return once they have stored what was booked by then; takes at most ``within_s``. Never raises."""
 
 
@@ -67,7 +67,7 @@ class Snapshots(Protocol):
     async def load(self, book: Book) -> Loaded:
         """Load it into an empty book; if that fails, the book is empty again."""
 
-    async def save(self, picture: Picture, position: Position, counts: ReadCounts) -> Saved | NotSaved:
+    async def save(self, image: BookImage, position: Position, counts: ReadCounts) -> Saved | NotSaved:
         """Replace it; if anything fails, the previous one stays."""
 
     async def record_reached(self, position: Position) -> None:

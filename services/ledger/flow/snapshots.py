@@ -111,12 +111,12 @@ class SnapshotRunner:
 
     async def _save(self) -> bool:
         """Store a snapshot of now; return whether it was stored."""
-        picture = self._ledger.picture()
-        if picture is None:
+        image = self._ledger.image()
+        if image is None:
             return False
-        _, position, _ = picture
+        _, position, _ = image
         async with LoopLag() as lag:
-            saved = await self._snapshots.save(*picture)
+            saved = await self._snapshots.save(*image)
         match saved:
             case Saved(stored_now, chunks, size):
                 self._ledger.snapshots.seq = position.seq

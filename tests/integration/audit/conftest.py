@@ -13,8 +13,8 @@ from services.bus.wire.connection import Bus
 from services.contracts import subjects
 from services.contracts.processor import Processor
 from services.contracts.processor_entry import seeded
-from services.dispatcher.adapters.alive import Alive
 from services.dispatcher.adapters.clock import DispatcherClock
+from services.dispatcher.adapters.live_owners import LiveOwners
 from services.dispatcher.adapters.payment_endpoint import PaymentEndpoint
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.release_endpoint import ABOUT, ReleaseEndpoint
@@ -30,7 +30,7 @@ from tests.unit.dispatcher.fake_processor import registered
 from tests.unit.dispatcher.fakes import RULES, FakeStore
 
 
-async def release_for(house: House, alive: Alive, transport: ProcessorTransport) -> None:
+async def release_for(house: House, alive: LiveOwners, transport: ProcessorTransport) -> None:
     """Have payments looked at and released, as a dispatcher does; both processors charge."""
     bucket, apis = ProcessorBucket(house.bus), {}
     for order, (name, running) in enumerate(house.processors.items()):
@@ -55,7 +55,7 @@ async def house(nats_server: NatsServer, bus: Bus, streams: StreamLimits) -> Asy
     reading = asyncio.create_task(following.run())
     await read_up(following)
     traffic = Traffic(tuple(processors), RULES)
-    alive = Alive(DispatcherClock(), PATIENCE_S)
+    alive = LiveOwners(DispatcherClock(), PATIENCE_S)
     await PaymentEndpoint(bus, there.log, traffic, "dispatcher-1/me", alive).listen()
     transport = ProcessorTransport(idle_max=1)
     await release_for(there, alive, transport)

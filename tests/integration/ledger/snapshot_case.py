@@ -46,7 +46,7 @@ class SnapshotCase:
 
     async def save(self) -> Saved | NotSaved:
         """Save the book's current state."""
-        return await self.store.save(self.book.picture(), self.position, COUNTS)
+        return await self.store.save(self.book.image(), self.position, COUNTS)
 
     async def restored(self) -> Book:
         """Return the book that another process would restore, which must be of the saved position."""

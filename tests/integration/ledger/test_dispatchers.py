@@ -15,7 +15,7 @@ from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.ledger.adapters.dispatchers import Dispatchers
-from services.ledger.core.recent import Cut
+from services.ledger.core.recent import StoredUpTo
 from services.records.settlements import SettlementRecords
 
 BEGAN = datetime(2025, 7, 15, 12, tzinfo=UTC)
@@ -79,10 +79,10 @@ async def test_the_answer_comes_when_all_is_stored(bus: Bus, dispatchers: Dispat
     await bus.round_trip(WITHIN_S)
     assert not asking.done()
     second.all.set()
-    cut = await asking
-    assert cut.seq == 9
-    assert cut.until_us is not None
-    assert cut.until_us >= micros_of(asked_at) - 1000  # stamps are whole milliseconds
+    stored_up_to = await asking
+    assert stored_up_to.seq == 9
+    assert stored_up_to.until_us is not None
+    assert stored_up_to.until_us >= micros_of(asked_at) - 1000  # stamps are whole milliseconds
 
 
 async def test_a_moment_of_another_clock_is_replaced_by_the_arrival(bus: Bus, dispatchers: Dispatchers) -> None:
@@ -93,9 +93,9 @@ async def test_a_moment_of_another_clock_is_replaced_by_the_arrival(bus: Bus, di
     await hear(bus, "one/a")
     before_us = micros_of(datetime.now(UTC)) - 1000
     for asked_at in (datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) - timedelta(hours=1), None):
-        cut = await dispatchers.stored(asked_at, WITHIN_S)
-        assert cut.until_us is not None
-        assert before_us <= cut.until_us <= micros_of(datetime.now(UTC))
+        stored_up_to = await dispatchers.stored(asked_at, WITHIN_S)
+        assert stored_up_to.until_us is not None
+        assert before_us <= stored_up_to.until_us <= micros_of(datetime.now(UTC))
 
 
 async def test_a_stopped_dispatcher_is_not_waited_for(bus: Bus, dispatchers: Dispatchers) -> None:
@@ -105,7 +105,7 @@ async def test_a_stopped_dispatcher_is_not_waited_for(bus: Bus, dispatchers: Dis
     await only.endpoint.listen("one/a")
     await hear(bus, "one/a")
     await hear(bus, "two/gone")
-    assert await dispatchers.stored(None, WITHIN_S) == Cut(5, None)
+    assert await dispatchers.stored(None, WITHIN_S) == StoredUpTo(5, None)
     assert (await dispatchers.stored(None, WITHIN_S)).until_us is not None
 
 
@@ -114,8 +114,8 @@ async def test_a_dispatcher_that_does_not_answer_delays_only_one_summary(bus: Bu
     frozen = Stored(bus, 5)
     await frozen.endpoint.listen("one/a")
     await hear(bus, "one/a")
-    assert await dispatchers.stored(None, 0.01) == Cut(0, None)
-    assert await dispatchers.stored(None, WITHIN_S) == Cut(0, None)
+    assert await dispatchers.stored(None, 0.01) == StoredUpTo(0, None)
+    assert await dispatchers.stored(None, WITHIN_S) == StoredUpTo(0, None)
     frozen.all.set()
     await hear(bus, "one/a")
     assert (await dispatchers.stored(None, WITHIN_S)).seq == 5

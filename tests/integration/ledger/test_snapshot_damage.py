@@ -66,7 +66,7 @@ async def test_whole_chunk_of_another_book_is_refused(case: SnapshotCase) -> Non
     other = Book(KNOWN)
     for number in range(100, 200):
         other.record(settled(number))
-    data, _ = encode_chunk(Chain(0), other.picture().block(0, CHUNK_ROWS))
+    data, _ = encode_chunk(Chain(0), other.image().block(0, CHUNK_ROWS))
     await damage(case.bus, subjects.snapshot_chunk(0, 0), lambda _: data)
     assert "its chunks are" in await unusable(case)
 

@@ -94,7 +94,7 @@ async def test_snapshot_is_of_one_moment_while_the_book_changes(case: SnapshotCa
     await case.settle(0, 10 * CHUNK_ROWS)
     before = totals(case.book)
     saving = asyncio.create_task(case.save())
-    await asyncio.sleep(0)  # the picture is taken now
+    await asyncio.sleep(0)  # the image is taken now
     for number in range(20_000, 20_100):
         case.book.record(settled(number))
         await asyncio.sleep(0)
@@ -147,10 +147,10 @@ async def test_book_ahead_of_its_stream_is_not_stored(case: SnapshotCase) -> Non
 
 
 async def test_a_whole_picture_is_stored_again_if_no_row_is_known(case: SnapshotCase) -> None:
-    """A picture after another clearing shares no row with the stored one, even if their rows are equal."""
+    """An image after another clearing shares no row with the stored one, even if their rows are equal."""
     await case.settle(0, 3_000)
     await case.save()
-    picture = replace(case.book.picture(), clearings=99)
-    assert isinstance(saved := await case.store.save(picture, case.position, COUNTS), Saved)
+    image = replace(case.book.image(), clearings=99)
+    assert isinstance(saved := await case.store.save(image, case.position, COUNTS), Saved)
     assert (saved.stored_now, saved.chunks) == (3, 3)
     assert await messages(case.bus) == 3 + 1

@@ -13,7 +13,7 @@ from services.contracts.stamp import text_of
 from services.contracts.store_errors import StoreWentBackError
 from services.dispatcher.adapters import store_watch
 from services.dispatcher.adapters.store_watch import StoreWatch
-from services.records.doubt import PAYMENTS_TO, SINCE, Passed
+from services.records.doubt import PAYMENTS_TO, SINCE, DoubtProgress
 from tests.unit.dispatcher.fakes import FakeClock, settle_down
 
 SERVER = "A"
@@ -26,11 +26,18 @@ class Store:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ends = {subjects.ASSIGNMENTS: 100, subjects.SETTLEMENTS: 50, subjects.PAYMENTS: 60}
         self.marks: dict[str, str] = {}
-        self.passed: dict[str, Passed] = {}  # by the mark
+        self.progress: dict[str, DoubtProgress] = {}  # by the mark
         self.clock = FakeClock()
         self.read = 100
         self.written_meanwhile = 0
-        for name in ("stream_state", "read_marks", "mark_doubtful", "read_passed", "note_waited_out", "note_repeated"):
+        for name in (
+            "stream_state",
+            "read_marks",
+            "mark_doubtful",
+            "read_progress",
+            "note_waited_out",
+            "note_repeated",
+        ):
             monkeypatch.setattr(store_watch, name, getattr(self, name))
 
     async def stream_state(self, _: object, stream: str) -> SimpleNamespace:
@@ -49,17 +56,19 @@ class Store:
         self.marks[SINCE] = text_of(at)
         return self.marks
 
-    async def read_passed(self, _: object, since: str) -> Passed:
+    async def read_progress(self, _: object, since: str) -> DoubtProgress:
         """Return what was recorded."""
-        return self.passed.get(since, Passed())
+        return self.progress.get(since, DoubtProgress())
 
     async def note_waited_out(self, _: object, since: str) -> None:
         """Record it."""
-        self.passed[since] = replace(self.passed.get(since, Passed()), is_waited_out=True)
+        self.progress[since] = replace(self.progress.get(since, DoubtProgress()), is_waited_out=True)
 
     async def note_repeated(self, _: object, since: str) -> None:
         """Record it."""
-        self.passed[since] = replace(self.passed.get(since, Passed()), repeated_to=self.ends[subjects.PAYMENTS])
+        self.progress[since] = replace(
+            self.progress.get(since, DoubtProgress()), repeated_to=self.ends[subjects.PAYMENTS]
+        )
 
     def watch(self) -> StoreWatch:
         """Return one that has read as far as `read`."""
@@ -113,10 +122,10 @@ async def test_a_mark_is_waited_out_once_for_all(store: Store) -> None:
     assert first.absence_counts_in_ms() == 60_000
     store.clock.ms += 59_999
     await first.meet()
-    assert not store.passed
+    assert not store.progress
     store.clock.ms += 1
     await first.meet()
-    assert (store.passed[LATELY].is_waited_out, first.absence_counts_in_ms()) == (True, 0)
+    assert (store.progress[LATELY].is_waited_out, first.absence_counts_in_ms()) == (True, 0)
     later = store.watch()
     await later.meet()
     assert later.absence_counts_in_ms() == 0
@@ -127,7 +136,7 @@ async def test_a_mark_that_others_waited_out_ends_the_wait_of_those_that_began_l
     store.marks[SINCE] = LATELY
     watch = store.watch()
     await watch.meet()
-    store.passed[LATELY] = Passed(is_waited_out=True)
+    store.progress[LATELY] = DoubtProgress(is_waited_out=True)
     await watch.meet()
     assert watch.absence_counts_in_ms() == 0
 
@@ -135,7 +144,7 @@ async def test_a_mark_that_others_waited_out_ends_the_wait_of_those_that_began_l
 async def test_what_has_passed_of_an_earlier_mark_does_not_count_for_a_new_one(store: Store) -> None:
     """The store went back again."""
     store.marks[SINCE] = LATELY
-    store.passed["2025-07-15T11:00:00.000Z"] = Passed(is_waited_out=True, repeated_to=60)
+    store.progress["2025-07-15T11:00:00.000Z"] = DoubtProgress(is_waited_out=True, repeated_to=60)
     watch = store.watch()
     await watch.meet()
     assert (watch.absence_counts_in_ms(), watch.doubt.is_recent) == (60_000, True)
@@ -145,7 +154,7 @@ async def test_a_new_mark_while_it_runs_restarts_everything(store: Store, monkey
     """Another dispatcher has met the store only now."""
     monkeypatch.setattr(store_watch, "READ_EVERY_S", 0)
     store.marks[SINCE] = LATELY
-    store.passed[LATELY] = Passed(is_waited_out=True, repeated_to=60)
+    store.progress[LATELY] = DoubtProgress(is_waited_out=True, repeated_to=60)
     watch = store.watch()
     await watch.meet()
     assert (watch.absence_counts_in_ms(), watch.doubt.is_recent) == (0, False)

@@ -11,7 +11,7 @@ from services.contracts.traceparent import child_of
 from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.core.in_hand import ATTEMPTS_KEPT_MAX
 from services.dispatcher.core.outcome import Absent, NotBooked, Refused, Unknown
-from services.dispatcher.core.traced import trace_of
+from services.dispatcher.core.trace import trace_of
 from tests.unit.dispatcher.dispatcher_flow import Dispatcher
 from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, HOME, ID, NOON
 from tests.unit.dispatcher.settlement_cases import books

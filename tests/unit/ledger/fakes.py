@@ -4,22 +4,22 @@ import asyncio
 from datetime import datetime
 
 from services.ledger.core.integrity import Extent
-from services.ledger.core.recent import Cut
+from services.ledger.core.recent import StoredUpTo
 from services.ledger.core.snapshot import Position, fingerprint
 from services.ledger.flow.ports import Record, Skip
 
 
 class NoDispatchers:
-    """No dispatcher but the test itself stores settlements; ``cut`` is what they answer."""
+    """No dispatcher but the test itself stores settlements; ``stored_up_to`` is what they answer."""
 
     def __init__(self) -> None:
-        self.cut = Cut(0, None)
+        self.stored_up_to = StoredUpTo(0, None)
         self.asked: list[datetime | None] = []
 
-    async def stored(self, asked_at: datetime | None, within_s: float) -> Cut:
+    async def stored(self, asked_at: datetime | None, within_s: float) -> StoredUpTo:
         """Record the call, and answer."""
         self.asked.append(asked_at)
-        return self.cut
+        return self.stored_up_to
 
 
 class StillClock:

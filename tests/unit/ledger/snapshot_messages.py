@@ -10,7 +10,7 @@ from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.money import Cents
 from services.ledger.core import snapshot
 from services.ledger.core.book import Book
-from services.ledger.core.columns import Picture
+from services.ledger.core.columns import BookImage
 from services.ledger.core.restoring import Restoring
 from services.ledger.core.snapshot import Chain, Position, ReadCounts, SourceStream
 
@@ -46,20 +46,20 @@ class Written:
     chunks: list[bytes]
 
 
-def chunks_of(picture: Picture, chain: Chain, rows: int) -> tuple[list[bytes], Chain]:
+def chunks_of(image: BookImage, chain: Chain, rows: int) -> tuple[list[bytes], Chain]:
     """Return the chunks that the chain lacks, of up to ``rows`` rows each, and the chain with them."""
     chunks = []
-    while chain.rows < picture.rows:
-        data, chain = snapshot.encode_chunk(chain, picture.block(chain.rows, rows))
+    while chain.rows < image.rows:
+        data, chain = snapshot.encode_chunk(chain, image.block(chain.rows, rows))
         chunks.append(data)
     return chunks, chain
 
 
 def write(book: Book, rows: int = 7, generation: int = 5) -> Written:
     """Return a snapshot of the book's current state."""
-    picture = book.picture()
-    chunks, chain = chunks_of(picture, Chain(generation), rows)
-    return Written(snapshot.encode_manifest(snapshot.manifest_of(SOURCE, POSITION, COUNTS, chain, picture)), chunks)
+    image = book.image()
+    chunks, chain = chunks_of(image, Chain(generation), rows)
+    return Written(snapshot.encode_manifest(snapshot.manifest_of(SOURCE, POSITION, COUNTS, chain, image)), chunks)
 
 
 def read(written: Written) -> Book:

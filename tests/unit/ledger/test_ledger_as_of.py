@@ -12,7 +12,7 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import Book
 from services.ledger.core.integrity import Integrity
-from services.ledger.core.recent import RECENT_S, Cut
+from services.ledger.core.recent import RECENT_S, StoredUpTo
 from services.ledger.flow.counting import RECENT_US, Ledger
 from services.ledger.flow.ports import Record, Skip
 from tests.unit.ledger.fakes import NoDispatchers, StillClock
@@ -82,7 +82,7 @@ def case() -> LedgerCase:
 
 async def test_a_summary_waits_for_what_was_booked_by_then(case: LedgerCase) -> None:
     """The dispatchers say how far to read; the answer comes once the book has read that far."""
-    case.dispatchers.cut = Cut(2, NOON_US)
+    case.dispatchers.stored_up_to = StoredUpTo(2, NOON_US)
     asking = asyncio.create_task(case.count())
     await asyncio.sleep(0)
     case.stream.deliver(booked(1, -5))
@@ -97,14 +97,14 @@ async def test_a_summary_leaves_out_what_was_booked_later(case: LedgerCase) -> N
     """Also if it is already in the book, or came while the answer was waiting."""
     case.stream.deliver(booked(1, 0))
     case.stream.deliver(booked(2, 1))
-    case.dispatchers.cut = Cut(1, NOON_US)
+    case.dispatchers.stored_up_to = StoredUpTo(1, NOON_US)
     assert await case.count() == ONE
 
 
 async def test_an_entry_that_is_not_recent_is_counted_whatever_its_stamp(case: LedgerCase) -> None:
     """A dispatcher whose clock is ahead makes no summary short for long."""
     case.stream.deliver(booked(1, 60_000))
-    case.dispatchers.cut = Cut(1, NOON_US)
+    case.dispatchers.stored_up_to = StoredUpTo(1, NOON_US)
     assert await case.count() == NOTHING
     case.clock.s += RECENT_S * 2
     assert await case.count() == ONE
@@ -113,7 +113,7 @@ async def test_an_entry_that_is_not_recent_is_counted_whatever_its_stamp(case: L
 async def test_nothing_is_left_out_if_a_dispatcher_gave_no_moment(case: LedgerCase) -> None:
     """A dispatcher that gives no moment may have a different clock: everything known is counted."""
     case.stream.deliver(booked(1, 60_000))
-    case.dispatchers.cut = Cut(1, None)
+    case.dispatchers.stored_up_to = StoredUpTo(1, None)
     assert await case.count() == ONE
 
 
@@ -121,20 +121,20 @@ async def test_only_entries_of_the_period_are_left_out_of_it(case: LedgerCase) -
     """A period that ended before the payment's stamp never included it."""
     case.stream.deliver(replace(booked(1, -5), requested_at=NOON - timedelta(seconds=2)))
     case.stream.deliver(booked(2, 5))
-    case.dispatchers.cut = Cut(2, NOON_US)
+    case.dispatchers.stored_up_to = StoredUpTo(2, NOON_US)
     assert await case.count(NOON_US - 1) == ONE
 
 
 async def test_a_settlement_without_the_time_of_its_booking_is_counted(case: LedgerCase) -> None:
     """Settlements of earlier versions lack the time of the answer."""
     case.stream.deliver(replace(booked(1, 0), booked_at=None))
-    case.dispatchers.cut = Cut(1, NOON_US)
+    case.dispatchers.stored_up_to = StoredUpTo(1, NOON_US)
     assert await case.count() == ONE
 
 
 async def test_a_book_that_stays_behind_answers_after_a_timeout(case: LedgerCase) -> None:
     """After a timeout, so that no client waits without bound."""
-    case.dispatchers.cut = Cut(5, NOON_US)
+    case.dispatchers.stored_up_to = StoredUpTo(5, NOON_US)
     assert await case.count() == NOTHING
 
 

@@ -93,15 +93,15 @@ def test_resumed_ledger_continues_its_counters(ledger: Ledger, stream: StreamInH
 
 def test_picture_is_of_what_was_delivered(ledger: Ledger, stream: StreamInHand) -> None:
     """There is none before the first message of this run; after it, book, position and counters match."""
-    assert ledger.picture() is None
+    assert ledger.image() is None
     stream.record(SETTLED, 1)
     stream.skip(2, "not JSON")
     stream.reached = Position(2, "x")
-    assert ledger.picture() is None  # the stream was not yet looked at
+    assert ledger.image() is None  # the stream was not yet looked at
     ledger.integrity.looked(Extent("then", 2, 2), 2)
-    picture = ledger.picture()
-    assert picture is not None
-    assert (picture[0].entries, *picture[1:]) == (1, Position(2, "x"), ReadCounts(0, 1))
+    image = ledger.image()
+    assert image is not None
+    assert (image[0].entries, *image[1:]) == (1, Position(2, "x"), ReadCounts(0, 1))
 
 
 def test_clearing_forgets_all_before_it(ledger: Ledger, stream: StreamInHand) -> None:

@@ -50,10 +50,10 @@ def test_restored_book_behaves_like_the_original(
     for number, event in enumerate(before):
         book.record(event)
         if number in pictures_at:
-            more, chain = chunks_of(book.picture(), chain, rows)
+            more, chain = chunks_of(book.image(), chain, rows)
             chunks += more
-    more, chain = chunks_of(book.picture(), chain, rows)
-    manifest = snapshot.manifest_of(SOURCE, POSITION, COUNTS, chain, book.picture())
+    more, chain = chunks_of(book.image(), chain, rows)
+    manifest = snapshot.manifest_of(SOURCE, POSITION, COUNTS, chain, book.image())
     restored = read(Written(snapshot.encode_manifest(manifest), chunks + more))
     for event in [None, *after]:
         if event is not None:
@@ -90,13 +90,13 @@ def test_empty_book_is_restored() -> None:
 def test_picture_does_not_change() -> None:
     """Whatever is recorded, replaced or cleared before its rows are copied."""
     book = some_book()
-    picture, written = book.picture(), write(book)
+    image, written = book.image(), write(book)
     book.record(settled(30))
     book.record(settled(500))
     book.clear()
     book.record(settled(600, "third"))
-    assert chunks_of(picture, Chain(5), 7)[0] == written.chunks
-    assert book.picture().clearings != picture.clearings
+    assert chunks_of(image, Chain(5), 7)[0] == written.chunks
+    assert book.image().clearings != image.clearings
 
 
 def test_manifest_names_what_it_describes() -> None:
@@ -124,5 +124,5 @@ def test_fingerprint_differs_for_different_messages() -> None:
 
 def test_a_block_has_one_id_per_row() -> None:
     """There are as many ids as rows in its other columns."""
-    block = some_book().picture().block(3, 4)
+    block = some_book().image().block(3, 4)
     assert (len(block), len(block.ids)) == (4, 4 * ID_BYTES)

@@ -11,7 +11,7 @@ import pytest_asyncio
 from services.contracts.events import PaymentSettled
 from services.contracts.money import Cents
 from services.ledger.core.book import Book
-from services.ledger.core.columns import Picture
+from services.ledger.core.columns import BookImage
 from services.ledger.core.integrity import Extent, Integrity
 from services.ledger.core.snapshot import Position, ReadCounts
 from services.ledger.core.snapshot_outcomes import Loaded, NoSnapshot, NotSaved, Restored, Saved, Unusable
@@ -70,9 +70,9 @@ class SnapshotsInHand:
         """Return what the test set."""
         return self.loaded
 
-    async def save(self, picture: Picture, position: Position, _counts: ReadCounts) -> Saved | NotSaved:
+    async def save(self, image: BookImage, position: Position, _counts: ReadCounts) -> Saved | NotSaved:
         """Record the call; return what the test set, or hang."""
-        assert picture.entries == position.seq
+        assert image.entries == position.seq
         self.seqs.append(position.seq)
         if self.hangs:
             await asyncio.Event().wait()

@@ -16,8 +16,8 @@ HEALTH_TIMEOUT_S = 2.0
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Charging:
-    """``processors`` by generation; changed in place when the registry changes."""
+class ProcessorClients:
+    """A client for each generation of a processor: ``processors``, changed in place when the registry changes."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from services.dispatcher.adapters.clock import DispatcherClock
 log = logging.getLogger("tarifa.dispatcher")
 
 
-class Alive:
+class LiveOwners:
     """The owners whose pulse came within ``for_s``."""
 
     def __init__(self, clock: DispatcherClock, for_s: float) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from services.access.processor_access import ProcessorAccess
-from services.dispatcher.adapters.charging import Charging
+from services.dispatcher.adapters.processor_clients import ProcessorClients
 from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fake_processor import registered
@@ -19,9 +19,9 @@ class NoPollers:
         """Do nothing."""
 
 
-def charging() -> Charging:
+def charging() -> ProcessorClients:
     """Return it without any processor; nothing is sent."""
-    return Charging(
+    return ProcessorClients(
         transport=None,  # type: ignore[arg-type]
         access=ProcessorAccess(),
         call_timeout_s=1.0,
