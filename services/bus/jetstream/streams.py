@@ -66,9 +66,9 @@ def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.PAYMENTS,
-            "description": "accepted and not yet settled: its length is the backlog",
+            "description": "accepted payments that are not settled yet: the backlog",
             "subjects": [subjects.PAYMENTS_ALL],
-            "retention": "workqueue",  # an acked payment leaves: the length is the backlog
+            "retention": "workqueue",  # an acked payment is deleted: the length is the backlog
             "max_msgs": limits.backlog_max,
             "max_age": 0,  # an unsettled payment must never expire
             "duplicate_window": limits.idempotency_window_s * SECOND_NS,
@@ -76,7 +76,7 @@ def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.SETTLEMENTS,
-            "description": "what was charged or refused, where and when; nothing leaves",
+            "description": "what was charged or refused, where and when; never deleted",
             "subjects": [subjects.SETTLEMENTS_ALL],
             "retention": "limits",
             "max_bytes": limits.settlements_bytes_max,
@@ -85,7 +85,7 @@ def _of_payments(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.LEDGER_SNAPSHOTS,
-            "description": "the ledger's book as of a settlement: so it need not read them all",
+            "description": "the ledger's book, so that a restart need not read all settlements",
             "subjects": [subjects.SNAPSHOTS_ALL],
             "retention": "limits",
             "max_msgs_per_subject": 1,  # a manifest replaces the one before; half a snapshot is overwritten
@@ -103,7 +103,7 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.ASSIGNMENTS,
-            "description": "who may send which payment where; as long as what is in hand or in doubt",
+            "description": "which dispatcher may send which payment where; deleted once settled",
             "subjects": [subjects.ASSIGNMENTS_ALL],
             "retention": "limits",
             "max_bytes": ASSIGNMENTS_BYTES_MAX,  # full: nothing new is sent, and what is under way makes room
@@ -123,7 +123,7 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
         {
             **common,
             "name": subjects.VITALS,
-            "description": "the vitals, every ten seconds of the last day: for the page",
+            "description": "state of the system, every ten seconds of the last day, for the page",
             "subjects": [subjects.VITALS_SAMPLED],
             "retention": "limits",
             "discard": "old",  # the oldest make room: no payment depends on them
@@ -134,21 +134,21 @@ def _of_records(limits: StreamLimits) -> list[dict[str, Any]]:
 
 
 def _of_buckets(limits: StreamLimits) -> list[dict[str, Any]]:
-    """The key-value buckets: the newest value of each key."""
+    """Return the key-value buckets: the newest value of each key."""
     bucket: dict[str, Any] = {**_common(limits), "retention": "limits", "max_msgs_per_subject": 1}
     bucket |= {"allow_rollup_hdrs": True, "deny_delete": True}  # what the nats CLI expects of a key-value bucket
     return [
         {
             **bucket,
             "name": f"KV_{subjects.PROCESSORS}",
-            "description": "by processor: URL, fee, and the generation that lines in ASSIGNMENTS name",
+            "description": "by processor: URL, fee, state, and generation as in ASSIGNMENTS",
             "subjects": [f"$KV.{subjects.PROCESSORS}.>"],
             "max_age": 0,
         },
         {
             **bucket,
             "name": f"KV_{subjects.LEASES}",
-            "description": "by processor: which dispatcher asks for its health",
+            "description": "by processor: which dispatcher polls its health endpoint",
             "subjects": [f"$KV.{subjects.LEASES}.>"],
             "max_age": limits.lease_s * SECOND_NS,  # a holder that does not renew has lost it
             "duplicate_window": limits.lease_s * SECOND_NS,  # the server allows no more than max_age
@@ -182,6 +182,8 @@ async def _ensure(bus: Bus, config: dict[str, Any], *, may_change: bool) -> None
         await _create(bus, config)
         return
     differing = _differing(config, found)
+    if not may_change:
+        differing.pop("description", None)  # in an upgrade, that of the other version: nothing depends on it
     if not differing:
         return
     if not may_change:

@@ -15,7 +15,7 @@ from services.contracts.processor_entry import Entries, generations_in
 from services.records.processors import ProcessorBucket, entries_of
 
 PROCESSORS_ARE = "The processors in the bucket, each with its fee, URL and state"
-PAUSE_IS = "Pauses one, so that it gets nothing new, or resumes it; for ingress alone, which records it"
+PAUSE_IS = "Pauses a processor, so that it gets nothing new, or resumes it; only for ingress, which records it"
 BAD_REQUEST, UNAVAILABLE = 400, 503
 
 ABOUT: Mapping[str, About] = {

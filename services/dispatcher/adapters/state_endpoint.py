@@ -20,7 +20,7 @@ from services.dispatcher.core.condition import Condition
 from services.dispatcher.core.status import Status
 
 DESCRIPTION = "Charges each stored payment exactly once, at the cheapest processor that still settles it in time"
-STATE_IS = "What one has in hand, and the processors' conditions; $SRV.STATS asks all"
+STATE_IS = "The payments that one dispatcher has in hand, and the processors' conditions; $SRV.STATS asks all"
 LATENCY_DIGITS = 2  # of milliseconds
 
 

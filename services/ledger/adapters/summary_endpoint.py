@@ -16,8 +16,8 @@ from services.ledger.adapters.history_endpoint import BAD_REQUEST, NOT_NOW, Hist
 
 LEDGER_STATE = f"{subjects.LEDGER}.state"
 DESCRIPTION = "Counts each settlement once: what was charged where, to the cent"
-SUMMARY_IS = "Count and cents per processor in a period, as of now; {} asks for all"
-STATE_IS = "How far it has read, what it holds, what was wrong there"
+SUMMARY_IS = "Count and cents per processor in a period, as of now; {} is all time"
+STATE_IS = "How far it has read SETTLEMENTS, its entries, and damage found"
 
 
 class Answering(Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.bus.jetstream import api
 from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.streams import StreamLimits
 from services.contracts.permissions import INGRESS, USERS, may_make_streams
@@ -49,3 +50,19 @@ async def test_ingress_waits_until_the_ledger_has_created_the_streams(
         await ledger.close()
         closed.server.stop()
     assert "bus.not_allowed" not in caplog.messages
+
+
+async def test_ingress_does_not_wait_for_another_description(tmp_path: Path) -> None:
+    """In an upgrade, an instance of the version before starts again after the ledger has updated the descriptions."""
+    closed = ClosedServer(tmp_path)
+    closed.server.start()
+    ingress, ledger = await closed.bus("ingress"), await closed.bus("ledger")
+    try:
+        await make_streams(ledger, LIMITS)
+        found = (await api.call(ledger, "STREAM.INFO.PAYMENTS"))["config"]
+        await api.call(ledger, "STREAM.UPDATE.PAYMENTS", {**found, "description": "of another version"})
+        await asyncio.wait_for(make_streams(ingress, LIMITS, may_change=may_make_streams(INGRESS)), PATIENCE_S)
+    finally:
+        await ingress.close()
+        await ledger.close()
+        closed.server.stop()
