@@ -80,6 +80,8 @@ def _service(name: str) -> tuple[str, ...]:
 
 ROUND_TRIP = ("_ROUND_TRIP",)  # nobody listens there: the server's own answer shows that it is there (bus.connection)
 PEOPLE = (OPERATOR, READER, ADMIN)
+# Not PAYMENTS: a message of a work queue has one consumer.
+READABLE = (SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, VITALS, KV_PROCESSORS, KV_LEASES)
 
 USERS: dict[str, Permissions] = {
     INGRESS: Permissions(
@@ -175,11 +177,9 @@ USERS: dict[str, Permissions] = {
             *("$SRV.PING.>", "$SRV.INFO.>", "$SRV.STATS.>", "$SRV.PING", "$SRV.INFO", "$SRV.STATS"),
             *_api("INFO", "STREAM.NAMES", "STREAM.LIST", "STREAM.INFO.*", "STREAM.MSG.GET.*"),
             *_api("DIRECT.GET.*", "DIRECT.GET.*.>", "CONSUMER.NAMES.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*"),
-            *_follow(SETTLEMENTS, ASSIGNMENTS, LEDGER_SNAPSHOTS, OPERATIONS, VITALS, KV_PROCESSORS, KV_LEASES),
-            # The CLI has the subject it filters by in the request's.
-            *_api(
-                *(f"CONSUMER.CREATE.{stream}.*.>" for stream in (SETTLEMENTS, ASSIGNMENTS, OPERATIONS, KV_PROCESSORS))
-            ),
+            *_follow(*READABLE),
+            # `nats stream view` and `nats kv ls` add the subject that they filter by.
+            *_api(*(f"CONSUMER.CREATE.{stream}.*.>" for stream in READABLE)),
         ),
         subscribe=(
             *_answer(READER),

@@ -78,6 +78,8 @@ PUBLISHED: dict[str, set[str]] = {
     f"{API}.CONSUMER.CREATE.SETTLEMENTS.one": {"ledger", "operator", "reader"},
     f"{API}.CONSUMER.MSG.NEXT.SETTLEMENTS.one": {"ledger", "operator", "reader"},
     f"{API}.CONSUMER.CREATE.ASSIGNMENTS.one": {"dispatcher", "reader"},
+    f"{API}.CONSUMER.CREATE.VITALS.one": {"reader"},
+    f"{API}.CONSUMER.CREATE.VITALS.one.vitals.sampled": {"reader"},  # as `nats stream view` does
     f"{API}.CONSUMER.CREATE.OPERATIONS.one": READS,
     f"{API}.CONSUMER.MSG.NEXT.OPERATIONS.one": READS,
     f"{API}.DIRECT.GET.PAYMENTS": {"dispatcher", *READS},
