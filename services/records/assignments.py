@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from services.bus.jetstream.delete import delete_message, purge_before
 from services.bus.jetstream.follow import Follower
-from services.bus.jetstream.publish import StoredAt, store
+from services.bus.jetstream.publish import StoredAt, store, why_not_stored
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
@@ -68,7 +68,7 @@ class AssignmentStream:
         message = encode_assignment(GenerationClosed(generation))
         result = await store(self._bus, subjects.ASSIGNMENTS, subjects.GENERATION_CLOSED, message)
         if not isinstance(result, StoredAt):
-            raise BusUnavailableError(f"{generation} could not be closed: {result}")
+            raise BusUnavailableError(f"{generation} could not be closed: {why_not_stored(result)}")
 
     async def delete(self, at: int) -> None:
         """Delete a message, without waiting for the answer; one that is not deleted stays until the next purge."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.bus.jetstream.api import ApiError
 from services.bus.jetstream.follow import Follower
 from services.bus.jetstream.lookup import last_for_each
-from services.bus.jetstream.publish import Conflict, StoredAt, store
+from services.bus.jetstream.publish import Conflict, StoredAt, store, why_not_stored
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
@@ -73,7 +73,7 @@ class ProcessorBucket:
             if isinstance(result, StoredAt):
                 return wanted
             if not isinstance(result, Conflict):
-                raise BusUnavailableError(f"the processor {name} could not be written: {result}")
+                raise BusUnavailableError(f"the processor {name} could not be written: {why_not_stored(result)}")
             await asyncio.sleep(AGAIN_AFTER_S)
         raise BusUnavailableError(f"the processor {name} is being changed by others")
 

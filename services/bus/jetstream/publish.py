@@ -54,6 +54,17 @@ class NotAllowed(Unavailable):
 StoreResult = StoredAt | Duplicate | Conflict | StreamFull | Unavailable
 
 
+def why_not_stored(result: Duplicate | Conflict | StreamFull | Unavailable) -> str:
+    """Return a phrase for messages to people: why nothing was stored, or is not known to be."""
+    match result:
+        case Duplicate():
+            return "a message with the same id is stored already"
+        case Conflict():
+            return "another message was stored under its subject"
+        case StreamFull(detail) | Unavailable(detail):
+            return detail
+
+
 @dataclass(frozen=True, slots=True)
 class _InProcess:
     """A message of the same id came just before and is not stored yet: ask again shortly."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import last_for
-from services.bus.jetstream.publish import StoredAt, store
+from services.bus.jetstream.publish import StoredAt, store, why_not_stored
 from services.bus.jetstream.read_pages import tail
 from services.bus.jetstream.state import stream_state
 from services.bus.wire.connection import Bus, BusUnavailableError
@@ -44,7 +44,7 @@ async def migrate(bus: Bus, generations: Sequence[ProcessorGeneration]) -> None:
         message = TurnAssigned(owner, turn, tuple(lines[first : first + LINES_AT_ONCE]))
         result = await store(bus, subjects.ASSIGNMENTS, subjects.assigned("migration"), encode_assignment(message))
         if not isinstance(result, StoredAt):
-            raise BusUnavailableError(f"the store could not be migrated now: {result}")
+            raise BusUnavailableError(f"the store could not be migrated now: {why_not_stored(result)}")
     info["config"]["metadata"] = {name: text for name, text in info["config"]["metadata"].items() if name != HOME}
     await api.call(bus, f"STREAM.UPDATE.{subjects.PAYMENTS}", info["config"])
     log.warning("store.migrated", extra={"payments": len(lines), "home": home})

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from services.bus.jetstream.publish import Conflict, NotAllowed, StoredAt, StoreResult, StreamFull, Unavailable, store
+from services.bus.jetstream.publish import Conflict, NotAllowed, StoredAt, StreamFull, store, why_not_stored
 from services.bus.micro.ask_all import ask_all
 from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import holding, subjects
@@ -74,7 +74,7 @@ class ReleaseRecords:
         """Store the event."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.released(event.id), encode(event))
         if not isinstance(result, StoredAt):
-            raise NotStoredError(f"it could not be recorded in SETTLEMENTS: {_why(result)}")
+            raise NotStoredError(f"it could not be recorded in SETTLEMENTS: {why_not_stored(result)}")
 
     async def write_line(self, line: AssignmentReleased) -> int:
         """Store the line, and return its sequence."""
@@ -83,9 +83,9 @@ class ReleaseRecords:
             case StoredAt(at):
                 return at
             case StreamFull() | Conflict() | NotAllowed():
-                raise NotStoredError(f"its line could not be written to ASSIGNMENTS: {_why(result)}")
+                raise NotStoredError(f"its line could not be written to ASSIGNMENTS: {why_not_stored(result)}")
             case _:
-                raise BusUnavailableError(f"not known whether its line is stored: {_why(result)}")
+                raise BusUnavailableError(f"not known whether its line is stored: {why_not_stored(result)}")
 
     async def _asked(self, payment_id: str, owner: str) -> Holding | None:
         """Return the answer of one dispatcher; None: it does not know of it, or does not answer."""
@@ -104,7 +104,3 @@ class ReleaseRecords:
         request = holding.encode(HoldingAsked(payment_id))
         await ask_all(self._bus, subjects.DISPATCHER_PAYMENT, request, ASK_WITHIN_S, take)
         return answers[0] if answers else None
-
-
-def _why(result: StoreResult) -> str:
-    return result.detail if isinstance(result, StreamFull | Unavailable) else type(result).__name__

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import assert_never
 
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.publish import Conflict, Duplicate, StoredAt, StreamFull, Unavailable, store
+from services.bus.jetstream.publish import Conflict, Duplicate, StoredAt, StreamFull, Unavailable, store, why_not_stored
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus, BusUnavailableError
@@ -159,7 +159,9 @@ class JetStreamPayments:
     async def clear(self, at: datetime) -> Stored | TryLater:
         """Store ``settlements.cleared``; stored twice it clears twice, which does no harm."""
         result = await store(self._bus, subjects.SETTLEMENTS, subjects.CLEARED, encode(SettlementsCleared(at)))
-        return _STORED if isinstance(result, StoredAt) else TryLater("not_cleared", f"not stored: {result}")
+        if isinstance(result, StoredAt):
+            return _STORED
+        return TryLater("not_cleared", f"NATS did not confirm: {why_not_stored(result)}; repeating it is harmless")
 
     def _not_known(self, error: StoreUnavailableError) -> TryLater:
         if isinstance(error, UnreadableRecordError):

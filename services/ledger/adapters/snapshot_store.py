@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from services.bus.jetstream import api
 from services.bus.jetstream.lookup import first_from, last_for
-from services.bus.jetstream.publish import StoredAt, store
+from services.bus.jetstream.publish import StoredAt, store, why_not_stored
 from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects
 from services.ledger.core import snapshot
@@ -188,7 +188,7 @@ class SnapshotStore:
         stream = subjects.LEDGER_SNAPSHOTS
         result = await store(self._bus, stream, name, data, expected_last=expected_last, timeout_s=STORE_TIMEOUT_S)
         if not isinstance(result, StoredAt):
-            raise _NotStoredError(f"{name}: {result}")
+            raise _NotStoredError(f"{name}: {why_not_stored(result)}")
         return result.seq
 
     async def _purge_before(self, seq: int) -> None:
