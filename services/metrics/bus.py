@@ -11,7 +11,9 @@ def of_bus(bus: Bus) -> Source:
 
     async def read() -> Iterable[Metric]:
         return (
-            gauge("tarifa_bus_connected", "1 while the client believes to be connected to NATS.", bus.is_connected),
+            gauge(
+                "tarifa_bus_connected", "1 while the client is connected to NATS, as far as it knows.", bus.is_connected
+            ),
             counter("tarifa_bus_reconnects_total", "How often the client reconnected to NATS.", bus.generation),
         )
 

@@ -41,7 +41,7 @@ class Exposition:
     """
 
     def __init__(self, service: str, version: str) -> None:
-        self._info = InfoMetricFamily("tarifa_service", "Which service this is.")
+        self._info = InfoMetricFamily("tarifa_service", "Name and version of the service.")
         self._info.add_metric([], {"service": service, "version": version})
         self._process = ProcessCollector(registry=None)
         self._platform = PlatformCollector(registry=None)
@@ -49,7 +49,9 @@ class Exposition:
     def text(self, metrics: Iterable[Metric], accept: str) -> tuple[bytes, str]:
         """Return the text and its content type, as the Accept header of the asker wants it."""
         # Read last: the samples of a scrape are stamped with its beginning.
-        clock = GaugeMetricFamily("tarifa_clock_seconds", "This service's clock, since 1970 in UTC.", value=time.time())
+        clock = GaugeMetricFamily(
+            "tarifa_clock_seconds", "This service's clock: seconds since 1970 in UTC.", value=time.time()
+        )
         own = (self._info, clock, *self._process.collect(), *self._platform.collect())
         encode, content_type = _encoder(accept)
         return encode(_Scrape([*own, *map(_family, metrics)])), content_type

@@ -13,7 +13,7 @@ def of_key_files(is_unusable: Mapping[str, Callable[[], bool]]) -> Source:
             gauges_by(
                 "setting",
                 "tarifa_key_file_unusable",
-                "1 where the file that the setting names could not be used when it was last read.",
+                "1 if the file in this setting could not be used when it was last read.",
                 {setting: float(is_so()) for setting, is_so in is_unusable.items()},
             ),
         )

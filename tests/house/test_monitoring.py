@@ -91,9 +91,9 @@ def test_mounted_files_exist_and_grafana_finds_them() -> None:
 
 
 def test_the_dashboard_has_its_rows_in_order_and_no_overlapping_panels() -> None:
-    """Money, flow, processors, latency, services, from top to bottom."""
+    """Money, traffic, processors, latency, services, from top to bottom."""
     rows = [panel["title"].partition(":")[0] for panel in DASHBOARD["panels"] if panel["type"] == "row"]
-    assert rows == ["Money", "Flow", "Processors", "Latency", "Services"]
+    assert rows == ["Money", "Traffic", "Processors", "Latency", "Services"]
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(ids)) == len(ids)
     taken: set[tuple[int, int]] = set()

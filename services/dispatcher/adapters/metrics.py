@@ -21,24 +21,24 @@ from services.metrics.metric import (
 
 # The flow's counts, by their word.
 _HAPPENED = {
-    "moved": ("tarifa_payments_moved_total", "Payments not booked at one processor and assigned to another at once."),
-    "redelivered": ("tarifa_payments_redelivered_total", "Deliveries of payments that were in hand already."),
-    "taken_over": ("tarifa_payments_taken_over_total", "Payments that other processes may have had in hand before."),
-    "not_mine": ("tarifa_payments_not_mine_total", "Void lines: another dispatcher's, or a release, came before."),
-    "refused_in_doubt": ("tarifa_payments_refused_in_doubt_total", "Refusals of payments that may be charged already."),
-    "assigned_elsewhere": ("tarifa_payments_assigned_elsewhere_total", "Deliveries assigned to no processor of ours."),
-    "found_booked": ("tarifa_payments_found_booked_total", "Doubtful payments that a processor turned out to have."),
-    "cleared": ("tarifa_payments_cleared_total", "Doubtful payments that no processor has."),
-    "doubtful": ("tarifa_payments_doubtful_total", "Doubtful payments given back, as a processor did not answer."),
-    "unreadable": ("tarifa_payments_unreadable_total", "Deliveries of PAYMENTS that are not payments."),
-    "let_go": ("tarifa_payments_let_go_total", "Payments in hand that were given back, to be redelivered."),
-    "already_settled": ("tarifa_payments_already_settled_total", "Deliveries of payments that were settled already."),
-    "amount_differs": ("tarifa_payments_amount_differs_total", "Payments charged with another amount than accepted."),
-    "settlement_not_stored": ("tarifa_settlements_not_stored_total", "Failed tries to store a settlement."),
-    "bug": ("tarifa_payments_failed_total", "Payments whose processing failed by a bug; each is redelivered."),
+    "moved": ("tarifa_payments_moved_total", "Payments not booked at one processor and sent to another."),
+    "redelivered": ("tarifa_payments_redelivered_total", "Deliveries of payments that were already in hand."),
+    "taken_over": ("tarifa_payments_taken_over_total", "Payments taken over from another process."),
+    "not_mine": ("tarifa_payments_not_mine_total", "Assignments void because another one came before."),
+    "refused_in_doubt": ("tarifa_payments_refused_in_doubt_total", "Refusals of payments in doubt."),
+    "assigned_elsewhere": ("tarifa_payments_assigned_elsewhere_total", "Deliveries assigned to an unknown processor."),
+    "found_booked": ("tarifa_payments_found_booked_total", "Doubtful payments that a processor has booked."),
+    "cleared": ("tarifa_payments_cleared_total", "Doubtful payments that no processor has booked."),
+    "doubtful": ("tarifa_payments_doubtful_total", "Doubtful payments that wait for processors' answers."),
+    "unreadable": ("tarifa_payments_unreadable_total", "Messages of PAYMENTS that cannot be read."),
+    "let_go": ("tarifa_payments_let_go_total", "Payments returned to the queue."),
+    "already_settled": ("tarifa_payments_already_settled_total", "Deliveries of payments that were already settled."),
+    "amount_differs": ("tarifa_payments_amount_differs_total", "Payments charged with a different amount."),
+    "settlement_not_stored": ("tarifa_settlements_not_stored_total", "Failed attempts to store a settlement."),
+    "bug": ("tarifa_payments_failed_total", "Payments whose processing raised an exception."),
 }
 _BACKLOG = "Payments in PAYMENTS: accepted and not settled, in hand or not; absent while NATS does not answer."
-_BACKLOG_OLDEST = "The age of the oldest payment that was delivered to no dispatcher yet; 0: there is none."
+_BACKLOG_OLDEST = "The age of the oldest payment that was not delivered to a dispatcher yet; 0 if there is none."
 _SETTLEMENTS = ("settled", "refused")
 
 
@@ -75,7 +75,7 @@ def _of_generations(generations: Sequence[ProcessorGeneration]) -> Iterator[Metr
     yield gauges_by(
         "processor",
         "tarifa_processor_paused",
-        "1 where an operator has paused the processor: it gets nothing new, whether it serves or not.",
+        "1 if an operator has paused the processor: it is sent no new payments.",
         {each.name: each.state == "paused" for each in generations if each.state != "closing"},
     )
 
@@ -99,12 +99,15 @@ def _counted(counters: Counters, names: Sequence[str]) -> Iterator[Metric]:
         counters.outcomes,
     )
     yield histograms_by(
-        "processor", "tarifa_call_seconds", "A call, until its outcome is known; look-up included.", counters.call_took
+        "processor",
+        "tarifa_call_seconds",
+        "Duration of a call until its outcome is known, including a look-up.",
+        counters.call_took,
     )
     yield histograms_by(
         "processor",
         "tarifa_settle_seconds",
-        "From the acceptance of a payment to its settlement stored.",
+        "Time from acceptance of a payment until its settlement is stored.",
         counters.settle_took,
     )
 
@@ -115,17 +118,17 @@ def _in_hand(traffic: Traffic, seen: Mapping[str, KnownProcessor], now_ms: float
     head_age_s = (now_ms - traffic.head_stored_ms) / 1000 if traffic.backlog and traffic.head_stored_ms else 0.0
     yield gauge("tarifa_backlog_oldest_seconds", _BACKLOG_OLDEST, max(0.0, head_age_s))
     yield gauge("tarifa_in_hand_payments", "Payments that this dispatcher has in hand.", len(in_hand))
-    yield gauge("tarifa_in_hand_oldest_seconds", "The age of the oldest of them.", _oldest_s(in_hand, now_ms))
+    yield gauge("tarifa_in_hand_oldest_seconds", "The age of the oldest payment in hand.", _oldest_s(in_hand, now_ms))
     yield gauges_by(
         "processor",
         "tarifa_bound_payments",
-        "Payments in hand that may go to this processor only: it may have charged them.",
+        "Payments in doubt: this processor may have charged them, so they are sent to no other.",
         {name: len(payments) for name, payments in bound.items()},
     )
     yield gauges_by(
         "processor",
         "tarifa_bound_oldest_seconds",
-        "The age of the oldest of them. Where the processor never comes back, they need a release.",
+        "The age of the oldest payment in doubt; if the processor never answers, it needs a release.",
         {name: _oldest_s(payments, now_ms) for name, payments in bound.items()},
     )
     yield gauges_by(
@@ -143,13 +146,13 @@ def _conditions(seen: Mapping[str, KnownProcessor]) -> Iterator[Metric]:
     yield gauges_by(
         "processor",
         "tarifa_processor_serving",
-        "1 where the processor is considered serving, 0 where it fails.",
+        "1 if the processor is considered serving, 0 if it is failing.",
         {name: serving for name, (serving, _) in conditions.items()},
     )
     yield gauges_by(
         "processor",
         "tarifa_processor_latency_seconds",
-        "The latency that routing uses; 0 while nothing is known.",
+        "The latency that routing uses; 0 while it is unknown.",
         {name: latency_s for name, (_, latency_s) in conditions.items()},
     )
 
@@ -161,7 +164,7 @@ def _left_behind(by_generation: Mapping[str, int], names: Sequence[str]) -> Metr
     return gauges_by(
         "processor",
         "tarifa_left_behind_payments",
-        "Payments assigned to a processor, or a URL of it, that no longer charges; every dispatcher reports all.",
+        "Payments assigned to a removed processor or to its previous URL; every dispatcher reports all.",
         counts,
     )
 

@@ -15,30 +15,32 @@ def of_ingress(meter: Meter, store_took: Durations) -> Source:
             counters_by(
                 "result",
                 "tarifa_payments_answered_total",
-                "POST /payments, by what was answered: 202, and 200 after a wait, is accepted and replayed.",
+                "POST /payments by result; 202, and 200 after a wait, count as accepted or replayed.",
                 meter.answers,
             ),
             counters_by(
                 "reason",
                 "tarifa_payments_turned_down_total",
-                "POST /payments answered with an error, by the answer's slug.",
+                "POST /payments answered with an error, by its slug.",
                 meter.turned_down,
             ),
             counters_by(
                 "reason",
                 "tarifa_requests_denied_total",
-                "Requests of any kind denied because of their caller: no key, a wrong one, too many.",
+                "Requests denied because of the caller, by reason: no key, wrong key, too many requests.",
                 meter.denied,
             ),
             counters_by(
                 "result",
                 "tarifa_waits_total",
-                "Requests that asked to wait for a settlement: settled or refused in time, not yet, or not allowed to.",
+                "Requests with Prefer: wait, by result: settled or refused in time, not yet, or not allowed to wait.",
                 meter.waits,
             ),
-            gauge("tarifa_awaiting_requests", "Requests that wait for a settlement now.", meter.awaiting),
-            histogram("tarifa_payment_answer_seconds", "POST /payments, from its body to the answer.", meter.took),
-            histogram("tarifa_payment_store_seconds", "Publishing a payment, until the PubAck.", store_took),
+            gauge("tarifa_awaiting_requests", "Requests that are waiting for a settlement.", meter.awaiting),
+            histogram(
+                "tarifa_payment_answer_seconds", "Duration of POST /payments, from its body to the answer.", meter.took
+            ),
+            histogram("tarifa_payment_store_seconds", "Time from publishing a payment until the PubAck.", store_took),
         )
 
     return read

@@ -19,16 +19,16 @@ STREAM_TIMEOUT_S = 1.0
 
 # By the fields of ``ledger.state``.
 _GAUGES = {
-    "caughtUp": ("tarifa_ledger_current", "1 while summaries are answered: the book is whole."),
-    "entries": ("tarifa_ledger_entries", "Settlements that the book counts."),
-    "refused": ("tarifa_ledger_refused", "Payments that the book remembers as refused."),
-    "conflicts": ("tarifa_ledger_conflicts", "Settlements that contradict the book, of all that is stored."),
-    "unreadable": ("tarifa_ledger_unreadable", "Messages of SETTLEMENTS that are no event."),
-    "missing": ("tarifa_ledger_settlements_missing", "Messages that SETTLEMENTS should have and has not."),
-    "differing": ("tarifa_ledger_stretches_differing", "Stretches of SETTLEMENTS that are not what was counted."),
+    "caughtUp": ("tarifa_ledger_current", "1 while the book is complete, so that summaries are answered."),
+    "entries": ("tarifa_ledger_entries", "Settlements in the book."),
+    "refused": ("tarifa_ledger_refused", "Refused payments in the book."),
+    "conflicts": ("tarifa_ledger_conflicts", "Settlements that contradict the book."),
+    "unreadable": ("tarifa_ledger_unreadable", "Messages of SETTLEMENTS that cannot be read."),
+    "missing": ("tarifa_ledger_settlements_missing", "Messages missing from SETTLEMENTS."),
+    "differing": ("tarifa_ledger_stretches_differing", "Ranges of SETTLEMENTS that differ from what was counted."),
     "appliedSeq": ("tarifa_ledger_applied_seq", "The sequence of the last settlement in the book."),
-    "memoryBytes": ("tarifa_ledger_memory_bytes", "What the book takes of the memory."),
-    "snapshotSeq": ("tarifa_ledger_snapshot_seq", "The last settlement that the newest snapshot covers."),
+    "memoryBytes": ("tarifa_ledger_memory_bytes", "Memory that the book uses."),
+    "snapshotSeq": ("tarifa_ledger_snapshot_seq", "The sequence of the last settlement in the newest snapshot."),
 }
 _COUNTERS = {
     "reread": ("tarifa_ledger_settlements_reread_total", "Messages of SETTLEMENTS read again and compared."),
@@ -36,7 +36,7 @@ _COUNTERS = {
     "snapshotsFailed": ("tarifa_ledger_snapshots_failed_total", "Snapshots that could not be stored."),
 }
 
-_COUNTED_AFTER = "From the answer of a processor, by its dispatcher's clock, to the settlement in the book."
+_COUNTED_AFTER = "Time from the answer of a processor, by its dispatcher's clock, until the settlement is in the book."
 
 log = logging.getLogger("tarifa.ledger")
 
@@ -76,15 +76,15 @@ def _totals(totals: Mapping[str, Totals] | None) -> Iterator[Metric]:
     yield gauges_by(
         "processor",
         "tarifa_ledger_settled_cents",
-        "What was charged, by processor.",
+        "Cents charged, by processor.",
         {name: total.cents for name, total in totals.items()},
     )
 
 
 def _stream(state: StreamState, bytes_max: int) -> Iterator[Metric]:
     yield gauge("tarifa_settlements_last_seq", "The last sequence of SETTLEMENTS.", state.last_seq)
-    yield gauge("tarifa_settlements_bytes", "What SETTLEMENTS holds.", state.size_bytes)
-    yield gauge("tarifa_settlements_max_bytes", "What SETTLEMENTS may hold (SETTLEMENTS_BYTES_MAX).", bytes_max)
+    yield gauge("tarifa_settlements_bytes", "Size of SETTLEMENTS.", state.size_bytes)
+    yield gauge("tarifa_settlements_max_bytes", "Maximum size of SETTLEMENTS (SETTLEMENTS_BYTES_MAX).", bytes_max)
     yield gauges_by(
         "server",
         "tarifa_nats_server_up",
