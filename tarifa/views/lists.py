@@ -34,10 +34,10 @@ def accepted_table(payments: Sequence[PaymentDocument]) -> Table:
     for payment in payments:
         known = payment.waiting_for
         cells = (
-            ("any that serves", "", "", "", "")
+            ("any serving processor", "", "", "", "")
             if known is None
             else (
-                known.processor or "any that serves",
+                known.processor or "any serving processor",
                 _time(known.since),
                 figures.count(known.attempts),
                 "yes" if known.in_doubt else "no",

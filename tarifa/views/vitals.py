@@ -108,7 +108,7 @@ def _money(processors: tuple[ProcessorDocument, ...], totals: SumsDocument) -> T
 
 
 def _saved(totals: SumsDocument) -> Text:
-    return _figure("saved against the dearest processor alone", figures.money(totals.saved))
+    return _figure("saved compared with the most expensive processor", figures.money(totals.saved))
 
 
 def _table(*columns: tuple[str, str]) -> Table:

@@ -88,7 +88,7 @@ class Operator:
 
     async def look_up(self, payment_id: str) -> Locator:
         """Search for a payment; return the element that shows its history."""
-        await self.page.get_by_label("Its correlation id").fill(payment_id)
+        await self.page.get_by_label("Correlation id").fill(payment_id)
         await self.page.get_by_role("button", name="Look up").click()
         return self.page.locator("#life")
 

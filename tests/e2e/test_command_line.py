@@ -55,7 +55,7 @@ def test_an_error_of_the_service_is_one_sentence(stack: Stack) -> None:
     """For an unknown id, and for an amount above the limit."""
     missing = run("payment", new_id(), "--url", stack.http_url)
     assert missing.returncode == 7
-    assert "knows no payment" in one_sentence(missing.stderr)
+    assert "has no payment" in one_sentence(missing.stderr)
     dear = run("pay", "9999999999.99", "--url", stack.http_url)
     assert dear.returncode == 4
     assert "(amount_too_large)" in one_sentence(dear.stderr)

@@ -91,7 +91,7 @@ async def signed_in(context: BrowserContext, case: Case) -> Page:
     page = await context.new_page()
     await page.goto(case.stack.http_url)
     if case.secret is not None:
-        await page.get_by_label("An API key that may read").fill(case.secret)
+        await page.get_by_label("An API key with the scope read").fill(case.secret)
         await page.get_by_role("button", name="Sign in").click()
     await expect(page.locator('html[data-state="well"]')).to_have_count(1, timeout=PATIENCE_MS)
     return page
@@ -179,12 +179,12 @@ async def test_an_operator_signs_in_looks_and_signs_out(case: Case, browser: Bro
     async with Operator.looking(browser, case.stack.http_url) as operator:
         page = operator.page
         await expect(page).to_have_title("Sign in - Tarifa")
-        await page.get_by_label("An API key that may read").fill("tarifa_wrong")
+        await page.get_by_label("An API key with the scope read").fill("tarifa_wrong")
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_role("alert")).to_contain_text("That key is not known")
         assert [text for text in operator.complaints if "status of 401" not in text] == []
         operator.complaints.clear()
-        await page.get_by_label("An API key that may read").fill(case.secret)
+        await page.get_by_label("An API key with the scope read").fill(case.secret)
         await page.get_by_role("button", name="Sign in").click()
         await operator.until_state("well")
         await expect(page.locator("#caller")).to_contain_text("Signed in with operator")

@@ -157,7 +157,7 @@ async def test_what_a_payment_waits_for_is_shown(operator: Operator, system: Run
     await expect(life).to_contain_text("Waits for default since", timeout=PATIENCE_MS)
     await expect(life.locator("li.assigned")).to_contain_text("by dispatcher-1")
     await expect(life.locator("li.attempt")).to_contain_text("under way")
-    await expect(life).to_contain_text("1 call made so far")
+    await expect(life).to_contain_text("1 call so far")
     await system.until_settled([payment_id])
     await expect(life.locator(".verdict")).to_have_text("Settled at default", timeout=PATIENCE_MS)
     await expect(life).not_to_contain_text("Waits for")
@@ -181,7 +181,7 @@ async def test_a_payment_is_found_by_keyboard_alone_and_by_its_address(
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the search")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(page.get_by_label("Its correlation id")).to_be_focused()
+    await expect(page.get_by_label("Correlation id")).to_be_focused()
     outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     await page.keyboard.type(payment_id)
@@ -207,7 +207,7 @@ async def test_a_screen_reader_has_landmarks_and_names(operator: Operator) -> No
     for label in [await plot.get_attribute("aria-label") for plot in await plots.all()]:
         assert label
         assert "over the last" in label
-    await expect(page.get_by_role("banner").get_by_role("status")).to_have_text("All is well")
+    await expect(page.get_by_role("banner").get_by_role("status")).to_have_text("No problems")
     stuck = page.get_by_role("region", name="Stuck payments").get_by_role("status")
     await expect(stuck).to_have_text("None.", timeout=PATIENCE_MS)
 
@@ -217,7 +217,7 @@ async def test_a_lasting_trouble_is_announced_once(operator: Operator, system: R
     page = operator.page
     system.stack.kill("ledger", signal.SIGSTOP)
     try:
-        await operator.until_trouble("the ledger has not been heard from for")
+        await operator.until_trouble("the ledger has not reported for")
         await page.evaluate(
             "window.said = 0; new MutationObserver(() => window.said++)"
             ".observe(document.getElementById('said'), {childList: true, characterData: true, subtree: true})"

@@ -41,7 +41,7 @@ async def desk(closed: Stack) -> AsyncIterator[RunningSystem]:
 
 async def sign_in(operator: Operator, name: str) -> None:
     """Sign in on the page with this key."""
-    await operator.page.get_by_label("An API key that may read").fill(SECRETS[name])
+    await operator.page.get_by_label("An API key with the scope read").fill(SECRETS[name])
     await operator.page.get_by_role("button", name="Sign in").click()
     await operator.until_state("well")
 

@@ -17,7 +17,7 @@ async def test_the_ledger_away_is_shown_and_its_return_too(operator: Operator, s
     await operator.until_shown("totals.settled", f"{before:,}")
     system.stack.kill("ledger", signal.SIGSTOP)
     try:
-        await operator.until_trouble("totals are from that time")
+        await operator.until_trouble("totals are no longer updated")
         await expect(operator.service("ledger").locator(".chip")).to_have_text("silent")
         ids = await system.pay_many(5)
         await system.until_settled(ids)
@@ -35,12 +35,12 @@ async def test_the_dispatcher_away_is_shown_and_a_payment_waits_and_then_settles
     """The search result updates by itself."""
     system.stack.kill("dispatcher-1", signal.SIGSTOP)
     try:
-        await operator.until_trouble("dispatcher-1 has not been heard from")
+        await operator.until_trouble("dispatcher-1 has not reported")
         payment_id = (await system.pay_many(3))[0]
         await operator.until_shown("payments.backlog", "3")
         await expect(operator.processor("default").locator(".chip:visible")).to_have_text("unknown")
         life = await operator.look_up(payment_id)
-        await expect(life.locator(".verdict")).to_have_text("Accepted, waits to be settled")
+        await expect(life.locator(".verdict")).to_have_text("Accepted, waiting to be settled")
         await operator.screenshot("outage-dispatcher")
     finally:
         system.stack.kill("dispatcher-1", signal.SIGCONT)
@@ -55,7 +55,7 @@ async def test_nats_away_is_the_only_trouble_shown_and_its_return_too(
     """The page stays connected: ingress keeps sending what it knows."""
     system.stack.kill("nats", signal.SIGSTOP)
     try:
-        await operator.until_trouble("NATS has not been heard from for")
+        await operator.until_trouble("NATS has not reported for")
         await expect(operator.page.locator("#troubles li")).to_have_count(1)
         await expect(operator.shown("payments.backlog")).to_have_text(UNKNOWN)
         await operator.screenshot("outage-nats")
@@ -69,7 +69,7 @@ async def test_a_failing_processor_is_shown(operator: Operator, system: RunningS
     """And so is where its payments go."""
     await system.set_processor("default", failing=True)
     await system.pay_many(10)
-    await operator.until_trouble("default is failing: others settle what is due")
+    await operator.until_trouble("default is failing: payments are settled at others")
     await expect(operator.processor("default").locator(".chip:visible")).to_have_text("failing")
     await operator.screenshot("processor-failing")
     await system.set_processor("default", failing=False)

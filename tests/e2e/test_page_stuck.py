@@ -61,7 +61,7 @@ async def test_payments_in_doubt_are_found_and_one_is_released_by_the_page(tmp_p
             page = operator.page
             assert await by_page(operator) == await by_command(system) == await by_http(system) == set(ids)
             await page.locator("#stuck tbody a").first.click()
-            released = await page.get_by_label("Its correlation id").input_value()
+            released = await page.get_by_label("Correlation id").input_value()
             await expect(page.locator("#life")).to_contain_text("default may have charged it already")
             await page.get_by_role("button", name="Release it to another processor").click()
             dialog = page.get_by_role("dialog")

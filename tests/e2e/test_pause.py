@@ -153,7 +153,7 @@ async def test_with_all_paused_new_payments_wait_and_those_in_doubt_are_still_se
             await until(are_settled, "those in doubt are settled")
             assert set(default.booked) | set(fallback.booked) == held
             vitals = await system.vitals()
-            assert "default and fallback are paused, and no other is left" in " ".join(vitals["troubles"])
+            assert "default and fallback are paused, and no other processor is left" in " ".join(vitals["troubles"])
             assert vitals["payments"]["backlog"] >= len(waiting)
             assert (await by_http(system, "default", "resume"))["state"] == "open"
             await system.until_settled(waiting)

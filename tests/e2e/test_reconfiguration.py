@@ -104,7 +104,7 @@ async def test_a_removed_processor_keeps_what_it_charged_and_what_it_may_have_ch
                 vitals = await system.vitals()
                 shown = {one["name"]: (one["fee"], one["settled"], one["leftBehind"]) for one in vitals["processors"]}
                 is_listed = shown == {"home": (0.05, 1, 0), "abroad": (None, 20, 1)}
-                return is_listed and "assigned to abroad/1, which no longer charges" in " ".join(vitals["troubles"])
+                return is_listed and "assigned to abroad/1, whose URL was changed" in " ".join(vitals["troubles"])
 
             await until(is_shown, "the page lists it, and says that a payment waits for it")
             abroad.answers = True

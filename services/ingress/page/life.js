@@ -10,7 +10,7 @@ let asked = 0;  // the newest request; an answer to an earlier one is not shown
 let shown = "";  // the same answer again is not announced again
 
 const VERDICTS = {
-  accepted: () => "Accepted, waits to be settled",
+  accepted: () => "Accepted, waiting to be settled",
   settled: ({ processor }) => `Settled at ${processor}`,
   refused: ({ processor }) => `Refused by ${processor}`,
 };
@@ -22,8 +22,8 @@ const ifAny = (value, ...inner) => value ? inner : [];
 const STEPS = {
   accepted: () => ["Accepted"],
   assigned: ({ processor, dispatcher }) => [`Assigned to ${processor}`, more(`by ${dispatcher}`)],
-  returned: ({ dispatcher }) => ["Given back, to any processor", more(`by ${dispatcher}`)],
-  attempt: (call) => [`Call at ${call.processor}`, more(call.outcome === null ? "under way" : resultOf(call))],
+  returned: ({ dispatcher }) => ["Returned, for any processor", more(`by ${dispatcher}`)],
+  attempt: (call) => [`Call to ${call.processor}`, more(call.outcome === null ? "under way" : resultOf(call))],
   released: ({ from, to, reason }) => [`Released from ${from} to ${to}`, ...ifAny(reason, more(reason))],
   refused: ({ processor }) => [`Refused by ${processor}`],
   settled: ({ processor, amount, requestedAt, storedAt }) => [
@@ -52,14 +52,14 @@ function stepsShown(steps) {
 }
 
 function waiting(on) {
-  if (!on) return ["Not in hand at any dispatcher yet"];
+  if (!on) return ["No dispatcher has reported it yet"];
   const { processor, since, attempts, inDoubt, dispatcher, released } = on;
   return [
-    processor ? `Waits for ${processor}` : "Waits for the first processor that serves",
+    processor ? `Waits for ${processor}` : "Waits for the first serving processor",
     ...(since === null ? [] : [" since ", when(since)]),
     ...ifAny(dispatcher, more(`Assigned to ${dispatcher}`)),
-    ...ifAny(released, more("Released by an operator: sent there when its dispatcher has returned it")),
-    ...ifAny(attempts, more(`${counted(attempts, "call", "calls")} made so far`)),
+    ...ifAny(released, more("Released by an operator: sent there once its dispatcher has returned it")),
+    ...ifAny(attempts, more(`${counted(attempts, "call", "calls")} so far`)),
     ...ifAny(inDoubt && !released, more(`${processor ?? "One"} may have charged it already: it stays there until that is known`)),
   ];
 }
@@ -106,8 +106,8 @@ async function lookUp(id, question) {
   offerRelease(ok ? body : null, () => question === asked && search(id));
   if (ok) showLife(body);
   else if (status === 0) showNoLife("No answer", `${body.detail}. Asked again every two seconds.`);
-  else if (status === 404) showNoLife("No such payment", "Nothing is known of that id: not accepted, not settled, not refused.");
-  else if (status >= 500) showNoLife("Not known now", `${body.detail} Asked again every two seconds.`);
+  else if (status === 404) showNoLife("No such payment", "No payment with this id was accepted, settled or refused.");
+  else if (status >= 500) showNoLife("Not available now", `${body.detail} Asked again every two seconds.`);
   else if (status === 400) showNoLife("Not a valid id", body.detail);
   else showNoLife("Not shown", body.detail);
   const again = status === 0 || status >= 500 || status === 429 || body.status === "accepted";

@@ -31,6 +31,6 @@ at("processors").addEventListener("click", ({ target }) => {
   const { act } = button.dataset, { name } = button.closest("article").dataset;
   openDialog(at(act), { name }, async ({ reason }) => {
     const { ok, body } = await call(`processors/${encodeURIComponent(name)}/${act}`, reason ? { reason } : {});
-    return ok ? null : `Not known to be done: ${body.detail}`;
+    return ok ? null : `Unknown whether it was done: ${body.detail}`;
   });
 });

@@ -1,4 +1,4 @@
-// The operator's page: one document a second by EventSource, shown as it is; what is unknown is shown as unknown.
+// The operator's page: one document a second by EventSource, shown as it is; unknown values are shown as unknown.
 
 import { at, FORMS, made, show } from "./elements.js";
 import { drawPlots, plotNews } from "./history.js";
@@ -8,7 +8,7 @@ import { leaveIfSignedOut, showCaller } from "./session.js";
 import { offer } from "./stuck.js";
 
 const STALE_MS = 4_000;        // after this long without a document the page says so
-const REOPEN_MS = 8_000;       // a frozen instance does not end its stream: connect to another
+const REOPEN_MS = 8_000;       // an instance that does not respond does not end its stream: connect to another
 const RETRY_MS = 2_000;
 
 // ---- what a document changes
@@ -33,7 +33,7 @@ function showProcessor(card, processor) {
 }
 
 function showSince(row, { state, seenS, startedAt }, now) {
-  const silent = seenS === null ? "never heard from" : `last heard from ${FORMS.span(Math.round(seenS))} ago`;
+  const silent = seenS === null ? "no report yet" : `last report ${FORMS.span(Math.round(seenS))} ago`;
   const up = startedAt === null ? "answers" : `up for ${FORMS.span((Date.parse(now) - Date.parse(startedAt)) / 1000)}`;
   row.querySelector(".more").textContent = state === "up" ? up : silent;
 }
@@ -44,7 +44,7 @@ function showTroubles(troubles) {
   list.replaceChildren(...troubles.map((trouble) => made("li", {}, trouble)));
 }
 
-// Announced to screen readers only when something else is wrong than before: not each second.
+// Announced to screen readers only when the problems have changed: not each second.
 let said = "";
 function say(state, words, details = []) {
   document.documentElement.dataset.state = state;
@@ -67,8 +67,8 @@ function take(news) {
   at("at").textContent = new Date(news.at).toLocaleTimeString("en-GB", { timeStyle: "long" });
   at("at").dateTime = news.at;
   const count = news.troubles.length;
-  if (count) say("troubled", count === 1 ? "1 trouble" : `${count} troubles`, news.troubles);
-  else say("well", "All is well");
+  if (count) say("troubled", count === 1 ? "1 problem" : `${count} problems`, news.troubles);
+  else say("well", "No problems");
   plotNews(news);
   if (isFirst) bringIntoView();  // cards were added above it
 }

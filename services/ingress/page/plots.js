@@ -1,4 +1,4 @@
-// The plots: curves over a range of time that ends now, and behind them the times with troubles.
+// The plots: curves over a range of time that ends now, and behind them the times with problems.
 // A point covers the time `ofMs` before `ms`; what is null in it, or between two points, is unknown: a gap.
 
 import { at, drawn, FORMS, made, short } from "./elements.js";
@@ -61,7 +61,7 @@ class Plot {
     return path;
   }
 
-  // Behind the curves: times with troubles.
+  // Behind the curves: times with problems.
   bands(points, x, top, bottom) {
     const bands = [];
     for (const { ms, troubledMs } of points.filter(({ troubledMs }) => troubledMs)) {

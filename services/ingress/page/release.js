@@ -7,7 +7,7 @@ import { call } from "./session.js";
 const ID_ENDS_CHARS = 12;
 const ANSWERS = {
   charged: "has charged it", not_charged: "has not charged it so far",
-  unreadable: "has something under this id that cannot be read", unanswered: "does not answer",
+  unreadable: "has a record of this id that cannot be read", unanswered: "does not answer",
 };
 
 const dialog = at("release"), look = at("release-look"), asked = at("release-asked"), submit = dialog.querySelector("button");
@@ -61,12 +61,12 @@ at("may-release").addEventListener("click", async ({ target }) => {
     const { ok, status, body } = await call(path, confirmed);
     if (ok) then();
     const isUnknown = status === 0 || status >= 500;
-    return ok ? null : `${isUnknown ? "Not known to be done; repeating it is safe" : "Not released"}: ${body.detail}`;
+    return ok ? null : `${isUnknown ? "Unknown whether it was released; repeating it is safe" : "Not released"}: ${body.detail}`;
   });
   const { ok, body } = await call(path);
   if (mine !== looks) return;
   if (!ok) {
-    look.replaceChildren(made("p", { class: "refusal" }, `Not known now: ${body.detail}`));
+    look.replaceChildren(made("p", { class: "refusal" }, `Not available now: ${body.detail}`));
     return;
   }
   sight = body;

@@ -16,7 +16,7 @@ const COLUMNS = {
   waits: {
     key: ({ waitingFor }) => waitingFor?.processor ?? null,
     cell: ({ waitingFor }) => [
-      waitingFor ? waitingFor.processor ?? "any that serves" : "not in hand",
+      waitingFor ? waitingFor.processor ?? "any serving processor" : "no dispatcher yet",
       ...(waitingFor?.inDoubt ? [more("in doubt")] : []),
     ],
   },
@@ -65,7 +65,7 @@ export class Row {
     this.tr.classList.toggle("gone", this.isGone);
     Object.entries(COLUMNS).forEach(([name, { cell }], index) => {
       if (this.isGone && name === "since") return;  // it has ended
-      const place = this.tr.cells[index].firstChild, inner = this.isGone && name === "waits" ? ["waits no longer"] : cell(payment);
+      const place = this.tr.cells[index].firstChild, inner = this.isGone && name === "waits" ? ["no longer waits"] : cell(payment);
       if (place.textContent !== inner.map((each) => each.textContent ?? each).join("")) place.replaceChildren(...inner);
     });
     this.mark();

@@ -34,7 +34,7 @@ async function ask(use) {
   isAsking = false;
   const isUnknown = "why" in answer;
   section.classList.toggle("of-then", isUnknown);
-  if (isUnknown) say(`Not known now: ${answer.why}`);
+  if (isUnknown) say(`Not available now: ${answer.why}`);
   else use(answer);
 }
 
@@ -86,7 +86,7 @@ function sayWhatIsShown() {
   say([
     rows.length ? counted(rows.length, "payment", "payments") : "None",
     isOneOfMany ? ` on page ${number}; ${next === null ? "it is the last" : "there are more"}. Sorted within the page` : "", ".",
-    gone ? ` ${counted(gone, "waits", "wait")} no longer.` : "",
+    gone ? ` ${counted(gone, "no longer waits", "no longer wait")}.` : "",
     others ? ` ${counted(others, "other waits", "others wait")}: Refresh shows ${others === 1 ? "it" : "them"}.` : "",
     silent.length ? ` No answer from ${silent.join(", ")}: calls made there are not known.` : "",
   ].join(""));

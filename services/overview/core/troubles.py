@@ -1,4 +1,4 @@
-"""What an operator should know first, one sentence each: what is wrong, since when, and what it means."""
+"""The current problems, for the page and `tarifa watch`: one sentence each, with its duration and consequence."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -9,10 +9,10 @@ from services.overview.core.life import InstanceLife
 from services.overview.core.recent import Happening
 
 _MEANS = {
-    "ingress": "it accepts no payments that are known of",
+    "ingress": "no payment is accepted, as far as is known",
     "dispatcher": "payments are accepted and wait",
-    "ledger": "totals are from that time",
-    "nats": "nothing is accepted, and what is shown is from that time",
+    "ledger": "totals are no longer updated",
+    "nats": "no payment is accepted, and figures are no longer updated",
 }
 
 
@@ -59,10 +59,10 @@ def troubles(
         return [_silent(nats[0], others_continue=False)]
     said = [_silent(one, others_continue=one.service in up) for one in away]
     if damage:
-        whole = "totals are right, from what was counted before" if book_is_whole else "there are no totals"
+        whole = "totals are correct, as counted before the damage" if book_is_whole else "there are no totals"
         said.append(f"SETTLEMENTS is damaged: {damage}; {whole}. See docs/guarantees.md")
     elif not book_is_whole:
-        said.append("the ledger is reading what was settled: totals are those of before")
+        said.append("the ledger is still reading SETTLEMENTS: totals are from before")
     said += _of_processors(processors)
     if conflicts:
         said.append(f"settlements that contradict others: {conflicts}; run the audit")
@@ -79,14 +79,15 @@ def _of_processors(processors: Sequence[ProcessorState]) -> list[str]:
     paused = [one for one in processors if one.paused is not None]
     said = []
     if failing:
-        said.append(f"{_names(failing)} failing: " + ("others settle what is due" if serving else "payments wait"))
+        said.append(f"{_names(failing)} failing: " + ("payments are settled at others" if serving else "payments wait"))
     if paused and len(paused) == sum(one.condition != "unknown" for one in processors):
         said.append(
-            f"{_names([one.name for one in paused])} paused, and no other is left: payments are accepted and wait"
+            f"{_names([one.name for one in paused])} paused, and no other processor is left: "
+            "payments are accepted and wait"
         )
     said += [
-        f"{one.name} is paused by {one.paused['by']} ({one.paused['reason']}): nothing new goes there; what is "
-        "assigned there is still settled there"
+        f"{one.name} is paused by {one.paused['by']} ({one.paused['reason']}): no new payments are sent there; "
+        "payments assigned there are still settled there"
         for one in paused
         if one.paused is not None
     ]
@@ -100,13 +101,13 @@ def _names(names: Sequence[str]) -> str:
 def _for_a_person(recent: AbstractSet[Happening], left_behind: Mapping[str, int]) -> list[str]:
     """Return what lasts until a person acts; most of it ends by itself if a processor comes back."""
     said = [
-        f"payments assigned to {generation}, which no longer charges (another URL, or removed): {count}; they are "
-        "settled if it answers; if it never will, audit and release them"
+        f"payments assigned to {generation}, whose URL was changed or removed: {count}; they are "
+        "settled if it answers; if it never answers again, audit and release them"
         for generation, count in sorted(left_behind.items())
     ]
     if "unreadable" in recent:
         said.append(
-            "PAYMENTS has messages that cannot be read, which are not charged, and whose ids are answered 503: the "
+            "PAYMENTS has messages that cannot be read; they are not charged, and their ids are answered 503: the "
             "dispatcher's log has their sequences (payment.unreadable); look at each (nats stream get PAYMENTS SEQ), "
             "and remove what is not a payment (nats stream rmm PAYMENTS SEQ)"
         )
@@ -117,13 +118,13 @@ def _for_a_person(recent: AbstractSet[Happening], left_behind: Mapping[str, int]
         )
     if "refused_in_doubt" in recent:
         said.append(
-            "payments are refused by the processor that may have charged them before, and wait there in doubt: the "
-            "dispatcher's log names them (payment.refused_in_doubt); audit them, and release those that it has not"
+            "payments in doubt are refused by the processor that may have charged them, and keep waiting: the "
+            "dispatcher's log names them (payment.refused_in_doubt); audit them, and release those not charged there"
         )
     return said
 
 
 def _silent(one: InstanceSeen, *, others_continue: bool) -> str:
     who = "NATS" if one.instance == "nats" else f"the {one.service}" if one.instance == one.service else one.instance
-    since = "has not been heard from" if one.seen_s is None else f"has not been heard from for {one.seen_s:.0f} s"
+    since = "has not reported" if one.seen_s is None else f"has not reported for {one.seen_s:.0f} s"
     return f"{who} {since}: {'the others continue' if others_continue else _MEANS[one.service]}"

@@ -147,7 +147,7 @@ async def test_a_file_that_cannot_be_used_leaves_the_previous_keys_and_is_logged
 
     await bus.subscribe(subjects.pulse("ingress", "closed"), received)
     write_secret(file, '{"keys": [')
-    await until_trouble("is no file of keys")
+    await until_trouble("is not a file of keys")
     await asyncio.to_thread(file.chmod, 0o644)
     await until_trouble("others may read")
     await asyncio.to_thread(file.unlink)
@@ -215,7 +215,7 @@ async def test_a_wrong_key_or_another_sites_page_signs_nobody_in(http: httpx.Asy
     for body in (b"", b"key=nobody", b"key=payer", b"key=" + b"x" * 60_000, b"\xff=\xff&key", b"other=both"):
         wrong = await http.post("/sign-in", content=body, headers=own)
         assert (wrong.status_code, "set-cookie" in wrong.headers) == (401, False)
-        assert 'role="alert">That key' in wrong.text
+        assert 'role="alert">This key' in wrong.text
     for elsewhere in ({"Origin": "http://evil.test"}, {"Sec-Fetch-Site": "same-site"}, {}):
         for path in ("/sign-in", "/sign-out"):
             denied = await http.post(path, data={"key": "both"}, headers=elsewhere)

@@ -148,7 +148,7 @@ def test_a_range_is_chosen_by_keyboard_and_stays(plots: Plots) -> None:
     """The focus is visible, each range is requested, the address has it, and after a reload it is shown again."""
     plots.open()
     page = plots.page
-    ranges = page.get_by_role("group", name="How far back")
+    ranges = page.get_by_role("group", name="Time range")
     expect(ranges.get_by_role("radio")).to_have_count(5)
     ranges.get_by_role("radio", name="5 min", exact=True).focus()
     for name in list(RANGES)[1:]:

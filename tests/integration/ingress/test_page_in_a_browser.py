@@ -52,7 +52,7 @@ def test_a_processor_that_is_no_longer_configured_is_shown(browser: Browser, sha
     for path, text in (("totals.settled", "200"), ("totals.feesPaid", UNKNOWN), ("totals.saved", UNKNOWN)):
         expect(page.locator(f'main > section [data-show$=" {path}"]')).to_have_text(text)
     expect(page.get_by_role("img", name="Saved over the last")).to_have_count(1)
-    expect(page.locator("#state")).to_have_text("All is well")
+    expect(page.locator("#state")).to_have_text("No problems")
     assert complaints == []
     page.close()
 
@@ -62,7 +62,7 @@ def test_what_only_a_person_can_fix_is_shown_with_what_to_do(browser: Browser, s
     document = Watched().seconds(2, ingress(0), dispatcher(unreadable=1), ledger(TOTALS))
     page, complaints = opened(browser, shared_ingress, document)
     expect(page.locator("#troubles li")).to_contain_text("nats stream rmm PAYMENTS SEQ")
-    expect(page.locator("#state")).to_have_text("1 trouble")
+    expect(page.locator("#state")).to_have_text("1 problem")
     assert complaints == []
     page.close()
 
@@ -128,7 +128,7 @@ def test_the_footer_explains_share_and_saved(browser: Browser, shared_ingress: I
     """They are not terms of the field."""
     page, _ = opened(browser, shared_ingress, Watched().seconds(2, ingress(0), dispatcher(), ledger(TOTALS)))
     expect(page.get_by_role("contentinfo")).to_contain_text("Share is a processor's part of all settlements")
-    expect(page.get_by_role("contentinfo")).to_contain_text("Saved is what the dearest processor would have taken")
+    expect(page.get_by_role("contentinfo")).to_contain_text("Saved is what the most expensive processor would")
     page.close()
 
 
@@ -150,4 +150,4 @@ def test_an_instance_that_answers_nothing_does_not_stop_the_page(page: Page, sha
         ),
     )
     page.goto(shared_ingress.url)
-    expect(page.locator("#state")).to_have_text("All is well")
+    expect(page.locator("#state")).to_have_text("No problems")

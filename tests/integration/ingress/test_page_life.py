@@ -79,9 +79,9 @@ def test_each_step_is_shown_with_what_is_known_of_it(shown: Shown) -> None:
         [
             f"Accepted{at}",
             f"Assigned to default{at}by dispatcher-1",
-            f"Call at default{at}unknown after 2,001 msno answer, 1",
-            f"Call at default{at}under way",
-            "Given back, to any processorwhen is not knownby dispatcher-2",
+            f"Call to default{at}unknown after 2,001 msno answer, 1",
+            f"Call to default{at}under way",
+            "Returned, for any processorwhen is not knownby dispatcher-2",
             f"Released from default to fallback{at}shut down",
             f"Settled at fallback{at}19.90 charged, by the call sent{at}Stored{at}",
         ]
@@ -112,4 +112,4 @@ def test_an_unknown_step_or_outcome_is_shown_by_its_name(shown: Shown) -> None:
     shown.look(life("accepted", {"what": "blessed", "at": STAMP}, attempt(1, "odd"), waitingFor=None))
     expect(shown.page.locator("#life li").nth(1)).to_contain_text("blessed")
     expect(shown.page.locator("#life li").nth(2)).to_contain_text("odd after 2,001 ms")
-    expect(shown.page.locator("#life")).to_contain_text("Not in hand at any dispatcher yet")
+    expect(shown.page.locator("#life")).to_contain_text("No dispatcher has reported it yet")

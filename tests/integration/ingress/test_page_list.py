@@ -22,8 +22,8 @@ def test_each_payment_is_shown_with_what_it_waits_for(list_: Listed) -> None:
     assert list_.cells("amount") == ["1,234.50", "19.90", "7.00", "19.90"]
     assert list_.cells("waits") == [
         "default in doubt",
-        "any that serves",
-        "not in hand",
+        "any serving processor",
+        "no dispatcher yet",
         "default in doubt",
     ]
     assert {text[: len("12:00:00 for 30 min")] for text in list_.cells("since")} == {"12:00:00 for 30 min"}
@@ -37,7 +37,7 @@ def test_a_row_links_to_the_payments_life(list_: Listed) -> None:
     list_.open([payment(1), payment(2)])
     list_.rows.nth(1).get_by_role("link").click()
     expect(list_.page.locator("#life .verdict")).to_have_text("No such payment")  # the service itself knows of none
-    expect(list_.page.get_by_label("Its correlation id")).to_have_value(id_of(2))
+    expect(list_.page.get_by_label("Correlation id")).to_have_value(id_of(2))
     assert list_.page.url.endswith(f"#{id_of(2)}")
     expect(list_.page.locator("#stuck [aria-current=true]")).to_have_text([id_of(2)])
     expect(list_.page.locator("#life")).to_be_in_viewport()

@@ -28,9 +28,9 @@ def test_what_no_longer_waits_stays_and_what_is_new_is_counted(list_: Listed) ->
     list_.open([payment(1), payment(2), payment(3)])
     later = [payment(1), payment(3), payment(4), payment(5)]
     list_.refreshed(later)
-    expect(list_.status).to_have_text("3 payments. 1 waits no longer. 2 others wait: Refresh shows them.")
+    expect(list_.status).to_have_text("3 payments. 1 no longer waits. 2 others wait: Refresh shows them.")
     assert list_.ids() == [1, 2, 3]
-    assert list_.cells("waits") == ["default in doubt", "waits no longer", "default in doubt"]
+    assert list_.cells("waits") == ["default in doubt", "no longer waits", "default in doubt"]
     list_.page.locator("#stuck").get_by_role("button", name="Refresh").click()
     expect(list_.status).to_have_text("4 payments.")
     assert list_.ids() == [1, 3, 4, 5]
@@ -41,8 +41,8 @@ def test_what_was_not_reached_is_not_shown_as_gone(list_: Listed) -> None:
     parts = [listed([], f"accepted-{number}") for number in range(1, 10)]
     list_.open([payment(1), payment(2), payment(3)])
     list_.refreshed(listed([payment(2)], "accepted-1"), *parts)
-    expect(list_.status).to_contain_text("1 waits no longer")
-    assert list_.cells("waits") == ["waits no longer", "default in doubt", "default in doubt"]
+    expect(list_.status).to_contain_text("1 no longer waits")
+    assert list_.cells("waits") == ["no longer waits", "default in doubt", "default in doubt"]
 
 
 def test_if_the_list_is_not_known_the_old_one_stays(list_: Listed) -> None:
@@ -50,7 +50,7 @@ def test_if_the_list_is_not_known_the_old_one_stays(list_: Listed) -> None:
     list_.open([payment(1)])
     expect(list_.status).to_have_text("1 payment.")
     list_.refreshed(AWAY)
-    expect(list_.status).to_have_text("Not known now: no dispatcher answers")
+    expect(list_.status).to_have_text("Not available now: no dispatcher answers")
     assert list_.ids() == [1]
     list_.refreshed([payment(1)])
     expect(list_.status).to_have_text("1 payment.")

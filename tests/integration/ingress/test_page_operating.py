@@ -66,7 +66,7 @@ def test_paused_and_failing_are_independent(desk: Desk, condition: str) -> None:
     expect(chips).to_have_text([condition, "paused"])
     expect(desk.card("fallback").locator(".chip:visible")).to_have_text(["serving"])
     expect(desk.card("default").locator(".about-pause")).to_have_text(
-        "Paused by operations since 2025-07-15 12:20:00.000 UTC: their incident 4711. Nothing new is sent there."
+        "Paused by operations since 2025-07-15 12:20:00.000 UTC: their incident 4711. No new payments are sent there."
     )
     expect(desk.card("fallback").locator(".about-pause")).to_be_hidden()
 
@@ -109,7 +109,7 @@ def test_an_unknown_outcome_is_shown_and_can_be_repeated(desk: Desk) -> None:
     expect(dialog.get_by_role("alert")).to_contain_text("it may be done or not")
     desk.answers = lambda route: route.abort()
     dialog.get_by_role("button", name="Pause fallback").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Not known to be done")
+    expect(dialog.get_by_role("alert")).to_contain_text("Unknown whether it was done")
     expect(dialog.get_by_role("alert")).not_to_contain_text("no dispatcher answers")
     desk.answers = lambda route: route.fulfill(json={})
     dialog.get_by_role("button", name="Pause fallback").click()

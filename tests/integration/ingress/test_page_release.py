@@ -59,7 +59,7 @@ def test_a_confirmed_release_is_sent_as_it_was_seen(desk: Desk) -> None:
     """By keyboard too; then the payment's life is read again."""
     desk.open().press("Enter")
     desk.confirm()
-    desk.dialog.get_by_label("Charge it instead at").select_option("spare")
+    desk.dialog.get_by_label("Charge it at").select_option("spare")
     desk.life = PAYMENT | {"status": "settled", "waitingFor": None, "processor": "spare", "requestedAt": STAMP}
     desk.dialog.get_by_label("Reason").press("Enter")
     expect(desk.dialog).to_be_hidden()
@@ -83,7 +83,7 @@ def test_what_cannot_be_looked_at_now_says_so(desk: Desk) -> None:
     """No dispatcher answers: nobody knows whether it may be released."""
     desk.sight = (503, {"error": "dispatcher_away", "detail": "no dispatcher answers"})
     desk.open().click()
-    expect(desk.dialog).to_contain_text("Not known now: no dispatcher answers")
+    expect(desk.dialog).to_contain_text("Not available now: no dispatcher answers")
     expect(desk.dialog.get_by_role("button")).to_have_text(["Cancel"])
 
 

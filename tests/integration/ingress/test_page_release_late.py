@@ -37,9 +37,9 @@ def test_a_release_that_ends_late_does_not_lead_back_to_its_payment(desk: Desk) 
     desk.release_and_cancel()
     desk.life = payment(8, 5)
     other = desk.life["correlationId"]
-    desk.page.get_by_label("Its correlation id").fill(other)
+    desk.page.get_by_label("Correlation id").fill(other)
     with desk.page.expect_response(f"**/{other}/life"):
-        desk.page.get_by_label("Its correlation id").press("Enter")
+        desk.page.get_by_label("Correlation id").press("Enter")
     desk.asked.clear()
     with desk.page.expect_response(f"**/{other}/life"):  # it waits, so it is asked about every two seconds
         desk.answer_held()

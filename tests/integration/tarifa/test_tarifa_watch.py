@@ -103,7 +103,7 @@ def test_in_a_terminal_it_is_a_view_that_stays(tmp_path: Path) -> None:
         )
         os.close(slave)
         try:
-            while b"fallback is failing: others settle what is due" not in shown:
+            while b"fallback is failing: payments are settled at others" not in shown:
                 shown += os.read(master, 65_536)
             process.send_signal(signal.SIGINT)
             while (piece := _rest(master)) is not None:

@@ -26,7 +26,7 @@ def test_totals_stay_while_the_ledger_is_away_and_that_is_shown() -> None:
     before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     document = watched.seconds(5, ingress(0), dispatcher())
     assert document["totals"] == before["totals"]
-    assert document["troubles"] == ["the ledger has not been heard from for 5 s: totals are from that time"]
+    assert document["troubles"] == ["the ledger has not reported for 5 s: totals are no longer updated"]
 
 
 def test_an_incomplete_book_changes_no_total() -> None:
@@ -35,7 +35,7 @@ def test_an_incomplete_book_changes_no_total() -> None:
     before = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     document = watched.second(ingress(0), dispatcher(), ledger(None))
     assert document["totals"] == before["totals"]
-    assert document["troubles"] == ["the ledger is reading what was settled: totals are those of before"]
+    assert document["troubles"] == ["the ledger is still reading SETTLEMENTS: totals are from before"]
 
 
 def test_money_is_exact_and_saved_is_against_the_dearest() -> None:
@@ -73,7 +73,7 @@ def test_contradictions_in_the_ledger_are_shown_to_the_operator() -> None:
 
 
 @pytest.mark.parametrize(
-    ("totals", "meaning"), [({}, "totals are right, from what was counted before"), (None, "there are no totals")]
+    ("totals", "meaning"), [({}, "totals are correct, as counted before the damage"), (None, "there are no totals")]
 )
 def test_damage_in_settlements_is_shown_to_the_operator(totals: dict[str, Totals] | None, meaning: str) -> None:
     """What it is, and whether totals can be trusted; that the ledger reads is then not mentioned."""

@@ -18,7 +18,7 @@ def test_a_dispatcher_that_is_away_leaves_conditions_unknown() -> None:
     assert [one["condition"] for one in document["processors"]] == ["unknown", "unknown"]
     assert document["payments"]["settledPerS"] is None
     assert (document["payments"]["backlog"], document["payments"]["oldestWaitS"]) == (7, 4.0)
-    assert document["troubles"] == ["dispatcher-1 has not been heard from for 4 s: payments are accepted and wait"]
+    assert document["troubles"] == ["dispatcher-1 has not reported for 4 s: payments are accepted and wait"]
 
 
 def test_of_several_dispatchers_the_worst_view_is_shown() -> None:
@@ -31,7 +31,7 @@ def test_of_several_dispatchers_the_worst_view_is_shown() -> None:
     )
     shown = [(one["condition"], one["latencyMs"], one["inFlight"]) for one in document["processors"]]
     assert shown == [("failing", 900.0, 7), ("serving", 7.0, 2)]
-    assert document["troubles"] == ["default is failing: others settle what is due"]
+    assert document["troubles"] == ["default is failing: payments are settled at others"]
 
 
 def test_with_no_processor_serving_payments_wait() -> None:
@@ -41,7 +41,7 @@ def test_with_no_processor_serving_payments_wait() -> None:
     assert document["troubles"] == ["default and fallback are failing: payments wait"]
 
 
-MEANS = "nothing new goes there; what is assigned there is still settled there"
+MEANS = "no new payments are sent there; payments assigned there are still settled there"
 PAUSE = Pause("the-desk", "their maintenance", BEGAN)
 
 
@@ -63,7 +63,8 @@ def test_while_all_are_paused_the_page_shows_that_payments_wait() -> None:
     """They are still accepted."""
     seen = dict.fromkeys(("default", "fallback"), ProcessorSeen("serving", None, 0, 0, PAUSE))
     troubles = Watched().seconds(2, ingress(0), dispatcher(seen=seen), ledger({}))["troubles"]
-    assert troubles[0] == "default and fallback are paused, and no other is left: payments are accepted and wait"
+    waits = "and no other processor is left: payments are accepted and wait"
+    assert troubles[0] == f"default and fallback are paused, {waits}"
     assert len(troubles) == 3
 
 
@@ -101,7 +102,7 @@ def test_a_settlement_counts_at_any_processor() -> None:
 WORDS = {
     "unreadable": "look at each (nats stream get PAYMENTS SEQ), and remove what is not a payment (nats stream rmm",
     "assigned_elsewhere": "a processor whose URL is no longer known, and wait",
-    "refused_in_doubt": "refused by the processor that may have charged them before, and wait there in doubt",
+    "refused_in_doubt": "payments in doubt are refused by the processor that may have charged them",
 }
 
 
@@ -128,8 +129,8 @@ def test_what_is_assigned_to_a_removed_processor_is_listed_and_a_trouble() -> No
     two = dispatcher(left_behind=left), dispatcher(instance="dispatcher-2", left_behind=left | {"other/1": 19})
     document = watched.second(*others, *two)
     of_default, of_other = document["troubles"]
-    assert "assigned to default/1, which no longer charges (another URL, or removed): 2;" in of_default
-    assert "assigned to other/1, which no longer charges (another URL, or removed): 20;" in of_other
+    assert "assigned to default/1, whose URL was changed or removed: 2;" in of_default
+    assert "assigned to other/1, whose URL was changed or removed: 20;" in of_other
     assert "audit and release them" in of_other
     listed = {one["name"]: (one["fee"], one["leftBehind"], one["settled"]) for one in document["processors"]}
     assert listed == {"default": (0.05, 2, 1), "fallback": (0.15, 0, 0), "gone": (None, 0, 100), "other": (None, 20, 0)}

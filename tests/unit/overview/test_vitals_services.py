@@ -98,7 +98,7 @@ def test_a_silent_instance_has_no_rate() -> None:
     document = watched.seconds(4, ingress(100), dispatcher(), ledger(TOTALS))
     assert states(document)["ingress-2"] == "silent"
     assert document["payments"]["acceptedPerS"] == 20.0
-    assert document["troubles"] == ["ingress-2 has not been heard from for 4 s: the others continue"]
+    assert document["troubles"] == ["ingress-2 has not reported for 4 s: the others continue"]
     back = watched.second(ingress(100), ingress(1, instance="ingress-2", started_at=AGAIN), dispatcher())
     assert (states(back)["ingress-2"], back["troubles"]) == ("up", [])
 
@@ -116,9 +116,9 @@ def test_each_of_several_servers_is_listed_and_a_missing_one_is_a_trouble() -> N
     shown = [(one["instance"], one["state"]) for one in document["services"] if one["service"] == "nats"]
     assert shown == [("nats-1", "up"), ("nats-2", "silent"), ("nats-3", "silent"), ("nats-4", "silent")]
     assert document["troubles"] == [
-        "nats-2 has not been heard from for 0 s: the others continue",
-        "nats-3 has not been heard from for 5 s: the others continue",
-        "nats-4 has not been heard from: the others continue",
+        "nats-2 has not reported for 0 s: the others continue",
+        "nats-3 has not reported for 5 s: the others continue",
+        "nats-4 has not reported: the others continue",
     ]
     assert document["payments"]["backlog"] == 7
 
@@ -131,7 +131,7 @@ def test_without_nats_there_is_one_trouble_and_the_backlog_is_unknown() -> None:
     assert set(states(document).values()) == {"silent"}
     assert document["payments"]["backlog"] is None
     assert document["troubles"] == [
-        "NATS has not been heard from for 4 s: nothing is accepted, and what is shown is from that time"
+        "NATS has not reported for 4 s: no payment is accepted, and figures are no longer updated"
     ]
     back = watched.second(ingress(0), dispatcher(), ledger(TOTALS))
     assert (set(states(back).values()), back["troubles"]) == ({"up"}, [])
@@ -143,7 +143,7 @@ def test_a_service_without_any_pulse_is_missing_after_a_while() -> None:
     assert {"service": "ledger", "instance": "ledger", "state": "silent", "seenS": None, "startedAt": None} in document[
         "services"
     ]
-    assert document["troubles"] == ["the ledger has not been heard from: totals are from that time"]
+    assert document["troubles"] == ["the ledger has not reported: totals are no longer updated"]
 
 
 def test_an_instance_that_is_silent_for_long_is_dropped() -> None:

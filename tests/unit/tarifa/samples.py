@@ -13,4 +13,4 @@ VITALS_TEXT = """{"at": "2026-11-22T12:00:00.000Z", "window_s": 10,
   {"service": "ingress", "instance": "ingress-1", "state": "up", "seenS": 0.4, "startedAt": "2026-11-22T11:00:00Z"},
   {"service": "ingress", "instance": "ingress-2", "state": "silent", "seenS": 5, "startedAt": "2026-11-22T11:00:00Z"},
   {"service": "ledger", "instance": "ledger", "state": "up", "seenS": 0.1, "startedAt": null}],
- "troubles": ["fallback is failing: others settle what is due"]}"""
+ "troubles": ["fallback is failing: payments are settled at others"]}"""

@@ -59,7 +59,7 @@ def test_vitals_are_read_completely() -> None:
     )
     assert vitals.totals == documents.SumsDocument(110, Decimal("2189.0"), Decimal("129.3"), Decimal("199.0"))
     assert vitals.services[0].started_at == datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
-    assert vitals.troubles == ("fallback is failing: others settle what is due",)
+    assert vitals.troubles == ("fallback is failing: payments are settled at others",)
 
 
 def test_vitals_may_be_empty() -> None:

@@ -169,10 +169,10 @@ def test_vitals_show_everything_at_a_glance() -> None:
     assert "default 100 90.0 % 1,990.00 5 % 99.50" in lines
     assert "fallback 10 10.0 % 199.00 15 % 29.85" in lines
     assert "total 110 2,189.00 129.30" in lines
-    assert "saved against the dearest processor alone 199.00" in lines
+    assert "saved compared with the most expensive processor 199.00" in lines
     assert "ingress ingress-1 up ingress-2 silent for 5.0 s" in lines
     assert "ledger ledger up" in lines
-    assert lines[1] == "! fallback is failing: others settle what is due"
+    assert lines[1] == "! fallback is failing: payments are settled at others"
 
 
 def test_problems_are_visible_in_the_smallest_terminal() -> None:
@@ -213,7 +213,7 @@ def test_the_fee_of_a_processor_that_is_not_configured_is_unknown() -> None:
     lines = words(vitals_view(vitals_from(text % gone), "http://y"))
     assert ["gone", "7", "-", "9.50", "-", "-"] in lines
     assert ["total", "7", "9.50", "-"] in lines
-    assert ["saved", "against", "the", "dearest", "processor", "alone", "-"] in lines
+    assert ["saved", "compared", "with", "the", "most", "expensive", "processor", "-"] in lines
 
 
 def test_vitals_without_figures_can_be_shown() -> None:
