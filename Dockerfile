@@ -1,27 +1,27 @@
-# The services' image: one for all of them; docker-compose.yml says which program each container runs.
+# The services' image: one for all of them; docker-compose.yml has the command of each container.
 #
 #   docker build .                       the services
 #   docker build --target processor .    a payment processor of the sandbox, for docker-compose.processors.yml
 #
-# The base is named by tag and not by digest: each build then has Debian's corrections of the day, and the challenge's machine
-# may have that tag from wherever it likes. For the same bytes every time, have the engine know the tag by a digest first:
+# The base is named by tag and not by digest: each build then has Debian's current fixes, and the challenge's machine may get
+# that tag from any registry. For the same bytes every time, pull the tag by a digest first:
 #
 #   docker pull python@sha256:... && docker tag python@sha256:... python:3.11-slim-bookworm && docker build .
 
 FROM python:3.11-slim-bookworm AS packages
 WORKDIR /build
 COPY pyproject.toml requirements.lock deploy/runtime_lock.py ./
-# The lock is the workshop's, hashes and all: only the part that runs is taken, and pip accepts no other bytes and compiles
-# nothing. This Python's pip fills an environment that has none itself.
+# Only the runtime dependencies of the lock are installed, with their hashes: pip accepts no other bytes, and compiles nothing.
+# The environment has no pip of its own; the base image's pip fills it.
 RUN python runtime_lock.py pyproject.toml requirements.lock > runtime.lock \
     && python -m venv --without-pip /packages \
     && pip --python /packages install --no-cache-dir --disable-pip-version-check \
         --require-hashes --only-binary :all: --requirement runtime.lock
 
 FROM python:3.11-slim-bookworm AS base
-# A number, so that volumes can be given to the same user before the image is known (docker-compose.yml, "sockets").
+# A numeric id, so that docker-compose.yml can name the same user for the volume "sockets".
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /app --shell /usr/sbin/nologin tarifa \
-    # A new volume mounted here belongs to who may write it (docker-compose.closed.yml).
+    # A new volume mounted on one of these belongs to this user (docker-compose.closed.yml).
     && install --directory --owner 10001 --group 10001 --mode 750 \
         /secrets /door /each/nats /each/ledger /each/dispatcher /each/ingress
 COPY --from=packages /packages /packages
@@ -30,7 +30,7 @@ WORKDIR /app
 COPY deploy/answers deploy/has_metric /usr/local/bin/
 COPY pyproject.toml ./
 COPY services services
-# The user may not write here: what is not compiled now would be compiled again at every start.
+# The user may not write here: files that are not compiled now would be compiled again at every start.
 RUN python -m compileall -q services
 USER 10001:10001
 
