@@ -34,10 +34,10 @@ app = typer.Typer(
     epilog="""Begin with:
   tarifa up              in one terminal, until Ctrl-C
   tarifa pay 19.90       in another
-  tarifa watch           to see it
+  tarifa watch           to see what happens
 
-TARIFA_URL says where the service is, if not at http://127.0.0.1:9999,
-TARIFA_KEY has the API key, where the service asks for one (tarifa keys --help).
+TARIFA_URL is the address of the service (default http://127.0.0.1:9999),
+TARIFA_KEY the API key, if the service requires one (tarifa keys --help).
 Each command has examples: tarifa pay --help""",
 )
 
@@ -56,7 +56,7 @@ def tarifa(
         bool, typer.Option("--version", callback=_say_version, is_eager=True, metavar=FLAG, help="Show the version.")
     ] = False,
 ) -> None:
-    """Tarifa has each payment charged exactly once, at the cheapest processor that settles it in time."""
+    """Tarifa charges each payment exactly once, at the cheapest processor that settles it in time."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -23,7 +23,7 @@ _EXAMPLES = """Examples:
   tarifa chaos --seed 21 --minutes 10 --dispatchers 2   (repeats a run)
   tarifa chaos --faults none --rate 200
 
-Exit codes: 0 nothing lost, doubled or differing, 1 something was,
+Exit codes: 0 no payment lost, charged twice or different, 1 some was,
 2 it could not run."""
 
 
@@ -134,20 +134,20 @@ def _folder(text: str) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tarifa chaos",
-        description="Breaks everything under load for a while, then audits every payment. A flag\n"
-        "wins over the variable that is named with it.",
+        description="Injects faults under load, then audits every payment. Each option overrides\n"
+        "the environment variable in parentheses.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seed", metavar="N", help="repeats the faults of an earlier run (SEED; random)")
-    parser.add_argument("--minutes", metavar="N", help="how long payments are offered and faults done (MINUTES; 2)")
-    parser.add_argument("--rate", metavar="N", help="payments offered a second (RATE; 50)")
-    faults = f"which, with commas: {', '.join(FaultGroup)}, new, or none (FAULTS; all)"
+    parser.add_argument("--minutes", metavar="N", help="duration of load and faults (MINUTES; 2)")
+    parser.add_argument("--rate", metavar="N", help="payments sent a second (RATE; 50)")
+    faults = f"comma-separated: {', '.join(FaultGroup)}, new, or none (FAULTS; all)"
     parser.add_argument("--faults", metavar="GROUPS", help=faults)
     parser.add_argument("--store", metavar="HOW", help="back: restored from copies; cut: power cuts (STORE; kept)")
-    parser.add_argument("--nats-nodes", metavar="N", help="1, or 3 of which one or more are hit (NATS_NODES; 1)")
+    parser.add_argument("--nats-nodes", metavar="N", help="1, or 3 with faults in one or more (NATS_NODES; 1)")
     parser.add_argument("--sync", metavar="HOW", help="how often nats-server syncs (SYNC; always)")
-    parser.add_argument("--dispatchers", metavar="N", help="how many the stack runs (DISPATCHERS; 1)")
+    parser.add_argument("--dispatchers", metavar="N", help="dispatchers of the stack (DISPATCHERS; 1)")
     parser.add_argument("--in-flight-max", metavar="N", help="calls at once to one processor (IN_FLIGHT_MAX)")
     parser.add_argument("--keep", action="store_true", help="keep the run's folder; it is kept anyway if it fails")
     folder = "where logs, journals and result.json are written and kept"

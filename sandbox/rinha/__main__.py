@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("profile", nargs="?", default="preview", metavar="PROFILE", help=names)
     parser.add_argument("--limits", metavar="compose", help="CPUs and memory as in docker-compose.yml (LIMITS)")
     parser.add_argument("--engine", metavar="docker", help="run it against docker compose (ENGINE; processes)")
-    parser.add_argument("--no-stack", action="store_true", help="test what is already up (make up, or another backend)")
+    parser.add_argument("--no-stack", action="store_true", help="test a running system (make up, or another backend)")
     parser.add_argument(
         "--base-url", metavar="URL", help=f"the backend ({http_url(PORT, tls=False)}; https with TLS=1)"
     )

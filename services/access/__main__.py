@@ -1,8 +1,8 @@
-"""``python -m services.access FOLDER HOST ...``: makes what a closed bus needs, once; what is already there stays.
+"""``python -m services.access FOLDER HOST ...``: creates keys, users.conf and certificates for NATS with users and TLS.
 
-HOST: by what name or address clients come to the servers. ``--door FOLDER HOST ...``: the balancer's certificate, too.
-``--each FOLDER``: copies for each program that has a folder there, so that it need not see the others' keys.
-ALLOW_PURGE as ingress has it. Where one program makes the files, and others read them: docker-compose.closed.yml.
+Existing files are kept. HOST: a name or address by which clients reach NATS. ``--door FOLDER HOST ...``: also the
+certificate of the HTTPS port for clients. ``--each FOLDER``: for each service with a subfolder there, copies of its own
+files only. ALLOW_PURGE: as for ingress. docker-compose.closed.yml shows how to use it.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.door and not given.door[1:]:
-        parser.error("--door wants a folder, and by what name or address clients come")
+        parser.error("--door needs a folder and at least one name or address by which clients connect")
     folder = given.folder
     try:
         _make_bus(folder, given.hosts)
@@ -56,12 +56,12 @@ def _make_bus(folder: Path, hosts: list[str]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.access", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where keys, users.conf and certificates go")
-    parser.add_argument("hosts", nargs="+", metavar="HOST", help="by what clients come to NATS")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder for keys, users.conf and certificates")
+    parser.add_argument("hosts", nargs="+", metavar="HOST", help="a name or address by which clients reach NATS")
     parser.add_argument(
-        "--door", nargs="+", metavar=("FOLDER", "HOST"), help="and by what clients come to the balancer"
+        "--door", nargs="+", metavar=("FOLDER", "HOST"), help="folder and names of the HTTPS certificate"
     )
-    parser.add_argument("--each", type=Path, metavar="FOLDER", help="and copies for each reader's folder in this one")
+    parser.add_argument("--each", type=Path, metavar="FOLDER", help="a folder with one subfolder per service")
     return parser
 
 

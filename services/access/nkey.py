@@ -66,7 +66,7 @@ def _signing(seed: str):  # type: ignore[no-untyped-def]  # noqa: ANN202  # its 
     raw = base64.b32decode(f"{seed}======")
     key, check = raw[:-_CHECK_BYTES], raw[-_CHECK_BYTES:]
     if binascii.crc_hqx(key, 0).to_bytes(_CHECK_BYTES, "little") != check or not key.startswith(_PREFIX):
-        raise ValueError("has an NKey seed that was mistyped: its check does not fit")
+        raise ValueError("has an NKey seed that was mistyped: its checksum is wrong")
     return SigningKey(key[len(_PREFIX) :])
 
 

@@ -164,14 +164,14 @@ def _credentials(path: Path, authorities: Path | None) -> tuple[dict[str, Shown]
     try:
         entries = _entries.decode(read_secret(path))
     except msgspec.MsgspecError as error:  # it names the place and the type, and not the content
-        raise ValueError(f"names {path}, which is not as it must be: {error}") from None
+        raise ValueError(f"names {path}, which does not have the required format: {error}") from None
     by_address: dict[str, Shown] = {}
     files = [path]
     for number, (url, entry) in enumerate(entries.items(), start=1):
         try:
             address = _address(url)
             if address in by_address:
-                raise ValueError("is for a URL that another one has, too")  # noqa: TRY301  # its number comes with it
+                raise ValueError("has the same URL as another entry")  # noqa: TRY301  # its number comes with it
             by_address[address] = Shown(_headers(entry, url), _tls(entry, address, path.parent, authorities))
         except ValueError as error:
             raise ValueError(f"names {path}, whose entry {number} {error}") from None
@@ -191,10 +191,10 @@ def _headers(entry: _Entry, url: str) -> tuple[tuple[str, str], ...]:
     if len(entry.headers) > HEADERS_MAX:
         raise ValueError(f"has more than {HEADERS_MAX} headers")
     if entry.headers and not is_private(url):
-        raise ValueError(f"would send headers to {url} in the clear; use https, except on this machine")
+        raise ValueError(f"would send headers to {url} unencrypted; use https, except on this machine")
     for name, value in entry.headers.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _NOT_CREDENTIALS:
-            raise ValueError(f"has a header for {url} whose name is none, or not one for credentials")
+            raise ValueError(f"has a header for {url} whose name is not a header name, or not one for credentials")
         if not _HEADER_VALUE.fullmatch(value) or len(value) > HEADER_CHARACTERS_MAX:
             raise ValueError(
                 f"has a value of {name} for {url} that is not 1 to {HEADER_CHARACTERS_MAX} printable characters "

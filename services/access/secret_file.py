@@ -21,7 +21,7 @@ def read_secret(path: Path) -> str:
                 raise ValueError(f"names {path}, which others may read or change (mode {mode:o}): chmod 600 {path}")
             return file.read()
     except UnicodeDecodeError:
-        raise ValueError(f"names {path}, which is no text") from None
+        raise ValueError(f"names {path}, which is not text") from None
     except OSError as error:
         raise ValueError(f"names {path}, which cannot be read: {error.strerror}") from None
 

@@ -92,14 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     first, last = (partial(instant_from_text, round_up=round_up) for round_up in (True, False))
     how = "must be ISO 8601, as 2026-11-22T12:00:00Z"
     parser.add_argument(
-        "--from", dest="start", type=argument(first, how), metavar="STAMP", help="first acceptedAt; no zone is UTC"
+        "--from", dest="start", type=argument(first, how), metavar="STAMP", help="first acceptedAt; UTC without a zone"
     )
     parser.add_argument("--to", dest="end", type=argument(last, how), metavar="STAMP", help="last acceptedAt")
     parser.add_argument(
         "--last", type=argument(length_from_text), metavar="TIME", help="instead of --from and --to: 90s, 15m, 1h, 7d"
     )
-    parser.add_argument("--rate", type=argument(_rate), metavar="N", help="at most so many calls a second (1000)")
-    parser.add_argument("--after", type=argument(_after), metavar="N", help="resume there; a stopped audit prints it")
+    parser.add_argument("--rate", type=argument(_rate), metavar="N", help="maximum calls a second (1000)")
+    parser.add_argument("--after", type=argument(_after), metavar="N", help="continue there; a stopped audit prints it")
     parser.add_argument("--json", action="store_true", help="one JSON document a line, the summary or an error last")
     _add_statement(parser)
     return parser
@@ -114,10 +114,10 @@ def _add_statement(parser: argparse.ArgumentParser) -> None:
     of.add_argument("--processor", metavar="NAME", help="whose statement it is (default)")
     of.add_argument("--id-column", metavar="NAME", help="(correlationId)")
     of.add_argument("--amount-column", metavar="NAME", help="(amount)")
-    of.add_argument("--at-column", metavar="NAME", help="(requestedAt); ISO 8601, no zone is UTC")
+    of.add_argument("--at-column", metavar="NAME", help="(requestedAt); ISO 8601, UTC without a zone")
     of.add_argument("--amount-in", choices=("decimal", "cents"), help="19.90 or 1990 (decimal)")
     of.add_argument("--delimiter", type=argument(_delimiter), metavar="CHARACTER", help="between fields (,)")
-    of.add_argument("--tolerance-ms", type=argument(_tolerance_ms), metavar="N", help="how far stamps may be apart (0)")
+    of.add_argument("--tolerance-ms", type=argument(_tolerance_ms), metavar="N", help="how much stamps may differ (0)")
 
 
 def _statement(parser: argparse.ArgumentParser, given: argparse.Namespace) -> StatementSettings | None:

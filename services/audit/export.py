@@ -81,7 +81,7 @@ def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportS
     parser.add_argument(
         "--format", dest="form", choices=("csv", "jsonl"), default="csv", help="rows, or JSON documents (csv)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="appears when complete (stdout)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="output file, complete when it appears (stdout)")
     given = parser.parse_args(arguments)
     if given.start and given.end and given.start > given.end:
         parser.error("--from must not be after --to")

@@ -21,8 +21,9 @@ _RELEASE_EXAMPLES = """Examples:
   tarifa release ID --to fallback --reason 'default was shut down'
   tarifa release 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --to other --reason gone
 
-IT MAY THEN BE CHARGED TWICE: what was past its look-up is still sent, and
-may be booked. It asks two questions, and does nothing unless both are answered.
+IT MAY THEN BE CHARGED TWICE: calls made so far to the previous processor, and
+one that is just being made, may still be booked. The command asks for two
+confirmations, and does nothing without both.
 
 It needs a running dispatcher, which asks every processor. NATS_URL,
 NATS_CREDENTIALS and NATS_CA are read from the environment. Exit codes:
@@ -34,8 +35,8 @@ _PROCESSORS_EXAMPLES = """Examples:
   tarifa processors resume default
   tarifa processors move default --to http://10.0.0.7:8080
 
-Paused, a processor gets nothing new; what is assigned there is still
-settled there. No restart and no setting resumes it.
+A paused processor is sent no new payments; payments assigned there are still
+settled there. Only `resume` ends a pause, not a restart or a setting.
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not known."""
@@ -56,7 +57,7 @@ _RESTORE_EXAMPLES = """Examples:
   tarifa restore /var/backups/tarifa-2026-11-26
   tarifa restore before-the-upgrade
 
-The server alone, with nothing in its store:
+Start the server alone before, with an empty store:
   .venv/bin/nats-server -c .run/nats/nats.conf
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
@@ -111,13 +112,13 @@ def release_settings(arguments: Sequence[str], env: Mapping[str, str], option: s
     """
     parser = CommandLine(
         prog="tarifa release",
-        description="Releases a payment from the processor it is bound to. IT MAY THEN BE CHARGED TWICE.",
+        description="Releases a payment in doubt to another processor. IT MAY THEN BE CHARGED TWICE.",
         epilog=_RELEASE_EXAMPLES,
     )
     parser.add_argument("payment_id", type=argument(_payment_id), metavar="ID")
-    parser.add_argument("--to", required=True, metavar="PROCESSOR", help="where it is to be charged instead")
+    parser.add_argument("--to", required=True, metavar="PROCESSOR", help="the processor that is to charge it")
     parser.add_argument(
-        "--reason", required=True, type=argument(reason_from_text), metavar="TEXT", help="kept with the event"
+        "--reason", required=True, type=argument(reason_from_text), metavar="TEXT", help="stored with the release"
     )
     parser.add_argument(
         option, dest="accepted_id", type=argument(_payment_id), metavar="ID", help="accept the risk without a prompt"
@@ -141,13 +142,13 @@ def processors_settings(arguments: Sequence[str], env: Mapping[str, str]) -> Pro
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    move = commands.add_parser("move", help="give a processor a new address; it must be the same processor")
+    move = commands.add_parser("move", help="change the address of a processor, which must be the same processor")
     move.add_argument("name", metavar="NAME")
     move.add_argument("--to", required=True, type=argument(_url), metavar="URL", help="as https://host:port")
-    pause = commands.add_parser("pause", help="send it nothing new; what is assigned there is still settled there")
+    pause = commands.add_parser("pause", help="send no new payments there; those assigned there are settled")
     pause.add_argument("name", metavar="NAME")
     pause.add_argument(
-        "--reason", required=True, type=argument(reason_from_text), metavar="TEXT", help="kept and shown"
+        "--reason", required=True, type=argument(reason_from_text), metavar="TEXT", help="recorded and shown"
     )
     resume = commands.add_parser("resume", help="send it payments again")
     resume.add_argument("name", metavar="NAME")
@@ -182,7 +183,7 @@ def log_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime
     )
     parser.add_argument("log", choices=("operators",), metavar="operators", help="the log of operations")
     parser.add_argument("--since", type=_since(now), metavar="TIME", help="90s, 15m, 1h or 7d ago, or a stamp")
-    parser.add_argument("--follow", action="store_true", help="also print what comes, until Ctrl-C")
+    parser.add_argument("--follow", action="store_true", help="also print new operations, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
     given = parser.parse_args(arguments)
     return LogSettings(bus_settings(env), given.since, given.follow, given.json)
@@ -209,7 +210,7 @@ def backup_settings(arguments: Sequence[str], env: Mapping[str, str]) -> BackupS
         description="Restores a backup into an empty nats-server, to which no service is connected.",
         epilog=_RESTORE_EXAMPLES,
     )
-    restore.add_argument("folder", type=Path, metavar="FOLDER", help="what backup has saved")
+    restore.add_argument("folder", type=Path, metavar="FOLDER", help="a folder made by tarifa backup")
     given = parser.parse_args(arguments)
     return BackupSettings(bus_settings(env), given.command, given.folder)
 

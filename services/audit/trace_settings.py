@@ -52,11 +52,11 @@ def trace_settings(arguments: Sequence[str], env: Mapping[str, str]) -> TraceSet
         description="Exports finished payments as OpenTelemetry spans. Changes nothing.",
         epilog=_EXAMPLES,
     )
-    parser.add_argument("command", choices=("export",), metavar="export", help="send the spans to a receiver")
+    parser.add_argument("command", choices=("export",), metavar="export", help="export the spans")
     to = parser.add_mutually_exclusive_group(required=True)
     to.add_argument("--otlp", type=_collector, metavar="URL", help="OTLP over HTTP, as http://127.0.0.1:4318")
-    to.add_argument("--file", type=Path, metavar="FILE", help="add JSON lines to it, one export request each")
-    parser.add_argument("--after", type=_sequence, default=0, metavar="N", help="begin after it in SETTLEMENTS (0)")
+    to.add_argument("--file", type=Path, metavar="FILE", help="append JSON lines, one export request each")
+    parser.add_argument("--after", type=_sequence, default=0, metavar="N", help="begin after this sequence number (0)")
     parser.add_argument("--follow", action="store_true", help="also export what is finished from now on, until Ctrl-C")
     given = parser.parse_args(arguments)
     headers = _headers(env.get(HEADERS, ""))

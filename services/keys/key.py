@@ -64,7 +64,7 @@ def decode(text: str | bytes) -> tuple[Key, ...]:
     try:
         keys = _decoder.decode(text).keys
     except (ValidationError, ValueError, RecursionError) as error:
-        raise ValueError(f"is no file of keys: {error}") from None
+        raise ValueError(f"is not a file of keys: {error}") from None
     for what, values in (("name", [key.name for key in keys]), ("hash", [key.sha256 for key in keys])):
         if (twice := _first_twice(values)) is not None:
             raise ValueError(f"has two keys with the {what} {twice}")

@@ -23,14 +23,14 @@ _EXAMPLES = """Examples:
   tarifa keys list
   tarifa keys revoke shop
 
-API_KEYS=.run/api_keys.json tarifa up asks clients for one of them.
+API_KEYS=.run/api_keys.json tarifa up requires one of them from clients.
 The key is printed once, and only its hash is kept. Clients send it as
 Authorization: Bearer KEY; tarifa itself as TARIFA_KEY.
-add and revoke are recorded (tarifa log operators). Where NATS cannot be
-reached they are still done, with a warning that they are not recorded.
+add and revoke are recorded (tarifa log operators). If NATS cannot be
+reached they are done anyway, with a warning that they are not recorded.
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
-Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not added, as
-NATS is there and could not record it."""
+Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not added,
+because NATS answers but could not record it."""
 
 
 class _RefusedError(Exception):
@@ -146,7 +146,7 @@ def _burst(text: str) -> int:
 def _scopes(text: str) -> tuple[Scope, ...]:
     wanted = [word.strip() for word in text.split(",")]
     if unknown := [word for word in wanted if word not in SCOPES]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(SCOPES)}")
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(SCOPES)}")
     return tuple(scope for scope in SCOPES if scope in wanted)
 
 
@@ -159,16 +159,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--file", metavar="FILE", help="the file of keys (API_KEYS)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add = commands.add_parser("add", help="make a key, and print its secret once")
-    add.add_argument("name", type=_name, metavar="NAME", help="whose it is; logged with what it does")
-    scopes = "pay: POST /payments; read: payments, summary, page; operate: pause, purge"
+    add = commands.add_parser("add", help="create a key, and print it once")
+    add.add_argument("name", type=_name, metavar="NAME", help="the client's name; recorded with what it does")
+    scopes = "pay: POST /payments; read: payments, summary, page; operate: pause, release, purge"
     add.add_argument("--scope", type=_scopes, required=True, metavar="pay,read,operate", help=scopes)
     add.add_argument("--rate", type=_rate, default=_RATE, metavar="N", help="requests a second and instance (100)")
-    add.add_argument("--burst", type=_burst, metavar="N", help="at once, after a pause (twice the rate)")
+    add.add_argument("--burst", type=_burst, metavar="N", help="requests at once after idle time (twice the rate)")
     known = commands.add_parser("list", help="names, scopes and limits; no secrets")
-    revoke = commands.add_parser("revoke", help="refuse a key from now on")
+    revoke = commands.add_parser("revoke", help="reject a key from now on")
     revoke.add_argument("name", metavar="NAME")
-    made = commands.add_parser("init", help="make an empty file, where there is none")
+    made = commands.add_parser("init", help="create an empty file, if there is none")
     for command in (add, known, revoke, made):  # --file is read wherever it stands
         command.add_argument("--file", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser

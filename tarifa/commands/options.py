@@ -12,7 +12,7 @@ RUN = "On this machine"
 
 FLAG = ""  # a switch takes no value, so the help shows no type for it
 
-Url = Annotated[str, typer.Option(envvar="TARIFA_URL", metavar="URL", help="Where the service is.")]
+Url = Annotated[str, typer.Option(envvar="TARIFA_URL", metavar="URL", help="Address of the service.")]
 AsJson = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print JSON, for scripts.")]
 
 

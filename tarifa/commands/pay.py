@@ -1,4 +1,4 @@
-"""``tarifa pay``: one payment, followed to its settlement."""
+"""``tarifa pay``: sends one payment and waits for its settlement."""
 
 import asyncio
 import os
@@ -26,23 +26,23 @@ EXAMPLES = """Examples:
 
 Exit codes: 0 settled, 2 wrong usage, 3 refused by a processor,
 4 rejected by the service, 5 accepted and not settled in time,
-6 service away or not known to be stored: repeat it with its id."""
+6 service not reachable or payment not known to be stored: repeat it with its id."""
 
 
 def pay_command(
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much, with at most two decimals.")],
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Amount, with at most two decimals.")],
     *,
     payment_id: Annotated[
-        str | None, typer.Option("--id", metavar="UUID", help="The payment's id; without it a new one is made.")
+        str | None, typer.Option("--id", metavar="UUID", help="The payment's id; default: a new one.")
     ] = None,
     wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the settlement.")] = "30s",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Pay once, and follow the payment to its settlement.
+    """Send a payment, and wait until it is settled.
 
     Each step is shown as it happens, with the time since the request began,
-    seen from here. The same id and amount again is charged once.
+    measured on this machine. Repeating the same id and amount charges only once.
     """
     with readable_arguments():
         new_or_given = id_from_text(payment_id) if payment_id else str(uuid.uuid4())

@@ -18,7 +18,7 @@ EXAMPLES = """Examples:
   tarifa payment 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3
   tarifa payment 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --json
 
-Exit codes: 0 shown, 2 not an id, 6 service away, 7 there is no such payment."""
+Exit codes: 0 shown, 2 not an id, 6 service not reachable, 7 no such payment."""
 
 
 def payment_command(
@@ -29,7 +29,7 @@ def payment_command(
 ) -> None:
     """Show one payment's life: accepted, assigned, each call that is known, released, settled or refused.
 
-    What nobody recorded is listed as not known.
+    Steps that were not recorded are listed as not known.
     """
     with readable_arguments():
         known_id = id_from_text(payment_id)
@@ -41,7 +41,7 @@ def payment_command(
             else:
                 console().print(life_view(life))
         case MissingAnswer():
-            sentence = f"{service.url} knows no payment {known_id}: check the id, and how its POST was answered."
+            sentence = f"{service.url} has no payment {known_id}: check the id, and the answer to its POST."
             end(Exit.MISSING, sentence, "no_such_payment")
         case (RejectedAnswer() | TryLaterAnswer() | UnreachableAnswer()) as negative:
             end(*negative_verdict(service.url, negative), slug_of(negative))

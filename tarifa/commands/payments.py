@@ -26,7 +26,8 @@ EXAMPLES = """Examples:
 In the order in which they were stored. Times are UTC.
 For a long list of settled ones, tarifa export writes a file.
 Exit codes: 0 listed, 2 wrong usage, 4 rejected by the service,
-6 service away, or no dispatcher to say what is in doubt."""
+6 service not reachable, or no dispatcher to say what is in doubt.
+In doubt: a processor may have charged it, but has not said so."""
 
 PAGE_MAX = 500
 AGAIN_MAX = 20
@@ -85,16 +86,16 @@ async def _page(service: Service, query: dict[str, str]) -> ListAnswer | Negativ
 
 def payments_command(
     *,
-    status: Annotated[ListedStatus, typer.Option(help="Which payments.")] = ListedStatus.ACCEPTED,
+    status: Annotated[ListedStatus, typer.Option(help="Payments that wait, or were settled.")] = ListedStatus.ACCEPTED,
     in_doubt: Annotated[
-        bool | None, typer.Option("--in-doubt/--not-in-doubt", help="A processor may have charged it, or none may.")
+        bool | None, typer.Option("--in-doubt/--not-in-doubt", help="Only payments in doubt, or only the others.")
     ] = None,
-    older_than: Annotated[Word, typer.Option(metavar="TIME", help="Accepted 90s, 15m, 1h or 7d ago.")] = None,
-    processor: Annotated[Word, typer.Option(metavar="NAME", help="Waiting for, or settled at, this one.")] = None,
+    older_than: Annotated[Word, typer.Option(metavar="TIME", help="Accepted at least 90s, 15m, 1h or 7d ago.")] = None,
+    processor: Annotated[Word, typer.Option(metavar="NAME", help="Waiting for, or settled at, this processor.")] = None,
     start: Annotated[Word, typer.Option("--from", metavar="STAMP", help="Settled: first requestedAt.")] = None,
     stop: Annotated[Word, typer.Option("--to", metavar="STAMP", help="Settled: last requestedAt.")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 100,
-    every: Annotated[bool, typer.Option("--all", metavar=FLAG, help="Without a limit.")] = False,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum number of payments.")] = 100,
+    every: Annotated[bool, typer.Option("--all", metavar=FLAG, help="No maximum.")] = False,
     cursor: Annotated[Word, typer.Option(metavar="CURSOR", help="Continue where a list ended.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,

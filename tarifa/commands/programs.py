@@ -48,10 +48,10 @@ _KEYS = {"API_KEYS": str(TOP / ".run" / "api_keys.json")} if IS_CHECKOUT else {}
 PROGRAMS = {
     "up": Program("sandbox.stack", "Run the whole system here, in the foreground, until Ctrl-C.", user=""),
     "rinha": Program("sandbox.rinha", "Run a load test of the challenge, and print its score.", user=""),
-    "chaos": Program("sandbox.chaos", "Break everything under load for a while, then audit every payment.", user=""),
-    "audit": Program("services.audit", "Name each difference between our records and the processors'."),
+    "chaos": Program("sandbox.chaos", "Inject faults under load, then audit every payment.", user=""),
+    "audit": Program("services.audit", "List each difference between our records and the processors'."),
     "release": Program("services.audit.release", "Release a payment; it may then be charged twice."),
-    "export": Program("services.audit.export", "Write every settlement of a period, exact to the cent."),
+    "export": Program("services.audit.export", "Write every settlement of a period to a file."),
     "processors": Program("services.audit.processors", "List, pause, resume or move processors."),
     "keys": Program("services.audit.keys", "Add, list and revoke the keys of clients.", settings=_KEYS),
     "log": Program("services.audit.log", "Print who paused, moved, released or purged what, when, and why."),

@@ -52,7 +52,7 @@ class _Watch:
 
 def watch_command(
     *,
-    length: Annotated[str | None, typer.Option("--for", metavar="TIME", help="End after this long.")] = None,
+    length: Annotated[str | None, typer.Option("--for", metavar="TIME", help="Stop after this time.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:

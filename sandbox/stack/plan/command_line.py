@@ -29,8 +29,8 @@ _EXAMPLES = """Examples:
   tarifa up --keep --dispatchers 2
   tarifa up --processors 'one=http://127.0.0.1:7001@0.05'
 
-The settings in docs/settings.md are read from the environment too; a file that
-is named there relatively is looked for in the checkout."""
+The settings in docs/settings.md are read from the environment too; relative
+file names there are relative to the checkout."""
 
 
 def read(arguments: Sequence[str], env: Mapping[str, str]) -> StackOptions:
@@ -164,29 +164,29 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = parser.add_argument_group("what runs", "Each wins over the variable that is named with it.")
-    what.add_argument("--ingresses", metavar="N", help="how many accept payments (INGRESSES; 2)")
-    what.add_argument("--dispatchers", metavar="N", help="how many share the sending (DISPATCHERS; 1)")
+    what = parser.add_argument_group("what runs", "Each option overrides the environment variable in parentheses.")
+    what.add_argument("--ingresses", metavar="N", help="ingress instances (INGRESSES; 2)")
+    what.add_argument("--dispatchers", metavar="N", help="dispatchers (DISPATCHERS; 1)")
     what.add_argument("--nats-nodes", metavar="N", help="nats-servers: 1, or 3 with replicas (NATS_NODES; 1)")
-    what.add_argument("--processors", metavar="LIST", help="name=url@fee,...: start none of its own (PROCESSORS)")
-    keep = "keep the stores from one start to the next (KEEP=1)"
+    what.add_argument("--processors", metavar="LIST", help="name=url@fee,...: use these and start none (PROCESSORS)")
+    keep = "keep stored data between starts (KEEP=1)"
     what.add_argument("--keep", action="store_const", const=1, help=keep)
     what.add_argument("--limits", metavar="compose", help="CPUs and memory as in docker-compose.yml (LIMITS)")
-    where = parser.add_argument_group("where")
+    where = parser.add_argument_group("ports and folders")
     where.add_argument("--http", type=_port, default=9999, metavar="PORT", help="for clients (%(default)s)")
-    where.add_argument("--nats", type=_port, default=4222, metavar="PORT", help="of nats-server (%(default)s)")
-    where.add_argument("--monitor", type=_port, default=8222, metavar="PORT", help="of its monitoring (%(default)s)")
-    route = "first among three nats-servers (%(default)s)"
+    where.add_argument("--nats", type=_port, default=4222, metavar="PORT", help="nats-server (%(default)s)")
+    where.add_argument("--monitor", type=_port, default=8222, metavar="PORT", help="its monitoring (%(default)s)")
+    route = "first route port of three nats-servers (%(default)s)"
     where.add_argument("--route", type=_port, default=6222, metavar="PORT", help=route)
-    between = "of proxies between them, with commas: from 1 to 2, 1 to 3, 2 to 1 and so on"
+    between = "of proxies between them, comma-separated: from 1 to 2, 1 to 3, 2 to 1, ..."
     where.add_argument("--route-proxies", type=_ports, default=(), metavar="PORTS", help=between)
-    metrics = "first for Prometheus; 0: none (%(default)s)"
+    metrics = "first port for Prometheus; 0: none (%(default)s)"
     where.add_argument("--metrics", type=_port, default=metrics_ports.FIRST, metavar="PORT", help=metrics)
     for name, port in zip(OWN_PROCESSORS, (8001, 8002), strict=True):
-        of = f"of the processor {name} (%(default)s)"
+        of = f"the processor {name} (%(default)s)"
         where.add_argument(f"--{name}", type=_port, default=port, metavar="PORT", help=of)
-    folder = "for stores, process ids and sockets (.run)"
+    folder = "stored data, process ids and sockets (.run)"
     where.add_argument("--run-dir", type=_folder, default=RUN_DIR, metavar="FOLDER", help=folder)
-    where.add_argument("--no-nginx", action="store_true", help="share the port among the ingress instances instead")
+    where.add_argument("--no-nginx", action="store_true", help="do without nginx; the instances share the port")
     where.add_argument("--stop-with-stdin", action="store_true", help="stop when the standard input ends")
     return parser

@@ -32,7 +32,7 @@ def check(wanted: Mapping[str, int], within_s: float = FREE_WITHIN_S) -> None:
     """
     for part, port in wanted.items():
         if port > PORT_MAX:
-            raise SettingError(f"port {port} ({part}) is above {PORT_MAX}: begin lower")
+            raise SettingError(f"port {port} ({part}) is above {PORT_MAX}: choose a lower first port")
     deadline_s = time.monotonic() + within_s
     while taken := {part: port for part, port in wanted.items() if not is_free(port)}:
         if time.monotonic() >= deadline_s:

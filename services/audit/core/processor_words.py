@@ -11,14 +11,14 @@ from services.contracts.processor_entry import Entries, generations_in
 from services.contracts.stamp import text_of
 
 PAUSED = (
-    "{name} is paused: within a second running dispatchers send it nothing new. What is assigned there is still\n"
-    "settled there, and no restart resumes it."
+    "{name} is paused: within a second running dispatchers send it no new payments. Payments assigned\n"
+    "there are still settled there, and no restart resumes it."
 )
 RESUMED = "{name} takes payments again; running dispatchers follow within a second."
 STATES = {"open": "takes payments", "paused": "paused: nothing new", "closing": "closed: settles what it has"}
 MOVED = "{name} is now called at {url}; running dispatchers follow within a second."
 MEANS = (
-    "You say that it is the same processor, with the same payments, at another address. If it is another one, then\n"
+    "You confirm that it is the same processor, with the same payments, at another address. If it is another one,\n"
     "payments in doubt are charged there again, and the customer has paid twice. For another one, start with its URL\n"
     "in PROCESSORS instead."
 )
@@ -52,7 +52,7 @@ def refusal(entries: Entries, name: str, url: str) -> str | None:
         return why
     for each in (each for each in generations_in(entries) if each.state != "closing"):
         if each.name != name and address_of(each.url) == address_of(url):
-            return f"{url} is where {each.name} is"
+            return f"{each.name} has the URL {url}"
         if each.name == name and each.url.startswith("https:") and not url.startswith("https:"):
-            return f"{name} is called over TLS now, and {url} is in the clear; for another processor, change PROCESSORS"
+            return f"{name} is called over TLS now, and {url} is unencrypted; for another processor, change PROCESSORS"
     return None

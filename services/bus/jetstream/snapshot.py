@@ -40,7 +40,7 @@ async def save_stream(bus: Bus, stream: str, path: Path, progress: Progress) -> 
         status = chunk.headers.get("Status", "204")
         if status not in {"204", "200"}:
             raise BusUnavailableError(
-                f"the snapshot of {stream} broke off: {status} {chunk.headers.get('Description', '')}"
+                f"the snapshot of {stream} stopped: {status} {chunk.headers.get('Description', '')}"
             )
     finally:
         await bus.unsubscribe(subscription)

@@ -23,7 +23,7 @@ async def ask_all(bus: Bus, subject: str, data: bytes, within_s: float, take: Ca
         if ended.done():
             return
         if not message.data and message.headers.get("Status") == _NO_RESPONDERS:
-            ended.set_exception(NoRespondersError(f"nobody answers {subject}"))
+            ended.set_exception(NoRespondersError(f"no service answers on {subject}"))
         elif take(message.data):
             ended.set_result(None)
 

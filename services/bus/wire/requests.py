@@ -66,7 +66,7 @@ class Requests:
             timer.cancel()
             self._waiting.pop(token, None)
         if not message.data and message.headers.get("Status") == _NO_RESPONDERS:
-            raise NoRespondersError(f"nobody answers {subject}")
+            raise NoRespondersError(f"no service answers on {subject}")
         return message
 
     async def ask_many(self, subject: str, data: bytes, timeout_s: float) -> tuple[list[Message], Message]:

@@ -14,7 +14,7 @@ from services.contracts.operations import reason_from_text
 from services.contracts.releasing import Confirmed, ReleaseAnswered, ReleaseAsked
 from services.contracts.store_errors import StoreUnavailableError
 
-RELEASE_IS = "Looks at a payment in doubt or, confirmed by a person and recorded, releases it to another processor"
+RELEASE_IS = "Looks up a payment in doubt or, confirmed by a person and recorded, releases it to another processor"
 BAD_REQUEST, UNAVAILABLE = 400, 503
 
 ABOUT: Mapping[str, About] = {

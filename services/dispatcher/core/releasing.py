@@ -112,12 +112,12 @@ def _charged(sight: Sight) -> Refusal | None:
             case "charged":
                 bound = sight.processor
                 why = (
-                    f"{name} has charged it, but it is assigned to {bound}: sent anywhere else it would be charged "
-                    f"twice, and if {bound} has booked it too it is already. Have it looked into."
+                    f"{name} has charged it, but it is assigned to {bound}: at any other processor it would be charged "
+                    f"twice, and if {bound} has booked it too, it has been charged twice already. Investigate this."
                 )
                 return Refusal("charged", why)
             case "unreadable":
-                why = f"{name} has something under this id that cannot be read; it may have charged the payment."
+                why = f"{name} has a record of this id that cannot be read; it may have charged the payment."
                 return Refusal("charged", why)
             case "notCharged" | "unanswered":
                 pass

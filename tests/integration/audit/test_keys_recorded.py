@@ -110,6 +110,6 @@ async def test_an_unusable_file_is_recorded_as_not_done(house: House, path: Path
     write_secret(path, "{}")
     ended = await keys(house, path, *ADD)
     assert ended.status == 2
-    assert "is no file of keys" in ended.err
+    assert "is not a file of keys" in ended.err
     assert read_secret(path) == "{}"
     assert [each[2] for each in await logged(house)] == ["asked", "refused"]

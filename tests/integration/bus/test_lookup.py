@@ -143,7 +143,7 @@ async def test_last_for_each_fails_where_no_answer_comes(
     nats_server: NatsServer, bus: Bus, streams: StreamLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No stream, no end, no server: they may be there or not; late answers are dropped."""
-    with pytest.raises(BusUnavailableError, match="nobody answers"):
+    with pytest.raises(BusUnavailableError, match="no service answers"):
         await last_for_each(bus, "NONE", ["s"])
     await settle(bus, "settled", "default", "p1")
     monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT_S", 0.1)

@@ -77,7 +77,7 @@ async def test_an_error_has_its_reason(bus: Bus, connect: Connect) -> None:
 async def test_without_an_instance_it_fails_at_once(bus: Bus) -> None:
     """A ledger that does not run is not waited for."""
     async with asyncio.timeout(PATIENCE_S / 2):
-        with pytest.raises(BusUnavailableError, match="nobody answers"):
+        with pytest.raises(BusUnavailableError, match="no service answers"):
             await ask(bus, "ledger.summary", b"", PATIENCE_S)
 
 

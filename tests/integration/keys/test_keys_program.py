@@ -89,7 +89,7 @@ def test_a_file_stays_its_owners_when_root_changes_it(path: Path) -> None:
     ("words", "said"),
     [
         (["add", "a b", "--scope", "pay"], "must be 1 to 64 of"),
-        (["add", "a", "--scope", "pay,all"], "'all' is none of pay, read, operate"),
+        (["add", "a", "--scope", "pay,all"], "'all' is not one of pay, read, operate"),
         (["add", "a"], "--scope"),
         (["add", "a", "--scope", "pay", "--rate", "0"], "requests a second"),
         (["add", "a", "--scope", "pay", "--rate", "many"], "requests a second"),
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_a_file_of_keys_is_not_overwritten(path: Path) -> Non
     path.chmod(0o600)
     for words in (["add", "a", "--scope", "pay"], ["revoke", "a"], ["list"], ["init"]):
         done = keys(path, *words)
-        assert (done.returncode, f"names {path}, which is no file of keys" in done.stderr) == (2, True)
+        assert (done.returncode, f"names {path}, which is not a file of keys" in done.stderr) == (2, True)
     assert path.read_text() == "{}"
 
 

@@ -193,5 +193,5 @@ async def _answer(bus: Bus) -> dict[str, tuple[int, int]] | None:
     except NotAnsweredError as error:
         assert "ask again" in str(error)  # noqa: PT017  # one of two right answers
     except BusUnavailableError as error:
-        assert "nobody answers" in str(error)  # noqa: PT017  # not started yet
+        assert "no service answers" in str(error)  # noqa: PT017  # not started yet
     return None

@@ -32,7 +32,7 @@ def test_an_unknown_payment_is_a_sentence() -> None:
     with talking({GET: [problem(404, "no_such_payment", "id in the path")]}) as server:
         done = run_here("payment", ID, "--url", server.url)
     assert (done.returncode, done.stdout) == (7, "")
-    assert one_sentence(done.stderr).startswith(f"{server.url} knows no payment {ID}: check the id")
+    assert one_sentence(done.stderr).startswith(f"{server.url} has no payment {ID}: check the id")
 
 
 def test_a_404_of_something_else_is_not_taken_for_an_unknown_payment() -> None:

@@ -15,7 +15,7 @@ from tests.integration.tarifa.command_line import COMMAND, PATIENCE_S, environme
         (("up", "--ingresses", "0"), 2, "INGRESSES must be 1 to 16 processes, not 0"),
         (("up", "--http", "99999"), 2, "argument --http: must be a port, 1 to 65535, not '99999'"),
         (("up", "--route-proxies", "7001,x"), 2, "argument --route-proxies: must be a port"),
-        (("up", "--metrics", "65535"), 2, "is above 65535: begin lower"),
+        (("up", "--metrics", "65535"), 2, "is above 65535: choose a lower first port"),
         (("up", "--processors", "nonsense"), 2, "PROCESSORS has 'nonsense'"),
         (("rinha", "nothing"), 2, "There is no profile 'nothing'"),
         (("rinha", "smoke", "--base-url", "http://pay.example"), 2, "http://pay.example is not on this machine"),

@@ -76,7 +76,7 @@ def test_a_missing_file_stops_the_start(tmp_path: Path) -> None:
         bus_settings({"NATS_CREDENTIALS": str(tmp_path)})
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     (tmp_path / "bytes").chmod(0o600)
-    with pytest.raises(SettingError, match=r"^NATS_CREDENTIALS names .*, which is no text$"):
+    with pytest.raises(SettingError, match=r"^NATS_CREDENTIALS names .*, which is not text$"):
         bus_settings({"NATS_CREDENTIALS": str(tmp_path / "bytes")})
 
 

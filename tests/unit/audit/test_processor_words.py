@@ -18,9 +18,9 @@ ENTRIES = {
         ("default", "https://b", None),
         ("fallback", "http://a", None),
         ("fallback", "https://c", None),
-        ("default", "http://a", "default is called over TLS now, and http://a is in the clear"),
-        ("default", "http://127.0.0.1:8001", "in the clear; for another processor, change PROCESSORS"),
-        ("fallback", "https://A:443/", "https://A:443/ is where default is"),
+        ("default", "http://a", "default is called over TLS now, and http://a is unencrypted"),
+        ("default", "http://127.0.0.1:8001", "unencrypted; for another processor, change PROCESSORS"),
+        ("fallback", "https://A:443/", "default has the URL https://A:443/"),
         ("gone", "https://c", "there is no processor gone; there are default, fallback"),
     ],
 )

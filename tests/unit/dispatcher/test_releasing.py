@@ -203,7 +203,7 @@ async def test_an_earlier_url_of_the_same_name_is_another_processor(ground: Grou
     elsewhere = replace(sight.records[1], generation="home/2", answer="charged")
     refused = refusal(replace(sight, records=(elsewhere,), processors=(place(HOME, "home/2"), place(DEAR))))
     assert refused is not None
-    assert "sent anywhere else it would be charged twice" in refused.detail
+    assert "at any other processor it would be charged twice" in refused.detail
 
 
 def test_only_the_newest_releases_are_kept() -> None:

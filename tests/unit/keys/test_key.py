@@ -47,7 +47,7 @@ def test_a_file_is_read_as_it_was_written() -> None:
 )
 def test_what_is_not_a_file_of_keys_is_rejected(text: str) -> None:
     """An unknown field may be a limit that somebody relies on."""
-    with pytest.raises(ValueError, match="is no file of keys"):
+    with pytest.raises(ValueError, match="is not a file of keys"):
         decode(text)
 
 
