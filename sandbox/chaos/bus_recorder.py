@@ -50,7 +50,7 @@ class BusRecorder:
         self._assignments = assignments
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Subscribe and record until cancelled; after a lost connection, connect again."""
         while True:
             try:
                 connection = await self._connect()

@@ -26,7 +26,10 @@ def happens(dice: Random, probability: float) -> bool:
 
 
 def random_fault_mix(dice: Random) -> dict[str, Any]:
-    """Return a random mix: some faults of charges, often with some of look-ups and of health checks."""
+    """Return a random mix: some faults of charges, often with some of look-ups and of health checks.
+
+    The keys are `seed`, `rates` (a share of the calls, by fault), `late_ms`, `stale_ms` and `byte_ms`.
+    """
     rates = _rates(dice, CallKind.CHARGE)
     if happens(dice, LOOK_UPS_CHANCE):
         rates |= _rates(dice, CallKind.LOOK_UP)

@@ -37,7 +37,7 @@ class ProxyCounts:
     held: int = 0  # requests held back
     delivered_late: int = 0  # of these, delivered to the target
     delivered_after_hang_up: int = 0  # of these, for a client that was gone
-    answers_thrown_away: int = 0  # pieces from the target whose client was gone, or must not get them
+    answers_thrown_away: int = 0  # pieces from the target that no client received, or was to receive
 
 
 class LinkProxy(Protocol):
@@ -169,7 +169,7 @@ class Link:
 
 
 class End(asyncio.Protocol):
-    """One socket of a link."""
+    """One socket of a link: the client's or the target's."""
 
     def __init__(
         self,
@@ -191,16 +191,16 @@ class End(asyncio.Protocol):
         return self._transport is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Call ``on_open``."""
+        """Keep the transport, and call ``on_open``."""
         self._transport = cast("asyncio.Transport", transport)
         self._on_open()
 
     def data_received(self, data: bytes) -> None:
-        """Call ``on_bytes``."""
+        """Call ``on_bytes`` with what was received."""
         self._on_bytes(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Call ``on_end``."""
+        """Drop the transport, and call ``on_end``; None: it ended in order."""
         self._transport = None
         self._on_end(exc)
 
@@ -224,7 +224,7 @@ class End(asyncio.Protocol):
             self._transport.pause_reading()
 
     def write(self, piece: bytes) -> None:
-        """Send bytes."""
+        """Send bytes; without a connection they are dropped."""
         if self._transport is not None:
             self._transport.write(piece)
 
@@ -234,7 +234,7 @@ class End(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once; what was not sent yet is lost."""
         if self._transport is not None:
             self._transport.abort()
 

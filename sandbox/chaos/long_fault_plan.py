@@ -118,7 +118,7 @@ def _release(dice: Random, _: PlanInputs) -> Mapping[str, Any]:
 
 
 def _pause(dice: Random, _: PlanInputs) -> Mapping[str, Any]:
-    """It books and hangs, or drops requests and hangs, and does not say which; or it works well all the time."""
+    """It books and hangs, or drops requests and hangs, and answers no look-up; or it has no fault at all."""
     rates = dice.choice(({"hang_after_booking": 1, "look_up_hang": 1}, {"unread": 1, "look_up_hang": 1}, None))
     return ({"fault_mix": {"rates": rates}} if rates else {}) | {"by": dice.choice(("command", "http"))}
 

@@ -25,7 +25,10 @@ class PauseFaults:
         self.pauses: list[ProcessorPause] = []
 
     async def pause(self, fault: PlannedFault) -> str:
-        """Bring payments in doubt somewhere, pause it, let it work again, resume it; return how many were in doubt."""
+        """Let a processor misbehave, pause it while payments are in doubt there, let it work again, then resume it.
+
+        Returns a text with how many were in doubt.
+        """
         name, end_s = fault.target, time.monotonic() + fault.lasts_s
         processor = self._system.processors[name]
         processor.override(fault_mix=fault.detail.get("fault_mix"), profile=None)

@@ -47,7 +47,7 @@ class FaultProxy:
         return "http://{}:{}".format(*self._address)
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Listen, in mode `pass_through`."""
         await self._change(Mode.PASS_THROUGH)
 
     async def close(self) -> None:

@@ -30,7 +30,7 @@ class MissingFromCopy:
 
     @property
     def ids(self) -> frozenset[str]:
-        """All of them."""
+        """The lost and the charged ones together."""
         return frozenset((*self.lost, *self.charged))
 
 

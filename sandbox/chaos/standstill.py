@@ -29,7 +29,7 @@ class StreamSample(NamedTuple):
 
 
 class SampledSystem(Protocol):
-    """What is sampled."""
+    """The system, as far as samples need it."""
 
     @property
     def serves(self) -> bool:
@@ -75,7 +75,7 @@ class Standstill:
 
 
 async def sample_until_cancelled(system: SampledSystem, standstill: Standstill) -> None:
-    """Take samples until cancelled."""
+    """Add a sample every SAMPLE_EVERY_S until cancelled."""
     while True:
         sample = await system.stream_sample()
         serves = system.all_serve if standstill.asks_all(sample) else system.serves

@@ -34,7 +34,7 @@ class SummaryChecker:
         self.violations: list[Violation] = []
 
     async def run(self) -> None:
-        """Ask until cancelled."""
+        """Ask for a summary every EVERY_S, and check it, until cancelled."""
         while True:
             now_us = micros_of(datetime.now(UTC) - timedelta(seconds=2))
             period = (

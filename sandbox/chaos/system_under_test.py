@@ -145,7 +145,7 @@ class SystemUnderTest:
         return sum(count for count, _ in parts), sum(cents for _, cents in parts)
 
     async def close(self) -> None:
-        """Stop everything."""
+        """Stop the stack, then the processors, then the proxies between nats-servers."""
         for task in self._background_tasks:
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)

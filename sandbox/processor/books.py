@@ -49,7 +49,7 @@ class Books:
         return self._timeline.totals_between(from_us, to_us)
 
     def purge(self) -> None:
-        """Forget everything."""
+        """Delete all bookings."""
         self._payments.clear()
         self._timeline = Timeline()
 

@@ -55,7 +55,7 @@ class CallHandler:
         self._paths = {path for _, path in self._routes}
 
     def handle(self, exchange: Exchange) -> None:
-        """Answer now or later."""
+        """Answer the exchange, now or later; its caller may have hung up by then."""
         route = self._routes.get((exchange.method, exchange.path))
         if route is not None:
             route(exchange)

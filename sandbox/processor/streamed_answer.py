@@ -32,7 +32,7 @@ class StreamedAnswer:
             self._held = b""
 
     def end(self) -> None:
-        """End the response."""
+        """End the response; answers to later requests can be sent from now on."""
         self._exchange.answer(self._held)
 
 

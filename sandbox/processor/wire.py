@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
         return self._transport is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, over which answers are sent."""
         self._transport = cast("asyncio.Transport", transport)  # a TCP server's transports go both ways
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the name is the interface's)
@@ -228,12 +228,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once; what was not sent yet is lost."""
         if self._transport is not None:
             self._transport.abort()
 
     def _start_request(self) -> None:
-        """Forget the last request."""
+        """Reset what was read of the last request."""
         self._target = b""
         self._token = b""
         self._body = b""

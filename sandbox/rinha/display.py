@@ -73,7 +73,7 @@ class TerminalDisplay:
         self._live.stop()
 
     def show(self, progress: RunProgress) -> None:
-        """Redraw."""
+        """Redraw the panel."""
         grid = Table.grid(padding=(0, 2))
         elapsed_s = min(progress.elapsed_s, progress.length_s)
         grid.add_row(f"{elapsed_s:.0f} / {progress.length_s} s", ProgressBar(progress.length_s, elapsed_s, width=50))

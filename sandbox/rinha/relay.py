@@ -18,7 +18,7 @@ from sandbox.rinha.processes import CannotRunError, started, wait_for_line
 from sandbox.stack.errors import StackError
 from sandbox.stack.plan.ports import HOST, check
 
-PORT: Final = 9998  # the engine's published port, so to say
+PORT: Final = 9998  # stands for the port that an engine publishes
 _READY: Final = "relay ready"
 _READY_WITHIN_S: Final = 20.0
 _STOPS_WITHIN_S: Final = 5.0

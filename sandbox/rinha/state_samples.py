@@ -34,13 +34,13 @@ class StateSample:
     """
 
     at_ms: int
-    state: "DispatcherState | None"
+    state: "SampledDispatcher | None"
     cpu_usage: Mapping[str, CpuUsage]
     counted: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class DispatcherState:
+class SampledDispatcher:
     """A dispatcher's state: condition and calls under way by processor, and counts since its start."""
 
     conditions: Mapping[str, str]
@@ -74,7 +74,7 @@ async def _read(
     connection: NatsConnection | None = None
     while not ended.is_set():
         begun_s = time.monotonic()
-        state: DispatcherState | None = None
+        state: SampledDispatcher | None = None
         counted: tuple[float, float] | None = None
         try:
             connection = connection or await NatsConnection.connect(*nats)
@@ -95,11 +95,11 @@ def _counted(data: bytes) -> tuple[float, float] | None:
     return None if answer is None else (answer["p50"], answer["p99"])
 
 
-def _state(data: bytes) -> DispatcherState:
+def _state(data: bytes) -> SampledDispatcher:
     answer = json.loads(data)
     counts: dict[str, int] = answer["counts"]
     ended = ("settled.", "refused.", "not_booked", "unknown")
-    return DispatcherState(
+    return SampledDispatcher(
         conditions={name: condition["state"] for name, condition in answer["conditions"].items()},
         in_flight=answer["inFlight"],
         in_hand=answer["inHand"],

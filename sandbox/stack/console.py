@@ -9,10 +9,10 @@ _WIDTH = len("processor-fallback")
 
 
 class Console:
-    """Writes lines; colours the names on a terminal. ``gone``: the reader is gone, and nothing is written."""
+    """Writes lines; colours the names on a terminal. ``reader_is_gone``: nothing is written any more."""
 
     def __init__(self, out: TextIO) -> None:
-        self.gone = False
+        self.reader_is_gone = False
         self._out = out
         self._lock = threading.Lock()
         self._coloured = out.isatty() and "NO_COLOR" not in os.environ
@@ -35,13 +35,13 @@ class Console:
 
     def _write(self, line: str) -> None:
         with self._lock:
-            if self.gone:
+            if self.reader_is_gone:
                 return
             try:
                 self._out.write(f"{line}\n")
                 self._out.flush()
             except OSError:
                 # The reader left. What the buffer still holds would fail again at exit: send it to /dev/null.
-                self.gone = True
+                self.reader_is_gone = True
                 with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a descriptor is needed, not a path
                     os.dup2(nowhere.fileno(), self._out.fileno())

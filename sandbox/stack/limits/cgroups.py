@@ -60,7 +60,7 @@ class CgroupV1:
         }
 
     def usage(self, group: str) -> GroupUsage:
-        """Read the three controllers."""
+        """Return the usage; raises FileNotFoundError if the group is gone."""
         cpu, cpuacct, memory = self.folders(group)
         stat = _table(cpu / "cpu.stat")
         return GroupUsage(
@@ -95,7 +95,7 @@ class CgroupV2:
         }
 
     def usage(self, group: str) -> GroupUsage:
-        """Read both controllers."""
+        """Return the usage; raises FileNotFoundError if the group is gone."""
         folder = self.above / group
         stat = _table(folder / "cpu.stat")
         peak = folder / "memory.peak"  # since Linux 5.19

@@ -29,7 +29,7 @@ class Readiness:
         return [name for name, client in self._clients.items() if not _is_ready(client)]
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to all addresses."""
         for client in self._clients.values():
             client.close()
 

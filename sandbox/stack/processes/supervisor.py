@@ -81,7 +81,7 @@ class Supervisor:
 
     def _continues(self) -> bool:
         time.sleep(_TICK_S)
-        if self._is_stopping or self._console.gone:
+        if self._is_stopping or self._console.reader_is_gone:
             return False
         for runner in self._started:
             runner.tick(time.monotonic())

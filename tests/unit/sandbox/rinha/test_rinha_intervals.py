@@ -7,7 +7,7 @@ from sandbox.rinha import plots, profile, report
 from sandbox.rinha.intervals import header, intervals_of, row
 from sandbox.rinha.load_journal import LoadJournal
 from sandbox.rinha.series import series_of
-from sandbox.rinha.state_samples import CpuUsage, DispatcherState, StateSample, _state
+from sandbox.rinha.state_samples import CpuUsage, SampledDispatcher, StateSample, _state
 
 START_MS = 1_000_000
 SMOKE = profile.load("smoke")
@@ -22,9 +22,9 @@ def journal() -> LoadJournal:
     return made
 
 
-def state(calls: int, moves: int, in_flight: int, condition: str = "serving") -> DispatcherState:
+def state(calls: int, moves: int, in_flight: int, condition: str = "serving") -> SampledDispatcher:
     """One processor."""
-    return DispatcherState(
+    return SampledDispatcher(
         {"default": condition}, {"default": in_flight}, in_hand=3, backlog=calls, calls=calls, moves=moves
     )
 
@@ -88,7 +88,7 @@ def test_the_dispatchers_answer_is_read() -> None:
         "backlog": 7,
         "counts": {"settled.default": 3, "not_booked": 2, "unknown": 1, "refused.default": 1, "moved": 4, "let_go": 9},
     }
-    assert _state(json.dumps(said).encode()) == DispatcherState(
+    assert _state(json.dumps(said).encode()) == SampledDispatcher(
         {"default": "failing"}, {"default": 2}, 5, 7, calls=7, moves=4
     )
 
