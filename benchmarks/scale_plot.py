@@ -12,7 +12,7 @@ STORED_INK, SETTLED_INK = "#1f4e79", "#2e8b57"
 
 
 class Rate(Protocol):
-    """What was measured once."""
+    """One measurement; implemented by ``scale.Rate``."""
 
     @property
     def per_s(self) -> float:

@@ -19,7 +19,7 @@ def names(pyproject: str) -> set[str]:
 
 
 def blocks(lock: str) -> dict[str, str]:
-    """Return each package's lines by its name."""
+    """Return each package's lines of the lock, hashes included, by its name."""
     parts = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
     return {_spelled(part.partition("==")[0]): part for part in parts if not part.startswith("#")}
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, TextIO, TypeVar
 
-from services.audit.adapters.progress import Bar, ProgressLines, progress
+from services.audit.adapters.progress import ProgressBar, ProgressLines, progress
 from services.audit.arguments import CommandLine, argument
 from services.audit.command import IncompleteError, connected, run
 from services.audit.core.export_rows import COLUMNS, CSV_HEADER, csv_row, json_row
@@ -124,7 +124,9 @@ class _Counts:
     missing: int = 0
 
 
-async def _write(reader: SettledReader, settings: ExportSettings, out: TextIO, shown: Bar | ProgressLines) -> _Counts:
+async def _write(
+    reader: SettledReader, settings: ExportSettings, out: TextIO, shown: ProgressBar | ProgressLines
+) -> _Counts:
     row_of, counts, seen = (csv_row if settings.form == "csv" else json_row), _Counts(), SeenIds()
     if settings.form == "csv":
         out.write(CSV_HEADER)

@@ -24,7 +24,7 @@ class Durations:
         self.sum_ms = 0.0
 
     def add(self, took_ms: float) -> None:
-        """Count one."""
+        """Count one that took so many milliseconds."""
         self.counts[bisect_left(BOUNDS_MS, took_ms)] += 1
         self.sum_ms += took_ms
 

@@ -82,7 +82,7 @@ def decode_entry(data: bytes) -> ProcessorEntry:
 
 
 def generation_of(name: str, number: int) -> str:
-    """Return how lines name a generation."""
+    """Return how lines name a generation: ``default/3``."""
     return f"{name}/{number}"
 
 

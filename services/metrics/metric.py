@@ -40,12 +40,12 @@ Source = Callable[[], Awaitable[Iterable[Metric]]]  # asked once for each scrape
 
 
 def counter(name: str, text: str, value: float) -> Numbers:
-    """Return a counter without labels."""
+    """Return a counter without labels; ``text`` is its HELP line."""
     return Numbers("counter", name, text, (), {ALONE: value})
 
 
 def gauge(name: str, text: str, value: float) -> Numbers:
-    """Return a gauge without labels."""
+    """Return a gauge without labels; ``text`` is its HELP line."""
     return Numbers("gauge", name, text, (), {ALONE: value})
 
 
@@ -60,7 +60,7 @@ def gauges_by(label: str, name: str, text: str, values: Mapping[str, float]) -> 
 
 
 def histogram(name: str, text: str, took: Durations) -> Histogram:
-    """Return a histogram without labels."""
+    """Return a histogram without labels, its buckets those of ``Durations``, in seconds."""
     return Histogram(name, text, (), {ALONE: took})
 
 

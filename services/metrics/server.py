@@ -35,7 +35,7 @@ class _ScrapeRequest(NamedTuple):
 
 
 class Metrics:
-    """What a scrape returns."""
+    """The sources that each scrape asks, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._sources: list[Source] = []
@@ -45,7 +45,7 @@ class Metrics:
         self._sources.extend(sources)
 
     async def read(self) -> list[Metric]:
-        """Return the metrics of all sources, read now."""
+        """Return the metrics of all sources, read now; an exception of a source fails the scrape."""
         found: list[Metric] = []
         for source in self._sources:
             found.extend(await source())

@@ -19,7 +19,7 @@ class AcceptedRecord(NamedTuple):
 
 
 class PaymentRecords:
-    """What is accepted and waits to be settled."""
+    """PAYMENTS, read by payment without consuming: what is accepted and not settled yet."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

@@ -37,7 +37,7 @@ class StoredEntry(NamedTuple):
 
 
 class ProcessorBucket:
-    """All processors by name."""
+    """The bucket ``processors``: one entry by processor name, changed only by its revision."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

@@ -25,7 +25,7 @@ log = logging.getLogger("tarifa.records")
 
 
 class SettlementRecords:
-    """What was booked or refused."""
+    """SETTLEMENTS, read and written by payment: what was booked or refused."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

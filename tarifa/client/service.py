@@ -99,7 +99,7 @@ class Service:
         return self._missing(answer)
 
     async def life(self, payment_id: str) -> LifeAnswer | MissingAnswer | Negative:
-        """GET what happened to a payment."""
+        """GET what happened to a payment, step by step (/payments/{id}/life)."""
         answer = await self._ask("GET", f"/payments/{payment_id}/life")
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
@@ -109,7 +109,7 @@ class Service:
         return self._missing(answer)
 
     async def page(self, query: Mapping[str, str]) -> ListAnswer | Negative:
-        """GET part of a list of payments."""
+        """GET part of a list of payments; ``query`` is that of /payments."""
         answer = await self._ask("GET", "/payments", params=query)
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:
@@ -119,7 +119,7 @@ class Service:
         return self._negative(answer)
 
     async def summary(self, period: Period) -> SummaryAnswer | Negative:
-        """GET the totals by processor."""
+        """GET the totals of a period by processor."""
         answer = await self._ask("GET", "/payments-summary", params=query_of(period))
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.OK:
             try:

@@ -24,7 +24,7 @@ class Screen(Protocol):
     ) -> None: ...
 
     def show(self, received: Update | UnreachableAnswer) -> None:
-        """Show it."""
+        """Show the newest vitals, or why there are none now."""
 
 
 class LiveScreen:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.audit.adapters.progress import Bar, ProgressLines
+from services.audit.adapters.progress import ProgressBar, ProgressLines
 from services.audit.core.manifest import (
     MANIFEST,
     ORDER,
@@ -33,7 +33,7 @@ class RefusedError(Exception):
     """It must not be done here and now; the text says why."""
 
 
-async def save_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> BackupManifest:
+async def save_backup(bus: Bus, folder: Path, shown: ProgressBar | ProgressLines) -> BackupManifest:
     """Save all that must outlive the server into a new folder, which gets its name when it is complete.
 
     Raises:
@@ -52,14 +52,14 @@ async def save_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> Bac
     return manifest
 
 
-async def _save(bus: Bus, stream: str, folder: Path, shown: Bar | ProgressLines) -> SavedStream:
+async def _save(bus: Bus, stream: str, folder: Path, shown: ProgressBar | ProgressLines) -> SavedStream:
     shown.begin(f"saving {stream}", (await stream_state(bus, stream)).size_bytes)
     path = folder / file_of(stream)
     snapshot = await save_stream(bus, stream, path, _summed(shown))
     return SavedStream(stream, path.name, _digest(path), snapshot["config"], snapshot["state"])
 
 
-async def restore_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> BackupManifest:
+async def restore_backup(bus: Bus, folder: Path, shown: ProgressBar | ProgressLines) -> BackupManifest:
     """Restore the streams; what waits in them is doubtful.
 
     Raises:
@@ -83,7 +83,7 @@ async def restore_backup(bus: Bus, folder: Path, shown: Bar | ProgressLines) -> 
     return manifest
 
 
-def _summed(shown: Bar | ProgressLines) -> Callable[[int], None]:
+def _summed(shown: ProgressBar | ProgressLines) -> Callable[[int], None]:
     done = 0
 
     def add(count: int) -> None:

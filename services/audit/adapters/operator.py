@@ -11,7 +11,7 @@ from services.contracts.releasing import CONFIRMED_CHARS
 OPTION = "--i-accept-the-risk-of-a-double-charge"
 
 
-class AtTerminal:
+class TerminalDialog:
     """Asks on the terminal; an empty answer, another word or the end of input means no."""
 
     def show(self, text: str) -> None:
@@ -38,7 +38,7 @@ class AtTerminal:
         return sys.stdin.readline().strip().lower()  # once readable, a terminal has a whole line, or the end of input
 
 
-class ByOption:
+class OptionDialog:
     """Accepts for an operator who gave the option, refuses for one who did not."""
 
     def __init__(self, accepted_id: str | None) -> None:
@@ -59,6 +59,6 @@ def _say(text: str) -> None:
     print(text, end="", flush=True)  # noqa: T201  # it is a conversation
 
 
-def operator(accepted_id: str | None) -> AtTerminal | ByOption:
+def operator(accepted_id: str | None) -> TerminalDialog | OptionDialog:
     """Return the option's answer if it is given, else the person at the terminal, if there is one."""
-    return AtTerminal() if accepted_id is None and sys.stdin.isatty() else ByOption(accepted_id)
+    return TerminalDialog() if accepted_id is None and sys.stdin.isatty() else OptionDialog(accepted_id)

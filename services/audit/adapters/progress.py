@@ -15,8 +15,8 @@ from rich.progress import Progress as RichProgress
 PLAIN_EVERY_S = 10.0
 
 
-class Bar:
-    """A progress bar; a context manager."""
+class ProgressBar:
+    """A progress bar on a terminal; inside its ``with`` block it is drawn. Implements the port ``Progress``."""
 
     def __init__(self, console: Console) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -38,7 +38,7 @@ class Bar:
         self._rich.stop()
 
     def begin(self, what: str, total: int) -> None:
-        """Begin a piece of work."""
+        """Begin a piece of work of ``total`` steps; 0: their number is not known."""
         self._rich.reset(self._task, description=what, total=total or None)
 
     def at(self, done: int) -> None:
@@ -69,7 +69,7 @@ class ProgressLines:
         pass
 
     def begin(self, what: str, total: int) -> None:
-        """Begin a piece of work."""
+        """Begin a piece of work of ``total`` steps; 0: their number is not known."""
         self._what, self._total = what, total
         self._begun_s = self._now_s()
         self._say(f"{what}: {total:,}")
@@ -82,7 +82,7 @@ class ProgressLines:
             self._say(f"{self._what}: {done:,} of {self._total:,}{left}")
 
     def say(self, text: str) -> None:
-        """Print a sentence."""
+        """Print a sentence at once, whenever the last line was."""
         self._say(text)
 
     def _say(self, text: str) -> None:
@@ -90,7 +90,11 @@ class ProgressLines:
         print(text, file=self._out, flush=True)
 
 
-def progress(now_s: Callable[[], float]) -> Bar | ProgressLines:
-    """Return the display that suits stderr."""
+def progress(now_s: Callable[[], float]) -> ProgressBar | ProgressLines:
+    """Return a bar if stderr is a terminal that can draw one, else lines; ``now_s`` is a monotonic clock."""
     console = Console(stderr=True)
-    return Bar(console) if sys.stderr.isatty() and not console.is_dumb_terminal else ProgressLines(sys.stderr, now_s)
+    return (
+        ProgressBar(console)
+        if sys.stderr.isatty() and not console.is_dumb_terminal
+        else ProgressLines(sys.stderr, now_s)
+    )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.audit.adapters.progress import Bar, ProgressLines
+from services.audit.adapters.progress import ProgressBar, ProgressLines
 from services.bus.jetstream.read_pages import pages
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.stored_message import StoredMessage
@@ -40,7 +40,7 @@ class JetStreamStreams:
     """Implements the flows' port ``Streams``."""
 
     bus: Bus
-    progress: Bar | ProgressLines
+    progress: ProgressBar | ProgressLines
 
     async def read_into(self, reader: Reader) -> None:
         """Pass all messages to ``reader``, PAYMENTS first."""

@@ -10,7 +10,7 @@ from services.contracts.releasing import ProcessorAnswer, Sight
 
 
 def known_lines(sight: Sight) -> Iterator[str]:
-    """Yield what is known."""
+    """Yield one line each for the payment, what each stream says of it, and what each processor answers."""
     yield f"payment    {sight.id}"
     yield f"PAYMENTS   {'does not have it' if sight.accepted is None else accepted_words(sight.accepted)}"
     yield f"settlement {'none' if sight.settlement is None else settlement_words(sight.settlement)}"

@@ -67,17 +67,17 @@ def summary_document(period: Period, report: AuditReport) -> dict[str, Any]:
 
 
 def answer_words(answers: Mapping[str, Answer]) -> list[str]:
-    """Return each processor's answer as a phrase."""
+    """Return each processor's answer as ``at NAME: ...``, in the order of ``answers``."""
     return [f"at {name}: {_phrase(answer)}" for name, answer in answers.items()]
 
 
 def accepted_words(event: PaymentAccepted) -> str:
-    """Return the amount and the time of acceptance."""
+    """Return ``accepted 19.90 at 2026-11-22T12:00:00.000Z``."""
     return f"accepted {money(event.amount_cents)} at {text_of(event.accepted_at)}"
 
 
 def settlement_words(event: PaymentSettled | PaymentRefused) -> str:
-    """Return a settlement in words."""
+    """Return status, processor, amount and stamps of a settlement; for a refusal its text too."""
     amount, accepted_at = money(event.amount_cents), text_of(event.accepted_at)
     if isinstance(event, PaymentSettled):
         stamp = text_of(event.requested_at)
@@ -86,7 +86,7 @@ def settlement_words(event: PaymentSettled | PaymentRefused) -> str:
 
 
 def money(cents: int) -> str:
-    """Return an amount as people read it."""
+    """Return cents as a decimal number with two places: 1990 is ``19.90``."""
     return f"{amount_of(cents):.2f}"
 
 

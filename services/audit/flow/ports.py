@@ -56,7 +56,7 @@ class SettlementReader(Protocol):
 
 
 class SpanReceiver(Protocol):
-    """Receives the spans."""
+    """Where spans are exported to: a collector, or a file."""
 
     async def send(self, spans: Sequence[Span]) -> int:
         """Send spans; return how many of them were refused for good.
@@ -85,7 +85,7 @@ class StatementTables(Protocol):
         """Yield all payments by id."""
 
     def days(self) -> list[Day]:
-        """Return the totals of each day."""
+        """Return the totals of each day (UTC) on which either side has something."""
 
     def settled_here(self) -> int:
         """Return how many settlements were taken."""
@@ -112,7 +112,7 @@ class OperatorDialog(Protocol):
 
 
 class OperationOutcome(Protocol):
-    """The outcome of the operation."""
+    """The outcome of the operation that OPERATIONS gets; without a call of ``refused`` it was done."""
 
     def refused(self, why: str) -> None:
         """Record that nothing was done."""

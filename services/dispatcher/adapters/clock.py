@@ -32,5 +32,5 @@ class DispatcherClock(SystemClock):
         return f"{random.getrandbits(64) or 1:016x}"  # must be unique, but may be guessable
 
     async def sleep_ms(self, ms: float) -> None:
-        """Wait."""
+        """Wait that many milliseconds."""
         await asyncio.sleep(ms / 1000)

@@ -41,7 +41,7 @@ class HealthSource(Protocol):
     """The health call of one processor."""
 
     async def health(self) -> HealthAnswer | HealthUnread:
-        """Ask for its health."""
+        """Ask for its health once; never raises, whatever the processor does."""
 
 
 _encoder = msgspec.json.Encoder()

@@ -34,7 +34,7 @@ class LiveOwners:
         self._since_ms = self._clock.now_ms()
 
     def add_pulse(self, data: bytes) -> None:
-        """Record a pulse."""
+        """Record a pulse as JSON bytes; one that is unreadable is logged."""
         try:
             pulse = contract.decode(data)
         except NotAPulseError as error:
@@ -46,7 +46,7 @@ class LiveOwners:
         self._seen_ms = {owner: at for owner, at in self._seen_ms.items() if now_ms - at <= self._for_ms}
 
     def owners(self) -> tuple[str, ...]:
-        """Return all of them."""
+        """Return the owners whose pulse came within ``for_s``."""
         return tuple(owner for owner in self._seen_ms if owner in self)
 
     def is_gone(self, owner: str) -> bool:

@@ -16,7 +16,7 @@ ACKS_REPEATED = 4_096  # more than are acked between two writes of the consumer'
 
 
 class PaymentStream:
-    """Implements the flow's ports Queue and Source."""
+    """Implements the flow's ports ``Queue`` and ``Source``; before ``open`` it has nothing and drops what is asked."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -70,7 +70,7 @@ class PaymentStream:
             await self._queue.nak(handle, delay_s)
 
     async def in_progress(self, handle: str) -> None:
-        """Restart the delivery's ack_wait."""
+        """Have the server wait another ack_wait before it redelivers this one."""
         if self._queue is not None:
             await self._queue.in_progress(handle)
 

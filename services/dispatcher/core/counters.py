@@ -44,7 +44,7 @@ class Counters:
         self.counts[what] = self.counts.get(what, 0) + 1
 
     def ended(self, processor: str, outcome: Outcome, took_ms: float) -> None:
-        """Count the end of a call."""
+        """Count a call that ended ``took_ms`` after it began, the look-up after it included."""
         self.outcomes[processor, OUTCOMES[type(outcome)]] += 1
         self.call_took[processor].add(took_ms)
 

@@ -41,5 +41,5 @@ class Pace:
         return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._per_ms
 
     def take(self) -> None:
-        """Count a call that starts."""
+        """Take one token; call it for each call that starts, after ``wait_ms`` has returned 0."""
         self._tokens -= 1

@@ -13,7 +13,7 @@ PROVISIONAL_MAX = 5
 
 
 class Refusals:
-    """The refusals of one processor, by payment."""
+    """The refusals of one processor: the provisional ones, at most PROVISIONAL_MAX, and those whose next one counts."""
 
     def __init__(self) -> None:
         self._provisional: dict[str, float] = {}  # id -> when it was refused; no other was booked since

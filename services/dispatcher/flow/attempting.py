@@ -63,7 +63,7 @@ class Attempting:
         self._counted = CountedLog(log)
 
     def start(self, start: Start) -> None:
-        """Start a call that the traffic allows now."""
+        """Start a call that ``Traffic.starts`` returned: it holds a slot of its processor from now on."""
         token = self._traffic.evidence(start.generation).sent(self._clock.now_ms())
         start.payment.call = (start.generation, token)
         self._tasks.begin(self._attempt(start.payment, start.generation, token), start.payment)

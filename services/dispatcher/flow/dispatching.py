@@ -60,7 +60,7 @@ class Dependencies:
 
 
 class Dispatching:
-    """One dispatcher."""
+    """One dispatcher: its parts, connected. The wiring runs ``scheduler`` and ``tidying``, and feeds ``taking``."""
 
     def __init__(self, needs: Dependencies) -> None:
         self.tasks = PaymentTasks(needs.traffic, needs.counters)

@@ -41,7 +41,7 @@ class Queue(Protocol):
 
 
 class Source(Protocol):
-    """Where payments come from."""
+    """PAYMENTS, from where payments are fetched."""
 
     @property
     def outstanding(self) -> int:
@@ -54,11 +54,11 @@ class Source(Protocol):
         """Read what waits; both times are now, by the calls' clock and in UTC. May raise StoreUnavailableError."""
 
     async def in_progress(self, handle: str) -> None:
-        """Restart the delivery's ack_wait."""
+        """Have the server wait another ack_wait before it redelivers this one."""
 
 
 class SettlementRecords(Protocol):
-    """SETTLEMENTS."""
+    """SETTLEMENTS, by payment."""
 
     async def find(self, payment_ids: Sequence[str]) -> Mapping[str, PaymentSettled | PaymentRefused]:
         """Return the settlements of those that are settled now, by id. May raise StoreUnavailableError."""
@@ -126,7 +126,7 @@ class Clock(Protocol):
         """Return a new random id of a span, 16 hexadecimal digits."""
 
     async def sleep_ms(self, ms: float) -> None:
-        """Wait."""
+        """Wait that many milliseconds."""
 
 
 class ReleaseRecords(Protocol):

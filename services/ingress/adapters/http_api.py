@@ -31,7 +31,7 @@ NO_TOTALS = Totals(0, 0)
 
 
 class PaymentFlow(Protocol):
-    """What this adapter calls."""
+    """Implemented by ``Ingress``."""
 
     async def accept(
         self, body: bytes, traceparent: str | None = None

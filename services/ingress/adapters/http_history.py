@@ -15,7 +15,7 @@ from services.ingress.core.answers import TryLater
 
 
 class HistoryFlow(Protocol):
-    """What this adapter calls."""
+    """Implemented by ``Ingress``."""
 
     async def history(self, range_texts: list[str]) -> Rejected | HistoryAnswered | TryLater:
         """Return the steps of a range."""

@@ -16,14 +16,14 @@ from services.ingress.core.payment_life import Life, Step
 
 
 class ListingFlow(Protocol):
-    """What this adapter calls for lists."""
+    """Implemented by ``Listing``."""
 
     async def page(self, query: Query) -> Rejected | ListPage | TryLater:
         """Return the requested page of a list."""
 
 
 class LifeFlow(Protocol):
-    """What this adapter calls for one payment."""
+    """Implemented by ``PaymentLife``."""
 
     async def life(self, id_text: str) -> Rejected | Life | Missing | TryLater:
         """Return a payment's life."""

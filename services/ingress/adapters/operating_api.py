@@ -18,7 +18,7 @@ Changed = ListedProcessor | Rejected | TryLater
 
 
 class OperatingFlow(Protocol):
-    """What this adapter calls."""
+    """Implemented by ``Operating``."""
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
         """Return the processors that charge."""

@@ -29,7 +29,7 @@ ANSWERS = {"charged": "charged", "notCharged": "not_charged", "unreadable": "unr
 
 
 class ReleaseFlow(Protocol):
-    """What this adapter calls."""
+    """Implemented by ``ReleaseRequests``."""
 
     async def look(self, id_text: str) -> ReleaseAnswered | Rejected | TryLater:
         """Return all that is known of a payment."""

@@ -36,12 +36,12 @@ class Meter:
         self.took = Durations()
 
     def answered(self, answer: Accepted | Replayed | AmountDiffers | Rejected | TryLater, took_ms: float) -> None:
-        """Count one answer."""
+        """Count one answer to ``POST /payments``, given ``took_ms`` milliseconds after the request came."""
         self.answers[RESULTS[type(answer)]] += 1
         self.took.add(took_ms)
         if isinstance(answer, Rejected | TryLater):
             self.turned_down[answer.slug] += 1
 
     def waited(self, answer: Standing | NotYet | NotAwaited) -> None:
-        """Count one request that asked to wait."""
+        """Count how one request with ``Prefer: wait`` ended."""
         self.waits[WAITS[type(answer)]] += 1

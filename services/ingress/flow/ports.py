@@ -40,7 +40,7 @@ class PaymentStore(Protocol):
 
 
 class LedgerQueries(Protocol):
-    """What was settled where."""
+    """The ledger, asked over the bus."""
 
     async def summary(self, period: Period) -> Mapping[str, Totals] | TryLater:
         """Ask for the totals by processor name; returns within about a second in any case."""
@@ -117,7 +117,7 @@ class Processors(Protocol):
     """The processors that charge, as the dispatchers know them."""
 
     async def processors(self) -> tuple[ListedProcessor, ...] | TryLater:
-        """Return all of them."""
+        """Return all of them, those that are paused too."""
 
     async def pause(self, name: str, pause: Pause | None) -> PauseAnswered | TryLater:
         """Pause one, or resume it by None; TryLater: it may be done or not."""
@@ -134,7 +134,7 @@ class Releases(Protocol):
 
 
 class BookPurge(Protocol):
-    """What was settled, for summaries."""
+    """The ledger's book, as far as operators may change it."""
 
     async def purge(self) -> Cleared | TryLater:
         """Clear it of all before now; TryLater: it may be done or not."""

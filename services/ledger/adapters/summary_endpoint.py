@@ -59,7 +59,7 @@ class SummaryEndpoint:
         }
         asked, answered = schema_of(summary.SummaryAsked), schema_of(summary.SummaryAnswered)
         about = {
-            subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered, self._reach),
+            subjects.LEDGER_SUMMARY: About(SUMMARY_IS, asked, answered, self._coverage),
             subjects.LEDGER_HISTORY: history.about,
             LEDGER_STATE: About(STATE_IS, figures=self._state),
         }
@@ -88,7 +88,7 @@ class SummaryEndpoint:
         counted = None if p50 is None or p99 is None else {"p50": round(p50, 1), "p99": round(p99, 1)}
         return {**self._ledger.state(), "bookedToCountedMs": counted}
 
-    def _reach(self) -> Mapping[str, object]:
+    def _coverage(self) -> Mapping[str, object]:
         """Return what a summary answered now would cover."""
         state = self._ledger.state()
         return {name: state[name] for name in ("appliedSeq", "caughtUp")}

@@ -28,7 +28,7 @@ class RowsByStamp:
         self._cents_before = [0]  # each block; only as many as are certain
 
     def add(self, row: int) -> None:
-        """Insert a row of the columns by its stamp."""
+        """Insert a row of the columns by its stamp; cheap where stamps come nearly in order."""
         rows = self._rows
         stamp = self._stamp_of(row)
         if not rows or self._stamp_of(rows[-1]) <= stamp:

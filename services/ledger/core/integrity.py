@@ -21,7 +21,7 @@ class Extent:
 
     @property
     def missing(self) -> int:
-        """How many sequences have no message."""
+        """How many of the sequences from 1 to ``last_seq`` have no message."""
         return self.last_seq - self.messages
 
 
@@ -50,7 +50,7 @@ class Integrity:
         return passed_over
 
     def resume(self, missing: int, sums: SumsTaken) -> None:
-        """Continue from a snapshot."""
+        """Continue from a snapshot: its count of missing sequences, and its sums."""
         self._missing, self._sums = missing, Sums(sums)
 
     def broken(self, reason: str) -> None:

@@ -140,7 +140,7 @@ def decode_manifest(data: bytes) -> SnapshotManifest:
 
 
 def encode_reached(reached: Reached) -> bytes:
-    """Return it as UTF-8 JSON."""
+    """Return the record of how far was read, as UTF-8 JSON."""
     return _encoder.encode(reached)
 
 

@@ -34,12 +34,12 @@ class SummedStretch:
 
 
 def number_of(seq: int, data: bytes) -> int:
-    """Return the number of one message."""
+    """Return the number of one message: 96 bits of a digest over data and sequence."""
     return int.from_bytes(blake2b(data, digest_size=DIGEST_BYTES, salt=seq.to_bytes(8, "big")).digest())
 
 
 def added(total: int, number: int) -> int:
-    """Return the sum with one more message."""
+    """Return the sum with one more message, modulo 2 to the 96."""
     return (total + number) % _MODULUS
 
 
@@ -52,7 +52,7 @@ class Sums:
         self._sums = [int(text, 16) for text in taken.sums]
 
     def add(self, seq: int, data: bytes) -> None:
-        """Add one message."""
+        """Add the message at ``seq``; where STRETCHES_MAX would be exceeded, neighbours are joined first."""
         index = (seq - 1) // self._length
         while index >= STRETCHES_MAX:
             self._join_neighbours()
@@ -63,7 +63,7 @@ class Sums:
         sums[index] = added(sums[index], number_of(seq, data))
 
     def taken(self) -> SumsTaken:
-        """Return a copy for a snapshot."""
+        """Return the sums of now for a snapshot; ``Sums(taken)`` continues from them."""
         return SumsTaken(self._length, tuple(f"{each:x}" for each in self._sums))
 
     def stretches(self, last_seq: int) -> list[SummedStretch]:

@@ -58,7 +58,7 @@ class LedgerClock(Protocol):
         """Return seconds of a clock that never goes back."""
 
     def now_us(self) -> int:
-        """Return microseconds since 1970."""
+        """Return microseconds since 1970, UTC."""
 
 
 class Snapshots(Protocol):
@@ -82,7 +82,7 @@ class Checks(Protocol):
 
 
 class VitalsSource(Protocol):
-    """The source of the vitals."""
+    """From where the vitals come: the pulses of all instances, and the length of PAYMENTS."""
 
     def pulses(self, receive: Callable[[Pulse], None]) -> AbstractAsyncContextManager[None]:
         """Call ``receive`` with every pulse inside the block."""

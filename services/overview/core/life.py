@@ -29,7 +29,7 @@ class InstanceLife(Generic[P]):
 
     @property
     def started_at(self) -> datetime:
-        """When the instance was started."""
+        """When the instance was started, by its own clock; another start is another life."""
         started_at: datetime = self.newest.started_at
         return started_at
 
@@ -42,7 +42,7 @@ class InstanceLife(Generic[P]):
             self._readings.popleft()
 
     def is_up(self, now_s: float) -> bool:
-        """Whether a pulse came recently."""
+        """Whether the last pulse came within SILENT_AFTER_S."""
         return now_s - self.received_s <= SILENT_AFTER_S
 
     def per_s(self, count: Callable[[P], int]) -> float | None:
@@ -59,7 +59,7 @@ class InstanceLife(Generic[P]):
 
 
 def up(lives: Iterable[InstanceLife[P]], now_s: float) -> list[InstanceLife[P]]:
-    """Return those whose pulse came recently."""
+    """Return those whose last pulse came within SILENT_AFTER_S."""
     return [life for life in lives if life.is_up(now_s)]
 
 

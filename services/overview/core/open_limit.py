@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class LimitReached(Enum):
-    """Which limit is reached."""
+    """Which limit is reached: that of all addresses together, or that of this one."""
 
     FOR_ALL = "the limit in total"
     FOR_THIS_ADDRESS = "the limit of one address"
@@ -27,7 +27,7 @@ class OpenLimit:
 
     @property
     def taken(self) -> int:
-        """How many are open."""
+        """How many are open, from all addresses."""
         return self._taken
 
     def take(self, address: str) -> LimitReached | None:
@@ -39,7 +39,7 @@ class OpenLimit:
         return full
 
     def give_back(self, address: str) -> None:
-        """Count one less of this address."""
+        """Count one less of this address; once for each ``take`` that returned None."""
         self._taken -= 1
         self._by_address[address] -= 1
         if not self._by_address[address]:

@@ -14,7 +14,7 @@ RECENT_S = 90.0  # what is given back is redelivered after 60 s
 
 
 class RecentEvents:
-    """When each of these last happened."""
+    """When each of HAPPENINGS last happened at any dispatcher."""
 
     def __init__(self) -> None:
         self._happened_s: dict[Happening, float] = {}
@@ -26,5 +26,5 @@ class RecentEvents:
                 self._happened_s[what] = now_s
 
     def recent(self, now_s: float) -> frozenset[Happening]:
-        """Return what has happened recently."""
+        """Return what has happened within RECENT_S."""
         return frozenset(what for what, at_s in self._happened_s.items() if now_s - at_s <= RECENT_S)

@@ -65,7 +65,7 @@ class Vitals:
         self._nats_s: float | None = None  # when NATS last answered
 
     def add_pulse(self, pulse: Pulse, now_s: float) -> None:
-        """Add a pulse."""
+        """Add a pulse, received at ``now_s`` of the monotonic clock; a new start of an instance begins a new life."""
         match pulse:
             case IngressPulse():
                 _add(self._ingresses, pulse, now_s)
@@ -79,7 +79,7 @@ class Vitals:
                 assert_never(never)
 
     def set_backlog(self, backlog: Backlog, now_s: float) -> None:
-        """Set the backlog that NATS answered with."""
+        """Set the backlog with which NATS answered at ``now_s`` of the monotonic clock."""
         self._backlog = backlog
         self._nats_s = now_s
 
