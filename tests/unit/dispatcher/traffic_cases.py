@@ -9,6 +9,7 @@ from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME, NOON, RULES
 
 NOW = 1_000_000.0
+LONG_MS = 60_000.0  # no rule holds a payment for so long
 
 
 def payment(seq: int, *, age_ms: float = 0, bound: bool = False) -> InHand:
