@@ -1,7 +1,7 @@
 """The part of openapi.json that comes from the code: ``python -m services.ingress.adapters.openapi_file`` writes it.
 
-What is shown of a settlement is in three schemas, between the status and the refusal's detail; the fields that two of
-these share with the first are copied from it.
+What is shown of a settlement is in three schemas, between the status and the refusal's detail; all fields of the first
+are copied to the other two.
 """
 
 import json
@@ -23,7 +23,7 @@ def described(text: str) -> str:
     shared: dict[str, Any] = {}
     for name in _ANSWERS:
         properties = _with_shown(schemas[name]["properties"])
-        schemas[name]["properties"] = {key: shared.get(key, schema) for key, schema in properties.items()}
+        schemas[name]["properties"] = properties | shared
         shared = shared or properties
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
