@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import orjson
 import uvloop
 
-from services.bus.jetstream.follow import StreamWentBackError
+from services.bus.jetstream.follower import StreamWentBackError
 from services.bus.jetstream.make_streams import make_streams
 from services.bus.jetstream.streams import StreamMismatchError
 from services.bus.wire.cluster import UnfitServerError

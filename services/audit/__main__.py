@@ -14,8 +14,8 @@ from services.audit.adapters.progress import progress
 from services.audit.adapters.streams import JetStreamStreams
 from services.audit.audit_settings import AuditSettings, audit_settings
 from services.audit.command import connected, run
+from services.audit.core.audit_report import AuditReport
 from services.audit.core.records import Records
-from services.audit.core.report import AuditReport
 from services.audit.core.resuming import Cursor, plan_words, resume_command
 from services.audit.core.words import document, line, summary_document, summary_lines
 from services.audit.flow.asking import Asking

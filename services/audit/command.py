@@ -9,7 +9,7 @@ from typing import Any
 
 from services.audit.arguments import say_error
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.follow import StreamWentBackError
+from services.bus.jetstream.follower import StreamWentBackError
 from services.bus.wire.cluster import UnfitServerError
 from services.bus.wire.connection import Bus, BusUnavailableError, NotAdmittedError
 from services.contracts.events import NotAnEventError

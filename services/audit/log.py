@@ -12,7 +12,7 @@ import orjson
 from services.audit.command import connected, run
 from services.audit.core.operation_words import document, line
 from services.audit.settings import LogSettings, log_settings
-from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.follower import Follower
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus, BusUnavailableError
 from services.contracts import subjects

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from services.bus.jetstream.consumer import ensure_dispatcher
-from services.bus.jetstream.follow import StreamWentBackError
+from services.bus.jetstream.follower import StreamWentBackError
 from services.bus.jetstream.streams import ensure_streams
 from services.bus.micro.pulse import send_pulses
 from services.bus.micro.service import Served

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from services.bus.jetstream.delete import delete_message, purge_before
-from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.follower import Follower
 from services.bus.jetstream.publish import StoredAt, store, why_not_stored
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus, BusUnavailableError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.follower import Follower
 from services.bus.jetstream.lookup import last_for_each
 from services.bus.jetstream.publish import Conflict, StoredAt, store, why_not_stored
 from services.bus.jetstream.work_queue import Delivery

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from services.bus.wire.client import RoutedClient
+from services.bus.wire.routed_client import RoutedClient
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("services", "sandbox", "tarifa", "benchmarks", "deploy")
@@ -31,7 +31,7 @@ class Use(NamedTuple):
     file: str
 
 
-_CLIENT = "services/bus/wire/client.py"
+_CLIENT = "services/bus/wire/routed_client.py"
 _PLAIN_PATH = "services/ingress/adapters/plain_path.py"
 USES = [
     # Messages reach their receivers without a queue or task in between, and are sent together in one write.

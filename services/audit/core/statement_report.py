@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.audit.core.report import EXIT_CLEAN, EXIT_DIFFERENCES, EXIT_INCOMPLETE
+from services.audit.core.audit_report import EXIT_CLEAN, EXIT_DIFFERENCES, EXIT_INCOMPLETE
 from services.audit.core.statement import INFORMATION_ONLY, StatementFault
 from services.contracts.period import Period
 

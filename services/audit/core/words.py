@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from services.audit.core.answer import Answer, Charged, NotCharged, Unanswered, Unreadable
+from services.audit.core.audit_report import AuditReport
 from services.audit.core.comparing import DIFFERENCES, INFORMATION, Finding, FindingKind
 from services.audit.core.records import Record
-from services.audit.core.report import AuditReport
 from services.contracts.events import PaymentAccepted, PaymentRefused, PaymentReleased, PaymentSettled
 from services.contracts.money import amount_of
 from services.contracts.period import Period

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
+from services.audit.core.audit_report import AuditReport
 from services.audit.core.comparing import Finding, compare
 from services.audit.core.records import Record, Records
-from services.audit.core.report import AuditReport
 from services.audit.core.resuming import Cursor
 from services.audit.flow.asking import Asking
 from services.audit.flow.ports import Progress, Streams

@@ -29,7 +29,7 @@ _IN_HAND_ALREADY = "Exceeded MaxAckPending"  # others' acks are on their way
 log = logging.getLogger("tarifa.bus")
 
 
-class Pulls:
+class PullRequests:
     """The pull requests of one consumer; their answers come to ``<inbox>.>``.
 
     While something is outstanding the server sends a heartbeat every ``heartbeat_s``. For a consumer whose node died

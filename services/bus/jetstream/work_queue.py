@@ -13,7 +13,7 @@ from typing import NamedTuple
 from nats.aio.subscription import Subscription
 
 from services.bus.jetstream.api import ApiError
-from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
+from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, PullRequests
 from services.bus.wire.connection import Bus, BusUnavailableError
 from services.bus.wire.message import Message
 from services.log_throttle import FailureLog
@@ -123,7 +123,7 @@ class WorkQueue:
         self._prepare = prepare
         self._deliver = deliver
         self._acked: deque[str] = deque(maxlen=acks_repeated)
-        self._pulls: Pulls | None = None
+        self._pulls: PullRequests | None = None
         self._generation = -1
         self._consumer_gone = False
         self._reconnected = asyncio.Event()
@@ -205,7 +205,7 @@ class WorkQueue:
             self._bus.publish(handle, b"+ACK")
         inbox = self._bus.client.new_inbox()
         heartbeat_s = HEARTBEAT_S if self._bus.replicas == 1 else CLUSTER_HEARTBEAT_S
-        pulls = Pulls(self._bus, self._stream, self._durable, inbox, heartbeat_s=heartbeat_s)
+        pulls = PullRequests(self._bus, self._stream, self._durable, inbox, heartbeat_s=heartbeat_s)
 
         def on_message(message: Message) -> None:
             if pulls.is_status(message):
@@ -234,7 +234,7 @@ class WorkQueue:
             else:
                 return
 
-    def _is_over(self, pulls: Pulls | None) -> bool:
+    def _is_over(self, pulls: PullRequests | None) -> bool:
         if pulls is None or self._bus.generation != self._generation:
             return True
         pulls.forget_if_overdue()

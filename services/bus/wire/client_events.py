@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.bus.wire.client import RoutedClient
 from services.bus.wire.cluster import UnfitServerError, refuse_unfit
 from services.bus.wire.refusals import NotAdmittedError, forbidden_subject, refusal
 from services.bus.wire.requests import Requests
+from services.bus.wire.routed_client import RoutedClient
 
 log = logging.getLogger("tarifa.bus")
 

@@ -14,7 +14,6 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from services.access.bus_credentials import ANONYMOUS, BusCredentials
-from services.bus.wire.client import RoutedClient
 from services.bus.wire.client_events import ClientEvents
 from services.bus.wire.cluster import refuse_unfit
 from services.bus.wire.leader_contact import LeaderContact
@@ -22,6 +21,7 @@ from services.bus.wire.message import Message
 from services.bus.wire.message_reader import Receiver
 from services.bus.wire.refusals import NotAdmittedError
 from services.bus.wire.requests import BusUnavailableError, NoRespondersError, Requests
+from services.bus.wire.routed_client import RoutedClient
 
 __all__ = ["Bus", "BusUnavailableError", "BusUnresponsiveError", "NoRespondersError", "NotAdmittedError"]
 

@@ -13,7 +13,7 @@ from services.contracts.summary import Totals
 from services.ingress.adapters import http_answers as say
 from services.ingress.adapters.documents import add_documents
 from services.ingress.adapters.http_guard import HttpGuard
-from services.ingress.adapters.http_waiting import AwaitingFlow, Waits
+from services.ingress.adapters.http_waiting import AwaitingFlow, HttpWaiting
 from services.ingress.adapters.problem_details import answer_as_asked
 from services.ingress.adapters.strict_request import StrictRequest
 from services.ingress.core.admission import Rejected, media_type_refused, parameters_refused
@@ -67,7 +67,7 @@ def http_app(
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_TIMEOUT_S,
         }
     )
-    routes = _PaymentRoutes(flow, Waits(awaiting), meter, guard, processor_names)
+    routes = _PaymentRoutes(flow, HttpWaiting(awaiting), meter, guard, processor_names)
     app.ctx.pay = routes.pay  # for the server, which answers plain payments without the framework
     app.add_route(routes.post_payment, "/payments", methods=["POST"])
     app.add_route(taking(routes.get_payment), "/payments/<payment_id:str>", methods=["GET", "HEAD"])
@@ -96,7 +96,7 @@ def taking(handler: Handler, *names: str) -> Handler:
 
 class _PaymentRoutes:
     def __init__(
-        self, flow: PaymentFlow, waits: Waits, meter: Meter, guard: HttpGuard, processor_names: Sequence[str]
+        self, flow: PaymentFlow, waits: HttpWaiting, meter: Meter, guard: HttpGuard, processor_names: Sequence[str]
     ) -> None:
         self._flow = flow
         self._waits = waits

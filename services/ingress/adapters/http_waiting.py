@@ -25,7 +25,7 @@ class AwaitingFlow(Protocol):
         """Return a stored payment when it is settled or refused."""
 
 
-class Waits:
+class HttpWaiting:
     """Answers as `http_answers` does, later."""
 
     def __init__(self, awaiting: AwaitingFlow) -> None:

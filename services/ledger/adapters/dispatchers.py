@@ -11,7 +11,7 @@ from services.contracts.events import NotAnEventError
 from services.contracts.pulse import DispatcherPulse, NotAPulseError
 from services.contracts.stamp import micros_of
 from services.contracts.stored import StoredAnswered, StoredAsked
-from services.ledger.core.recent import StoredUpTo
+from services.ledger.core.recent_settlements import StoredUpTo
 
 HEARD_FOR_S = 5.0  # pulses come once a second
 

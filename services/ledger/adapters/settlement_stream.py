@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.follower import Follower
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus
 from services.contracts.events import NotAnEventError, PaymentRefused, PaymentSettled, Settlement, decode_settlement

@@ -16,9 +16,9 @@ from itertools import compress
 from services.contracts.events import PaymentRefused, PaymentSettled
 from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
-from services.ledger.core.by_id import RowsById
-from services.ledger.core.by_stamp import RowsByStamp
 from services.ledger.core.columns import ID_BYTES, Block, BookImage
+from services.ledger.core.rows_by_id import RowsById
+from services.ledger.core.rows_by_stamp import RowsByStamp
 
 CENTS_MAX = 2**63 - 1  # of one entry: the limit of a column; a sum has no such limit
 _REFUSED = -(2**63)  # in place of a stamp: far before any that can be written as a date

@@ -18,7 +18,7 @@ from services.contracts.summary import Totals
 from services.ledger.core.book import Book, Conflicting, Recorded, Repeated
 from services.ledger.core.columns import BookImage
 from services.ledger.core.integrity import Integrity
-from services.ledger.core.recent import RecentSettlements
+from services.ledger.core.recent_settlements import RecentSettlements
 from services.ledger.core.snapshot import Position, ReadCounts
 from services.ledger.flow.ports import Dispatchers, LedgerClock, Record, SettlementStream, Skip
 

@@ -11,7 +11,7 @@ from services.contracts.pulse import Pulse
 from services.ledger.core.book import Book
 from services.ledger.core.columns import BookImage
 from services.ledger.core.integrity import Extent
-from services.ledger.core.recent import StoredUpTo
+from services.ledger.core.recent_settlements import StoredUpTo
 from services.ledger.core.snapshot import Position, ReadCounts
 from services.ledger.core.snapshot_outcomes import Loaded, NotSaved, Saved
 from services.overview.core.vitals import Backlog

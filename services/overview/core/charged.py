@@ -17,7 +17,7 @@ from services.contracts.processor import Processor
 from services.contracts.processor_entry import Pause
 from services.contracts.pulse import DispatcherPulse, settled_at
 from services.contracts.summary import Totals
-from services.overview.core.life import InstanceLife, per_s
+from services.overview.core.instance_life import InstanceLife, per_s
 
 _NOTHING = Totals(0, 0)
 

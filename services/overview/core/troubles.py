@@ -5,8 +5,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from services.overview.core.life import InstanceLife
-from services.overview.core.recent import Happening
+from services.overview.core.instance_life import InstanceLife
+from services.overview.core.recent_events import Happening
 
 _MEANS = {
     "ingress": "no payment is accepted, as far as is known",

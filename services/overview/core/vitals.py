@@ -15,8 +15,8 @@ from services.contracts.pulse import DispatcherPulse, IngressPulse, LedgerPulse,
 from services.contracts.stamp import text_of
 from services.contracts.summary import Totals  # noqa: TC001  # no second block of imports for one annotation
 from services.overview.core.charged import charged, left_behind, rounded
-from services.overview.core.life import SILENT_AFTER_S, WINDOW_S, InstanceLife, P, per_s, up
-from services.overview.core.recent import RecentEvents
+from services.overview.core.instance_life import SILENT_AFTER_S, WINDOW_S, InstanceLife, P, per_s, up
+from services.overview.core.recent_events import RecentEvents
 from services.overview.core.troubles import InstanceSeen, ProcessorState, troubles
 
 FORGOTTEN_AFTER_S = 600.0  # after this long without a pulse an instance was probably removed on purpose

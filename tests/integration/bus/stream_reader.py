@@ -3,7 +3,7 @@
 import asyncio
 
 from services.bus.jetstream import api
-from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.follower import Follower
 from services.bus.jetstream.publish import StoredAt, store
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.wire.connection import Bus

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services.bus.jetstream import api, follow
-from services.bus.jetstream.pull_requests import Pulls
+from services.bus.jetstream import api, follower
+from services.bus.jetstream.pull_requests import PullRequests
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import Connect, StartTask
@@ -54,11 +54,11 @@ async def test_caught_up_though_a_purge_takes_what_was_waited_for(
     for number in range(3):
         await settle(bus, number)
 
-    def pull_nothing(self: Pulls, count: int) -> None:
+    def pull_nothing(self: PullRequests, count: int) -> None:
         pass
 
     with monkeypatch.context() as patch:
-        patch.setattr(Pulls, "ask", pull_nothing)
+        patch.setattr(PullRequests, "ask", pull_nothing)
         reader = Reader(bus)
         start_task(reader.follower.run())
         await until(lambda: consumers(bus), "the consumer")
@@ -74,13 +74,13 @@ async def test_not_caught_up_while_something_is_still_to_come(
 ) -> None:
     """A check of the consumer does not count waiting messages as applied."""
     await settle(bus, 1)
-    monkeypatch.setattr(follow, "CHECK_EVERY_S", 0.05)
+    monkeypatch.setattr(follower, "CHECK_EVERY_S", 0.05)
 
-    def pull_nothing(self: Pulls, count: int) -> None:
+    def pull_nothing(self: PullRequests, count: int) -> None:
         pass
 
     with monkeypatch.context() as patch:
-        patch.setattr(Pulls, "ask", pull_nothing)
+        patch.setattr(PullRequests, "ask", pull_nothing)
         reader = Reader(bus)
         start_task(reader.follower.run())
         await asyncio.sleep(0.5)

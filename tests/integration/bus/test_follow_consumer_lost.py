@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services.bus.jetstream import api, follow
-from services.bus.jetstream.pull_requests import PULL_EXPIRES_S, Pulls
+from services.bus.jetstream import api, follower
+from services.bus.jetstream.pull_requests import PULL_EXPIRES_S, PullRequests
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.wire.connection import Bus
 from tests.integration.bus.conftest import StartTask
@@ -23,12 +23,12 @@ async def test_a_deleted_consumer_is_replaced(
     start_task(reader.follower.run())
     await reader.caught_up()
 
-    def pull_nothing(self: Pulls, count: int) -> None:
+    def pull_nothing(self: PullRequests, count: int) -> None:
         pass
 
     with monkeypatch.context() as patch:
         if idle:
-            patch.setattr(Pulls, "ask", pull_nothing)
+            patch.setattr(PullRequests, "ask", pull_nothing)
             bus.client._transport._io_writer.transport.abort()  # the one after this pulls nothing
             await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
             await until(lambda: more_than(bus, 1), "the new consumer")
@@ -48,18 +48,18 @@ async def test_a_silent_consumer_is_replaced(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The consumer of a dead node sends nothing: within seconds the follower is no longer caught up."""
-    monkeypatch.setattr(follow, "HEARTBEAT_S", 0.2)
-    monkeypatch.setattr(follow, "CHECK_EVERY_S", 0.2)
-    ask = Pulls.ask
+    monkeypatch.setattr(follower, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(follower, "CHECK_EVERY_S", 0.2)
+    ask = PullRequests.ask
 
-    def pull_from_no_consumer(self: Pulls, count: int) -> None:
+    def pull_from_no_consumer(self: PullRequests, count: int) -> None:
         self._subject = "silence"
         ask(self, count)
 
     await bus.listen("silence", lambda _: None)
     reader = Reader(bus)
     with monkeypatch.context() as patch:
-        patch.setattr(Pulls, "ask", pull_from_no_consumer)
+        patch.setattr(PullRequests, "ask", pull_from_no_consumer)
         start_task(reader.follower.run())
         await reader.caught_up()
         await settle(bus, 1)
@@ -79,8 +79,8 @@ async def test_an_idle_follower_stays_caught_up(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The server sends heartbeats while nothing is stored."""
-    monkeypatch.setattr(follow, "HEARTBEAT_S", 0.5)
-    monkeypatch.setattr(follow, "CHECK_EVERY_S", 0.3)
+    monkeypatch.setattr(follower, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(follower, "CHECK_EVERY_S", 0.3)
     reader = Reader(bus)
     start_task(reader.follower.run())
     await reader.caught_up()

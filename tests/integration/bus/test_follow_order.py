@@ -7,7 +7,7 @@ import pytest
 from nats.aio.subscription import Subscription
 
 from services.bus.jetstream import api
-from services.bus.jetstream.follow import Follower, StreamWentBackError
+from services.bus.jetstream.follower import Follower, StreamWentBackError
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.streams import StreamLimits, ensure_streams
 from services.bus.jetstream.work_queue import Delivery

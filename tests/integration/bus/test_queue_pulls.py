@@ -104,7 +104,7 @@ async def test_a_pull_that_the_server_drops_is_forgotten(
 async def test_a_refused_pull_is_forgotten_after_a_pause(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not counted for ever; nor forgotten at once, for it would be sent again in a loop."""
     monkeypatch.setattr(pulls, "_REFUSED_PAUSE_S", 0.05)
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
+    asked = pulls.PullRequests(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
     asked.ask(10)
     assert asked.is_status(message("409 Exceeded MaxWaiting", subject="inbox.1.4"))
     assert asked.outstanding == 10
@@ -115,7 +115,7 @@ async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.
     """Without a status they are forgotten at the second check after their expiry, not at the first."""
     monkeypatch.setattr(pulls, "PULL_EXPIRES_S", 0.05)
     monkeypatch.setattr(pulls, "_EXPIRY_GRACE_S", 0.05)
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
+    asked = pulls.PullRequests(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
     asked.ask(5)
     asked.forget_if_overdue()
     assert asked.outstanding == 5
@@ -128,7 +128,7 @@ async def test_pulls_that_never_end_are_forgotten(bus: Bus, monkeypatch: pytest.
 
 async def test_heartbeats_that_are_missed_are_noticed(bus: Bus) -> None:
     """At the second check after two of them, long before the requests expire; not while any message comes."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=0.05)
+    asked = pulls.PullRequests(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=0.05)
     await asyncio.sleep(0.2)
     asked.ask(5)
     asked.forget_if_overdue()
@@ -147,7 +147,7 @@ async def test_heartbeats_that_are_missed_are_noticed(bus: Bus) -> None:
 
 async def test_one_request_pulls_no_more_than_its_bound(bus: Bus) -> None:
     """A bound on everything."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
+    asked = pulls.PullRequests(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
     asked.ask(1_000_000)
     assert asked.outstanding == 1_000
 
@@ -165,7 +165,7 @@ async def test_one_request_pulls_no_more_than_its_bound(bus: Bus) -> None:
 )
 async def test_a_status_changes_what_is_outstanding(bus: Bus, status: str, outstanding: int, *, gone: bool) -> None:
     """Of ten; a status is not a delivery, and changes what is still to come."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
+    asked = pulls.PullRequests(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
     asked.ask(10)
     assert asked.is_status(message(status))
     assert (asked.outstanding, asked.consumer_gone) == (outstanding, gone)
@@ -173,7 +173,7 @@ async def test_a_status_changes_what_is_outstanding(bus: Bus, status: str, outst
 
 async def test_a_delivery_with_a_header_named_status_is_a_delivery(bus: Bus) -> None:
     """Only what has no ack subject is a status of the server."""
-    asked = pulls.Pulls(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
+    asked = pulls.PullRequests(bus, "PAYMENTS", "dispatcher", "no.subscriber", heartbeat_s=60)
     asked.ask(10)
     assert not asked.is_status(message("409", reply="$JS.ACK.PAYMENTS.d.1.2.3.4.5"))
     assert asked.outstanding == 9

@@ -6,7 +6,7 @@ import pytest
 
 from services.bus.jetstream import api
 from services.bus.jetstream.consumer import ensure_dispatcher
-from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.follower import Follower
 from services.bus.jetstream.lookup import last_for
 from services.bus.jetstream.publish import Duplicate, StoredAt, Unavailable, store
 from services.bus.jetstream.work_queue import Delivery, WorkQueue

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.bus.jetstream.follow import Follower
+from services.bus.jetstream.follower import Follower
 from services.bus.jetstream.streams import StreamLimits
 from services.bus.jetstream.work_queue import Delivery
 from services.bus.micro.service import Served, serve

@@ -15,7 +15,7 @@ from services.contracts.stamp import micros_of
 from services.dispatcher.adapters.clock import DispatcherClock
 from services.dispatcher.adapters.stored_endpoint import StoredEndpoint
 from services.ledger.adapters.dispatchers import Dispatchers
-from services.ledger.core.recent import StoredUpTo
+from services.ledger.core.recent_settlements import StoredUpTo
 from services.records.settlements import SettlementRecords
 
 BEGAN = datetime(2025, 7, 15, 12, tzinfo=UTC)

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
+from services.audit.core.audit_report import AuditReport
 from services.audit.core.comparing import FindingKind
 from services.audit.core.records import Records
-from services.audit.core.report import AuditReport
 from services.contracts.events import SettlementsCleared
 from services.contracts.length import length_from_text
 from services.contracts.period import Period

@@ -3,9 +3,9 @@
 import json
 
 from services.audit.core.answer import Answer, NotCharged, Unanswered, Unreadable
+from services.audit.core.audit_report import AuditReport
 from services.audit.core.comparing import Finding, FindingKind
 from services.audit.core.records import Record
-from services.audit.core.report import AuditReport
 from services.audit.core.words import document, line, summary_document, summary_lines
 from services.contracts.period import Period
 from tests.unit.audit.paid import AT, ID, accepted, charged, refused, released, settled

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.bus.wire.client import RoutedClient
 from services.bus.wire.connection import Bus
+from services.bus.wire.routed_client import RoutedClient
 
 
 class FailingTransport:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 
 from services.ledger.core.integrity import Extent
-from services.ledger.core.recent import StoredUpTo
+from services.ledger.core.recent_settlements import StoredUpTo
 from services.ledger.core.snapshot import Position, fingerprint
 from services.ledger.flow.ports import Record, Skip
 

@@ -12,7 +12,7 @@ from services.contracts.stamp import micros_of
 from services.contracts.summary import Totals
 from services.ledger.core.book import Book
 from services.ledger.core.integrity import Integrity
-from services.ledger.core.recent import RECENT_S, StoredUpTo
+from services.ledger.core.recent_settlements import RECENT_S, StoredUpTo
 from services.ledger.flow.counting import RECENT_US, Ledger
 from services.ledger.flow.ports import Record, Skip
 from tests.unit.ledger.fakes import NoDispatchers, StillClock

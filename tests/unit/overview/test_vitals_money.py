@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from services.contracts.processor import Processor
 from services.contracts.summary import Totals
-from services.overview.core.recent import RECENT_S
+from services.overview.core.recent_events import RECENT_S
 from services.overview.core.vitals import Backlog
 from tests.unit.overview.pulses import AGAIN, TOTALS, Watched, dispatcher, ingress, ledger
 

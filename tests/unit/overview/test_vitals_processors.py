@@ -5,7 +5,7 @@ import pytest
 from services.contracts.processor_entry import Pause
 from services.contracts.pulse import ProcessorSeen
 from services.contracts.summary import Totals
-from services.overview.core.recent import RECENT_S
+from services.overview.core.recent_events import RECENT_S
 from services.overview.core.vitals import Backlog
 from tests.unit.overview.pulses import BEGAN, TOTALS, Watched, dispatcher, ingress, ledger
 

@@ -9,7 +9,7 @@ from nats.aio.subscription import Subscription
 
 from services.bus.jetstream import api
 from services.bus.jetstream.leader_position import LeaderPosition
-from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, Pulls
+from services.bus.jetstream.pull_requests import CLUSTER_CHECK_EVERY_S, CLUSTER_HEARTBEAT_S, PullRequests
 from services.bus.jetstream.state import stream_state
 from services.bus.jetstream.work_queue import Delivery, ack_numbers, delivery_of
 from services.bus.wire.connection import Bus, BusUnavailableError
@@ -37,7 +37,7 @@ class _Opening:
     """One consumer created for this follower, and how far it has come."""
 
     consumer: str
-    pulls: Pulls
+    pulls: PullRequests
     behind: int  # how many messages it had to deliver when it was created, minus those applied
     consumer_seq: int = 0
 
@@ -139,7 +139,7 @@ class Follower:
             api.API_TIMEOUT_S if self._leader_position is None else api.CLUSTER_CREATE_TIMEOUT_S,
         )
         heartbeat_s = HEARTBEAT_S if self._leader_position is None else CLUSTER_HEARTBEAT_S
-        pulls = Pulls(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=heartbeat_s)
+        pulls = PullRequests(self._bus, self._stream, name, self._bus.client.new_inbox(), heartbeat_s=heartbeat_s)
         # Not by the stream's last sequence: a message of another subject, or a purged one, never comes.
         opening = _Opening(name, pulls, behind=int(created["num_pending"]))
         self._check_caught_up(opening)
@@ -184,7 +184,7 @@ class Follower:
         ):
             self._caught_up.set()
 
-    def _top_up(self, pulls: Pulls) -> None:
+    def _top_up(self, pulls: PullRequests) -> None:
         if pulls.consumer_gone or pulls.is_silent:
             self._again.set()
         elif pulls.outstanding <= BATCH // 2:

@@ -3,7 +3,7 @@
 import pytest
 
 from services.contracts.pulse import IngressPulse
-from services.overview.core.life import READINGS_MAX, SILENT_AFTER_S, InstanceLife, per_s
+from services.overview.core.instance_life import READINGS_MAX, SILENT_AFTER_S, InstanceLife, per_s
 from tests.unit.overview.pulses import ingress
 
 

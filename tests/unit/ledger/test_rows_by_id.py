@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ledger.core.by_id import RowsById
+from services.ledger.core.rows_by_id import RowsById
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # whatever the machine
 
