@@ -181,7 +181,7 @@ async def test_an_operator_signs_in_looks_and_signs_out(case: Case, browser: Bro
         await expect(page).to_have_title("Sign in - Tarifa")
         await page.get_by_label("An API key with the scope read").fill("tarifa_wrong")
         await page.get_by_role("button", name="Sign in").click()
-        await expect(page.get_by_role("alert")).to_contain_text("That key is not known")
+        await expect(page.get_by_role("alert")).to_contain_text("This key is unknown")
         assert [text for text in operator.complaints if "status of 401" not in text] == []
         operator.complaints.clear()
         await page.get_by_label("An API key with the scope read").fill(case.secret)
