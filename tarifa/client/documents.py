@@ -146,7 +146,7 @@ class ProcessorDocument(Struct, frozen=True, rename="camel"):
 
 
 class SumsDocument(Struct, frozen=True, rename="camel"):
-    """All processors together; ``saved``: how much more the dearest one alone would have cost."""
+    """All processors together; ``saved``: how much more the most expensive one alone would have cost."""
 
     settled: float | None = None
     amount: Decimal | None = None

@@ -53,19 +53,19 @@ async def test_what_is_shown_is_what_the_api_returns(operator: Operator, system:
     settled = sum(one["totalRequests"] for one in summary.values())
     cents = sum(round(one["totalAmount"] * 100) for one in summary.values())
     fees = {"default": 5, "fallback": 15}
-    paid = {name: round(round(one["totalAmount"] * 100) * fees[name] / 100) for name, one in summary.items()}
+    exact = {name: round(one["totalAmount"] * 100) * fees[name] for name, one in summary.items()}  # in 1/100 cents
     await operator.until_shown("totals.settled", f"{settled:,.0f}")
     await operator.until_shown("payments.accepted", f"{settled:,.0f}")
     await operator.until_shown("payments.backlog", "0")
     await operator.until_shown("totals.amount", formatted(cents / 100))
-    await operator.until_shown("totals.feesPaid", formatted(sum(paid.values()) / 100))
-    await operator.until_shown("totals.saved", formatted((round(cents * 15 / 100) - sum(paid.values())) / 100))
+    await operator.until_shown("totals.feesPaid", formatted(round(sum(exact.values()) / 100) / 100))
+    await operator.until_shown("totals.saved", formatted(round((cents * 15 - sum(exact.values())) / 100) / 100))
     for name, one in summary.items():
         card = operator.processor(name)
         for path, text in (
             ("whole settled", f"{one['totalRequests']:,.0f}"),
             ("money amount", formatted(one["totalAmount"])),
-            ("money feesPaid", formatted(paid[name] / 100)),
+            ("money feesPaid", formatted(round(exact[name] / 100) / 100)),
             ("percent fee", f"{fees[name]} %"),
         ):
             await expect(card.locator(f'[data-show="{path}"]')).to_have_text(text, timeout=PATIENCE_MS)

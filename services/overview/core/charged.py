@@ -32,7 +32,7 @@ class PricedProcessor(NamedTuple):
 
 
 class Fees(NamedTuple):
-    """For settlements in total: what was paid, and how much more the dearest processor would have cost for all of them.
+    """For settlements in total: what was paid, and how much more the most expensive processor would have cost.
 
     None where one of the processors has no known fee.
     """
@@ -53,7 +53,7 @@ def left_behind(dispatchers: Dispatchers) -> dict[str, int]:
 def charged(
     processors: Sequence[Processor], dispatchers: Dispatchers, totals: Mapping[str, Totals] | None
 ) -> tuple[list[dict[str, Any]], dict[str, float | None]]:
-    """Return the processors, and the totals of them all; fees are rounded to whole cents for each processor."""
+    """Return the processors, and the totals of them all, in units of money; the totals as ``fees_of``."""
     known = [PricedProcessor(one.name, one.fee) for one in processors]
     others = {*(totals or {}), *map(processor_of, left_behind(dispatchers))}
     known += [PricedProcessor(name, None) for name in sorted(others - {one.name for one in processors})]
@@ -72,11 +72,18 @@ def charged(
 
 
 def fees_of(processors: Sequence[Processor], totals: Mapping[str, Totals]) -> Fees:
-    """Return what was paid for these totals, and saved; rounded to whole cents for each processor."""
+    """Return what was paid for these totals, and saved: each computed exactly, then rounded to a whole cent."""
     fee_of = {one.name: one.fee for one in processors}
-    paid = _sum([_fee_cents(total.cents, fee_of.get(name)) for name, total in totals.items()])
-    at_dearest = _fee_cents(sum(total.cents for total in totals.values()), max(fee_of.values()))
-    return Fees(paid, None if paid is None or at_dearest is None else at_dearest - paid)
+    most_expensive = max(fee_of.values())
+    paid = saved = Decimal(0)
+    for name, total in totals.items():
+        fee = fee_of.get(name)
+        if fee is not None:
+            paid += total.cents * fee
+            saved += total.cents * (most_expensive - fee)
+        elif total.cents:
+            return Fees(None, None)
+    return Fees(round(paid), round(saved))
 
 
 def rounded(value: float | None) -> float | None:
@@ -122,11 +129,6 @@ def _booked(processor: PricedProcessor, totals: Totals | None, settled: int) -> 
 def _fee_cents(cents: int, fee: Decimal | None) -> int | None:
     """Return the fee in cents; 0 for nothing, even if the fee is not known."""
     return 0 if not cents else None if fee is None else round(cents * fee)
-
-
-def _sum(values: Sequence[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
 
 
 def _amount(cents: int | None) -> float | None:

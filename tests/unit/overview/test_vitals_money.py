@@ -38,7 +38,7 @@ def test_an_incomplete_book_changes_no_total() -> None:
     assert document["troubles"] == ["the ledger is still reading SETTLEMENTS: totals are from before"]
 
 
-def test_money_is_exact_and_saved_is_against_the_dearest() -> None:
+def test_money_is_exact_and_saved_is_against_the_most_expensive() -> None:
     """2,189.00 at 15 % would be 328.35; 99.50 and 29.85 were paid."""
     document = Watched().second(ledger(TOTALS))
     assert document["totals"] == {"settled": 110, "amount": 2189.0, "feesPaid": 129.35, "saved": 199.0}
@@ -54,6 +54,19 @@ def test_money_is_never_a_sum_of_floats() -> None:
     watched = Watched(processors)
     document = watched.second(ledger({"a": Totals(10**7, 10**7 + 1), "b": Totals(1, 3)}))
     assert document["totals"] == {"settled": 10**7 + 1, "amount": 100000.04, "feesPaid": 10000.01, "saved": 20000.0}
+
+
+def test_what_was_saved_is_rounded_once() -> None:
+    """Of 59.70, 2.985 were paid and 8.955 would have been: 5.97 less, although the rounded ones are 5.98 apart."""
+    document = Watched().second(ledger({"default": Totals(3, 5970)}))
+    assert document["totals"] == {"settled": 3, "amount": 59.7, "feesPaid": 2.98, "saved": 5.97}
+
+
+def test_fees_in_total_are_rounded_once() -> None:
+    """0.4 and 0.3 cents are one cent, although each of them is none."""
+    document = Watched().second(ledger({"default": Totals(1, 8), "fallback": Totals(1, 2)}))
+    assert [one["feesPaid"] for one in document["processors"]] == [0.0, 0.0]
+    assert document["totals"] == {"settled": 2, "amount": 0.1, "feesPaid": 0.01, "saved": 0.01}
 
 
 def test_nothing_settled_is_zero_money_and_no_share() -> None:
