@@ -128,9 +128,9 @@ class NatsServer:
         self.port = int(found[1])
 
 
-async def until(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Wait until ``condition()``, awaited if it can be, is true; fails after PATIENCE_S."""
-    deadline = time.monotonic() + PATIENCE_S
+async def until(condition: Callable[[], object], what: str = "the condition", patience_s: float = PATIENCE_S) -> None:
+    """Wait until ``condition()``, awaited if it can be, is true; fails after ``patience_s``."""
+    deadline = time.monotonic() + patience_s
     while True:
         found = condition()
         if await found if inspect.isawaitable(found) else found:

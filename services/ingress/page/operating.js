@@ -15,7 +15,7 @@ export function showOperating(card, { name, fee, paused }) {
     about.dataset.text = text;
     const since = paused?.since ? [" since ", when(paused.since)] : [];
     const by = paused?.by === OPEN ? "" : ` by ${paused?.by}`;
-    about.replaceChildren(...(paused ? [`Paused${by}`, ...since, `: ${paused.reason}. Nothing new is sent there.`] : []));
+    about.replaceChildren(...(paused ? [`Paused${by}`, ...since, `: ${paused.reason}. No new payments are sent there.`] : []));
   }
   const button = card.querySelector("button");
   button.hidden = fee === null;  // it is no longer configured: nothing new goes there anyway

@@ -17,7 +17,7 @@ from services.records.replica_lookup import ReplicaLookup
 from services.records.settlements import SettlementRecords
 from tests.integration.bus.conftest import StartTask
 from tests.nats_cluster import NatsCluster, leader_of, made, new_id, settle
-from tests.nats_server import until
+from tests.nats_server import PATIENCE_S, until
 
 
 async def connected_elsewhere(cluster: NatsCluster, *names: str) -> Bus:
@@ -39,7 +39,8 @@ async def consumer_elsewhere(bus: Bus, stream: str, own: str) -> str:
             await api.call(bus, f"CONSUMER.DELETE.{stream}.{names[0]}")
         return found[-1] != own
 
-    await until(is_elsewhere, "a consumer on another server")
+    # Each new one is on any of three servers, and is made seconds after the one before was deleted.
+    await until(is_elsewhere, "a consumer on another server", patience_s=10 * PATIENCE_S)
     return found[-1]
 
 

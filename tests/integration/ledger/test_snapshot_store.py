@@ -116,7 +116,7 @@ async def test_full_stream_keeps_the_newest_snapshot(case: SnapshotCase) -> None
     await case.settle(1_000, 5_000)
     newest = case.position
     assert isinstance(failed := await case.save(), NotSaved)
-    assert "Full" in failed.reason
+    assert "maximum bytes exceeded" in failed.reason
     case.position = position
     assert totals(await case.restored()) == before
     await api.call(case.bus, f"STREAM.UPDATE.{subjects.LEDGER_SNAPSHOTS}", info["config"])

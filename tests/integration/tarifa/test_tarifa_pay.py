@@ -109,7 +109,7 @@ def test_every_other_ending_has_its_exit_code_and_one_sentence(
 ) -> None:
     """On stderr; with --json the document is on stdout too."""
     with talking(replies) as server:
-        done = run_here("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "0.5", "--json")
+        done = run_here("pay", "19.90", "--id", ID, "--url", server.url, "--wait", "5", "--json")
     assert done.returncode == code
     assert part in one_sentence(done.stderr)
     assert json.loads(done.stdout)["correlationId"] == ID
