@@ -5,8 +5,9 @@ network or behind an index that has none, nothing is known: this says so, and do
 concern us stands in pyproject.toml with its reason (``tool.tarifa.advisories``).
 """
 
+import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import requests
@@ -71,12 +72,18 @@ def lines_of(report: Report) -> list[str]:
     return lines
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Return 1 where an advisory was found that is not accepted, and 0 otherwise."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.advisories",
+        description="Fails if the package index has an advisory about a locked package that pyproject.toml does not"
+        " accept.",
+    )
+    parser.parse_args(arguments)
     report = audit(packages(), project()["tool"]["tarifa"]["advisories"], PyPIService(CACHE, TIMEOUT_S))
     print("\n".join(lines_of(report)))
     return 1 if report.found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

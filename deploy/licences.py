@@ -1,7 +1,8 @@
 """``python -m deploy.licences``: writes docs/licences.md, under what each dependency is licensed; a test compares."""
 
+import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from deploy.dependencies import ROOT, Image, Package, UnknownLicenceError, images, may_be_used, packages, project
 
@@ -47,8 +48,13 @@ def _table(what: str, rows: Iterable[tuple[str, str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write the page; return 0, or 1 with a sentence where a licence is not known or not allowed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.licences",
+        description="Writes docs/licences.md; fails if the licence of a dependency is not known or not allowed.",
+    )
+    parser.parse_args(arguments)
     try:
         known = packages()
         text = page(known, images())
@@ -63,4 +69,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,6 +4,7 @@ The same commit gives the same bytes, on any machine with the locked tools: what
 nothing beside it, files have the commit's time, and who builds is in none of them. It builds twice, and compares.
 """
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.dependencies import ROOT, project
@@ -104,10 +106,17 @@ def release(folder: Path) -> dict[str, str]:
     return first
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Build; return 0, or 1 with a sentence."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.release",
+        description="Builds wheel, sdist, bill of materials and digests of the commit that is checked out, twice, and"
+        " compares the bytes.",
+    )
+    folder = f"where the files are put; default: {FOLDER.relative_to(ROOT)}"
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, metavar="FOLDER", help=folder)
     try:
-        made = release(Path(arguments[0]) if arguments else FOLDER)
+        made = release(parser.parse_args(arguments).folder)
     except NotBuiltError as error:
         print(error, file=sys.stderr)
         return 1

@@ -6,9 +6,11 @@ from the dependencies that pyproject.toml names, these lines lead to everything 
 tests. The blocks are copied as they are, hashes included, so that pip can still be made to accept nothing else.
 """
 
+import argparse
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -47,13 +49,19 @@ def _spelled(name: str) -> str:
     return re.sub(r"[._-]+", "-", name).lower()
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Print the blocks, in the lock's order."""
-    pyproject, lock = (Path(argument).read_text(encoding="utf-8") for argument in sys.argv[1:])
-    packages = blocks(lock)
-    chosen = needed(names(pyproject), packages)
+    parser = argparse.ArgumentParser(
+        prog="runtime_lock.py",
+        description="Prints the part of requirements.lock that the services need at run time.",
+    )
+    parser.add_argument("pyproject", type=Path, metavar="PYPROJECT", help="pyproject.toml, with the dependencies")
+    parser.add_argument("lock", type=Path, metavar="LOCK", help="requirements.lock, with hashes")
+    given = parser.parse_args(arguments)
+    packages = blocks(given.lock.read_text(encoding="utf-8"))
+    chosen = needed(names(given.pyproject.read_text(encoding="utf-8")), packages)
     sys.stdout.writelines(block for name, block in packages.items() if name in chosen)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -5,10 +5,11 @@ installed, and the images of others that the backend runs on. The same commit gi
 it, and its serial number follows from what is in it.
 """
 
+import argparse
 import json
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,14 @@ def _container(image: Image) -> Component:
     )
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write it; return 0, or 1 with a sentence where a licence is not known."""
-    file = Path(arguments[0]) if arguments else FILE
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.sbom",
+        description="Writes what is shipped, as CycloneDX 1.6 in JSON.",
+    )
+    parser.add_argument("file", nargs="?", type=Path, default=FILE, metavar="FILE", help=f"default: {_shown(FILE)}")
+    file = parser.parse_args(arguments).file
     try:
         text = bill((one for one in packages() if one.is_shipped), (one for one in images() if one.is_shipped))
     except UnknownLicenceError as error:
@@ -94,8 +100,12 @@ def main(arguments: list[str]) -> int:
         return 1
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    print(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)
+    print(_shown(file))
     return 0
+
+
+def _shown(file: Path) -> Path:
+    return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
 
 
 if __name__ == "__main__":

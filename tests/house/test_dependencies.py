@@ -1,6 +1,7 @@
 """What Tarifa is built from: each licence is known and allowed, and a bill of materials lists what is shipped."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +34,23 @@ def test_the_bill_of_materials_is_valid_and_the_same_each_time(tmp_path: Path) -
     assert "timestamp" not in json.loads(first)["metadata"]
     assert str(ROOT).encode() not in first
     assert re.findall(rb"\w+://[^/]+", first) == [b"http://cyclonedx.org"]  # the schema's own name
+
+
+@pytest.mark.parametrize("program", ["advisories", "licences", "release", "runtime_lock", "sbom", "upgrade"])
+@pytest.mark.parametrize(("option", "code"), [("--help", 0), ("--nothing", 2)])
+def test_an_option_of_a_deployment_program_starts_nothing(program: str, option: str, code: int, tmp_path: Path) -> None:
+    """It shows the usage; an option is neither ignored nor the name of a file."""
+    module = [sys.executable, "-m", f"deploy.{program}"]
+    done = subprocess.run(
+        [*([ROOT / "deploy/upgrade"] if program == "upgrade" else module), option],
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, list(tmp_path.iterdir())) == (code, [])
+    assert (done.stderr if code else done.stdout).startswith("usage: ")
 
 
 def test_the_validator_finds_a_misspelt_field(tmp_path: Path) -> None:
