@@ -23,7 +23,8 @@ _EXAMPLES = """Examples:
   tarifa keys list
   tarifa keys revoke shop
 
-API_KEYS=.run/api_keys.json tarifa up requires one of them from clients.
+KEEP=1 API_KEYS=.run/api_keys.json tarifa up requires one of them from clients;
+without KEEP=1 it begins with empty stores, the log of operators' actions too.
 The key is printed once, and only its hash is kept. Clients send it as
 Authorization: Bearer KEY; tarifa itself as TARIFA_KEY.
 add and revoke are recorded (tarifa log operators). If NATS cannot be

@@ -31,5 +31,6 @@ def announcement(api_keys: Path | None, port: int) -> str:
         return f"clients    need one of the keys in {api_keys}, as Authorization: Bearer"
     return (
         f"clients    open: anybody who reaches {HOST}:{port} on this machine may pay and read, without a key\n"
-        "           (tarifa keys add NAME --scope pay,read, then API_KEYS=.run/api_keys.json make up closes it)"
+        "           (to require keys: tarifa keys add NAME --scope pay,read; Ctrl-C;\n"
+        "           KEEP=1 API_KEYS=.run/api_keys.json make up)"
     )

@@ -75,6 +75,7 @@ def announcement(options: StackOptions, nginx: Path | None) -> list[str]:
         f"processors {processors}{given}",
         *_metrics(options),
         f"folder     {options.run_dir}",
+        "           a start without KEEP=1 deletes what is stored there, the log of operators' actions too",
         *(["limits     those of docker-compose.yml, but for the processors"] if options.limits_wanted else []),
     ]
 

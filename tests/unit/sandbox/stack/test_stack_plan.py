@@ -148,6 +148,13 @@ def test_the_printed_lines_say_what_a_power_cut_may_lose(sync: str, line: str) -
     assert line in "\n".join(plan.announcement(command_line.read([], {"SYNC": sync}), NGINX))
 
 
+def test_the_printed_lines_say_how_to_require_keys_and_keep_what_is_stored() -> None:
+    """The start with keys must not delete the log that has who added the key."""
+    lines = "\n".join(plan.announcement(command_line.read([], {}), NGINX))
+    assert "KEEP=1 API_KEYS=.run/api_keys.json make up" in lines
+    assert "a start without KEEP=1 deletes what is stored there, the log of operators' actions too" in lines
+
+
 def test_behind_nginx_every_instance_has_a_socket_of_its_own() -> None:
     """The instances listen on unix sockets in the stack's folder."""
     stages = planned(["--run-dir", "/x/run"])
