@@ -19,6 +19,7 @@ from tarifa.views.lists import accepted_table, settled_table
 from tarifa.views.verdicts import negative_verdict, slug_of
 
 EXAMPLES = """Examples:
+  tarifa payments
   tarifa payments --in-doubt --older-than 60s
   tarifa payments --processor default --limit 20
   tarifa payments --status settled --from 2026-11-22T12:00Z --all --json
@@ -112,10 +113,11 @@ def payments_command(
         _check(query)
         service = Service(url_from_text(url), key_from_env(os.environ))
     listed = _List(_as_lines if as_json else _as_table(status), None if every else limit)
+    nothing = _nothing(status, selects=len(query) > 1)
     ended = asyncio.run(_read(listed, service, query))
     match ended:
         case None | str():
-            _report_end(listed, ended)
+            _report_end(listed, ended, nothing)
         case (RejectedAnswer() | TryLaterAnswer() | UnreachableAnswer()) as negative:
             end(*negative_verdict(service.url, negative), slug_of(negative))
         case never:
@@ -161,8 +163,16 @@ def _payment(document: bytes) -> PaymentDocument:
         raise typer.BadParameter(str(error)) from None
 
 
-def _report_end(listed: _List, cursor: str | None) -> None:
-    many = "1 payment" if listed.count == 1 else f"{listed.count:,} payments"
+def _nothing(status: ListedStatus, *, selects: bool) -> str:
+    """Return the text for an empty list: without it, a list of what waits looks like a loss once all is settled."""
+    which = "No such payment" if selects else "No payment"
+    if status is ListedStatus.SETTLED:
+        return f"{which} was settled"
+    return f"{which} waits; --status settled lists those that were settled"
+
+
+def _report_end(listed: _List, cursor: str | None, nothing: str) -> None:
+    many = "1 payment" if listed.count == 1 else f"{listed.count:,} payments" if listed.count else nothing
     more = f"; there are more: --cursor {cursor}, or --all" if cursor else ""
     say_aside(f"{many}{more}.")
     if listed.silent:

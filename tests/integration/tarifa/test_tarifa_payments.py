@@ -80,6 +80,21 @@ def test_an_incomplete_list_says_how_to_continue() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "No payment waits; --status settled lists those that were settled."),
+        (("--in-doubt",), "No such payment waits; --status settled lists those that were settled."),
+        (("--status", "settled"), "No payment was settled."),
+    ],
+)
+def test_an_empty_list_says_what_is_not_there(arguments: tuple[str, ...], sentence: str) -> None:
+    """Right after a payment was settled none waits, which must not look like a loss."""
+    with talking({GET: [page()]}) as server:
+        done = run_here("payments", *arguments, "--url", server.url)
+    assert (done.returncode, done.stdout, done.stderr.splitlines()) == (0, "", [sentence])
+
+
 def test_settled_payments_say_whether_the_book_counts_them() -> None:
     """Not those before the book was cleared."""
     with talking({GET: [page(SETTLED)]}) as server:
