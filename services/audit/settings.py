@@ -41,12 +41,13 @@ settled there. Only `resume` ends a pause, not a restart or a setting.
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 1 refused, 2 wrong usage or settings, 3 not known."""
 _LOG_EXAMPLES = """Examples:
-  tarifa log operators
-  tarifa log operators --since 7d --json
+  tarifa log
+  tarifa log --since 7d --json
   tarifa log operators --follow
 
 NATS_URL, NATS_CREDENTIALS and NATS_CA are read from the environment.
 Exit codes: 0 done, 2 wrong usage or settings, 3 not finished."""
+_LOGS = ("operators",)
 _BACKUP_EXAMPLES = """Examples:
   tarifa backup /var/backups/tarifa-2026-11-26
   tarifa backup before-the-upgrade
@@ -181,7 +182,9 @@ def log_settings(arguments: Sequence[str], env: Mapping[str, str], now: datetime
         description="Prints who did what to the running system: pauses, moves, releases, purges, keys.",
         epilog=_LOG_EXAMPLES,
     )
-    parser.add_argument("log", choices=("operators",), metavar="operators", help="the log of operations")
+    parser.add_argument(
+        "log", nargs="?", choices=_LOGS, default=_LOGS[0], metavar="operators", help="the log to print, the only one"
+    )
     parser.add_argument("--since", type=_since(now), metavar="TIME", help="90s, 15m, 1h or 7d ago, or a stamp")
     parser.add_argument("--follow", action="store_true", help="also print new operations, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")

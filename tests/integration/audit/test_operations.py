@@ -45,7 +45,7 @@ async def processors(house: House, *arguments: str) -> Ended:
 
 async def logged(house: House, *arguments: str) -> list[dict[str, str]]:
     """Return the log's events, by the command with --json."""
-    ended = await house.run("services.audit.log", "operators", "--json", *arguments)
+    ended = await house.run("services.audit.log", "--json", *arguments)
     assert ended.status == 0, ended
     return [json.loads(line) for line in ended.out.splitlines()]
 
