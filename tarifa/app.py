@@ -8,8 +8,26 @@ from typer.exceptions import TyperException
 
 from services.version import VERSION
 from tarifa.commands import pay, payment, payments, programs, summary, watch
-from tarifa.commands.options import FLAG, RUN, USE
+from tarifa.commands.options import FLAG, USE
 from tarifa.exits import Exit, say_error
+
+_BEGIN = """Begin with:
+  tarifa up              in one terminal, until Ctrl-C
+  tarifa pay 19.90       in another
+  tarifa watch           to see what happens
+"""
+_BEGIN_ELSEWHERE = """Begin with the address of a service:
+  export TARIFA_URL=https://pay.example
+  tarifa pay 19.90
+  tarifa watch           to see what happens
+"""
+_VARIABLES = """
+TARIFA_URL is the address of the service (default http://127.0.0.1:9999),
+TARIFA_KEY the API key, if the service requires one (tarifa keys --help),
+TARIFA_CA the file of the authority that signed its certificate.
+Commands that need NATS read NATS_URL, NATS_CREDENTIALS (the operator's key)
+and NATS_CA; in a checkout those of `tarifa up` are used where none is set.
+Each command has examples: tarifa pay --help"""
 
 
 class Commands(TyperGroup):
@@ -31,14 +49,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,  # a bug shows Python's own trace; an operator's error is a sentence
     context_settings={"help_option_names": ["--help", "-h"]},
-    epilog="""Begin with:
-  tarifa up              in one terminal, until Ctrl-C
-  tarifa pay 19.90       in another
-  tarifa watch           to see what happens
-
-TARIFA_URL is the address of the service (default http://127.0.0.1:9999),
-TARIFA_KEY the API key, if the service requires one (tarifa keys --help).
-Each command has examples: tarifa pay --help""",
+    epilog=(_BEGIN if programs.IS_CHECKOUT else _BEGIN_ELSEWHERE) + _VARIABLES,
 )
 
 
@@ -68,7 +79,11 @@ app.command("summary", epilog=summary.EXAMPLES, rich_help_panel=USE)(summary.sum
 app.command("watch", epilog=watch.EXAMPLES, rich_help_panel=USE)(watch.watch_command)
 for name, program in programs.PROGRAMS.items():
     app.command(
-        name, help=program.help, context_settings=programs.PASSED_ON, add_help_option=False, rich_help_panel=RUN
+        name,
+        help=program.help,
+        context_settings=programs.PASSED_ON,
+        add_help_option=False,
+        rich_help_panel=program.panel,
     )(program.command)
 
 

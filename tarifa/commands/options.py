@@ -7,8 +7,9 @@ from rich.console import Console
 
 DEFAULT_URL = "http://127.0.0.1:9999"
 
-USE = "With a running service"
-RUN = "On this machine"
+USE = "With a running service (TARIFA_URL, TARIFA_KEY)"
+OPERATE = "With its NATS (NATS_URL, NATS_CREDENTIALS, NATS_CA)"
+RUN = "In a checkout, on this machine"
 
 FLAG = ""  # a switch takes no value, so the help shows no type for it
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, NoReturn
 import typer
 
 from tarifa.client.bus_access import bus_access
+from tarifa.commands.options import OPERATE, RUN
 from tarifa.exits import Exit, end
 
 TOP = Path(__file__).parents[2]
@@ -33,6 +34,11 @@ class Program(NamedTuple):
     arguments: tuple[str, ...] = ()
     user: str = "operator"
     settings: Mapping[str, str] = {}
+
+    @property
+    def panel(self) -> str:
+        """Return the heading of the help under which it is listed: what it needs."""
+        return OPERATE if self.module.startswith("services") else RUN
 
     @property
     def command(self) -> Callable[[typer.Context], None]:

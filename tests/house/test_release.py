@@ -130,6 +130,15 @@ def test_installed_it_has_the_commands_for_a_service_and_for_nats(command: Path,
     assert "one of the arguments --otlp --file is required" in wrong.stderr
 
 
+def test_installed_its_help_begins_with_the_address_of_a_service(command: Path, tmp_path: Path) -> None:
+    """`tarifa up` cannot run there; each group of commands says what it needs."""
+    shown = run(command, "--help", cwd=tmp_path).stdout
+    assert "export TARIFA_URL=" in shown
+    assert "tarifa up  " not in shown
+    for heading in ("(TARIFA_URL, TARIFA_KEY)", "(NATS_URL, NATS_CREDENTIALS, NATS_CA)", "In a checkout"):
+        assert heading in shown
+
+
 def test_installed_it_names_the_commands_that_need_a_checkout(command: Path, tmp_path: Path) -> None:
     """The sandbox is not installed, and no default key file is assumed beside the library."""
     done = run(command, "up", cwd=tmp_path)

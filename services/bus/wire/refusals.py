@@ -26,8 +26,9 @@ def refusal(error: Exception) -> str | None:
         return "offers no TLS, and NATS_CA says that it must show a certificate"
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"shows a certificate that NATS_CA does not vouch for: {error.verify_message}"
-            " (where NATS_CA is unset, only this machine's own authorities are trusted)"
+            f"shows a certificate that is not trusted: {error.verify_message}. Give the file of the authority that"
+            " signed it in NATS_CA (unset: this machine's own authorities), the server in NATS_URL, and this user's key"
+            " in NATS_CREDENTIALS"
         )
     if _NOT_ADMITTED.search(str(error)):
         return "does not know this user: see NATS_CREDENTIALS, and the users in the server's configuration"
