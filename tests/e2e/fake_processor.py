@@ -73,6 +73,6 @@ async def two(default: FakeProcessor, fallback: FakeProcessor) -> AsyncIterator[
 
 @asynccontextmanager
 async def three(default: FakeProcessor, fallback: FakeProcessor, third: FakeProcessor) -> AsyncIterator[str]:
-    """Run all; yields PROCESSORS as `two`, with a third that is the dearest."""
-    async with two(default, fallback) as processors, serving(third) as dearest:
-        yield f"{processors},third={dearest}@0.25"
+    """Run all; yields PROCESSORS as `two`, with a third that is the most expensive."""
+    async with two(default, fallback) as processors, serving(third) as most_expensive:
+        yield f"{processors},third={most_expensive}@0.25"

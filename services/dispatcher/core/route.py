@@ -1,13 +1,13 @@
-"""The route of one payment, now: the cheapest processor that serves, or a dearer one for what would wait too long.
+"""The route of one payment, now: the cheapest processor that serves, or a more expensive one for what would wait long.
 
 | the cheapest processor | a payment |
 |---|---|
 | serves, a slot is free | goes there |
 | serves, no slot is free, the queue takes at most SPILL_AFTER_S | waits for it |
-| serves, no slot is free, the queue takes longer | is surplus: the same question for the next dearer processor |
+| serves, no slot is free, the queue takes longer | is surplus: the same question for the next more expensive one |
 | fails, or is slow while another serves quickly; its canary is due | goes there, as the canary |
 | fails, the payment is younger than SETTLE_WITHIN_S | waits for it |
-| fails, older; or is slow while another serves quickly | the same question for the next dearer processor |
+| fails, older; or is slow while another serves quickly | the same question for the next more expensive one |
 
 Past its deadline a payment follows the same rules. Pure: views, age and queue in, a decision out.
 """

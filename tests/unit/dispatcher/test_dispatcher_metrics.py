@@ -19,7 +19,7 @@ from tests.unit.dispatcher.fakes import AT_DEAR, BOOKED, DEAR, HOME, ID, NOON, s
 GENERATIONS = (
     ProcessorGeneration("home/1", HOME, "http://home", Decimal("0.05"), "open"),
     ProcessorGeneration("dear/1", DEAR, "http://dear", Decimal("0.15"), "paused", Pause("me", "tests", NOON)),
-    ProcessorGeneration("dear/0", DEAR, "http://dearer", Decimal("0.15"), "closing"),
+    ProcessorGeneration("dear/0", DEAR, "http://dear-before", Decimal("0.15"), "closing"),
 )
 
 

@@ -28,7 +28,7 @@ def failing(name: str, *, canary_due: bool = False) -> Candidate:
 FULL = serving("cheap", 0)
 FAILS = failing("cheap")
 SLOW = serving("cheap", slow=True)
-TO_CHEAP, TO_DEAR, TO_DEAREST = SendTo("cheap"), SendTo("dear"), SendTo("dearest")
+TO_CHEAP, TO_DEAR, TO_THIRD = SendTo("cheap"), SendTo("dear"), SendTo("third")
 AS_CANARY, HELD = SendTo("cheap", canary=True), None
 
 TABLE: list[tuple[str, list[Candidate], float, int, SendTo | None]] = [
@@ -43,8 +43,8 @@ TABLE: list[tuple[str, list[Candidate], float, int, SendTo | None]] = [
     ("surplus past its deadline, but the dear one fails", [FULL, failing("dear")], OLD, LONG, HELD),
     ("surplus, and the dear one's canary is due", [FULL, failing("dear", canary_due=True)], YOUNG, LONG,
      SendTo("dear", canary=True)),
-    ("surplus of both goes to the third", [FULL, serving("dear", 0), serving("dearest")], YOUNG, LONG, TO_DEAREST),
-    ("surplus of the first that the second carries", [FULL, serving("dear", 0, per_s=200), serving("dearest")], YOUNG,
+    ("surplus of both goes to the third", [FULL, serving("dear", 0), serving("third")], YOUNG, LONG, TO_THIRD),
+    ("surplus of the first that the second carries", [FULL, serving("dear", 0, per_s=200), serving("third")], YOUNG,
      LONG, HELD),
     ("fails, young", [FAILS, serving("dear")], YOUNG, LONG, HELD),
     ("fails, nearly at its deadline", [FAILS, serving("dear")], 9_970.0, LONG, HELD),
@@ -52,13 +52,13 @@ TABLE: list[tuple[str, list[Candidate], float, int, SendTo | None]] = [
     ("fails, its canary is due, young", [failing("cheap", canary_due=True), serving("dear")], YOUNG, 0, AS_CANARY),
     ("fails, its canary is due, old", [failing("cheap", canary_due=True), serving("dear")], OLD, 0, AS_CANARY),
     ("all fail", [FAILS, failing("dear")], OLD, LONG, HELD),
-    ("the first two fail, old", [FAILS, failing("dear"), serving("dearest")], OLD, 0, TO_DEAREST),
-    ("the second fails, young: only surplus asks it", [FULL, failing("dear"), serving("dearest")], YOUNG, LONG, HELD),
+    ("the first two fail, old", [FAILS, failing("dear"), serving("third")], OLD, 0, TO_THIRD),
+    ("the second fails, young: only surplus asks it", [FULL, failing("dear"), serving("third")], YOUNG, LONG, HELD),
     ("slow while another serves quickly", [SLOW, serving("dear")], YOUNG, 0, TO_DEAR),
     ("slow, its canary is due", [replace(SLOW, canary_due=True), serving("dear")], YOUNG, 0, AS_CANARY),
     ("slow, and the other fails", [SLOW, failing("dear")], YOUNG, 0, TO_CHEAP),
     ("slow, and so is the other", [SLOW, serving("dear", slow=True)], YOUNG, 0, TO_CHEAP),
-    ("slow while the third serves quickly", [SLOW, failing("dear"), serving("dearest")], OLD, 0, TO_DEAREST),
+    ("slow while the third serves quickly", [SLOW, failing("dear"), serving("third")], OLD, 0, TO_THIRD),
     ("slow while another is quick but full", [SLOW, serving("dear", 0)], YOUNG, SHORT, HELD),
     ("fails, and the dear one is slow, old", [FAILS, serving("dear", slow=True)], OLD, 0, TO_DEAR),
 ]  # fmt: skip

@@ -47,7 +47,7 @@ def test_one_canary_starts_at_a_closed_processor() -> None:
 
 
 def test_a_canary_that_was_not_booked_is_not_the_next_canary() -> None:
-    """A call may last until another canary is due: one past its deadline then goes to the dearer processor."""
+    """A call may last until another canary is due: one past its deadline then goes to the more expensive processor."""
     traffic = make_traffic()
     close(traffic, HOME)
     old = payment(1, age_ms=LONG_MS)
@@ -61,7 +61,7 @@ def test_a_canary_that_was_not_booked_is_not_the_next_canary() -> None:
     assert moved.generation == DEAR
 
 
-def test_a_payment_past_its_deadline_goes_to_the_dearer_one() -> None:
+def test_a_payment_past_its_deadline_goes_to_the_more_expensive_one() -> None:
     """A younger one waits for the cheapest; each by its own age."""
     traffic = make_traffic()
     close(traffic, HOME)
