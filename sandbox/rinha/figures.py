@@ -65,7 +65,7 @@ def verdict(result: Result) -> str:
 
 def _audit_rows(audit: Audit) -> Iterator[Row]:
     charged = ", ".join(f"{count:,} {name}" for name, count in audit.charged.items())
-    yield "charged", charged, "in the processors' books, after the last settlement"
+    yield "charged", charged, "in the processors' records, after the last settlement"
     doubles = f"{audit.charged_again:,} again, {audit.charged_unasked:,} never offered"
     yield "double charges", f"{audit.double_charges:,}", doubles
     yield "wrong amounts", f"{audit.charged_wrong:,}", ""

@@ -90,7 +90,7 @@ class Result:
             }
         found = [f"{name}: {count}" for name, count in not_zero.items() if count]
         found += ["nothing was accepted"] if not self.accepted else []
-        found += ["no audit: the processors do not show their books"] if self.audit is None else []
+        found += ["no audit: the processors do not show their records"] if self.audit is None else []
         return found
 
 

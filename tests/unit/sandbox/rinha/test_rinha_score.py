@@ -129,7 +129,7 @@ def test_a_run_without_findings_passes() -> None:
     """No complaints; the POST's own latency is shown beside that of all calls."""
     result = assess(PREVIEW, good_journal(), None)
     assert (result.accepted, result.failed, result.posts.p99_ms, result.calls.p99_ms) == (1, 0, 3.5, 2.0)
-    assert result.complaints == ["no audit: the processors do not show their books"]
+    assert result.complaints == ["no audit: the processors do not show their records"]
 
 
 def test_processors_with_other_fees_are_reported() -> None:
