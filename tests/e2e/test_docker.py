@@ -21,7 +21,7 @@ from tests.e2e.engine import CLOSED, OPEN, ROOT, Engine, environment, up
 
 OPEN_URL = "http://127.0.0.1:9999"
 CLOSED_URL = "https://127.0.0.1:9999"
-RATE = 50
+RATE = 100
 SETTLED_WITHIN_S = 60.0
 UPGRADED_WITHIN_S = 300.0
 PAYMENTS = 20
