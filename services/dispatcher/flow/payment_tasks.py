@@ -13,7 +13,7 @@ log = logging.getLogger("tarifa.dispatcher")
 
 
 class PaymentTasks:
-    """Runs one task for each payment under way, and tells the scheduler when one ends."""
+    """Runs one task for each payment under way, and calls the scheduler when one ends."""
 
     def __init__(self, traffic: Traffic, counters: Counters) -> None:
         self._traffic = traffic

@@ -1,4 +1,4 @@
-// The release of a payment in doubt: every processor is asked first, and whoever does it confirms the risk twice.
+// The release of a payment in doubt: every processor is asked first, and the operator confirms the risk twice.
 
 import { openDialog } from "./dialogs.js";
 import { at, FORMS, made, when } from "./elements.js";
