@@ -83,7 +83,7 @@ async def test_it_runs_as_a_process_and_says_who_has_its_port(target: Target, tm
 
 
 async def test_it_ends_with_its_input(target: Target) -> None:
-    """Whoever started it is gone: so is it."""
+    """A relay does not outlive the program that started it."""
     to = await target.start()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sandbox.rinha.relay", str(ports.free(1)[0]), str(to)),
