@@ -26,7 +26,7 @@ import uvloop
 
 from sandbox.stack.plan.ports import HOST
 from services.access.certificates import make_certificates
-from services.access.processor_access import Shown, verifying
+from services.access.processor_access import ProcessorCredentials, verifying
 from services.contracts.processor_entry import ProcessorGeneration
 from services.contracts.stamp import stamp_from_ms, text_of
 from services.dispatcher.adapters.processor_api import ProcessorApi
@@ -74,9 +74,11 @@ async def _compare(url: str, tls_url: str, tls: ssl.SSLContext) -> None:
 
 
 def _api(url: str, transport: ProcessorTransport, tls: ssl.SSLContext | None = None) -> ProcessorApi:
-    shown = Shown(tls=tls)
+    credentials = ProcessorCredentials(tls=tls)
     registered = ProcessorGeneration("default/1", "default", url, Decimal("0.05"), "open")
-    return ProcessorApi(registered, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S, shown=shown)
+    return ProcessorApi(
+        registered, transport, call_timeout_s=TIMEOUT_S, health_timeout_s=TIMEOUT_S, credentials=credentials
+    )
 
 
 def _our_call(api: ProcessorApi) -> Call:

@@ -36,8 +36,8 @@ _NOT_CREDENTIALS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What one processor is shown: ``headers`` with every request; ``tls``, for https, may have a certificate of ours.
+class ProcessorCredentials:
+    """Sent to one processor: ``headers`` with every request; ``tls``, for https, may have a certificate of ours.
 
     ``tls`` also says by what the processor must be known, before anything is sent to it.
     """
@@ -46,15 +46,15 @@ class Shown:
     tls: ssl.SSLContext | None = None
 
 
-NOTHING = Shown()
+NO_CREDENTIALS = ProcessorCredentials()
 
 
-def hider(shown: Shown) -> Callable[[bytes], bytes]:
+def hider(credentials: ProcessorCredentials) -> Callable[[bytes], bytes]:
     """Return what takes the credentials out of a text, as a processor may say them back in its answer.
 
     So does what follows a scheme in them: a token is as secret without its `Bearer`.
     """
-    secret = {part for _, value in shown.headers for part in (value, *value.split()[1:])}
+    secret = {part for _, value in credentials.headers for part in (value, *value.split()[1:])}
     values = sorted((value.encode() for value in secret), key=len, reverse=True)
 
     def hide(text: bytes) -> bytes:
@@ -70,14 +70,14 @@ class ProcessorAccess:
 
     Args:
         authorities: the file with those that vouch for processors; None: those that this machine knows.
-        by_address: what is shown where, by `address_of`.
+        by_address: the credentials, by `address_of` of the processor.
         files: all that was read.
     """
 
     def __init__(
         self,
         authorities: Path | None = None,
-        by_address: Mapping[str, Shown] | None = None,
+        by_address: Mapping[str, ProcessorCredentials] | None = None,
         files: Iterable[Path] = (),
     ) -> None:
         self._authorities = authorities
@@ -88,12 +88,12 @@ class ProcessorAccess:
         """Return whether there are credentials, and none for this URL."""
         return bool(self._by_address) and address_of(url) not in self._by_address
 
-    def shown_to(self, url: str) -> Shown:
-        """Return what is shown to the processor at a base URL; it must be one that `check_url` accepts."""
-        shown = self._by_address.get(address_of(url))
-        if shown is not None:
-            return shown
-        return Shown(tls=self._tls) if urlsplit(url).scheme == "https" else NOTHING
+    def credentials_for(self, url: str) -> ProcessorCredentials:
+        """Return the credentials for the processor at a base URL; it must be one that `check_url` accepts."""
+        credentials = self._by_address.get(address_of(url))
+        if credentials is not None:
+            return credentials
+        return ProcessorCredentials(tls=self._tls) if urlsplit(url).scheme == "https" else NO_CREDENTIALS
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -123,7 +123,7 @@ def processor_access(env: Mapping[str, str], processors: Iterable[Processor] = (
             f"or name a file in {AUTHORITIES}"
         )
 
-    def read(text: str) -> tuple[dict[str, Shown], list[Path]]:
+    def read(text: str) -> tuple[dict[str, ProcessorCredentials], list[Path]]:
         return _credentials(Path(text), authorities) if text else ({}, [])
 
     by_address, files = text_as(env, CREDENTIALS, "", read)
@@ -160,19 +160,21 @@ def _knows_authorities() -> bool:
     return bool(paths.cafile) or (bool(paths.capath) and any(os.scandir(paths.capath)))
 
 
-def _credentials(path: Path, authorities: Path | None) -> tuple[dict[str, Shown], list[Path]]:
+def _credentials(path: Path, authorities: Path | None) -> tuple[dict[str, ProcessorCredentials], list[Path]]:
     try:
         entries = _entries.decode(read_secret(path))
     except msgspec.MsgspecError as error:  # it names the place and the type, and not the content
         raise ValueError(f"names {path}, which does not have the required format: {error}") from None
-    by_address: dict[str, Shown] = {}
+    by_address: dict[str, ProcessorCredentials] = {}
     files = [path]
     for number, (url, entry) in enumerate(entries.items(), start=1):
         try:
             address = _address(url)
             if address in by_address:
                 raise ValueError("has the same URL as another entry")  # noqa: TRY301  # its number comes with it
-            by_address[address] = Shown(_headers(entry, url), _tls(entry, address, path.parent, authorities))
+            by_address[address] = ProcessorCredentials(
+                _headers(entry, url), _tls(entry, address, path.parent, authorities)
+            )
         except ValueError as error:
             raise ValueError(f"names {path}, whose entry {number} {error}") from None
         files += [path.parent / name for name in (entry.certificate, entry.key) if name]

@@ -175,7 +175,7 @@ class _Parts:
             self.registry.maintain(),
             self.pollers.run(),
         ]
-        access = follow_access(os.environ, config.access, self.clients.show, self.not_read)
+        access = follow_access(os.environ, config.access, self.clients.use, self.not_read)
         pulse = pulse_of(config.bus.instance, self.owner, self.clock.stamp(), self._status)
         return [*work, self.bus.watch(), send_pulses(self.bus, pulse), access]
 

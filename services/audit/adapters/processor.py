@@ -11,7 +11,7 @@ from typing import Annotated
 import httpx
 from msgspec import Meta, Struct, json
 
-from services.access.processor_access import NOTHING, ProcessorAccess, Shown, hider
+from services.access.processor_access import NO_CREDENTIALS, ProcessorAccess, ProcessorCredentials, hider
 from services.audit.core.answer import Answer, Charged, NotCharged, Unanswered, Unreadable
 from services.contracts.money import cents_of
 from services.contracts.processor import Processor
@@ -31,7 +31,7 @@ class _Recorded(Struct, rename="camel"):
 _recorded = json.Decoder(_Recorded)
 
 
-def client(shown: Shown) -> httpx.AsyncClient:
+def client(credentials: ProcessorCredentials) -> httpx.AsyncClient:
     """Return a client for one processor, with that processor's credentials only.
 
     It follows no redirects: another server does not answer for the processor.
@@ -40,8 +40,8 @@ def client(shown: Shown) -> httpx.AsyncClient:
         timeout=CALL_TIMEOUT_S,
         trust_env=False,
         follow_redirects=False,
-        headers=list(shown.headers),
-        verify=shown.tls or True,
+        headers=list(credentials.headers),
+        verify=credentials.tls or True,
     )
 
 
@@ -53,17 +53,17 @@ async def records_of(
     async with AsyncExitStack() as clients:
         records = {}
         for each in processors:
-            shown = access.shown_to(each.url)
-            http = await clients.enter_async_context(client(shown))
-            records[each.name] = ProcessorRecords(each.url, http, shown)
+            credentials = access.credentials_for(each.url)
+            http = await clients.enter_async_context(client(credentials))
+            records[each.name] = ProcessorRecords(each.url, http, credentials)
         yield records
 
 
 class ProcessorRecords:
     """One processor's records; ``url`` without a trailing slash. Credentials are removed from what it answers."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient, shown: Shown = NOTHING) -> None:
-        self._hide = hider(shown)
+    def __init__(self, url: str, http: httpx.AsyncClient, credentials: ProcessorCredentials = NO_CREDENTIALS) -> None:
+        self._hide = hider(credentials)
         self._url = url
         self._http = http
 

@@ -12,7 +12,7 @@ import httpx
 import orjson
 from msgspec import Meta, Struct, json
 
-from services.access.processor_access import NOTHING, Shown, hider
+from services.access.processor_access import NO_CREDENTIALS, ProcessorCredentials, hider
 from services.contracts.money import amount_of, cents_of
 from services.contracts.processor_entry import ProcessorGeneration
 from services.contracts.stamp import stamp_from_ms, stamp_from_text, text_of
@@ -92,7 +92,7 @@ class ProcessorApi:
         call_timeout_s: for one request; `charge` may make two.
         health_timeout_s: for the health call, which processors delay rather than refuse when called too often.
         speaks_for_itself: whether a 503 is the processor's own; False where a gateway in front of it may send one.
-        shown: the credentials sent with every request. No returned detail contains them, even if the processor
+        credentials: sent with every request. No returned detail contains them, even if the processor
             repeats them.
     """
 
@@ -104,7 +104,7 @@ class ProcessorApi:
         call_timeout_s: float,
         health_timeout_s: float,
         speaks_for_itself: bool = True,
-        shown: Shown = NOTHING,
+        credentials: ProcessorCredentials = NO_CREDENTIALS,
     ) -> None:
         self._speaks_for_itself = speaks_for_itself
         self.registered = registered
@@ -112,11 +112,11 @@ class ProcessorApi:
         self._call_timeout_s = call_timeout_s
         self._health_timeout_s = health_timeout_s
         payments = httpx.URL(f"{registered.url}/payments")
-        self._origin = origin_of(payments, shown.tls)
-        self._hide = hider(shown)
+        self._origin = origin_of(payments, credentials.tls)
+        self._hide = hider(credentials)
         # The common part of all requests is put together here, and not for each payment.
-        shows = b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in shown.headers)
-        target, host = payments.raw_path, b"HTTP/1.1\r\nHost: %b\r\n%b" % (payments.netloc, shows)
+        headers = b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in credentials.headers)
+        target, host = payments.raw_path, b"HTTP/1.1\r\nHost: %b\r\n%b" % (payments.netloc, headers)
         self._post_begins = b"POST %b %bContent-Type: application/json\r\ncontent-length: " % (target, host)
         self._get_begins, self._get_ends = b"GET %b/" % target, b" %b\r\n" % host
 

@@ -54,7 +54,7 @@ class ProcessorClients:
                 known.registered = each
         self._poll()
 
-    def show(self, access: ProcessorAccess) -> None:
+    def use(self, access: ProcessorAccess) -> None:
         """Use other credentials from now on; calls under way end with the old ones."""
         self._access = access
         for each in self.generations:
@@ -80,5 +80,5 @@ class ProcessorClients:
             self._transport,
             call_timeout_s=self._call_timeout_s,
             health_timeout_s=HEALTH_TIMEOUT_S,
-            shown=self._access.shown_to(processor.url),
+            credentials=self._access.credentials_for(processor.url),
         )

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from services.access.processor_access import Shown
+from services.access.processor_access import ProcessorCredentials
 from services.dispatcher.adapters.processor_api import HealthAnswer, HealthUnread
 from services.dispatcher.adapters.transport import ProcessorTransport
 from services.dispatcher.core.outcome import Absent, Booked, LookupFailed, NotBooked, Unknown
@@ -104,11 +104,11 @@ async def test_credentials_go_with_every_call_to_that_processor_alone(
     wants = await misbehaving_server(says(500), says(404), tls=side.server())
     other = await misbehaving_server(says(500), says(404), tls=side.server())
     for server, headers in ((wants, HEADERS), (other, ())):
-        api = api_of(server.url, tls_transport, side.ours(), shown=Shown(headers))
+        api = api_of(server.url, tls_transport, side.ours(), credentials=ProcessorCredentials(headers))
         await api.charge(ID, 1990, NOW)
         await api.health()
-    shown = f"Authorization: Bearer {WORD}"
-    assert [shown in each.headers for each in wants.seen] == [True] * 3
+    header = f"Authorization: Bearer {WORD}"
+    assert [header in each.headers for each in wants.seen] == [True] * 3
     assert WORD not in str(other.seen)
 
 
@@ -119,7 +119,7 @@ async def test_a_redirect_is_not_followed(
     other = await misbehaving_server(says(200), says(200, HEALTH), tls=side.server())
     moved = says(307, b"", f"Location: {other.url}/payments")
     server = await misbehaving_server(moved, moved, tls=side.server())
-    api = api_of(server.url, tls_transport, side.ours(), shown=Shown(HEADERS))
+    api = api_of(server.url, tls_transport, side.ours(), credentials=ProcessorCredentials(HEADERS))
     outcome = await api.charge(ID, 1990, NOW)
     assert isinstance(outcome, NotBooked)
     assert outcome.misconfigured
@@ -135,7 +135,7 @@ async def test_missing_credentials_are_not_booked_and_misconfigured(
     """And the detail quotes the processor's answer without them, up to where it is cut."""
     said = f"{'x' * 180} not Bearer {WORD}".encode()  # cut within it
     server = await misbehaving_server(says(status, said), says(status, said), tls=side.server())
-    api = api_of(server.url, tls_transport, side.ours(), shown=Shown(HEADERS))
+    api = api_of(server.url, tls_transport, side.ours(), credentials=ProcessorCredentials(HEADERS))
     outcome, lookup, health = await api.charge(ID, 1990, NOW), await api.look_up(ID), await api.health()
     assert isinstance(outcome, NotBooked)
     assert outcome.misconfigured

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.access.processor_access import NOTHING, Shown, verifying
+from services.access.processor_access import NO_CREDENTIALS, ProcessorCredentials, verifying
 from services.dispatcher.adapters.processor_api import ProcessorApi, Transport
 from services.dispatcher.core.outcome import Outcome
 from tests.certificates import Authority, Pair
@@ -53,10 +53,14 @@ Charge = Callable[..., Awaitable[Outcome]]
 
 
 def api_of(
-    url: str, transport: Transport, tls: ssl.SSLContext | None, timeout_s: float = PATIENT_S, shown: Shown = NOTHING
+    url: str,
+    transport: Transport,
+    tls: ssl.SSLContext | None,
+    timeout_s: float = PATIENT_S,
+    credentials: ProcessorCredentials = NO_CREDENTIALS,
 ) -> ProcessorApi:
     """Return the client of one processor."""
-    shown = Shown(shown.headers, tls)
+    credentials = ProcessorCredentials(credentials.headers, tls)
     return ProcessorApi(
-        registered(url=url), transport, call_timeout_s=timeout_s, health_timeout_s=timeout_s, shown=shown
+        registered(url=url), transport, call_timeout_s=timeout_s, health_timeout_s=timeout_s, credentials=credentials
     )

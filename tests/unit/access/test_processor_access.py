@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.access import processor_access as module
-from services.access.processor_access import NOTHING, ProcessorAccess, hider, processor_access
+from services.access.processor_access import NO_CREDENTIALS, ProcessorAccess, hider, processor_access
 from services.contracts.processor import Processor
 from services.settings.environment import SettingError
 from tests.certificates import Authority, Pair
@@ -42,8 +42,8 @@ def access(folder: Path, content: Any) -> ProcessorAccess:
 def test_without_settings_no_credentials_are_sent() -> None:
     """Https is verified by this machine's authorities."""
     known = processor_access({})
-    assert known.shown_to("http://pay.example") == NOTHING
-    tls = known.shown_to("https://pay.example").tls
+    assert known.credentials_for("http://pay.example") == NO_CREDENTIALS
+    tls = known.credentials_for("https://pay.example").tls
     assert tls is not None
     assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert tls.minimum_version == ssl.TLSVersion.TLSv1_2
@@ -53,14 +53,14 @@ def test_without_settings_no_credentials_are_sent() -> None:
 def test_headers_belong_to_a_url_however_it_is_spelt(tmp_path: Path, spelling: str) -> None:
     """And to no other port, host, path or scheme."""
     known = access(tmp_path, {spelling: {"headers": BEARER}})
-    assert known.shown_to("https://pay.example/a").headers == tuple(BEARER.items())
+    assert known.credentials_for("https://pay.example/a").headers == tuple(BEARER.items())
     for other in (
         "https://pay.example",
         "https://pay.example:444/a",
         "http://pay.example/a",
         "https://x.pay.example/a",
     ):
-        assert known.shown_to(other).headers == ()
+        assert known.credentials_for(other).headers == ()
         assert known.lacks(other)
     assert not known.lacks("https://pay.example/a")
 
@@ -68,7 +68,7 @@ def test_headers_belong_to_a_url_however_it_is_spelt(tmp_path: Path, spelling: s
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "http://127.9.9.9", "http://[::1]:8001", "http://localhost"])
 def test_within_this_machine_headers_need_no_tls(tmp_path: Path, url: str) -> None:
     """Nobody can read along there."""
-    assert access(tmp_path, {url: {"headers": BEARER}}).shown_to(url).headers
+    assert access(tmp_path, {url: {"headers": BEARER}}).credentials_for(url).headers
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_certificate_of_ours_is_read_beside_the_file(tmp_path: Path, client: P
     """Relative to the file, in whichever folder the program runs; all files are known, so that changes are noticed."""
     known = access(tmp_path, {"https://a": {"certificate": "client.pem", "key": "client.key"}})
     assert set(known.files) == {tmp_path / "processors.json", client.certificate, client.key}
-    assert known.shown_to("https://a").tls is not known.shown_to("https://b").tls
+    assert known.credentials_for("https://a").tls is not known.credentials_for("https://b").tls
 
 
 def test_others_may_read_neither_the_file_nor_a_key(tmp_path: Path, client: Pair) -> None:
@@ -134,7 +134,7 @@ def test_authorities_are_those_of_the_file_alone(tmp_path: Path) -> None:
     """This machine's own are not added."""
     ca = Authority(tmp_path).ca
     known = processor_access({"PROCESSOR_CA": str(ca)})
-    tls = known.shown_to("https://a").tls
+    tls = known.credentials_for("https://a").tls
     assert tls is not None
     assert len(tls.get_ca_certs()) == 1
     assert known.files == (ca,)
@@ -162,8 +162,8 @@ def test_https_needs_an_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_credentials_in_a_processors_answer_are_hidden(tmp_path: Path) -> None:
     """With its scheme or without; and no representation contains it."""
-    shown = access(tmp_path, {"https://a": {"headers": BEARER | {"X-Key": "ab"}}}).shown_to("https://a")
-    hide = hider(shown)
+    credentials = access(tmp_path, {"https://a": {"headers": BEARER | {"X-Key": "ab"}}}).credentials_for("https://a")
+    hide = hider(credentials)
     assert hide(f"no: Bearer {WORD}, {WORD} ab".encode()) == b"no: ***, *** ***"
-    assert WORD not in repr(shown)
-    assert hider(module.NOTHING)(b"Bearer x") == b"Bearer x"
+    assert WORD not in repr(credentials)
+    assert hider(module.NO_CREDENTIALS)(b"Bearer x") == b"Bearer x"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.access.processor_access import Shown, verifying
+from services.access.processor_access import ProcessorCredentials, verifying
 from services.dispatcher.adapters.connection import HttpAnswer
 from services.dispatcher.adapters.processor_api import ProcessorApi
 from services.dispatcher.adapters.transport import Origin
@@ -44,8 +44,10 @@ async def test_requests_byte_for_byte(
 ) -> None:
     """A charge, the look-up after it and the health call, each with its own timeout and with the credentials."""
     recorder = Recorder()
-    shown = Shown(headers, TLS if url.startswith("https") else None)
-    api = ProcessorApi(registered(url=url), recorder, call_timeout_s=10.0, health_timeout_s=2.0, shown=shown)
+    credentials = ProcessorCredentials(headers, TLS if url.startswith("https") else None)
+    api = ProcessorApi(
+        registered(url=url), recorder, call_timeout_s=10.0, health_timeout_s=2.0, credentials=credentials
+    )
     await api.charge(ID, 1990, NOW)
     await api.health()
     host += b"\r\nAuthorization: Bearer x\r\nX-Key: y" if headers else b""
