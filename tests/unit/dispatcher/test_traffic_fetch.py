@@ -8,7 +8,7 @@ from services.dispatcher.core.in_hand import InHand
 from services.dispatcher.core.pace import IN_FLIGHT_FIRST
 from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME
-from tests.unit.dispatcher.traffic_cases import LONG_MS, NOW, close, make_traffic, payment, start_all, waiting
+from tests.unit.dispatcher.traffic_cases import HELD_MS, NOW, close, make_traffic, payment, start_all, waiting
 
 
 def test_fetchable_is_what_could_start_beyond_those_that_wait() -> None:
@@ -23,10 +23,10 @@ def test_nothing_is_fetched_for_a_closed_processor_before_its_time() -> None:
     """At most a canary, until the head of the stream is past its deadline: then as many as the dear one takes."""
     traffic = make_traffic()
     close(traffic, HOME)
-    traffic.backlog, traffic.head_stored_ms = 500, NOW
+    traffic.backlog, traffic.head_stored_ms = 500, NOW - HELD_MS + 1_000
     assert traffic.fetchable(NOW) == 0
     assert traffic.fetchable(NOW + CANARY_EVERY_MS) == 1
-    assert traffic.fetchable(NOW + LONG_MS) == 1 + IN_FLIGHT_FIRST
+    assert traffic.fetchable(NOW + 1_000) == 1 + IN_FLIGHT_FIRST
 
 
 def test_what_was_given_back_is_fetched_although_no_backlog_counts_it() -> None:

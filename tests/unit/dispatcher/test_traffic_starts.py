@@ -8,7 +8,7 @@ from services.dispatcher.core.condition import CANARY_EVERY_MS, Health
 from services.dispatcher.core.pace import IN_FLIGHT_FIRST, RESEND_FIRST_MS, RESEND_MAX_MS, backoff_ms
 from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME, RULES
-from tests.unit.dispatcher.traffic_cases import LONG_MS, NOW, close, make_traffic, payment, start_all, waiting
+from tests.unit.dispatcher.traffic_cases import HELD_MS, NOW, close, make_traffic, payment, start_all, waiting
 
 
 def test_the_oldest_payment_starts_first() -> None:
@@ -50,7 +50,7 @@ def test_a_canary_that_was_not_booked_is_not_the_next_canary() -> None:
     """A call may last until another canary is due: one past its deadline then goes to the more expensive processor."""
     traffic = make_traffic()
     close(traffic, HOME)
-    old = payment(1, age_ms=LONG_MS)
+    old = payment(1, age_ms=HELD_MS)
     waiting(traffic, old)
     due = NOW + CANARY_EVERY_MS
     (start,) = traffic.starts(due)
@@ -65,7 +65,7 @@ def test_a_payment_past_its_deadline_goes_to_the_more_expensive_one() -> None:
     """A younger one waits for the cheapest; each by its own age."""
     traffic = make_traffic()
     close(traffic, HOME)
-    waiting(traffic, payment(1, age_ms=LONG_MS), payment(2))
+    waiting(traffic, payment(1, age_ms=HELD_MS), payment(2, age_ms=HELD_MS - 1_000))
     assert start_all(traffic) == [(1, DEAR)]
 
 
@@ -82,7 +82,7 @@ def test_a_bound_payment_is_sent_again_only_where_it_is_bound() -> None:
     """Also past its deadline, while its processor is closed and the other one serves: as a canary."""
     traffic = make_traffic()
     close(traffic, HOME)
-    stuck = payment(1, age_ms=LONG_MS, bound=True)
+    stuck = payment(1, age_ms=6 * HELD_MS, bound=True)
     traffic.take(stuck)
     traffic.to_resend(stuck, NOW, jitter=1)
     assert start_all(traffic, NOW) == []

@@ -9,7 +9,7 @@ from services.dispatcher.core.traffic import Traffic
 from tests.unit.dispatcher.fakes import DEAR, HOME, NOON, RULES
 
 NOW = 1_000_000.0
-LONG_MS = 60_000.0  # no rule holds a payment for so long
+HELD_MS = RULES.settle_within_ms  # so long a payment waits for the cheapest processor while that one fails
 
 
 def payment(seq: int, *, age_ms: float = 0, bound: bool = False) -> InHand:
