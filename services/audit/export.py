@@ -25,6 +25,7 @@ from services.audit.core.export_rows import COLUMNS, CSV_HEADER, csv_row, json_r
 from services.audit.core.seen_ids import SeenIds
 from services.bus.wire.connection import BusUnavailableError
 from services.contracts.instant import instant_from_text
+from services.contracts.period import Period
 from services.records.settled import SettledReader, SettledRow, StreamPart
 from services.settings.bus import BusSettings, bus_settings
 
@@ -54,11 +55,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """``start``, ``end``: first and last requestedAt; None: open. ``out``: None is stdout."""
+    """``period``: by requestedAt. ``out``: None is stdout."""
 
     bus: BusSettings
-    start: datetime | None
-    end: datetime | None
+    period: Period
     form: str
     out: Path | None
 
@@ -87,7 +87,7 @@ def export_settings(arguments: Sequence[str], env: Mapping[str, str]) -> ExportS
         parser.error("--from must not be after --to")
     if given.out is not None and not given.out.absolute().parent.is_dir():
         parser.error(f"--out: there is no folder {given.out.absolute().parent}")
-    return ExportSettings(bus_settings(env), given.start, given.end, given.form, given.out)
+    return ExportSettings(bus_settings(env), Period(given.start, given.end), given.form, given.out)
 
 
 def _columns() -> str:
@@ -130,9 +130,9 @@ async def _write(
     row_of, counts, seen = (csv_row if settings.form == "csv" else json_row), _Counts(), SeenIds()
     if settings.form == "csv":
         out.write(CSV_HEADER)
-    first = reader.first_seq
-    if settings.start is not None:
-        first = max(first, await reader.since(settings.start - CLOCKS_APART_MAX))
+    first, start = reader.first_seq, settings.period.start
+    if start is not None:
+        first = max(first, await reader.since(start - CLOCKS_APART_MAX))
     begun = first
     shown.begin("reading SETTLEMENTS", max(0, reader.last_seq - begun + 1))
     reading = _read_from(reader, first)
@@ -140,9 +140,9 @@ async def _write(
         stretch = await reading
         reading = _read_from(reader, stretch.next_seq)  # while the rows of this one are written
         counts.missing += stretch.missing
-        again = await _settled_before(reader, [row for row in stretch.rows if _may_be_again(row, seen, settings.start)])
+        again = await _settled_before(reader, [row for row in stretch.rows if _may_be_again(row, seen, start)])
         for row in stretch.rows:
-            if _is_wanted(row, settings):
+            if row.event.requested_at in settings.period:
                 is_counted = row.is_counted and row.seq not in again
                 out.write(row_of(row.event, is_counted=is_counted))
                 counts.rows += 1
@@ -190,11 +190,6 @@ async def _settled_before(reader: SettledReader, rows: Sequence[SettledRow]) -> 
         are_first = await asyncio.gather(*[_retried(partial(reader.is_first, row.seq, row.event.id)) for row in some])
         again.update(row.seq for row, is_first in zip(some, are_first, strict=True) if not is_first)
     return again
-
-
-def _is_wanted(row: SettledRow, settings: ExportSettings) -> bool:
-    stamp = row.event.requested_at
-    return (settings.start is None or settings.start <= stamp) and (settings.end is None or stamp <= settings.end)
 
 
 @contextmanager

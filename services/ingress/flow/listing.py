@@ -171,11 +171,10 @@ class Listing:
 
 
 def _matches(payment: Standing, asked: SettledAsked) -> bool:
-    event, period = payment.event, asked.period
+    event = payment.event
     if not isinstance(event, PaymentSettled) or asked.processor not in {None, event.processor}:
         return False
-    stamp = event.requested_at
-    return (period.start is None or period.start <= stamp) and (period.end is None or stamp <= period.end)
+    return event.requested_at in asked.period
 
 
 def _is_over(until_s: float) -> bool:
