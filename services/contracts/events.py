@@ -72,7 +72,7 @@ class PaymentSettled(Struct, frozen=True, tag_field="type", tag="PaymentSettled"
     amount_cents: AmountCents
     processor: Annotated[str, Shown("Where it was charged or refused.")]
     requested_at: Annotated[Instant, Shown("The stamp that the processor recorded; the summary uses it.")]
-    accepted_at: Annotated[Instant, Shown("When it was stored.")]
+    accepted_at: Annotated[Instant, Shown("When it was accepted, by the clock of ingress.")]
     payment_seq: Sequence
     booked_at: Annotated[
         Instant | None,

@@ -83,7 +83,7 @@ class Standing:
 
     @property
     def accepted_at(self) -> datetime:
-        """When it was stored."""
+        """When it was accepted, by the clock of ingress."""
         return self.event.accepted_at
 
     @property
