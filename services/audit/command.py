@@ -70,8 +70,8 @@ async def connected(settings: BusSettings, name: str, within_s: float = CONNECT_
                 settings.nats_url, name, replicas=settings.limits.replicas, credentials=settings.credentials
             )
     except TimeoutError:
-        where = "NATS_URL, NATS_CREDENTIALS and NATS_CA say where it is"
-        raise BusUnavailableError(f"no NATS at {settings.nats_url} within {within_s:g} s; {where}") from None
+        how = "NATS_URL, NATS_CREDENTIALS and NATS_CA say how to reach it"
+        raise BusUnavailableError(f"no NATS at {settings.nats_url} within {within_s:g} s; {how}") from None
     try:
         bus.check_server()
         yield bus

@@ -86,7 +86,7 @@ async def test_without_nats_a_key_is_changed_with_a_warning(house: House, path: 
         ended = await keys(house, path, *arguments)
         assert ended.status == 0, ended
         assert "NOT RECORDED in the operators' log" in ended.err
-        assert "no NATS at nats://127.0.0.1:1 within 3 s; NATS_URL, NATS_CREDENTIALS and NATS_CA say" in ended.err
+        assert "no NATS at nats://127.0.0.1:1 within 3 s; NATS_URL, NATS_CREDENTIALS and NATS_CA say how" in ended.err
         assert names(path) == left
 
 
