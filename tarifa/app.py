@@ -25,8 +25,9 @@ _VARIABLES = """
 TARIFA_URL is the address of the service (default http://127.0.0.1:9999),
 TARIFA_KEY the API key, if the service requires one (tarifa keys --help),
 TARIFA_CA the file of the authority that signed its certificate.
-Commands that need NATS read NATS_URL, NATS_CREDENTIALS (the operator's key)
-and NATS_CA; in a checkout those of `tarifa up` are used where none is set.
+Commands that need NATS read NATS_URL, NATS_CREDENTIALS (the operator's key, to
+restore the admin's) and NATS_CA; in a checkout those of `tarifa up` are used
+where none is set.
 Each command has examples: tarifa pay --help"""
 
 

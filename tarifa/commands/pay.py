@@ -26,7 +26,8 @@ EXAMPLES = """Examples:
 
 Exit codes: 0 settled, 2 wrong usage, 3 refused by a processor,
 4 rejected by the service, 5 accepted and not settled in time,
-6 service not reachable or payment not known to be stored: repeat it with its id."""
+6 service not reachable, or payment not known to be stored: repeat it
+with its id."""
 
 
 def pay_command(

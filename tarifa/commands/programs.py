@@ -57,7 +57,7 @@ PROGRAMS = {
     "chaos": Program("sandbox.chaos", "Inject faults under load, then audit every payment.", user=""),
     "audit": Program("services.audit", "List each difference between our records and the processors'."),
     "release": Program("services.audit.release", "Release a payment; it may then be charged twice."),
-    "export": Program("services.audit.export", "Write every settlement of a period to a file."),
+    "export": Program("services.audit.export", "Write every settlement of a period, as CSV or JSON."),
     "processors": Program("services.audit.processors", "List, pause, resume or move processors."),
     "keys": Program("services.audit.keys", "Add, list and revoke the keys of clients.", settings=_KEYS),
     "log": Program("services.audit.log", "Print who paused, moved, released or purged what, when, and why."),
