@@ -51,7 +51,7 @@ def new_secret() -> str:
 
 
 def hash_of(secret: bytes) -> str:
-    """Return what is stored of a secret: its SHA-256 in hexadecimal; decision 39 says why plainly."""
+    """Return what is stored of a secret: its SHA-256 in hexadecimal, without a salt (decision 39)."""
     return sha256(secret).hexdigest()
 
 

@@ -19,7 +19,7 @@ Found = Standing | Rejected | Missing | TryLater
 
 
 class AwaitingFlow(Protocol):
-    """What this adapter calls."""
+    """Implemented by ``Awaiting``."""
 
     async def final(self, payment_id: str, within_s: float) -> Standing | NotYet | NotAwaited:
         """Return a stored payment when it is settled or refused."""
