@@ -22,7 +22,7 @@ class RecordedEvent(NamedTuple):
 
 
 async def history_of(bus: Bus, payment_id: str) -> list[RecordedEvent]:
-    """Return the events of one payment in the order of the stream: its releases, the last of each place and kind else.
+    """Return the events of one payment in the order of the stream: its releases, else the last by processor and kind.
 
     Raises:
         StoreUnavailableError: not known; UnreadableRecordError: and only a person can find out.

@@ -146,7 +146,7 @@ async def test_book_ahead_of_its_stream_is_not_stored(case: SnapshotCase) -> Non
     assert await messages(case.bus) == 0
 
 
-async def test_a_whole_picture_is_stored_again_if_no_row_is_known(case: SnapshotCase) -> None:
+async def test_a_whole_image_is_stored_again_if_no_row_is_known(case: SnapshotCase) -> None:
     """An image after another clearing shares no row with the stored one, even if their rows are equal."""
     await case.settle(0, 3_000)
     await case.save()

@@ -20,7 +20,7 @@ PAUSE = Pause("desk", "their maintenance", AT)
 TAKEN = Refusal("overtaken", "Line 7 is no longer its last one. Look at it again.")
 
 
-def place(name: str, pause: Pause | None = None) -> ListedProcessor:
+def charging(name: str, pause: Pause | None = None) -> ListedProcessor:
     """Return a processor that is charging."""
     return ListedProcessor(name, f"{name}/1", "open" if pause is None else "paused", 0.05, f"http://{name}:1", pause)
 
@@ -44,7 +44,7 @@ def sight(*processors: ListedProcessor) -> Sight:
             ProcessorAnswer("default/1", "unanswered", detail="ConnectError"),
             ProcessorAnswer("fallback/1", "notCharged"),
         ),
-        processors=processors or (place("default"), place("fallback")),
+        processors=processors or (charging("default"), charging("fallback")),
     )
 
 
@@ -133,7 +133,7 @@ async def test_the_operator_sees_everything_before_the_question() -> None:
 
 async def test_a_pause_of_either_processor_is_shown_before_the_question() -> None:
     """A payment released to a paused processor waits there, and a pause is no reason to release."""
-    both = sight(place("default", PAUSE), place("fallback", PAUSE), place("third", PAUSE))
+    both = sight(charging("default", PAUSE), charging("fallback", PAUSE), charging("third", PAUSE))
     world = World(seen=ReleaseAnswered(both), says_yes=False)
     assert not await world.run()
     said = [text.strip() for text in world.shown if "is paused" in text]

@@ -109,7 +109,7 @@ def test_a_resumed_processor_is_as_it_was_before_it_was_paused() -> None:
     assert resumed(paused(FIRST, PAUSE)) == FIRST
 
 
-def test_a_place_has_its_pause() -> None:
+def test_a_generation_has_its_pause() -> None:
     """An open one has no pause."""
     (held,) = generations_in({"default": paused(FIRST, PAUSE)})
     assert (held.state, held.pause) == ("paused", PAUSE)

@@ -14,7 +14,7 @@ from services.ingress.core.answers import TryLater
 from services.ingress.core.releasing import Released
 from services.ingress.flow.release_requests import ReleaseRequests
 from tests.unit.audit.paid import ID, released
-from tests.unit.audit.test_release_dialog import PAUSE, place, sight
+from tests.unit.audit.test_release_dialog import PAUSE, charging, sight
 from tests.unit.ingress.recorded_operations import RecordedOperations
 
 SAID: dict[str, Any] = {
@@ -60,7 +60,7 @@ async def test_a_release_is_recorded_with_the_name_of_the_key_and_then_done() ->
 
 async def test_the_answer_warns_of_a_paused_processor() -> None:
     """The payment waits there."""
-    world = World(ReleaseAnswered(sight(place("default"), place("fallback", PAUSE)), released=released()))
+    world = World(ReleaseAnswered(sight(charging("default"), charging("fallback", PAUSE)), released=released()))
     answer = await world.releasing.release(ID, json.dumps(SAID).encode(), "desk")
     assert isinstance(answer, Released)
     assert "waits there until it is resumed" in answer.warnings[0]
@@ -181,7 +181,7 @@ async def test_a_look_is_not_recorded() -> None:
 
 def test_a_look_as_a_document() -> None:
     """All that an operator needs to decide, and the risk in words if it may be released."""
-    document = sight_document(ReleaseAnswered(sight(place("default"), place("fallback", PAUSE))))
+    document = sight_document(ReleaseAnswered(sight(charging("default"), charging("fallback", PAUSE))))
     assert str(document.pop("risk")).startswith("WHAT THIS RISKS: a double charge.")
     assert document == {
         "correlationId": ID,

@@ -91,7 +91,7 @@ def test_resumed_ledger_continues_its_counters(ledger: Ledger, stream: StreamInH
     assert (now["appliedSeq"], now["conflicts"], now["unreadable"]) == (700, 3, 3)
 
 
-def test_picture_is_of_what_was_delivered(ledger: Ledger, stream: StreamInHand) -> None:
+def test_image_is_of_what_was_delivered(ledger: Ledger, stream: StreamInHand) -> None:
     """There is none before the first message of this run; after it, book, position and counters match."""
     assert ledger.image() is None
     stream.record(SETTLED, 1)

@@ -42,14 +42,14 @@ stories = st.lists(events, max_size=80)
 def test_restored_book_behaves_like_the_original(
     before: list[PaymentSettled | PaymentRefused],
     after: list[PaymentSettled | PaymentRefused],
-    pictures_at: list[int],
+    images_at: list[int],
     rows: int,
 ) -> None:
     """Written at once or in several steps, with refusals and conflicts: equal totals and equal reports from then on."""
     book, chunks, chain = Book(KNOWN), [], Chain(5)
     for number, event in enumerate(before):
         book.record(event)
-        if number in pictures_at:
+        if number in images_at:
             more, chain = chunks_of(book.image(), chain, rows)
             chunks += more
     more, chain = chunks_of(book.image(), chain, rows)
@@ -87,7 +87,7 @@ def test_empty_book_is_restored() -> None:
     assert read(written).totals(None, None) == Book(KNOWN).totals(None, None)
 
 
-def test_picture_does_not_change() -> None:
+def test_image_does_not_change() -> None:
     """Whatever is recorded, replaced or cleared before its rows are copied."""
     book = some_book()
     image, written = book.image(), write(book)

@@ -20,7 +20,7 @@ from tests.unit.overview.pulses import PROCESSORS, ingress
 
 
 class FakeVitalsSource:
-    """Signs that a test makes; ``receive`` is the subscriber now."""
+    """Vitals that a test makes; ``receive`` is the subscriber now."""
 
     def __init__(self) -> None:
         self.receive: Callable[[Pulse], None] | None = None
