@@ -26,7 +26,7 @@ def history_of(
         lines += [f"  {path.name}: {line}" for line in _mentions(path, payment_id)]
     for stream, messages in audit.streams.items():
         lines += [
-            f"  {stream} holds {message.headers['NatsAddress-Sequence']} {message.headers['NatsAddress-Time-Stamp']} "
+            f"  {stream} holds {message.headers['Nats-Sequence']} {message.headers['Nats-Time-Stamp']} "
             f"{message.subject} {message.data.decode(errors='replace')}"
             for message in messages
             if payment_id in message.subject
