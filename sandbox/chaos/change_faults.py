@@ -17,7 +17,7 @@ TRIES_MAX = 5  # of the operator's command, while nats is away
 
 
 class ChangeFaults:
-    """Changes; ``gone_back`` are the times between a copy of the store and its being restored."""
+    """Carries out changes; ``store_restores`` are the restored stores, each with the time of its copy."""
 
     def __init__(self, system: SystemUnderTest, load: Load, node_faults: NodeFaults) -> None:
         self._system = system
