@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandbox.checkout import RUN_DIR
-from sandbox.rinha import docker, figures, floor, profile, relay
-from sandbox.rinha.backend import PORT, as_found, limited_processes, processes
+from sandbox.rinha import docker, figures, profile, relay
+from sandbox.rinha.backend import PORT, as_found, engine_from, limited_processes, processes
+from sandbox.rinha.floor import FILES
 from sandbox.rinha.load import Targets
 from sandbox.rinha.processes import CannotRunError
 from sandbox.rinha.run import RunConfig, Start, carry_out
@@ -24,7 +25,6 @@ from services.settings.environment import SettingError, flag
 RESULTS = RUN_DIR / "rinha"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 ENGINES: dict[str, Start] = {"processes": processes, "limits": limited_processes, "docker": docker.compose}
-FLOORS = {"processes": floor.FILE, "limits": floor.LIMITS_FILE, "docker": floor.ENGINE_FILE}
 EXAMPLES = """Examples:
   tarifa rinha smoke
   tarifa rinha preview
@@ -57,6 +57,7 @@ def config_from(arguments: list[str]) -> RunConfig:
     options = _parser().parse_args(arguments)
     # The stack and the engine read them from the environment, as with `make rinha`.
     os.environ.update({name: given for name in ("LIMITS", "ENGINE") if (given := vars(options)[name.lower()])})
+    engine = engine_from(os.environ)
     chosen = profile.load(options.profile)
     urls = [_local(url) for url in options.processors.split(",")]
     if len(urls) != len(profile.PROCESSORS):
@@ -65,31 +66,24 @@ def config_from(arguments: list[str]) -> RunConfig:
         )
     return RunConfig(
         profile=chosen,
-        targets=_targets(options, dict(zip(profile.PROCESSORS, urls, strict=True))),
+        targets=_targets(options, engine, dict(zip(profile.PROCESSORS, urls, strict=True))),
         folder=options.out or RESULTS / chosen.name,
-        start=as_found if options.no_stack else ENGINES[_engine()],
-        floor=FLOORS[_engine()],
+        start=as_found if options.no_stack else ENGINES[engine],
+        floor=FILES[engine],
     )
 
 
-def _targets(options: argparse.Namespace, processors: dict[str, str]) -> Targets:
+def _targets(options: argparse.Namespace, engine: str, processors: dict[str, str]) -> Targets:
     try:
         is_tls = flag(os.environ, "TLS")
     except SettingError as error:
         raise CannotRunError(str(error)) from None
-    if is_tls and _engine() == "docker":
+    if is_tls and engine == "docker":
         raise CannotRunError("TLS must be 0 with ENGINE=docker: it loads docker-compose.yml, the challenge's form.")
     known = client_tls.authority(RUN_DIR) if is_tls else None
-    is_relayed = _engine() == "limits" and not options.no_stack
+    is_relayed = engine == "limits" and not options.no_stack
     own = http_url(relay.PORT if is_relayed else PORT, tls=is_tls)
     return Targets(_local(options.base_url or own), processors, known)
-
-
-def _engine() -> str:
-    engine = os.environ.get("ENGINE") or "processes"
-    if engine not in ("processes", "docker"):
-        raise CannotRunError(f"ENGINE must be one of processes, docker, not {engine!r}.")
-    return "limits" if engine == "processes" and os.environ.get("LIMITS") else engine
 
 
 def _parser() -> argparse.ArgumentParser:

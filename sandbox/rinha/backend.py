@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sandbox.checkout import RUN_DIR
 from sandbox.nats_connection import NatsAddress
-from sandbox.rinha.processes import ensure_alive, started, wait_for_line
+from sandbox.rinha.processes import CannotRunError, ensure_alive, started, wait_for_line
 from sandbox.rinha.profile import PROCESSORS, Profile
 from sandbox.rinha.relay import relaying
 from sandbox.rinha.state_samples import CpuUsage
@@ -27,6 +27,18 @@ READY_WITHIN_S = 60.0
 STACK_STOPS_WITHIN_S = 60.0
 STACK_NATS_PORT = 4222
 PORT = 9999
+
+
+def engine_from(env: Mapping[str, str]) -> str:
+    """Return `processes`, `limits` (processes under limits) or `docker`, as ENGINE and LIMITS say.
+
+    Raises:
+        CannotRunError: ENGINE has another value.
+    """
+    engine = env.get("ENGINE") or "processes"
+    if engine not in ("processes", "docker"):
+        raise CannotRunError(f"ENGINE must be one of processes, docker, not {engine!r}.")
+    return "limits" if engine == "processes" and env.get("LIMITS") else engine
 
 
 def _no_usage() -> dict[str, GroupUsage]:

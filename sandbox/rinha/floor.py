@@ -11,8 +11,13 @@ import msgspec
 from sandbox.checkout import RUN_DIR
 
 FILE = RUN_DIR / "rinha" / "floor.json"
-ENGINE_FILE = FILE.with_name("floor-docker.json")  # measured through the engine's network, like the backend
-LIMITS_FILE = FILE.with_name("floor-limits.json")  # measured through the relay, like the backend
+# By what `backend.engine_from` returns. Each is measured as the load reaches the backend there: directly, through the
+# relay, or through the engine's network.
+FILES = {
+    "processes": FILE,
+    "limits": FILE.with_name("floor-limits.json"),
+    "docker": FILE.with_name("floor-docker.json"),
+}
 FRESH_S = 3600.0
 
 

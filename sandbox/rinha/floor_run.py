@@ -17,8 +17,9 @@ from string import Template
 import httpx
 
 from sandbox.rinha import docker, load, profile, relay
+from sandbox.rinha.backend import engine_from
 from sandbox.rinha.display import display
-from sandbox.rinha.floor import ENGINE_FILE, FILE, LIMITS_FILE, Floor, keep
+from sandbox.rinha.floor import FILES, Floor, keep
 from sandbox.rinha.load_journal import LoadJournal
 from sandbox.rinha.load_monitor import CheckAlive, monitor_load
 from sandbox.rinha.processes import CannotRunError, ensure_alive, started, tail_of
@@ -62,7 +63,7 @@ def main() -> int:
     )
     parser.add_argument("profile", help=f"one of: {', '.join(profile.names())}")
     parser.add_argument("--port", type=int, default=9999, help="where nginx listens (%(default)s)")
-    parser.add_argument("--out", type=Path, help=f"where the floor is kept ({FILE}, or {ENGINE_FILE})")
+    parser.add_argument("--out", type=Path, help=f"where the floor is kept ({', '.join(map(str, FILES.values()))})")
     options = parser.parse_args()
     try:
         ports.check({"http": options.port})
@@ -80,14 +81,11 @@ def main() -> int:
 
 def _measured(chosen: Profile, options: argparse.Namespace) -> tuple[Path, Floor]:
     """Measure as the load of the same ENGINE and LIMITS arrives; return also where to keep it."""
-    if os.environ.get("ENGINE") == "docker":
-        out = options.out or ENGINE_FILE
-        return out, measure(chosen, options.port, out.with_suffix(""), docker.floor)
-    if os.environ.get("LIMITS"):
-        out = options.out or LIMITS_FILE
+    engine = engine_from(os.environ)
+    out = options.out or FILES[engine]
+    if engine == "limits":
         return out, measure(chosen, relay.PORT, out.with_suffix(""), lambda _, folder: _relayed(options.port, folder))
-    out = options.out or FILE
-    return out, measure(chosen, options.port, out.with_suffix(""))
+    return out, measure(chosen, options.port, out.with_suffix(""), docker.floor if engine == "docker" else None)
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """The floor: measured with the real load generator against a real nginx, and valid for an hour."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+from sandbox.checkout import TOP
 from sandbox.rinha import floor, profile
 from sandbox.rinha.floor_run import measure
 from sandbox.stack.plan import ports
@@ -19,6 +23,20 @@ def test_the_floor_is_measured_with_the_profiles_own_load(nginx_binary: Path, tm
     assert measured.profile == "smoke"
     assert 0 < measured.p50_ms <= measured.p99_ms
     assert 0 < measured.post_p50_ms <= measured.post_p99_ms
+
+
+def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
+    """As a load test refuses it: its figures would be compared with a floor that was measured in another way."""
+    command = (sys.executable, "-m", "sandbox.rinha.floor_run", "smoke", "--port", str(ports.free(1)[0]))
+    done = subprocess.run(
+        [*command, "--out", tmp_path / "floor.json"],
+        cwd=TOP,
+        env={**os.environ, "ENGINE": "podman"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (2, "ENGINE must be one of processes, docker, not 'podman'.\n")
 
 
 def test_a_floor_is_valid_for_an_hour_for_runs_of_its_profile(tmp_path: Path) -> None:

@@ -118,11 +118,11 @@ def test_under_limits_the_load_goes_through_the_relay(monkeypatch: pytest.Monkey
     monkeypatch.setenv("LIMITS", "compose")
     config = config_from(["smoke"])
     assert config.targets.backend == f"http://127.0.0.1:{relay.PORT}"
-    assert (config.start, config.floor) == (limited_processes, floor.LIMITS_FILE)
+    assert (config.start, config.floor) == (limited_processes, floor.FILES["limits"])
     monkeypatch.setenv("LIMITS", "")
     config = config_from(["smoke"])
     assert config.targets.backend == "http://127.0.0.1:9999"
-    assert (config.start, config.floor) == (processes, floor.FILE)
+    assert (config.start, config.floor) == (processes, floor.FILES["processes"])
 
 
 @pytest.mark.parametrize(
