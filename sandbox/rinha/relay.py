@@ -83,7 +83,8 @@ class _Side(asyncio.Protocol):
 async def relay(listen: int, to: int) -> asyncio.Server:
     """Listen at one port, and open a connection to the other for each client; ports of this machine.
 
-    A client whose connection cannot be opened is disconnected.
+    A client whose connection cannot be opened is disconnected. What one side sends waits in memory until the other
+    reads it, without a bound: a client of the load test has one call under way, of less than a KiB.
     """
     loop = asyncio.get_running_loop()
     connecting: set[asyncio.Task[None]] = set()
