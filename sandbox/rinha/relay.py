@@ -26,18 +26,18 @@ _BACKLOG: Final = 4_096
 
 
 @contextmanager
-def relaying(to: int, folder: Path) -> Iterator[None]:
-    """Relay `PORT` to another port of this machine, in a process of its own; its log is in the folder.
+def relaying(to: int, folder: Path, listen: int = PORT) -> Iterator[None]:
+    """Relay ``listen`` to another port of this machine, in a process of its own; its log is in the folder.
 
     Raises:
         CannotRunError: the port is taken, or it does not start; the message says why.
     """
     try:
-        check({"relay": PORT})
+        check({"relay": listen})
     except StackError as error:
         raise CannotRunError(str(error)) from None
     log = folder / "relay.log"
-    command = [sys.executable, "-m", "sandbox.rinha.relay", str(PORT), str(to)]
+    command = [sys.executable, "-m", "sandbox.rinha.relay", str(listen), str(to)]
     with started(command, log=log, environment={}, stop_within_s=_STOPS_WITHIN_S) as process:
         wait_for_line(process, _READY, log=log, within_s=_READY_WITHIN_S)
         yield

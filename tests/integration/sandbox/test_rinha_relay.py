@@ -71,15 +71,15 @@ async def test_nobody_there_ends_the_clients_connection() -> None:
 
 async def test_it_runs_as_a_process_and_says_who_has_its_port(target: Target, tmp_path: Path) -> None:
     """Ready when the block begins, gone when it ends; a second one does not start."""
-    to = await target.start()
-    with relay.relaying(to, tmp_path):
-        client = Client(await asyncio.open_connection("127.0.0.1", relay.PORT))
+    to, listen = await target.start(), ports.free(1)[0]
+    with relay.relaying(to, tmp_path, listen):
+        client = Client(await asyncio.open_connection("127.0.0.1", listen))
         client.send(b"one\n")
         assert await client.receives() == b"re: one\n"
-        with pytest.raises(CannotRunError, match=str(relay.PORT)):
-            await asyncio.to_thread(relay.relaying(to, tmp_path).__enter__)
+        with pytest.raises(CannotRunError, match=str(listen)):
+            await asyncio.to_thread(relay.relaying(to, tmp_path, listen).__enter__)
         client.close()
-    assert ports.is_free(relay.PORT)
+    assert ports.is_free(listen)
 
 
 async def test_it_ends_with_its_input(target: Target) -> None:
