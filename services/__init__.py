@@ -1,4 +1,4 @@
-"""The way of a payment through the services.
+"""The path of a payment through the services.
 
 client -> nginx -> ingress --accepted--> [PAYMENTS] -> dispatcher --HTTP--> processor
                       ^                                    |

@@ -2,5 +2,5 @@
 
 core      what is admitted, which period is requested, what may be answered; decisions only
 flow      the sequence: admit -> store -> await the PubAck -> answer; a known id is answered as its original was
-adapters  HTTP on one side; PAYMENTS, SETTLEMENTS and the ledger on the other
+adapters  HTTP on one side; the streams, the dispatchers and the ledger on the other
 """

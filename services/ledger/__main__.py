@@ -1,4 +1,4 @@
-"""The ledger as a process: its parts and how they are connected."""
+"""``python -m services.ledger``: the wiring."""
 
 import asyncio
 import os

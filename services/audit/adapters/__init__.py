@@ -1,1 +1,1 @@
-"""Where an audit meets the outside: streams, processors, the operator's terminal."""
+"""The commands' connections to the outside: streams, processors, the operator's terminal."""

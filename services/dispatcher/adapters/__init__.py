@@ -1,1 +1,1 @@
-"""Where the service meets the outside; each class implements a port that the flow declares."""
+"""The service's connections to the outside: they call the flow, or implement the ports that it declares."""

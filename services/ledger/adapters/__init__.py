@@ -1,1 +1,1 @@
-"""The service's connections to the outside; each class implements a port that the flow declares."""
+"""The service's connections to the outside: they call the flow, or implement the ports that it declares."""

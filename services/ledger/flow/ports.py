@@ -1,4 +1,4 @@
-"""What the flow needs from outside. Adapters implement these ports; tests have fakes."""
+"""What the flow needs from outside. Adapters implement these; tests have fakes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
