@@ -39,9 +39,10 @@ class Line(Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
 
 
 class TurnAssigned(Struct, frozen=True, tag_field="type", tag="TurnAssigned", rename="camel", gc=False):
-    """All that one process assigns in one turn; ``turn`` counts from 1 in each process. No lines: only a sign of life.
+    """All that one process assigns in one turn; ``turn`` counts from 1 in each process.
 
-    A message may be stored twice, where its PubAck was lost.
+    One without lines only shows its author, once it is read, how far the log was read. A message may be stored twice,
+    where its PubAck was lost.
     """
 
     owner: Owner

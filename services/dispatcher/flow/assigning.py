@@ -34,6 +34,8 @@ log = logging.getLogger("tarifa.dispatcher")
 
 @dataclass(slots=True, eq=False)
 class _LineRequest:
+    """A payment that waits for permission, and the line to write for it; None: it has one already."""
+
     payment: InHand
     line: Line | None
     answer: asyncio.Future[SendPermission]
@@ -87,7 +89,7 @@ class Assigning:
         self._reading: dict[int, asyncio.Future[_Read]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._not_stored = FailureLog(log, "assignments.not_stored")
-        self._not_found = FailureLog(log, "settlements.not_asked")
+        self._not_asked = FailureLog(log, "settlements.not_asked")
 
     async def may_send(self, payment: InHand, generation: str) -> SendPermission:
         """Return whether a payment may be sent to a generation now; write its line there if it has none."""
@@ -219,11 +221,11 @@ class Assigning:
             try:
                 found = dict(await self._settlements.find(ids))
             except StoreUnavailableError as error:
-                self._not_found.failed(str(error))
+                self._not_asked.failed(str(error))
                 await self._clock.sleep_ms(wait_ms)
                 wait_ms = min(AGAIN_MAX_MS, wait_ms * 2)
             else:
-                self._not_found.succeeded()
+                self._not_asked.succeeded()
                 return found
         return {}
 

@@ -36,7 +36,7 @@ CLEARED_LOOKS_MAX = 50
 CLEARED_LOOK_EVERY_S = 0.02
 
 # A payment is answered within 1.5 s, as long as the challenge's clients wait: a look-up before it is stored (0.5 s) and
-# the store (1 s), or this. The balancer passes it to the other instance after 2 s.
+# the store (1 s). One whose id is known may take this long in addition: after 2 s the balancer asks the other instance.
 ANSWER_AGAIN_WITHIN_S = 0.5
 
 Look = Callable[[str], Awaitable[Standing | Missing | TryLater]]
