@@ -96,11 +96,11 @@ class Assigning:
         has_line = payment.line and payment.generation == generation
         return await self._ask(payment, None if has_line else self._line(payment, generation, "send"))
 
-    async def give_back(self, payment: InHand) -> bool:
+    async def write_returned(self, payment: InHand) -> bool:
         """Write that a first-hand payment belongs to nobody again; return whether that counts."""
         return isinstance(await self._ask(payment, self._line(payment, payment.generation, "returned")), Owned)
 
-    async def refuse(self, payment: InHand, detail: str) -> bool:
+    async def write_refused(self, payment: InHand, detail: str) -> bool:
         """Write that a first-hand payment was refused for good; return whether that counts: then record it."""
         line = self._line(payment, payment.generation, "refused", detail)
         return isinstance(await self._ask(payment, line), Owned)

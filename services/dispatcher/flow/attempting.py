@@ -31,7 +31,7 @@ from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
 
 AGAIN_AFTER_S = 1.0
-GIVE_BACK_WITHIN_S = 3.0  # if the log cannot be written now, what is in hand will be inherited instead
+RETURN_WITHIN_S = 3.0  # if the log cannot be written now, what is in hand will be inherited instead
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -71,16 +71,16 @@ class Attempting:
     async def finish(self, within_s: float) -> None:
         """Let the calls under way end, then give back what is in hand; nothing new may be started meanwhile.
 
-        What is still under way then may be booked, or is booked and its settlement is not stored yet: it is not given
-        back, and is redelivered as a payment that another process had in hand.
+        What may still move is first written as returned. What is still under way then may be booked, or is booked and
+        its settlement is not stored yet: its line stays, and it is redelivered as one that another process had in hand.
         """
         await self._tasks.finish(within_s)
         under_way = self._tasks.payments()
         idle = [payment for payment in self._traffic.in_hand.values() if payment not in under_way]
         returning = [payment for payment in idle if payment.line and self._may_move(payment)]
         if returning:
-            giving_back = [asyncio.ensure_future(self._assigning.give_back(payment)) for payment in returning]
-            await asyncio.wait(giving_back, timeout=GIVE_BACK_WITHIN_S)
+            writing = [asyncio.ensure_future(self._assigning.write_returned(payment)) for payment in returning]
+            await asyncio.wait(writing, timeout=RETURN_WITHIN_S)
         for payment in tuple(self._traffic.in_hand.values()):
             await self._settling.nak(payment, 0)
 
@@ -204,7 +204,7 @@ class Attempting:
         start = self._traffic.elsewhere(payment, generation, self._clock.now_ms())
         if start is not None:
             self.start(start)
-        elif await self._assigning.give_back(payment):
+        elif await self._assigning.write_returned(payment):
             payment.line, payment.generation = 0, ""
             self._traffic.to_route_later(payment, self._clock.now_ms(), self._clock.jitter())
         else:
@@ -229,7 +229,7 @@ class Attempting:
                 await self._not_booked(payment, generation)
 
     async def _refuse(self, payment: InHand, generation: str, detail: str) -> None:
-        if await self._assigning.refuse(payment, detail):
+        if await self._assigning.write_refused(payment, detail):
             await self._settling.record_refusal(payment, processor_of(generation), detail)
         else:
             await self._settling.nak(payment, AGAIN_AFTER_S)

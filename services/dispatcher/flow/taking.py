@@ -83,7 +83,7 @@ class Taking:
     def deliver(self, delivery: Delivery) -> None:
         """Take a delivery in hand; that of a payment which is in hand already only adds an ack handle."""
         if self._is_stopping:
-            self._give_back(delivery.handle, 0)
+            self._nak(delivery.handle, 0)
             return
         try:
             event = decode_accepted(delivery.data)
@@ -91,7 +91,7 @@ class Taking:
             remedy = remedy_for(subjects.PAYMENTS, delivery.seq)
             self._counted.log(logging.ERROR, "payment.unreadable", seq=delivery.seq, error=str(error), remedy=remedy)
             self._counters.count("unreadable")
-            self._give_back(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
+            self._nak(delivery.handle, UNREADABLE_AGAIN_AFTER_S)
             return
         self.seq_seen = max(self.seq_seen, delivery.seq)
         self._traffic.backlog = delivery.pending
@@ -130,7 +130,7 @@ class Taking:
     def _continue(self, payment: InHand, view: View | None) -> None:
         if view is None or (view.state == "free" and not view.released_to):
             if not self._traffic.takes_any:
-                self._give_all_back(payment, PAUSED_AGAIN_AFTER_S)  # what is assigned may be behind it in the stream
+                self._nak_all(payment, PAUSED_AGAIN_AFTER_S)  # what is assigned may be behind it in the stream
                 return
             self._traffic.take(payment)
             self._traffic.head_stored_ms = payment.since_ms  # what waits behind it is not older
@@ -147,7 +147,7 @@ class Taking:
 
     def _inherit(self, payment: InHand, view: View) -> None:
         if view.owner != self._owner and self._is_alive(view.owner):
-            self._give_all_back(payment, AGAIN_AFTER_S)
+            self._nak_all(payment, AGAIN_AFTER_S)
             return
         if view.generation not in self._traffic.generations:
             name = processor_of(view.generation)
@@ -155,7 +155,7 @@ class Taking:
                 logging.ERROR, "payment.assigned_elsewhere", name, **payment.log_fields, to=view.generation
             )
             self._counters.count("assigned_elsewhere")
-            self._give_all_back(payment, UNREADABLE_AGAIN_AFTER_S)
+            self._nak_all(payment, UNREADABLE_AGAIN_AFTER_S)
             return
         payment.in_doubt = True
         self._bind(payment, view.generation)
@@ -163,18 +163,18 @@ class Taking:
     def _bind(self, payment: InHand, generation: str | None) -> None:
         """Have it wait for one processor; beyond what may wait for that one, it waits in the stream."""
         if generation is None or not self._traffic.has_room_at(generation):
-            self._give_all_back(payment, AGAIN_AFTER_S)
+            self._nak_all(payment, AGAIN_AFTER_S)
             return
         payment.generation = generation
         self._traffic.take(payment)
         self._traffic.to_resend(payment, self._clock.now_ms(), self._clock.jitter())
         self._turn()
 
-    def _give_all_back(self, payment: InHand, delay_s: float) -> None:
+    def _nak_all(self, payment: InHand, delay_s: float) -> None:
         for handle in payment.handles.values():
-            self._give_back(handle, delay_s)
+            self._nak(handle, delay_s)
 
-    def _give_back(self, handle: str, delay_s: float) -> None:
+    def _nak(self, handle: str, delay_s: float) -> None:
         self._tasks.begin(self._queue.nak(handle, delay_s))
 
     def _since_ms(self, event: PaymentAccepted, delivery: Delivery) -> float:
