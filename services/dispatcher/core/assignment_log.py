@@ -25,7 +25,7 @@ class AssignmentLog:
         self._seqs: dict[str, int] = {}  # in PAYMENTS, by id
         self._stored_ns: dict[int, int] = {}  # when a message of `_messages` was stored
         self.closed: set[str] = set()
-        self.marks: dict[int, str] = {}  # by sequence: owners of messages without lines, which are still needed
+        self.without_lines: dict[int, str] = {}  # by sequence: owners of messages without lines, which are still needed
         self.read_to = 0
         self._releases: dict[int, bool] = {}  # by sequence, the newest: whether they count
 
@@ -88,7 +88,7 @@ class AssignmentLog:
                 if lines:
                     self._stored_ns[at] = stored_ns
                 else:
-                    self.marks[at] = owner
+                    self.without_lines[at] = owner
                 return tuple([self._line(line, at, owner) for line in lines])
             case AssignmentReleased():
                 self._stored_ns[at] = stored_ns
@@ -102,8 +102,8 @@ class AssignmentLog:
                 return ()
 
     def done_before(self) -> int:
-        """Return a sequence before which no message with lines is needed any more: all of it is settled."""
-        needed = (*self._messages, *self.marks)
+        """Return a sequence before which no message is needed any more: all payments in them are settled."""
+        needed = (*self._messages, *self.without_lines)
         return min(needed, default=self.read_to + 1)
 
     def settled(self, payment_id: str) -> list[int]:

@@ -122,13 +122,13 @@ class Assigning:
             if not request.answer.done():
                 request.answer.set_result(NotOwned())
 
-    def drop_marks(self, is_alive: Callable[[str], bool]) -> None:
+    def drop_without_lines(self, is_alive: Callable[[str], bool]) -> None:
         """Delete the messages without lines of dead processes: nothing waits for them any more."""
-        for at in [at for at, owner in self._log.marks.items() if owner != self.owner and not is_alive(owner)]:
+        for at in [at for at, owner in self._log.without_lines.items() if owner != self.owner and not is_alive(owner)]:
             self._begin(self._drop(at))
 
     async def _drop(self, at: int) -> None:
-        self._log.marks.pop(at, None)
+        self._log.without_lines.pop(at, None)
         await self._assignments.delete(at)
 
     def forget(self, payment_id: str) -> None:

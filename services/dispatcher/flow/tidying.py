@@ -61,7 +61,7 @@ class Tidying:
             for payment_id in found:
                 if payment_id not in self._traffic.in_hand:
                     self._assigning.forget(payment_id)
-        self._assigning.drop_marks(self._is_alive)
+        self._assigning.drop_without_lines(self._is_alive)
         self._times += 1
         if self._times % PURGE_EVERY == 0:
             # A deletion is lost where the server is killed right after it, or the connection ends.

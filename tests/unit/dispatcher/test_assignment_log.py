@@ -204,5 +204,5 @@ def test_deletion_stops_before_the_first_message_that_may_be_needed() -> None:
     assert log.done_before() == 2
     log.settled(TWO)
     assert log.done_before() == 3
-    del log.marks[3]
+    del log.without_lines[3]
     assert log.done_before() == 4
