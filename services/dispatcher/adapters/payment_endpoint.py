@@ -46,7 +46,7 @@ class PaymentEndpoint:
 
     def __init__(self, bus: Bus, log_read: AssignmentLog, traffic: Traffic, owner: str, alive: Others) -> None:
         self._bus = bus
-        self._log = log_read
+        self._log_read = log_read
         self._traffic = traffic
         self._owner = owner
         self._others = alive.owners
@@ -68,7 +68,7 @@ class PaymentEndpoint:
             return
         if asked.id in self._traffic.in_hand:
             self._begin(self._answer(asked, message.reply, after_s=0))
-        elif self._log.view(asked.id) is not None:
+        elif self._log_read.view(asked.id) is not None:
             self._begin(self._answer(asked, message.reply, after_s=BY_LOG_AFTER_S))
 
     def _asked_for_many(self, message: Message) -> None:
@@ -111,7 +111,7 @@ class PaymentEndpoint:
         found: list[AssignmentMade] = []
         try:
             async with asyncio.timeout(LINES_WITHIN_S):
-                for at in self._log.messages_of(payment_id)[-LINES_MAX:]:
+                for at in self._log_read.messages_of(payment_id)[-LINES_MAX:]:
                     message = await first_from(self._bus, subjects.ASSIGNMENTS, at, subjects.ASSIGNMENTS_ALL)
                     if message is not None and message.seq == at:
                         found += _lines_of(payment_id, message)

@@ -59,7 +59,7 @@ class ProcessorRegistry:
     ) -> None:
         self._bucket = ProcessorBucket(bus)
         self._assignments = assignments
-        self._log = log_read
+        self._log_read = log_read
         self._changed = changed
         self._is_asked = is_asked
         self._entries: dict[str, ProcessorEntry] = {}
@@ -106,14 +106,14 @@ class ProcessorRegistry:
     async def _renew_closed(self) -> None:
         """Renew an entry that still charges although its generation is closed: a change stopped halfway."""
         for each in self.generations:
-            if each.state != "closing" and each.generation in self._log.closed:
+            if each.state != "closing" and each.generation in self._log_read.closed:
                 await self._bucket.change(each.name, partial(_renewed, each.generation))
 
     async def _forget_drained(self) -> None:
-        named = {view.generation for _, view in self._log.views()}
+        named = {view.generation for _, view in self._log_read.views()}
         done = [each for each in self.generations if each.state == "closing" and each.generation not in named]
         if done and not await self._is_asked():
-            for each in (each for each in done if each.generation in self._log.closed):
+            for each in (each for each in done if each.generation in self._log_read.closed):
                 number = each.generation.rpartition("/")[2]
                 await self._bucket.change(each.name, partial(_drained, number))
                 log.info("processor.generation_done", extra={"processor": each.name, "generation": number})

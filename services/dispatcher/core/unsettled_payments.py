@@ -27,14 +27,14 @@ class UnsettledPayments:
     """
 
     def __init__(self, log_read: AssignmentLog, traffic: Traffic, stamp: Stamp, is_gone: Callable[[str], bool]) -> None:
-        self._log = log_read
+        self._log_read = log_read
         self._traffic = traffic
         self._stamp = stamp
         self._is_gone = is_gone
 
     def one(self, payment_id: str) -> Holding | None:
         """Return what is known of a payment; None: it waits in the stream, is settled, or does not exist."""
-        view, payment = self._log.view(payment_id), self._traffic.in_hand.get(payment_id)
+        view, payment = self._log_read.view(payment_id), self._traffic.in_hand.get(payment_id)
         if view is None and payment is None:
             return None
         is_released = view is not None and view.state == "free" and view.released_to != ""
@@ -48,7 +48,7 @@ class UnsettledPayments:
             in_doubt=payment.in_doubt if payment else self._is_in_doubt(view),
             since=self._since(view, payment),
             released=is_released,
-            seq=payment.seq if payment else self._log.seq_of(payment_id),
+            seq=payment.seq if payment else self._log_read.seq_of(payment_id),
             in_hand=payment is not None,
             last=_last(payment),
         )
@@ -75,7 +75,7 @@ class UnsettledPayments:
     def _in_order(self, asked: HoldingsAsked) -> list[tuple[int, str]]:
         """Return sequence and id of each payment, in hand or with a valid line, that is within the request."""
         in_hand = self._traffic.in_hand
-        found = [(self._log.seq_of(each), each) for each, _ in self._log.views() if each not in in_hand]
+        found = [(self._log_read.seq_of(each), each) for each, _ in self._log_read.views() if each not in in_hand]
         found += [(payment.seq, each) for each, payment in in_hand.items()]
         return sorted(each for each in found if each[0] > asked.after and (asked.to is None or each[0] <= asked.to))
 
@@ -90,7 +90,7 @@ class UnsettledPayments:
 
     def _since(self, view: View | None, payment: InHand | None) -> datetime | None:
         if view is not None and view.owner:
-            stored_ns = self._log.stored_ns(view.last)
+            stored_ns = self._log_read.stored_ns(view.last)
             return stamp_from_micros(stored_ns // 1000) if stored_ns else None
         return self._stamp(payment.since_ms) if payment else None
 

@@ -78,7 +78,7 @@ class Assigning:
         self.owner = owner
         self._together_s = together_s
         self._ended_s = 0.0  # when the last turn ended, by the loop's clock
-        self._log = log_read
+        self._log_read = log_read
         self._assignments = assignments
         self._settlements = settlements
         self._clock = clock
@@ -107,7 +107,7 @@ class Assigning:
 
     def read(self, message: Assignment, at: int, stored_ns: int = 0) -> None:
         """Add the next message of the log, from any process; ``stored_ns`` as in ``AssignmentLog.read``."""
-        valid = self._log.read(message, at, stored_ns)
+        valid = self._log_read.read(message, at, stored_ns)
         if isinstance(message, TurnAssigned) and message.owner == self.owner:
             reading = self._reading.pop(message.turn, None)
             if reading is None and not message.lines:
@@ -124,20 +124,21 @@ class Assigning:
 
     def drop_without_lines(self, is_alive: Callable[[str], bool]) -> None:
         """Delete the messages without lines of dead processes: nothing waits for them any more."""
-        for at in [at for at, owner in self._log.without_lines.items() if owner != self.owner and not is_alive(owner)]:
+        written = self._log_read.without_lines.items()
+        for at in [at for at, owner in written if owner != self.owner and not is_alive(owner)]:
             self._begin(self._drop(at))
 
     async def _drop(self, at: int) -> None:
-        self._log.without_lines.pop(at, None)
+        self._log_read.without_lines.pop(at, None)
         await self._assignments.delete(at)
 
     def forget(self, payment_id: str) -> None:
         """Drop the lines of a payment that is known to be settled; delete the messages that are no longer needed."""
-        for at in self._log.settled(payment_id):
+        for at in self._log_read.settled(payment_id):
             self._begin(self._assignments.delete(at))
 
     def _line(self, payment: InHand, generation: str, kind: Kind, detail: str = "") -> Line:
-        return Line(payment.id, payment.seq, generation, self._log.after(payment.id), kind, detail)
+        return Line(payment.id, payment.seq, generation, self._log_read.after(payment.id), kind, detail)
 
     async def _ask(self, payment: InHand, line: Line | None) -> SendPermission:
         request = _LineRequest(payment, line, asyncio.get_running_loop().create_future())
@@ -186,7 +187,7 @@ class Assigning:
         for request, at in asking:
             if (event := found.get(request.payment.id)) is not None:
                 _answer(request, AlreadySettled(event))
-            elif request.refuses or is_owned(self._log.view(request.payment.id), self.owner, at):
+            elif request.refuses or is_owned(self._log_read.view(request.payment.id), self.owner, at):
                 _answer(request, Owned(at))
             else:
                 _answer(request, NotOwned())

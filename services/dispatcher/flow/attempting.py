@@ -53,7 +53,7 @@ class Attempting:
     ) -> None:
         self._traffic = traffic
         self._counters = counters
-        self._log = log_read
+        self._log_read = log_read
         self._processors = processors
         self._assigning = assigning
         self._settling = settling
@@ -86,7 +86,7 @@ class Attempting:
 
     async def _attempt(self, payment: InHand, generation: str, token: int) -> None:
         evidence, processor = self._traffic.evidence(generation), processor_of(generation)
-        is_new = is_new_at(self._log.view(payment.id), generation)
+        is_new = is_new_at(self._log_read.view(payment.id), generation)
         if not await self._may_be_sent(payment, generation):
             evidence.withdrawn(token)
             return
@@ -158,7 +158,7 @@ class Attempting:
 
     async def _may_be_sent(self, payment: InHand, generation: str) -> bool:
         moves = bool(payment.line) and payment.generation != generation
-        before = self._log.view(payment.id)
+        before = self._log_read.view(payment.id)
         released_to = "" if before is None else before.released_to
         is_for_another = released_to not in {"", processor_of(generation)}
         is_paused = is_new_at(before, generation) and not self._traffic.takes(generation)
@@ -169,7 +169,7 @@ class Attempting:
         payment.in_doubt = payment.in_doubt or released_to != ""
         match await self._assigning.may_send(payment, generation):
             case Owned(at):
-                view = self._log.view(payment.id)
+                view = self._log_read.view(payment.id)
                 if view is None or not is_first_hand(view, self._assigning.owner):
                     if not payment.line:
                         self._counters.count("taken_over")
@@ -245,5 +245,5 @@ class Attempting:
         self._traffic.to_resend(payment, self._clock.now_ms(), self._clock.jitter())
 
     def _may_move(self, payment: InHand) -> bool:
-        view = self._log.view(payment.id)
+        view = self._log_read.view(payment.id)
         return may_move(view, self._assigning.owner, payment.line, in_doubt=payment.in_doubt)

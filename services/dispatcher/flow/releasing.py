@@ -57,7 +57,7 @@ class Releasing:
         store: Store,
         is_read: Callable[[], bool],
     ) -> None:
-        self._log = log_read
+        self._log_read = log_read
         self._records = records
         self._processors = processors
         self._clock = clock
@@ -111,8 +111,8 @@ class Releasing:
         return ReleaseAnswered(now, Refusal("overtaken", why))
 
     async def _counts(self, at: int) -> bool:
-        await self._until(lambda: self._log.counts(at) is not None, "its line is stored, and not read yet")
-        return self._log.counts(at) is True
+        await self._until(lambda: self._log_read.counts(at) is not None, "its line is stored, and not read yet")
+        return self._log_read.counts(at) is True
 
     async def _until(self, condition: Callable[[], bool], why_not: str) -> None:
         until_ms = self._clock.now_ms() + READ_WITHIN_MS
@@ -125,12 +125,12 @@ class Releasing:
         await self._until(self._is_read, "ASSIGNMENTS is not read to its end yet")
         # The line first: what is read after it can only be newer. The settlement last: processors take their time, and
         # PAYMENTS comes before SETTLEMENTS, because a settlement is stored before the payment leaves.
-        view = self._log.view(payment_id)
+        view = self._log_read.view(payment_id)
         is_free = view is None or view.state == "free"
         is_anywhere = view is not None and (not is_free or view.released_to != "")
         is_early = self._store.absence_counts_in_ms() > 0  # before they are asked
         records = await self._ask_all(payment_id) if asks and is_anywhere else ()
-        is_lost = is_doubtful(self._store.doubt, self._log.seq_of(payment_id), view)
+        is_lost = is_doubtful(self._store.doubt, self._log_read.seq_of(payment_id), view)
         is_early |= self._store.absence_counts_in_ms() > 0  # the store may have gone back meanwhile
         in_doubt = view is not None and (is_lost or await self._is_in_doubt(payment_id, view))
         event, seq = await self._records.accepted(payment_id) or (None, 0)

@@ -61,7 +61,7 @@ class Taking:
         turn: Callable[[], None],
     ) -> None:
         self._owner = owner
-        self._log = log_read
+        self._log_read = log_read
         self._traffic = traffic
         self._counters = counters
         self._queue = queue
@@ -114,7 +114,7 @@ class Taking:
         )
         if delivery.traceparent is not None:
             payment.traceparent = read_traceparent([delivery.traceparent])
-        view = self._log.view(event.id)
+        view = self._log_read.view(event.id)
         if is_doubtful(self._store.doubt, delivery.seq, view):
             self._traffic.take(payment)
             self._tasks.begin(self._check_doubt(payment), payment)
@@ -125,7 +125,7 @@ class Taking:
         """The store went back in time: nothing here shows whether and where it was charged."""
         if await self._doubt_check.is_ordinary(payment):
             self._traffic.remove(payment)
-            self._continue(payment, self._log.view(payment.id))
+            self._continue(payment, self._log_read.view(payment.id))
 
     def _continue(self, payment: InHand, view: View | None) -> None:
         if view is None or (view.state == "free" and not view.released_to):

@@ -33,7 +33,7 @@ class Tidying:
         settlements: SettlementRecords,
         is_alive: Callable[[str], bool],
     ) -> None:
-        self._log = log_read
+        self._log_read = log_read
         self._traffic = traffic
         self._assigning = assigning
         self._assignments = assignments
@@ -50,7 +50,7 @@ class Tidying:
 
     async def tidy(self) -> None:
         """Look up, once, what was in the log at the last run too and is not in hand; count what no process has."""
-        there = [each for each in self._log.ids() if each not in self._traffic.in_hand]
+        there = [each for each in self._log_read.ids() if each not in self._traffic.in_hand]
         asked = [each for each in there if each in self._seen_before][:IDS_AT_ONCE]
         self._seen_before = set(there)
         if asked:
@@ -65,10 +65,10 @@ class Tidying:
         self._times += 1
         if self._times % PURGE_EVERY == 0:
             # A deletion is lost where the server is killed right after it, or the connection ends.
-            self._assignments.purge_before(self._log.done_before())
+            self._assignments.purge_before(self._log_read.done_before())
         unclaimed = Counter(
             view.generation
-            for payment_id, view in self._log.views()
+            for payment_id, view in self._log_read.views()
             if view.state == "assigned" and payment_id not in self._traffic.in_hand and not self._is_alive(view.owner)
         )
         for generation in self._traffic.generations:
