@@ -111,7 +111,7 @@ class Dispatching:
             tasks=self.tasks,
             clock=needs.clock,
             is_alive=needs.is_alive,
-            turn=self.scheduler.wake,
+            wake=self.scheduler.wake,
         )
 
     def _tidying(self, needs: Dependencies) -> Tidying:

@@ -19,15 +19,15 @@ class PaymentTasks:
         self._traffic = traffic
         self._counters = counters
         self._tasks: dict[asyncio.Task[None], InHand | None] = {}
-        self._turn: Callable[[], None] = lambda: None
+        self._wake: Callable[[], None] = lambda: None
 
-    def on_end(self, turn: Callable[[], None]) -> None:
-        """Call ``turn`` after each that ends or reports a change: another may start in its place."""
-        self._turn = turn
+    def on_end(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` after each that ends or reports a change: another may start in its place."""
+        self._wake = wake
 
     def changed(self) -> None:
         """Report a change within a task: a slot is free, or a payment waits again."""
-        self._turn()
+        self._wake()
 
     def begin(self, work: Coroutine[Any, Any, None], payment: InHand | None = None) -> None:
         """Begin one, for a payment in hand if there is one."""
@@ -48,7 +48,7 @@ class PaymentTasks:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         payment = self._tasks.pop(task)
-        self._turn()
+        self._wake()
         if task.cancelled() or task.exception() is None:
             return
         # A bug. Unacked and no longer in hand, the payment is redelivered, as one that another process had in hand.

@@ -33,24 +33,24 @@ class Scheduler:
         self._source = source
         self._clock = clock
         self._start = start
-        self._turn_is_due = False
+        self._is_woken = False
         self._is_asking = False
         self._rests_until_ms = 0.0
         self._stopped = False
         self._logged: dict[str, str] = {}  # by processor, the state that was logged last
 
     def wake(self) -> None:
-        """Something changed: have a turn in this tick of the loop, one for everything that changed in it."""
-        if not self._turn_is_due and not self._stopped:
-            self._turn_is_due = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        """Something changed: start and fetch in the next turn of the loop, once for everything that changed before."""
+        if not self._is_woken and not self._stopped:
+            self._is_woken = True
+            asyncio.get_running_loop().call_soon(self._start_and_fetch)
 
     def stop(self) -> None:
         """Start nothing and fetch nothing from here on."""
         self._stopped = True
 
     async def run(self) -> None:
-        """Have turns periodically, until cancelled."""
+        """Wake it periodically too, and read what waits, until cancelled."""
         looked_ms = 0.0
         while True:
             self.wake()
@@ -94,8 +94,8 @@ class Scheduler:
         self._traffic.backlog = head.backlog
         self._traffic.head_stored_ms = head.stored_ms
 
-    def _turn(self) -> None:
-        self._turn_is_due = False
+    def _start_and_fetch(self) -> None:
+        self._is_woken = False
         if self._stopped:
             return
         now_ms = self._clock.now_ms()
@@ -109,5 +109,5 @@ class Scheduler:
             self._rests_until_ms = now_ms + rest_ms
             asyncio.get_running_loop().call_later(rest_ms / 1000, self.wake)
         if now_ms >= self._rests_until_ms and (wanted := self._traffic.fetchable(now_ms)) > 0:
-            self._is_asking = True  # it may have ended before the next turn
+            self._is_asking = True  # it may have ended before the next time
             self._source.pull(wanted)

@@ -41,7 +41,7 @@ class Taking:
         owner: the name of this process in its lines.
         store: whether it went back in time.
         is_alive: whether another process, by its name in lines, has sent a pulse recently.
-        turn: called when something might start.
+        wake: called when something might start.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Taking:
         tasks: PaymentTasks,
         clock: Clock,
         is_alive: Callable[[str], bool],
-        turn: Callable[[], None],
+        wake: Callable[[], None],
     ) -> None:
         self._owner = owner
         self._log_read = log_read
@@ -71,7 +71,7 @@ class Taking:
         self._tasks = tasks
         self._clock = clock
         self._is_alive = is_alive
-        self._turn = turn
+        self._wake = wake
         self._counted = CountedLog(log)
         self._is_stopping = False
         self.seq_seen = 0  # the largest sequence of PAYMENTS that was delivered here
@@ -135,7 +135,7 @@ class Taking:
             self._traffic.take(payment)
             self._traffic.head_stored_ms = payment.since_ms  # what waits behind it is not older
             self._traffic.to_route(payment)
-            self._turn()
+            self._wake()
         elif view.state == "free":
             self._bind(payment, self._traffic.taking(view.released_to))
         elif view.state == "refused":
@@ -168,7 +168,7 @@ class Taking:
         payment.generation = generation
         self._traffic.take(payment)
         self._traffic.to_resend(payment, self._clock.now_ms(), self._clock.jitter())
-        self._turn()
+        self._wake()
 
     def _nak_all(self, payment: InHand, delay_s: float) -> None:
         for handle in payment.handles.values():

@@ -104,7 +104,7 @@ async def test_the_end_of_the_rest_is_a_turn_by_itself(monkeypatch: pytest.Monke
             await asyncio.sleep(0.001)
 
 
-async def test_a_stopped_pump_asks_for_nothing(scheduling: Scheduling) -> None:
+async def test_a_stopped_scheduler_asks_for_nothing(scheduling: Scheduling) -> None:
     """What came then would only have to be given back."""
     scheduling.scheduler.stop()
     assert await scheduling.turn() == []
