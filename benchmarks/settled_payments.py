@@ -32,7 +32,7 @@ class SettledPayments:
         self.processors = processors or ("default", "fallback")
         self._choice = random.Random(1)  # noqa: S311  # figures of two runs must be of the same data
         self._stored = 0
-        self._told = {name: (array("q"), array("q")) for name in self.processors}
+        self._columns = {name: (array("q"), array("q")) for name in self.processors}
         self._sorted: dict[str, tuple[list[int], list[int]]] = {}
 
     @property
@@ -71,8 +71,8 @@ class SettledPayments:
         found = {}
         for name in self.processors:
             if from_us is None and to_us is None:  # all of it needs no order
-                stamps_told, cents_told = self._told[name]
-                found[name] = len(stamps_told), sum(cents_told)
+                all_stamps, all_cents = self._columns[name]
+                found[name] = len(all_stamps), sum(all_cents)
                 continue
             stamps, cents_before = self._in_order(name)
             first = 0 if from_us is None else bisect_left(stamps, from_us)
@@ -88,7 +88,7 @@ class SettledPayments:
         stamp_us = START_US + self._stored * EVERY_US - late_us
         name, cents = choice.choice(self.processors), choice.randrange(1, AMOUNT_CENTS_MAX)
         self._stored += 1
-        for column, value in zip(self._told[name], (stamp_us, cents), strict=True):
+        for column, value in zip(self._columns[name], (stamp_us, cents), strict=True):
             column.append(value)
         stamp = stamp_from_micros(stamp_us)
         return PaymentSettled(
@@ -97,7 +97,7 @@ class SettledPayments:
 
     def _in_order(self, name: str) -> tuple[list[int], list[int]]:
         if name not in self._sorted:
-            pairs = sorted(zip(*self._told[name], strict=True))
+            pairs = sorted(zip(*self._columns[name], strict=True))
             stamps = [stamp for stamp, _ in pairs]
             self._sorted[name] = stamps, list(accumulate((cents for _, cents in pairs), initial=0))
         return self._sorted[name]

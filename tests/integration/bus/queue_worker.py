@@ -56,7 +56,7 @@ class Worker:
         await until(lambda: len(self.deliveries) >= number, f"{number} deliveries")
         return self.deliveries
 
-    async def pump(self, in_flight: int) -> None:
+    async def ack_all(self, in_flight: int) -> None:
         """Ack all that comes, and pull more, until cancelled."""
         for done in count():
             while len(self.deliveries) <= done:

@@ -19,7 +19,7 @@ async def test_a_backlog_is_processed_across_kills_of_the_server(
 ) -> None:
     """The queue survives kill -9 in the middle, resumes by itself, and loses nothing."""
     await ensure_dispatcher(bus, ack_wait_s=2)
-    start_task(worker.pump(20))
+    start_task(worker.ack_all(20))
     filling = start_task(accept(await connect(), *range(600)))
     for share in (100, 300):
         await worker.came(share)
@@ -35,7 +35,7 @@ async def test_a_frozen_server_is_waited_for(
     """After the thaw the queue goes on."""
     bus = await connect()
     worker = start_worker(bus)
-    start_task(worker.pump(5))
+    start_task(worker.ack_all(5))
     await accept(bus, *range(10))
     await worker.came(10)
     nats_server.freeze()
@@ -55,7 +55,7 @@ async def test_a_deleted_consumer_is_created_again(
     await bus.round_trip(PATIENCE_S)
     await api.call(bus, "CONSUMER.DELETE.PAYMENTS.dispatcher")
     began = asyncio.get_running_loop().time()
-    start_task(worker.pump(5))
+    start_task(worker.ack_all(5))
     await accept(bus, 1, 2)
     await worker.came(2)
     assert asyncio.get_running_loop().time() - began < pulls.PULL_EXPIRES_S / 2
@@ -69,7 +69,7 @@ async def test_a_consumer_lost_in_a_crash_is_created_again(
     nats_server: NatsServer, bus: Bus, worker: Worker, start_task: StartTask
 ) -> None:
     """The reconnect finds it missing; what was not acked comes again."""
-    start_task(worker.pump(5))
+    start_task(worker.ack_all(5))
     await accept(bus, 1)
     await until_backlog(bus, 0)
     nats_server.kill()
@@ -104,7 +104,7 @@ async def test_a_silent_queue_is_opened_again(
     await bus.listen("silence", lambda _: None)
     worker.queue._pulls._subject = "silence"
     await accept(bus, 1)
-    start_task(worker.pump(5))
+    start_task(worker.ack_all(5))
     await worker.came(1)
     assert worker.events[:2] == ["prepared"] * 2
     assert caplog.messages.count("work_queue.silent") == 1

@@ -18,7 +18,7 @@ async def test_two_workers_share_the_deliveries(
     """Each payment comes to one of them, and neither is left out."""
     workers = [start_worker(bus), start_worker(await connect())]
     for worker in workers:
-        start_task(worker.pump(1))
+        start_task(worker.ack_all(1))
     for number in range(10):  # each is delivered to the one that has waited longer
         await accept(bus, 2 * number, 2 * number + 1)
     await until_backlog(bus, 0)
@@ -40,7 +40,7 @@ async def test_what_a_dead_worker_held_is_delivered_to_another(
     first.queue.pull(3)
     await first.came(3)
     await dying.close()
-    start_task(second.pump(3))
+    start_task(second.ack_all(3))
     deliveries = await second.came(3)
     assert [delivery.num_delivered for delivery in deliveries] == [2, 2, 2]
 

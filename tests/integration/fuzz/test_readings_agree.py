@@ -36,10 +36,10 @@ async def test_generated_requests_are_read_alike(opened: tuple[Entry, ...]) -> N
     """The same answers with the same ids in them, or 400; none is a fault; what was answered 202 is what is stored."""
     found = await send_all(opened, (case_of(SEED, number) for number in range(CASES)))
     assert found.passed, "\n".join(found.lines())
-    for door in opened:
-        assert found.answers[door.name]["202"] > CASES / 4, "a run that has nothing accepted finds nothing"
-        assert found.answers[door.name]["400 bad_request"] > CASES / 4
-        assert "ingress.fault" not in door.ingress.events()
+    for entry in opened:
+        assert found.answers[entry.name]["202"] > CASES / 4, "a run that has nothing accepted finds nothing"
+        assert found.answers[entry.name]["400 bad_request"] > CASES / 4
+        assert "ingress.fault" not in entry.ingress.events()
 
 
 BODY = b'{"correlationId": "%b", "amount": 19.9}'
@@ -79,7 +79,7 @@ REFUSED = {
 async def test_what_has_two_readings_is_refused_by_ingress_itself(opened: tuple[Entry, ...], name: str) -> None:
     """With 400, whether or not a balancer has refused it before; and the connection ends, with all that is behind."""
     wire = REFUSED[name]() + _payment() + FLUSH
-    said = [await talk(door.path, (wire,)) for door in opened]
+    said = [await talk(entry.path, (wire,)) for entry in opened]
     for transcript in said[:2]:
         assert [(each.status, each.what) for each in transcript.verdicts] == [(400, "bad_request")]
     assert difference(said[0], said[2]) is None
@@ -94,16 +94,16 @@ async def test_a_key_beside_a_space_of_some_encoding_is_the_same_key_to_all(
     key = b"Bearer " + PAYS.encode()
     odd = space + key if where == "before" else key + space
     wire = _payment().replace(key, odd) + FLUSH
-    said = [await talk(door.path, (wire,)) for door in opened]
+    said = [await talk(entry.path, (wire,)) for entry in opened]
     assert [difference(said[0], other) for other in said[1:]] == [None, None]
 
 
 async def test_a_payment_in_chunks_is_accepted(opened: tuple[Entry, ...]) -> None:
-    """Through every door; with an extension, too."""
+    """By every entry; with an extension, too."""
     for extension in (b"", b";a=b"):
         wire = _chunk(extension=extension)
-        for door in opened:
-            transcript = await talk(door.path, (wire + FLUSH,))
+        for entry in opened:
+            transcript = await talk(entry.path, (wire + FLUSH,))
             assert transcript.verdicts[0].status == 202
 
 

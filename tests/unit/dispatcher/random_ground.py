@@ -135,7 +135,7 @@ class Ground(RuleBasedStateMachine):
 
     def add_health(self) -> None:
         """Have every dispatcher receive the processors' health."""
-        health = {place: each.mood != "books" for place, each in self.world.processors.items()}
+        health = {generation: each.mood != "books" for generation, each in self.world.processors.items()}
         for process in self.processes:
             process.add_health(health)
 

@@ -161,7 +161,7 @@ class Process:
 
     def take_at(self, taking: Sequence[str]) -> None:
         """Have these generations take payments, with the others paused."""
-        self.traffic.charge_at(taking, [place for place in (AT_HOME, AT_DEAR) if place not in taking])
+        self.traffic.charge_at(taking, [each for each in (AT_HOME, AT_DEAR) if each not in taking])
 
     def tidy(self) -> None:
         """Have its lines tidied once."""

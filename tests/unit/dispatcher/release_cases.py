@@ -21,7 +21,7 @@ AT = NOON + timedelta(milliseconds=600)  # home was asked three times
 EVENT = PaymentReleased(ID, HOME, DEAR, "home is gone", AT)
 
 
-def place(name: str, generation: str = "") -> ListedProcessor:
+def listed(name: str, generation: str = "") -> ListedProcessor:
     """Return a processor that charges."""
     return ListedProcessor(name, generation or f"{name}/1", "open", 0.05, f"http://{name}:1", None)
 
@@ -73,7 +73,7 @@ class Streams:
 
     async def processors(self) -> tuple[ListedProcessor, ...]:
         """The bucket."""
-        return place(HOME), place(DEAR)
+        return listed(HOME), listed(DEAR)
 
     async def record_event(self, event: PaymentReleased) -> None:
         """SETTLEMENTS."""

@@ -24,7 +24,7 @@ PATIENT_S = 22.0  # as a dispatcher with CALL_TIMEOUT_S=10
 which = st.integers(0, 5)  # of however many there are
 endings = st.sampled_from(get_args(Ending))
 moods = st.sampled_from((*get_args(Ending), "slow"))
-places = st.sampled_from([AT_HOME, AT_DEAR])
+generations = st.sampled_from([AT_HOME, AT_DEAR])
 
 
 class Dispatchers(Ground):
@@ -85,10 +85,10 @@ class Dispatchers(Ground):
 
     # ---- processors
 
-    @rule(place=places, mood=moods, answers=st.sampled_from([True, True, False]))
-    def change(self, place: str, mood: Mood, answers: bool) -> None:  # noqa: FBT001
+    @rule(generation=generations, mood=moods, answers=st.sampled_from([True, True, False]))
+    def change(self, generation: str, mood: Mood, answers: bool) -> None:  # noqa: FBT001
         """Change what a processor does with what it gets from now on."""
-        processor = self.world.processors[place]
+        processor = self.world.processors[generation]
         processor.mood, processor.answers_look_ups = mood, answers
 
     @rule(process=which, taking=st.sampled_from([(AT_HOME, AT_DEAR), (AT_DEAR,), (AT_HOME,), ()]))
@@ -160,7 +160,7 @@ class Dispatchers(Ground):
         one_of(self.processes, process).tidy()
         self.run_until_idle()
 
-    @rule(payment=which, to=places)
+    @rule(payment=which, to=generations)
     def release(self, payment: int, to: str) -> None:
         """Have an operator release a payment at no risk: nothing is under way or booked, all have read."""
         payment_id = one_of(list(self.payments), payment)

@@ -13,9 +13,9 @@ ANOTHER = ID.replace("1", "2")
 
 def pause(dispatcher: Dispatcher, *names: str) -> None:
     """Pause these, and resume the others."""
-    places = {AT_HOME: HOME, AT_DEAR: DEAR}
-    paused = [place for place, name in places.items() if name in names]
-    dispatcher.traffic.charge_at([place for place in places if place not in paused], paused)
+    generations = {AT_HOME: HOME, AT_DEAR: DEAR}
+    paused = [generation for generation, name in generations.items() if name in names]
+    dispatcher.traffic.charge_at([each for each in generations if each not in paused], paused)
 
 
 async def test_a_new_payment_goes_to_the_next_processor_at_once(dispatcher: Dispatcher) -> None:

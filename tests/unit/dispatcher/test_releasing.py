@@ -15,7 +15,7 @@ from services.dispatcher.core.outcome import Absent, Found, LookupFailed
 from services.dispatcher.core.releasing import refusal
 from services.dispatcher.flow.releasing import NotKnownError
 from tests.unit.dispatcher.fakes import AT_DEAR, AT_HOME, DEAR, HOME, ID, NOON, SETTLED
-from tests.unit.dispatcher.release_cases import CONFIRMED, EVENT, Ground, place, why
+from tests.unit.dispatcher.release_cases import CONFIRMED, EVENT, Ground, listed, why
 
 WENT_BACK = Doubt(payments_to=5, lines_to=2)
 
@@ -201,7 +201,7 @@ async def test_an_earlier_url_of_the_same_name_is_another_processor(ground: Grou
     """If the one that charges now has something under the id, the payment still waits for the earlier one."""
     sight = (await ground.releasing.look(ID, "")).sight
     elsewhere = replace(sight.records[1], generation="home/2", answer="charged")
-    refused = refusal(replace(sight, records=(elsewhere,), processors=(place(HOME, "home/2"), place(DEAR))))
+    refused = refusal(replace(sight, records=(elsewhere,), processors=(listed(HOME, "home/2"), listed(DEAR))))
     assert refused is not None
     assert "at any other processor it would be charged twice" in refused.detail
 
