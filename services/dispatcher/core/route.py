@@ -9,7 +9,7 @@
 | fails, the payment is younger than SETTLE_WITHIN_S | waits for it |
 | fails, older; or is slow while another serves quickly | the same question for the next more expensive one |
 
-Past its deadline a payment follows the same rules. Pure: views, age and queue in, a decision out.
+Past its deadline a payment follows the same rules. Pure: candidates, age and queue in, a decision out.
 """
 
 from collections.abc import Sequence
@@ -47,54 +47,54 @@ class SendTo:
     canary: bool = False
 
 
-def is_open(view: Candidate, views: Sequence[Candidate]) -> bool:
+def is_open(candidate: Candidate, candidates: Sequence[Candidate]) -> bool:
     """Return whether payments go there without restriction: it serves, and quickly unless none serves quickly."""
-    return view.serves and (not view.slow or not any(other.serves and not other.slow for other in views))
+    return candidate.serves and (not candidate.slow or not any(other.serves and not other.slow for other in candidates))
 
 
-def carried(view: Candidate, rules: Rules) -> int:
+def carried(candidate: Candidate, rules: Rules) -> int:
     """Return how long a queue the processor finishes within SPILL_AFTER_S."""
-    return int(rules.spill_after_ms * view.per_s / 1000)
+    return int(rules.spill_after_ms * candidate.per_s / 1000)
 
 
-def carries(view: Candidate, queue: int, rules: Rules) -> bool:
+def carries(candidate: Candidate, queue: int, rules: Rules) -> bool:
     """Return whether it finishes the queue in that time; where our own pace is the bottleneck, none is faster."""
-    return view.per_s >= rules.calls_per_s_max or queue <= carried(view, rules)
+    return candidate.per_s >= rules.calls_per_s_max or queue <= carried(candidate, rules)
 
 
-def route(views: Sequence[Candidate], age_ms: float, queue: int, rules: Rules) -> SendTo | None:
+def route(candidates: Sequence[Candidate], age_ms: float, queue: int, rules: Rules) -> SendTo | None:
     """Return where a payment of that age goes; None: it waits.
 
     Args:
-        views: the processors, cheapest first.
+        candidates: the processors, cheapest first.
         age_ms: of the payment.
         queue: how many wait, here and in NATS.
         rules: the settings.
     """
-    for view in views:
-        if is_open(view, views):
-            if view.free > 0:
-                return SendTo(view.name)
-            if carries(view, queue, rules):
+    for candidate in candidates:
+        if is_open(candidate, candidates):
+            if candidate.free > 0:
+                return SendTo(candidate.name)
+            if carries(candidate, queue, rules):
                 return None
-        elif view.canary_due:
-            return SendTo(view.name, canary=True)
-        elif not view.serves and age_ms < rules.settle_within_ms:
+        elif candidate.canary_due:
+            return SendTo(candidate.name, canary=True)
+        elif not candidate.serves and age_ms < rules.settle_within_ms:
             return None
     return None
 
 
-def sendable(views: Sequence[Candidate], head_age_ms: float, queue: int, rules: Rules) -> int:
+def sendable(candidates: Sequence[Candidate], head_age_ms: float, queue: int, rules: Rules) -> int:
     """Return how many payments of the queue could be sent now, by the same table."""
-    count, most = 0, sum(max(0, view.free) + 1 for view in views)
-    for view in views:
-        if is_open(view, views):
-            count = min(count + max(0, view.free), most)
-            if carries(view, queue - count, rules):
+    count, most = 0, sum(max(0, candidate.free) + 1 for candidate in candidates)
+    for candidate in candidates:
+        if is_open(candidate, candidates):
+            count = min(count + max(0, candidate.free), most)
+            if carries(candidate, queue - count, rules):
                 return count
-            most = min(most, queue - carried(view, rules))  # no more than this is surplus
+            most = min(most, queue - carried(candidate, rules))  # no more than this is surplus
         else:
-            count = min(count + view.canary_due, most)
-            if not view.serves and head_age_ms < rules.settle_within_ms:
+            count = min(count + candidate.canary_due, most)
+            if not candidate.serves and head_age_ms < rules.settle_within_ms:
                 return count
     return count

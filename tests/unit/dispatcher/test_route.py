@@ -65,22 +65,22 @@ TABLE: list[tuple[str, list[Candidate], float, int, SendTo | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("views", "age_ms", "queue", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+    ("candidates", "age_ms", "queue", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_the_table_of_routes(views: list[Candidate], age_ms: float, queue: int, expected: SendTo | None) -> None:
+def test_the_table_of_routes(candidates: list[Candidate], age_ms: float, queue: int, expected: SendTo | None) -> None:
     """Processors cheapest first, a payment's age, what waits, and where the payment goes."""
-    assert route(views, age_ms, queue, RULES) == expected
+    assert route(candidates, age_ms, queue, RULES) == expected
 
 
 def test_the_route_changes_nothing() -> None:
     """It is called often, and only the sender may count a slot as taken."""
-    views = [FULL, serving("dear", 3)]
-    before = [replace(view) for view in views]
-    route(views, OLD, LONG, RULES)
-    assert views == before
+    candidates = [FULL, serving("dear", 3)]
+    before = [replace(candidate) for candidate in candidates]
+    route(candidates, OLD, LONG, RULES)
+    assert candidates == before
 
 
-a_view = st.builds(
+a_candidate = st.builds(
     Candidate,
     name=st.just(""),
     serves=st.booleans(),
@@ -92,18 +92,24 @@ a_view = st.builds(
 
 
 @settings(max_examples=400, deadline=None)
-@given(views=st.lists(a_view, min_size=2, max_size=3), age_ms=st.sampled_from([YOUNG, OLD]), beyond=st.integers(0, 40))
-def test_sendable_counts_exactly_what_the_route_would_send(views: list[Candidate], age_ms: float, beyond: int) -> None:
+@given(
+    candidates=st.lists(a_candidate, min_size=2, max_size=3),
+    age_ms=st.sampled_from([YOUNG, OLD]),
+    beyond=st.integers(0, 40),
+)
+def test_sendable_counts_exactly_what_the_route_would_send(
+    candidates: list[Candidate], age_ms: float, beyond: int
+) -> None:
     """That many payments of the head's age each get a processor, and the next one waits: none is fetched in vain."""
-    for number, view in enumerate(views):
-        view.name = str(number)
-    wanted = sendable(views, age_ms, beyond, RULES)
+    for number, candidate in enumerate(candidates):
+        candidate.name = str(number)
+    wanted = sendable(candidates, age_ms, beyond, RULES)
     for sent in range(wanted):
-        decided = route(views, age_ms, beyond - sent, RULES)
+        decided = route(candidates, age_ms, beyond - sent, RULES)
         assert isinstance(decided, SendTo)
-        view = views[int(decided.processor)]
+        candidate = candidates[int(decided.processor)]
         if decided.canary:
-            view.canary_due = False
+            candidate.canary_due = False
         else:
-            view.free -= 1
-    assert route(views, age_ms, beyond - wanted, RULES) is None
+            candidate.free -= 1
+    assert route(candidates, age_ms, beyond - wanted, RULES) is None
