@@ -19,7 +19,7 @@ class GenerationState:
     """
 
     name: str
-    takes: bool = True  # new payments
+    takes_new: bool = True  # payments: it is neither paused nor closing
     evidence: Evidence = field(default_factory=Evidence)
     unclaimed: int = 0
     reserved: int = 0

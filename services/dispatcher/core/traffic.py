@@ -52,7 +52,7 @@ class Traffic:
         known = dict.fromkeys((*taking, *others, *left))
         self._states = {key: self._states.get(key) or GenerationState(key) for key in known}
         for key, state in self._states.items():
-            state.takes = key in taking
+            state.takes_new = key in taking
         self.in_hand_max = self._rules.in_flight_max * max(1, len(self._states))
 
     # ---- what is in hand
@@ -108,14 +108,20 @@ class Traffic:
         state = self._states[generation]
         return state.evidence.in_flight + len(state.bound) < self._rules.in_flight_max
 
-    def takes(self, generation: str) -> bool:
+    def takes_new(self, generation: str) -> bool:
         """Return whether that one takes new payments: it is neither paused nor closing."""
-        return generation in self._states and self._states[generation].takes
+        return generation in self._states and self._states[generation].takes_new
 
     @property
-    def takes_any(self) -> bool:
+    def any_takes_new(self) -> bool:
         """Whether any processor takes new payments."""
-        return any(state.takes for state in self._states.values())
+        return any(state.takes_new for state in self._states.values())
+
+    def generation_for_new(self, processor: str) -> str | None:
+        """Return the generation of a processor that takes new payments now; None: none does."""
+        return next(
+            (key for key, state in self._states.items() if state.takes_new and processor_of(key) == processor), None
+        )
 
     def note_unclaimed(self, generation: str, count: int) -> None:
         """Record how many are assigned there by dead processes: they will need its slots."""
@@ -131,7 +137,7 @@ class Traffic:
             self.to_route(heappop(self._later)[2])
         all_candidates = {name: state.candidate(self._rules, now_ms) for name, state in self._states.items()}
         starts = self._resends(all_candidates, now_ms)
-        candidates = [all_candidates[name] for name, state in self._states.items() if state.takes]
+        candidates = [all_candidates[name] for name, state in self._states.items() if state.takes_new]
         sent = 0
         for payment in self._ready:
             start = self._routed(payment, candidates, self.backlog + len(self._ready) - sent, now_ms)
@@ -200,7 +206,7 @@ class Traffic:
         room = self.in_hand_max - len(self._by_id)
         if room <= 0:
             return 0
-        if not self.takes_any:
+        if not self.any_takes_new:
             claimable = sum(state.claimable(self._rules, now_ms) for state in self._states.values())
             return min(room, max(1, claimable))
         head_age_ms = now_ms - self.head_stored_ms if self.head_stored_ms else 0.0
@@ -209,11 +215,7 @@ class Traffic:
             wanted = max(1, wanted)  # what was given back is in no backlog, and comes again only if it is asked for
         return max(0, min(wanted - len(self._ready), room))
 
-    def taking(self, processor: str) -> str | None:
-        """Return the generation of a processor that takes new payments now; None: none does."""
-        return next(
-            (key for key, state in self._states.items() if state.takes and processor_of(key) == processor), None
-        )
+    # ---- what is known, for others
 
     def conditions(self, now_ms: float) -> dict[str, Condition]:
         """Return the condition of each generation."""
@@ -231,7 +233,7 @@ class Traffic:
         return max(0.0, now_ms - min(since_ms, default=now_ms))
 
     def _candidates(self, now_ms: float) -> list[Candidate]:
-        return [state.candidate(self._rules, now_ms) for state in self._states.values() if state.takes]
+        return [state.candidate(self._rules, now_ms) for state in self._states.values() if state.takes_new]
 
 
 def _named(candidates: Sequence[Candidate], name: str) -> Candidate:

@@ -90,7 +90,7 @@ class Attempting:
         if not await self._may_be_sent(payment, generation):
             evidence.withdrawn(token)
             return
-        if is_new and not self._traffic.takes(generation):  # paused while its line was being written
+        if is_new and not self._traffic.takes_new(generation):  # paused while its line was being written
             evidence.withdrawn(token)
             await self._not_booked(payment, generation)
             return
@@ -161,7 +161,7 @@ class Attempting:
         before = self._log_read.view(payment.id)
         released_to = "" if before is None else before.released_to
         is_for_another = released_to not in {"", processor_of(generation)}
-        is_paused = is_new_at(before, generation) and not self._traffic.takes(generation)
+        is_paused = is_new_at(before, generation) and not self._traffic.takes_new(generation)
         if is_for_another or is_paused:
             await self._settling.nak(payment, AGAIN_AFTER_S)  # it is redelivered to where it may be sent then
             return False

@@ -129,7 +129,7 @@ class Taking:
 
     def _continue(self, payment: InHand, view: View | None) -> None:
         if view is None or (view.state == "free" and not view.released_to):
-            if not self._traffic.takes_any:
+            if not self._traffic.any_takes_new:
                 self._nak_all(payment, PAUSED_AGAIN_AFTER_S)  # what is assigned may be behind it in the stream
                 return
             self._traffic.take(payment)
@@ -137,7 +137,7 @@ class Taking:
             self._traffic.to_route(payment)
             self._wake()
         elif view.state == "free":
-            self._bind(payment, self._traffic.taking(view.released_to))
+            self._bind(payment, self._traffic.generation_for_new(view.released_to))
         elif view.state == "refused":
             self._traffic.take(payment)
             processor = processor_of(view.generation)
