@@ -14,7 +14,7 @@ def of_bus(bus: Bus) -> Source:
             gauge(
                 "tarifa_bus_connected", "1 while the client is connected to NATS, as far as it knows.", bus.is_connected
             ),
-            counter("tarifa_bus_reconnects_total", "How often the client reconnected to NATS.", bus.generation),
+            counter("tarifa_bus_reconnects_total", "How often the client reconnected to NATS.", bus.reconnects),
         )
 
     return read

@@ -59,7 +59,7 @@ class Follower:
         self._again = asyncio.Event()
         self._failed: Exception | None = None
         self._caught_up = asyncio.Event()
-        self._generation = -1
+        self._reconnects = -1
         self._leader_position = None if bus.replicas == 1 else LeaderPosition(bus, stream, subject)
         self.applied_seq = 0
         bus.on_reconnect(self._again.set)
@@ -67,7 +67,7 @@ class Follower:
     @property
     def is_caught_up(self) -> bool:
         """Whether all that was stored when the last opening began is applied; False after a reconnect."""
-        return self._caught_up.is_set() and not self._again.is_set() and self._generation == self._bus.generation
+        return self._caught_up.is_set() and not self._again.is_set() and self._reconnects == self._bus.reconnects
 
     async def caught_up(self) -> None:
         """Wait until all that was stored when the last opening began is applied."""
@@ -107,7 +107,7 @@ class Follower:
                 await asyncio.sleep(OPEN_AGAIN_AFTER_S)
 
     async def _open(self) -> _Opening:
-        self._generation = self._bus.generation
+        self._reconnects = self._bus.reconnects
         try:
             last_seq = (await stream_state(self._bus, self._stream)).last_seq
         except api.ApiError as error:

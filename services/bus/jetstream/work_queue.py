@@ -124,7 +124,7 @@ class WorkQueue:
         self._deliver = deliver
         self._acked: deque[str] = deque(maxlen=acks_repeated)
         self._pulls: PullRequests | None = None
-        self._generation = -1
+        self._reconnects = -1
         self._consumer_gone = False
         self._reconnected = asyncio.Event()
         bus.on_reconnect(self._on_reconnect)
@@ -137,7 +137,7 @@ class WorkQueue:
     @property
     def is_open(self) -> bool:
         """Whether ``pull`` would reach the server."""
-        return self._pulls is not None and self._bus.generation == self._generation
+        return self._pulls is not None and self._bus.reconnects == self._reconnects
 
     async def run(self) -> None:
         """Keep the queue open until cancelled."""
@@ -195,7 +195,7 @@ class WorkQueue:
             log.debug("work_queue.not_told", extra={"word": word.decode(), "error": str(error)})
 
     async def _open(self) -> Subscription:
-        generation = self._bus.generation
+        reconnects = self._bus.reconnects
         await self._ensure()
         if self._consumer_gone:
             log.warning("work_queue.consumer_made_again", extra={"stream": self._stream, "consumer": self._durable})
@@ -211,13 +211,13 @@ class WorkQueue:
             if pulls.is_status(message):
                 return
             delivery = delivery_of(message)
-            if self._bus.generation != generation:
+            if self._bus.reconnects != reconnects:
                 # What prepare read belongs to a connection that has ended: a first delivery cannot be recognized now.
                 delivery = delivery._replace(num_delivered=max(2, delivery.num_delivered))
             self._deliver(delivery)
 
         subscription = await self._bus.subscribe(f"{inbox}.>", on_message)
-        self._generation = generation
+        self._reconnects = reconnects
         self._pulls = pulls
         log.info("work_queue.open")
         return subscription
@@ -235,7 +235,7 @@ class WorkQueue:
                 return
 
     def _is_over(self, pulls: PullRequests | None) -> bool:
-        if pulls is None or self._bus.generation != self._generation:
+        if pulls is None or self._bus.reconnects != self._reconnects:
             return True
         pulls.forget_if_overdue()
         if pulls.is_silent:

@@ -101,8 +101,8 @@ class Bus:
         return self._nc.is_connected
 
     @property
-    def generation(self) -> int:
-        """How often it has reconnected; what was read in another generation may be out of date."""
+    def reconnects(self) -> int:
+        """How often it has reconnected; what was read on an earlier connection may be out of date."""
         return self._nc.stats["reconnects"]
 
     @property

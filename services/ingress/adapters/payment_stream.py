@@ -62,7 +62,7 @@ class JetStreamPayments:
         # Of the last payment: when, on which connection, and why.
         self._not_stored: tuple[float, int, str] | None = None
         self._looks_from_s = 0.0  # by the loop's clock
-        self._generation = bus.generation
+        self._reconnects = bus.reconnects
         self._accepted = PaymentRecords(bus)
         self._settlements = SettlementRecords(bus)
         self._replica_lookup = ReplicaLookup(bus, self._settlements)
@@ -119,11 +119,11 @@ class JetStreamPayments:
             case Duplicate() | Conflict():
                 return _KNOWN
             case StreamFull(detail):
-                self._not_stored = self._now_s(), self._bus.generation, detail
+                self._not_stored = self._now_s(), self._bus.reconnects, detail
                 self._counted.log(logging.WARNING, "payment.backlog_full", detail=detail)
                 return TryLater("backlog_full", f"PAYMENTS has no room: {detail}; not stored; {REPEAT_IS_SAFE}")
             case Unavailable(detail):
-                self._not_stored = self._now_s(), self._bus.generation, detail
+                self._not_stored = self._now_s(), self._bus.reconnects, detail
                 return TryLater("nats_away", f"NATS did not confirm: {detail}; {REPEAT_IS_SAFE}")
             case never:
                 assert_never(never)
@@ -170,8 +170,8 @@ class JetStreamPayments:
         return TryLater("nats_away", f"NATS did not answer: {error}; {REPEAT_IS_SAFE}")
 
     def _server_may_have_forgotten(self) -> bool:
-        # By the connection's generation, not by a listener: a notification would come later than the first request can.
-        return self._bus.generation != self._generation or self._now_s() >= self._looks_from_s
+        # By the number of reconnects, not by a listener: that may be called later than the first request comes.
+        return self._bus.reconnects != self._reconnects or self._now_s() >= self._looks_from_s
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
@@ -201,8 +201,8 @@ class JetStreamPayments:
             return f"SETTLEMENTS: full, {settled.size_bytes} bytes; what is accepted waits"
         if self._not_stored is None:
             return None
-        at_s, generation, detail = self._not_stored
-        is_of_now = generation == self._bus.generation and self._now_s() - at_s < NOT_STORED_FOR_S
+        at_s, reconnects, detail = self._not_stored
+        is_of_now = reconnects == self._bus.reconnects and self._now_s() - at_s < NOT_STORED_FOR_S
         return f"PAYMENTS: the last payment was not stored: {detail}" if is_of_now else None
 
 

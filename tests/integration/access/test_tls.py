@@ -57,7 +57,7 @@ async def test_requests_use_tls_also_after_a_reconnect(
         answers = await asyncio.gather(*(bus.request("dispatcher.payment", big, PATIENCE_S) for _ in range(50)))
         assert all(answer.data == big for answer in answers)
         server.server.restart()
-        await until(lambda: bus.generation == admin.generation == 1, "the reconnects")
+        await until(lambda: bus.reconnects == admin.reconnects == 1, "the reconnects")
         await admin.round_trip(PATIENCE_S)
         assert (await bus.request("dispatcher.payment", b"again", PATIENCE_S)).data == b"again"
     finally:

@@ -113,7 +113,7 @@ async def test_a_reconnect_into_a_cluster_raises_at_once_and_calls_no_listener(
     watching = asyncio.create_task(bus.watch())
     nats_server.kill()
     cluster.start(nats_server.port)
-    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     began_s = time.monotonic()
     with pytest.raises(UnfitServerError):
         await asyncio.wait_for(watching, PATIENCE_S)

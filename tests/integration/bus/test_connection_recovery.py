@@ -77,26 +77,26 @@ def test_a_frozen_server_that_has_taken_nothing_for_long_is_left_for_the_next_co
         with pytest.raises(BusUnavailableError, match="connection ended"):
             await asyncio.wait_for(asking, PATIENCE_S)
         nats_server.thaw()
-        await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+        await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
         await bus.round_trip(PATIENCE_S)
         await bus.close()
 
     uvloop.run(story())
 
 
-async def test_each_reconnect_is_a_generation_and_calls_every_listener(nats_server: NatsServer, bus: Bus) -> None:
-    """What was read in an earlier generation can be distinguished, also where a listener fails."""
+async def test_each_reconnect_is_counted_and_calls_every_listener(nats_server: NatsServer, bus: Bus) -> None:
+    """What was read on an earlier connection can be distinguished, also where a listener fails."""
     called = []
 
     def fails() -> None:
         raise RuntimeError("a bug in a listener")
 
     bus.on_reconnect(fails)
-    bus.on_reconnect(lambda: called.append(bus.generation))
-    assert bus.generation == 0
-    for generation in (1, 2):
+    bus.on_reconnect(lambda: called.append(bus.reconnects))
+    assert bus.reconnects == 0
+    for number in (1, 2):
         nats_server.restart()
-        await until(lambda wanted=generation: len(called) == wanted, "the listener")
+        await until(lambda wanted=number: len(called) == wanted, "the listener")
     assert called == [1, 2]
     await bus.round_trip(PATIENCE_S)
 
@@ -105,7 +105,7 @@ async def test_subscriptions_continue_after_a_reconnect(nats_server: NatsServer,
     """A subscriber need not subscribe again."""
     heard = await echo_on(bus, "subject")
     nats_server.restart()
-    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     await bus.round_trip(PATIENCE_S)
     other = await connect()
     await other.request("subject", b"again", PATIENCE_S)
@@ -128,7 +128,7 @@ async def test_a_frozen_server_is_noticed_and_reconnected_to(nats_server: NatsSe
     nats_server.freeze()
     await until(lambda: not bus.is_connected, "the loss")
     nats_server.thaw()
-    await until(lambda: bus.is_connected and bus.generation > 0, "the reconnect")
+    await until(lambda: bus.is_connected and bus.reconnects > 0, "the reconnect")
     await bus.round_trip(PATIENCE_S)
 
 
@@ -146,7 +146,7 @@ async def test_a_round_trip_that_fails_does_not_stop_the_client_from_receiving(
         await given_up
     nats_server.thaw()
     await bus.round_trip(PATIENCE_S)
-    assert bus.generation == 0
+    assert bus.reconnects == 0
 
 
 @pytest.mark.usefixtures("short_timeouts")

@@ -123,7 +123,7 @@ def test_what_is_written_to_a_connection_that_has_just_ended_logs_no_error(nats_
         bus.client._transport._io_writer.transport.abort()
         with pytest.raises(BusUnavailableError):
             await bus.request("subject", b"", PATIENCE_S)
-        await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+        await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
         await bus.round_trip(PATIENCE_S)
         await bus.close()
 

@@ -30,7 +30,7 @@ async def test_a_deleted_consumer_is_replaced(
         if idle:
             patch.setattr(PullRequests, "ask", pull_nothing)
             bus.client._transport._io_writer.transport.abort()  # the one after this pulls nothing
-            await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+            await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
             await until(lambda: more_than(bus, 1), "the new consumer")
         for name in await consumers(bus):
             await api.call(bus, f"CONSUMER.DELETE.SETTLEMENTS.{name}")

@@ -35,7 +35,7 @@ async def test_a_duplicate_of_what_is_stored_is_known_after_kill(
     """The server finds the ids again among the messages that it still holds."""
     assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == StoredAt(1)
     nats_server.restart()
-    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     assert await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1") == Duplicate()
 
 
@@ -113,7 +113,7 @@ async def test_a_repeat_after_away_is_stored_once(
     assert isinstance(await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1", timeout_s=0.2), Unavailable)
     if restart:
         nats_server.restart()
-        await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+        await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     else:
         nats_server.thaw()
     result = await store(bus, "PAYMENTS", SUBJECT, b"1", message_id="p1")

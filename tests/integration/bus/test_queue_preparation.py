@@ -21,7 +21,7 @@ async def test_prepare_runs_before_the_first_delivery_of_each_connection(
     await worker.came(5)
     worker.may_prepare.clear()
     nats_server.restart()
-    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     await until(lambda: not worker.queue.is_open, "the queue to close")
     worker.queue.pull(5)
     await bus.round_trip(PATIENCE_S)

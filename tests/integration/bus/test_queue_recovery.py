@@ -75,7 +75,7 @@ async def test_a_consumer_lost_in_a_crash_is_created_again(
     nats_server.kill()
     shutil.rmtree(nats_server.folder / "store/jetstream/$G/streams/PAYMENTS/obs/dispatcher")
     nats_server.start()
-    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     await accept(bus, 2)
     await worker.came(2)
     await until_backlog(bus, 0)

@@ -105,8 +105,8 @@ async def test_it_answers_again_after_the_server_was_killed(
     other = await connect()
     await serve_ledger(other)
     nats_server.restart()
-    await until(lambda: bus.is_connected and bus.generation == 1, "the asker")
-    await until(lambda: other.is_connected and other.generation == 1, "the service")
+    await until(lambda: bus.is_connected and bus.reconnects == 1, "the asker")
+    await until(lambda: other.is_connected and other.reconnects == 1, "the service")
     await other.round_trip(PATIENCE_S)
     assert await ask(bus, "ledger.summary", b"x", PATIENCE_S) == b"answer to x"
     assert (await of_server(bus, "PING"))["name"] == "ledger"

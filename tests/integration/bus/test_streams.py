@@ -137,7 +137,7 @@ async def test_streams_survive_a_killed_server(nats_server: NatsServer, bus: Bus
     """What was made is on disk."""
     await accept(bus, "p1")
     nats_server.restart()
-    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     await ensure_streams(bus, streams)
     assert (await stream_state(bus, "PAYMENTS")).messages == 1
 
@@ -189,7 +189,7 @@ async def test_a_damaged_consumer_is_created_again(
         name, what = damage
         (nats_server.folder / CONSUMER_FOLDER / name).write_bytes(what)
         nats_server.start()
-        await until(lambda crashes=crashes: bus.generation == crashes and bus.is_connected, "the reconnect")
+        await until(lambda crashes=crashes: bus.reconnects == crashes and bus.is_connected, "the reconnect")
         buses = [bus] + [await connect() for _ in range(4)]
         await asyncio.gather(*(ensure_dispatcher(each, ack_wait_s=30) for each in buses))
         assert (await consumer_state(bus, "PAYMENTS", "dispatcher")).pending == 1
@@ -204,13 +204,13 @@ async def test_a_damaged_consumer_is_logged(
     """Once per crash, by the dispatcher that creates it without its file; an undamaged one is not logged."""
     await ensure_dispatcher(bus, ack_wait_s=30)
     nats_server.restart()
-    await until(lambda: bus.generation == 1 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 1 and bus.is_connected, "the reconnect")
     await ensure_dispatcher(bus, ack_wait_s=30)
     assert "dispatcher.consumer_without_file" not in caplog.messages
     nats_server.kill()
     (nats_server.folder / CONSUMER_FOLDER / "o.dat").write_bytes(bytes(19))
     nats_server.start()
-    await until(lambda: bus.generation == 2 and bus.is_connected, "the reconnect")
+    await until(lambda: bus.reconnects == 2 and bus.is_connected, "the reconnect")
     for _ in range(2):
         await ensure_dispatcher(bus, ack_wait_s=30)
     assert caplog.messages.count("dispatcher.consumer_without_file") == 1

@@ -187,10 +187,10 @@ async def test_while_nats_is_away_a_request_still_waits_and_then_finds_what_was_
     payment_id = new_id()
     await http.post("/payments", json=payment(payment_id))
     async with asked(http, waits, "GET", f"/payments/{payment_id}", headers={"Prefer": "wait=30"}) as task:
-        before = bus.generation
+        before = bus.reconnects
         nats_server.kill()
         nats_server.start()
-        await until(lambda: bus.generation > before and bus.is_connected)
+        await until(lambda: bus.reconnects > before and bus.is_connected)
         await settle(bus, payment_id)
         answer = await task
     assert (answer.status_code, answer.json()["status"]) == (200, "settled")
