@@ -48,8 +48,8 @@ async def _count(settings: LedgerSettings, metrics: Metrics, stop: asyncio.Event
         dispatchers = Dispatchers(bus)
         await dispatchers.listen()
         integrity = Integrity(settings.missing)
-        listen = partial(SettlementStream, bus, integrity)
-        ledger = Ledger(Book(settings.processors), listen, dispatchers, clock, integrity)
+        new_stream = partial(SettlementStream, bus, integrity)
+        ledger = Ledger(Book(settings.processors), new_stream, dispatchers, clock, integrity)
         checker = Checker(
             ledger.settlements,
             StoredSettlements(bus),

@@ -29,26 +29,26 @@ class RecentSettlements:
     """What the book counted within RECENT_S."""
 
     def __init__(self) -> None:
-        self._taken: deque[tuple[float, PaymentSettled]] = deque()  # when it was counted, and what
+        self._counted: deque[tuple[float, PaymentSettled]] = deque()  # when it was counted, and what
 
     def add(self, event: PaymentSettled, now_s: float) -> None:
         """Add a settlement that the book counts now. This runs for every payment; ``without`` does the work."""
-        taken = self._taken
-        while taken and now_s - taken[0][0] > RECENT_S:
-            taken.popleft()
-        taken.append((now_s, event))
+        counted = self._counted
+        while counted and now_s - counted[0][0] > RECENT_S:
+            counted.popleft()
+        counted.append((now_s, event))
 
     def clear(self) -> None:
         """Forget everything: the book is empty."""
-        self._taken.clear()
+        self._counted.clear()
 
     def without(
         self, totals: dict[str, Totals], period_us: tuple[int | None, int | None], until_us: int, now_s: float
     ) -> dict[str, Totals]:
         """Return totals of a period without what was booked after a moment; all in microseconds since 1970."""
         left = dict(totals)
-        for taken_s, event in self._taken:
-            if now_s - taken_s <= RECENT_S and _is_later(event, until_us) and _is_within(event, *period_us):
+        for counted_s, event in self._counted:
+            if now_s - counted_s <= RECENT_S and _is_later(event, until_us) and _is_within(event, *period_us):
                 before = left[event.processor]
                 left[event.processor] = Totals(before.count - 1, before.cents - event.amount_cents)
         return left

@@ -61,9 +61,9 @@ class Checker:
             StoreWentBackError: the stream no longer holds what was counted.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._look_again_and_again())
+            tasks.create_task(self._look_periodically())
             if self._per_s:
-                tasks.create_task(self._read_again_and_again())
+                tasks.create_task(self._read_again_periodically())
 
     async def look(self) -> None:
         """Ask the server how far the stream reaches, and whether it still has the last message that was counted.
@@ -97,7 +97,7 @@ class Checker:
             if self._integrity.compared(stretch, holds=holds):
                 self._log_damage()
 
-    async def _look_again_and_again(self) -> None:
+    async def _look_periodically(self) -> None:
         loop = asyncio.get_running_loop()
         next_s = loop.time()
         while True:
@@ -112,7 +112,7 @@ class Checker:
                     self._not_looked.succeeded()
             await asyncio.sleep(NOTICED_WITHIN_S)
 
-    async def _read_again_and_again(self) -> None:
+    async def _read_again_periodically(self) -> None:
         loop = asyncio.get_running_loop()
         await self._settlements.caught_up()
         while True:

@@ -44,7 +44,7 @@ class Ledger:
 
     Args:
         book: empty.
-        listen: returns the settlements, which call its arguments: the first with each event and its sequence, the
+        new_stream: returns the settlements, which call its arguments: the first with each event and its sequence, the
             second with the sequence of a message that is not an event, and why.
         dispatchers: the processes that store them.
         clock: the time.
@@ -54,7 +54,7 @@ class Ledger:
     def __init__(
         self,
         book: Book,
-        listen: Callable[[Record, Skip], SettlementStream],
+        new_stream: Callable[[Record, Skip], SettlementStream],
         dispatchers: Dispatchers,
         clock: LedgerClock,
         integrity: Integrity,
@@ -69,7 +69,7 @@ class Ledger:
         self._conflicts = 0
         self._unreadable = 0
         self.integrity = integrity
-        self.settlements = listen(self.record, self.skip)
+        self.settlements = new_stream(self.record, self.skip)
 
     async def run(self) -> None:
         """Follow the settlements until cancelled."""
@@ -111,13 +111,13 @@ class Ledger:
                 self._recent.clear()
             case _:
                 assert_never(event)
-        self._read_to(seq)
+        self._end_waits(seq)
 
     def skip(self, seq: int, reason: str) -> None:
         """Count a message that is not an event as unreadable; it must not delay the others."""
         self._unreadable += 1
         log.error("ledger.unreadable", extra={"seq": seq, "reason": reason})
-        self._read_to(seq)
+        self._end_waits(seq)
 
     def totals(self, from_us: int | None, to_us: int | None) -> dict[str, Totals] | None:
         """Return the totals of a period of what is in the book, or None while the book is not whole."""
@@ -134,14 +134,15 @@ class Ledger:
         if to_us is not None and to_us < self._clock.now_us() - RECENT_US:
             return self.totals(from_us, to_us)
         stored_up_to = await self._dispatchers.stored(at, STORED_WITHIN_S)
-        if not await self._has_read(stored_up_to.seq):
+        if not await self._wait_until_read(stored_up_to.seq):
             log.warning("ledger.behind", extra={"seq": stored_up_to.seq, "applied_seq": self.applied_seq})
         totals = self.totals(from_us, to_us)
         if totals is None or stored_up_to.until_us is None:
             return totals
         return self._recent.without(totals, (from_us, to_us), stored_up_to.until_us, self._clock.now_s())
 
-    async def _has_read(self, seq: int) -> bool:
+    async def _wait_until_read(self, seq: int) -> bool:
+        """Wait until a sequence is in the book; return whether it is within IN_THE_BOOK_WITHIN_S."""
         if self.applied_seq >= seq:
             return True
         read = asyncio.get_running_loop().create_future()
@@ -150,7 +151,8 @@ class Ledger:
         self._awaited = [one for one in self._awaited if one[1] is not read]
         return read.done()
 
-    def _read_to(self, seq: int) -> None:
+    def _end_waits(self, seq: int) -> None:
+        """End the waits for what is in the book now, up to a sequence."""
         for awaited, read in self._awaited:
             if awaited <= seq and not read.done():
                 read.set_result(None)
@@ -189,7 +191,7 @@ class Ledger:
         match recording:
             case Recorded():
                 if isinstance(event, PaymentSettled) and self.settlements.is_current:
-                    self._measure_counted(event)
+                    self._note_recent(event)
             case Repeated():
                 pass
             case Conflicting(found, given):
@@ -198,7 +200,8 @@ class Ledger:
             case _:
                 assert_never(recording)
 
-    def _measure_counted(self, event: PaymentSettled) -> None:
+    def _note_recent(self, event: PaymentSettled) -> None:
+        """Keep a settlement for the summaries of the next moments, and measure how long it took to get here."""
         self._recent.add(event, self._clock.now_s())
         if event.booked_at is not None:
             self.counted_after.add(max(0.0, (self._clock.now_us() - micros_of(event.booked_at)) / 1000))

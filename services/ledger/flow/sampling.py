@@ -47,9 +47,9 @@ class Sampler:
         """Read the samples of the last day, and take new ones meanwhile and from then on, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._load())
-            tasks.create_task(self._sample_again_and_again())
+            tasks.create_task(self._sample_periodically())
 
-    async def _sample_again_and_again(self) -> None:
+    async def _sample_periodically(self) -> None:
         vitals = self._new_vitals(self._clock.now_s())
         async with self._source.pulses(lambda pulse: vitals.add_pulse(pulse, self._clock.now_s())):
             while True:

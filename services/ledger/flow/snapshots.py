@@ -48,7 +48,7 @@ class SnapshotRunner:
             tasks.create_task(self._ledger.run())
             tasks.create_task(self._checker.run())
             tasks.create_task(self._save_when_due())
-            tasks.create_task(self._record_again_and_again())
+            tasks.create_task(self._record_periodically())
 
     async def stop(self) -> None:
         """Store a last snapshot if enough is new; call it after ``run`` was cancelled. Gives up if that takes long."""
@@ -92,7 +92,7 @@ class SnapshotRunner:
                 assert_never(loaded)
         return True
 
-    async def _record_again_and_again(self) -> None:
+    async def _record_periodically(self) -> None:
         while True:
             await asyncio.sleep(RECORD_EVERY_S)
             await self._record_reached()
