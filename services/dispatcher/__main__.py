@@ -54,7 +54,7 @@ STOP_MARGIN_S = 2.0
 # At 800 payments a second a message of the log then has 11 lines instead of 4, and all services take a tenth less CPU;
 # at 300 it makes no difference, and a payment is settled a millisecond later.
 LINES_TOGETHER_S = 0.005
-SETTLING = (subjects.PAYMENTS, subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
+SETTLING_STREAMS = (subjects.PAYMENTS, subjects.ASSIGNMENTS, subjects.SETTLEMENTS)
 
 log = logging.getLogger("tarifa.dispatcher")
 
@@ -195,7 +195,7 @@ class _Parts:
 
     async def _ensure(self) -> None:
         # In a cluster each stream has its own election: do not wait for those that are not needed now.
-        await ensure_streams(self.bus, self.config.bus.limits, SETTLING if self.bus.replicas > 1 else ())
+        await ensure_streams(self.bus, self.config.bus.limits, SETTLING_STREAMS if self.bus.replicas > 1 else ())
         await ensure_dispatcher(self.bus, ack_wait_s=self.config.ack_wait_s)
 
     async def _prepare(self) -> None:

@@ -21,7 +21,7 @@ from services.dispatcher.flow.ports import (
     Queue,
     SettlementRecords,
     Source,
-    Store,
+    StoreWatch,
 )
 from services.dispatcher.flow.scheduler import Scheduler
 from services.dispatcher.flow.settling import Settling
@@ -53,7 +53,7 @@ class Dependencies:
     settlements: SettlementRecords
     assignments: Assignments
     processors: Mapping[str, ChargingProcessor]
-    store: Store
+    store: StoreWatch
     clock: Clock
     is_alive: Callable[[str], bool]
     together_s: float = 0.0

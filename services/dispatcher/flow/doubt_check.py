@@ -12,7 +12,7 @@ from services.contracts.assignments import processor_of
 from services.dispatcher.core.counters import Counters
 from services.dispatcher.core.doubt import concluded
 from services.dispatcher.core.in_hand import InHand
-from services.dispatcher.flow.ports import ChargingProcessor, Store
+from services.dispatcher.flow.ports import ChargingProcessor, StoreWatch
 from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
 
@@ -27,7 +27,7 @@ class DoubtCheck:
     """Asks about doubtful payments at all ``processors``, which are by generation."""
 
     def __init__(
-        self, *, store: Store, processors: Mapping[str, ChargingProcessor], settling: Settling, counters: Counters
+        self, *, store: StoreWatch, processors: Mapping[str, ChargingProcessor], settling: Settling, counters: Counters
     ) -> None:
         self._store = store
         self._processors = processors

@@ -99,7 +99,7 @@ class ChargingProcessor(Protocol):
         """Ask whether it is booked there."""
 
 
-class Store(Protocol):
+class StoreWatch(Protocol):
     """Whether the store went back in time."""
 
     @property

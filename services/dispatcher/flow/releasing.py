@@ -17,7 +17,7 @@ from services.dispatcher.core.doubt import is_doubtful
 from services.dispatcher.core.outcome import Lookup, LookupFailed
 from services.dispatcher.core.ownership import View, in_doubt_by_log
 from services.dispatcher.core.releasing import NotStoredError, answer_of, refusal, release_begun, release_done
-from services.dispatcher.flow.ports import ChargingProcessor, Clock, ReleaseRecords, Store
+from services.dispatcher.flow.ports import ChargingProcessor, Clock, ReleaseRecords, StoreWatch
 
 ASK_WITHIN_S = 3.0  # a person waits; after that a processor counts as not answering
 ASK_TRIES_MAX = 3
@@ -54,7 +54,7 @@ class Releasing:
         records: ReleaseRecords,
         processors: Mapping[str, ChargingProcessor],
         clock: Clock,
-        store: Store,
+        store: StoreWatch,
         is_read: Callable[[], bool],
     ) -> None:
         self._log_read = log_read

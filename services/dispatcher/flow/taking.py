@@ -23,7 +23,7 @@ from services.dispatcher.core.ownership import View
 from services.dispatcher.core.traffic import Traffic
 from services.dispatcher.flow.doubt_check import DoubtCheck
 from services.dispatcher.flow.payment_tasks import PaymentTasks
-from services.dispatcher.flow.ports import Clock, Delivery, Queue, Store
+from services.dispatcher.flow.ports import Clock, Delivery, Queue, StoreWatch
 from services.dispatcher.flow.settling import Settling
 from services.log_throttle import CountedLog
 
@@ -54,7 +54,7 @@ class Taking:
         queue: Queue,
         settling: Settling,
         doubt_check: DoubtCheck,
-        store: Store,
+        store: StoreWatch,
         tasks: PaymentTasks,
         clock: Clock,
         is_alive: Callable[[str], bool],
