@@ -28,7 +28,7 @@ CLOCKS_APART = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files: the authority's certificate, for those who come, as NATS_CA; the servers' own certificate and its key."""
+    """Files: the authority's certificate, for clients, as NATS_CA; the servers' own certificate and its key."""
 
     ca: Path
     server: Path

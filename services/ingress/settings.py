@@ -84,12 +84,12 @@ def _access(env: Mapping[str, str], listen: Address) -> tuple[Access, Path | Non
     # Behind a socket there may be anything: a balancer that listens for everybody, as in docker-compose.yml.
     if said is None and not is_loopback:
         raise SettingError(
-            f"API_KEYS must name a file of keys (tarifa keys add NAME --scope pay,read), for INGRESS_LISTEN is "
-            f"{listen}, which more than this machine may reach; or OPEN=1 means that anybody who reaches it may pay, "
-            "read and purge, and OPEN=loopback that what listens before it is reached from this machine alone"
+            f"API_KEYS must name a file of keys (tarifa keys add NAME --scope pay,read), because INGRESS_LISTEN is "
+            f"{listen}, which other machines may reach; or OPEN=1 lets anybody who reaches it pay, read and purge, and "
+            "OPEN=loopback means that what listens in front of it can be reached from this machine only"
         )
     if said is Access.LOOPBACK and isinstance(listen, TcpAddress) and not is_loopback:
-        raise SettingError(f"OPEN is loopback, but INGRESS_LISTEN is {listen}, which more than this machine may reach")
+        raise SettingError(f"OPEN is loopback, but INGRESS_LISTEN is {listen}, which other machines may reach")
     return said or Access.LOOPBACK, None
 
 

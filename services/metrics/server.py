@@ -1,7 +1,7 @@
 """GET /metrics on a port of its own, answered by the loop that does the service's work: no thread, no framework.
 
-One scrape is some milliseconds of the loop, every few seconds. Who is slow or says too much is cut off, and so is a
-crowd.
+One scrape is some milliseconds of the loop, every few seconds. A client that is slow or sends too much is
+disconnected, and so is one beyond CONNECTIONS_MAX.
 """
 
 import asyncio
